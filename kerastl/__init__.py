@@ -1,0 +1,64 @@
+"""kerastl: transfer and multi-task learning on images and sounds with missing labels.
+
+Convention: importing this module is free; every name below imports its module when first used.
+"""
+
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerastl import layers, losses, metrics
+    from kerastl.backbones import find_backbone, list_backbones
+    from kerastl.config import load_config
+    from kerastl.data.api import load_data
+    from kerastl.heads.builder import build_model
+    from kerastl.pipeline import train
+    from kerastl.run.folder import load_run
+    from kerastl.run.models import load_model
+    from kerastl.training.compilation import compile
+    from kerastl.training.trainable import set_trainable
+
+_HOMES = {
+    "build_model": "kerastl.heads.builder",
+    "compile": "kerastl.training.compilation",
+    "find_backbone": "kerastl.backbones",
+    "list_backbones": "kerastl.backbones",
+    "load_config": "kerastl.config",
+    "load_data": "kerastl.data.api",
+    "load_model": "kerastl.run.models",
+    "load_run": "kerastl.run.folder",
+    "set_trainable": "kerastl.training.trainable",
+    "train": "kerastl.pipeline",
+}
+_MODULES = ("layers", "losses", "metrics")
+
+__all__ = [
+    "build_model",
+    "compile",
+    "find_backbone",
+    "layers",
+    "list_backbones",
+    "load_config",
+    "load_data",
+    "load_model",
+    "load_run",
+    "losses",
+    "metrics",
+    "set_trainable",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"kerastl.{name}")
+    if name == "__version__":
+        return importlib.metadata.version("kerastl")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

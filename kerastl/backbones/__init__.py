@@ -1,0 +1,70 @@
+"""Backbones: what a plugin states, how it is found, how it lives in a model.
+
+This is all of kerastl that a plugin imports. Nothing here loads Keras until `Backbone` is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from kerastl.backbones.registry import (
+    Plugin,
+    distributions,
+    find_backbone,
+    list_backbones,
+    load_family,
+    plugins,
+    unknown_backbone,
+)
+from kerastl.backbones.spec import (
+    AudioInput,
+    BackboneSpec,
+    Family,
+    ImageInput,
+    Input,
+    Modality,
+    Stage,
+)
+from kerastl.errors import (
+    BackboneError,
+    BrokenPluginError,
+    UnknownBackboneError,
+    WeightsError,
+)
+
+if TYPE_CHECKING:
+    from kerastl.backbones.layer import Backbone
+    from kerastl.backbones.stages import stages_by_resolution
+
+_LAZY = {
+    "Backbone": "kerastl.backbones.layer",
+    "stages_by_resolution": "kerastl.backbones.stages",
+}
+
+__all__ = [
+    "AudioInput",
+    "Backbone",
+    "BackboneError",
+    "BackboneSpec",
+    "BrokenPluginError",
+    "Family",
+    "ImageInput",
+    "Input",
+    "Modality",
+    "Plugin",
+    "Stage",
+    "UnknownBackboneError",
+    "WeightsError",
+    "distributions",
+    "find_backbone",
+    "list_backbones",
+    "load_family",
+    "plugins",
+    "stages_by_resolution",
+    "unknown_backbone",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
