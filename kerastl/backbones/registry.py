@@ -11,7 +11,12 @@ from functools import cache
 from typing import Any
 
 from kerastl.backbones.spec import BackboneSpec, Family, Modality
-from kerastl.errors import BrokenPluginError, UnknownBackboneError, suggestion
+from kerastl.errors import (
+    BackboneError,
+    BrokenPluginError,
+    UnknownBackboneError,
+    suggestion,
+)
 
 GROUP = "kerastl.backbones"
 ALLOW_VARIABLE = "KERASTL_PLUGINS"
@@ -138,6 +143,29 @@ def unknown_backbone(family: str, name: str, names: Sequence[str]) -> UnknownBac
     )
 
 
+def check_options(
+    identifier: str, options: Mapping[str, Any], *, defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns `defaults` overridden by `options`, in the order of `defaults`; for plugins.
+
+    Args:
+        identifier: The backbone that takes the options.
+        options: What was asked for.
+        defaults: Every option that there is, with its default.
+
+    Raises:
+        BackboneError: An option that the backbone doesn't have.
+    """
+    unknown = sorted(set(options) - set(defaults))
+    if unknown:
+        raise BackboneError(
+            f"The backbone '{identifier}' has no option '{unknown[0]}'.",
+            expected=f"one of {', '.join(sorted(defaults))}" if defaults else "no options",
+            fix=suggestion(unknown[0], defaults) or f"Remove '{unknown[0]}' from backbone.options.",
+        )
+    return {**defaults, **options}
+
+
 def distributions() -> dict[str, str]:
     """Returns name and version of every distribution that registers a backbone family."""
     return {plugin.distribution: plugin.version for plugin in plugins()}
@@ -222,7 +250,7 @@ def _load_problem(target: str) -> str | None:
         if not isinstance(family, Family):
             return f"{target} is no backbone family: it lacks names() or spec()"
         family.names()
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is that plugin's problem
+    except Exception as error:  # whatever a plugin raises is that plugin's problem
         return f"{type(error).__name__}: {error}"
     return None
 

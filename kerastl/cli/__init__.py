@@ -1,0 +1,99 @@
+"""The command line: one thin module per command, loaded when it is called.
+
+Convention: a deliberate error is caught once, here, and exits with code 2 without a traceback.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from kerastl.errors import KerastlError, suggestion
+
+COMMANDS = {
+    "train": "Train a model as a config says.",
+    "evaluate": "Score a run on a split or on another table.",
+    "predict": "Predict files, folders or a table.",
+    "export": "Export a run's model for deployment.",
+    "data": "Check, split or make tables of examples.",
+    "backbones": "List, show or check backbones.",
+    "config": "Write, validate or describe configs.",
+    "demo": "Draw data, train on it and show the result.",
+    "doctor": "Check versions, devices, plugins and Keras's behavior.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"kerastl.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise KerastlError(
+                f"There is no command '{args[0]}'.",
+                expected=", ".join(COMMANDS),
+                fix=suggestion(args[0], COMMANDS),
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands from the table above, so that `--help` imports none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kerastl")
+def cli() -> None:
+    """Train one model that answers several yes/no questions about images or sounds.
+
+    Labels may be missing: every answer that is known teaches, none that is not.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command line; exit code 0, 2 for what the user can mend, 130 after Ctrl-C."""
+    try:
+        cli.main(args=args, standalone_mode=False)
+    except KerastlError as error:
+        _fail(f"Error: {error}", code=2)
+    except click.exceptions.Abort:
+        _fail("Stopped.", code=130)
+    except KeyboardInterrupt as stop:
+        _fail("Stopped." if not stop.args else f"Stopped. {stop.args[0]}", code=130)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _fail(f"Error: {system_error(error)}", code=2)
+
+
+def system_error(error: OSError) -> KerastlError:
+    """Returns a file system's refusal (disk full, no permission) in the template of messages."""
+    place = error.filename2 or error.filename
+    return KerastlError(
+        f"The system refused: {(error.strerror or str(error)).lower()}.",
+        where=str(place) if place else None,
+        fix="Free some space, choose another folder or correct its permissions, and run again.",
+    )
+
+
+def _fail(message: str, *, code: int) -> Any:
+    click.echo(message, err=True)
+    sys.exit(code)

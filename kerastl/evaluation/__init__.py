@@ -1,0 +1,1 @@
+"""Evaluation: honest figures on the labels that are known."""

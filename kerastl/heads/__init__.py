@@ -1,0 +1,1 @@
+"""Heads: named sigmoid outputs on a backbone, each answering one or more tasks."""

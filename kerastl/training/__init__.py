@@ -1,0 +1,1 @@
+"""Training: which weights learn, features of a frozen backbone, the exact head, fine-tuning."""

@@ -1,0 +1,107 @@
+"""Multi-label stratification with whole groups and unknown labels.
+
+Convention: the unit that is dealt out is a group; it brings its known positives and negatives.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def stratify(
+    labels: np.ndarray, groups: np.ndarray | None, *, fractions: Sequence[float], seed: int
+) -> np.ndarray:
+    """Deals examples out to parts, rarest label first.
+
+    Iterative stratification: of all kinds of label (a task's positives, a task's negatives) the
+    one in the fewest remaining groups is dealt out first, each group to the part that still wants
+    most of that kind. Afterwards a part that lacks a kind is given a group that another part can
+    spare.
+
+    Args:
+        labels: `(examples, tasks)`, NaN where unknown.
+        groups: Group of each example, or None where each is its own.
+        fractions: Wanted share of each part, adding up to 1; a part of 0 stays empty.
+        seed: Seed of the order among equals.
+
+    Returns:
+        Index of the part of each example, shape `(examples,)`.
+
+    Reference:
+        Sechidis, Tsoumakas, Vlahavas (2011), https://doi.org/10.1007/978-3-642-23808-6_10
+    """
+    unit_of_row = _units(groups, len(labels))
+    num_units = int(unit_of_row.max(initial=-1)) + 1
+    kinds = np.concatenate([labels == 1, labels == 0], axis=1).astype(np.float64)
+    counts = np.zeros((num_units, kinds.shape[1]))
+    np.add.at(counts, unit_of_row, kinds)
+    sizes = np.bincount(unit_of_row, minlength=num_units).astype(np.float64)
+    deal = _Deal(counts, sizes, np.asarray(fractions, dtype=np.float64), seed)
+    deal.run()
+    deal.repair()
+    return deal.part[unit_of_row]
+
+
+def _units(groups: np.ndarray | None, num_rows: int) -> np.ndarray:
+    if groups is None:
+        return np.arange(num_rows)
+    return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+
+
+class _Deal:
+    """Groups on the table, and what each part still wants."""
+
+    def __init__(self, counts: np.ndarray, sizes: np.ndarray, fractions: np.ndarray, seed: int):
+        self.counts = counts
+        self.sizes = sizes
+        self.fractions = fractions
+        self.wanted = np.outer(fractions, counts.sum(axis=0))
+        self.wanted_rows = fractions * sizes.sum()
+        self.part = np.full(len(sizes), -1)
+        order = np.random.default_rng(seed).permutation(len(sizes))
+        self.order = order[np.argsort(-sizes[order], kind="stable")]
+
+    def run(self) -> None:
+        """Deals every group out."""
+        while True:
+            free = self.part < 0
+            holders = (self.counts[free] > 0).sum(axis=0)
+            if not holders.any():
+                break
+            kind = int(np.argmin(np.where(holders > 0, holders, np.inf)))
+            for unit in self.order[free[self.order]]:
+                if self.counts[unit, kind] > 0:
+                    self._give(unit, self._neediest(self.wanted[:, kind]))
+        for unit in self.order[self.part[self.order] < 0]:
+            self._give(unit, self._neediest(self.wanted_rows))
+
+    def repair(self) -> None:
+        """Gives a part that lacks a kind of label a group that another part can spare."""
+        held = np.stack(
+            [self.counts[self.part == p].sum(axis=0) for p in range(len(self.fractions))]
+        )
+        for part, kind in np.argwhere(held == 0):
+            if self.fractions[part] > 0 and held[part, kind] == 0:
+                self._fetch(part, kind, held)
+
+    def _neediest(self, wanted: np.ndarray) -> int:
+        allowed = np.where(self.fractions > 0, wanted, -np.inf)
+        best = np.flatnonzero(np.isclose(allowed, allowed.max()))
+        return int(best[np.argmax(self.wanted_rows[best])])
+
+    def _give(self, unit: int, part: int) -> None:
+        self.part[unit] = part
+        self.wanted[part] -= self.counts[unit]
+        self.wanted_rows[part] -= self.sizes[unit]
+
+    def _fetch(self, part: int, kind: int, held: np.ndarray) -> None:
+        for unit in reversed(self.order):
+            donor = self.part[unit]
+            if donor == part or self.counts[unit, kind] == 0:
+                continue
+            left = held[donor] - self.counts[unit]
+            if np.all((left > 0) | (self.counts[unit] == 0)):
+                held[donor] = left
+                held[part] += self.counts[unit]
+                self.part[unit] = part
+                return

@@ -1,0 +1,259 @@
+"""The builder of the model: a backbone, and the heads on it."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from kerastl.backbones import (
+    AudioInput,
+    Backbone,
+    BackboneError,
+    BackboneSpec,
+    ImageInput,
+    Input,
+    find_backbone,
+    stages_by_resolution,
+)
+from kerastl.errors import ModelError
+from kerastl.heads.head import Head, HeadsSpec, resolve_heads
+from kerastl.heads.layer import Probabilities
+
+DEFAULT_WEIGHTS = "default"
+
+
+def build_model(
+    backbone: str | BackboneSpec | Backbone,
+    tasks: Sequence[str],
+    *,
+    heads: HeadsSpec = "single",
+    weights: str | None = DEFAULT_WEIGHTS,
+    input_size: int | tuple[int, int] | None = None,
+    options: Mapping[str, Any] | None = None,
+    trainable: Any = False,
+    seed: int | None = None,
+) -> keras.Model:
+    """Builds a functional model: raw input, one layer named `backbone`, and the heads.
+
+    Args:
+        backbone: `family:name`, its spec, or a `Backbone` layer of one's own.
+        tasks: Names of the yes/no questions.
+        heads: `"single"`: one output `tasks` of shape `(batch, tasks)`. `"multi"`: one output of
+            shape `(batch, 1)` per task, named as it. Or head name to `{tasks, hidden, dropout,
+            weight}`.
+        weights: A published name, a file, None for random, or `"default"` for the backbone's first
+            published weights.
+        input_size: Pictures: side in pixels, or (height, width). Sounds: number of samples. None
+            takes the backbone's default.
+        options: Options of the backbone, such as `alpha`.
+        trainable: A policy as in `kerastl.set_trainable`.
+        seed: Seed of the heads' initial weights; None draws one.
+
+    Returns:
+        An uncompiled model. Several heads give a dictionary of outputs by name.
+
+    Raises:
+        BackboneError: The backbone can't be found or built with these options.
+        ModelError: The heads don't fit the tasks, or the policy doesn't fit the backbone.
+
+    Example:
+
+    ```python
+    model = kerastl.build_model("applications:mobilenet_v2", ["pedestrian", "car"], input_size=160)
+    ```
+    """
+    if not tasks:
+        raise ModelError("A model needs at least one task.", expected="a list of names")
+    layer, raw = (
+        (backbone, _raw_input(backbone))
+        if isinstance(backbone, Backbone)
+        else build_backbone(backbone, weights=weights, input_size=input_size, options=options)
+    )
+    features = layer(raw)
+    seeds = iter(range(seed, seed + 10_000)) if seed is not None else None
+    outputs = {
+        head.name: _head_outputs(head, features, seeds) for head in resolve_heads(heads, tasks)
+    }
+    model = keras.Model(raw, outputs if len(outputs) > 1 else next(iter(outputs.values())))
+    apply_policy(layer, trainable)
+    return model
+
+
+def build_backbone(
+    backbone: str | BackboneSpec,
+    *,
+    weights: str | None = DEFAULT_WEIGHTS,
+    input_size: int | tuple[int, int] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[Backbone, keras.KerasTensor]:
+    """Builds the layer named `backbone` and the symbolic raw input it takes.
+
+    Raises:
+        BackboneError: The network can't be built, or breaks the contract of its spec.
+    """
+    options = dict(options or {})
+    spec = find_backbone(backbone, options=options) if isinstance(backbone, str) else backbone
+    network = spec.build(
+        weights=spec.default_weights if weights == DEFAULT_WEIGHTS else weights,
+        input=_sized(spec, input_size),
+        **options,
+    )
+    _refuse_other_shapes(spec, network)
+    stages = (spec.stages or stages_by_resolution)(network)
+    layer = Backbone(network, stages=stages, name="backbone")
+    return layer, _raw_input(layer)
+
+
+def find_layer(model: keras.Model) -> Backbone:
+    """Returns the layer named `backbone`.
+
+    Raises:
+        ModelError: The model has none.
+    """
+    layer = next((layer for layer in model.layers if isinstance(layer, Backbone)), None)
+    if layer is None:
+        raise ModelError(
+            "The model has no backbone layer.",
+            expected="a model of kerastl.build_model, or one with a kerastl.layers.Backbone",
+            received=f"the layers {', '.join(layer.name for layer in model.layers[:6])}",
+        )
+    return layer
+
+
+def find_heads(model: keras.Model) -> tuple[Head, ...]:
+    """Returns the heads of a model, in the order of its outputs.
+
+    Raises:
+        ModelError: The model has none.
+    """
+    heads = tuple(layer.head for layer in model.layers if isinstance(layer, Probabilities))
+    if not heads:
+        raise ModelError("The model has no heads.", expected="a model of kerastl.build_model")
+    return heads
+
+
+def logits_model(model: keras.Model) -> keras.Model:
+    """Returns a model with the same input and weights that gives logits instead of probabilities.
+
+    One head gives one tensor, several give a dictionary by head.
+    """
+    return keras.Model(model.input, _logits(model))
+
+
+def head_model(model: keras.Model) -> keras.Model:
+    """Returns the heads alone, sharing their weights: features in, logits out."""
+    return keras.Model(find_layer(model).output, _logits(model))
+
+
+def apply_policy(layer: Backbone, policy: Any) -> None:
+    """Sets which weights of the backbone learn; see `kerastl.set_trainable` for the policies.
+
+    Raises:
+        ModelError: The policy is none, or the backbone lacks what it names.
+    """
+    parts = _policy_parts(policy)
+    layer.batch_norm = parts.get("batch_norm", "frozen")
+    if "stages" in parts:
+        layer.unfreeze_stages(parts["stages"])
+    elif "variables" in parts:
+        patterns = parts["variables"]
+        layer.unfreeze_variables([patterns] if isinstance(patterns, str) else list(patterns))
+    elif parts["backbone"]:
+        layer.unfreeze()
+    else:
+        layer.freeze()
+
+
+def _policy_parts(policy: Any) -> dict[str, Any]:
+    if isinstance(policy, bool):
+        return {"backbone": policy}
+    parts = policy.model_dump() if hasattr(policy, "model_dump") else policy
+    if isinstance(parts, Mapping) and ("stages" in parts or "variables" in parts):
+        return dict(parts)
+    if isinstance(parts, Mapping) and set(parts) == {"batch_norm"}:
+        return {"backbone": True, **parts}
+    raise ModelError(
+        "This is no trainable policy.",
+        expected="false, true, {stages: n} or {variables: pattern}, with batch_norm if wanted",
+        received=repr(policy),
+    )
+
+
+def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:
+    hidden = features
+    for number, width in enumerate(head.hidden, start=1):
+        name = f"{head.name}_hidden_{number}"
+        hidden = keras.layers.Dense(
+            width, "relu", kernel_initializer=_initializer(seeds), name=name
+        )(hidden)
+        if head.dropout:
+            hidden = keras.layers.Dropout(
+                head.dropout, seed=_seed(seeds), name=f"{head.name}_dropout_{number}"
+            )(hidden)
+    if head.dropout and not head.hidden:
+        hidden = keras.layers.Dropout(
+            head.dropout, seed=_seed(seeds), name=f"{head.name}_dropout"
+        )(hidden)
+    logits = keras.layers.Dense(
+        len(head.tasks),
+        dtype="float32",
+        kernel_initializer=_initializer(seeds),
+        name=head.logits_name,
+    )(hidden)
+    return Probabilities(
+        head.tasks, hidden=head.hidden, dropout=head.dropout, weight=head.weight, name=head.name
+    )(logits)
+
+
+def _logits(model: keras.Model) -> Any:
+    heads = find_heads(model)
+    outputs = {head.name: model.get_layer(head.logits_name).output for head in heads}
+    return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+
+def _seed(seeds: Any) -> int | None:
+    return None if seeds is None else next(seeds)
+
+
+def _initializer(seeds: Any) -> keras.initializers.Initializer:
+    return keras.initializers.GlorotUniform(seed=_seed(seeds))
+
+
+def _raw_input(layer: Backbone) -> keras.KerasTensor:
+    shape = layer.model.input_shape[1:]
+    return keras.Input(shape, name="image" if len(shape) == 3 else "audio")
+
+
+def _sized(spec: BackboneSpec, size: int | tuple[int, int] | None) -> Input | None:
+    if size is None:
+        return spec.input
+    if isinstance(spec.input, AudioInput):
+        if not isinstance(size, int):
+            raise BackboneError(
+                f"The backbone '{spec.id}' takes sound.",
+                expected="input_size: a number of samples",
+                received=str(size),
+            )
+        return dataclasses.replace(spec.input, num_samples=size)
+    height, width = (size, size) if isinstance(size, int) else size
+    if spec.input is None:
+        return ImageInput(height=height, width=width)
+    if min(height, width) < spec.input.min_size:
+        raise BackboneError(
+            f"The pictures are too small for the backbone '{spec.id}'.",
+            expected=f"at least {spec.input.min_size} pixels a side",
+            received=f"{height} x {width}",
+            fix=f"Set backbone.input_size to {spec.input.min_size} or more.",
+        )
+    return dataclasses.replace(spec.input, height=height, width=width)
+
+
+def _refuse_other_shapes(spec: BackboneSpec, network: keras.Model) -> None:
+    if len(network.output_shape) != 2 or network.output_shape[1] is None:
+        raise BackboneError(
+            f"The backbone '{spec.id}' gives no feature vector.",
+            expected="an output of shape (batch, feature_dim)",
+            received=str(network.output_shape),
+            fix="Report this to the plugin's authors; `kerastl backbones check` shows all checks.",
+        )

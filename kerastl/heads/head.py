@@ -1,0 +1,107 @@
+"""What a head is, and how the heads of a model are read from a config or a model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kerastl.config import HeadConfig
+from kerastl.errors import ModelError
+
+SINGLE_HEAD = "tasks"
+RESERVED = frozenset({"backbone", "image", "audio"})
+
+HeadsSpec = str | Mapping[str, HeadConfig | Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """A named output that answers one or more tasks.
+
+    Args:
+        name: Name of the output.
+        tasks: Names of the tasks, in the order of the output's columns.
+        hidden: Widths of the hidden layers between the features and the logits.
+        dropout: Share of the activations dropped after each hidden layer, or of the features
+            where there is none, in [0, 1).
+        weight: Weight of the head's loss.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.0
+    weight: float = 1.0
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether nothing lies between the features and the logits."""
+        return not self.hidden and not self.dropout
+
+    @property
+    def logits_name(self) -> str:
+        """Name of the layer that gives the logits."""
+        return f"{self.name}_logits"
+
+
+def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
+    """Returns the heads that `"single"`, `"multi"` or a mapping by name stands for.
+
+    Args:
+        heads: `"single"` (one vector), `"multi"` (one output per task), or head name to tasks,
+            hidden layers, dropout and weight.
+        tasks: Names of all tasks.
+
+    Raises:
+        ModelError: A name is reserved, or a task is in no head or in two.
+    """
+    if heads == "single":
+        resolved = (Head(name=SINGLE_HEAD, tasks=tuple(tasks)),)
+    elif heads == "multi":
+        resolved = tuple(Head(name=task, tasks=(task,)) for task in tasks)
+    elif isinstance(heads, Mapping):
+        resolved = tuple(_named(name, config) for name, config in heads.items())
+    else:
+        raise ModelError(
+            "These heads can't be built.",
+            expected="'single', 'multi' or a mapping from names to tasks",
+            received=repr(heads),
+        )
+    _refuse_bad_names(resolved)
+    _refuse_bad_partition(resolved, tasks)
+    return resolved
+
+
+def columns(head: Head, tasks: Sequence[str]) -> list[int]:
+    """Returns the columns of the label matrix that the head answers."""
+    return [list(tasks).index(task) for task in head.tasks]
+
+
+def _named(name: str, config: HeadConfig | Mapping[str, Any]) -> Head:
+    parts = config if isinstance(config, Mapping) else config.model_dump()
+    return Head(
+        name=name,
+        tasks=tuple(parts["tasks"]),
+        hidden=tuple(parts.get("hidden", ())),
+        dropout=float(parts.get("dropout", 0.0)),
+        weight=float(parts.get("weight", 1.0)),
+    )
+
+
+def _refuse_bad_names(heads: Sequence[Head]) -> None:
+    for head in heads:
+        if head.name in RESERVED or "/" in head.name or not head.name:
+            raise ModelError(
+                f"A head can't be named '{head.name}'.",
+                expected=f"a name without '/', other than {', '.join(sorted(RESERVED))}",
+                fix="Rename the task or head, or use heads: single.",
+            )
+
+
+def _refuse_bad_partition(heads: Sequence[Head], tasks: Sequence[str]) -> None:
+    answered = [task for head in heads for task in head.tasks]
+    if sorted(answered) != sorted(tasks) or len(set(answered)) != len(answered):
+        raise ModelError(
+            "Every task must be answered by exactly one head.",
+            expected=", ".join(tasks),
+            received="; ".join(f"{head.name}: {', '.join(head.tasks)}" for head in heads),
+        )

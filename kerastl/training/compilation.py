@@ -1,0 +1,127 @@
+"""Compiling a model with what its heads own: loss, weight and metrics."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from kerastl.errors import ModelError
+from kerastl.heads.builder import find_heads
+from kerastl.heads.head import Head
+from kerastl.losses import MaskedBinaryCrossentropy
+from kerastl.metrics import MaskedAUC, MaskedBinaryAccuracy, MaskedLogLoss
+from kerastl.training.trainable import make_optimizer
+
+PositiveWeight = float | Mapping[str, float] | None
+
+
+def compile(
+    model: keras.Model,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    *,
+    learning_rate: float | None = None,
+    backbone_learning_rate: float | None = None,
+    label_smoothing: float = 0.0,
+    positive_weight: PositiveWeight = None,
+    normalize_by: str = "examples",
+    **settings: Any,
+) -> None:
+    """Compiles a model so that every known label teaches and no unknown one does.
+
+    Args:
+        model: A model of `kerastl.build_model`.
+        optimizer: A name of Keras, or an optimizer.
+        learning_rate: Rate of the heads; None keeps the optimizer's.
+        backbone_learning_rate: Rate of the backbone, where it learns; None takes the heads'.
+        label_smoothing: In [0, 1): labels are drawn towards 0.5 by this share.
+        positive_weight: Weight of positive labels, one for all tasks or by task.
+        normalize_by: Denominator of the loss, see `kerastl.losses.MaskedBinaryCrossentropy`.
+        **settings: Whatever else `keras.Model.compile` takes.
+
+    Raises:
+        ModelError: The model has no heads, or a weight names no task.
+
+    Example:
+
+    ```python
+    kerastl.compile(model, "adam", learning_rate=1e-3)
+    model.fit(data.train, validation_data=data.validation, epochs=5)
+    ```
+    """
+    compile_heads(
+        model,
+        find_heads(model),
+        optimizer=make_optimizer(
+            model,
+            optimizer,
+            learning_rate=learning_rate,
+            backbone_learning_rate=backbone_learning_rate,
+        ),
+        from_logits=False,
+        label_smoothing=label_smoothing,
+        positive_weight=positive_weight,
+        normalize_by=normalize_by,
+        **settings,
+    )
+
+
+def compile_heads(
+    model: keras.Model,
+    heads: Sequence[Head],
+    *,
+    optimizer: keras.optimizers.Optimizer,
+    from_logits: bool,
+    label_smoothing: float = 0.0,
+    positive_weight: PositiveWeight = None,
+    normalize_by: str = "examples",
+    **settings: Any,
+) -> None:
+    """Compiles any model whose outputs are these heads, as probabilities or as logits."""
+    _refuse_unknown_weights(positive_weight, heads)
+    losses = {
+        head.name: MaskedBinaryCrossentropy(
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            positive_weight=_weights_of(head, positive_weight),
+            normalize_by=normalize_by,
+        )
+        for head in heads
+    }
+    metrics = {head.name: _metrics(from_logits) for head in heads}
+    weights = {head.name: head.weight for head in heads}
+    single = len(heads) == 1
+    name = heads[0].name
+    model.compile(
+        optimizer=optimizer,
+        loss=losses[name] if single else losses,
+        loss_weights=[weights[name]] if single else weights,
+        metrics=metrics[name] if single else metrics,
+        **settings,
+    )
+
+
+def _metrics(from_logits: bool) -> list[keras.metrics.Metric]:
+    return [
+        MaskedLogLoss(name="log_loss", from_logits=from_logits),
+        MaskedAUC(name="auc", from_logits=from_logits),
+        MaskedBinaryAccuracy(name="accuracy", from_logits=from_logits),
+    ]
+
+
+def _weights_of(head: Head, positive_weight: PositiveWeight) -> float | list[float] | None:
+    if isinstance(positive_weight, Mapping):
+        return [float(positive_weight.get(task, 1.0)) for task in head.tasks]
+    return positive_weight
+
+
+def _refuse_unknown_weights(positive_weight: PositiveWeight, heads: Sequence[Head]) -> None:
+    if not isinstance(positive_weight, Mapping):
+        return
+    tasks = [task for head in heads for task in head.tasks]
+    unknown = sorted(set(positive_weight) - set(tasks))
+    if unknown:
+        raise ModelError(
+            "A positive weight names no task of the model.",
+            expected=", ".join(tasks),
+            received=", ".join(unknown),
+        )
