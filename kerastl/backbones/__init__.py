@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerastl.backbones.registry import (
     Plugin,
+    check_options,
     distributions,
     find_backbone,
     list_backbones,
@@ -29,6 +30,7 @@ from kerastl.errors import (
     BrokenPluginError,
     UnknownBackboneError,
     WeightsError,
+    suggestion,
 )
 
 if TYPE_CHECKING:
@@ -54,12 +56,14 @@ __all__ = [
     "Stage",
     "UnknownBackboneError",
     "WeightsError",
+    "check_options",
     "distributions",
     "find_backbone",
     "list_backbones",
     "load_family",
     "plugins",
     "stages_by_resolution",
+    "suggestion",
     "unknown_backbone",
 ]
 

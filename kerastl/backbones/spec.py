@@ -142,5 +142,5 @@ class Family(Protocol):
     def names(self) -> Sequence[str]:
         """Returns the names that listings show; an open family accepts more."""
 
-    def spec(self, name: str, *, options: Mapping[str, Any] = {}) -> BackboneSpec:  # noqa: B006 - a protocol's signature
+    def spec(self, name: str, *, options: Mapping[str, Any] = {}) -> BackboneSpec:
         """Returns the facts of one backbone, or raises `UnknownBackboneError`. Light."""
