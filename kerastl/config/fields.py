@@ -1,0 +1,125 @@
+"""What the fields of the schema are made of: bounded numbers, texts, and choices by shape.
+
+Convention: where a key takes values of several shapes, its shape alone decides which model
+validates it, so that a mistake is reported once and against the shape that was meant. The tag of
+the choice stands in angle brackets, as no key does.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+FractionOrAll = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+Listed = Strict(False)  # a YAML list becomes a tuple; its items stay strict
+Sides = Annotated[tuple[Count, Count], Listed]
+
+SHAPE_ERROR = "shape"
+PROBLEMS_ERROR = "problems"
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, complete, and strict about types and keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+def choice(expected: str, *, by: Callable[[Any], str | None] | None = None) -> Any:
+    """Returns what chooses among the tagged members of a union by the shape of the value.
+
+    Args:
+        expected: The shapes that are accepted, for the message.
+        by: Returns the tag for a value, or None; the default is `shape`.
+    """
+    return Discriminator(
+        by or shape, custom_error_type=SHAPE_ERROR, custom_error_message=f"expected {expected}"
+    )
+
+
+def shape(value: Any) -> str | None:
+    """Returns the tag for the shape of a value, or None where no key takes such a value."""
+    if value is None:
+        return "<null>"
+    if isinstance(value, bool):
+        return "<flag>"
+    if isinstance(value, int | float):
+        return "<number>"
+    if isinstance(value, str | Path):
+        return "<text>"
+    if isinstance(value, list | tuple):
+        return "<list>"
+    return "<keys>" if isinstance(value, Mapping | BaseModel) else None
+
+
+def has_key(value: Any, key: str) -> bool:
+    """Whether a mapping or a section holds the key."""
+    if isinstance(value, BaseModel):
+        return key in type(value).model_fields
+    return isinstance(value, Mapping) and key in value
+
+
+def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
+    """Returns the tag of the first key that a mapping holds, the shape of anything else.
+
+    Args:
+        value: What is to be tagged.
+        otherwise: Tag of a mapping that holds none of the keys.
+        **tags: Key to tag.
+    """
+    if shape(value) != "<keys>":
+        return shape(value)
+    return next((tag for key, tag in tags.items() if has_key(value, key)), otherwise)
+
+
+def refuse(problems: list[tuple[tuple[str | int, ...], str]]) -> None:
+    """Raises what makes pydantic report all the problems, each at its path below the field.
+
+    Args:
+        problems: Path below the field and text; nothing happens where the list is empty.
+    """
+    if problems:
+        raise PydanticCustomError(PROBLEMS_ERROR, "{text}", _context(problems))
+
+
+def _context(problems: list[tuple[tuple[str | int, ...], str]]) -> dict[str, Any]:
+    return {"text": "; ".join(text for _, text in problems), "problems": problems}
+
+
+def repeated(values: tuple[str, ...]) -> list[int]:
+    """Returns the places of values that stand earlier in the list already."""
+    return [index for index, value in enumerate(values) if value in values[:index]]
+
+
+def refuse_repeated(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuses a list that names a value twice."""
+    refuse([((place,), f"'{values[place]}' is listed twice.") for place in repeated(values)])
+    return values
+
+
+def refuse_empty_path(path: Path) -> Path:
+    """Refuses the path that an empty text or a lone dot makes."""
+    refuse([((), "expected the path of a file, received none.")] if path == Path() else [])
+    return path
+
+
+FilePath = Annotated[Path, Strict(False), AfterValidator(refuse_empty_path)]
+Files = Annotated[tuple[FilePath, ...], Listed, Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], Listed, AfterValidator(refuse_repeated)]
+SomeTexts = Annotated[Texts, Field(min_length=1)]
+Cells = Annotated[tuple[str, ...], Listed, AfterValidator(refuse_repeated)]

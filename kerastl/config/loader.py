@@ -1,0 +1,166 @@
+"""From a YAML file to a `Config` and back, with everything that is wrong said at once."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from kerastl.config.explain import explain
+from kerastl.config.overrides import apply_overrides
+from kerastl.config.paths import anchor_paths
+from kerastl.config.problems import Problem, first_per_path, in_file_order
+from kerastl.config.schema import Config
+from kerastl.config.strict_yaml import read_yaml, syntax_problem, write_yaml
+from kerastl.errors import ConfigError, suggestion
+
+_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
+    """Reads, completes and checks a config.
+
+    Paths inside of the file are relative to its folder, those in overrides to the current one;
+    in the result they are absolute.
+
+    Args:
+        path: The YAML file.
+        overrides: `KEY=VALUE` each, such as `fit.epochs=3`.
+
+    Raises:
+        ConfigError: The file can't be read, or something in it or in the overrides is wrong; all
+            problems are listed, each with the path of its key.
+
+    Example:
+
+    ```python
+    config = kerastl.load_config("configs/driving.yaml", ["fit.seed=1"])
+    ```
+    """
+    where = ", ".join([str(path), *(f"--set {override}" for override in overrides)])
+    raw, problems = _read(Path(path))
+    raw, override_problems = apply_overrides(
+        anchor_paths(raw, Path(path).absolute().parent), overrides, base=Path.cwd()
+    )
+    return _validate(raw, where=where, problems=(*problems, *override_problems))
+
+
+def parse_config(
+    mapping: Mapping[str, Any], *, where: str = "config", base: Path | str = "."
+) -> Config:
+    """Completes and checks a config that was read or built already.
+
+    Args:
+        mapping: What the YAML file would hold.
+        where: What errors call it.
+        base: The folder that relative paths start from.
+
+    Raises:
+        ConfigError: Something in it is wrong; all problems are listed.
+    """
+    return _validate(anchor_paths(mapping, Path(base).absolute()), where=where)
+
+
+def dump_config(config: Config) -> str:
+    """Returns the config as YAML, complete and in the order of the schema.
+
+    `load_config` of it gives an equal config.
+    """
+    return write_yaml(config_values(config))
+
+
+def config_values(config: Config) -> dict[str, Any]:
+    """Returns the config as dict, list and scalars, complete and in the order of the schema."""
+    return {name: _plain(item) for name, item in config}
+
+
+def config_schema() -> dict[str, Any]:
+    """Returns the JSON Schema of a config file, for editors."""
+    schema = Config.model_json_schema(schema_generator=_EditorSchema)
+    return {"$schema": _SCHEMA_DIALECT, **schema}
+
+
+class _EditorSchema(GenerateJsonSchema):
+    """Choices as `anyOf`: several members may accept a mapping that leaves their keys out."""
+
+    def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
+        members = [self.generate_inner(choice) for choice in schema["choices"].values()]
+        return {"anyOf": members}
+
+
+def _read(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    text = _read_text(path)
+    try:
+        value, problems = read_yaml(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            "Config is no YAML.", where=str(path), received=syntax_problem(error)
+        ) from None
+    if value is None:
+        raise ConfigError(
+            "Config is empty.",
+            where=str(path),
+            fix="`kerastl config init` writes one to start from.",
+        )
+    if not isinstance(value, dict):
+        raise ConfigError(
+            "Config is no mapping.", where=str(path), expected="keys with values, such as data:"
+        )
+    return value, problems
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        nearest = suggestion(path.name, _configs_beside(path))
+        raise ConfigError(
+            f"There is no config '{path}'.",
+            fix=nearest or f"`kerastl config init {path}` writes one to start from.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            "Config can't be read.",
+            where=str(path),
+            expected="text in UTF-8",
+            received=f"byte 0x{error.object[error.start]:02x} at position {error.start}",
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            "Config can't be read.", where=str(path), received=error.strerror or str(error)
+        ) from None
+
+
+def _configs_beside(path: Path) -> list[str]:
+    if not path.parent.is_dir():
+        return []
+    return sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
+
+
+def _validate(raw: Any, *, where: str, problems: Sequence[Problem] = ()) -> Config:
+    found = list(problems)
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        found.extend(explain(error.errors(include_url=False), raw))
+    if found:
+        raise _config_error(in_file_order(first_per_path(found), raw), where)
+    return config
+
+
+def _config_error(problems: Sequence[Problem], where: str) -> ConfigError:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return ConfigError(f"Config has {count}.", problems=[str(p) for p in problems], where=where)
+
+
+def _plain(value: Any) -> Any:
+    """Returns what YAML and JSON can hold."""
+    if isinstance(value, BaseModel):
+        return {name: _plain(item) for name, item in value}
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

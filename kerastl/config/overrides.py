@@ -1,0 +1,86 @@
+"""`--set a.b=value`: single keys of a config, given beside it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kerastl.config.paths import anchor_paths
+from kerastl.config.problems import Problem
+from kerastl.config.strict_yaml import read_yaml, syntax_problem
+
+_KEY = re.compile(r'"([^"]+)"|([^."]+)')
+_FORM = "expected KEY=VALUE, such as fit.epochs=3"
+
+
+def apply_overrides(
+    raw: Mapping[str, Any], overrides: Sequence[str], *, base: Path
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Returns the config with the overrides in it, and what is wrong with them.
+
+    A value replaces the former one as a whole, a mapping too; keys on the way that hold no
+    mapping become one.
+
+    Args:
+        raw: The config, not validated yet.
+        overrides: `KEY=VALUE` each; KEY is a dotted path (a part that holds a dot stands in double
+            quotes), VALUE is YAML. The last of several for one key counts.
+        base: The folder that paths in the values start from.
+
+    Example:
+
+    ```python
+    raw, problems = apply_overrides({}, ["fit.epochs=3", "heads=multi"], base=Path())
+    ```
+    """
+    result = dict(raw)
+    problems: list[Problem] = []
+    for override in overrides:
+        keys, value, wrong = _parse(override)
+        problems.extend(wrong)
+        if keys:
+            result = _merged(result, anchor_paths(_nested(keys, value), base), len(keys))
+    return result, tuple(problems)
+
+
+def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
+    key_text, equals, value_text = override.partition("=")
+    keys = _split(key_text.strip())
+    if not equals or not keys:
+        return (), None, (Problem((), f"--set {override}: {_FORM}"),)
+    if not value_text.strip():
+        text = f"--set {override}: expected a value after '='. For none write null."
+        return (), None, (Problem((), text),)
+    try:
+        value, problems = read_yaml(value_text, path=keys)
+    except yaml.YAMLError as error:
+        text = f"--set {override}: the value is no YAML ({syntax_problem(error)})"
+        return (), None, (Problem((), text),)
+    return keys, value, problems
+
+
+def _split(key_text: str) -> tuple[str, ...]:
+    parts: list[str] = []
+    position = 0
+    while match := _KEY.match(key_text, position):
+        parts.append(match[1] or match[2])
+        position = match.end() + 1
+        if match.end() == len(key_text):
+            return tuple(parts)
+        if key_text[match.end()] != ".":
+            break
+    return ()
+
+
+def _nested(keys: tuple[str, ...], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    return value
+
+
+def _merged(raw: Any, override: dict[str, Any], depth: int) -> dict[str, Any]:
+    base = dict(raw) if isinstance(raw, Mapping) else {}
+    ((key, value),) = override.items()
+    return {**base, key: value if depth == 1 else _merged(base.get(key), value, depth - 1)}

@@ -1,0 +1,67 @@
+"""One thing wrong in a config, and how its place is written."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+KeyPath = tuple[str | int, ...]
+
+_BARE_KEY = re.compile(r"[^\s.\[\]\"=]([^.\[\]\"=]*[^\s.\[\]\"=])?")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a config.
+
+    Args:
+        path: Keys from the outermost inwards; whole numbers are places in a list, from 0.
+        text: What is wrong and how to mend it.
+    """
+
+    path: KeyPath
+    text: str
+
+    def __str__(self) -> str:
+        return f"{format_path(self.path)}: {self.text}" if self.path else self.text
+
+
+def format_path(path: KeyPath) -> str:
+    """Returns the dotted path, such as `data.labels.car.positive[0]`.
+
+    A key that holds a dot, a bracket, a quote or an equals sign is written in double quotes.
+    """
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + _format_key(part)
+    return text
+
+
+def first_per_path(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Returns the problems, keeping the first at each key: the others follow from it."""
+    kept: dict[KeyPath | Problem, Problem] = {}
+    for problem in problems:
+        kept.setdefault(problem.path or problem, problem)
+    return tuple(kept.values())
+
+
+def in_file_order(problems: Iterable[Problem], raw: Any) -> tuple[Problem, ...]:
+    """Returns the problems in the order of their keys in the file, missing keys last."""
+    return tuple(sorted(problems, key=lambda problem: _place(problem.path, raw)))
+
+
+def _place(path: KeyPath, raw: Any) -> list[int]:
+    place = []
+    for part in path:
+        keys = list(raw) if isinstance(raw, Mapping) else []
+        index = keys.index(part) if part in keys else len(keys)
+        place.append(part if isinstance(part, int) else index)
+        raw = raw[part] if part in keys else None
+    return place
+
+
+def _format_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else f'"{key}"'

@@ -1,0 +1,150 @@
+"""The config as frozen, strict models: every key, its meaning, its bounds and its default.
+
+Convention: a default stands in its section and nowhere else; what concerns several keys is
+checked by `checks`, on the last of them.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
+
+from kerastl.config import checks
+from kerastl.config.data_sections import (
+    ColumnSplit,
+    DataConfig,
+    FractionSplit,
+    LabelPolicy,
+    Soft,
+)
+from kerastl.config.fields import Count, Section, Sides, Text, choice, refuse, shape
+from kerastl.config.training_sections import (
+    AugmentConfig,
+    ExactFit,
+    Fit,
+    HeadConfig,
+    Heads,
+    KerasFit,
+    LossConfig,
+    Trainable,
+    TrainableStages,
+    TrainableVariables,
+)
+
+__all__ = [
+    "AugmentConfig",
+    "BackboneConfig",
+    "ColumnSplit",
+    "Config",
+    "DataConfig",
+    "ExactFit",
+    "FractionSplit",
+    "HeadConfig",
+    "KerasFit",
+    "LabelPolicy",
+    "LossConfig",
+    "Soft",
+    "TrainableStages",
+    "TrainableVariables",
+]
+
+
+def _size_shape(value: Any) -> str | None:
+    """The tag of an input size; a list that isn't a pair has none."""
+    is_pair = not isinstance(value, list | tuple) or len(value) == 2
+    return shape(value) if is_pair else None
+
+
+class BackboneConfig(Section):
+    """The pretrained network."""
+
+    name: Text = Field(
+        description="family:name, such as applications:mobilenet_v2; `kerastl backbones list` "
+        "shows them. The path of run:PATH or tfhub:./PATH is relative to the config's folder."
+    )
+    weights: Text | None = Field(
+        default="default",
+        description="A published name, a file (relative to the config's folder), or null for "
+        "random weights; default stands for the first published name.",
+    )
+    input_size: Annotated[
+        Annotated[Count, Tag("<number>")]
+        | Annotated[Sides, Tag("<list>")]
+        | Annotated[None, Tag("<null>")],
+        choice(
+            "a whole number, or [height, width]",
+            by=_size_shape,
+        ),
+    ] = Field(
+        default=None,
+        description="Side of the square input in pixels, or [height, width]; null is the "
+        "backbone's own size.",
+    )
+    options: dict[str, JsonValue] = Field(
+        default={}, description="Options of the backbone, such as alpha; `kerastl backbones show`."
+    )
+
+
+def _undecided() -> Any:
+    """An empty `fit`; the validator chooses its solver."""
+    return {}
+
+
+class Config(Section):
+    """Everything that one training needs to know."""
+
+    data: DataConfig = Field(description="The table of examples and what its columns mean.")
+    backbone: BackboneConfig = Field(description="The pretrained network.")
+    heads: Heads = Field(
+        default="single",
+        description="single (one output for all tasks), multi (one output per task), or spelled "
+        "out by name.",
+    )
+    trainable: Trainable = Field(
+        default=False,
+        description="What of the backbone learns: false (nothing), true (all), auto (whichever is "
+        "better on validation), the last stages, or variables by name.",
+    )
+    loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
+    augment: AugmentConfig | None = Field(
+        default=None, description="How training pictures are varied; null: not at all."
+    )
+    fit: Fit = Field(
+        default_factory=_undecided,
+        validate_default=True,
+        description="How the weights are found. Without solver: exact where the backbone is "
+        "frozen, heads are linear and nothing is augmented; keras elsewhere.",
+    )
+
+    @field_validator("heads")
+    @classmethod
+    def _heads_cover_tasks(cls, heads: Any, info: ValidationInfo) -> Any:
+        refuse(checks.heads(heads, info.data.get("data")))
+        return heads
+
+    @field_validator("loss")
+    @classmethod
+    def _weights_are_of_tasks(cls, loss: LossConfig, info: ValidationInfo) -> LossConfig:
+        refuse(checks.positive_weights(loss, info.data.get("data")))
+        return loss
+
+    @field_validator("augment")
+    @classmethod
+    def _augments_its_modality(cls, augment: Any, info: ValidationInfo) -> Any:
+        refuse(checks.augmentation(augment, info.data.get("data")))
+        return augment
+
+    @field_validator("fit", mode="before")
+    @classmethod
+    def _choose_solver(cls, fit: Any, info: ValidationInfo) -> Any:
+        if not isinstance(fit, dict):
+            return fit
+        chosen = {"solver": checks.default_solver(fit, info.data), **fit}
+        refuse(checks.solver_name(chosen["solver"]))
+        return chosen
+
+    @field_validator("fit")
+    @classmethod
+    def _solver_is_possible(cls, fit: Any, info: ValidationInfo) -> Any:
+        if fit.solver == "exact":
+            refuse(checks.exact_is_possible(info.data))
+        return fit

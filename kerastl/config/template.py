@@ -1,0 +1,98 @@
+"""The commented config that `kerastl config init` writes."""
+
+from pathlib import Path
+
+from kerastl.errors import ConfigError
+
+_TEMPLATE = """\
+# A kerastl config. `kerastl config validate FILE` checks it, `kerastl train FILE` trains it.
+# Lines that begin with "#" and a key show the default, or an example where there is none:
+# remove the "#" to change it.
+# Paths are relative to the folder of this file.
+
+data:
+  table: examples.csv          # CSV or Parquet, one row per example; or a list of such tables
+  image: path                  # column with the path of the picture; audio: for sound
+  tasks: [first_task, second_task]   # columns with the labels: 1, 0, or blank for unknown
+  # group: patient             # rows of one group never fall into different splits
+  # split:
+  #   validation: 0.15         # part of the rows, above 0 and below 1
+  #   test: 0.15
+  #   method: stratified       # stratified | random | hash
+  #   seed: 0
+  # split: {column: split}     # or a column that holds train, validation or test
+  # labels:                    # only where cells are not 1, 0 and blank
+  #   first_task:
+  #     positive: ["1"]
+  #     negative: ["0"]
+  #     uncertain: []
+  #     when_uncertain: ignore # ignore | positive | negative | {soft: 0.7}
+  # resize: stretch            # stretch | pad | crop
+
+backbone:
+  name: tiny:image             # `kerastl backbones list` shows the names
+  # weights: default           # the first published name; or another, a file, or null for random
+  # input_size: null           # pixels of the square input, or [height, width]
+  # options: {}                # such as {alpha: 0.5}; `kerastl backbones show` lists them
+
+# heads: single                # one output for all tasks | multi: one per task | by name:
+# heads:
+#   findings:
+#     tasks: [first_task, second_task]
+#     hidden: []               # units of each hidden layer, such as [64]
+#     dropout: 0.0
+#     weight: 1.0
+
+# trainable: false             # false | true | auto | {stages: 2} | {variables: "*"}
+                               # with batch_norm: update its statistics follow the new data
+
+# loss:
+#   label_smoothing: 0.0
+#   positive_weight: null      # null | auto | a number | {first_task: 3.0}
+
+# augment:                     # pictures only
+#   flip: false
+#   rotate: 0.0                # part of the full circle, 0 to 0.5
+#   zoom: 0.0
+#   shift: 0.0
+#   brightness: 0.0
+#   contrast: 0.0
+
+# fit:                         # without augmentation, on a frozen backbone with linear heads:
+#   solver: exact
+#   regularization: auto       # or a number above 0
+#   folds: 5
+#   seed: 0
+# fit:                         # everywhere else:
+#   solver: keras
+#   epochs: 20
+#   batch_size: 32
+#   learning_rate: 1.0e-3
+#   backbone_learning_rate: 1.0e-5
+#   patience: 5                # epochs without a better validation; null: never stop early
+#   seed: 0
+"""
+
+
+def config_template() -> str:
+    """Returns a commented config to start from; it is valid as it stands."""
+    return _TEMPLATE
+
+
+def write_template(path: Path) -> None:
+    """Writes the commented config to a new file.
+
+    Raises:
+        ConfigError: The file exists, or can't be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_TEMPLATE)
+    except FileExistsError:
+        raise ConfigError(
+            f"'{path}' exists already.", fix="Name another file, or remove this one."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"'{path}' can't be written.", received=error.strerror or str(error)
+        ) from None

@@ -1,0 +1,163 @@
+"""The schema of what is trained and how: heads, trainable, loss, augment and fit.
+
+Convention: a default stands here and nowhere else.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, Tag
+
+from kerastl.config.fields import (
+    Count,
+    Fraction,
+    Listed,
+    Positive,
+    Section,
+    Seed,
+    SomeTexts,
+    Text,
+    choice,
+    shape,
+    tag_by_key,
+)
+
+BatchNorm = Annotated[
+    Literal["frozen", "update"],
+    Field(description="Statistics of BatchNorm: stand still (frozen) or follow the new data."),
+]
+
+
+class HeadConfig(Section):
+    """One named output that answers one or more tasks."""
+
+    tasks: SomeTexts = Field(description="Tasks that this head answers.")
+    hidden: Annotated[tuple[Count, ...], Listed] = Field(
+        default=(), description="Units of each hidden layer, input to output; none is linear."
+    )
+    dropout: Fraction = Field(
+        default=0.0, description="Part of the features dropped in training, 0 to below 1."
+    )
+    weight: Positive = Field(default=1.0, description="Factor of this head's loss, above 0.")
+
+    @property
+    def linear(self) -> bool:
+        """Whether nothing stands between the features and the logits."""
+        return not self.hidden and not self.dropout
+
+
+class TrainableStages(Section):
+    """The last stages of the backbone learn."""
+
+    stages: Count = Field(description="Number of stages that learn, counted from the output.")
+    batch_norm: BatchNorm = "frozen"
+
+
+class TrainableVariables(Section):
+    """The variables of the backbone whose paths match learn."""
+
+    variables: Annotated[
+        SomeTexts, BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+    ] = Field(description='Pattern of variable paths, or a list of them; "*" is all.')
+    batch_norm: BatchNorm = "frozen"
+
+
+class LossConfig(Section):
+    """The masked loss."""
+
+    label_smoothing: Fraction = Field(
+        default=0.0, description="How far labels are drawn to 0.5, 0 to below 1."
+    )
+    positive_weight: Annotated[
+        Annotated[Literal["auto"], Tag("<text>")]
+        | Annotated[Positive, Tag("<number>")]
+        | Annotated[dict[str, Positive], Tag("<keys>")]
+        | Annotated[None, Tag("<null>")],
+        choice("null, auto, a number, or a number per task"),
+    ] = Field(
+        default=None,
+        description="Factor of the loss of positive labels: null is 1; auto balances each task by "
+        "its known training labels; a number, or a number per task.",
+    )
+
+
+class ExactFit(Section):
+    """Linear heads on frozen features are solved to their optimum."""
+
+    solver: Literal["exact"] = Field(default="exact", description="exact or keras.")
+    regularization: Annotated[
+        Annotated[Literal["auto"], Tag("<text>")] | Annotated[Positive, Tag("<number>")],
+        choice("auto or a number above 0"),
+    ] = Field(
+        default="auto",
+        description="Strength of L2, above 0; auto chooses it per task by cross-validation.",
+    )
+    folds: Annotated[int, Field(ge=2)] = Field(
+        default=5, description="Folds of the cross-validation, 2 or more; groups stay whole."
+    )
+    seed: Seed = Field(default=0, description="Seed of the folds.")
+
+
+class KerasFit(Section):
+    """The model is fitted by Keras."""
+
+    solver: Literal["keras"] = Field(default="keras", description="exact or keras.")
+    epochs: Count = Field(default=20, description="Passes over the training rows, at most.")
+    batch_size: Count = Field(default=32, description="Examples per step.")
+    learning_rate: Positive = Field(default=1e-3, description="Rate of the heads, above 0.")
+    backbone_learning_rate: Positive = Field(
+        default=1e-5, description="Rate of what learns in the backbone, above 0."
+    )
+    patience: Count | None = Field(
+        default=5, description="Epochs without a better validation before stopping; null: never."
+    )
+    seed: Seed = Field(default=0, description="Seed of initial weights, order and augmentation.")
+
+
+class AugmentConfig(Section):
+    """How training pictures are varied; a key that stays 0 or false does nothing."""
+
+    flip: bool = Field(default=False, description="Mirror half of the pictures left to right.")
+    rotate: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.0, description="Largest turn either way, as a part of the full circle, 0 to 0.5."
+    )
+    zoom: Fraction = Field(default=0.0, description="Largest zoom either way, as a part of size.")
+    shift: Fraction = Field(default=0.0, description="Largest shift either way, as a part of size.")
+    brightness: Fraction = Field(
+        default=0.0, description="Largest change of brightness either way, as a part of the range."
+    )
+    contrast: Fraction = Field(
+        default=0.0, description="Largest change of contrast either way, as a part of it."
+    )
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The keys that do something."""
+        return tuple(key for key, value in self if value)
+
+
+Heads = Annotated[
+    Annotated[Literal["single", "multi"], Tag("<text>")]
+    | Annotated[dict[Text, HeadConfig], Field(min_length=1), Tag("<keys>")],
+    choice("single, multi, or heads by name"),
+]
+Trainable = Annotated[
+    Annotated[bool, Tag("<flag>")]
+    | Annotated[Literal["auto"], Tag("<text>")]
+    | Annotated[TrainableStages, Tag("<stages>")]
+    | Annotated[TrainableVariables, Tag("<variables>")],
+    choice(
+        "false, true, auto, {stages: 2} or {variables: pattern}",
+        by=lambda value: tag_by_key(value, variables="<variables>", otherwise="<stages>"),
+    ),
+]
+Fit = Annotated[
+    Annotated[ExactFit, Tag("<exact>")] | Annotated[KerasFit, Tag("<keras>")],
+    choice("keys, with solver: exact or solver: keras", by=lambda value: _tag_by_solver(value)),
+]
+
+
+def _tag_by_solver(value: Any) -> str | None:
+    if shape(value) != "<keys>":
+        return None
+    solver = value.get("solver") if isinstance(value, dict) else value.solver
+    return "<exact>" if solver == "exact" else "<keras>"
