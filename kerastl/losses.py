@@ -1,0 +1,277 @@
+"""The loss of multi-task learning with unknown labels.
+
+Convention: an unknown label is NaN and takes part in nothing, neither value nor gradient.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerastl.errors import LabelError, ModelError, suggestion
+from kerastl.masking import align, computing_dtype, logistic_loss
+
+_HALF_PRECISION = ("float16", "bfloat16")
+_NUM_SHOWN = 5
+
+
+@keras.saving.register_keras_serializable(package="kerastl")
+class MaskedBinaryCrossentropy(keras.losses.Loss):
+    """The logistic loss over the labels that are known; unknown labels are NaN.
+
+    With ℓ = −(w·y·log p + (1−y)·log(1−p)) for one label (w is 1, or the task's positive weight),
+    m examples in the batch, K known labels in the batch and K_j of them of task j, the loss is
+
+    - `normalize_by="examples"`: `(1/m) Σ_i Σ_{j known for i} ℓ_ij`
+    - `normalize_by="known"`: `(1/K) Σ_i Σ_{j known for i} ℓ_ij`
+    - `normalize_by="tasks"`: `(1/T) Σ_j (1/K_j) Σ_{i known for j} ℓ_ij`, over the T tasks that have
+      any known label in the batch
+
+    A batch without any known label gives exactly 0 and zero gradients in all three.
+
+    | property                                                         | examples | known | tasks |
+    |------------------------------------------------------------------|----------|-------|-------|
+    | unknown labels have exactly zero gradient, and all are finite    | yes      | yes   | yes   |
+    | no known label in the batch: 0, zero gradients                   | yes      | yes   | yes   |
+    | the order of the examples doesn't matter                         | yes      | yes   | yes   |
+    | m times the loss adds up over batches and devices                | yes      | no    | no    |
+    | one output of n tasks = n outputs of one task, loss and gradient | yes      | no    | no    |
+    | an example without known labels adds nothing to the sum          | yes      | yes   | yes   |
+    | and doesn't change the loss either: masking equals dropping      | no       | yes   | yes   |
+    | a rarely labeled task counts as much as a fully labeled one      | no       | no    | yes   |
+
+    `call` returns one value per example; their mean is the loss above, so `reduction` and Keras's
+    distribution work as for any loss. `sample_weight` multiplies the value of its example and
+    leaves the denominators m, K and K_j alone; so do positive weights. K and K_j are counted in one
+    batch, on one device.
+
+    Computed in float32 or more, whatever the dtype policy. From logits the gradient is p − y at
+    any size. From probabilities the loss's own gradient is finite everywhere, and not 0 where a
+    known label is wrong, also at 0 and 1; but a float32 sigmoid rounds to exactly 1 and passes no
+    gradient from a logit of 17 on (on the other side it works down to −69). Probabilities in
+    float16 or bfloat16 are refused: they round to 1 from logits of 8 and 6 on.
+
+    Don't use `fit(class_weight=…)`: on several tasks Keras applies it wrongly and silently.
+
+    Args:
+        from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
+        label_smoothing: In [0, 1]. A known label y becomes y·(1 − s) + s/2.
+        positive_weight: Factor for the positive part of the loss, more than 0: a number for all
+            tasks, or one per task. None is 1.
+        normalize_by: `"examples"`, `"known"` or `"tasks"`.
+        name: Name of the loss.
+        reduction: As for any Keras loss.
+        dtype: Dtype of the computation; float32 at least.
+
+    Call arguments:
+        y_true: Labels in [0, 1], NaN where unknown, shape `(batch, tasks)`, or `(batch,)` for a
+            single task.
+        y_pred: Logits or probabilities, shape `(batch, tasks)` or `(batch,)`.
+        sample_weight: A weight per example, shape `(batch,)`.
+
+    Raises:
+        ModelError: An argument is out of its range, or probabilities come in half precision.
+        LabelError: Labels and predictions have different shapes.
+
+    Example:
+
+    ```python
+    loss = kerastl.losses.MaskedBinaryCrossentropy(from_logits=True)
+    y_true = [[1.0, float("nan")], [float("nan"), float("nan")]]
+    loss(y_true, [[0.0, 3.0], [0.0, 0.0]])  # log(2) / 2 = 0.347
+    ```
+
+    Reference:
+        Caruana, Multitask Learning, 1997. https://doi.org/10.1023/A:1007379606734
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        positive_weight: float | Sequence[float] | None = None,
+        normalize_by: str = "examples",
+        name: str = "masked_binary_crossentropy",
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=computing_dtype(dtype))
+        self.from_logits = from_logits
+        self.label_smoothing = _checked_smoothing(label_smoothing)
+        self.positive_weight = _checked_positive_weight(positive_weight)
+        self.normalize_by = _checked_normalization(normalize_by)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if not self.from_logits:
+            _refuse_half_precision(y_pred)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        labels, predictions = align(ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype))
+        known = ops.logical_not(ops.isnan(labels))
+        losses = logistic_loss(
+            self._smoothed(ops.where(known, labels, 0.0)),
+            ops.where(known, predictions, 0.0 if self.from_logits else 0.5),
+            from_logits=self.from_logits,
+            positive_weight=self._positive_weights(predictions.shape[-1]),
+        )
+        weights = _WEIGHTS[self.normalize_by](ops.cast(known, self.dtype))
+        return ops.sum(losses * weights, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "from_logits": self.from_logits,
+            "label_smoothing": self.label_smoothing,
+            "positive_weight": self.positive_weight,
+            "normalize_by": self.normalize_by,
+            "dtype": self.dtype,
+        }
+
+    def _smoothed(self, labels: Any) -> Any:
+        return labels * (1 - self.label_smoothing) + self.label_smoothing / 2
+
+    def _positive_weights(self, num_tasks: int) -> Any:
+        if not isinstance(self.positive_weight, list):
+            return 1.0 if self.positive_weight is None else self.positive_weight
+        if len(self.positive_weight) != num_tasks:
+            raise ModelError(
+                "positive_weight doesn't fit this output.",
+                expected=f"a number, or {num_tasks} numbers, one per task of the output",
+                received=f"{len(self.positive_weight)} numbers",
+            )
+        return ops.convert_to_tensor(self.positive_weight, dtype=self.dtype)
+
+
+def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = None) -> None:
+    """Checks that every label is NaN (unknown) or in [0, 1]; outside of any graph, before training.
+
+    Args:
+        labels: Shape `(examples, tasks)`, or `(examples,)` for a single task.
+        tasks: Names of the columns, for the message; numbers serve where they are missing.
+        where: The table or argument the labels come from, for the message.
+
+    Raises:
+        LabelError: Some label is something else; the first few are named by row and task.
+
+    Example:
+
+    ```python
+    kerastl.losses.check_labels(y_train, tasks=["car", "pedestrian"])
+    ```
+    """
+    table = np.asarray(labels)
+    if table.dtype.kind not in "biuf":
+        raise LabelError(
+            "Labels are not numbers.",
+            where=where,
+            expected="numbers in [0, 1], NaN where the label is unknown",
+            received=f"an array of {table.dtype}",
+        )
+    table = table.reshape(len(table), -1)
+    wrong = np.argwhere(~(np.isnan(table) | ((table >= 0) & (table <= 1))))
+    if len(wrong):
+        raise _wrong_labels(table, wrong, tasks, where)
+
+
+def _wrong_labels(
+    table: np.ndarray, wrong: np.ndarray, tasks: Sequence[str], where: str | None
+) -> LabelError:
+    problems = [
+        f"row {row}, task {_task_text(column, tasks)}: {table[row, column]:g}"
+        for row, column in wrong[:_NUM_SHOWN].tolist()
+    ]
+    if len(wrong) > _NUM_SHOWN:
+        problems.append(f"and {len(wrong) - _NUM_SHOWN} more")
+    count = "1 label is" if len(wrong) == 1 else f"{len(wrong)} labels are"
+    return LabelError(
+        f"{count} neither unknown nor in [0, 1].",
+        problems=problems,
+        where=where,
+        expected="0 (no), 1 (yes), between them (soft), or NaN (unknown); rows count from 0",
+        fix="Replace other codes, such as -1 for uncertain, by NaN or a value in [0, 1].",
+    )
+
+
+def _task_text(column: int, tasks: Sequence[str]) -> str:
+    return f"'{tasks[column]}'" if column < len(tasks) else str(column)
+
+
+def _weigh_by_examples(known: Any) -> Any:
+    return known
+
+
+def _weigh_by_known(known: Any) -> Any:
+    """Returns weights whose mean over examples divides by K; 0 where K is 0."""
+    known_per_example = ops.mean(ops.sum(known, axis=-1))
+    return ops.divide_no_nan(known, known_per_example)
+
+
+def _weigh_by_tasks(known: Any) -> Any:
+    """Returns weights whose mean over examples divides task j by K_j and T; 0 where K_j is 0."""
+    known_share = ops.mean(known, axis=0, keepdims=True)
+    num_tasks = ops.sum(ops.cast(known_share > 0, known.dtype))
+    return ops.divide_no_nan(known, known_share * num_tasks)
+
+
+_WEIGHTS: dict[str, Callable[[Any], Any]] = {
+    "examples": _weigh_by_examples,
+    "known": _weigh_by_known,
+    "tasks": _weigh_by_tasks,
+}
+
+
+def _refuse_half_precision(y_pred: Any) -> None:
+    dtype = getattr(y_pred, "dtype", None)
+    if dtype is not None and keras.backend.standardize_dtype(dtype) in _HALF_PRECISION:
+        raise ModelError(
+            "Probabilities in half precision can't be trained on: they round to exactly 0 and 1.",
+            expected="probabilities in float32, or logits in any precision",
+            received=f"probabilities in {keras.backend.standardize_dtype(dtype)}",
+            fix="Give the last layer dtype='float32', or pass logits with from_logits=True.",
+        )
+
+
+def _checked_smoothing(label_smoothing: float) -> float:
+    if isinstance(label_smoothing, Real) and 0 <= label_smoothing <= 1:
+        return float(label_smoothing)
+    raise ModelError(
+        "label_smoothing is out of range.",
+        expected="a number in [0, 1]",
+        received=repr(label_smoothing),
+    )
+
+
+def _checked_positive_weight(
+    positive_weight: float | Sequence[float] | None,
+) -> float | list[float] | None:
+    if positive_weight is None:
+        return None
+    values = np.ravel(np.asarray(positive_weight, dtype=object)).tolist()
+    if not values or not all(_is_positive(value) for value in values):
+        raise ModelError(
+            "positive_weight is out of range.",
+            expected="None, a finite number above 0, or one such number per task",
+            received=repr(positive_weight),
+        )
+    if np.ndim(np.asarray(positive_weight, dtype=object)) == 0:
+        return float(values[0])
+    return [float(value) for value in values]
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, Real) and math.isfinite(value) and float(value) > 0
+
+
+def _checked_normalization(normalize_by: str) -> str:
+    if normalize_by in _WEIGHTS:
+        return normalize_by
+    raise ModelError(
+        f"normalize_by can't be {normalize_by!r}.",
+        expected=f"one of {', '.join(repr(name) for name in _WEIGHTS)}",
+        fix=suggestion(str(normalize_by), _WEIGHTS),
+    )

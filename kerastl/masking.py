@@ -1,0 +1,133 @@
+"""What losses and metrics share: which labels are known, and the logistic loss of one label.
+
+Convention: fill, compute, weight. An unknown label, and the prediction beside it, is replaced by a
+harmless value before any formula sees it, so that neither a value nor a gradient can become NaN.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerastl.errors import LabelError
+
+_LOWEST_PROBABILITY = 1e-30  # log and reciprocal stay finite in float32, weights included
+_HIGHEST_PROBABILITY = 1 - 2**-24  # the largest float32 below 1
+
+
+def computing_dtype(dtype: Any) -> str:
+    """Returns the dtype to compute in: what was asked for, but never less than float32.
+
+    Args:
+        dtype: Name, policy, or None for Keras's default.
+    """
+    asked = keras.dtype_policies.get(dtype or keras.config.floatx()).compute_dtype
+    return keras.backend.result_type(asked, "float32")
+
+
+def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Returns labels and predictions, both of shape `(batch, tasks)`.
+
+    Args:
+        y_true: Labels, shape `(batch, tasks)` or `(batch,)` for a single task.
+        y_pred: Predictions, shape `(batch, tasks)` or `(batch,)` for a single task.
+
+    Raises:
+        LabelError: The shapes don't belong together; nothing is broadcast.
+    """
+    labels, predictions = _columns(y_true), _columns(y_pred)
+    if not _same_shape(labels.shape, predictions.shape):
+        raise LabelError(
+            "Labels and predictions have different shapes.",
+            expected=f"labels of shape {_shape_text(predictions.shape)}, as the predictions",
+            received=f"labels of shape {_shape_text(labels.shape)}",
+            fix="Give one label column per task of this output, NaN where the label is unknown.",
+        )
+    return labels, predictions
+
+
+def example_weights(sample_weight: Any, dtype: str) -> Any:
+    """Returns the weights of the examples as a column `(batch, 1)`, or 1 where there are none.
+
+    Args:
+        sample_weight: Shape `(batch,)` or `(batch, 1)`, or None.
+        dtype: Of the result.
+
+    Raises:
+        LabelError: There is a weight per label.
+    """
+    if sample_weight is None:
+        return ops.ones((), dtype=dtype)
+    weights = ops.cast(ops.convert_to_tensor(sample_weight), dtype)
+    if len(weights.shape) > 2 or (len(weights.shape) == 2 and weights.shape[1] != 1):
+        raise LabelError(
+            "sample_weight weighs examples, not labels.",
+            expected="shape (batch,)",
+            received=f"shape {_shape_text(weights.shape)}",
+            fix="Mark labels that don't count as NaN; weigh a task by its head's weight.",
+        )
+    return ops.reshape(weights, (-1, 1))
+
+
+def logistic_loss(
+    labels: Any, predictions: Any, *, from_logits: bool, positive_weight: Any = 1.0
+) -> Any:
+    """Returns ℓ = −(w·y·log p + (1−y)·log(1−p)) of every label, in nats.
+
+    From logits it is exact at any size and its gradient is p − y for w = 1. A probability outside
+    of [1e-30, 1 − 2⁻²⁴] counts as the nearer end; its gradient is the one at that end, finite and
+    not 0.
+
+    Args:
+        labels: Shape `(batch, tasks)`, known values in [0, 1].
+        predictions: Logits or probabilities, same shape.
+        from_logits: Whether predictions are logits.
+        positive_weight: w, a number or one per task.
+    """
+    log_positive, log_negative = _log_probabilities(predictions, from_logits)
+    return -(positive_weight * labels * log_positive + (1 - labels) * log_negative)
+
+
+def probabilities(predictions: Any, *, from_logits: bool) -> Any:
+    """Returns predictions on the scale [0, 1]."""
+    return ops.sigmoid(predictions) if from_logits else predictions
+
+
+def logits(predictions: Any, *, from_logits: bool) -> Any:
+    """Returns predictions as logits; probabilities of 0 and 1 give finite ones."""
+    if from_logits:
+        return predictions
+    log_positive, log_negative = _log_probabilities(predictions, from_logits=False)
+    return log_positive - log_negative
+
+
+def _log_probabilities(predictions: Any, from_logits: bool) -> tuple[Any, Any]:
+    """Returns log p and log(1 − p)."""
+    if from_logits:
+        return -ops.softplus(-predictions), -ops.softplus(predictions)
+    inside = ops.clip(predictions, _LOWEST_PROBABILITY, _HIGHEST_PROBABILITY)
+    # The step to the nearer end has no gradient of its own, so the gradient does not stop there.
+    bounded = predictions + ops.stop_gradient(inside - predictions)
+    return ops.log(bounded), ops.log1p(-bounded)
+
+
+def _columns(values: Any) -> Any:
+    values = ops.convert_to_tensor(values)
+    if len(values.shape) == 1:
+        return ops.expand_dims(values, axis=-1)
+    if len(values.shape) == 2:
+        return values
+    raise LabelError(
+        "Labels and predictions are tables.",
+        expected="shape (batch, tasks), or (batch,) for a single task",
+        received=f"shape {_shape_text(values.shape)}",
+    )
+
+
+def _same_shape(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
+    return all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
+
+
+def _shape_text(shape: tuple[int | None, ...]) -> str:
+    sizes = ["batch" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"

@@ -1,0 +1,54 @@
+"""Recall over known labels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kerastl.metrics.ratio import MaskedDecisionRatio
+
+
+@keras.saving.register_keras_serializable(package="kerastl")
+class MaskedRecall(MaskedDecisionRatio):
+    """The share of known positives that are decided yes, in [0, 1]; higher is better.
+
+    Pooled over the tasks of its output. The state is (true yes, known positives), weighted, so the
+    result does not depend on how examples fall into batches. Without known positives it is NaN,
+    not 0. Labels strictly between 0 and 1 count as unknown.
+
+    Args:
+        threshold: Probability in (0, 1) from which on the decision is yes, also with
+            `from_logits`; one for all tasks, or one per task.
+        from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
+        name: Name of the metric.
+        dtype: Dtype of state and computation; float32 at least.
+
+    Call arguments:
+        y_true: Labels in [0, 1], NaN where unknown, shape `(batch, tasks)`, or `(batch,)` for a
+            single task.
+        y_pred: Logits or probabilities, shape `(batch, tasks)` or `(batch,)`.
+        sample_weight: A weight per example, shape `(batch,)`.
+
+    Raises:
+        ModelError: A threshold is not in (0, 1).
+        LabelError: Labels and predictions have different shapes.
+
+    Example:
+
+    ```python
+    recall = kerastl.metrics.MaskedRecall()
+    recall([[1.0, float("nan")], [0.0, 1.0]], [[0.9, 0.8], [0.7, 0.3]])  # 1/2
+    ```
+    """
+
+    def __init__(
+        self,
+        threshold: float | Sequence[float] = 0.5,
+        from_logits: bool = False,
+        name: str = "recall",
+        dtype: Any = None,
+    ):
+        super().__init__(threshold=threshold, from_logits=from_logits, name=name, dtype=dtype)
+
+    def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
+        return positive * decided, positive
