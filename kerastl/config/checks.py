@@ -31,12 +31,12 @@ def fractions(test: float, validation: float) -> Problems:
 
 
 def disjoint_cells(cells: tuple[str, ...], earlier: Mapping[str, Any]) -> Problems:
-    """No cell means two things."""
+    """No cell means two things; numbers are compared as numbers."""
     return [
         ((place,), f"the cell '{cell}' is listed under {meaning} too.")
         for place, cell in enumerate(cells)
         for meaning in ("positive", "negative")
-        if cell in earlier.get(meaning, ())
+        if _cell_value(cell) in {_cell_value(other) for other in earlier.get(meaning, ())}
     ]
 
 
@@ -174,6 +174,13 @@ def obstacles(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     if augment is not None and augment.active:
         found.append(("augment", ""))
     return found
+
+
+def _cell_value(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell.strip()
 
 
 def _output_names(names: Iterable[str]) -> Problems:
