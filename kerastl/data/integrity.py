@@ -1,0 +1,74 @@
+"""Finds damage in picture files that decoders pass over in silence.
+
+Convention: nothing is guessed from how a picture looks; a finding is a proof.
+
+A JPEG that was cut off and closed again: downloaders and editors put an end marker behind what they
+have, the decoder meets it too early and fills the rest with the last color, or leaves a progressive
+file blurred. Where pixels may be missing, junk is put in front of the end marker and the picture is
+decoded again: behind a complete scan junk is ignored, behind a short one it shows.
+
+A PNG whose pixel data doesn't match its checksum, which Pillow doesn't look at.
+"""
+
+import io
+import zlib
+
+from PIL import Image, ImageChops
+
+_START_OF_SCAN = b"\xff\xda"
+_END_OF_IMAGE = b"\xff\xd9"
+_TAIL = 8  # pixels at the end of the last row; fewer missing ones do no harm
+# Any bytes without structure but 0xFF, which would begin a marker.
+_JUNK = bytes((index * 97 + index // 251 * 13) % 251 for index in range(4096))
+_PNG_SIGNATURE_SIZE = 8
+
+
+def find_damage(picture: Image.Image, data: bytes) -> str | None:
+    """Says what is wrong with a file that a decoder has accepted.
+
+    Args:
+        picture: The decoded picture, possibly at reduced scale.
+        data: The bytes of its file.
+
+    Returns:
+        Half a sentence, or None where nothing is found.
+    """
+    if picture.format == "PNG" and _has_wrong_checksum(data):
+        return "its pixel data doesn't match its checksum"
+    if picture.format in ("JPEG", "MPO") and _ends_early(picture, data):
+        return "its data ends before the picture does"
+    return None
+
+
+def _has_wrong_checksum(data: bytes) -> bool:
+    view, start = memoryview(data), _PNG_SIGNATURE_SIZE
+    while start + 12 <= len(data):
+        end = start + 8 + int.from_bytes(view[start : start + 4], "big")
+        is_pixels = view[start + 4 : start + 8] == b"IDAT"
+        if is_pixels and zlib.crc32(view[start + 4 : end]) != _number(view[end : end + 4]):
+            return True
+        start = end + 4
+    return False
+
+
+def _number(four_bytes: memoryview) -> int:
+    return int.from_bytes(four_bytes, "big")
+
+
+def _ends_early(picture: Image.Image, data: bytes) -> bool:
+    if not ("progressive" in picture.info or _tail_is_flat(picture)):
+        return False
+    end = data.find(_END_OF_IMAGE, data.rfind(_START_OF_SCAN))
+    if end < 0:
+        return False
+    extended = Image.open(io.BytesIO(data[:end] + _JUNK + data[end:]), formats=("JPEG",))
+    scale = round(extended.width / picture.width)
+    extended.draft(None, (extended.width // scale, extended.height // scale))
+    return ImageChops.difference(extended, picture).getbbox() is not None
+
+
+def _tail_is_flat(picture: Image.Image) -> bool:
+    """Whether the last pixels of the last row are equal: only there, no color bleeds in."""
+    left = max(0, picture.width - _TAIL)
+    tail = picture.crop((left, picture.height - 1, picture.width, picture.height))
+    return tail.getcolors(maxcolors=1) is not None
