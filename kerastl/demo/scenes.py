@@ -1,0 +1,220 @@
+"""Street scenes with known answers: who stands where, seen in a few frames by a moving camera.
+
+Convention: a scene is drawn from its seed alone; its frames differ by the camera and by those who
+move, so frames of one scene must never fall into different parts of a split.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from kerastl.demo import actors, street, weather
+from kerastl.demo.brush import SIZE, Brush, Camera
+
+TASKS = ("pedestrian", "car", "stop_sign", "traffic_light")
+PLACES = ("city", "suburb", "park")
+_CLEARLY_VISIBLE = {"pedestrian": 40, "car": 70, "stop_sign": 18, "traffic_light": 18}
+_PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.45, "traffic_light": 0.45}
+
+Painter = Callable[[Brush, int], None]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Something that stands in the street.
+
+    Args:
+        task: The question that it answers, or None for all the rest.
+        x: Position in meters, to the right of the middle of the street.
+        z: Position in meters along the street.
+        half: Half of its width in meters, for its shadow.
+        speed: Meters along the street and across it from one frame to the next.
+        paint: Paints it, given the brush, its place and the number of the frame.
+    """
+
+    task: str | None
+    x: float
+    z: float
+    half: float
+    speed: tuple[float, float]
+    paint: Callable[[Brush, float, float, int], None]
+
+    def place(self, frame: int) -> tuple[float, float]:
+        """Returns where it stands in a frame."""
+        along, across = self.speed
+        return self.x + across * frame, self.z + along * frame
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything about one scene that its frames share."""
+
+    seed: tuple[int, int]
+    place: str
+    weather: str
+    placed: tuple[Placed, ...]
+    camera: Camera
+
+
+def draw_scene(seed: int, number: int) -> Scene:
+    """Draws scene `number` of the stream `seed`: place, light, camera and who stands where."""
+    rng = np.random.default_rng([seed, number])
+    place, light = str(rng.choice(PLACES, p=[0.5, 0.3, 0.2])), weather.draw_name(rng)
+    camera = Camera(
+        x=rng.uniform(-2.6, 2.6),
+        eye=rng.uniform(1.2, 2.3),
+        z=0.0,
+        center=SIZE[0] * rng.uniform(0.35, 0.65),
+        horizon=SIZE[1] * rng.uniform(0.38, 0.56),
+        focal=SIZE[0] * rng.uniform(0.7, 1.1),
+    )
+    placed = [*_props(rng), *_actors(rng, night=light in ("night", "dusk", "rain"))]
+    return Scene((seed, number), place, light, tuple(placed), camera)
+
+
+def draw_frame(scene: Scene, frame: int) -> tuple[Image.Image, dict[str, int | None]]:
+    """Draws one picture of a scene.
+
+    Returns:
+        The picture, and for each of `TASKS` 1 where one is clearly visible, 0 where none shows,
+        None where too little of it shows to say.
+    """
+    rng = np.random.default_rng([*scene.seed, frame])
+    brush = _stage(scene, frame)
+    present = [(item, *item.place(frame)) for item in scene.placed]
+    present = [p for p in present if p[2] - brush.camera.z > 2.0]
+    spots = [(x, z, item.half, min(item.half, 0.5)) for item, x, z in present]
+    brush.ground_shadows(spots, strength=weather.WEATHERS[scene.weather].shadow)
+    present.sort(key=lambda item: -item[2])
+    for owner, (item, x, z) in enumerate(present, start=1):
+        brush.owner = owner
+        item.paint(brush, x, z, frame)
+    visible = {task: 0 for task in TASKS}
+    for owner, (item, _, _) in enumerate(present, start=1):
+        if item.task:
+            visible[item.task] = max(visible[item.task], brush.visible(owner))
+    pixels = weather.finished(brush, rng, scene.weather)
+    return Image.fromarray(pixels.astype(np.uint8)), {t: _answer(t, visible[t]) for t in TASKS}
+
+
+def _answer(task: str, pixels: int) -> int | None:
+    if pixels >= _CLEARLY_VISIBLE[task]:
+        return 1
+    return None if pixels else 0
+
+
+def _stage(scene: Scene, frame: int) -> Brush:
+    light, base = weather.WEATHERS[scene.weather], scene.camera
+    shake = np.random.default_rng([*scene.seed, frame, 1])
+    camera = Camera(
+        x=base.x + 0.25 * frame * float(shake.uniform(-1.0, 1.0)),
+        eye=base.eye,
+        z=base.z + 1.2 * frame,
+        center=base.center + SIZE[0] * float(shake.normal(0.0, 0.04)),
+        horizon=base.horizon + SIZE[1] * float(shake.normal(0.0, 0.015)),
+        focal=base.focal,
+    )
+    brush = Brush(camera=camera, air=light.air, visibility=light.visibility)
+    rng = np.random.default_rng([*scene.seed, 1_000])
+    brush.picture.paste(street.sky(rng, light.top, light.air, cloud=light.cloud))
+    street.ground(brush, rng, scene.place)
+    street.houses(brush, rng, scene.place, night=scene.weather in ("night", "dusk"))
+    return brush
+
+
+def _props(rng: np.random.Generator) -> list[Placed]:
+    names = [name for name in street.PROPS if name != "truck"]
+    props = []
+    for _ in range(int(rng.integers(4, 13))):
+        x, z = _beside(rng)
+        props.append(_prop(str(rng.choice(names)), x, z, int(rng.integers(1 << 30))))
+    if rng.random() < 0.3:
+        x = float(rng.choice([-1.8, 1.8]))
+        props.append(_prop("truck", x, rng.uniform(9.0, 32.0), int(rng.integers(1 << 30))))
+    return props
+
+
+def _prop(name: str, x: float, z: float, seed: int) -> Placed:
+    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
+        street.PROPS[name](brush, np.random.default_rng(seed), x, z)
+
+    return Placed(None, x, z, 1.2 if name == "truck" else 0.4, (0.0, 0.0), paint)
+
+
+def _beside(
+    rng: np.random.Generator, *, near: float = 5.0, far: float = 34.0
+) -> tuple[float, float]:
+    side = float(rng.choice([-1.0, 1.0]))
+    return side * rng.uniform(street.ROAD + 0.5, street.WALKWAY + 1.2), rng.uniform(near, far)
+
+
+def _actors(rng: np.random.Generator, *, night: bool) -> list[Placed]:
+    placed = []
+    for task, makers in _MAKERS.items():
+        if rng.random() < _PRESENCE[task]:
+            most = 1 if task == "stop_sign" else 2 if task == "traffic_light" else 4
+            for _ in range(int(rng.integers(1, most + 1))):
+                maker = makers[int(rng.integers(len(makers)))]
+                placed.append(maker(rng, int(rng.integers(1 << 30)), night))
+    return placed
+
+
+def _walker(rng: np.random.Generator, seed: int, night: bool) -> Placed:
+    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
+        actors.pedestrian(brush, np.random.default_rng(seed), x, z, step=1.3 * frame)
+
+    if rng.random() < 0.3:
+        across = float(rng.choice([-0.9, 0.9]))
+        return Placed(
+            "pedestrian", rng.uniform(-3.5, 3.5), rng.uniform(7.0, 24.0), 0.3, (0.0, across), paint
+        )
+    x, z = _beside(rng, near=6.0, far=28.0)
+    return Placed("pedestrian", x, z, 0.3, (float(rng.choice([-0.7, 0.7])), 0.0), paint)
+
+
+def _driver(rng: np.random.Generator, seed: int, night: bool) -> Placed:
+    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
+        actors.car_along(brush, np.random.default_rng(seed), x, z, night=night)
+
+    is_parked = rng.random() < 0.4
+    x = float(rng.choice([-1.0, 1.0])) * (2.75 if is_parked else 1.7)
+    speed = 0.0 if is_parked else rng.uniform(0.0, 2.5)
+    return Placed(
+        "car", x + rng.normal(0.0, 0.15), rng.uniform(6.0, 40.0), 1.0, (speed, 0.0), paint
+    )
+
+
+def _crosser(rng: np.random.Generator, seed: int, night: bool) -> Placed:
+    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
+        actors.car_across(brush, np.random.default_rng(seed), x, z, night=night)
+
+    across = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.0, 1.5)
+    return Placed("car", rng.uniform(-6.0, 6.0), rng.uniform(11.0, 30.0), 2.2, (0.0, across), paint)
+
+
+def _stop_sign(rng: np.random.Generator, seed: int, night: bool) -> Placed:
+    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
+        actors.stop_sign(brush, np.random.default_rng(seed), x, z)
+
+    x, z = _beside(rng, near=6.5, far=19.0)
+    return Placed("stop_sign", x * 0.85, z, 0.2, (0.0, 0.0), paint)
+
+
+def _traffic_light(rng: np.random.Generator, seed: int, night: bool) -> Placed:
+    lit = int(rng.integers(3))
+
+    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
+        actors.traffic_light(brush, np.random.default_rng(seed), x, z, lit=lit)
+
+    x, z = _beside(rng, near=7.0, far=22.0)
+    return Placed("traffic_light", x * 0.85, z, 0.2, (0.0, 0.0), paint)
+
+
+_MAKERS: dict[str, tuple[Callable[[np.random.Generator, int, bool], Placed], ...]] = {
+    "pedestrian": (_walker,),
+    "car": (_driver, _driver, _crosser),
+    "stop_sign": (_stop_sign,),
+    "traffic_light": (_traffic_light,),
+}

@@ -1,0 +1,63 @@
+"""Weights inside the package: float16 arrays, one per variable, named by its path."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerastl.backbones import WeightsError
+
+PUBLISHED = {
+    "synthetic-scenes-v1": Path(__file__).parent / "data" / "image-synthetic-scenes-v1.npz",
+}
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Writes the weights of `model` as float16, compressed."""
+    arrays = {
+        name: keras.ops.convert_to_numpy(variable.value).astype(np.float16)
+        for name, variable in _named_variables(model).items()
+    }
+    np.savez_compressed(path, **arrays)
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Loads a `.npz` of this package, or a weights file of Keras, into `model`.
+
+    Raises:
+        WeightsError: The file is missing, unreadable, or doesn't fit the network.
+    """
+    if not path.is_file():
+        raise WeightsError(
+            "The weights of the backbone 'tiny:image' can't be found.",
+            expected="a published name (synthetic-scenes-v1), a file, or null for random weights",
+            received=str(path),
+            fix="Set backbone.weights.",
+        )
+    try:
+        if path.suffix == ".npz":
+            _load_arrays(model, path)
+        else:
+            model.load_weights(path)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            "The weights don't fit the backbone 'tiny:image'.",
+            where=str(path),
+            expected=f"{len(model.weights)} arrays of its shapes in .npz, .weights.h5 or .keras",
+            received=str(error).partition("\n")[0],
+        ) from error
+
+
+def _load_arrays(model: keras.Model, path: Path) -> None:
+    with np.load(path) as arrays:
+        for name, variable in _named_variables(model).items():
+            variable.assign(arrays[name].astype(np.float32))
+
+
+def _named_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    return {
+        f"{layer.name}/{variable.name}": variable
+        for layer in model.layers
+        for variable in layer.weights
+    }
