@@ -1,17 +1,23 @@
 """The backbone as one layer of a kerastl model.
 
-Convention: the layer, not its caller, decides whether the network inside runs in training mode,
-because Keras 3 overwrites the `training` argument of a nested functional call.
+Convention: the layer, not its caller, decides whether the network inside runs in training mode
+and which of its weights learn, because Keras 3 overwrites the `training` argument of a nested
+functional call, and `layer.trainable = True` overwrites the flags of everything inside.
 """
 
-from collections.abc import Sequence
+import fnmatch
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import keras
 
 from kerastl.backbones.spec import Stage
+from kerastl.errors import ModelError, suggestion
 
 BatchNormMode = Literal["frozen", "update"]
+
+Learns = bool | int | tuple[str, ...]
+"""True: all weights; False: none; n: the last n stages; patterns: weights whose path matches."""
 
 
 @keras.saving.register_keras_serializable(package="kerastl")
@@ -22,10 +28,16 @@ class Backbone(keras.layers.Layer):
     while its weights learn. With `batch_norm="update"` it follows the caller's `training` as long
     as any of its weights learn.
 
+    Which weights learn is part of the layer and survives saving: `freeze`, `unfreeze`,
+    `unfreeze_stages` and `unfreeze_variables` set it; Keras's `layer.trainable = False` and
+    `= True` are the first two. As everywhere in Keras, a compiled model must be compiled again.
+
     Args:
         model: Functional model from raw input to feature vector `(batch, feature_dim)`.
         stages: Parts of `model` from input to output, for unfreezing from the top.
         batch_norm: `"frozen"` or `"update"`.
+        learns: What learns: True for all, False for none, the number of last stages, or patterns
+            of variable paths.
 
     Call arguments:
         inputs: Raw input, as the backbone's spec says.
@@ -38,7 +50,9 @@ class Backbone(keras.layers.Layer):
 
     ```python
     network = keras.applications.MobileNetV2(include_top=False, pooling="avg", weights=None)
-    features = kerastl.layers.Backbone(network)(keras.Input((224, 224, 3)))
+    backbone = kerastl.layers.Backbone(network)
+    backbone.freeze()
+    features = backbone(keras.Input((224, 224, 3)))
     ```
 
     Reference:
@@ -51,19 +65,18 @@ class Backbone(keras.layers.Layer):
         *,
         stages: Sequence[Stage | dict[str, Any]] = (),
         batch_norm: BatchNormMode = "frozen",
+        learns: bool | int | Sequence[str] = True,
         **kwargs: Any,
     ):
         kwargs.setdefault("name", "backbone")
+        trainable = kwargs.pop("trainable", True)
         super().__init__(**kwargs)
         self.model = model
-        self.stages = tuple(
-            stage
-            if isinstance(stage, Stage)
-            else Stage(name=stage["name"], layers=tuple(stage["layers"]))
-            for stage in stages
-        )
+        self.stages = tuple(_stage(stage) for stage in stages)
         self.batch_norm = batch_norm
         self.built = True
+        self._restoring = False
+        self._set_learns(_normalized(learns) if trainable else False)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         follows_caller = self.batch_norm == "update" and bool(self.model.trainable_weights)
@@ -72,15 +85,168 @@ class Backbone(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], *self.model.output_shape[1:])
 
+    @property
+    def learns(self) -> Learns:
+        """What learns: True, False, the number of last stages, or patterns of variable paths."""
+        return self._learns
+
+    def freeze(self) -> None:
+        """Lets nothing learn: the network runs in inference mode whatever the caller says."""
+        self._set_learns(False)
+
+    def unfreeze(self) -> None:
+        """Lets every weight learn."""
+        self._set_learns(True)
+
+    def unfreeze_stages(self, num_stages: int) -> None:
+        """Lets the last stages learn and nothing else.
+
+        Args:
+            num_stages: How many, counted from the output.
+
+        Raises:
+            ModelError: The backbone doesn't have so many stages.
+        """
+        if isinstance(num_stages, bool) or not 1 <= num_stages <= len(self.stages):
+            raise ModelError(
+                f"{num_stages} stages of the backbone '{self.name}' can't learn.",
+                expected=f"1 to {len(self.stages)} stages"
+                if self.stages
+                else "a backbone in stages",
+                received=str(num_stages),
+                fix="Set trainable to true, to let the whole backbone learn.",
+            )
+        self._set_learns(num_stages)
+
+    def unfreeze_variables(self, patterns: str | Sequence[str]) -> None:
+        """Lets the weights learn whose path matches a pattern, and nothing else.
+
+        Args:
+            patterns: One or several, as in a shell: `*` stands for any characters, `/` included.
+                The path is that inside the network: `block_16_expand/kernel`.
+
+        Raises:
+            ModelError: A pattern matches no weight that can learn.
+        """
+        wanted = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+        previous = self._learns
+        self._set_learns(True)
+        paths = [path for path, _ in self._learnable()]
+        for pattern in wanted:
+            if not fnmatch.filter(paths, pattern):
+                self._set_learns(previous)
+                raise _no_such_variable(self.name, pattern, paths)
+        self._set_learns(wanted or False)
+
+    @property
+    def trainable(self) -> bool:
+        """False where nothing learns. Setting it is `freeze` or `unfreeze`."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        # Keras sets it from the outer model while it rebuilds a saved one: then the flags that
+        # were saved with this layer count.
+        if not self._restoring:
+            self._learns = bool(value)
+        self._apply()
+
+    def load_own_variables(self, store: Any) -> None:
+        super().load_own_variables(store)
+        self._restoring = False
+
     def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["trainable"]
         return {
-            **super().get_config(),
+            **config,
             "model": keras.saving.serialize_keras_object(self.model),
             "stages": [{"name": stage.name, "layers": list(stage.layers)} for stage in self.stages],
             "batch_norm": self.batch_norm,
+            "learns": list(self._learns) if isinstance(self._learns, tuple) else self._learns,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Backbone":
         model = keras.saving.deserialize_keras_object(config["model"])
-        return cls(**{**config, "model": model})
+        layer = cls(**{**config, "model": model})
+        layer._restoring = True
+        return layer
+
+    def _set_learns(self, learns: Learns) -> None:
+        self._learns = learns
+        self._restoring = False
+        self._apply()
+
+    def _apply(self) -> None:
+        """Sets the flags of all weights to what `learns` says."""
+        # On TensorFlow, assigning the value that an attribute has is swallowed with its recursion
+        # into layers: only a change reaches all of them.
+        for value in (True, False, self._learns is not False):
+            keras.layers.Layer.trainable.fset(self, value)
+        if isinstance(self._learns, tuple):
+            self._keep_variables(self._learns)
+        elif not isinstance(self._learns, bool):
+            self._keep_stages(self._learns)
+
+    def _keep_stages(self, num_stages: int) -> None:
+        kept = {name for stage in self.stages[-num_stages:] for name in stage.layers}
+        for layer in self.model.layers:
+            if layer.name not in kept:
+                layer.trainable = False
+
+    def _keep_variables(self, patterns: tuple[str, ...]) -> None:
+        kept = {
+            id(variable)
+            for path, variable in self._learnable()
+            if any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+        }
+        for layer in _leaves(self.model):
+            learning = [variable for variable in layer.variables if variable.trainable]
+            # A BatchNorm of which nothing learns must not update its statistics either.
+            layer.trainable = any(id(variable) in kept for variable in learning)
+            for variable in learning:
+                variable.trainable = id(variable) in kept
+
+    def _learnable(self) -> list[tuple[str, keras.Variable]]:
+        """Returns path inside the network and variable of all that can learn."""
+        prefixes = (f"{self.name}/", f"{self.model.name}/")
+        return [
+            (_without(variable.path, prefixes), variable)
+            for variable in self.model.variables
+            if variable.trainable
+        ]
+
+
+def _normalized(learns: bool | int | Sequence[str]) -> Learns:
+    return learns if isinstance(learns, int) else tuple(learns)
+
+
+def _stage(stage: Stage | dict[str, Any]) -> Stage:
+    if isinstance(stage, Stage):
+        return stage
+    return Stage(name=stage["name"], layers=tuple(stage["layers"]))
+
+
+def _leaves(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    if not isinstance(layer, keras.Model):
+        yield layer
+        return
+    for inner in layer.layers:
+        yield from _leaves(inner)
+
+
+def _without(path: str, prefixes: Sequence[str]) -> str:
+    for prefix in prefixes:
+        path = path.removeprefix(prefix)
+    return path
+
+
+def _no_such_variable(name: str, pattern: str, paths: Sequence[str]) -> ModelError:
+    shown = [*paths[:3], "...", *paths[-3:]] if len(paths) > 6 else list(paths)
+    return ModelError(
+        f"No weight of the backbone '{name}' matches '{pattern}'.",
+        expected="a pattern such as block_16*, for paths such as\n" + "\n".join(shown),
+        received=f"'{pattern}'",
+        fix=suggestion(pattern, paths),
+    )
