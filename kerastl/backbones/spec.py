@@ -95,6 +95,7 @@ class BackboneSpec:
         description: One sentence.
         known_failures: Check of the conformance kit to the reason why it can't pass.
         facts: More facts worth showing, name to text.
+        warning: What whoever chooses this backbone should know before training, or None.
     """
 
     id: str
@@ -110,6 +111,7 @@ class BackboneSpec:
     description: str = ""
     known_failures: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    warning: str | None = None
 
     @property
     def family(self) -> str:

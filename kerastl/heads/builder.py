@@ -192,9 +192,9 @@ def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:
                 head.dropout, seed=_seed(seeds), name=f"{head.name}_dropout_{number}"
             )(hidden)
     if head.dropout and not head.hidden:
-        hidden = keras.layers.Dropout(
-            head.dropout, seed=_seed(seeds), name=f"{head.name}_dropout"
-        )(hidden)
+        hidden = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=f"{head.name}_dropout")(
+            hidden
+        )
     logits = keras.layers.Dense(
         len(head.tasks),
         dtype="float32",

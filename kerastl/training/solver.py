@@ -106,9 +106,7 @@ def solve_head(
     """
     mean, scale = _standardization(features)
     standardized = (features - mean) / scale
-    targets = make_targets(
-        labels, label_smoothing=label_smoothing, positive_weight=positive_weight
-    )
+    targets = make_targets(labels, label_smoothing=label_smoothing, positive_weight=positive_weight)
     if regularization == "auto":
         folds = assign_folds(
             np.where(labels >= 0.5, 1.0, np.where(labels < 0.5, 0.0, np.nan)),

@@ -1,0 +1,44 @@
+# Everything a fresh machine needs: Python 3.11 or newer, pip, make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := $(wildcard plugins/*)
+BACKENDS_VENV := .venv-backends
+STAMP := $(VENV)/.installed
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help setup demo test test-slow test-backends lint format docs clean
+
+help:  ## Show the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP)  ## Make the environment: kerastl, its plugins and the tools for developing it.
+
+$(STAMP): setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77,<81" wheel
+	$(BIN)/python -m pip install --quiet --editable ".[dev]" $(addprefix --editable ./,$(PLUGINS))
+	touch $(STAMP)
+
+demo: setup  ## Draw street scenes with half of the labels blank, train on them, show the scores.
+	$(BIN)/kerastl demo driving
+
+test: setup  ## Run the tests that take minutes in all.
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-slow: setup  ## Run the tests that take long.
+	$(BIN)/python -m pytest -m "slow and not gpu"
+
+lint: setup  ## Check style, types and the layers of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## Bring the code into its form.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove environments and what tools left behind.
+	rm -rf $(VENV) $(BACKENDS_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

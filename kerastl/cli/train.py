@@ -1,0 +1,48 @@
+"""`kerastl train`: train a model as a config says, or continue an interrupted run."""
+
+from pathlib import Path
+
+import click
+
+from kerastl.errors import ConfigError
+
+
+@click.command("train")
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Continue an interrupted run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def command(
+    config: Path | None,
+    output: Path | None,
+    overrides: tuple[str, ...],
+    resume: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a model as CONFIG says, or continue an interrupted run with --resume."""
+    if (config is None) == (resume is None):
+        raise ConfigError(
+            "Say what to train.",
+            expected="one of: a config, or --resume RUN",
+            fix="`kerastl config init` writes a config.",
+        )
+    if resume is not None and (output is not None or overrides):
+        raise ConfigError(
+            "A resumed run keeps its folder and its config.",
+            received="--output or --set beside --resume",
+            fix="Leave them out, or start a new run with `kerastl train CONFIG`.",
+        )
+    from kerastl.cli.console import TerminalProgress, quiet_frameworks
+    from kerastl.cli.scores import show_run
+
+    quiet_frameworks()
+    from kerastl import pipeline
+
+    with TerminalProgress() as progress:
+        if resume is not None:
+            run = pipeline.resume(resume, progress=progress)
+        else:
+            assert config is not None
+            run = pipeline.train(config, output=output, overrides=overrides, progress=progress)
+    show_run(run, as_json=as_json)

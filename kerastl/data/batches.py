@@ -1,0 +1,105 @@
+"""Batches for Keras: inputs and labels of the examples of one part.
+
+Convention: the order of epoch e depends on the seed and e alone, so a resumed training sees what an
+uninterrupted one would have seen.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+Labels = np.ndarray | Mapping[str, np.ndarray]
+
+
+class Inputs(Protocol):
+    """Decoded inputs of all examples, by index."""
+
+    def __len__(self) -> int:
+        """Number of examples."""
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the inputs at these indices, the first axis in their order."""
+
+
+class ArrayInputs:
+    """Inputs that lie in memory, such as features.
+
+    Args:
+        values: One example per row.
+    """
+
+    def __init__(self, values: np.ndarray):
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the rows at these indices."""
+        return self.values[indices]
+
+
+def make_batches(
+    inputs: Inputs,
+    labels: Labels,
+    rows: np.ndarray,
+    *,
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    first_epoch: int = 0,
+    augment: Callable[[Any], Any] | None = None,
+) -> tf.data.Dataset:
+    """Returns batches `(x, y)` of the given rows.
+
+    Args:
+        inputs: Inputs of all examples.
+        labels: Labels of all examples, one array or one per head, NaN where unknown.
+        rows: Indices of the examples of this part.
+        batch_size: Examples per batch; the last may be smaller.
+        shuffle_seed: Seed of the order of each epoch; None keeps the order of `rows`.
+        first_epoch: Number of the first epoch that is drawn.
+        augment: Applied to each batch of inputs.
+    """
+    epochs = iter(range(first_epoch, 2**31))
+    sample = inputs.take(rows[:1])
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        order = _epoch_order(rows, shuffle_seed, next(epochs))
+        for begin in range(0, len(order), batch_size):
+            chosen = order[begin : begin + batch_size]
+            yield inputs.take(chosen), take_labels(labels, chosen)
+
+    dataset = tf.data.Dataset.from_generator(
+        batches, output_signature=(_spec(sample), _label_specs(labels))
+    )
+    num_batches = -(-len(rows) // batch_size)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
+    dataset = dataset.map(lambda x, y: (tf.cast(x, tf.float32), y), num_parallel_calls=1)
+    if augment is not None:
+        dataset = dataset.map(lambda x, y: (augment(x), y), num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.prefetch(2)
+
+
+def take_labels(labels: Labels, rows: np.ndarray) -> Any:
+    """Returns the labels of these rows, per head where there are several."""
+    if isinstance(labels, Mapping):
+        return {name: values[rows] for name, values in labels.items()}
+    return labels[rows]
+
+
+def _epoch_order(rows: np.ndarray, seed: int | None, epoch: int) -> np.ndarray:
+    if seed is None:
+        return rows
+    return np.random.default_rng([seed, epoch]).permutation(rows)
+
+
+def _spec(sample: np.ndarray) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *sample.shape[1:]), sample.dtype)
+
+
+def _label_specs(labels: Labels) -> Any:
+    if isinstance(labels, Mapping):
+        return {name: _spec(values[:1]) for name, values in labels.items()}
+    return _spec(labels[:1])

@@ -1,0 +1,193 @@
+"""The whole story: from a config to a finished run."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerastl.backbones import BackboneSpec, find_backbone
+from kerastl.config import Config, dump_config, load_config
+from kerastl.data.examples import decode_inputs
+from kerastl.data.splits import assign_splits, split_gaps
+from kerastl.data.table import Table, load_table, refuse_missing_files
+from kerastl.errors import BackboneError, RunError
+from kerastl.heads.builder import build_model
+from kerastl.progress import SILENT, Progress
+from kerastl.run.folder import CONFIG, STATE, Run, finish_run, free_name, is_finished, start_run
+from kerastl.run.results import Facts, input_contract, write_results
+from kerastl.run.splits import read_splits, splits_frame
+from kerastl.training.fit import Examples, fit_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that is decided before anything is learned.
+
+    Args:
+        config: What was asked for.
+        spec: The backbone.
+        table: The examples.
+        parts: Split of each example.
+    """
+
+    config: Config
+    spec: BackboneSpec
+    table: Table
+    parts: np.ndarray
+
+
+def train(
+    config: Config | str | Path,
+    *,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress = SILENT,
+) -> Run:
+    """Trains a model as a config says and writes its run folder.
+
+    Nothing is written before the table, the splits, the model and every file have been found good.
+
+    Args:
+        config: A config, or the path of its YAML file.
+        output: Folder of the run; None takes `runs/` and the config's name, with a number where
+            that is taken.
+        overrides: `key=value` changes, as after `--set`.
+        progress: Told what happens.
+
+    Raises:
+        KerastlError: Whatever the user can mend; the subclasses say what.
+
+    Example:
+
+    ```python
+    run = kerastl.train("configs/driving.yaml")
+    print(run.metrics["test"]["macro"]["auc"])
+    ```
+    """
+    stem = "run" if isinstance(config, Config) else Path(config).stem
+    path = Path(output) if output is not None else free_name(Path("runs") / stem)
+    settings = config if isinstance(config, Config) else load_config(config, overrides)
+    plan = make_plan(settings, progress=progress)
+    return _carry_out(plan, path, progress=progress, is_new=True)
+
+
+def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
+    """Continues an interrupted training as if nothing had happened.
+
+    Args:
+        path: Folder of the run.
+        progress: Told what happens.
+
+    Raises:
+        RunError: The folder holds no run, or a finished one.
+    """
+    folder = Path(path)
+    if not (folder / CONFIG).is_file():
+        raise RunError(
+            f"There is no run '{folder}' to continue.",
+            expected="a folder that an interrupted `kerastl train` left",
+        )
+    if is_finished(folder):
+        raise RunError(
+            f"The run '{folder}' is finished; there is nothing to continue.",
+            where=str(folder),
+            fix=f"`kerastl evaluate {folder}` shows its scores.",
+        )
+    config = load_config(folder / CONFIG)
+    spec = find_backbone(config.backbone.name, options=config.backbone.options)
+    table = load_table(config.data)
+    plan = Plan(config=config, spec=spec, table=table, parts=read_splits(folder, table))
+    return _carry_out(plan, folder, progress=progress, is_new=False)
+
+
+def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
+    """Finds the backbone, reads the table and draws the splits; loads no framework.
+
+    Raises:
+        KerastlError: Whatever is wrong with any of them.
+    """
+    spec = find_backbone(config.backbone.name, options=config.backbone.options)
+    refuse_other_modality(spec, config)
+    if spec.warning:
+        progress.warn(spec.warning)
+    table = load_table(config.data)
+    refuse_missing_files(table)
+    parts = assign_splits(table, config.data.split)
+    for sentence in split_gaps(table, parts):
+        progress.warn(sentence)
+    return Plan(config=config, spec=spec, table=table, parts=parts)
+
+
+def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
+    """Raises a `BackboneError` where the backbone takes another kind of input than the table's."""
+    if spec.modality in (None, config.data.modality):
+        return
+    holds = {"image": "images", "audio": "sounds"}
+    fitting = [name for name in _offered(config.data.modality) if name != spec.id]
+    raise BackboneError(
+        f"The backbone '{spec.id}' takes {_a(spec.modality)}, but the table's column "
+        f"'{config.data.file_column}' holds {holds[config.data.modality]}.",
+        where="backbone.name",
+        fix=f"Choose a backbone for {holds[config.data.modality]}: {', '.join(fitting[:3])}"
+        if fitting
+        else f"Install a plugin with backbones for {holds[config.data.modality]}.",
+    )
+
+
+def _carry_out(plan: Plan, path: Path, *, progress: Progress, is_new: bool) -> Run:
+    config, table = plan.config, plan.table
+    keras.utils.set_random_seed(config.fit.seed)
+    progress.step("Building the model", None)
+    model = build_model(
+        plan.spec,
+        table.tasks,
+        heads=config.heads,
+        weights=config.backbone.weights,
+        input_size=config.backbone.input_size,
+        options=config.backbone.options,
+        seed=config.fit.seed,
+    )
+    facts = Facts.of(model, plan.spec, config, table)
+    decoded = decode_inputs(
+        table.paths, input_contract(model, config, plan.spec), progress=progress
+    )
+    if is_new:
+        start_run(path, config=dump_config(config), splits=splits_frame(table, plan.parts))
+    examples = Examples(
+        inputs=decoded.inputs,
+        labels=table.labels,
+        training_labels=table.training_labels,
+        groups=table.groups,
+        tasks=table.tasks,
+        train=np.flatnonzero(plan.parts == "train"),
+        validation=np.flatnonzero(plan.parts == "validation"),
+    )
+    with _explaining_interrupts(path):
+        fitted = fit_model(model, examples, config, state=path / STATE, progress=progress)
+        progress.note("\n".join(fitted.learned))
+        write_results(path, model, fitted, examples, plan.parts, facts, progress=progress)
+    finish_run(path)
+    return Run(path)
+
+
+@contextmanager
+def _explaining_interrupts(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"What was learned so far is kept; continue with `kerastl train --resume {path}`."
+        ) from stop
+
+
+def _offered(modality: str) -> tuple[str, ...]:
+    from kerastl.backbones import list_backbones
+
+    return list_backbones(modality="image" if modality == "image" else "audio")
+
+
+def _a(modality: str | None) -> str:
+    return {"image": "images", "audio": "audio"}[str(modality)]

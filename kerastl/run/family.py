@@ -1,0 +1,129 @@
+"""Own runs as backbones: the model trained on task A is the backbone of task B."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerastl.backbones.spec import AudioInput, BackboneSpec, ImageInput, Input
+from kerastl.errors import RunError, UnknownBackboneError, WeightsError
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerastl.run.bundle import Bundle
+
+
+class RunFamily:
+    """The family `run`: `run:runs/speech` is the backbone of the run in that folder."""
+
+    def names(self) -> Sequence[str]:
+        """Returns nothing: a run is named by its folder."""
+        return ()
+
+    def spec(self, name: str, *, options: Mapping[str, Any] = {}) -> BackboneSpec:
+        """Returns the facts of a finished run's backbone.
+
+        Raises:
+            UnknownBackboneError: The folder holds no finished run.
+        """
+        from kerastl.run.bundle import read_bundle
+
+        folder = Path(name).expanduser()
+        try:
+            bundle = read_bundle(folder)
+        except RunError as error:
+            raise UnknownBackboneError(
+                f"The backbone 'run:{name}' can't be used: {error.what[0].lower()}{error.what[1:]}",
+                where=error.parts["where"],
+                expected="the folder of a finished run",
+                fix=error.parts["fix"],
+            ) from error
+        return _spec(name, folder, bundle, options)
+
+
+def _spec(name: str, folder: Path, bundle: "Bundle", options: Mapping[str, Any]) -> BackboneSpec:
+    learned = "its weights learned there" if bundle.backbone.trained else "frozen, learned nothing"
+    return BackboneSpec(
+        id=f"run:{name}",
+        input=_input(bundle),
+        feature_dim=None,
+        num_params=None,
+        weights=("trained",),
+        license=bundle.backbone.license,
+        reference=str(folder),
+        build=lambda *, weights, input, **rest: _build(folder, weights, input),
+        stages=lambda network: _stages(folder),
+        options=dict(options),
+        description=f"{bundle.backbone.id}, trained on {', '.join(bundle.tasks)}",
+        facts={"backbone": f"{bundle.backbone.id}, {learned}"},
+        warning=None if bundle.backbone.trained else _frozen_warning(name, bundle),
+    )
+
+
+def _frozen_warning(name: str, bundle: "Bundle") -> str:
+    return (
+        f"The backbone of 'run:{name}' stayed frozen in that run, so nothing was learned there: "
+        f"it is {bundle.backbone.id} as published. Train that run with trainable: true to move "
+        "knowledge."
+    )
+
+
+def _input(bundle: "Bundle") -> Input:
+    shape = bundle.input.shape
+    if bundle.input.modality == "image":
+        return ImageInput(height=shape[0], width=shape[1])
+    return AudioInput(sample_rate_hz=bundle.input.sample_rate_hz or 16000, num_samples=shape[0])
+
+
+def _backbone(folder: Path) -> Any:
+    from kerastl.heads.builder import find_layer
+    from kerastl.run.models import load_model
+
+    return find_layer(load_model(folder))
+
+
+def _stages(folder: Path) -> Any:
+    return _backbone(folder).stages
+
+
+def _build(folder: Path, weights: str | None, input: Input | None) -> "keras.Model":
+    network = _backbone(folder).model
+    wanted = None if input is None else input.shape
+    if wanted is not None and tuple(network.input_shape[1:]) != tuple(wanted):
+        network = _resized(network, wanted)
+    if weights is None:
+        _randomize(network)
+    elif weights != "trained":
+        _load(network, weights)
+    return network
+
+
+def _resized(network: "keras.Model", shape: tuple[int, ...]) -> "keras.Model":
+    """Returns the same network with the same weights for another input size."""
+    import keras
+
+    other = keras.models.clone_model(network, input_tensors=keras.Input(shape))
+    other.set_weights(network.get_weights())
+    return other
+
+
+def _randomize(network: "keras.Model") -> None:
+    import keras
+
+    fresh = keras.models.clone_model(network)
+    network.set_weights(fresh.get_weights())
+
+
+def _load(network: "keras.Model", weights: str) -> None:
+    try:
+        network.load_weights(weights)
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            "The weights don't fit the backbone of the run.",
+            where=weights,
+            expected="'trained', null or a .weights.h5 file of the same network",
+            received=str(error).splitlines()[0],
+        ) from error
+
+
+family = RunFamily()

@@ -1,0 +1,173 @@
+"""The run folder: what lies where, and a finished run as an object."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kerastl.errors import RunError
+from kerastl.progress import SILENT, Progress
+from kerastl.run.bundle import FILE_NAME, Bundle, read_bundle
+from kerastl.run.files import write_text
+
+if TYPE_CHECKING:
+    import keras
+
+CONFIG = "config.yaml"
+SPLITS = "splits.csv"
+MODEL = "model.keras"
+METRICS = "metrics.json"
+PREDICTIONS = "predictions.parquet"
+HISTORY = "history.csv"
+STATE = "state"
+LOGS = "logs"
+
+
+class Run:
+    """A finished run.
+
+    Args:
+        path: Its folder.
+
+    Raises:
+        RunError: The folder holds no finished run.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.bundle: Bundle = read_bundle(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The Keras model: raw input to uncalibrated probabilities."""
+        from kerastl.run.models import load_model
+
+        return load_model(self.path / MODEL)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """All of `metrics.json`: split to macro scores and scores per task."""
+        metrics: dict[str, Any] = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
+        return metrics
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks in the order of the probabilities."""
+        return self.bundle.task_names
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """All of `predictions.parquet`: split, labels and probabilities of every example."""
+        return pd.read_parquet(self.path / PREDICTIONS)
+
+    def predict(
+        self, inputs: Sequence[str | Path] | str | Path, *, progress: Progress = SILENT
+    ) -> pd.DataFrame:
+        """Predicts files, folders or a table.
+
+        Args:
+            inputs: Files and folders of pictures, or one CSV or Parquet table.
+            progress: Told how far it is.
+
+        Returns:
+            One row per example in the order given: `path`, a calibrated probability and a decision
+            per task, and `error` with the reason where a file can't be read.
+
+        Raises:
+            RunError: Nothing was found to predict.
+
+        Example:
+
+        ```python
+        kerastl.load_run("runs/driving").predict(["a.jpg"])
+        ```
+        """
+        from kerastl.run.predict import predict
+
+        given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+        return predict(self, [Path(item) for item in given], progress=progress)
+
+    def evaluate(
+        self,
+        table: str | Path | None = None,
+        *,
+        split: str | None = "test",
+        progress: Progress = SILENT,
+    ) -> dict[str, Any]:
+        """Scores the run on one of its splits, or on another table with the same columns.
+
+        Args:
+            table: CSV or Parquet; None is the run's own table.
+            split: A part of the run's own table; another table is scored whole.
+            progress: Told how far it is.
+
+        Returns:
+            `{"macro": {...}, "tasks": {task: {...}}}`, undefined scores as NaN.
+
+        Raises:
+            RunError: The run has no such split.
+            TableError: The table lacks a column.
+        """
+        from kerastl.run.evaluate import evaluate
+
+        return evaluate(self, None if table is None else Path(table), split, progress)
+
+
+def load_run(path: str | Path) -> Run:
+    """Returns the finished run in a folder.
+
+    Raises:
+        RunError: The folder holds no finished run.
+
+    Example:
+
+    ```python
+    run = kerastl.load_run("runs/driving")
+    run.metrics["test"]["macro"]["auc"]
+    ```
+    """
+    return Run(path)
+
+
+def start_run(path: Path, *, config: str, splits: pd.DataFrame) -> None:
+    """Makes the folder of a new run and writes what a resumed training needs.
+
+    Raises:
+        RunError: Something lies there already.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(
+            f"'{path}' exists already; earlier runs are never overwritten.",
+            where=str(path),
+            fix=f"Choose another folder, such as --output {free_name(path)}.",
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    write_text(path / CONFIG, config)
+    write_text(path / SPLITS, splits.to_csv(index=False))
+
+
+def free_name(path: Path) -> Path:
+    """Returns `path`, or with the first number that makes it free."""
+    number = 2
+    candidate = path
+    while candidate.exists():
+        candidate = path.with_name(f"{path.name}-{number}")
+        number += 1
+    return candidate
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the folder holds a finished run."""
+    return (path / FILE_NAME).is_file()
+
+
+def finish_run(path: Path) -> None:
+    """Removes what only an interrupted run needs."""
+    shutil.rmtree(path / STATE, ignore_errors=True)

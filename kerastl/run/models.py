@@ -1,0 +1,108 @@
+"""Loading a saved model with whatever its file needs."""
+
+import importlib
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerastl.backbones.registry import OFFICIAL_FAMILIES
+from kerastl.errors import RunError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_model(path: str | Path) -> "keras.Model":
+    """Loads `model.keras`, importing first what the file's layers need.
+
+    Args:
+        path: A `.keras` file, or the folder of a run.
+
+    Raises:
+        RunError: The file is missing or damaged, or a package that it needs isn't installed.
+
+    Example:
+
+    ```python
+    model = kerastl.load_model("runs/driving/model.keras")
+    ```
+    """
+    file = Path(path)
+    file = file / "model.keras" if file.is_dir() else file
+    if not file.is_file():
+        raise RunError(
+            f"There is no model '{file.name}'.",
+            where=str(file),
+            expected="a .keras file or the folder of a run",
+        )
+    import_needed(file)
+    import keras
+
+    try:
+        return keras.saving.load_model(file)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise RunError(
+            f"The model '{file.name}' can't be loaded.",
+            where=str(file),
+            received=str(error).splitlines()[0],
+            fix="Train the run again, or install the versions that its bundle.json names.",
+        ) from error
+
+
+def import_needed(file: Path) -> None:
+    """Imports kerastl's layers and the modules of every package that registered one in the file.
+
+    Raises:
+        RunError: A package isn't installed, or the file is no Keras archive.
+    """
+    importlib.import_module("kerastl.layers")
+    importlib.import_module("kerastl.losses")
+    importlib.import_module("kerastl.metrics")
+    for package in sorted(_registered_packages(file)):
+        _import_package(package, file)
+
+
+def _import_package(package: str, file: Path) -> None:
+    try:
+        importlib.import_module(package)
+        importlib.import_module(f"{package}.layers")
+    except ModuleNotFoundError as error:
+        if error.name == f"{package}.layers":
+            return
+        raise RunError(
+            f"The model needs the package '{error.name}', which isn't installed.",
+            where=str(file),
+            fix=f"pip install {_distribution(package)}",
+        ) from error
+
+
+def _distribution(package: str) -> str:
+    family = package.removeprefix("kerastl_")
+    return OFFICIAL_FAMILIES.get(family, package.replace("_", "-"))
+
+
+def _registered_packages(file: Path) -> set[str]:
+    """Returns the package part of every registered name (`package>Class`), kerastl's excepted."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise RunError(
+            f"The model '{file.name}' is no Keras archive.",
+            where=str(file),
+            received=str(error),
+            fix="Restore the file, or train the run again.",
+        ) from error
+    return {name.partition(">")[0] for name in _registered_names(config) if ">" in name} - {
+        "kerastl"
+    }
+
+
+def _registered_names(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["registered_name"]} if isinstance(value.get("registered_name"), str) else set()
+        return own.union(*(_registered_names(item) for item in value.values()))
+    if isinstance(value, list):
+        return set().union(*(_registered_names(item) for item in value))
+    return set()

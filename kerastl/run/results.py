@@ -1,0 +1,183 @@
+"""Writing what a training found: model, bundle, scores, predictions and history."""
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerastl.backbones import AudioInput, BackboneSpec, distributions
+from kerastl.config import Config, LabelPolicy
+from kerastl.data.images import RULE_VERSION
+from kerastl.data.splits import PARTS
+from kerastl.data.table import Table
+from kerastl.evaluation.scores import score_split
+from kerastl.heads.builder import find_heads, find_layer
+from kerastl.progress import Progress
+from kerastl.run import folder as places
+from kerastl.run.bundle import (
+    FILE_NAME,
+    BackboneFacts,
+    Bundle,
+    InputContract,
+    TaskBundle,
+    file_sha256,
+    versions,
+    weights_sha256,
+)
+from kerastl.run.files import write_json, write_text, write_with
+from kerastl.run.predict import calibrated
+from kerastl.training.fit import Examples, Fitted, predict_logits
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known before training and belongs into the bundle.
+
+    Args:
+        config: What was asked for.
+        table: The examples.
+        input: The input contract.
+        backbone: The backbone before it learned.
+    """
+
+    config: Config
+    table: Table
+    input: InputContract
+    backbone: BackboneFacts
+
+    @classmethod
+    def of(cls, model: "keras.Model", spec: BackboneSpec, config: Config, table: Table) -> "Facts":
+        """Gathers the facts of a model that hasn't been fitted."""
+        asked = config.backbone.weights
+        return cls(
+            config=config,
+            table=table,
+            input=input_contract(model, config, spec),
+            backbone=BackboneFacts(
+                id=spec.id,
+                weights=spec.default_weights if asked == "default" else asked,
+                options=dict(config.backbone.options),
+                license=spec.license,
+                sha256=backbone_sha256(model),
+                trained=config.trainable is not False,
+            ),
+        )
+
+
+def input_contract(model: "keras.Model", config: Config, spec: BackboneSpec) -> InputContract:
+    """Returns what goes into the model and how a file becomes it."""
+    shape = tuple(int(length) for length in model.input_shape[1:])
+    rate = spec.input.sample_rate_hz if isinstance(spec.input, AudioInput) else None
+    return InputContract(
+        modality="image" if len(shape) == 3 else "audio",
+        shape=shape,
+        resize=config.data.resize,
+        rule_version=RULE_VERSION,
+        sample_rate_hz=rate,
+    )
+
+
+def backbone_sha256(model: "keras.Model") -> str:
+    """Returns the hash of the backbone's weights as they are now."""
+    variables = find_layer(model).model.variables
+    return weights_sha256(
+        {f"{i:05d}:{v.path}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
+    )
+
+
+def write_results(
+    path: Path,
+    model: "keras.Model",
+    fitted: Fitted,
+    examples: Examples,
+    parts: np.ndarray,
+    facts: Facts,
+    *,
+    progress: Progress,
+) -> None:
+    """Writes everything; the bundle last, because it is what makes a run finished."""
+    progress.step("Scoring", len(parts))
+    logits = predict_logits(
+        model, examples.inputs, examples.tasks, features=fitted.features, progress=progress
+    )
+    bundle = make_bundle(model, fitted, facts)
+    probabilities = calibrated(bundle, logits)
+    write_json(path / places.METRICS, score_parts(examples.labels, probabilities, parts, bundle))
+    write_with(
+        path / places.PREDICTIONS,
+        predictions_frame(facts.table, parts, logits, probabilities).to_parquet,
+    )
+    write_text(path / places.HISTORY, pd.DataFrame(fitted.history).to_csv(index=False))
+    write_with(path / places.MODEL, model.save)
+    write_json(path / FILE_NAME, bundle.model_dump(mode="json"))
+
+
+def score_parts(
+    labels: np.ndarray, probabilities: np.ndarray, parts: np.ndarray, bundle: Bundle
+) -> dict[str, Any]:
+    """Returns split to scores, for every split that has rows."""
+    return {
+        part: score_split(
+            labels[parts == part],
+            probabilities[parts == part],
+            bundle.task_names,
+            bundle.thresholds,
+        )
+        for part in reversed(PARTS)
+        if (parts == part).any()
+    }
+
+
+def make_bundle(model: "keras.Model", fitted: Fitted, facts: Facts) -> Bundle:
+    """Returns what a deployed model needs to know besides its weights."""
+    policies = facts.config.data.labels
+    return Bundle(
+        tasks={
+            task: TaskBundle(labels=policies.get(task, LabelPolicy())) for task in facts.table.tasks
+        },
+        heads={head.name: list(head.tasks) for head in find_heads(model)},
+        input=facts.input,
+        backbone=facts.backbone,
+        data=_data_facts(facts),
+        evidence=_evidence(fitted, facts.table.tasks),
+        versions=versions(),
+        plugins=distributions(),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def predictions_frame(
+    table: Table, parts: np.ndarray, logits: np.ndarray, probabilities: np.ndarray
+) -> pd.DataFrame:
+    """Returns path, split, group, and per task label, logit and calibrated probability."""
+    columns: dict[str, object] = {"path": [str(p) for p in table.paths], "split": parts}
+    if table.groups is not None:
+        columns["group"] = table.groups
+    for column, task in enumerate(table.tasks):
+        columns[f"{task}_label"] = table.labels[:, column]
+        columns[f"{task}_logit"] = logits[:, column]
+        columns[task] = probabilities[:, column]
+    return pd.DataFrame(columns)
+
+
+def _data_facts(facts: Facts) -> dict[str, Any]:
+    data = facts.config.data
+    return {
+        "tables": [{"path": str(path), "sha256": file_sha256(path)} for path in data.tables],
+        "rows": len(facts.table),
+        "column": data.file_column,
+        "group": data.group,
+    }
+
+
+def _evidence(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:
+    if fitted.exact is None:
+        return {}
+    strengths = dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True))
+    return {"regularization": strengths}

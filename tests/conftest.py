@@ -1,0 +1,51 @@
+"""What all tests share: small real data, made once."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real data and weights beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder with real data and weights isn't beside the project")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def bright_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 60 small pictures: is it bright, is it red; a third of the labels blank."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("bright")
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(60):
+        bright, red = number % 2, (number // 2) % 2
+        level = 170 if bright else 60
+        picture = random.integers(level - 30, level + 30, (40, 40, 3), dtype=np.uint8)
+        if red:
+            picture[..., 0] = np.minimum(picture[..., 0].astype(int) + 50, 255)
+        Image.fromarray(picture).save(folder / f"{number:02d}.png")
+        rows.append({"path": f"{number:02d}.png", "bright": str(bright), "red": str(red)})
+    frame = pd.DataFrame(rows)
+    frame["scene"] = [f"s{number // 3}" for number in range(60)]
+    frame.loc[frame.index % 3 == 0, "red"] = ""
+    frame.to_csv(folder / "table.csv", index=False)
+    return folder
