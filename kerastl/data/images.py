@@ -23,9 +23,8 @@ A truncated or damaged file is an error; it never becomes a picture that is gray
 
 import io
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import (
@@ -39,17 +38,14 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+from kerastl.data.geometry import Box, Geometry, Size, geometry_of, pad_to
 from kerastl.data.integrity import find_damage
-from kerastl.errors import ConfigError, MediaError
+from kerastl.errors import MediaError
 
 RULE_VERSION = 1
 MAX_PIXELS = 178_956_970  # where Pillow refuses by default
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a JPEG of several pictures opens as MPO
 EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif")
-
-Resize = Literal["stretch", "pad", "crop"]
-Size = tuple[int, int]  # width, height, as in Pillow
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 _DRAFT_GAP = 2  # pixels that stay for each pixel of the target, in each direction
 _ORIENTATION_TAG = 0x0112
@@ -69,9 +65,7 @@ _FIX = (
 )
 
 
-def load_image(
-    path: str | Path, *, height: int, width: int, resize: Resize = "stretch"
-) -> np.ndarray:
+def load_image(path: str | Path, *, height: int, width: int, resize: str = "stretch") -> np.ndarray:
     """Reads one picture.
 
     Args:
@@ -97,7 +91,7 @@ def load_image(
 
 
 def decode_image(
-    data: bytes, *, height: int, width: int, resize: Resize = "stretch", where: str = "bytes"
+    data: bytes, *, height: int, width: int, resize: str = "stretch", where: str = "bytes"
 ) -> np.ndarray:
     """Decodes one picture, as `load_image` does.
 
@@ -114,7 +108,7 @@ def decode_image(
     Raises:
         MediaError: The bytes are truncated, damaged, too large or no picture.
     """
-    geometry = _geometry_of(resize)
+    geometry = geometry_of(resize)
     picture = open_picture(data, where=where)
     try:
         return np.array(_fitted(picture, data, (width, height), geometry))
@@ -184,7 +178,7 @@ def _no_picture(where: str, data: bytes) -> MediaError:
 
 
 def _fitted(
-    picture: ImageFile.ImageFile, data: bytes, target: Size, geometry: "Geometry"
+    picture: ImageFile.ImageFile, data: bytes, target: Size, geometry: Geometry
 ) -> Image.Image:
     raw_mode = picture.tile[0][3] if picture.tile else None
     orientation = _orientation(picture)  # of a PNG, this loads it
@@ -197,7 +191,7 @@ def _fitted(
         raise OSError(damage)
     drafted_box = _rescaled(box, stored_size, extent)
     resized = _opaque(picture, raw_mode).resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
-    return _padded(_in_mode(_turned(resized, orientation), "RGB"), target)
+    return pad_to(_in_mode(_turned(resized, orientation), "RGB"), target)
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -265,44 +259,3 @@ def _rescaled_key(key: Any, raw_mode: object) -> Any:
     if raw_mode == "RGB;16B":
         return tuple(value >> 8 for value in key)
     return key
-
-
-Geometry = Callable[[Size, Size], tuple[Size, Box]]
-
-
-def _stretch(size: Size, target: Size) -> tuple[Size, Box]:
-    return target, (0, 0, *size)
-
-
-def _pad(size: Size, target: Size) -> tuple[Size, Box]:
-    scale = min(target[0] / size[0], target[1] / size[1])
-    inner = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    return inner, (0, 0, *size)
-
-
-def _crop(size: Size, target: Size) -> tuple[Size, Box]:
-    scale = max(target[0] / size[0], target[1] / size[1])
-    margin_x = (size[0] - min(size[0], target[0] / scale)) / 2
-    margin_y = (size[1] - min(size[1], target[1] / scale)) / 2
-    return target, (margin_x, margin_y, size[0] - margin_x, size[1] - margin_y)
-
-
-_GEOMETRIES: dict[str, Geometry] = {"stretch": _stretch, "pad": _pad, "crop": _crop}
-
-
-def _geometry_of(resize: str) -> Geometry:
-    if resize not in _GEOMETRIES:
-        raise ConfigError(
-            "There is no such way to resize pictures.",
-            expected="stretch, pad or crop",
-            received=repr(resize),
-        )
-    return _GEOMETRIES[resize]
-
-
-def _padded(picture: Image.Image, target: Size) -> Image.Image:
-    if picture.size == target:
-        return picture
-    canvas = Image.new("RGB", target)
-    canvas.paste(picture, ((target[0] - picture.width) // 2, (target[1] - picture.height) // 2))
-    return canvas

@@ -227,6 +227,7 @@ def test_a_turned_file_gives_the_same_as_a_file_stored_upright(orientation, resi
     assert np.abs(images[0].astype(int) - images[1]).max() <= 1
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_a_broken_exif_block_leaves_the_picture_upright():
     data = encoded(big(CORNERS), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff nonsense")
     assert np.abs(centers(same_size(data)) - CORNERS).max() <= 4
