@@ -1,0 +1,152 @@
+"""A module as a network that keeps kerastl's contract: raw input to feature vector."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerastl.backbones import AudioInput, BackboneError, ImageInput, Input, Stage, WeightsError
+from kerastl_tfhub.catalogue import CATALOGUE
+from kerastl_tfhub.layer import SavedModelLayer
+
+LAYER_NAME = "module"
+
+_RAW_RANGE = {"image": (0.0, 255.0), "audio": (-1.0, 1.0)}
+_MODULE_RANGE = {"image": (0.0, 1.0), "audio": (-1.0, 1.0)}
+
+
+def build_network(
+    handle: str,
+    *,
+    weights: str | None,
+    input: Input | None,
+    input_range: tuple[float, float] | None = None,
+    **options: Any,
+) -> keras.Model:
+    """Returns a functional model from raw input to a feature vector `(batch, feature_dim)`.
+
+    Args:
+        handle: Name in the catalogue, URL, folder or archive.
+        weights: A name published for the module, or the path of a `.weights.h5` saved from a
+            network that this function built.
+        input: What the config asks for; None takes the catalogue's.
+        input_range: Smallest and largest value that the module takes; None takes the catalogue's,
+            else [0, 1] for pictures and [-1, 1] for sounds, as TF Hub's conventions say.
+        options: More arguments of `SavedModelLayer`.
+
+    Raises:
+        BackboneError: The module doesn't take this input or gives no feature vector.
+        WeightsError: There are no such weights, or none are asked for.
+    """
+    entry = CATALOGUE.get(handle)
+    input = input or (entry.input if entry else None)
+    if input is None:
+        raise BackboneError(
+            "A module that isn't in the catalogue needs its input spelled out.",
+            where=handle,
+            fix="Set data.image and backbone.input_size, or data.audio.",
+        )
+    published = (entry.weights if entry else "module",)
+    _check_weights(handle, weights, published)
+    layer = SavedModelLayer(
+        handle, batch_norm="update", name=LAYER_NAME, **_options(handle, options)
+    )
+    _check_input(layer, input, handle)
+    target = input_range or (entry.input_range if entry else _MODULE_RANGE[input.modality])
+    raw = keras.Input(input.shape, name=input.modality)
+    features = layer(_rescaled(raw, _RAW_RANGE[input.modality], tuple(target)))
+    _check_features(features, handle)
+    network = keras.Model(raw, features, name="tfhub")
+    if weights not in published:
+        network.load_weights(weights)
+    return network
+
+
+def module_stages(network: keras.Model) -> tuple[Stage, ...]:
+    """Returns one stage: a module has no layers, only variables, which path patterns name."""
+    return (Stage(name=LAYER_NAME, layers=(network.get_layer(LAYER_NAME).name,)),)
+
+
+def _options(handle: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    entry = CATALOGUE.get(handle)
+    defaults = dict(entry.options) if entry else {"pooling": "mean"}
+    return {**defaults, **options}
+
+
+def _rescaled(raw: Any, source: tuple[float, float], target: tuple[float, ...]) -> Any:
+    if len(target) != 2 or not target[0] < target[1]:
+        raise BackboneError(
+            "The option 'input_range' is no range.",
+            expected="two numbers, the smaller one first, such as [-1, 1]",
+            received=str(list(target)),
+        )
+    if source == target:
+        return raw
+    scale = (target[1] - target[0]) / (source[1] - source[0])
+    return keras.layers.Rescaling(
+        scale, offset=target[0] - source[0] * scale, name="rescaling", dtype="float32"
+    )(raw)
+
+
+def _check_weights(handle: str, weights: str | None, published: tuple[str, ...]) -> None:
+    if weights is None:
+        raise WeightsError(
+            "A TF Hub module has no random weights: it is published together with its weights.",
+            where=f"tfhub:{handle}",
+            expected=f"{' or '.join(published)}, or the path of a .weights.h5",
+        )
+    if weights not in published and not Path(weights).is_file():
+        raise WeightsError(
+            "There are no such weights for this module.",
+            where=f"tfhub:{handle}",
+            expected=f"{' or '.join(published)}, or the path of a .weights.h5",
+            received=weights,
+        )
+
+
+def _check_input(layer: SavedModelLayer, input: Input, handle: str) -> None:
+    """Compares the input that the config asks for with the module's signature."""
+    spec = layer.module.form.input_spec
+    wanted = (None, *input.shape)
+    one_example = layer.module.takes_one_example(len(wanted))
+    taken = (None, *spec.shape) if one_example else spec.shape
+    if not spec.shape.is_compatible_with(wanted[1:] if one_example else wanted):
+        raise BackboneError(
+            f"The module doesn't take {_described(input)}.",
+            where=f"tfhub:{handle}",
+            expected=f"input of shape {tuple(taken)}",
+            received=f"input of shape {wanted}",
+            fix="Set backbone.input_size to what the module takes, or choose a module for "
+            f"{'pictures' if isinstance(input, ImageInput) else 'sounds'}.",
+        )
+    entry = CATALOGUE.get(handle)
+    if isinstance(input, AudioInput) and entry and isinstance(entry.input, AudioInput):
+        _check_rate(input, entry.input, handle)
+
+
+def _check_rate(input: AudioInput, known: AudioInput, handle: str) -> None:
+    if input.sample_rate_hz != known.sample_rate_hz or input.num_samples < known.min_samples:
+        raise BackboneError(
+            f"The module doesn't take {_described(input)}.",
+            where=f"tfhub:{handle}",
+            expected=f"at least {known.min_samples} samples at {known.sample_rate_hz} Hz",
+            received=f"{input.num_samples} samples at {input.sample_rate_hz} Hz",
+        )
+
+
+def _check_features(features: Any, handle: str) -> None:
+    if len(features.shape) != 2 or features.shape[-1] is None:
+        raise BackboneError(
+            "The module gives no feature vector.",
+            where=f"tfhub:{handle}",
+            expected="output of shape (batch, features)",
+            received=f"output of shape {tuple(features.shape)}",
+            fix="Choose an output or a pooling in backbone.options.",
+        )
+
+
+def _described(input: Input) -> str:
+    if isinstance(input, ImageInput):
+        return f"pictures of {input.height} × {input.width} pixels"
+    return f"sounds of {input.num_samples} samples"

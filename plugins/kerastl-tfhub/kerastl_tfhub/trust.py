@@ -1,0 +1,188 @@
+"""Which modules may run: every operation of the graph is looked at before anything is loaded.
+
+Convention: an operation is allowed because a list says so, never because nothing forbids it. The
+list, `safe_operations.txt`, holds what computes with tensors and the module's own state; how it is
+made and why is told in `tools/list_safe_operations.py`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Any
+
+from kerastl.backbones import BackboneError
+from kerastl_tfhub.graph import Graph
+
+TRUST_VARIABLE = "KERASTL_TFHUB_TRUST"
+
+_CHECKPOINT = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename", "ShardedFilespec"}
+_TABLE_FROM_FILE = {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"}
+_CONSOLE = {"stdout", "stderr", "log(info)", "log(warning)", "log(error)"}
+_trusted: ContextVar[frozenset[str]] = ContextVar("trusted", default=frozenset())
+
+
+class UntrustedModuleError(BackboneError):
+    """A module whose graph holds an operation that safe mode refuses."""
+
+
+@dataclass(frozen=True, order=True)
+class Refusal:
+    """An operation that safe mode refuses.
+
+    Args:
+        operation: Its type, such as `ReadFile`.
+        function: The function that it is in, empty for the main graph.
+        node: Its name.
+    """
+
+    operation: str
+    function: str
+    node: str
+
+    def __str__(self) -> str:
+        return f"{self.operation}: '{self.node}' in {self.function or 'the main graph'}"
+
+
+@contextmanager
+def trust(*operations: str) -> Iterator[None]:
+    """Lets modules and models that contain these operations be loaded, within a `with` block.
+
+    Only for files from somebody you trust: with `ReadFile` or `PyFunc` a module may read what you
+    may read, or run what you may run. The environment variable `KERASTL_TFHUB_TRUST`, a
+    comma-separated list of operations, does the same for a whole process, such as the command
+    line. `keras.config.enable_unsafe_deserialization()` and `load_model(safe_mode=False)` switch
+    the check off altogether.
+
+    Args:
+        operations: Types of operations, as the refusal named them.
+
+    Example:
+
+    ```python
+    with kerastl_tfhub.trust("XlaCallModule"):
+        layer = kerastl_tfhub.SavedModelLayer("exported_from_jax")
+    ```
+    """
+    token = _trusted.set(_trusted.get() | set(operations))
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def check_trust(graph: Graph, *, where: str) -> None:
+    """Does nothing for a graph that may be loaded.
+
+    Args:
+        graph: What is about to be loaded.
+        where: The file or handle, for the message.
+
+    Raises:
+        UntrustedModuleError: Safe mode is on and refuses an operation or the path of an asset.
+    """
+    if not in_safe_mode():
+        return
+    _check_asset_paths(graph, where)
+    found = refusals(graph)
+    if found:
+        names = sorted({refusal.operation for refusal in found})
+        listed = [str(refusal) for refusal in found[:10]]
+        more = [f"... and {len(found) - 10} more"] if len(found) > 10 else []
+        quoted = ", ".join(f'"{name}"' for name in names)
+        raise UntrustedModuleError(
+            "The module's graph contains operations that can read or write files, run code of the "
+            "host or are unknown.",
+            problems=[*listed, *more],
+            where=where,
+            fix=f"If you trust its author, load it within `with kerastl_tfhub.trust({quoted}):`, "
+            f"or set {TRUST_VARIABLE}={','.join(names)}.",
+        )
+
+
+def refusals(graph: Graph) -> list[Refusal]:
+    """Returns every operation that safe mode refuses, sorted; what `trust` names is left out."""
+    trusted = _trusted.get() | _trusted_by_environment()
+    return sorted(
+        Refusal(node.op, function, node.name)
+        for function, node in graph.operations()
+        if node.op not in trusted and not _is_safe(graph, function, node)
+    )
+
+
+def in_safe_mode() -> bool:
+    """Whether Keras refuses unsafe objects now: by default, unless switched off.
+
+    Asked by the one public way there is: safe mode refuses to read a lambda, and without it this
+    lambda lacks its code.
+    """
+    import keras
+
+    try:
+        keras.saving.deserialize_keras_object({"class_name": "__lambda__", "config": {}})
+    except ValueError:
+        return True
+    except KeyError:
+        return False
+    return True
+
+
+@cache
+def safe_operations() -> frozenset[str]:
+    """Returns the types of operations that any module may contain."""
+    listed = resources.files("kerastl_tfhub").joinpath("safe_operations.txt").read_text()
+    return frozenset(listed.split())
+
+
+def _is_safe(graph: Graph, function: str, node: Any) -> bool:
+    if node.op in safe_operations() or _calls_function(graph, node):
+        return True
+    if node.op in _CHECKPOINT:
+        return _is_own_checkpoint(graph, function, node)
+    if node.op in _TABLE_FROM_FILE:
+        return graph.is_asset(function, node.input[1])
+    if node.op == "PrintV2":
+        return node.attr["output_stream"].s.decode() in _CONSOLE | {""}
+    return False
+
+
+def _calls_function(graph: Graph, node: Any) -> bool:
+    """Whether the type is a function of the graph; the prefix keeps real operations out."""
+    return node.op.startswith("__inference_") and node.op in graph.functions
+
+
+def _is_own_checkpoint(graph: Graph, function: str, node: Any) -> bool:
+    """Whether nothing but saving and restoring the module itself reaches the operation.
+
+    Loading never runs a TF2 module's saver. In the TF1 format it runs the restoring part, which may
+    therefore only read, and only the file that the loader hands in.
+    """
+    if function:
+        return not graph.is_tf1 and function in graph.saver_functions
+    if node.name not in graph.saver_nodes:
+        return False
+    if graph.is_tf1 and node.op == "RestoreV2":
+        filename = graph.meta.saver_def.filename_tensor_name.partition(":")[0]
+        return graph.filename_input(node) == filename
+    return not graph.is_tf1 or node.name not in graph.restore_nodes
+
+
+def _check_asset_paths(graph: Graph, where: str) -> None:
+    for name in graph.asset_names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name:
+            raise UntrustedModuleError(
+                "The module names an asset outside of its own folder.",
+                where=where,
+                received=name,
+                fix="Don't use this file; ask its author for a clean export.",
+            )
+
+
+def _trusted_by_environment() -> frozenset[str]:
+    listed = os.environ.get(TRUST_VARIABLE, "").split(",")
+    return frozenset(name.strip() for name in listed if name.strip())
