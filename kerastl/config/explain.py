@@ -71,10 +71,10 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "model_attributes_type": lambda ctx: "keys with values",
     "string_too_short": lambda ctx: "text that is not empty",
     "too_short": lambda ctx: "at least one entry",
-    "greater_than": lambda ctx: f"a number above {ctx['gt']:g}",
-    "greater_than_equal": lambda ctx: f"{ctx['ge']:g} or more",
-    "less_than": lambda ctx: f"a number below {ctx['lt']:g}",
-    "less_than_equal": lambda ctx: f"{ctx['le']:g} or less",
+    "greater_than": lambda ctx: f"a number above {_bound(ctx['gt'])}",
+    "greater_than_equal": lambda ctx: f"{_bound(ctx['ge'])} or more",
+    "less_than": lambda ctx: f"a number below {_bound(ctx['lt'])}",
+    "less_than_equal": lambda ctx: f"{_bound(ctx['le'])} or less",
 }
 
 
@@ -118,6 +118,10 @@ def received(value: Any) -> str:
 
 def _scalar(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _bound(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _literals(context: Mapping[str, Any]) -> list[str]:

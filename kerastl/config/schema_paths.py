@@ -1,6 +1,7 @@
 """Where in the schema a location of pydantic lies, and which keys there are."""
 
 import types
+from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
@@ -15,15 +16,16 @@ _KEY_MARK = "[key]"  # what pydantic appends where a key, not its value, is wron
 
 def key_path(location: Location) -> KeyPath:
     """Returns pydantic's location without the tags of choices and the marks of keys."""
-    return tuple(part for part in location if part not in (*_TAGS, _KEY_MARK))
+    kept = [part for part, is_tag, _ in _walk(location) if not is_tag]
+    return tuple(kept[:-1] if kept and kept[-1] == _KEY_MARK else kept)
 
 
 def sections_at(location: Location) -> list[type[BaseModel]]:
     """Returns the models that may stand at a location: the chosen one first, where one is."""
-    *outer, last = location or (None,)
-    if last in _TAGS:
-        return list(dict.fromkeys([*_sections(_at(location)), *_sections(_at(tuple(outer)))]))
-    return _sections(_at(location))
+    annotations: list[Any] = [Config]
+    for _, is_tag, annotation in _walk(location):
+        annotations = [annotation, *annotations[:1]] if is_tag else [annotation]
+    return list(dict.fromkeys(m for annotation in annotations for m in _sections(annotation)))
 
 
 def key_paths(section: type[BaseModel] = Config, before: KeyPath = ()) -> tuple[KeyPath, ...]:
@@ -36,11 +38,16 @@ def key_paths(section: type[BaseModel] = Config, before: KeyPath = ()) -> tuple[
     return tuple(dict.fromkeys(paths))
 
 
-def _at(location: Location) -> Any:
+def _walk(location: Location) -> Iterator[tuple[str | int, bool, Any]]:
+    """Yields each part of a location, whether it is a tag, and the type it leads to.
+
+    A tag is one only where the schema has a choice: a user's name may look like it.
+    """
     annotation: Any = Config
     for part in location:
-        annotation = _tagged(annotation, str(part)) if part in _TAGS else _below(annotation, part)
-    return annotation
+        chosen = _tagged(annotation, part)
+        annotation = _below(annotation, part) if chosen is None else chosen
+        yield part, chosen is not None, annotation
 
 
 def _below(annotation: Any, part: str | int) -> Any:
@@ -71,32 +78,13 @@ def _members(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _tagged(annotation: Any, tag: str) -> Any:
-    """Returns the member of a union that carries the tag."""
-    if tag in _own_tags(annotation):
-        return annotation
+def _tagged(annotation: Any, tag: str | int) -> Any:
+    """Returns the member of a choice that carries the tag; None where there is none."""
     if get_origin(annotation) is Annotated:
-        return _tagged(get_args(annotation)[0], tag)
+        inner, *metadata = get_args(annotation)
+        is_tagged = any(isinstance(item, Tag) and item.tag == tag for item in metadata)
+        return inner if is_tagged else _tagged(inner, tag)
     if get_origin(annotation) in (Union, types.UnionType):
-        found = [_tagged(argument, tag) for argument in get_args(annotation)]
+        found = (_tagged(argument, tag) for argument in get_args(annotation))
         return next((member for member in found if member is not None), None)
     return None
-
-
-def _own_tags(annotation: Any) -> list[str]:
-    metadata = getattr(annotation, "__metadata__", ())
-    return [item.tag for item in metadata if isinstance(item, Tag)]
-
-
-def _all_tags(annotation: Any) -> set[str]:
-    """Returns every tag that is used in a type and in the models below it."""
-    tags = set(_own_tags(annotation))
-    for argument in get_args(annotation):
-        tags |= _all_tags(argument)
-    if _is_section(annotation):
-        for info in annotation.model_fields.values():
-            tags |= _all_tags(info.annotation)
-    return tags
-
-
-_TAGS = frozenset(_all_tags(Config))

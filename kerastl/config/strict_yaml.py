@@ -134,7 +134,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = '"' if _number_in_disguise(text) is not None else None
+    needs_escapes = not text.isprintable() or _number_in_disguise(text) is not None
+    style = '"' if needs_escapes else None
     return dumper.represent_scalar(_TAG + "str", text, style=style)
 
 

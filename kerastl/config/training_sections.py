@@ -56,7 +56,11 @@ class TrainableVariables(Section):
     """The variables of the backbone whose paths match learn."""
 
     variables: Annotated[
-        SomeTexts, BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+        SomeTexts,
+        BeforeValidator(
+            lambda value: [value] if isinstance(value, str) else value,
+            json_schema_input_type=Text | SomeTexts,
+        ),
     ] = Field(description='Pattern of variable paths, or a list of them; "*" is all.')
     batch_norm: BatchNorm = "frozen"
 

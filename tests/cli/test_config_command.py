@@ -1,0 +1,71 @@
+"""`kerastl config` writes, checks and describes configs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kerastl.cli.config import command
+from kerastl.config import load_config
+from kerastl.errors import ConfigError
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(
+        command, [str(argument) for argument in arguments], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    run("init", tmp_path / "c.yaml")
+    return tmp_path / "c.yaml"
+
+
+def test_init_writes_a_config_that_loads(config: Path) -> None:
+    assert load_config(config).backbone.name == "tiny:image"
+
+
+def test_init_refuses_to_overwrite(config: Path) -> None:
+    config.write_text("mine")
+    with pytest.raises(ConfigError):
+        run("init", config)
+    assert config.read_text() == "mine"
+
+
+@pytest.fixture
+def known_backbone(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+    asked: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(
+        "kerastl.backbones.find_backbone", lambda name, options: asked.append((name, options))
+    )
+    return asked
+
+
+def test_validate_sums_up_a_valid_config(config: Path, known_backbone) -> None:
+    assert run("validate", config) == (
+        "Valid: 2 tasks, image, backbone tiny:image, solver exact.\n"
+    )
+
+
+def test_validate_looks_for_the_backbone(config: Path, known_backbone) -> None:
+    run("validate", config, "--set", "backbone.options={alpha: 0.5}")
+    assert known_backbone == [("tiny:image", {"alpha": 0.5})]
+
+
+def test_validate_prints_the_complete_config_as_json(config: Path, known_backbone) -> None:
+    printed = json.loads(run("validate", config, "--set", "trainable=true", "--json"))
+    assert printed["trainable"] is True
+    assert printed["fit"]["solver"] == "keras"
+
+
+def test_validate_raises_what_is_wrong(config: Path) -> None:
+    with pytest.raises(ConfigError):
+        run("validate", config, "--set", "fit.sed=1")
+
+
+def test_schema_prints_json() -> None:
+    assert json.loads(run("schema"))["title"] == "Config"

@@ -1,0 +1,310 @@
+"""The schema accepts what it says and reports the rest."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from kerastl.config import (
+    ColumnSplit,
+    Config,
+    ExactFit,
+    FractionSplit,
+    HeadConfig,
+    KerasFit,
+    LabelPolicy,
+    Soft,
+    TrainableStages,
+    TrainableVariables,
+)
+
+HEADS = {"a": {"tasks": ["car"]}, "b": {"tasks": ["stop_sign"]}}
+HIDDEN = {"all": {"tasks": ["car", "stop_sign"], "hidden": [8]}}
+DROPOUT = {"all": {"tasks": ["car", "stop_sign"], "dropout": 0.5}}
+KERAS = {"solver": "keras"}
+
+
+def data(**keys):
+    return {"table": "a.csv", "image": "path", "tasks": ["car", "stop_sign"], **keys}
+
+
+def test_the_shortest_config_takes_every_default(parse) -> None:
+    config = parse()
+    assert config.heads == "single"
+    assert config.trainable is False
+    assert config.fit == ExactFit()
+    assert config.augment is None
+    assert config.data.split == FractionSplit()
+    assert config.backbone.weights == "default"
+
+
+@pytest.mark.parametrize(
+    ("sections", "solver"),
+    [
+        ({}, "exact"),
+        ({"heads": "multi"}, "exact"),
+        ({"heads": HEADS}, "exact"),
+        ({"augment": {"flip": False}}, "exact"),
+        ({"fit": {"folds": 3}}, "exact"),
+        ({"heads": HIDDEN}, "keras"),
+        ({"heads": DROPOUT}, "keras"),
+        ({"trainable": True}, "keras"),
+        ({"trainable": "auto"}, "keras"),
+        ({"trainable": {"stages": 1}}, "keras"),
+        ({"augment": {"flip": True}}, "keras"),
+        ({"trainable": True, "fit": {"epochs": 3}}, "keras"),
+        ({"fit": KERAS}, "keras"),
+    ],
+)
+def test_the_solver_follows_from_what_is_trained(parse, sections, solver) -> None:
+    assert parse(**sections).fit.solver == solver
+
+
+@pytest.mark.parametrize(
+    ("sections", "culprit"),
+    [
+        ({"heads": HIDDEN}, "heads.all.hidden"),
+        ({"heads": DROPOUT}, "heads.all.dropout"),
+        ({"trainable": True}, "trainable: true"),
+        ({"trainable": "auto"}, "trainable: auto"),
+        ({"trainable": {"stages": 1}}, "trainable"),
+        ({"augment": {"rotate": 0.1}}, "augment"),
+    ],
+)
+def test_exact_is_refused_where_it_is_impossible(problems, sections, culprit) -> None:
+    (problem,) = problems(fit={"solver": "exact"}, **sections)
+    assert problem.startswith(f"fit.solver: exact can't be used with {culprit}: it solves")
+
+
+@pytest.mark.parametrize(
+    "key", ["epochs", "batch_size", "learning_rate", "backbone_learning_rate", "patience"]
+)
+def test_a_key_of_keras_means_nothing_with_exact(problems, key) -> None:
+    (problem,) = problems(fit={"solver": "exact", key: 1})
+    assert problem == (
+        f"fit.{key}: means nothing with solver: exact. Set fit.solver: keras, or remove fit.{key}."
+    )
+
+
+@pytest.mark.parametrize("key", ["regularization", "folds"])
+def test_a_key_of_exact_means_nothing_with_keras(problems, key) -> None:
+    (problem,) = problems(fit={"solver": "keras", key: 3})
+    assert problem.startswith(f"fit.{key}: means nothing with solver: keras. Set fit.solver: exact")
+
+
+def test_every_shape_of_trainable_is_read(parse) -> None:
+    assert parse(trainable=True).trainable is True
+    assert parse(trainable="auto").trainable == "auto"
+    assert parse(trainable={"stages": 2}).trainable == TrainableStages(stages=2)
+    assert parse(
+        trainable={"variables": "block_1/*", "batch_norm": "update"}
+    ).trainable == TrainableVariables(variables=("block_1/*",), batch_norm="update")
+
+
+def test_every_shape_of_split_is_read(parse) -> None:
+    assert parse(data=data(split={"column": "part"})).data.split == ColumnSplit(column="part")
+    assert parse(data=data(split={"test": 0.5})).data.split == FractionSplit(test=0.5)
+
+
+def test_every_shape_of_table_is_read(parse, tmp_path: Path) -> None:
+    one, two = parse().data, parse(data=data(table=["a.csv", "b.parquet"])).data
+    assert one.table == tmp_path / "a.csv"
+    assert one.tables == (tmp_path / "a.csv",)
+    assert two.table == two.tables == (tmp_path / "a.csv", tmp_path / "b.parquet")
+
+
+def test_every_shape_of_input_size_is_read(parse) -> None:
+    backbone = {"name": "tiny:image"}
+    assert parse(backbone={**backbone, "input_size": 64}).backbone.input_size == 64
+    assert parse(backbone={**backbone, "input_size": [64, 96]}).backbone.input_size == (64, 96)
+    assert parse(backbone={**backbone, "input_size": None}).backbone.input_size is None
+
+
+def test_every_shape_of_positive_weight_is_read(parse) -> None:
+    for weight in (None, "auto", 2.0, {"car": 3.0}):
+        assert parse(loss={"positive_weight": weight}).loss.positive_weight == weight
+
+
+def test_a_label_policy_is_read(parse) -> None:
+    policy = {"positive": ["Y"], "uncertain": ["-1"], "when_uncertain": {"soft": 0.7}}
+    assert parse(data=data(labels={"car": policy})).data.labels["car"] == LabelPolicy(
+        positive=("Y",), uncertain=("-1",), when_uncertain=Soft(soft=0.7)
+    )
+
+
+def test_the_modality_follows_from_the_file_column(parse) -> None:
+    sound = parse(data={"table": "a.csv", "audio": "clip", "tasks": ["seven"]}).data
+    assert (sound.modality, sound.file_column) == ("audio", "clip")
+    assert (parse().data.modality, parse().data.file_column) == ("image", "path")
+
+
+def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
+    assert HeadConfig(tasks=("car",)).linear
+    assert not HeadConfig(tasks=("car",), hidden=(4,)).linear
+    assert not HeadConfig(tasks=("car",), dropout=0.5).linear
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({"heads": {"a": HEADS["a"]}}, ["heads: no head answers 'stop_sign'. Add each"]),
+        (
+            {"heads": {"a": {"tasks": ["car", "stop_sign"]}, "b": {"tasks": ["car"]}}},
+            ["heads.b.tasks[0]: the head 'a' answers 'car' already."],
+        ),
+        (
+            {"heads": {"a": {"tasks": ["car", "stop_sgn", "stop_sign"]}}},
+            ["heads.a.tasks[1]: 'stop_sgn' is not in data.tasks. Did you mean 'stop_sign'?"],
+        ),
+        ({"heads": {"a/b": {"tasks": ["car", "stop_sign"]}}}, ["heads.a/b: a head's name"]),
+        ({"heads": {}}, ["heads: expected at least one entry, received an empty mapping"]),
+        ({"heads": {**HEADS, "c": {"tasks": []}}}, ["heads.c.tasks: expected at least one entry"]),
+        ({"heads": "singel"}, ["heads: expected one of single, multi, received 'singel'. Did you"]),
+        ({"heads": 3}, ["heads: expected single, multi, or heads by name, received 3"]),
+        ({"data": data(tasks=[])}, ["data.tasks: expected at least one entry"]),
+        ({"data": data(tasks=["car", "car"])}, ["data.tasks[1]: 'car' is listed twice."]),
+        ({"data": data(tasks="car")}, ["data.tasks: expected a list, received 'car'. In YAML"]),
+        ({"data": data(tasks=[1])}, ["data.tasks[0]: expected text, received 1. In YAML write"]),
+        ({"data": data(tasks=["path"])}, ["data.tasks[0]: the column 'path' is data.image"]),
+        ({"data": data(group="car")}, ["data.group: the column 'car' is data.tasks already."]),
+        ({"data": data(split={"column": "car"})}, ["data.split.column: the column 'car' is"]),
+        ({"data": data(audio="clip")}, ["data.audio: given beside image."]),
+        ({"data": {"table": "a.csv", "tasks": ["car"]}}, ["data.image: missing. Name the column"]),
+        ({"data": data(table="")}, ["data.table: expected the path of a file, received none."]),
+        ({"data": data(table=[])}, ["data.table: expected at least one entry"]),
+        ({"data": data(table=3)}, ["data.table: expected the path of a table, or a list of them"]),
+        ({"data": data(resize="strech")}, ["data.resize: expected one of stretch, pad, crop"]),
+        (
+            {"data": {"table": "a", "audio": "c", "tasks": ["t"], "resize": "pad"}},
+            ["data.resize: means nothing for sound. Remove it."],
+        ),
+        (
+            {
+                "data": {"table": "a.csv", "audio": "clip", "tasks": ["seven"]},
+                "augment": {"flip": True},
+            },
+            ["augment.flip: means nothing for sound. Remove it."],
+        ),
+        (
+            {"data": data(split={"validation": 0.5, "test": 0.5})},
+            ["data.split.test: validation and test together leave no rows for training"],
+        ),
+        ({"data": data(split={"test": 0})}, ["data.split.test: expected a number above 0, rec"]),
+        (
+            {"data": data(split={"column": "s", "test": 0.1})},
+            ["data.split.test: means nothing beside column. Remove one of them."],
+        ),
+        (
+            {"data": data(labels={"cat": {}})},
+            ["data.labels.cat: 'cat' is not in data.tasks. Did you mean 'car'?"],
+        ),
+        (
+            {"data": data(labels={"car": {"positive": ["1"], "negative": ["1.0"]}})},
+            ["data.labels.car.negative[0]: the cell '1.0' is listed under positive too."],
+        ),
+        (
+            {"data": data(labels={"car": {"uncertain": ["0"]}})},
+            ["data.labels.car.uncertain[0]: the cell '0' is listed under negative too."],
+        ),
+        (
+            {"data": data(labels={"car": {"when_uncertain": "positive"}})},
+            ["data.labels.car.when_uncertain: means nothing where uncertain lists no cells."],
+        ),
+        (
+            {"data": data(labels={"car": {"uncertain": ["u"], "when_uncertain": {"soft": 2}}})},
+            ["data.labels.car.when_uncertain.soft: expected 1 or less, received 2"],
+        ),
+        (
+            {"loss": {"positive_weight": {"cat": 2}}},
+            ["loss.positive_weight.cat: 'cat' is not in data.tasks. Did you mean 'car'?"],
+        ),
+        (
+            {"loss": {"positive_weight": 0}},
+            ["loss.positive_weight: expected a number above 0, received 0"],
+        ),
+        ({"trainable": {"stages": 0}}, ["trainable.stages: expected 1 or more, received 0"]),
+        ({"trainable": {"variables": []}}, ["trainable.variables: expected at least one entry"]),
+        (
+            {"trainable": {"stages": 1, "variables": "*"}},
+            ["trainable.stages: means nothing beside variables. Remove one of them."],
+        ),
+        ({"trainable": {}}, ["trainable.stages: missing. Number of stages"]),
+        ({"trainable": 2}, ["trainable: expected false, true, auto, {stages: 2} or"]),
+        ({"fit": {"solver": "exakt"}}, ["fit.solver: expected one of exact, keras, received"]),
+        ({"fit": {**KERAS, "seed": 2**32}}, ["fit.seed: expected a number below 4294967296"]),
+        ({"fit": {**KERAS, "epochs": True}}, ["fit.epochs: expected a whole number, received tr"]),
+        ({"fit": {**KERAS, "epochs": 3.0}}, ["fit.epochs: expected a whole number, received 3.0"]),
+        ({"fit": {**KERAS, "learning_rate": float("inf")}}, ["fit.learning_rate: expected a fini"]),
+        ({"fit": {"regularization": "atuo"}}, ["fit.regularization: expected auto, received"]),
+        ({"fit": None}, ["fit: expected keys, with solver: exact or solver: keras, received not"]),
+        ({"augment": {"rotate": 0.6}}, ["augment.rotate: expected 0.5 or less, received 0.6"]),
+        ({"augment": {"flip": 1}}, ["augment.flip: expected true or false, received 1"]),
+        (
+            {"backbone": {"name": "tiny:image", "input_size": [64]}},
+            ["backbone.input_size: expected a whole number, or [height, width], received a list"],
+        ),
+        (
+            {"backbone": {"name": "tiny:image", "input_size": 64.5}},
+            ["backbone.input_size: expected a whole number, received 64.5"],
+        ),
+        (
+            {"backbone": {"name": ""}},
+            ["backbone.name: expected text that is not empty, received ''"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_reported_at_its_path(problems, sections, expected) -> None:
+    found = problems(**sections)
+    assert len(found) == len(expected), found
+    for problem, beginning in zip(found, expected, strict=True):
+        assert problem.startswith(beginning)
+
+
+def test_multi_refuses_a_task_that_can_name_no_output(problems) -> None:
+    (problem,) = problems(data=data(tasks=["a/b"]), heads="multi")
+    assert problem.startswith("heads.a/b: a head's name is the name of an output")
+
+
+@pytest.mark.parametrize("section", ["fit", "loss", "augment"])
+def test_class_weight_is_refused_wherever_it_stands(problems, section) -> None:
+    (problem,) = problems(**{section: {"class_weight": {0: 1.0}}})
+    assert problem == (
+        f"{section}.class_weight: Keras's class_weight is silently wrong where labels are missing. "
+        "Set loss.positive_weight."
+    )
+
+
+def test_a_key_at_the_wrong_place_is_told_its_place(problems) -> None:
+    assert problems(epochs=3) == ("epochs: unknown key. Did you mean 'fit.epochs'?",)
+
+
+def test_a_misspelt_key_of_the_other_shape_is_told_its_name(problems) -> None:
+    assert problems(fit={"epoch": 3}) == ("fit.epoch: unknown key. Did you mean 'fit.epochs'?",)
+
+
+def test_an_unknown_key_like_no_other_is_reported(problems) -> None:
+    assert problems(zzz=3) == ("zzz: unknown key",)
+
+
+def test_a_name_that_looks_like_a_tag_is_an_ordinary_name(problems) -> None:
+    (problem,) = problems(heads={"<keys>": {"tasks": ["car", "stop_sign"], "weigth": 1}})
+    assert problem.startswith("heads.<keys>.weigth")
+
+
+def test_problems_come_in_the_order_of_the_file(problems) -> None:
+    found = problems(fit={**KERAS, "seed": -1, "epochs": 0}, heads=3)
+    assert [problem.split(":")[0] for problem in found] == ["fit.seed", "fit.epochs", "heads"]
+
+
+def test_a_config_is_frozen(parse) -> None:
+    with pytest.raises(ValidationError):
+        parse().heads = "multi"
+
+
+def test_the_schema_works_from_python_too(parse, tmp_path: Path) -> None:
+    built = Config(
+        data={"table": tmp_path / "a.csv", "image": "path", "tasks": ("car", "stop_sign")},
+        backbone={"name": "tiny:image"},
+        fit=KerasFit(),
+    )
+    assert built == parse(fit=KERAS)
