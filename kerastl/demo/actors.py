@@ -4,6 +4,8 @@ Convention: an actor stands at `(x, 0, z)` and is painted by a function of a bru
 randomness that belongs to the actor alone (so it looks the same in every frame), and its place.
 """
 
+import itertools
+
 import numpy as np
 
 from kerastl.demo.brush import Brush, Color, mixed, shaded
@@ -155,7 +157,7 @@ _LETTERS = (
 
 def stop_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
     """Paints a red octagon with a white rim and its four letters on a pole."""
-    up, radius = rng.uniform(2.0, 2.7), rng.uniform(0.4, 0.5)
+    up, radius = rng.uniform(2.0, 2.7), rng.uniform(0.45, 0.6)
     red = shaded((190, 26, 32), rng.uniform(0.75, 1.1))
     brush.post(x, z, [(-0.05, 0.0), (0.05, 0.0), (0.05, up), (-0.05, up)], (120, 122, 122))
     brush.flat(x, z, _octagon(radius, up), (238, 238, 236))
@@ -163,7 +165,7 @@ def stop_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> Non
     width, height = radius * 0.34, radius * 0.5
     for index, letter in enumerate(_LETTERS):
         left = x + (index - 2) * width * 1.12
-        for (a, b), (c, d) in zip(letter, letter[1:], strict=False):
+        for (a, b), (c, d) in itertools.pairwise(letter):
             _stroke(
                 brush,
                 z,
@@ -184,7 +186,7 @@ def _stroke(
 
 def traffic_light(brush: Brush, rng: np.random.Generator, x: float, z: float, *, lit: int) -> None:
     """Paints three lamps in a housing on a pole or on an arm; `lit` is 0 (red) to 2 (green)."""
-    up, reach = rng.uniform(2.5, 3.4), float(rng.choice([0.0, 0.0, -2.2, 2.2]))
+    up, reach = rng.uniform(2.3, 3.0), float(rng.choice([0.0, 0.0, -2.2, 2.2]))
     housing = pick(rng, ((36, 38, 36), (60, 62, 40), (28, 40, 32), (196, 160, 40)))
     top = up + (1.2 if reach else 0.0)
     brush.post(x, z, [(-0.08, 0.0), (0.08, 0.0), (0.06, top), (-0.06, top)], (84, 88, 86))

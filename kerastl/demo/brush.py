@@ -18,6 +18,7 @@ SIZE = (WIDTH * SCALE, HEIGHT * SCALE)
 Color = tuple[int, int, int]
 Point = tuple[float, float]
 NOBODY = 0
+LARGEST_HALO = 22.0
 
 
 def shaded(color: Color, factor: float) -> Color:
@@ -79,7 +80,7 @@ class Brush:
     owner: int = NOBODY
     picture: Image.Image = field(default_factory=lambda: Image.new("RGB", SIZE))
     owners: Image.Image = field(default_factory=lambda: Image.new("L", SIZE, NOBODY))
-    glows: list[tuple[float, float, float, Color]] = field(default_factory=list)
+    glows: list[tuple[Point, float, Color, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._draw = ImageDraw.Draw(self.picture)
@@ -143,8 +144,18 @@ class Brush:
 
     def glow(self, x: float, y: float, z: float, radius: float, color: Color) -> None:
         """Notes a light whose halo is added when everything is painted."""
-        column, row = self.camera.project(x, y, z)
-        self.glows.append((column, row, radius * self.camera.focal / self.camera.depth(z), color))
+        size = min(radius * self.camera.focal / self.camera.depth(z), LARGEST_HALO)
+        self.glows.append((self.camera.project(x, y, z), size, color, self.owner))
+
+    def shining(self) -> list[tuple[Point, float, Color]]:
+        """Returns place, radius and color of the noted lights that nothing hides."""
+        return [
+            (place, size, color)
+            for place, size, color, owner in self.glows
+            if 0 <= place[0] < SIZE[0]
+            and 0 <= place[1] < SIZE[1]
+            and self.owners.getpixel((int(place[0]), int(place[1]))) == owner
+        ]
 
     def visible(self, owner: int) -> int:
         """Returns how many pixels of the finished picture show `owner`."""

@@ -16,7 +16,7 @@ from kerastl.demo.brush import SIZE, Brush, Camera
 TASKS = ("pedestrian", "car", "stop_sign", "traffic_light")
 PLACES = ("city", "suburb", "park")
 _CLEARLY_VISIBLE = {"pedestrian": 40, "car": 70, "stop_sign": 18, "traffic_light": 18}
-_PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.45, "traffic_light": 0.45}
+_PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.6, "traffic_light": 0.6}
 
 Painter = Callable[[Brush, int], None]
 
@@ -68,7 +68,7 @@ def draw_scene(seed: int, number: int) -> Scene:
         z=0.0,
         center=SIZE[0] * rng.uniform(0.35, 0.65),
         horizon=SIZE[1] * rng.uniform(0.38, 0.56),
-        focal=SIZE[0] * rng.uniform(0.7, 1.1),
+        focal=SIZE[0] * rng.uniform(0.8, 1.3),
     )
     placed = [*_props(rng), *_actors(rng, night=light in ("night", "dusk", "rain"))]
     return Scene((seed, number), place, light, tuple(placed), camera)
@@ -91,7 +91,7 @@ def draw_frame(scene: Scene, frame: int) -> tuple[Image.Image, dict[str, int | N
     for owner, (item, x, z) in enumerate(present, start=1):
         brush.owner = owner
         item.paint(brush, x, z, frame)
-    visible = {task: 0 for task in TASKS}
+    visible = dict.fromkeys(TASKS, 0)
     for owner, (item, _, _) in enumerate(present, start=1):
         if item.task:
             visible[item.task] = max(visible[item.task], brush.visible(owner))
@@ -168,9 +168,9 @@ def _walker(rng: np.random.Generator, seed: int, night: bool) -> Placed:
     if rng.random() < 0.3:
         across = float(rng.choice([-0.9, 0.9]))
         return Placed(
-            "pedestrian", rng.uniform(-3.5, 3.5), rng.uniform(7.0, 24.0), 0.3, (0.0, across), paint
+            "pedestrian", rng.uniform(-3.5, 3.5), rng.uniform(6.0, 18.0), 0.3, (0.0, across), paint
         )
-    x, z = _beside(rng, near=6.0, far=28.0)
+    x, z = _beside(rng, near=5.0, far=20.0)
     return Placed("pedestrian", x, z, 0.3, (float(rng.choice([-0.7, 0.7])), 0.0), paint)
 
 
@@ -182,7 +182,7 @@ def _driver(rng: np.random.Generator, seed: int, night: bool) -> Placed:
     x = float(rng.choice([-1.0, 1.0])) * (2.75 if is_parked else 1.7)
     speed = 0.0 if is_parked else rng.uniform(0.0, 2.5)
     return Placed(
-        "car", x + rng.normal(0.0, 0.15), rng.uniform(6.0, 40.0), 1.0, (speed, 0.0), paint
+        "car", x + rng.normal(0.0, 0.15), rng.uniform(6.0, 30.0), 1.0, (speed, 0.0), paint
     )
 
 
@@ -198,7 +198,7 @@ def _stop_sign(rng: np.random.Generator, seed: int, night: bool) -> Placed:
     def paint(brush: Brush, x: float, z: float, frame: int) -> None:
         actors.stop_sign(brush, np.random.default_rng(seed), x, z)
 
-    x, z = _beside(rng, near=6.5, far=19.0)
+    x, z = _beside(rng, near=7.5, far=15.0)
     return Placed("stop_sign", x * 0.85, z, 0.2, (0.0, 0.0), paint)
 
 
@@ -208,7 +208,7 @@ def _traffic_light(rng: np.random.Generator, seed: int, night: bool) -> Placed:
     def paint(brush: Brush, x: float, z: float, frame: int) -> None:
         actors.traffic_light(brush, np.random.default_rng(seed), x, z, lit=lit)
 
-    x, z = _beside(rng, near=7.0, far=22.0)
+    x, z = _beside(rng, near=8.0, far=19.0)
     return Placed("traffic_light", x * 0.85, z, 0.2, (0.0, 0.0), paint)
 
 

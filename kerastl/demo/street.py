@@ -1,5 +1,6 @@
 """The stage: sky, street, houses, and things that resemble what the questions are about."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -20,17 +21,17 @@ LEAVES: tuple[Color, ...] = ((58, 104, 48), (84, 122, 50), (44, 84, 52), (150, 1
 
 def sky(rng: np.random.Generator, top: Color, bottom: Color, *, cloud: float) -> Image.Image:
     """Returns a sky with `cloud` (0 to 1) of it covered."""
-    rows = np.linspace(0.0, 1.0, HEIGHT)[:, None, None]
-    pixels = np.array(top) + rows * 1.8 * (np.array(bottom, float) - np.array(top))
-    pixels = np.repeat(pixels, WIDTH, axis=1)
-    cover = np.zeros((HEIGHT, WIDTH))
+    height, width = HEIGHT // 2, WIDTH // 2
+    rows = np.linspace(0.0, 1.8, height)[:, None, None]
+    pixels = np.repeat(np.array(top) + rows * np.subtract(bottom, top), width, axis=1)
+    cover = np.zeros((height, width))
     for octave in (2, 4, 8):
         coarse = (rng.random((octave, octave * 2)) * 255).astype(np.uint8)
-        cover += np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT)), float) / 255.0 / octave
+        cover += np.asarray(Image.fromarray(coarse).resize((width, height)), float) / 255.0 / octave
     cover = np.clip((cover / 0.875 - 1.0 + cloud) * 3.0, 0.0, 0.85)[..., None]
     pixels = pixels + cover * (np.array(mixed(bottom, (255, 255, 255), 0.45)) - pixels)
     clipped = np.clip(pixels, 0.0, 255.0).astype(np.uint8)
-    return Image.fromarray(clipped).resize(SIZE)
+    return Image.fromarray(clipped).resize(SIZE, Image.Resampling.BILINEAR)
 
 
 def ground(brush: Brush, rng: np.random.Generator, place: str) -> None:
@@ -68,8 +69,9 @@ def ground(brush: Brush, rng: np.random.Generator, place: str) -> None:
 
 
 def _slices(near: float, far: float) -> list[tuple[float, float]]:
-    edges = [near, near + 3.0, near + 8.0, near + 18.0, near + 40.0, far]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    """Cuts the ground so finely that its fading into the distance shows no steps."""
+    edges = near + np.geomspace(1.0, far - near, 24) - 1.0
+    return list(itertools.pairwise([*edges.tolist(), far]))
 
 
 def houses(brush: Brush, rng: np.random.Generator, place: str, *, night: bool) -> None:

@@ -1,6 +1,7 @@
 """Light and weather: what they do to colors, to distance and to the finished picture."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ WEATHERS = {
     ),
     "night": Weather(
         share=0.14, top=(22, 26, 54), air=(62, 62, 88), visibility=90.0,
-        tint=(0.4, 0.42, 0.56), shadow=0.3, glow=1.0, cloud=0.3,
+        tint=(0.56, 0.58, 0.74), shadow=0.3, glow=1.0, cloud=0.3,
     ),
     "rain": Weather(
         share=0.08, top=(112, 120, 130), air=(160, 166, 174), visibility=45.0,
@@ -70,26 +71,35 @@ def draw_name(rng: np.random.Generator) -> str:
 
 
 def finished(brush: Brush, rng: np.random.Generator, name: str) -> Pixels:
-    """Returns the picture in its light, as the camera gives it, `(HEIGHT, WIDTH, 3)` in [0, 255]."""
+    """Returns the picture in its light, `(HEIGHT, WIDTH, 3)` in [0, 255]."""
     weather = WEATHERS[name]
     pixels = brush.array() * weather.tint * rng.uniform(0.85, 1.1)
     pixels = pixels + weather.glow * _halos(brush)
     if name == "rain":
         pixels = pixels + _rain(rng)
-    rows, columns = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
-    pixels = pixels * (1.0 - 0.18 * (rows**2 + columns**2))[..., None]
-    grain = rng.uniform(2.0, 5.0) * (1.6 if name == "night" else 1.0)
+    pixels = pixels * _vignette()
+    grain = rng.uniform(1.0, 3.0) * (1.6 if name == "night" else 1.0)
     pixels = pixels + grain * rng.standard_normal((HEIGHT, WIDTH, 1))
     return np.clip(pixels, 0.0, 255.0)
 
 
-def _halos(brush: Brush) -> Pixels:
-    image = Image.new("RGB", SIZE)
+@cache
+def _vignette() -> Pixels:
+    rows, columns = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
+    return (1.0 - 0.18 * (rows**2 + columns**2))[..., None]
+
+
+def _halos(brush: Brush) -> Pixels | float:
+    lights = brush.shining()
+    if not lights:
+        return 0.0
+    image = Image.new("RGB", (WIDTH, HEIGHT))
     draw = ImageDraw.Draw(image)
-    for column, row, radius, color in brush.glows:
-        draw.ellipse([column - radius, row - radius, column + radius, row + radius], fill=color)
-    wide = image.reduce(SCALE * 2).filter(ImageFilter.GaussianBlur(3)).resize((WIDTH, HEIGHT))
-    near = image.reduce(SCALE).filter(ImageFilter.GaussianBlur(1.2))
+    for (column, row), radius, color in lights:
+        x, y, reach = column / SCALE, row / SCALE, radius / SCALE
+        draw.ellipse([x - reach, y - reach, x + reach, y + reach], fill=color)
+    wide = image.reduce(2).filter(ImageFilter.GaussianBlur(3)).resize((WIDTH, HEIGHT))
+    near = image.filter(ImageFilter.GaussianBlur(1.2))
     return 0.7 * np.asarray(wide, np.float64) + 0.5 * np.asarray(near, np.float64)
 
 

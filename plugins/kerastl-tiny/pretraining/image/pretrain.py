@@ -22,7 +22,7 @@ from pretraining.image.batches import batch
 from pretraining.image.pictures import ATTRIBUTES
 
 SEED = 1
-STEPS = 5_000
+STEPS = 3_000
 BATCH_SIZE = 96
 LEARNING_RATE = 2e-3
 NUM_VALIDATION = 1_000

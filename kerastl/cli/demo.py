@@ -1,0 +1,49 @@
+"""`kerastl demo`: draw data, train on it, and show what came out."""
+
+import shlex
+import time
+from pathlib import Path
+
+import click
+
+from kerastl.demo.recipes import RECIPES
+
+
+@click.command("demo")
+@click.argument("name", type=click.Choice(list(RECIPES)), default="driving")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where the data and the run go, in a folder of the demo's name.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the drawn data.")
+@click.option("--draw-only", is_flag=True, help="Write data and config, and stop there.")
+def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
+    """Draw data, train on it and print the scores: no download, no data of your own.
+
+    \b
+    driving  drawn street scenes, half of the labels blank (the default)
+    digits   scikit-learn's handwritten digits, two fifths of the labels blank
+    """
+    from kerastl.cli.console import TerminalProgress, quiet_frameworks
+    from kerastl.demo.recipes import prepare
+
+    quiet_frameworks()
+    started, recipe = time.monotonic(), RECIPES[name]
+    click.echo(f"Drawing {recipe.summary} ...", err=True)
+    config, drawn = prepare(recipe, folder / name, seed=seed)
+    click.echo(f"{drawn.num_examples} pictures: {drawn.table}", err=True)
+    if draw_only:
+        click.echo(f"Next:    kerastl train {shlex.quote(str(config))}")
+        return
+    from kerastl import pipeline
+    from kerastl.cli.scores import show_run
+    from kerastl.run.folder import free_name
+
+    with TerminalProgress() as progress:
+        run = pipeline.train(config, output=free_name(folder / name / "run"), progress=progress)
+    show_run(run, as_json=False)
+    click.echo(f"         kerastl train {shlex.quote(str(config))} --set heads=multi")
+    click.echo(f"\nDone in {time.monotonic() - started:.0f} seconds.")
