@@ -4,7 +4,10 @@ Convention: a stage begins at the last point before the resolution falls through
 flows as a single tensor, so stages never cut a block or a shortcut in two.
 """
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kerastl.backbones.spec import Stage
@@ -12,65 +15,127 @@ from kerastl.backbones.spec import Stage
 if TYPE_CHECKING:
     import keras
 
+_FALL = 0.6
+"""A fall is to this share of the resolution or less: a half, with some give for odd sizes."""
+
+_FEW_STAGES = 3
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A place between two layers that few tensors cross.
+
+    Args:
+        index: Of the layer after it.
+        resolution: Smallest side of the tensors that cross, None for vectors.
+        num_values: Values in all tensors that cross, per example.
+    """
+
+    index: int
+    resolution: int | None
+    num_values: int
+
 
 def stages_by_resolution(model: "keras.Model") -> tuple[Stage, ...]:
     """Groups the layers of a functional model by the resolution they work at.
 
     Args:
-        model: A functional model, raw input to feature vector.
+        model: A functional model, raw input to feature vector, with fixed input size.
 
     Returns:
-        Stages from input to output; together they name every layer of the model once. A model
-        whose resolution never falls is one stage.
+        Stages from input to output, each with weights; together they name every layer and
+        operation of the model once. A model whose resolution never falls is one stage.
     """
-    layers = topological_layers(model)
-    cuts = _single_tensor_cuts(layers)
-    starts = {0}
-    lowest = _resolution(layers[0])
-    for index, layer in enumerate(layers):
-        resolution = _resolution(layer)
-        if resolution is None or lowest is None:
-            continue
-        if resolution <= lowest * 0.6:
-            starts.add(max((cut for cut in cuts if cut <= index), default=0))
-            lowest = resolution
-    bounds = [*sorted(starts), len(layers)]
+    layers = list(model.operations)
+    bounds = _bounds(layers, num_tensors=1)
+    if len(bounds) <= _FEW_STAGES:
+        # Cells that look two cells back, as NASNet's, leave no place that one tensor crosses.
+        bounds = max(bounds, _bounds(layers, num_tensors=2), key=len)
     return tuple(
         Stage(name=f"stage_{number}", layers=tuple(layer.name for layer in layers[begin:end]))
-        for number, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False), start=1)
-        if end > begin
+        for number, (begin, end) in enumerate(itertools.pairwise(bounds), start=1)
     )
 
 
-def topological_layers(model: "keras.Model") -> list["keras.Layer"]:
-    """Returns the layers and operations of a functional model, each after all that feed it."""
-    return list(model.operations)
+def _bounds(layers: Sequence["keras.Layer"], *, num_tensors: int) -> list[int]:
+    cuts = _cuts(layers, num_tensors=num_tensors)
+    return _with_weights_between(layers, [*_starts(layers, cuts), len(layers)])
 
 
-def _single_tensor_cuts(layers: Sequence["keras.Layer"]) -> list[int]:
-    """Returns each index before which exactly one tensor is alive."""
-    last_use: dict[int, int] = {}
-    for index, layer in enumerate(layers):
-        for tensor in _inputs(layer):
-            last_use[id(tensor)] = index
+def _starts(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut]) -> list[int]:
+    starts = [0]
+    lowest = None
+    for before, after in itertools.pairwise(cuts):
+        lowest = before.resolution if lowest is None else lowest
+        if None not in (lowest, after.resolution) and after.resolution <= lowest * _FALL:
+            lowest = after.resolution
+            starts.append(_narrowest(layers, cuts, before).index)
+    return starts
+
+
+def _narrowest(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut], last: _Cut) -> _Cut:
+    """Returns the narrowest cut up to `last`, looking back past one convolution.
+
+    That takes a padding and the expansion of an inverted bottleneck into the stage that they
+    prepare.
+    """
+    reach = []
+    num_kernels = 0
+    for cut in reversed([cut for cut in cuts if cut.index <= last.index]):
+        contiguous = not reach or reach[-1].index == cut.index + 1
+        num_kernels += bool(reach) and _has_kernel(layers[cut.index])
+        if not contiguous or num_kernels > 1:
+            break
+        reach.append(cut)
+    return min(reach, key=lambda cut: cut.num_values)
+
+
+def _with_weights_between(layers: Sequence["keras.Layer"], bounds: Sequence[int]) -> list[int]:
+    """Drops bounds so that a stage without weights joins the one before it, the first the next."""
+    kept = [0]
+    for begin, end in itertools.pairwise(bounds):
+        if any(_num_weights(layer) for layer in layers[begin:end]):
+            kept.append(end)
+        elif len(kept) > 1:
+            kept[-1] = end
+    return kept if len(kept) > 1 else [0, len(layers)]
+
+
+def _cuts(layers: Sequence["keras.Layer"], *, num_tensors: int) -> list[_Cut]:
+    """Returns every place that at most `num_tensors` tensors cross, input to output."""
+    last_use = {id(t): index for index, layer in enumerate(layers) for t in _inputs(layer)}
     cuts = []
-    alive: set[int] = set()
+    alive: dict[int, keras.KerasTensor] = {}
     for index, layer in enumerate(layers):
-        alive = {tensor for tensor in alive if last_use.get(tensor, -1) >= index}
-        if index and len(alive) == 1:
-            cuts.append(index)
-        alive.update(id(tensor) for tensor in _outputs(layer))
+        alive = {key: t for key, t in alive.items() if last_use.get(key, -1) >= index}
+        if 1 <= len(alive) <= num_tensors:
+            cuts.append(_cut(index, list(alive.values())))
+        alive.update((id(t), t) for t in _outputs(layer))
     return cuts
 
 
-def _inputs(layer: "keras.Layer") -> list["keras.KerasTensor"]:
-    return [tensor for node in layer._inbound_nodes[:1] for tensor in node.input_tensors]
+def _cut(index: int, tensors: Sequence["keras.KerasTensor"]) -> _Cut:
+    sides = [t.shape[1] for t in tensors if len(t.shape) > 2 and t.shape[1] is not None]
+    return _Cut(
+        index=index,
+        resolution=min(sides, default=None),
+        num_values=sum(math.prod(side or 1 for side in t.shape[1:]) for t in tensors),
+    )
 
 
-def _outputs(layer: "keras.Layer") -> list["keras.KerasTensor"]:
-    return [tensor for node in layer._inbound_nodes[:1] for tensor in node.outputs]
+def _inputs(layer: "keras.Layer") -> Iterator["keras.KerasTensor"]:
+    for node in layer._inbound_nodes[:1]:
+        yield from node.input_tensors
 
 
-def _resolution(layer: "keras.Layer") -> int | None:
-    shape = _outputs(layer)[0].shape
-    return shape[1] if len(shape) == 4 else None
+def _outputs(layer: "keras.Layer") -> Iterator["keras.KerasTensor"]:
+    for node in layer._inbound_nodes[:1]:
+        yield from node.outputs
+
+
+def _has_kernel(layer: "keras.Layer") -> bool:
+    return any(len(weight.shape) > 2 for weight in getattr(layer, "weights", ()))
+
+
+def _num_weights(layer: "keras.Layer") -> int:
+    return len(getattr(layer, "trainable_weights", ()))
