@@ -113,7 +113,7 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         nearest = suggestion(path.name, _configs_beside(path))
         raise ConfigError(
