@@ -164,7 +164,7 @@ def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = 
     kerastl.losses.check_labels(y_train, tasks=["car", "pedestrian"])
     ```
     """
-    table = np.asarray(labels)
+    table = np.atleast_1d(np.asarray(labels))
     if table.dtype.kind not in "biuf":
         raise LabelError(
             "Labels are not numbers.",
@@ -172,7 +172,7 @@ def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = 
             expected="numbers in [0, 1], NaN where the label is unknown",
             received=f"an array of {table.dtype}",
         )
-    table = table.reshape(len(table), -1)
+    table = table.reshape(*table.shape, 1) if table.ndim < 2 else table
     wrong = np.argwhere(~(np.isnan(table) | ((table >= 0) & (table <= 1))))
     if len(wrong):
         raise _wrong_labels(table, wrong, tasks, where)

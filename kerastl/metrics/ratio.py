@@ -111,9 +111,17 @@ class MaskedDecisionRatio(MaskedRatio):
 
     def _decisions(self, predictions: Any) -> Any:
         scores = probabilities(predictions, from_logits=self.from_logits)
-        thresholds = ops.convert_to_tensor(self.threshold, dtype=self.dtype)
-        decided = ops.cast(scores >= thresholds, self.dtype)
+        decided = ops.cast(scores >= self._thresholds(scores.shape[-1]), self.dtype)
         return ops.where(ops.isnan(scores), float("nan"), decided)
+
+    def _thresholds(self, num_tasks: int) -> Any:
+        if isinstance(self.threshold, list) and len(self.threshold) != num_tasks:
+            raise ModelError(
+                "threshold doesn't fit this output.",
+                expected=f"a probability, or {num_tasks} of them, one per task of the output",
+                received=f"{len(self.threshold)} probabilities",
+            )
+        return ops.convert_to_tensor(self.threshold, dtype=self.dtype)
 
 
 def divide_or_nan(total: Any, count: Any) -> Any:
@@ -124,7 +132,7 @@ def divide_or_nan(total: Any, count: Any) -> Any:
 
 
 def _checked_threshold(threshold: float | Sequence[float]) -> float | list[float]:
-    single = isinstance(threshold, Real)
+    single = isinstance(threshold, str | Real)
     values = [threshold] if single else list(threshold)  # type: ignore[arg-type]
     if not values or not all(isinstance(v, Real) and 0 < float(v) < 1 for v in values):
         raise ModelError(
