@@ -6,14 +6,14 @@ This is all of kerastl that a plugin imports. Nothing here loads Keras until `Ba
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kerastl.backbones.discovery import Plugin, distributions, plugins
 from kerastl.backbones.registry import (
-    Plugin,
+    Catalog,
     check_options,
-    distributions,
     find_backbone,
     list_backbones,
     load_family,
-    plugins,
+    read_catalog,
     unknown_backbone,
 )
 from kerastl.backbones.spec import (
@@ -48,6 +48,7 @@ __all__ = [
     "BackboneError",
     "BackboneSpec",
     "BrokenPluginError",
+    "Catalog",
     "Family",
     "ImageInput",
     "Input",
@@ -62,6 +63,7 @@ __all__ = [
     "list_backbones",
     "load_family",
     "plugins",
+    "read_catalog",
     "stages_by_resolution",
     "suggestion",
     "unknown_backbone",

@@ -76,6 +76,7 @@ class Backbone(keras.layers.Layer):
         self.batch_norm = batch_norm
         self.built = True
         self._restoring = False
+        self._learns: Learns = True
         self._set_learns(_normalized(learns) if trainable else False)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -182,7 +183,8 @@ class Backbone(keras.layers.Layer):
         """Sets the flags of all weights to what `learns` says."""
         # On TensorFlow, assigning the value that an attribute has is swallowed with its recursion
         # into layers: only a change reaches all of them.
-        for value in (True, False, self._learns is not False):
+        values: tuple[bool, ...] = (True, False, self._learns is not False)
+        for value in values:
             keras.layers.Layer.trainable.fset(self, value)
         if isinstance(self._learns, tuple):
             self._keep_variables(self._learns)

@@ -3,13 +3,20 @@
 Convention: a broken plugin is a fact in the listing, an error only for whoever asks for it.
 """
 
-import importlib.metadata
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any
 
+from kerastl.backbones.discovery import (
+    ALLOW_VARIABLE,
+    Plugin,
+    allowed,
+    in_one_line,
+    installed,
+    load,
+    plugins,
+    problem_of,
+)
 from kerastl.backbones.spec import BackboneSpec, Family, Modality
 from kerastl.errors import (
     BackboneError,
@@ -18,9 +25,6 @@ from kerastl.errors import (
     suggestion,
 )
 
-GROUP = "kerastl.backbones"
-ALLOW_VARIABLE = "KERASTL_PLUGINS"
-
 OFFICIAL_FAMILIES: Mapping[str, str] = {
     "applications": "kerastl-applications",
     "tfhub": "kerastl-tfhub",
@@ -28,33 +32,39 @@ OFFICIAL_FAMILIES: Mapping[str, str] = {
     "run": "kerastl",
 }
 
+_LIST_HINT = "`kerastl backbones list` shows what is installed."
+
 
 @dataclass(frozen=True, kw_only=True)
-class Plugin:
-    """One entry point of one installed distribution.
+class Catalog:
+    """Everything that the installed plugins list.
 
     Args:
-        family: Name of the entry point.
-        distribution: Name of the distribution that registers it.
-        version: Version of that distribution.
-        target: `module:attribute` behind the entry point.
-        problem: Why it can't be used, or None.
+        specs: Facts of every listed backbone, sorted by identifier.
+        problems: Plugins that can't be used, or that fail on some of their names.
     """
 
-    family: str
-    distribution: str
-    version: str
-    target: str
-    problem: str | None = None
+    specs: tuple[BackboneSpec, ...]
+    problems: tuple[Plugin, ...]
 
 
-def plugins() -> tuple[Plugin, ...]:
-    """Returns every installed plugin, sorted by family, broken ones with their problem.
+def read_catalog() -> Catalog:
+    """Returns the facts of every listed backbone, and the plugins that fail.
 
-    `KERASTL_PLUGINS`, a comma-separated list of families or distributions, allows only those.
+    A plugin that fails never hides what the others list.
     """
-    found = [_plugin(entry_point) for entry_point in _allowed_entry_points()]
-    return tuple(_with_problems(sorted(found, key=lambda p: (p.family, p.distribution))))
+    specs: list[BackboneSpec] = []
+    problems = []
+    for plugin in plugins():
+        problem = plugin.problem
+        for name in () if problem else load(plugin.target).names():
+            try:
+                specs.append(load(plugin.target).spec(name))
+            except Exception as error:
+                problem = f"'{plugin.family}:{name}': {in_one_line(error)}"
+        if problem:
+            problems.append(replace(plugin, problem=problem))
+    return Catalog(specs=tuple(sorted(specs, key=lambda spec: spec.id)), problems=tuple(problems))
 
 
 def list_backbones(
@@ -72,23 +82,27 @@ def list_backbones(
     kerastl.list_backbones(modality="image")
     ```
     """
-    identifiers = [
-        f"{plugin.family}:{name}"
-        for plugin in plugins()
-        if plugin.problem is None and family in (None, plugin.family)
-        for name in load_family(plugin.family).names()
-    ]
-    if modality is None:
-        return tuple(sorted(identifiers))
-    return tuple(i for i in sorted(identifiers) if find_backbone(i).modality in (None, modality))
+    return tuple(
+        spec.id
+        for spec in read_catalog().specs
+        if family in (None, spec.family)
+        if modality is None or spec.modality in (None, modality)
+    )
 
 
-def find_backbone(identifier: str, *, options: Mapping[str, Any] | None = None) -> BackboneSpec:
+def find_backbone(
+    identifier: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    distribution: str | None = None,
+) -> BackboneSpec:
     """Returns the facts of the backbone `family:name`, without loading any framework.
 
     Args:
         identifier: `family:name`, split at the first colon.
         options: Options of the backbone that change its facts, such as `alpha`.
+        distribution: The distribution that is known to provide it, as a run recorded it; the
+            error names it where it is gone.
 
     Raises:
         UnknownBackboneError: No installed plugin provides it.
@@ -99,32 +113,42 @@ def find_backbone(identifier: str, *, options: Mapping[str, Any] | None = None) 
         raise UnknownBackboneError(
             f"'{identifier}' is not the name of a backbone.",
             expected="family:name, such as applications:mobilenet_v2",
-            fix=_identifier_suggestion(identifier) or "`kerastl backbones list` shows the names.",
+            fix=_nearest(identifier) or _LIST_HINT,
         )
-    return load_family(family).spec(name, options=dict(options or {}))
+    return load_family(family, asked_for=identifier, distribution=distribution).spec(
+        name, options=dict(options or {})
+    )
 
 
-def load_family(name: str) -> Family:
+def load_family(
+    name: str, *, asked_for: str | None = None, distribution: str | None = None
+) -> Family:
     """Returns the family that an installed distribution registers under `name`.
+
+    Args:
+        name: The family.
+        asked_for: The identifier that led here, for the suggestion in the error.
+        distribution: The distribution that is known to provide it.
 
     Raises:
         UnknownBackboneError: No installed distribution does.
         BrokenPluginError: Its module can't be imported, isn't a family, or two distributions
             register the same name.
     """
-    candidates = [plugin for plugin in plugins() if plugin.family == name]
-    if not candidates:
-        raise _unknown_family(name)
-    broken = next((plugin for plugin in candidates if plugin.problem), None)
-    if broken:
+    found = allowed()
+    plugin = next((plugin for plugin in found if plugin.family == name), None)
+    if plugin is None:
+        raise _unknown_family(name, asked_for or name, distribution)
+    problem = problem_of(plugin, found)
+    if problem:
         raise BrokenPluginError(
             f"The backbone family '{name}' can't be loaded.",
-            where=f"{broken.distribution} {broken.version}: {broken.target}",
-            received=broken.problem,
-            fix=f"Update or uninstall {broken.distribution}, or set {ALLOW_VARIABLE} to the "
-            "families you need.",
+            where=f"{plugin.distribution} {plugin.version}: {plugin.target}",
+            received=problem,
+            fix=f"Update or uninstall {plugin.distribution}, or set {ALLOW_VARIABLE} to the "
+            "distributions you need.",
         )
-    return _load(candidates[0].target)
+    return load(plugin.target)
 
 
 def unknown_backbone(family: str, name: str, names: Sequence[str]) -> UnknownBackboneError:
@@ -139,7 +163,7 @@ def unknown_backbone(family: str, name: str, names: Sequence[str]) -> UnknownBac
     return UnknownBackboneError(
         f"No installed plugin provides the backbone '{family}:{name}'.",
         expected=f"one of {len(names)} names of '{family}'; `kerastl backbones list` shows them",
-        fix=nearest,
+        fix=nearest or _nearest(name),
     )
 
 
@@ -166,95 +190,29 @@ def check_options(
     return {**defaults, **options}
 
 
-def distributions() -> dict[str, str]:
-    """Returns name and version of every distribution that registers a backbone family."""
-    return {plugin.distribution: plugin.version for plugin in plugins()}
-
-
-def _unknown_family(name: str) -> UnknownBackboneError:
-    installed = sorted({plugin.family for plugin in plugins()})
-    if name in OFFICIAL_FAMILIES and name not in _allow_list():
-        blocked = _allow_list() and any(e.name == name for e in _entry_points())
-        fix = (
-            f"Add '{name}' to {ALLOW_VARIABLE}."
-            if blocked
-            else f"pip install {OFFICIAL_FAMILIES[name]}"
-        )
+def _unknown_family(name: str, identifier: str, distribution: str | None) -> UnknownBackboneError:
+    families = sorted({plugin.family for plugin in allowed()})
+    package = distribution or OFFICIAL_FAMILIES.get(name)
+    if any(plugin.family == name for plugin in installed()):
+        fix = f"Add '{name}' to {ALLOW_VARIABLE}, which allows only some plugins."
+    elif package:
+        fix = f"pip install {package}"
     else:
-        fix = suggestion(name, installed) or "`kerastl backbones list` shows what is installed."
+        fix = _nearest(identifier) or suggestion(name, families) or _LIST_HINT
     return UnknownBackboneError(
         f"No installed plugin provides the backbone family '{name}'.",
-        expected=f"one of {', '.join(installed)}",
+        expected=f"one of {', '.join(families)}" if families else "an installed plugin",
         fix=fix,
     )
 
 
-def _identifier_suggestion(identifier: str) -> str | None:
-    return suggestion(identifier, [name.partition(":")[2] for name in list_backbones()])
-
-
-def _allow_list() -> tuple[str, ...]:
-    allowed = os.environ.get(ALLOW_VARIABLE, "")
-    return tuple(part.strip() for part in allowed.split(",") if part.strip())
-
-
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    return list(importlib.metadata.entry_points(group=GROUP))
-
-
-def _allowed_entry_points() -> list[importlib.metadata.EntryPoint]:
-    allowed = _allow_list()
-    if not allowed:
-        return _entry_points()
-    return [
-        entry_point
-        for entry_point in _entry_points()
-        if entry_point.name in allowed or _distribution(entry_point)[0] in allowed
-    ]
-
-
-def _plugin(entry_point: importlib.metadata.EntryPoint) -> Plugin:
-    distribution, version = _distribution(entry_point)
-    return Plugin(
-        family=entry_point.name,
-        distribution=distribution,
-        version=version,
-        target=entry_point.value,
+def _nearest(text: str) -> str | None:
+    """Returns the suggestion of the identifier nearest to `text`, given with or without family."""
+    name = text.rpartition(":")[2]
+    by_name = {known.partition(":")[2]: known for known in list_backbones()}
+    if name in by_name:
+        return f"Did you mean '{by_name[name]}'?"
+    return suggestion(text, by_name.values()) or next(
+        (f"Did you mean '{full}'?" for short, full in by_name.items() if suggestion(name, [short])),
+        None,
     )
-
-
-def _distribution(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    distribution = entry_point.dist
-    return (distribution.name, distribution.version) if distribution else ("unknown", "0")
-
-
-def _with_problems(found: Sequence[Plugin]) -> list[Plugin]:
-    owners: dict[str, list[str]] = {}
-    for plugin in found:
-        owners.setdefault(plugin.family, []).append(f"{plugin.distribution} {plugin.version}")
-    checked = []
-    for plugin in found:
-        clash = owners[plugin.family]
-        problem = (
-            f"{' and '.join(clash)} both register '{plugin.family}'"
-            if len(clash) > 1
-            else _load_problem(plugin.target)
-        )
-        checked.append(Plugin(**{**plugin.__dict__, "problem": problem}))
-    return checked
-
-
-def _load_problem(target: str) -> str | None:
-    try:
-        family = _load(target)
-        if not isinstance(family, Family):
-            return f"{target} is no backbone family: it lacks names() or spec()"
-        family.names()
-    except Exception as error:  # whatever a plugin raises is that plugin's problem
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
-@cache
-def _load(target: str) -> Any:
-    return importlib.metadata.EntryPoint(name="", value=target, group=GROUP).load()

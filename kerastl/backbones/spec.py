@@ -95,6 +95,8 @@ class BackboneSpec:
         description: One sentence.
         known_failures: Check of the conformance kit to the reason why it can't pass.
         facts: More facts worth showing, name to text.
+        reference_features: Given the built model, a function from raw input to the features that
+            the network's own project computes with the same weights; the conformance kit compares.
         warning: What whoever chooses this backbone should know before training, or None.
     """
 
@@ -111,6 +113,7 @@ class BackboneSpec:
     description: str = ""
     known_failures: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    reference_features: "Callable[[keras.Model], Callable[[Any], Any]] | None" = None
     warning: str | None = None
 
     @property

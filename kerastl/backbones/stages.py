@@ -27,12 +27,12 @@ class _Cut:
 
     Args:
         index: Of the layer after it.
-        resolution: Smallest side of the tensors that cross, None for vectors.
+        resolution: Smallest side of the tensors that cross, 0 for vectors.
         num_values: Values in all tensors that cross, per example.
     """
 
     index: int
-    resolution: int | None
+    resolution: int
     num_values: int
 
 
@@ -64,10 +64,10 @@ def _bounds(layers: Sequence["keras.Layer"], *, num_tensors: int) -> list[int]:
 
 def _starts(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut]) -> list[int]:
     starts = [0]
-    lowest = None
-    for before, after in itertools.pairwise(cuts):
-        lowest = before.resolution if lowest is None else lowest
-        if None not in (lowest, after.resolution) and after.resolution <= lowest * _FALL:
+    known = [cut for cut in cuts if cut.resolution]
+    lowest = known[0].resolution if known else 0
+    for before, after in itertools.pairwise(known):
+        if after.resolution <= lowest * _FALL:
             lowest = after.resolution
             starts.append(_narrowest(layers, cuts, before).index)
     return starts
@@ -79,7 +79,7 @@ def _narrowest(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut], last: _Cut
     That takes a padding and the expansion of an inverted bottleneck into the stage that they
     prepare.
     """
-    reach = []
+    reach: list[_Cut] = []
     num_kernels = 0
     for cut in reversed([cut for cut in cuts if cut.index <= last.index]):
         contiguous = not reach or reach[-1].index == cut.index + 1
@@ -118,7 +118,7 @@ def _cut(index: int, tensors: Sequence["keras.KerasTensor"]) -> _Cut:
     sides = [t.shape[1] for t in tensors if len(t.shape) > 2 and t.shape[1] is not None]
     return _Cut(
         index=index,
-        resolution=min(sides, default=None),
+        resolution=min(sides, default=0),
         num_values=sum(math.prod(side or 1 for side in t.shape[1:]) for t in tensors),
     )
 

@@ -4,7 +4,7 @@ Convention: this module and `facts` import no framework; `networks` and `weights
 backbone is built.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ class Applications:
                 "constructor": f"keras.applications.{network.constructor}",
                 "preprocessing": architecture.preprocessing,
             },
+            reference_features=partial(_reference_features, network, chosen),
         )
 
 
@@ -78,6 +79,14 @@ def _build(
     model = build_network(network, image=image, options=chosen)
     load_weights(model, network, weights=weights, image=image, options=chosen)
     return model
+
+
+def _reference_features(
+    network: Network, options: Mapping[str, Any], model: "keras.Model"
+) -> Callable[[Any], Any]:
+    from kerastl_applications.reference import keras_features
+
+    return keras_features(network, options, model)
 
 
 def _check_size(identifier: str, image: ImageInput, min_size: int) -> None:

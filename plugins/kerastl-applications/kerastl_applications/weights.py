@@ -76,7 +76,20 @@ def _load_published(
             received=_first_line(error),
             fix="Check the network, or set backbone.weights to a local file or to null.",
         ) from error
-    model.set_weights(source.get_weights())
+    take_weights(model, source.get_weights())
+
+
+def take_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
+    """Sets all weights of `model`, in the order of `model.weights`."""
+    model.set_weights(arrays)
+    _finish(model)
+
+
+def _finish(model: keras.Model) -> None:
+    # A Normalization computes with copies of its weights that only this renews.
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
 
 
 def _require_published(network: Network, options: Mapping[str, Any]) -> None:
@@ -136,6 +149,7 @@ def _load_legacy(model: keras.Model, path: Path) -> None:
     names = [layer.name for layer in layers] if known else list(saved)
     for layer, name in zip(layers, names, strict=False):
         _assign(layer, saved[name])
+    _finish(model)
 
 
 def _saved_layers(group: h5py.Group) -> Iterator[tuple[str, list[np.ndarray]]]:

@@ -1,0 +1,113 @@
+"""Plugins as installed distributions register them: found, allowed and loaded one by one.
+
+Convention: whatever a plugin raises is a fact about that plugin, told with its distribution.
+"""
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from kerastl.backbones.spec import Family
+
+GROUP = "kerastl.backbones"
+ALLOW_VARIABLE = "KERASTL_PLUGINS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """One entry point of one installed distribution.
+
+    Args:
+        family: Name of the entry point.
+        distribution: Name of the distribution that registers it.
+        version: Version of that distribution.
+        target: `module:attribute` behind the entry point.
+        problem: Why it can't be used, or None.
+    """
+
+    family: str
+    distribution: str
+    version: str
+    target: str
+    problem: str | None = None
+
+
+def plugins() -> tuple[Plugin, ...]:
+    """Returns every installed plugin, sorted by family, broken ones with their problem.
+
+    `KERASTL_PLUGINS`, a comma-separated list of families or distributions, allows only those.
+    """
+    found = allowed()
+    return tuple(replace(plugin, problem=problem_of(plugin, found)) for plugin in found)
+
+
+def distributions() -> dict[str, str]:
+    """Returns name and version of every distribution that registers a backbone family."""
+    return {plugin.distribution: plugin.version for plugin in allowed()}
+
+
+def allowed() -> list[Plugin]:
+    """Returns the plugins that `KERASTL_PLUGINS` allows, sorted by family, without loading them."""
+    wanted = {part.strip() for part in os.environ.get(ALLOW_VARIABLE, "").split(",")} - {""}
+    return [
+        plugin
+        for plugin in installed()
+        if not wanted or wanted & {plugin.family, plugin.distribution}
+    ]
+
+
+def installed() -> tuple[Plugin, ...]:
+    """Returns every plugin of the environment, allowed or not, without loading it."""
+    return _found(tuple(sys.path))
+
+
+@cache
+def _found(path: tuple[str, ...]) -> tuple[Plugin, ...]:
+    found = (_plugin(point) for point in importlib.metadata.entry_points(group=GROUP))
+    return tuple(sorted(found, key=lambda plugin: (plugin.family, plugin.distribution)))
+
+
+def _plugin(entry_point: importlib.metadata.EntryPoint) -> Plugin:
+    distribution = entry_point.dist
+    return Plugin(
+        family=entry_point.name,
+        distribution=distribution.name if distribution else "unknown",
+        version=distribution.version if distribution else "0",
+        target=entry_point.value,
+    )
+
+
+def problem_of(plugin: Plugin, found: Sequence[Plugin]) -> str | None:
+    """Returns why `plugin` can't be used beside the others of `found`, or None."""
+    owners = [f"{p.distribution} {p.version}" for p in found if p.family == plugin.family]
+    if len(owners) > 1:
+        return f"{' and '.join(owners)} both register '{plugin.family}'"
+    return _load_problem(plugin.target)
+
+
+@cache
+def _load_problem(target: str) -> str | None:
+    try:
+        family = load(target)
+        if not isinstance(family, Family):
+            return f"{target} is no backbone family: it lacks names() or spec()"
+        family.names()
+    except (Exception, SystemExit) as error:
+        return in_one_line(error)
+    return None
+
+
+@cache
+def load(target: str) -> Any:
+    """Returns the object behind an entry point."""
+    return importlib.metadata.EntryPoint(name="", value=target, group=GROUP).load()
+
+
+def in_one_line(error: BaseException) -> str:
+    """Returns kind and first line of what a plugin raised."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

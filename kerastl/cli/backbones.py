@@ -1,0 +1,190 @@
+"""`kerastl backbones`: list, show and check what the installed plugins offer.
+
+Convention: a broken plugin is named on standard error, with its distribution, and the rest goes on.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from kerastl.backbones import BackboneSpec, Catalog, Plugin
+    from kerastl.backbones.testing import Outcome
+
+_NO_FACT = "-"
+
+
+@click.group()
+def command() -> None:
+    """List, show or check backbones."""
+
+
+@command.command("list")
+@click.option("--modality", type=click.Choice(["image", "audio"]), help="Only for this input.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_command(modality: str | None, as_json: bool) -> None:
+    """List the backbones of all installed plugins."""
+    from kerastl.backbones import read_catalog
+
+    catalog = read_catalog()
+    specs = [spec for spec in catalog.specs if modality in (None, spec.modality)]
+    if as_json:
+        click.echo(json.dumps(_catalog_facts(specs, catalog), indent=2))
+        return
+    for line in _aligned([_HEADINGS, *(_row(spec) for spec in specs)]):
+        click.echo(line)
+    for plugin in catalog.problems:
+        click.echo(_complaint(plugin), err=True)
+
+
+@command.command()
+@click.argument("identifier", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(identifier: str, as_json: bool) -> None:
+    """Show the facts of the backbone ID, such as applications:mobilenet_v2."""
+    from kerastl.backbones import find_backbone
+
+    facts = _facts(find_backbone(identifier))
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for line in _aligned([(f"{name}:", _text(value)) for name, value in facts.items()]):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("identifier", metavar="ID")
+@click.option("--weights", help="A published name or a file; random weights without it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(identifier: str, weights: str | None, as_json: bool) -> None:
+    """Check that the backbone ID keeps what a backbone promises."""
+    from kerastl.backbones import find_backbone
+    from kerastl.cli.console import quiet_frameworks
+
+    find_backbone(identifier)
+    quiet_frameworks()
+    from kerastl.backbones.testing import run_checks
+
+    outcomes = []
+    for outcome in run_checks(identifier, weights=weights):
+        outcomes.append(outcome)
+        if not as_json:
+            click.echo(_outcome_line(outcome))
+    if as_json:
+        click.echo(json.dumps([outcome.facts() for outcome in outcomes], indent=2))
+    _raise_if_failed(identifier, outcomes)
+
+
+def _raise_if_failed(identifier: str, outcomes: "Sequence[Outcome]") -> None:
+    from kerastl.errors import BackboneError
+
+    failed = [outcome.check for outcome in outcomes if outcome.is_failure]
+    if failed:
+        raise BackboneError(
+            f"The backbone '{identifier}' fails {len(failed)} of {len(outcomes)} checks.",
+            received=", ".join(failed),
+            fix="Mend the plugin, or declare the check in known_failures with a reason.",
+        )
+
+
+_MARKS = {
+    "passed": "ok     ",
+    "failed": "FAILED ",
+    "known failure": "known  ",
+    "unexpectedly passed": "PASSED?",
+    "does not apply": "-      ",
+}
+
+
+def _outcome_line(outcome: "Outcome") -> str:
+    line = f"{_MARKS[outcome.result]} {outcome.check}"
+    return f"{line}\n        {outcome.reason}" if outcome.reason else line
+
+
+_HEADINGS = ("backbone", "input", "features", "weights in it", "published", "license")
+
+
+def _row(spec: "BackboneSpec") -> tuple[str, ...]:
+    return (
+        spec.id,
+        _input_text(spec),
+        _number(spec.feature_dim),
+        _number(spec.num_params),
+        ", ".join(spec.weights) or _NO_FACT,
+        spec.license,
+    )
+
+
+def _input_text(spec: "BackboneSpec") -> str:
+    from kerastl.backbones import ImageInput
+
+    if spec.input is None:
+        return _NO_FACT
+    if isinstance(spec.input, ImageInput):
+        return f"image {spec.input.height} x {spec.input.width}"
+    seconds = spec.input.num_samples / spec.input.sample_rate_hz
+    return f"audio {seconds:g} s at {spec.input.sample_rate_hz / 1000:g} kHz"
+
+
+def _number(value: int | None) -> str:
+    return _NO_FACT if value is None else f"{value:,}"
+
+
+def _facts(spec: "BackboneSpec") -> dict[str, Any]:
+    return {
+        "id": spec.id,
+        "description": spec.description,
+        "input": _input_text(spec),
+        "modality": spec.modality,
+        "feature_dim": spec.feature_dim,
+        "num_params": spec.num_params,
+        "weights": list(spec.weights),
+        "options": dict(spec.options),
+        "license": spec.license,
+        "reference": spec.reference,
+        **spec.facts,
+        "known_failures": dict(spec.known_failures),
+    }
+
+
+def _catalog_facts(specs: "Sequence[BackboneSpec]", catalog: "Catalog") -> dict[str, Any]:
+    return {
+        "backbones": [_facts(spec) for spec in specs],
+        "problems": [
+            {
+                "family": plugin.family,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "problem": plugin.problem,
+            }
+            for plugin in catalog.problems
+        ],
+    }
+
+
+def _complaint(plugin: "Plugin") -> str:
+    return (
+        f"Warning: the plugin '{plugin.family}' of {plugin.distribution} {plugin.version} fails: "
+        f"{plugin.problem}"
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {item}" for key, item in value.items()) or _NO_FACT
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _NO_FACT
+    if isinstance(value, int):
+        return _number(value)
+    return _NO_FACT if value in (None, "") else str(value)
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    table = [list(row) for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
