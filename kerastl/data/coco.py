@@ -53,6 +53,8 @@ def table_from_coco(
     names = _chosen(
         {int(c["id"]): str(c["name"]) for c in content["categories"]}, categories, source
     )
+    if not names:
+        raise TableError("The annotations have no categories.", where=str(source))
     columns = column_names(names.values(), where=str(source))
     pictures = {int(picture["id"]): picture for picture in content["images"]}
     values, num_strangers = _values(pictures, content["annotations"], list(names))

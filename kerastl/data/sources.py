@@ -29,7 +29,7 @@ _SPLIT_FOLDERS = {
     "test": "test",
     "testing": "test",
 }
-_SOUND_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
+SOUND_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 UNKNOWN = -1
 
 
@@ -149,7 +149,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_media(path: Path) -> bool:
-    return path.suffix.lower() in (*EXTENSIONS, *_SOUND_EXTENSIONS)
+    return path.suffix.lower() in (*EXTENSIONS, *SOUND_EXTENSIONS)
 
 
 def _one_hot(

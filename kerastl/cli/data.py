@@ -1,0 +1,273 @@
+"""`kerastl data`: check, split or make tables of examples."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerastl.errors import ConfigError, SplitError, TableError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from kerastl.config import DataConfig
+    from kerastl.data.sources import MadeTable
+    from kerastl.data.table import Table
+
+_TABLE_ENDINGS = (".csv", ".parquet", ".pq")
+_overrides = click.option(
+    "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key of the config."
+)
+_output = click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="CSV or Parquet file to write.",
+)
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
+
+
+@click.group()
+def command() -> None:
+    """Check, split or make tables of examples."""
+
+
+@command.command()
+@click.argument("source", metavar="CONFIG|TABLE", type=click.Path(path_type=Path))
+@click.option("--image", help="Column of the pictures; only with a table.")
+@click.option("--audio", help="Column of the sounds; only with a table.")
+@click.option("--task", "tasks", multiple=True, help="Column of labels; only with a table.")
+@click.option("--group", help="Column of groups; only with a table.")
+@_overrides
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def check(
+    source: Path,
+    image: str | None,
+    audio: str | None,
+    tasks: tuple[str, ...],
+    group: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Read every cell and every file of CONFIG's table, or of TABLE.
+
+    Exits with 2 where training would refuse something. Of a table without a config, columns are
+    found by what they hold.
+    """
+    from kerastl.cli import table_report
+    from kerastl.cli.console import TerminalProgress
+    from kerastl.data.check import check_table
+    from kerastl.data.table import load_table
+
+    if source.suffix.lower() in _TABLE_ENDINGS:
+        data = _data_of_table(source, image, audio, tasks, group)
+    else:
+        _refuse_columns(image, audio, tasks, group)
+        data = _data_of_config(source, overrides)
+    table = load_table(data, refuse=False)
+    with TerminalProgress() as progress:
+        report = check_table(table, group_column=data.group, progress=progress)
+    problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
+    if not report.bad_cells and source.suffix.lower() not in _TABLE_ENDINGS:
+        split_problems, split_warnings = _check_split(table, data)
+        problems, warnings = problems + split_problems, warnings + split_warnings
+    if as_json:
+        everything = {**report.to_dict(), "problems": problems, "warnings": warnings}
+        click.echo(json.dumps({**everything, "usable": not problems}, indent=2))
+        sys.exit(2 if problems else 0)
+    table_report.show_report(report, warnings)
+    if problems:
+        raise TableError("Training would refuse the table.", problems=problems, where=table.source)
+    click.echo("Training would accept the table.")
+
+
+@command.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@_output
+@click.option("--column", default="split", show_default=True, help="Column to write.")
+@_overwrite
+@_overrides
+def split(
+    config: Path, output: Path, column: str, overwrite: bool, overrides: tuple[str, ...]
+) -> None:
+    """Write CONFIG's table with a column that says train, validation or test."""
+    _refuse_output(output, overwrite=overwrite)
+    from kerastl.data.splits import assign_splits, split_gaps
+    from kerastl.data.table import load_table
+
+    data = _data_of_config(config, overrides)
+    table = load_table(data)
+    _refuse_taken(table, data, column)
+    parts = assign_splits(table, data.split)
+    frame = table.frame.copy()
+    frame[data.file_column], frame[column] = _moved(table, data, output), parts
+    _write(frame, output)
+    _show_parts(table, parts)
+    for sentence in split_gaps(table, parts):
+        click.echo(f"Warning: {sentence}", err=True)
+    click.echo(
+        f"\nWrote {output}. In the config: table: {output.name}, split: {{column: {column}}}"
+    )
+
+
+@command.command("from-folders")
+@click.argument("folder", type=click.Path(path_type=Path))
+@_output
+@click.option(
+    "--same-file",
+    type=click.Choice(["name", "bytes"]),
+    help="Files of several classes with the same name, or the same bytes, are one example.",
+)
+@_overwrite
+def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) -> None:
+    """Make a table from FOLDER, which holds one folder per class.
+
+    Where the outer folders are called train, val or test, they become the column split.
+    """
+    _refuse_output(output, overwrite=overwrite)
+    from kerastl.data.sources import table_from_folders
+
+    made = table_from_folders(folder, relative_to=output.parent, same_file=same_file)
+    _write_made(made, output)
+
+
+@command.command("from-coco")
+@click.argument("annotations", metavar="JSON", type=click.Path(path_type=Path))
+@click.option(
+    "--images", type=click.Path(path_type=Path), required=True, help="Folder with the pictures."
+)
+@click.option("--category", "categories", multiple=True, help="Category to keep; default: all.")
+@_output
+@_overwrite
+def from_coco(
+    annotations: Path, images: Path, categories: tuple[str, ...], output: Path, overwrite: bool
+) -> None:
+    """Make a table from JSON, a COCO or LVIS file of instances: 1 where a category is present.
+
+    In LVIS files, what nobody looked for stays blank.
+    """
+    _refuse_output(output, overwrite=overwrite)
+    from kerastl.data.coco import table_from_coco
+
+    made = table_from_coco(
+        annotations, images, relative_to=output.parent, categories=categories or None
+    )
+    _write_made(made, output)
+
+
+def _data_of_config(path: Path, overrides: Sequence[str]) -> "DataConfig":
+    from kerastl.config import load_config
+
+    return load_config(path, overrides).data
+
+
+def _data_of_table(
+    path: Path, image: str | None, audio: str | None, tasks: Sequence[str], group: str | None
+) -> "DataConfig":
+    from kerastl.config import parse_config
+    from kerastl.data.guess import guess_data
+    from kerastl.data.table import read_frame
+
+    frame = read_frame(path)
+    data = guess_data(frame, path, image=image, audio=audio, tasks=tasks, group=group)
+    # A config needs a backbone; which one doesn't matter to its table.
+    return parse_config({"data": data, "backbone": {"name": "run:any"}}, where=str(path)).data
+
+
+def _refuse_columns(*options: object) -> None:
+    if any(options):
+        raise ConfigError(
+            "A config names its columns itself.",
+            received="--image, --audio, --task or --group",
+            fix="Change the config, or use --set data.tasks=[car].",
+        )
+
+
+def _check_split(table: "Table", data: "DataConfig") -> tuple[list[str], list[str]]:
+    from kerastl.data.splits import assign_splits, split_gaps
+
+    try:
+        return [], split_gaps(table, assign_splits(table, data.split))
+    except (SplitError, TableError) as error:
+        return [f"data.split: {error.what}"], []
+
+
+def _refuse_output(path: Path, *, overwrite: bool) -> None:
+    if path.suffix.lower() not in _TABLE_ENDINGS:
+        raise TableError(
+            "A table is written as CSV or Parquet.",
+            where=f"--output {path}",
+            expected="a name that ends in .csv or .parquet",
+        )
+    if path.exists() and not overwrite:
+        raise TableError(
+            f"The table '{path}' exists already.",
+            fix="Choose another name, or replace it with --overwrite.",
+        )
+
+
+def _refuse_taken(table: "Table", data: "DataConfig", column: str) -> None:
+    if column in table.frame.columns and column != getattr(data.split, "column", None):
+        raise TableError(
+            f"The table has a column '{column}' already.",
+            where=table.source,
+            fix="Choose another name with --column, or use the column: data.split.column.",
+        )
+
+
+def _moved(table: "Table", data: "DataConfig", output: Path) -> list[str]:
+    """The files as seen from the folder of the new table."""
+    from kerastl.data.sources import relative_path
+
+    if all(path.parent.absolute() == output.parent.absolute() for path in data.tables):
+        return [str(cell) for cell in table.frame[data.file_column]]
+    return [relative_path(path, output.parent) for path in table.paths]
+
+
+def _write_made(made: "MadeTable", output: Path) -> None:
+    from kerastl.cli.table_report import show_columns
+
+    _write(made.frame, output)
+    labels = made.frame[list(made.tasks)]
+    rows = [
+        [
+            task,
+            int((labels[task] == 1).sum()),
+            int((labels[task] == 0).sum()),
+            int(labels[task].isna().sum()),
+        ]
+        for task in made.tasks
+    ]
+    show_columns(("task", "positive", "negative", "unknown"), rows)
+    for note in made.notes:
+        click.echo(f"Note: {note}", err=True)
+    click.echo(f"\nWrote {len(made.frame):,} rows to {output}. Next: kerastl data check {output}")
+
+
+def _write(frame: "pd.DataFrame", output: Path) -> None:
+    from kerastl.run.files import write_with
+
+    if output.suffix.lower() == ".csv":
+        write_with(output, lambda path: frame.to_csv(path, index=False))
+    else:
+        write_with(output, lambda path: frame.to_parquet(path))
+
+
+def _show_parts(table: "Table", parts: "np.ndarray") -> None:
+    from kerastl.cli.table_report import show_columns
+    from kerastl.data.splits import PARTS
+
+    def counts(column: int, part: str) -> str:
+        labels = table.labels[parts == part, column]
+        return f"{int((labels == 1).sum())} / {int((labels == 0).sum())}"
+
+    click.echo("Rows, and known positives / negatives of each task:\n")
+    rows: list[list[object]] = [["rows", *(int((parts == part).sum()) for part in PARTS)]]
+    for column, task in enumerate(table.tasks):
+        rows.append([task, *(counts(column, part) for part in PARTS)])
+    show_columns(("", *PARTS), rows)

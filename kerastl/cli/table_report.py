@@ -1,0 +1,141 @@
+"""What `kerastl data` says about a table: counts, problems and warnings as text."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from kerastl.data.check import BadFile, TableReport
+
+_NUM_SHOWN = 10
+
+
+def show_columns(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints a table: with lines on a terminal, plain text elsewhere; the first column is text."""
+    texts = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    import rich.box
+    import rich.console
+    import rich.table
+
+    console = rich.console.Console(highlight=False)
+    if not console.is_terminal:
+        _show_plain(headers, texts)
+        return
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    for index, header in enumerate(headers):
+        table.add_column(header, justify="right" if index else "left")
+    for row in texts:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _show_plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    for row in (headers, *rows):
+        cells = [f"{row[0]:<{widths[0]}}"]
+        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        click.echo("  ".join(cells).rstrip())
+
+
+def show_report(report: "TableReport", warnings: Sequence[str]) -> None:
+    """Prints what a table holds, and what its owner should know."""
+    kind = "pictures" if report.modality == "image" else "sounds"
+    click.echo(
+        f"{report.source}: {report.num_rows:,} rows with {kind}, {len(report.tasks)} tasks\n"
+    )
+    fields = ("task", "known", "positive", "negative", "unknown", "uncertain")
+    show_columns(fields, [[getattr(task, field) for field in fields] for task in report.tasks])
+    click.echo("")
+    for line in _facts(report):
+        click.echo(line)
+    if warnings:
+        click.echo("Warnings:")
+        for warning in warnings:
+            click.echo(f"  - {warning}")
+
+
+def _facts(report: "TableReport") -> Iterator[str]:
+    if (pictures := report.pictures) is not None:
+        formats = ", ".join(f"{name} {count:,}" for name, count in pictures.formats.items())
+        sizes = [f"{width} x {height}" for width, height in (pictures.smallest, pictures.largest)]
+        median = f"{pictures.median[0]} x {pictures.median[1]}"
+        yield f"Pictures: {formats}"
+        yield f"Sizes:    {sizes[0]} to {sizes[1]} pixels, median {median}"
+    if report.modality == "audio":
+        yield "Sounds:   there and readable; they were not decoded"
+    if (groups := report.groups) is not None:
+        yield (
+            f"Groups:   {groups.count:,} of {groups.smallest:,} to {groups.largest:,} rows, "
+            f"median {groups.median:g}"
+        )
+
+
+def problems_of(report: "TableReport") -> list[str]:
+    """Returns a line for each thing that training refuses; long lists are cut and say so."""
+    cells = [
+        f"row {bad.row}, column {bad.column}: '{bad.cell}' is no label" for bad in report.bad_cells
+    ]
+    return [
+        *_cut(cells, "cells that are no labels"),
+        *_cut(_file_lines(report.missing_files), "missing files"),
+        *_cut(_file_lines(report.unreadable_files), "unreadable files"),
+    ]
+
+
+def _file_lines(files: Sequence["BadFile"]) -> list[str]:
+    return [f"row {bad.row}, {bad.path}: {bad.reason[0].lower()}{bad.reason[1:]}" for bad in files]
+
+
+def _cut(lines: Sequence[str], what: str) -> list[str]:
+    more = len(lines) - _NUM_SHOWN
+    if more <= 0:
+        return list(lines)
+    return [*lines[:_NUM_SHOWN], f"and {more:,} more {what}; --json lists all of them"]
+
+
+def warnings_of(report: "TableReport") -> list[str]:
+    """Returns a sentence for each thing that training accepts and the owner should know."""
+    return [*_label_warnings(report), *_duplicate_warnings(report), *_other_warnings(report)]
+
+
+def _label_warnings(report: "TableReport") -> Iterator[str]:
+    for task in report.tasks:
+        for kind, count in (("positive", task.positive), ("negative", task.negative)):
+            if count == 0:
+                yield f"{task.task}: no label is known to be {kind}, so nothing can be learned."
+
+
+def _duplicate_warnings(report: "TableReport") -> Iterator[str]:
+    for found, sentence in (
+        (report.equal_rows, "rows are in the table more than once"),
+        (report.equal_paths, "files stand in several rows"),
+        (report.equal_files, "files lie there under several names with the same bytes"),
+        (report.across_groups, "files lie in several groups, so they may fall into several splits"),
+    ):
+        if found:
+            yield f"{len(found):,} {sentence}: {_rows(found)}."
+    if report.contradictions:
+        listed = "; ".join(
+            f"{task} in rows {_few(rows)}" for task, rows in report.contradictions[:3]
+        )
+        yield f"{len(report.contradictions):,} times the same file has different labels: {listed}."
+
+
+def _other_warnings(report: "TableReport") -> Iterator[str]:
+    if report.groups is not None and report.groups.rows_without_group:
+        yield f"{report.groups.rows_without_group:,} rows have no group; each is one of its own."
+    if report.pictures is not None and report.pictures.num_dark:
+        yield (
+            f"{report.pictures.num_dark:,} pictures of 16 bits use less than an eighth of their "
+            "range and come out nearly black. Scale their values to 0 to 65535."
+        )
+
+
+def _rows(found: Sequence[tuple[int, ...]]) -> str:
+    listed = "; ".join(f"rows {_few(rows)}" for rows in found[:3])
+    return listed + (f"; and {len(found) - 3:,} more" if len(found) > 3 else "")
+
+
+def _few(rows: tuple[int, ...]) -> str:
+    return ", ".join(map(str, rows[:4])) + (", ..." if len(rows) > 4 else "")

@@ -1,0 +1,194 @@
+"""The whole text of every deliberate error about pictures and made tables."""
+
+import io
+import json
+import os
+import tempfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerastl.data import images
+from kerastl.data.coco import table_from_coco
+from kerastl.data.images import decode_image, load_image
+from kerastl.data.names import column_names
+from kerastl.data.pictures import load_pictures
+from kerastl.data.sources import table_from_folders
+from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
+
+
+def png(side=8):
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def decode(data, **options):
+    return decode_image(data, **{"height": 4, "width": 4, "where": "a.png", **options})
+
+
+def text(kind, call):
+    with pytest.raises(kind) as caught:
+        call()
+    assert type(caught.value) is kind
+    return str(caught.value)
+
+
+def test_a_missing_picture(tmp_path):
+    path = tmp_path / "a.png"
+    assert text(MediaError, lambda: load_image(path, height=4, width=4)) == (
+        "The picture does not exist.\n"
+        f"  where:    {path}\n"
+        "  fix:      Correct the path in the table: paths are relative to the table's folder."
+    )
+
+
+def test_a_folder_in_the_place_of_a_picture(tmp_path):
+    assert text(MediaError, lambda: load_image(tmp_path, height=4, width=4)) == (
+        f"The picture can't be opened.\n  where:    {tmp_path}\n  received: Is a directory"
+    )
+
+
+def test_a_truncated_picture():
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(stream, "BMP")
+    assert text(MediaError, lambda: decode(stream.getvalue()[:-700])) == (
+        "The picture is truncated or damaged.\n"
+        "  where:    a.png\n"
+        "  received: image file is truncated (68 bytes not processed)\n"
+        "  fix:      Fetch the file again, or take its row out of the table; `kerastl data check` "
+        "lists all such."
+    )
+
+
+def test_a_picture_with_a_damaged_header():
+    assert text(MediaError, lambda: decode(png()[:20])) == (
+        "The picture is truncated or damaged.\n"
+        "  where:    a.png\n"
+        "  received: its header can't be read\n"
+        "  fix:      Fetch the file again, or take its row out of the table; `kerastl data check` "
+        "lists all such."
+    )
+
+
+def test_a_file_that_is_no_picture():
+    assert text(MediaError, lambda: decode(b"<html>404</html>")) == (
+        "The file is no picture that kerastl reads.\n"
+        "  where:    a.png\n"
+        "  expected: JPEG, PNG, WebP, BMP or GIF\n"
+        "  received: bytes that begin with b'<html>404</h'\n"
+        "  fix:      Convert it to one of these formats, or take its row out of the table."
+    )
+
+
+def test_an_empty_file():
+    assert "  received: an empty file\n" in text(MediaError, lambda: decode(b""))
+
+
+def test_a_picture_that_is_too_large(monkeypatch):
+    expected = (
+        "The picture is too large to be decoded safely.\n"
+        "  where:    a.png\n"
+        "  expected: at most 178 megapixels\n"
+        "  fix:      Scale it down first."
+    )
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
+    assert text(MediaError, lambda: decode(png())) == expected
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    monkeypatch.setattr(images, "MAX_PIXELS", 63)
+    assert text(MediaError, lambda: decode(png())).startswith(expected.splitlines()[0])
+
+
+def test_an_unknown_way_to_resize():
+    assert text(ConfigError, lambda: decode(png(), resize="squeeze")) == (
+        "There is no such way to resize pictures.\n"
+        "  expected: stretch, pad or crop\n"
+        "  received: 'squeeze'"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system reserves no room")
+def test_no_room_for_decoded_pictures(monkeypatch, tmp_path):
+    def refuse(descriptor, start, size):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    paths = ["a.png"] * 1000
+    call = lambda: load_pictures(paths, height=1000, width=500, max_memory_bytes=0)  # noqa: E731
+    assert text(KerastlError, call) == (
+        "There is no room for the decoded pictures.\n"
+        f"  where:    {tmp_path}\n"
+        "  expected: 1.5 GB free\n"
+        "  received: No space left on device\n"
+        "  fix:      Free some space, or name a roomier folder in the environment variable TMPDIR."
+    )
+
+
+def test_names_that_share_a_column():
+    assert text(TableError, lambda: column_names(["Cat", "cat"], where="pets")) == (
+        "The name 'cat' can't become a column.\n"
+        "  where:    pets\n"
+        "  expected: names that differ in letters or digits, regardless of case\n"
+        "  received: 'cat', which stands for 'Cat'\n"
+        "  fix:      Rename one of the two."
+    )
+
+
+def test_folders_without_classes_or_files(tmp_path):
+    pets = tmp_path / "pets"
+    make = lambda: table_from_folders(pets, relative_to=tmp_path)  # noqa: E731
+    assert text(TableError, make) == (
+        f"There is no folder 'pets'.\n  where:    {pets}\n  expected: a folder per class"
+    )
+    pets.mkdir()
+    assert text(TableError, make) == (
+        "The folder 'pets' holds no class folders.\n"
+        f"  where:    {pets}\n"
+        "  expected: one folder per class, with the files of the class in it"
+    )
+    (pets / "cat").mkdir()
+    assert text(TableError, make) == (
+        "The class folders hold no pictures or sounds.\n"
+        f"  where:    {pets}\n"
+        "  expected: files such as .jpg, .png, .wav or .flac\n"
+        "  received: empty folders"
+    )
+
+
+def test_annotations_that_make_no_table(tmp_path):
+    source = tmp_path / "a.json"
+
+    def make(**options):
+        return table_from_coco(source, tmp_path, relative_to=tmp_path, **options)
+
+    assert text(TableError, make) == (
+        "The annotations can't be read.\n"
+        f"  where:    {source}\n"
+        "  expected: a JSON file of COCO instances\n"
+        "  received: No such file or directory"
+    )
+    source.write_text("{}")
+    assert text(TableError, make) == (
+        "The annotations have no usable 'images'.\n"
+        f"  where:    {source}\n"
+        "  expected: a list 'images' of objects with id\n"
+        "  fix:      Use the file of instances, such as instances_val2017.json."
+    )
+    content = {"images": [{"id": 1, "file_name": "x.jpg"}], "annotations": []}
+    source.write_text(json.dumps({**content, "categories": [{"id": 1, "name": "car"}]}))
+    assert text(TableError, lambda: make(categories=["cra"])) == (
+        "The annotations have no category 'cra'.\n"
+        f"  where:    {source}\n"
+        "  expected: one of 1 categories\n"
+        "  fix:      Did you mean 'car'?"
+    )
+    assert text(TableError, make) == (
+        "None of the annotated pictures is there.\n"
+        f"  where:    {tmp_path}\n"
+        "  expected: 1 pictures, such as x.jpg\n"
+        "  fix:      Name the folder that holds the pictures with --images."
+    )
+    source.write_text(json.dumps({**content, "categories": []}))
+    assert text(TableError, make) == (f"The annotations have no categories.\n  where:    {source}")

@@ -1,0 +1,162 @@
+"""What `check_table` finds in a table that has one of everything."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from kerastl.config import DataConfig, LabelPolicy
+from kerastl.data import inspection
+from kerastl.data.check import BadCell, TaskCounts, check_table
+from kerastl.data.table import load_table
+from kerastl.progress import Progress
+
+
+def save(path, seed, form="PNG"):
+    pixels = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, form)
+
+
+def check(folder, rows, **data):
+    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+    data = {"image": "path", "tasks": ("car",), **data}
+    config = DataConfig(table=folder / "table.csv", **data)
+    return check_table(load_table(config, refuse=False), group_column=config.group)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index in range(4):
+        save(tmp_path / f"{index}.png", index)
+    return tmp_path
+
+
+def rows(*cells, files=("0.png", "1.png", "2.png", "3.png")):
+    return [{"path": file, "car": cell} for file, cell in zip(files, cells, strict=False)]
+
+
+def grouped(table, scenes):
+    return [{**row, "scene": scene} for row, scene in zip(table, scenes, strict=True)]
+
+
+def test_a_whole_table_is_usable(folder):
+    report = check(folder, rows("1", "0", "", "1"))
+    assert report.is_usable
+    assert report.num_rows == 4
+    assert report.equal_rows == report.equal_paths == report.equal_files == ()
+
+
+def test_cells_are_counted_by_what_they_mean(folder):
+    policy = LabelPolicy(positive=("1",), negative=("0",), uncertain=("-1",))
+    report = check(folder, rows("1", "-1", "", "perhaps"), labels={"car": policy})
+    counts = {"known": 1, "positive": 1, "negative": 0, "unknown": 1, "uncertain": 1}
+    assert report.tasks == (TaskCounts(task="car", out_of_range=1, **counts),)
+    assert report.bad_cells == (BadCell(row=4, column="car", cell="perhaps"),)
+    assert not report.is_usable
+
+
+def test_missing_and_unreadable_files_are_told_apart_and_all_are_listed(folder):
+    (folder / "0.png").unlink()
+    whole = (folder / "1.png").read_bytes()
+    (folder / "1.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "2.png").write_text("<html>not found</html>")
+    report = check(folder, rows("1", "0", "1", "0"))
+    assert [(bad.row, bad.reason) for bad in report.missing_files] == [
+        (1, "The picture does not exist")
+    ]
+    assert [bad.row for bad in report.unreadable_files] == [2, 3]
+    assert "truncated or damaged" in report.unreadable_files[0].reason
+    assert "<html>" in report.unreadable_files[1].reason
+    assert not report.is_usable
+
+
+def test_repeated_rows_and_files_are_found_and_told_apart(folder):
+    report = check(folder, rows("1", "1", "0", files=("0.png", "0.png", "0.png")))
+    assert report.equal_rows == ((1, 2),)
+    assert report.equal_paths == ((1, 2, 3),)
+    assert report.equal_files == ()
+    assert report.contradictions == (("car", (1, 2, 3)),)
+    assert report.is_usable
+
+
+def test_files_of_the_same_bytes_are_found_across_groups(folder):
+    (folder / "2.png").write_bytes((folder / "0.png").read_bytes())
+    report = check(folder, grouped(rows("1", "0", "0", ""), "aabb"), group="scene")
+    assert report.equal_files == ((1, 3),)
+    assert report.contradictions == (("car", (1, 3)),)
+    assert report.across_groups == ((1, 3),)
+
+
+def test_an_unknown_label_contradicts_nothing(folder):
+    report = check(folder, rows("1", "", files=("0.png", "0.png")))
+    assert report.contradictions == ()
+
+
+def test_groups_are_counted_and_blank_ones_are_single(folder):
+    groups = check(
+        folder, grouped(rows("1", "0", "1", "0"), ["a", "a", "", ""]), group="scene"
+    ).groups
+    assert (groups.count, groups.smallest, groups.largest) == (3, 1, 2)
+    assert groups.rows_without_group == 2
+
+
+def test_pictures_are_counted_by_format_and_size(folder):
+    save(folder / "3.png", 3, "JPEG")
+    Image.new("L", (100, 200)).save(folder / "2.png")
+    pictures = check(folder, rows("1", "0", "1", "0")).pictures
+    assert pictures.formats == {"PNG RGB": 2, "PNG L": 1, "JPEG RGB": 1}
+    assert pictures.smallest == (32, 24)
+    assert pictures.largest == (100, 200)
+    assert pictures.num_dark == 0
+
+
+def test_a_picture_of_twelve_bits_in_sixteen_is_called_dark(folder):
+    twelve_bits = np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(twelve_bits).save(folder / "0.png")
+    Image.fromarray(twelve_bits * 16).save(folder / "1.png")
+    assert check(folder, rows("1", "0")).pictures.num_dark == 1
+
+
+def test_a_file_that_stands_in_several_rows_is_read_once(folder, monkeypatch):
+    read = []
+    original = inspection.read_picture_file
+    monkeypatch.setattr(
+        inspection, "read_picture_file", lambda path: read.append(path) or original(path)
+    )
+    check(folder, rows("1", "0", "1", files=("0.png", "0.png", "1.png")))
+    assert len(read) == 2
+
+
+def test_sounds_are_checked_for_being_there(folder):
+    (folder / "a.wav").write_bytes(b"RIFF")
+    table = rows("1", "0", files=("a.wav", "b.wav"))
+    report = check(folder, table, image=None, audio="path")
+    assert [bad.row for bad in report.missing_files] == [2]
+    assert report.pictures is None
+
+
+def test_a_report_can_be_written_as_json(folder):
+    report = check(folder, rows("1", "no", "", "1"))
+    read = json.loads(json.dumps(report.to_dict()))
+    assert read["usable"] is False
+    assert read["bad_cells"] == [{"row": 2, "column": "car", "cell": "no"}]
+
+
+def test_progress_is_told_how_many_files_there_are(folder):
+    class Recorder(Progress):
+        def __init__(self):
+            self.told = []
+
+        def step(self, title, total=None):
+            self.told.append(total)
+
+        def advance(self, done):
+            self.told.append(done)
+
+    pd.DataFrame(rows("1", "0", "1", "0")).to_csv(folder / "table.csv", index=False)
+    config = DataConfig(table=folder / "table.csv", image="path", tasks=("car",))
+    recorder = Recorder()
+    check_table(load_table(config), progress=recorder)
+    assert recorder.told == [4, 4]
