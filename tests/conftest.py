@@ -49,3 +49,26 @@ def bright_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame.loc[frame.index % 3 == 0, "red"] = ""
     frame.to_csv(folder / "table.csv", index=False)
     return folder
+
+
+@pytest.fixture
+def small_backbone():
+    """A backbone of 32 x 32 pictures with two stages, BatchNorm and Dropout, weights made sane."""
+    import keras
+
+    from kerastl.layers import Backbone
+
+    keras.utils.set_random_seed(0)
+    raw = keras.Input((32, 32, 3))
+    scaled = keras.layers.Rescaling(1 / 127.5, -1, name="scaling")(raw)
+    low = keras.layers.Conv2D(8, 3, 2, name="low_conv")(scaled)
+    low = keras.layers.ReLU(name="low_relu")(keras.layers.BatchNormalization(name="low_norm")(low))
+    high = keras.layers.Conv2D(12, 3, 2, name="high_conv")(low)
+    high = keras.layers.BatchNormalization(name="high_norm")(high)
+    high = keras.layers.Dropout(0.5, name="high_dropout")(keras.layers.ReLU()(high))
+    network = keras.Model(raw, keras.layers.GlobalAveragePooling2D(name="pool")(high))
+    stages = [
+        {"name": "low", "layers": ["scaling", "low_conv", "low_norm", "low_relu"]},
+        {"name": "high", "layers": [x.name for x in network.layers[5:]]},
+    ]
+    return Backbone(network, stages=stages, name="backbone")

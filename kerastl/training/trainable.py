@@ -166,8 +166,14 @@ def _rates(model: keras.Model) -> Any:
     if optimizer is None:
         return None
     if isinstance(optimizer, keras.optimizers.MultiOptimizer):
-        return lambda variable: _rate(optimizer.optimizer_map(variable))
+        by_path = _optimizers_by_path(optimizer)
+        return lambda variable: _rate(by_path(variable))
     return lambda variable: _rate(optimizer)
+
+
+def _optimizers_by_path(optimizer: keras.optimizers.MultiOptimizer) -> Any:
+    """Returns a copy of the map from a variable to its optimizer, with the present rates."""
+    return keras.saving.deserialize_keras_object(optimizer.get_config()["optimizer_map"])
 
 
 def _rate(optimizer: Any) -> float:
@@ -201,7 +207,7 @@ def _recompile(
         )
     optimizer = model.optimizer
     if isinstance(optimizer, keras.optimizers.MultiOptimizer):
-        optimizer = optimizer.optimizer_map(_first_head_kernel(model))
+        optimizer = _optimizers_by_path(optimizer)(_first_head_kernel(model))
     settings = {
         key: keras.saving.deserialize_keras_object(value) if key != "optimizer" else None
         for key, value in config.items()
