@@ -35,10 +35,10 @@ def data():
     return features, labels
 
 
-def compiled_model(*, jit_compile=False):
+def compiled_model():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2, "sigmoid")(inputs))
-    model.compile("sgd", MaskedBinaryCrossentropy(), metrics=metrics(), jit_compile=jit_compile)
+    model.compile("sgd", MaskedBinaryCrossentropy(), metrics=metrics())
     return model
 
 
@@ -95,7 +95,6 @@ def test_several_outputs_have_a_metric_each():
         "sgd",
         MaskedBinaryCrossentropy(),
         metrics={name: [MaskedAUC(), MaskedLogLoss()] for name in heads},
-        jit_compile=False,
     )
     targets = {"car": labels[:, 0], "bus": np.full(60, NAN, "float32")}
     result = model.evaluate(features, targets, verbose=0, return_dict=True)
