@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerastl.demo.brush import HEIGHT, WIDTH, Brush, Camera
-from kerastl.demo.scenes import TASKS, draw_frame, draw_scene
+from kerastl.demo.scenes import TASKS, Placed, draw_frame, draw_scene
 
 
 def _pixels(seed: int, number: int, frame: int = 0) -> bytes:
@@ -46,21 +46,25 @@ def test_an_answer_of_yes_can_be_seen_in_the_pixels(task: str) -> None:
     assert (np.abs(with_it - without).max(axis=2) > 20).sum() >= 15
 
 
-def test_what_is_hidden_entirely_is_answered_no() -> None:
-    scene = draw_scene(0, 0)
-    hidden = next(
-        dataclasses.replace(item, x=0.0, z=500.0, speed=(0.0, 0.0))
-        for number in range(30)
-        for item in draw_scene(0, number).placed
-        if item.task == "pedestrian"
-    )
+def _pedestrian(z: float) -> Placed:
+    items = (item for number in range(30) for item in draw_scene(0, number).placed)
+    found = next(item for item in items if item.task == "pedestrian")
+    return dataclasses.replace(found, x=0.0, z=z, speed=(0.0, 0.0))
 
+
+def test_what_is_hidden_entirely_is_answered_no() -> None:
     def wall(brush: Brush, x: float, z: float, frame: int) -> None:
         brush.flat(x, z, [(-90.0, -9.0), (90.0, -9.0), (90.0, 90.0), (-90.0, 90.0)], (90, 90, 90))
 
+    hidden = _pedestrian(60.0)
     screen = dataclasses.replace(hidden, task=None, z=30.0, paint=wall)
-    _, answers = draw_frame(dataclasses.replace(scene, placed=(hidden, screen)), 0)
-    assert answers["pedestrian"] == 0
+    scene = dataclasses.replace(draw_scene(0, 0), placed=(hidden, screen))
+    assert draw_frame(scene, 0)[1]["pedestrian"] == 0
+
+
+def test_what_shows_too_little_of_itself_is_left_open() -> None:
+    scene = dataclasses.replace(draw_scene(0, 0), placed=(_pedestrian(60.0),))
+    assert draw_frame(scene, 0)[1]["pedestrian"] is None
 
 
 def test_nearer_things_appear_larger_and_lower() -> None:

@@ -46,7 +46,7 @@ def augmented(
     windows = np.stack(
         [image[y : y + size, x : x + size] for image, (y, x) in zip(padded, corners, strict=True)]
     ).astype(np.float32)
-    flip = rng.random(count) < 0.5
+    flip = np.less(rng.random(count), 0.5)
     windows[flip] = windows[flip, :, ::-1]
     contrast = rng.uniform(0.75, 1.25, (count, 1, 1, 1)).astype(np.float32)
     brightness = rng.uniform(-20.0, 20.0, (count, 1, 1, 1)).astype(np.float32)

@@ -145,7 +145,8 @@ def _findings(
     for name, (x, y) in _HAZES.items():
         if answers[name]:
             x, y = x + rng.normal(0, 0.05), y + rng.normal(0, 0.07)
-            haze = _soft(rows, columns, x, y, *rng.uniform(0.18, 0.4, 2), rng.uniform(0.3, 1.2))
+            width, height = rng.uniform(0.18, 0.4, 2)
+            haze = _soft(rows, columns, x, y, width, height, rng.uniform(0.3, 1.2))
             added += rng.uniform(0.12, 0.35) * haze
     if answers["haze_everywhere"]:
         added += rng.uniform(0.1, 0.25) * chambers
