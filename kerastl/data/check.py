@@ -19,7 +19,7 @@ from kerastl.data.table import Table
 from kerastl.errors import MediaError
 from kerastl.progress import SILENT, Progress
 
-_DARK_PEAK = 32  # of 255: below it, a picture of 16 bits holds 12 bits or fewer
+_DARK_PEAK = 2**13  # of 65535: below it, a picture of 16 bits holds 13 bits or fewer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,4 +255,4 @@ def _count_pictures(facts: Sequence[FileFacts]) -> PictureCounts | None:
 
 
 def _is_dark(fact: FileFacts) -> bool:
-    return str(fact.mode).startswith("I") and 0 < (fact.peak or 0) < _DARK_PEAK
+    return fact.peak is not None and 0 < fact.peak < _DARK_PEAK

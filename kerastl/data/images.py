@@ -152,6 +152,26 @@ def open_picture(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
     return picture
 
 
+def verify_picture(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
+    """Decodes every pixel, at full scale, and returns the picture as stored.
+
+    Raises:
+        MediaError: As `decode_image`; nothing that this accepts is refused there.
+    """
+    picture = open_picture(data, where=where)
+    try:
+        _load(picture, data)
+    except Exception as error:  # as in decode_image
+        raise _damaged(where, str(error)) from error
+    return picture
+
+
+def _load(picture: ImageFile.ImageFile, data: bytes) -> None:
+    picture.load()
+    if damage := find_damage(picture, data):
+        raise OSError(damage)
+
+
 def _damaged(where: str, reason: str) -> MediaError:
     return MediaError(
         "The picture is truncated or damaged.", where=where, received=reason, fix=_FIX
@@ -186,9 +206,7 @@ def _fitted(
     stored_size = picture.size
     inner, box = geometry(stored_size, stored_target)
     extent = _draft(picture, inner, box)
-    picture.load()
-    if damage := find_damage(picture, data):
-        raise OSError(damage)
+    _load(picture, data)
     drafted_box = _rescaled(box, stored_size, extent)
     resized = _opaque(picture, raw_mode).resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
     return pad_to(_in_mode(_turned(resized, orientation), "RGB"), target)

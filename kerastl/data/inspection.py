@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerastl.data.images import decode_image, open_picture, read_picture_file
+import numpy as np
+from PIL import Image
+
+from kerastl.data.images import read_picture_file, verify_picture
 from kerastl.data.pictures import num_processors
 from kerastl.errors import MediaError
 
-_SIDE = 32  # pixels: a JPEG of any size is read whole, but decoded at the smallest scale
 _NUM_FILES_AT_A_TIME = 1024
 
 
@@ -25,7 +27,7 @@ class FileFacts:
         mode: Such as `"RGB"`, as Pillow names it.
         width: Columns, in pixels, as stored.
         height: Rows, in pixels, as stored.
-        peak: Largest value in the picture shrunk to 32 pixels, 0 to 255.
+        peak: Largest value of a gray picture of 16 bits, 0 to 65535; None for all others.
     """
 
     digest: str | None
@@ -76,18 +78,21 @@ def inspect_picture(path: Path) -> FileFacts:
         return FileFacts(digest=None, error=error)
     digest = hashlib.sha256(data).hexdigest()
     try:
-        header = open_picture(data, where=str(path))
-        small = decode_image(data, height=_SIDE, width=_SIDE, where=str(path))
+        picture = verify_picture(data, where=str(path))
     except MediaError as error:
         return FileFacts(digest=digest, error=error)
     return FileFacts(
         digest=digest,
-        format=header.format,
-        mode=header.mode,
-        width=header.width,
-        height=header.height,
-        peak=int(small.max()),
+        format=picture.format,
+        mode=picture.mode,
+        width=picture.width,
+        height=picture.height,
+        peak=_peak(picture),
     )
+
+
+def _peak(picture: Image.Image) -> int | None:
+    return int(np.asarray(picture).max()) if picture.mode.startswith("I") else None
 
 
 def inspect_sound(path: Path) -> FileFacts:

@@ -119,6 +119,15 @@ def test_a_picture_of_twelve_bits_in_sixteen_is_called_dark(folder):
     assert check(folder, rows("1", "0")).pictures.num_dark == 1
 
 
+def test_a_jpeg_that_training_refuses_at_any_size_is_found(folder):
+    smooth = Image.linear_gradient("L").resize((900, 900))
+    smooth.save(folder / "0.jpg", progressive=True)
+    data = (folder / "0.jpg").read_bytes()
+    (folder / "0.jpg").write_bytes(data[: int(len(data) * 0.9)] + b"\xff\xd9")
+    report = check(folder, rows("1", "0", files=("0.jpg", "1.png")))
+    assert [bad.row for bad in report.unreadable_files] == [1]
+
+
 def test_a_file_that_stands_in_several_rows_is_read_once(folder, monkeypatch):
     read = []
     original = inspection.read_picture_file

@@ -65,8 +65,9 @@ def _smooth_photo(height, width):
     total = np.zeros((height, width, 3))
     for cells in (3, 7, 17, 43, 97):
         coarse = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
-        scaled = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-        total += (np.asarray(scaled, float) - 128) * 1.5 / np.sqrt(cells)
+        for method in (Image.Resampling.BICUBIC, Image.Resampling.NEAREST):
+            scaled = Image.fromarray(coarse).resize((width, height), method)
+            total += (np.asarray(scaled, float) - 128) / np.sqrt(cells)
     return (total + 128).clip(0, 255).astype(np.uint8)
 
 
@@ -108,7 +109,7 @@ def test_gray_is_repeated_in_three_channels():
 
 @pytest.mark.parametrize(("color", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
 def test_sixteen_bits_become_the_high_byte_in_gray_and_color_alike(color, channels):
-    gradient = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    gradient = (np.linspace(0, 1, 256) ** 1.5 * 65535).astype(np.uint16).reshape(16, 16)
     samples = np.stack([gradient] * channels, axis=-1)
     if channels in (2, 4):
         samples[..., -1] = 65535
@@ -295,8 +296,10 @@ def test_a_large_jpeg_is_decoded_at_reduced_scale(monkeypatch):
         return result
 
     monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "draft", recorded)
-    decode_image(encoded(smooth_photo(800, 800), "JPEG"), height=50, width=50)
-    assert scales == [8]
+    data = encoded(smooth_photo(800, 800), "JPEG")
+    for size in (50, 51, 160, 200, 400, 401, 1000):
+        decode_image(data, height=size, width=size)
+    assert scales == [8, 4, 2, 2, 1, 1, 1]
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "GIF"])
