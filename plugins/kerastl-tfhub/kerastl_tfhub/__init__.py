@@ -10,12 +10,12 @@ from kerastl_tfhub.family import TfHubFamily
 
 if TYPE_CHECKING:
     from kerastl_tfhub.layer import SavedModelLayer
-    from kerastl_tfhub.trust import UntrustedModuleError, trust
+    from kerastl_tfhub.safety import UntrustedModuleError, trust
 
 _HOMES = {
     "SavedModelLayer": "kerastl_tfhub.layer",
-    "UntrustedModuleError": "kerastl_tfhub.trust",
-    "trust": "kerastl_tfhub.trust",
+    "UntrustedModuleError": "kerastl_tfhub.safety",
+    "trust": "kerastl_tfhub.safety",
 }
 
 family = TfHubFamily()

@@ -10,8 +10,8 @@ from typing import Any
 
 from kerastl.backbones import BackboneError
 
-CONVERTED = "converted_from_tf1"
-"""The child of the root object that marks a module made from TF1's format."""
+CONVERTED = "variables_of_tf1"
+"""The list in the root object that marks a module made from TF1's format."""
 
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -120,6 +120,7 @@ class Graph:
     def _argument_is_asset(
         self, function: str, argument: str, seen: frozenset[tuple[str, str]]
     ) -> bool:
+        # Loading a TF2 module runs no operation of the main graph, so calls from there don't count.
         names = [arg.name for arg in self.functions[function].signature.input_arg]
         if argument not in names:
             return False
@@ -127,7 +128,7 @@ class Graph:
         sources = [
             self._is_asset(scope, node.input[index], seen) if node.op in _CALLS else False
             for scope, node in self.operations()
-            if function in _node_mentions(node)
+            if (scope or self.is_tf1) and function in _node_mentions(node)
         ]
         if function in self.bound_inputs:
             sources.append(self._captures_asset(function, index - len(names)))

@@ -5,11 +5,13 @@ archive works without it.
 """
 
 import hashlib
+import logging
 import os
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from kerastl.backbones import BackboneError, UnknownBackboneError, suggestion
@@ -17,6 +19,7 @@ from kerastl_tfhub.catalogue import CATALOGUE
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _URLS = ("https://", "http://", "gs://", "s3://", "hdfs://")
+_log = logging.getLogger(__name__)
 _PROGRESS = "TFHUB_DOWNLOAD_PROGRESS"
 
 
@@ -72,6 +75,7 @@ def resolve(handle: str | Path) -> Path:
 
 def _downloaded(url: str) -> Path:
     resolver = _resolver()
+    _log.info("Downloading %s, unless it is in the cache.", url)
     try:
         with _progress():
             return Path(resolver(url))
@@ -101,14 +105,16 @@ def _resolver():  # type: ignore[no-untyped-def]
 
 @contextmanager
 def _progress() -> Iterator[None]:
-    """Lets tensorflow_hub show how far a download is, unless the user has decided already."""
-    decided = _PROGRESS in os.environ
-    os.environ.setdefault(_PROGRESS, "1")
+    """Lets tensorflow_hub show how far a download is, on a terminal and never on stdout."""
+    shown = sys.stderr.isatty() and _PROGRESS not in os.environ
+    if shown:
+        os.environ[_PROGRESS] = "1"
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
-        if not decided:
-            os.environ.pop(_PROGRESS, None)
+        if shown:
+            del os.environ[_PROGRESS]
 
 
 def _unpacked(archive: Path) -> Path:

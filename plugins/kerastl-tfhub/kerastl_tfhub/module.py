@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerastl.backbones import BackboneError
 from kerastl_tfhub.calling import SIGNATURE_ONLY, TF1_FORMAT, Form, ReusableForm, SignatureForm
+from kerastl_tfhub.graph import CONVERTED
 from kerastl_tfhub.legacy import converted
 from kerastl_tfhub.saving import PackedGraph, StagedModule, unpack
 
@@ -71,7 +72,7 @@ class Module:
         They are those of the object's own lists and those that its functions capture, as a plain
         `tf.Module` keeps no lists.
         """
-        listed = [*_attribute(self.loaded, "variables"), *_attribute(self.loaded, "all_variables")]
+        listed = [*_attribute(self.loaded, "variables"), *_attribute(self.loaded, CONVERTED)]
         captured = [v for function in self.form.functions for v in function.variables]
         learning = _attribute(self.loaded, "trainable_variables") or captured
         may_learn = {id(variable) for variable in learning if variable.trainable}

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from kerastl.backbones import WeightsError
 from kerastl_tfhub.graph import Graph, read_graph
-from kerastl_tfhub.trust import check_trust
+from kerastl_tfhub.safety import check_trust
 
 _MAX_BYTES = 2**31  # a protocol buffer can't be larger
 

@@ -1,0 +1,146 @@
+"""The family: light to ask, right in its facts, and true to kerastl's contract when built."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerastl.backbones import (
+    AudioInput,
+    BackboneError,
+    Family,
+    ImageInput,
+    UnknownBackboneError,
+    WeightsError,
+    find_backbone,
+    list_backbones,
+)
+from kerastl_tfhub import family
+from kerastl_tfhub.catalogue import CATALOGUE
+
+SMALL = ImageInput(height=8, width=8)
+SOUND = AudioInput(sample_rate_hz=16000, num_samples=400)
+
+
+def test_asking_for_names_and_facts_loads_no_framework() -> None:
+    code = (
+        "import sys, kerastl_tfhub\n"
+        "family = kerastl_tfhub.family\n"
+        "[family.spec(name) for name in family.names()]\n"
+        "family.spec('https://tfhub.dev/some/module/1')\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'pandas', 'tensorflow_hub'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_family_is_registered_and_lists_pictures_and_sounds() -> None:
+    assert isinstance(family, Family)
+    assert "tfhub:mobilenet_v2_100_224" in list_backbones(modality="image", family="tfhub")
+    assert "tfhub:yamnet" in list_backbones(modality="audio", family="tfhub")
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_name_has_a_licence_a_paper_and_an_address(name: str) -> None:
+    spec = find_backbone(f"tfhub:{name}")
+    assert spec.license == "Apache-2.0"
+    assert spec.reference.startswith(("https://arxiv.org/abs/", "https://doi.org/"))
+    assert spec.facts["handle"].startswith("https://tfhub.dev/")
+    assert spec.feature_dim > 0
+    assert spec.input.shape[-1] in (3, spec.input.shape[0])
+
+
+def test_the_catalogue_is_sorted_and_no_address_appears_twice() -> None:
+    assert list(CATALOGUE) == sorted(CATALOGUE)
+    assert len({entry.handle for entry in CATALOGUE.values()}) == len(CATALOGUE)
+
+
+def test_an_unknown_handle_has_no_facts_until_it_is_built(conv_net: str) -> None:
+    spec = find_backbone(f"tfhub:{conv_net}")
+    assert (spec.input, spec.feature_dim, spec.num_params, spec.modality) == (None,) * 4
+    assert spec.build(weights="module", input=SMALL).output_shape == (None, 6)
+
+
+def test_a_url_is_accepted_without_asking_the_network() -> None:
+    assert find_backbone("tfhub:https://tfhub.dev/some/module/1").input is None
+
+
+def test_a_typo_suggests_a_name() -> None:
+    with pytest.raises(UnknownBackboneError, match="Did you mean 'yamnet'"):
+        find_backbone("tfhub:yamnett")
+
+
+@pytest.mark.parametrize(
+    ("options", "scaled"),
+    [
+        ({}, lambda raw: raw / 255),
+        ({"input_range": [-1, 1]}, lambda raw: raw / 127.5 - 1),
+        ({"input_range": [0, 255]}, lambda raw: raw),
+    ],
+)
+def test_raw_pictures_are_scaled_once_to_the_module_s_range(
+    conv_net: str, options: dict, scaled: object
+) -> None:
+    raw = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+    network = find_backbone(f"tfhub:{conv_net}").build(weights="module", input=SMALL, **options)
+    expected = tf.saved_model.load(conv_net)(scaled(raw), training=False)
+    np.testing.assert_allclose(network.predict(raw, verbose=0), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_sounds_of_either_form_become_one_vector(unbatched: str, framewise: str) -> None:
+    spec = find_backbone(f"tfhub:{unbatched}")
+    assert spec.build(weights="module", input=SOUND, output=1).output_shape == (None, 4)
+    spec = find_backbone(f"tfhub:{framewise}")
+    assert spec.build(weights="module", input=SOUND).output_shape == (None, 5)
+
+
+def test_a_module_is_one_stage(conv_net: str) -> None:
+    spec = find_backbone(f"tfhub:{conv_net}")
+    network = spec.build(weights="module", input=SMALL)
+    (stage,) = spec.stages(network)
+    assert stage.layers == ("module",)
+    assert network.get_layer("module").weights[0].path == "module/conv/kernel"
+
+
+def test_weights_come_with_the_module_or_from_a_file(conv_net: str, tmp_path) -> None:
+    spec = find_backbone(f"tfhub:{conv_net}")
+    network = spec.build(weights="module", input=SMALL)
+    network.get_layer("module").weights[0].assign(np.zeros((3, 3, 3, 6)))
+    network.save_weights(tmp_path / "own.weights.h5")
+    again = spec.build(weights=str(tmp_path / "own.weights.h5"), input=SMALL)
+    assert not again.get_layer("module").weights[0].numpy().any()
+    for weights in (None, "imagenet"):
+        with pytest.raises(WeightsError, match=r"module, or the path of a \.weights\.h5"):
+            spec.build(weights=weights, input=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (ImageInput(height=9, width=8), "pictures of 9 × 8 pixels"),
+        (SOUND, "sounds of 400 samples"),
+        (None, "needs its input spelled out"),
+    ],
+)
+def test_building_checks_the_input_against_the_signature(
+    conv_net: str, asked: object, message: str
+) -> None:
+    with pytest.raises(BackboneError, match=message):
+        find_backbone(f"tfhub:{conv_net}").build(weights="module", input=asked)
+
+
+def test_no_feature_vector_is_an_error_that_names_the_options(unbatched: str) -> None:
+    spec = find_backbone(f"tfhub:{unbatched}")
+    with pytest.raises(BackboneError, match=r"several outputs(.|\n)*option 'output'"):
+        spec.build(weights="module", input=SOUND)
+
+
+def test_a_built_network_saves_and_loads_under_safe_mode(conv_net: str, tmp_path) -> None:
+    network = find_backbone(f"tfhub:{conv_net}").build(weights="module", input=SMALL)
+    network.save(tmp_path / "network.keras")
+    raw = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+    reloaded = keras.models.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(reloaded.predict(raw), network.predict(raw))

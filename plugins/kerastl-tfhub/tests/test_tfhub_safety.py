@@ -1,0 +1,318 @@
+"""Safe mode: what touches files or the host is refused by name, whatever it hides in."""
+
+import importlib.util
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerastl_tfhub
+from kerastl_tfhub import SavedModelLayer, UntrustedModuleError
+from kerastl_tfhub.graph import read_graph, read_saved_model
+from kerastl_tfhub.safety import in_safe_mode, refusals, safe_operations
+
+SPEC = tf.TensorSpec([None, 3], name="x")
+Body = Callable[[tf.Tensor], tf.Tensor]
+
+
+def with_effect(effect: Callable[[], object]) -> Body:
+    def body(x: tf.Tensor) -> tf.Tensor:
+        effect()
+        return x * 2
+
+    return body
+
+
+def directly(body: Body) -> Body:
+    return body
+
+
+def in_a_function(body: Body) -> Body:
+    return tf.function(body)
+
+
+def in_a_branch(body: Body) -> Body:
+    return lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: body(x), lambda: x)
+
+
+def in_a_loop(body: Body) -> Body:
+    return lambda x: tf.while_loop(lambda i, y: i < 2, lambda i, y: (i + 1, body(y)), (0, x))[1]
+
+
+def in_a_map(body: Body) -> Body:
+    return lambda x: tf.map_fn(lambda row: body(row[None])[0], x)
+
+
+def in_a_gradient(body: Body) -> Body:
+    @tf.custom_gradient
+    def call(x: tf.Tensor):
+        return x, body
+
+    return call
+
+
+EFFECTS = {
+    "ReadFile": lambda: tf.io.read_file("/etc/hostname"),
+    "WriteFile": lambda: tf.io.write_file("/tmp/kerastl_tfhub_never", "x"),
+    "MatchingFiles": lambda: tf.io.matching_files("/etc/*"),
+    "EagerPyFunc": lambda: tf.py_function(lambda: 1.0, [], tf.float32),
+    "PyFunc": lambda: tf.numpy_function(lambda: np.float32(1), [], tf.float32),
+    "SaveV2": lambda: tf.raw_ops.SaveV2(
+        prefix="/tmp/never", tensor_names=["a"], shape_and_slices=[""], tensors=[tf.zeros(1)]
+    ),
+    "RestoreV2": lambda: tf.raw_ops.RestoreV2(
+        prefix="/tmp/never", tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]
+    ),
+    "MergeV2Checkpoints": lambda: tf.raw_ops.MergeV2Checkpoints(
+        checkpoint_prefixes=["/tmp/a"], destination_prefix="/tmp/b"
+    ),
+    "PrintV2": lambda: tf.print("x", output_stream="file:///tmp/kerastl_tfhub_never"),
+    "LoadDataset": lambda: tf.raw_ops.LoadDataset(
+        path="/tmp/never",
+        reader_func_other_args=[],
+        output_types=[tf.float32],
+        output_shapes=[[]],
+        reader_func=tf.function(lambda d: d).get_concrete_function(tf.TensorSpec([], tf.variant)),
+        compression="",
+    ),
+    "TextLineDataset": lambda: tf.raw_ops.TextLineDataset(
+        filenames=["/etc/hostname"], compression_type="", buffer_size=1
+    ),
+    "ImmutableConst": lambda: tf.raw_ops.ImmutableConst(
+        dtype=tf.float32, shape=[1], memory_region_name="/etc/hostname"
+    ),
+    "GenerateVocabRemapping": lambda: tf.raw_ops.GenerateVocabRemapping(
+        new_vocab_file="/etc/hostname",
+        old_vocab_file="/etc/hostname",
+        new_vocab_offset=0,
+        num_new_vocab=1,
+    ),
+    "DebugIdentity": lambda: tf.raw_ops.DebugIdentity(
+        input=1.0, debug_urls=["file:///tmp/kerastl_tfhub_never"]
+    ),
+    "DecodeProtoV2": lambda: tf.raw_ops.DecodeProtoV2(
+        bytes=["x"],
+        message_type="m",
+        field_names=["f"],
+        output_types=[tf.int32],
+        descriptor_source="/etc/hostname",
+    ),
+}
+HIDING_PLACES = (directly, in_a_function, in_a_branch, in_a_loop, in_a_map, in_a_gradient)
+
+
+def save(folder: Path, body: Body) -> str:
+    module = tf.Module()
+    module.__call__ = tf.function(body, input_signature=[SPEC], autograph=False)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
+    tf.saved_model.save(module, str(folder), options=options)
+    return str(folder)
+
+
+@pytest.mark.parametrize("operation", EFFECTS)
+def test_an_operation_that_reaches_out_is_refused_by_name(operation: str, tmp_path: Path) -> None:
+    folder = save(tmp_path / "module", with_effect(EFFECTS[operation]))
+    with pytest.raises(UntrustedModuleError, match=f"  - {operation}: "):
+        SavedModelLayer(folder)
+
+
+@pytest.mark.parametrize("hidden", HIDING_PLACES)
+def test_no_hiding_place_helps(hidden: Callable[[Body], Body], tmp_path: Path) -> None:
+    folder = save(tmp_path / "module", hidden(with_effect(EFFECTS["ReadFile"])))
+    with pytest.raises(UntrustedModuleError, match="ReadFile"):
+        SavedModelLayer(folder)
+
+
+def test_a_keras_file_with_such_a_graph_is_refused(tmp_path: Path) -> None:
+    folder = save(tmp_path / "module", with_effect(EFFECTS["ReadFile"]))
+    with kerastl_tfhub.trust("ReadFile"):
+        save_keras(folder, tmp_path / "model.keras")
+    with pytest.raises(Exception, match="ReadFile"):
+        keras.models.load_model(tmp_path / "model.keras")
+
+
+def test_trust_opts_in_by_name_for_a_block(tmp_path: Path) -> None:
+    folder = save(tmp_path / "module", with_effect(EFFECTS["ReadFile"]))
+    with kerastl_tfhub.trust("ReadFile"):
+        save_keras(folder, tmp_path / "model.keras")
+        keras.models.load_model(tmp_path / "model.keras")
+    with kerastl_tfhub.trust("WriteFile"), pytest.raises(UntrustedModuleError):
+        SavedModelLayer(folder)
+    with pytest.raises(UntrustedModuleError):
+        SavedModelLayer(folder)
+
+
+def test_the_environment_opts_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save(tmp_path / "module", with_effect(EFFECTS["ReadFile"]))
+    monkeypatch.setenv("KERASTL_TFHUB_TRUST", "WriteFile, ReadFile")
+    SavedModelLayer(folder)
+
+
+def test_leaving_safe_mode_switches_the_check_off(tmp_path: Path) -> None:
+    folder = save(tmp_path / "module", with_effect(EFFECTS["ReadFile"]))
+    with kerastl_tfhub.trust("ReadFile"):
+        save_keras(folder, tmp_path / "model.keras")
+    assert in_safe_mode()
+    keras.models.load_model(tmp_path / "model.keras", safe_mode=False)
+    assert in_safe_mode()
+
+
+def test_printing_to_the_console_is_safe(tmp_path: Path) -> None:
+    SavedModelLayer(save(tmp_path / "module", with_effect(lambda: tf.print("x"))))
+
+
+def test_a_table_may_read_its_own_asset_but_no_other_file(vocabulary: str, tmp_path: Path) -> None:
+    assert not refusals(read_graph(Path(vocabulary)))
+    folder = copy(vocabulary, tmp_path)
+    edit(folder, aim_the_table_elsewhere)
+    with pytest.raises(UntrustedModuleError, match="InitializeTableFromTextFileV2"):
+        SavedModelLayer(folder)
+
+
+def test_an_asset_outside_of_the_module_is_refused(vocabulary: str, tmp_path: Path) -> None:
+    folder = copy(vocabulary, tmp_path)
+    edit(folder, lambda meta: setattr(meta.asset_file_def[0], "filename", "../../../etc/passwd"))
+    with pytest.raises(UntrustedModuleError, match="outside of its own folder"):
+        SavedModelLayer(folder)
+
+
+def test_an_asset_that_is_a_link_is_refused(vocabulary: str, tmp_path: Path) -> None:
+    folder = copy(vocabulary, tmp_path)
+    asset = next((folder / "assets").iterdir())
+    asset.unlink()
+    asset.symlink_to("/etc/hostname")
+    with pytest.raises(Exception, match="lacks a file that it names"):
+        SavedModelLayer(folder)
+
+
+def test_a_module_s_own_saver_doesn_t_count_unless_the_module_calls_it(
+    plain: str, tmp_path: Path
+) -> None:
+    graph = read_graph(Path(plain))
+    assert graph.saver_functions
+    assert "SaveV2" in {node.op for _, node in graph.operations()}
+    assert not refusals(graph)
+    folder = copy(plain, tmp_path)
+    edit(folder, call_the_saver)
+    with pytest.raises(UntrustedModuleError, match=r"(Save|Restore)V2"):
+        SavedModelLayer(folder)
+
+
+def test_the_tf1_saver_may_restore_only_the_file_it_is_given(tf1_hub: str, tmp_path: Path) -> None:
+    assert not refusals(read_graph(Path(tf1_hub)))
+    folder = copy(tf1_hub, tmp_path)
+    edit(folder, restore_another_file)
+    with pytest.raises(UntrustedModuleError, match="RestoreV2"):
+        SavedModelLayer(folder)
+
+
+def test_only_the_checked_graph_is_loaded(plain: str, tmp_path: Path) -> None:
+    """TensorFlow prefers another file, saved_model.cpb, where there is one."""
+    folder = copy(plain, tmp_path)
+    (folder / "saved_model.cpb").write_bytes(b"what nobody has looked at")
+    SavedModelLayer(folder)
+
+
+def test_a_function_can_t_pass_for_an_operation(plain: str, tmp_path: Path) -> None:
+    folder = copy(plain, tmp_path)
+    edit(folder, name_a_function_after_an_operation)
+    with pytest.raises(UntrustedModuleError, match="ReadFile"):
+        SavedModelLayer(folder)
+
+
+def test_an_operation_that_nobody_knows_is_refused(plain: str, tmp_path: Path) -> None:
+    folder = copy(plain, tmp_path)
+
+    def rename(meta: object) -> None:
+        next(n for f in functions(meta) for n in f.node_def if n.op == "MatMul").op = "TheirMatMul"
+
+    edit(folder, rename)
+    with pytest.raises(UntrustedModuleError, match="TheirMatMul"):
+        SavedModelLayer(folder)
+
+
+def test_the_list_is_what_its_rule_says_about_this_tensorflow() -> None:
+    path = Path(__file__).parents[1] / "tools" / "list_safe_operations.py"
+    spec = importlib.util.spec_from_file_location("list_safe_operations", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    known = set(tool.safe_operations())
+    new = {name for name in known if name not in safe_operations()}
+    gone = {name for name in safe_operations() if name not in known and hasattr(tf.raw_ops, name)}
+    assert not gone, "listed, though the rule refuses them"
+    assert tf.__version__ != "2.21.0" or not new, "run tools/list_safe_operations.py"
+
+
+def test_a_damaged_keras_file_is_an_error_not_a_crash(plain: str, tmp_path: Path) -> None:
+    save_keras(plain, tmp_path / "model.keras")
+    for name in ("../evil", "/etc/evil", "assets/../../evil", "saved_model.pbtxt"):
+        broken = tmp_path / "broken.keras"
+        with zipfile.ZipFile(tmp_path / "model.keras") as source:
+            content = {entry: source.read(entry) for entry in source.namelist()}
+        content["config.json"] = content["config.json"].replace(
+            b'"saved_model.pb"', f'"{name}"'.encode()
+        )
+        with zipfile.ZipFile(broken, "w") as target:
+            for entry, data in content.items():
+                target.writestr(entry, data)
+        with pytest.raises(Exception, match="names a part that no module has"):
+            keras.models.load_model(broken)
+
+
+def save_keras(folder: str, path: Path) -> None:
+    raw = keras.Input((3,))
+    keras.Model(raw, SavedModelLayer(folder)(raw)).save(path)
+
+
+def copy(folder: str, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def edit(folder: Path, change: Callable[[object], object]) -> None:
+    saved_model = read_saved_model(folder)
+    for meta in saved_model.meta_graphs:
+        change(meta)
+    (folder / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+
+
+def functions(meta: object) -> list:
+    return list(meta.graph_def.library.function)
+
+
+def aim_the_table_elsewhere(meta: object) -> None:
+    for function in functions(meta):
+        for node in function.node_def:
+            if node.op == "InitializeTableFromTextFileV2":
+                path = function.node_def.add(name="path", op="Const")
+                path.attr["dtype"].type = tf.string.as_datatype_enum
+                path.attr["value"].tensor.CopyFrom(tf.make_tensor_proto("/etc/passwd"))
+                node.input[1] = "path:output:0"
+                return
+
+
+def call_the_saver(meta: object) -> None:
+    saver = next(f for f in functions(meta) if any(n.op == "SaveV2" for n in f.node_def))
+    own = next(f for f in functions(meta) if any(n.op == "MatMul" for n in f.node_def))
+    call = own.node_def.add(name="call", op="StatefulPartitionedCall")
+    call.attr["f"].func.name = saver.signature.name
+
+
+def restore_another_file(meta: object) -> None:
+    path = meta.graph_def.node.add(name="path", op="Const")
+    path.attr["dtype"].type = tf.string.as_datatype_enum
+    path.attr["value"].tensor.CopyFrom(tf.make_tensor_proto("/etc/passwd"))
+    for node in meta.graph_def.node:
+        if node.op == "RestoreV2":
+            node.input[0] = "path"
+
+
+def name_a_function_after_an_operation(meta: object) -> None:
+    harmless = meta.graph_def.library.function.add()
+    harmless.signature.name = "ReadFile"
+    own = next(f for f in functions(meta) if any(n.op == "MatMul" for n in f.node_def))
+    own.node_def.add(name="read", op="ReadFile")
