@@ -15,12 +15,18 @@ COMMANDS = {
     "train": "Train a model as a config says.",
     "evaluate": "Score a run on a split or on another table.",
     "predict": "Predict files, folders or a table.",
-    "export": "Export a run's model for deployment.",
     "data": "Check, split or make tables of examples.",
     "backbones": "List, show or check backbones.",
     "config": "Write, validate or describe configs.",
     "demo": "Draw data, train on it and show the result.",
     "doctor": "Check versions, devices, plugins and Keras's behavior.",
+}
+
+
+_DISK_FULL = "No space left on device"
+_REFUSAL_FIXES = {
+    _DISK_FULL.lower(): "Free some space or choose another folder with --output, and run again.",
+    "permission denied": "Choose another folder with --output, or correct the permissions.",
 }
 
 
@@ -69,29 +75,42 @@ def main(args: list[str] | None = None) -> None:
         cli.main(args=args, standalone_mode=False)
     except KerastlError as error:
         _fail(f"Error: {error}", code=2)
-    except click.exceptions.Abort:
-        _fail("Stopped.", code=130)
-    except KeyboardInterrupt as stop:
-        _fail("Stopped." if not stop.args else f"Stopped. {stop.args[0]}", code=130)
+    except (click.exceptions.Abort, KeyboardInterrupt) as stop:
+        _fail(_farewell(stop), code=130)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except OSError as error:
-        if error.errno is None:
+    except Exception as error:
+        refusal = system_refusal(error)
+        if refusal is None:
             raise
-        _fail(f"Error: {system_error(error)}", code=2)
+        _fail(f"Error: {refusal}", code=2)
 
 
-def system_error(error: OSError) -> KerastlError:
-    """Returns a file system's refusal (disk full, no permission) in the template of messages."""
-    place = error.filename2 or error.filename
+def system_refusal(error: Exception) -> KerastlError | None:
+    """Returns a file system's refusal in the template of messages, or None for anything else.
+
+    HDF5 and TensorFlow wrap a full disk in errors of their own that keep only its words.
+    """
+    if _DISK_FULL in str(error):
+        reason, place = _DISK_FULL.lower(), getattr(error, "filename", None)
+    elif isinstance(error, OSError) and error.strerror:
+        reason, place = error.strerror.lower(), error.filename2 or error.filename
+    else:
+        return None
     return KerastlError(
-        f"The system refused: {(error.strerror or str(error)).lower()}.",
+        f"The system refused: {reason}.",
         where=str(place) if place else None,
-        fix="Free some space, choose another folder or correct its permissions, and run again.",
+        fix=_REFUSAL_FIXES.get(reason, "Correct the path or its permissions, and run again."),
     )
+
+
+def _farewell(stop: BaseException) -> str:
+    """Returns what a Ctrl-C leaves behind; Click wraps the interrupt that says it."""
+    told = [error.args[0] for error in (stop, stop.__cause__) if error is not None and error.args]
+    return f"Stopped. {told[0]}" if told else "Stopped. Nothing was written."
 
 
 def _fail(message: str, *, code: int) -> Any:

@@ -13,6 +13,8 @@ import keras
 
 from kerastl.progress import Progress
 
+_BACKUP = "backup"
+
 
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss, on disk, and stops early.
@@ -77,9 +79,17 @@ class KeepBest(keras.callbacks.Callback):
         temporary.replace(self._state_path)
 
 
+def backup(folder: Path) -> keras.callbacks.BackupAndRestore:
+    """Returns the callback that keeps weights and optimizer after each epoch, old beside new."""
+    return keras.callbacks.BackupAndRestore(
+        folder / _BACKUP, delete_checkpoint=False, double_checkpoint=True
+    )
+
+
 def next_epoch(folder: Path) -> int:
-    """Returns the number of the first epoch that a resumed training will run."""
-    path = folder / "epochs.json"
-    if not path.is_file():
-        return 0
-    return max((int(epoch) for epoch in json.loads(path.read_text())), default=-1) + 1
+    """Returns the number of the epoch with which the backup in a folder goes on.
+
+    An epoch that `KeepBest` has seen but the backup hasn't is run again.
+    """
+    path = folder / _BACKUP / "training_metadata.json"
+    return int(json.loads(path.read_text())["epoch"]) if path.is_file() else 0

@@ -19,7 +19,7 @@ from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_mod
 from kerastl.heads.head import Head, columns
 from kerastl.progress import Progress
 from kerastl.training.augmentation import make_augmentation
-from kerastl.training.checkpoints import KeepBest, next_epoch
+from kerastl.training.checkpoints import KeepBest, backup, next_epoch
 from kerastl.training.compilation import compile_heads
 from kerastl.training.features import extract_features
 from kerastl.training.imbalance import positive_weights
@@ -241,10 +241,11 @@ def _fit_phase(
         ),
         validation_data=_validation(inputs, examples, heads, fit.batch_size),
         epochs=fit.epochs,
+        shuffle=False,
         verbose=0,
         callbacks=[
             keep_best,
-            keras.callbacks.BackupAndRestore(folder / "backup", delete_checkpoint=False),
+            backup(folder),
             keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
         ],
     )

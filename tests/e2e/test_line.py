@@ -1,0 +1,179 @@
+"""The whole line: train, evaluate, predict, reload, go on."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import kerastl
+from kerastl.errors import KerastlError, RunError
+from kerastl.run.folder import Run
+
+
+def write_config(folder: Path, table: Path, **more: object) -> Path:
+    config = {
+        "data": {
+            "table": str(table),
+            "image": "path",
+            "tasks": ["bright", "red"],
+            "group": "scene",
+        },
+        "backbone": {"name": "tiny:image", "weights": None, "input_size": 32},
+        **more,
+    }
+    path = folder / "bright.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(bright_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("line")
+    config = write_config(folder, bright_pictures / "table.csv")
+    return kerastl.train(config, output=folder / "run")
+
+
+def test_the_run_folder_holds_all_of_the_training(run: Run) -> None:
+    names = {path.name for path in run.path.iterdir()}
+    assert {
+        "config.yaml",
+        "splits.csv",
+        "model.keras",
+        "bundle.json",
+        "metrics.json",
+        "predictions.parquet",
+        "history.csv",
+    } <= names
+    assert not any(name.startswith((".writing", "state")) for name in names)
+
+
+def test_what_is_easy_is_learned(run: Run) -> None:
+    assert run.metrics["test"]["tasks"]["bright"]["auc"] > 0.95
+
+
+def test_scores_rest_on_known_labels_only(run: Run) -> None:
+    frame = run.predictions
+    test = frame[frame["split"] == "test"]
+    assert run.metrics["test"]["tasks"]["red"]["known"] == test["red_label"].notna().sum()
+
+
+def test_no_group_falls_into_two_splits(run: Run) -> None:
+    assert run.predictions.groupby("group")["split"].nunique().max() == 1
+
+
+def test_evaluate_repeats_the_figures_of_the_run(run: Run) -> None:
+    again = run.evaluate()
+    stored = run.metrics["test"]
+    for task in run.tasks:
+        assert again["tasks"][task]["auc"] == pytest.approx(stored["tasks"][task]["auc"], abs=1e-6)
+        assert again["tasks"][task]["known"] == stored["tasks"][task]["known"]
+
+
+def test_predict_repeats_the_stored_probabilities_in_the_order_given(
+    run: Run,
+) -> None:
+    stored = run.predictions.iloc[[7, 3, 20]]
+    predicted = run.predict(list(stored["path"]))
+    assert list(predicted["path"]) == list(stored["path"])
+    np.testing.assert_allclose(predicted["bright"], stored["bright"], atol=1e-5)
+
+
+def test_an_unreadable_file_keeps_its_row_and_says_why(
+    run: Run, tmp_path: Path, bright_pictures: Path
+) -> None:
+    (tmp_path / "torn.png").write_bytes((bright_pictures / "00.png").read_bytes()[:200])
+    predicted = run.predict(
+        [bright_pictures / "01.png", tmp_path / "torn.png", tmp_path / "no.png"]
+    )
+    assert len(predicted) == 3
+    assert predicted["error"].notna().tolist() == [False, True, True]
+    assert predicted["bright"].isna().tolist() == [False, True, True]
+
+
+def test_predict_takes_a_folder_and_a_table(run: Run, bright_pictures: Path) -> None:
+    assert len(run.predict(bright_pictures)) == 60
+    by_table = run.predict(bright_pictures / "table.csv")
+    assert list(by_table["path"])[:2] == ["00.png", "01.png"]
+
+
+def test_the_model_is_an_ordinary_keras_model(run: Run) -> None:
+    model = keras.models.load_model(run.path / "model.keras")
+    pictures = np.zeros((2, 32, 32, 3), "float32")
+    np.testing.assert_array_equal(model(pictures), kerastl.load_model(run.path)(pictures))
+
+
+def test_a_run_is_the_backbone_of_the_next(run: Run, bright_pictures: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, bright_pictures / "table.csv")
+    following = kerastl.train(
+        config,
+        output=tmp_path / "next",
+        overrides=[f"backbone.name=run:{run.path}", "backbone.weights=trained"],
+    )
+    np.testing.assert_allclose(
+        following.predictions["bright"], run.predictions["bright"], atol=1e-4
+    )
+    spec = kerastl.find_backbone(f"run:{run.path}")
+    assert "nothing was learned there" in str(spec.warning)
+
+
+def test_an_existing_run_is_never_overwritten(
+    run: Run, bright_pictures: Path, tmp_path: Path
+) -> None:
+    before = (run.path / "metrics.json").read_bytes()
+    config = write_config(tmp_path, bright_pictures / "table.csv")
+    with pytest.raises(RunError, match="exists already"):
+        kerastl.train(config, output=run.path)
+    assert (run.path / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"heads": "multi"},
+        {"trainable": {"stages": 1}, "fit": {"epochs": 2}},
+        {
+            "heads": {"both": {"tasks": ["bright", "red"], "hidden": [8], "dropout": 0.1}},
+            "fit": {"solver": "keras", "epochs": 3},
+        },
+        {"augment": {"flip": True, "rotate": 0.05}, "fit": {"epochs": 2}},
+    ],
+    ids=["multi", "stages", "hidden", "augment"],
+)
+def test_every_shape_of_training_gives_a_run(
+    bright_pictures: Path, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    config = write_config(tmp_path, bright_pictures / "table.csv", **settings)
+    run = kerastl.train(config, output=tmp_path / "run")
+    assert len(run.predict(bright_pictures / "01.png")) == 1
+    epochs = len(pd.read_csv(run.path / "history.csv")) if "fit" in settings else 0
+    assert epochs == settings.get("fit", {}).get("epochs", 0)
+
+
+def test_single_and_multi_heads_give_the_same_probabilities(
+    run: Run, bright_pictures: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, bright_pictures / "table.csv", heads="multi")
+    multi = kerastl.train(config, output=tmp_path / "run")
+    np.testing.assert_allclose(multi.predictions["red"], run.predictions["red"], atol=1e-4)
+
+
+def test_metrics_are_json_that_any_program_reads(run: Run) -> None:
+    text = (run.path / "metrics.json").read_text()
+    assert "NaN" not in text
+    assert set(json.loads(text)) >= {"test", "validation", "train"}
+
+
+def test_an_error_before_training_leaves_nothing_behind(
+    bright_pictures: Path, tmp_path: Path
+) -> None:
+    table = bright_pictures / "torn.csv"
+    frame = pd.read_csv(bright_pictures / "table.csv")
+    frame.loc[3, "path"] = "missing.png"
+    frame.to_csv(table, index=False)
+    with pytest.raises(KerastlError):
+        kerastl.train(write_config(tmp_path, table), output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

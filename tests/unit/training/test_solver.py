@@ -1,0 +1,138 @@
+"""The exact head."""
+
+import numpy as np
+import pytest
+import scipy.special
+from sklearn.linear_model import LogisticRegression
+
+from kerastl.training.solver import make_targets, minimize, solve_head
+
+
+def make_problem(
+    num_rows: int = 200, dim: int = 10, tasks: int = 3, unknown: float = 0.4, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    features = (random.normal(size=(num_rows, dim)) * random.uniform(0.1, 5, dim) + 3).astype("f4")
+    centered = (features - features.mean(0)) / features.std(0)
+    logits = centered @ random.normal(size=(dim, tasks))
+    labels = (random.random(logits.shape) < scipy.special.expit(logits)).astype(float)
+    labels[random.random(labels.shape) < unknown] = np.nan
+    return features, labels
+
+
+def test_the_solution_is_that_of_scikit_learn_on_the_known_labels() -> None:
+    features, labels = make_problem()
+    strength = 0.01
+    head = solve_head(features, labels, groups=None, regularization=strength)
+    mean, scale = features.mean(0), features.std(0)
+    for task in range(3):
+        known = ~np.isnan(labels[:, task])
+        reference = LogisticRegression(
+            C=1 / (strength * known.sum()), tol=1e-8, max_iter=10_000
+        ).fit(((features - mean) / scale)[known], labels[known, task])
+        np.testing.assert_allclose(
+            head.kernel[:, task] * scale, reference.coef_[0], rtol=2e-2, atol=2e-3
+        )
+
+
+def test_the_gradient_of_the_loss_vanishes_at_the_solution() -> None:
+    features, labels = make_problem()
+    standardized = ((features - features.mean(0)) / features.std(0)).astype("f4")
+    targets = make_targets(labels, label_smoothing=0.1, positive_weight=[1, 2, 5])
+    weights = minimize(standardized, targets, np.full(3, 0.05))
+    logits = standardized @ weights[:-1] + weights[-1]
+    p = scipy.special.expit(logits)
+    slopes = (targets.negative * p - targets.positive * (1 - p)) / targets.num_known
+    gradient = standardized.T @ slopes + 0.05 * weights[:-1]
+    assert np.abs(gradient).max() < 1e-4
+
+
+def test_an_unknown_label_changes_nothing() -> None:
+    features, labels = make_problem()
+    labels[:20, 0] = np.nan
+    other = features.copy()
+    head = solve_head(features, labels[:, :1], groups=None, regularization=0.1)
+    known = ~np.isnan(labels[:, 0])
+    targets = make_targets(labels[:, :1], label_smoothing=0, positive_weight=None)
+    standardized = (other - features.mean(0)) / features.std(0)
+    direct = minimize(
+        standardized[known],
+        make_targets(labels[known, :1], label_smoothing=0, positive_weight=None),
+        np.array([0.1]),
+    )
+    assert targets.num_known[0] == known.sum()
+    np.testing.assert_allclose(
+        head.kernel[:, 0] * features.std(0), direct[:-1, 0], rtol=1e-2, atol=1e-3
+    )
+
+
+def test_a_soft_label_lies_between_its_hard_ones() -> None:
+    features = np.zeros((10, 1), "f4")
+    heads = [
+        solve_head(features, np.full((10, 1), value), groups=None, regularization=1.0)
+        for value in (0.2, 0.7)
+    ]
+    biases = [float(scipy.special.expit(head.bias[0])) for head in heads]
+    np.testing.assert_allclose(biases, [0.2, 0.7], atol=1e-3)
+
+
+def test_a_positive_weight_counts_as_that_many_positives() -> None:
+    labels = np.array([[1.0], [0], [0], [0]])
+    head = solve_head(
+        np.zeros((4, 1), "f4"), labels, groups=None, regularization=1.0, positive_weight=[3.0]
+    )
+    np.testing.assert_allclose(head.bias[0], 0.0, atol=1e-3)
+
+
+def test_a_constant_feature_does_no_harm() -> None:
+    features, labels = make_problem()
+    features[:, 0] = 7.0
+    head = solve_head(features, labels, groups=None)
+    assert np.isfinite(head.kernel).all()
+    assert np.abs(head.kernel[0]).max() < 1e-3
+
+
+def test_a_task_without_any_label_gives_a_head_of_zeros() -> None:
+    features, labels = make_problem()
+    labels[:, 1] = np.nan
+    head = solve_head(features, labels, groups=None)
+    assert np.abs(head.kernel[:, 1]).max() == 0
+    assert np.isfinite(head.kernel).all()
+
+
+def test_strong_regularization_is_chosen_for_noise_and_weak_for_signal() -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(400, 20)).astype("f4")
+    signal = (features[:, 0] > 0).astype(float)
+    noise = random.integers(0, 2, 400).astype(float)
+    head = solve_head(features, np.stack([signal, noise], 1), groups=None)
+    assert head.strengths[0] < head.strengths[1]
+
+
+def test_out_of_fold_logits_know_nothing_of_their_own_label() -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(300, 100)).astype("f4")
+    noise = random.integers(0, 2, (300, 1)).astype(float)
+    head = solve_head(features, noise, groups=None)
+    agreement = np.mean((head.out_of_fold_logits > 0) == noise)
+    assert 0.35 < agreement < 0.65
+
+
+def test_folds_keep_groups_whole() -> None:
+    """Copies of one row with one label are learned by heart only where groups are divided."""
+    random = np.random.default_rng(1)
+    features = np.repeat(random.normal(size=(40, 60)), 8, axis=0).astype("f4")
+    labels = np.repeat(random.integers(0, 2, 40), 8)[:, None].astype(float)
+    groups = np.repeat([f"g{i}" for i in range(40)], 8)
+    divided = solve_head(features, labels, groups=None).path
+    whole = solve_head(features, labels, groups=groups).path
+    assert divided is not None
+    assert whole is not None
+    assert np.nanmin(divided) < 0.4 < 0.6 < np.nanmin(whole)
+
+
+@pytest.mark.parametrize("tasks", [1, 4])
+def test_the_same_seed_gives_the_same_head(tasks: int) -> None:
+    features, labels = make_problem(tasks=tasks)
+    one, two = (solve_head(features, labels, groups=None, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(one.kernel, two.kernel)
