@@ -7,10 +7,11 @@ is a path below the checked field and a text.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kerastl.errors import suggestion
+from kerastl.errors import did_you_mean, suggestion
 
 if TYPE_CHECKING:
     from kerastl.config.data_sections import DataConfig
+    from kerastl.config.evaluation_section import EvaluationConfig
     from kerastl.config.training_sections import AugmentConfig, LossConfig
 
 Problems = list[tuple[tuple[str | int, ...], str]]
@@ -20,6 +21,8 @@ AUGMENTATIONS = {
     "image": ("flip", "rotate", "zoom", "shift", "brightness", "contrast"),
     "audio": (),
 }
+THRESHOLD_POLICIES = ("youden", "f1")
+THRESHOLD_GOALS = ("sensitivity", "specificity", "precision")
 _EXACT_KEYS = ("regularization", "folds")
 
 
@@ -106,6 +109,29 @@ def positive_weights(loss: "LossConfig", data: "DataConfig | None") -> Problems:
     return [(("positive_weight", *path), text) for path, text in known_tasks(weights, data.tasks)]
 
 
+def threshold_policy(policy: str, *, written: str) -> Problems:
+    """A policy is a name, or a goal with a share above 0 and at most 1."""
+    goal, sign, share = policy.partition(">=")
+    if (not sign and goal in THRESHOLD_POLICIES) or (goal in THRESHOLD_GOALS and _is_share(share)):
+        return []
+    names = [*THRESHOLD_POLICIES, *(f"{goal}>=0.9" for goal in THRESHOLD_GOALS)]
+    text = f"expected {', '.join(names)} or a number, received '{written}'"
+    if goal in THRESHOLD_GOALS:
+        return [((), f"{text}. Write {goal}>= and a share above 0, at most 1.")]
+    word = policy.rstrip("<>=.0123456789")
+    nearest = did_you_mean(word, [*THRESHOLD_POLICIES, *THRESHOLD_GOALS])
+    meant = {goal: f"{goal}>=0.9" for goal in THRESHOLD_GOALS}
+    return [((), f"{text}. Did you mean '{meant.get(nearest, nearest)}'?" if nearest else text)]
+
+
+def thresholds(evaluation: "EvaluationConfig", data: "DataConfig | None") -> Problems:
+    """Thresholds per task are of tasks."""
+    if data is None or not isinstance(evaluation.threshold, dict):
+        return []
+    found = known_tasks(evaluation.threshold, data.tasks)
+    return [(("threshold", *path), text) for path, text in found]
+
+
 def augmentation(augment: "AugmentConfig | None", data: "DataConfig | None") -> Problems:
     """What varies the examples exists for their modality."""
     if augment is None or data is None:
@@ -174,6 +200,13 @@ def obstacles(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     if augment is not None and augment.active:
         found.append(("augment", ""))
     return found
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 < float(text) <= 1
+    except ValueError:
+        return False
 
 
 def _cell_value(cell: str) -> float | str:

@@ -16,6 +16,7 @@ from kerastl.config.data_sections import (
     LabelPolicy,
     Soft,
 )
+from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.fields import Count, Section, Sides, Text, choice, refuse, shape
 from kerastl.config.training_sections import (
     AugmentConfig,
@@ -36,6 +37,7 @@ __all__ = [
     "ColumnSplit",
     "Config",
     "DataConfig",
+    "EvaluationConfig",
     "ExactFit",
     "FractionSplit",
     "HeadConfig",
@@ -115,6 +117,10 @@ class Config(Section):
         "frozen, heads are linear and nothing is augmented; keras elsewhere.",
     )
 
+    evaluation: EvaluationConfig = Field(
+        default=EvaluationConfig(), description="Thresholds, calibration and intervals."
+    )
+
     @field_validator("heads")
     @classmethod
     def _heads_cover_tasks(cls, heads: Any, info: ValidationInfo) -> Any:
@@ -126,6 +132,12 @@ class Config(Section):
     def _weights_are_of_tasks(cls, loss: LossConfig, info: ValidationInfo) -> LossConfig:
         refuse(checks.positive_weights(loss, info.data.get("data")))
         return loss
+
+    @field_validator("evaluation")
+    @classmethod
+    def _thresholds_are_of_tasks(cls, evaluation: Any, info: ValidationInfo) -> Any:
+        refuse(checks.thresholds(evaluation, info.data.get("data")))
+        return evaluation
 
     @field_validator("augment")
     @classmethod

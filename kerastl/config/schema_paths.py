@@ -83,7 +83,7 @@ def _tagged(annotation: Any, tag: str | int) -> Any:
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
         is_tagged = any(isinstance(item, Tag) and item.tag == tag for item in metadata)
-        return inner if is_tagged else None
+        return inner if is_tagged else _tagged(inner, tag)
     if get_origin(annotation) in (Union, types.UnionType):
         found = (_tagged(argument, tag) for argument in get_args(annotation))
         return next((member for member in found if member is not None), None)

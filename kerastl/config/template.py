@@ -58,6 +58,13 @@ backbone:
 #   brightness: 0.0
 #   contrast: 0.0
 
+# evaluation:
+#   threshold: youden          # or f1, sensitivity>=0.9, specificity>=0.9, precision>=0.9, 0.5;
+                               # or one per task: {first_task: f1}
+#   calibrate: true            # a scale and an offset per task, fitted on unseen examples
+#   bootstrap: 1000            # replicates behind the intervals; 0: none
+#   seed: 0
+
 # fit:                         # without augmentation, on a frozen backbone with linear heads:
 #   solver: exact
 #   regularization: auto       # or a number above 0

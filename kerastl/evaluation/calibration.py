@@ -1,9 +1,32 @@
-"""Calibrated probabilities: Platt's scale and offset on the logits."""
+"""Calibrated probabilities: Platt's scale and offset on the logits.
+
+Convention: the calibrated logit is scale * logit + offset, and the scale is above 0, so that
+calibration never changes how examples are ranked.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import scipy.optimize
 import scipy.special
+
+FEWEST_LABELS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platt:
+    """Scale and offset of one task's logits.
+
+    Args:
+        scale: Above 0.
+        offset: In logits.
+        reason: Why nothing was fitted (then scale is 1 and offset 0), else None.
+    """
+
+    scale: float = 1.0
+    offset: float = 0.0
+    reason: str | None = None
 
 
 def calibrated_probabilities(
@@ -21,3 +44,56 @@ def calibrated_probabilities(
     """
     scaled = logits.astype(np.float64) * np.asarray(scales) + np.asarray(offsets)
     return scipy.special.expit(scaled)
+
+
+def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Platt:
+    """Fits scale and offset by maximum likelihood on the known labels.
+
+    The targets are Platt's `(positives + 1) / (positives + 2)` and `1 / (negatives + 2)`, which
+    keep the fit finite where the logits separate the classes.
+
+    Args:
+        labels: 1, 0 or NaN for unknown, shape `(examples,)`.
+        logits: Of examples that the model hasn't seen, shape `(examples,)`.
+
+    Reference:
+        Lin, Lin, Weng (2007), https://doi.org/10.1007/s10994-007-5018-6
+    """
+    usable = ~np.isnan(labels) & np.isfinite(logits)
+    y, z = labels[usable] == 1, logits[usable].astype(np.float64)
+    reason = _too_few(int(y.sum()), int((~y).sum()))
+    if reason is not None:
+        return Platt(reason=reason)
+    targets = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
+    scale, offset = _maximum_likelihood(z, targets)
+    if not scale > 0:
+        return Platt(reason="higher logits don't go with more positives, so there is no scale")
+    return Platt(scale=scale, offset=offset)
+
+
+def _too_few(positives: int, negatives: int) -> str | None:
+    for count, kind in ((positives, "positives"), (negatives, "negatives")):
+        if count < FEWEST_LABELS:
+            return f"{count} known {kind}, {FEWEST_LABELS} are needed"
+    return None
+
+
+def _maximum_likelihood(z: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """Returns scale and offset for raw logits; the fit itself runs on standardized ones."""
+    mean, spread = z.mean(), z.std() or 1.0
+    x = (z - mean) / spread
+
+    def loss_and_gradient(w: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = w[0] * x + w[1]
+        slopes = scipy.special.expit(scores) - targets
+        losses = np.logaddexp(0, scores) - targets * scores
+        return float(losses.mean()), np.array([(slopes * x).mean(), slopes.mean()])
+
+    best = scipy.optimize.minimize(
+        loss_and_gradient,
+        np.array([0.0, scipy.special.logit(targets.mean())]),
+        jac=True,
+        method="BFGS",
+        options={"gtol": 1e-9},
+    ).x
+    return float(best[0] / spread), float(best[1] - best[0] * mean / spread)

@@ -100,6 +100,13 @@ def raw_configs(draw: st.DrawFn) -> dict[str, Any]:
         seed=SEED,
     )
     augment = optional(flip=st.booleans(), rotate=st.floats(0, 0.5), zoom=FRACTION)
+    policy = st.sampled_from(["youden", "f1", "sensitivity>=0.9", "precision >= 1"]) | st.just(0.3)
+    evaluation = optional(
+        threshold=policy | st.dictionaries(st.sampled_from(tasks), policy),
+        calibrate=st.booleans(),
+        bootstrap=st.integers(0, 2000),
+        seed=SEED,
+    )
     return {
         "data": data,
         "backbone": {
@@ -117,6 +124,7 @@ def raw_configs(draw: st.DrawFn) -> dict[str, Any]:
                 heads=st.sampled_from(["single", "multi"]) | named_heads(tasks),
                 trainable=trainable,
                 loss=loss,
+                evaluation=evaluation,
                 fit=st.just({}) | keras.map(lambda keys: {"solver": "keras", **keys}),
                 **({"augment": st.none() | augment} if "image" in data else {}),
             )
@@ -173,6 +181,12 @@ COMPLETE: dict[str, Any] = {
     "heads": {"all": {"tasks": ["car", "bus"], "hidden": [8], "dropout": 0.1, "weight": 2.0}},
     "trainable": {"stages": 1, "batch_norm": "update"},
     "loss": {"label_smoothing": 0.1, "positive_weight": {"car": 2.0}},
+    "evaluation": {
+        "threshold": {"car": "sensitivity>=0.9"},
+        "calibrate": False,
+        "bootstrap": 100,
+        "seed": 1,
+    },
     "augment": {
         "flip": True,
         "rotate": 0.1,
@@ -199,7 +213,13 @@ SHAPES = {
     "by column": {**COMPLETE, "data": {**COMPLETE["data"], "split": {"column": "part"}}},
     "variables": {**COMPLETE, "trainable": {"variables": "*", "batch_norm": "update"}},
 }
-OF_USERS = {("data", "labels"), ("heads",), ("backbone", "options"), ("loss", "positive_weight")}
+OF_USERS = {
+    ("data", "labels"),
+    ("heads",),
+    ("backbone", "options"),
+    ("loss", "positive_weight"),
+    ("evaluation", "threshold"),
+}
 REQUIRED = {
     ("data",),
     ("data", "table"),

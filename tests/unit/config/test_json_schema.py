@@ -37,6 +37,8 @@ def test_a_shipped_config_and_its_resolved_form_fit_the_schema(path: Path) -> No
         {"loss": {"positive_weight": {"first_task": 2}}},
         {"backbone": {"name": "tiny:image", "input_size": [3, 4], "options": {"a": [1, None]}}},
         {"augment": None},
+        {"evaluation": {"threshold": "sensitivity >= 0.9"}},
+        {"evaluation": {"threshold": {"first_task": 0.3, "second_task": "f1"}}},
     ],
 )
 def test_every_shape_fits_the_schema(section: dict[str, Any]) -> None:
@@ -52,6 +54,8 @@ def test_every_shape_fits_the_schema(section: dict[str, Any]) -> None:
         {"unknown": 1},
         {"backbone": {}},
         {"augment": {"rotate": 2}},
+        {"evaluation": {"threshold": "best"}},
+        {"evaluation": {"threshold": 1.5}},
     ],
 )
 def test_what_is_wrong_does_not_fit_the_schema(section: dict[str, Any]) -> None:

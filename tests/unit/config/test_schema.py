@@ -265,6 +265,48 @@ def test_multi_refuses_a_task_that_can_name_no_output(problems) -> None:
     assert problem.startswith("heads.a/b: a head's name is the name of an output")
 
 
+POLICIES = "youden, f1, sensitivity>=0.9, specificity>=0.9, precision>=0.9 or a number"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [
+        ("yuden", f": expected {POLICIES}, received 'yuden'. Did you mean 'youden'?"),
+        ("best", f": expected {POLICIES}, received 'best'"),
+        ("recal>=0.9", f": expected {POLICIES}, received 'recal>=0.9'"),
+        (
+            "sensitivty>=0.9",
+            f": expected {POLICIES}, received 'sensitivty>=0.9'. Did you mean 'sensitivity>=0.9'?",
+        ),
+        (
+            "precision>=80",
+            f": expected {POLICIES}, received 'precision>=80'. Write precision>= and a share "
+            "above 0, at most 1.",
+        ),
+        (1.5, ": expected a number below 1, received 1.5"),
+        (0, ": expected a number above 0, received 0"),
+        ({"cra": "f1"}, ".cra: 'cra' is not in data.tasks. Did you mean 'car'?"),
+        ({"car": "f2"}, f".car: expected {POLICIES}, received 'f2'. Did you mean 'f1'?"),
+        (
+            ["f1"],
+            ": expected a policy such as youden, a probability, or one of them per task, "
+            "received a list",
+        ),
+    ],
+)
+def test_a_threshold_that_is_none_is_reported_with_what_was_meant(
+    problems, threshold, expected
+) -> None:
+    assert problems(evaluation={"threshold": threshold}) == (f"evaluation.threshold{expected}",)
+
+
+def test_a_policy_per_task_leaves_the_others_with_the_default(parse) -> None:
+    evaluation = parse(evaluation={"threshold": {"car": "sensitivity >= 0.9"}}).evaluation
+    assert evaluation.policy("car") == "sensitivity>=0.9"
+    assert evaluation.policy("stop_sign") == "youden"
+    assert parse(evaluation={"threshold": 0.3}).evaluation.policy("car") == 0.3
+
+
 @pytest.mark.parametrize("section", ["fit", "loss", "augment"])
 def test_class_weight_is_refused_wherever_it_stands(problems, section) -> None:
     (problem,) = problems(**{section: {"class_weight": {0: 1.0}}})

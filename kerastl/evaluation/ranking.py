@@ -1,0 +1,48 @@
+"""Ranking scores of the same examples under many weightings at once.
+
+Convention: examples are sorted from the highest score down; equal scores are one step of the
+curve, so ties are exact.
+"""
+
+import numpy as np
+
+
+def tie_starts(scores: np.ndarray) -> np.ndarray:
+    """Returns the index of the first example of each distinct score.
+
+    Args:
+        scores: From the highest down, shape `(examples,)`.
+    """
+    return np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
+
+
+def areas(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the area under the ROC curve and the average precision, each `(weightings,)`.
+
+    The area is in [0, 1] and NaN where a class is missing. Average precision is the mean precision
+    over the steps of recall, in [0, 1], and NaN without positives.
+
+    Args:
+        positives: Weight of the positives at each distinct score, `(weightings, steps)`.
+        negatives: The same for negatives.
+
+    Reference:
+        Hanley, McNeil (1982), https://doi.org/10.1148/radiology.143.1.7063747
+    """
+    hits = np.cumsum(positives, axis=1)
+    called = hits + np.cumsum(negatives, axis=1)
+    num_positives, num_called = hits[:, -1].astype(float), called[:, -1].astype(float)
+    precision = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
+    recalled = np.einsum("rs,rs->r", positives, precision)
+    hits -= positives / 2
+    won = np.einsum("rs,rs->r", negatives, hits)
+    return (
+        divided(won, num_positives * (num_called - num_positives)),
+        divided(recalled, num_positives),
+    )
+
+
+def divided(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Returns the quotient, NaN where the denominator is 0."""
+    quotient = np.full(np.shape(denominator), np.nan)
+    return np.divide(numerator, denominator, out=quotient, where=denominator != 0)
