@@ -24,7 +24,7 @@ class Entry:
     Args:
         handle: Its URL.
         input: What it takes, with the size it was trained on.
-        any_size: Whether other sizes than that are possible.
+        any_size: Whether other sizes than that are possible; if not, it is the smallest too.
         feature_dim: Length of its feature vector.
         num_params: Number of its weights, or None.
         weights: What it was trained on, as a name.
@@ -47,11 +47,20 @@ class Entry:
     limits: str = ""
 
 
-def _image(path: str, size: int, feature_dim: int, reference: str, **facts: Any) -> Entry:
+def _image(
+    path: str,
+    size: int,
+    feature_dim: int,
+    reference: str,
+    *,
+    min_size: int | None = None,
+    **facts: Any,
+) -> Entry:
     handle = path if path.startswith("https:") else f"{_GOOGLE}/imagenet/{path}/feature_vector/5"
     return Entry(
         handle=handle,
-        input=ImageInput(height=size, width=size),
+        input=ImageInput(height=size, width=size, min_size=min_size or size),
+        any_size=min_size is not None,
         feature_dim=feature_dim,
         reference=reference,
         **{"input_range": (0.0, 1.0), **facts},
@@ -73,14 +82,14 @@ def _audio(
 
 CATALOGUE: Mapping[str, Entry] = {
     "bit_s_r50x1": _image(
-        f"{_GOOGLE}/bit/s-r50x1/1", 224, 2048, "https://arxiv.org/abs/1912.11370", any_size=True
+        f"{_GOOGLE}/bit/s-r50x1/1", 224, 2048, "https://arxiv.org/abs/1912.11370", min_size=32
     ),
     "efficientnet_b0": _image(
         "https://tfhub.dev/tensorflow/efficientnet/b0/feature-vector/1",
         224,
         1280,
         "https://arxiv.org/abs/1905.11946",
-        any_size=True,
+        min_size=32,
     ),
     "efficientnet_v2_imagenet1k_b0": _image(
         f"{_GOOGLE}/imagenet/efficientnet_v2_imagenet1k_b0/feature_vector/2",
@@ -96,10 +105,10 @@ CATALOGUE: Mapping[str, Entry] = {
         weights="imagenet21k",
     ),
     "inception_resnet_v2": _image(
-        "inception_resnet_v2", 299, 1536, "https://arxiv.org/abs/1602.07261", any_size=True
+        "inception_resnet_v2", 299, 1536, "https://arxiv.org/abs/1602.07261", min_size=75
     ),
     "inception_v3": _image(
-        "inception_v3", 299, 2048, "https://arxiv.org/abs/1512.00567", any_size=True
+        "inception_v3", 299, 2048, "https://arxiv.org/abs/1512.00567", min_size=75
     ),
     "mobilenet_v1_100_224": _image("mobilenet_v1_100_224", 224, 1024, _MOBILENET_V1),
     "mobilenet_v2_035_224": _image(
@@ -112,7 +121,7 @@ CATALOGUE: Mapping[str, Entry] = {
     "mobilenet_v3_small_100_224": _image("mobilenet_v3_small_100_224", 224, 1024, _MOBILENET_V3),
     "nasnet_mobile": _image("nasnet_mobile", 224, 1056, "https://arxiv.org/abs/1707.07012"),
     "resnet_v2_50": _image(
-        "resnet_v2_50", 224, 2048, "https://arxiv.org/abs/1603.05027", any_size=True
+        "resnet_v2_50", 224, 2048, "https://arxiv.org/abs/1603.05027", min_size=32
     ),
     "speech_embedding": _audio(
         "speech_embedding",

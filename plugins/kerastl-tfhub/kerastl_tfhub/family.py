@@ -1,6 +1,6 @@
 """The family `tfhub`: the catalogue's modules by name, and every other module by its handle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 OPTIONS: Mapping[str, Any] = {
     "arguments": None,
     "input_range": None,
+    "num_samples": None,
     "output": None,
     "pooling": None,
     "signature": None,
@@ -34,12 +35,14 @@ class TfHubFamily:
         Raises:
             UnknownBackboneError: It is no name, no URL and no existing path.
         """
-        del options
         check_handle(name)
-        return _known(name, CATALOGUE[name]) if name in CATALOGUE else _unknown(name)
+        reference = partial(_reference_features, name, dict(options))
+        if name in CATALOGUE:
+            return _known(name, CATALOGUE[name], reference)
+        return _unknown(name, reference)
 
 
-def _known(name: str, entry: Entry) -> BackboneSpec:
+def _known(name: str, entry: Entry, reference: Callable[..., Any]) -> BackboneSpec:
     low, high = entry.input_range
     return BackboneSpec(
         id=f"tfhub:{name}",
@@ -51,6 +54,7 @@ def _known(name: str, entry: Entry) -> BackboneSpec:
         reference=entry.reference,
         build=partial(_build, name),
         stages=_stages,
+        reference_features=reference,
         options={**OPTIONS, **entry.options},
         description=f"TF Hub's {name}. {entry.limits}".strip(),
         facts={
@@ -61,7 +65,7 @@ def _known(name: str, entry: Entry) -> BackboneSpec:
     )
 
 
-def _unknown(handle: str) -> BackboneSpec:
+def _unknown(handle: str, reference: Callable[..., Any]) -> BackboneSpec:
     return BackboneSpec(
         id=f"tfhub:{handle}",
         input=None,
@@ -72,6 +76,7 @@ def _unknown(handle: str) -> BackboneSpec:
         reference=handle,
         build=partial(_build, handle),
         stages=_stages,
+        reference_features=reference,
         options={**OPTIONS, "pooling": "mean"},
         description="A SavedModel, inspected when it is built.",
         facts={"handle": handle},
@@ -83,6 +88,14 @@ def _build(handle: str, *, weights: str | None, input: Any = None, **options: An
 
     given = {name: value for name, value in options.items() if value is not None}
     return build_network(handle, weights=weights, input=input, **given)
+
+
+def _reference_features(
+    handle: str, options: Mapping[str, Any], network: "keras.Model"
+) -> Callable[[Any], Any]:
+    from kerastl_tfhub.reference import reference_features
+
+    return reference_features(handle, network, **options)
 
 
 def _stages(network: "keras.Model") -> Sequence[Stage]:

@@ -1,6 +1,6 @@
 """A module as a network that keeps kerastl's contract: raw input to feature vector."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ def build_network(
     handle: str,
     *,
     weights: str | None,
-    input: Input | None,
-    input_range: tuple[float, float] | None = None,
+    input: Input | None = None,
+    input_range: Sequence[float] | None = None,
+    num_samples: int | None = None,
     **options: Any,
 ) -> keras.Model:
     """Returns a functional model from raw input to a feature vector `(batch, feature_dim)`.
@@ -30,9 +31,11 @@ def build_network(
         handle: Name in the catalogue, URL, folder or archive.
         weights: A name published for the module, or the path of a `.weights.h5` saved from a
             network that this function built.
-        input: What the config asks for; None takes the catalogue's.
+        input: What the config asks for; None takes the catalogue's, else what the module's
+            signature says, and where that leaves the size free 224 pixels or one second.
         input_range: Smallest and largest value that the module takes; None takes the catalogue's,
             else [0, 1] for pictures and [-1, 1] for sounds, as TF Hub's conventions say.
+        num_samples: Length of a sound, for a module outside of the catalogue that takes any.
         options: More arguments of `SavedModelLayer`.
 
     Raises:
@@ -40,22 +43,15 @@ def build_network(
         WeightsError: There are no such weights, or none are asked for.
     """
     entry = CATALOGUE.get(handle)
-    input = input or (entry.input if entry else None)
-    if input is None:
-        raise BackboneError(
-            "A module that isn't in the catalogue needs its input spelled out.",
-            where=handle,
-            fix="Set data.image and backbone.input_size, or data.audio.",
-        )
     published = (entry.weights if entry else "module",)
     _check_weights(handle, weights, published)
     layer = SavedModelLayer(
-        handle, batch_norm="update", name=LAYER_NAME, **_options(handle, options)
+        handle, batch_norm="update", name=LAYER_NAME, **module_options(handle, options)
     )
+    input = input or (entry.input if entry else _signature_input(layer, num_samples))
     _check_input(layer, input, handle)
-    target = input_range or (entry.input_range if entry else _MODULE_RANGE[input.modality])
     raw = keras.Input(input.shape, name=input.modality)
-    features = layer(_rescaled(raw, _RAW_RANGE[input.modality], tuple(target)))
+    features = layer(_rescaled(raw, input.modality, module_range(handle, input, input_range)))
     _check_features(features, handle)
     network = keras.Model(raw, features, name="tfhub")
     if weights not in published:
@@ -68,25 +64,51 @@ def module_stages(network: keras.Model) -> tuple[Stage, ...]:
     return (Stage(name=LAYER_NAME, layers=(network.get_layer(LAYER_NAME).name,)),)
 
 
-def _options(handle: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def module_options(handle: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of the layer: the catalogue's, and what the user says instead."""
     entry = CATALOGUE.get(handle)
     defaults = dict(entry.options) if entry else {"pooling": "mean"}
     return {**defaults, **options}
 
 
-def _rescaled(raw: Any, source: tuple[float, float], target: tuple[float, ...]) -> Any:
-    if len(target) != 2 or not target[0] < target[1]:
+def module_range(handle: str, input: Input, wanted: Sequence[float] | None) -> tuple[float, float]:
+    """Returns the range of values that the module takes.
+
+    Raises:
+        BackboneError: What is wanted is no range.
+    """
+    if wanted is None:
+        entry = CATALOGUE.get(handle)
+        return entry.input_range if entry else _MODULE_RANGE[input.modality]
+    if len(wanted) != 2 or not wanted[0] < wanted[1]:
         raise BackboneError(
             "The option 'input_range' is no range.",
             expected="two numbers, the smaller one first, such as [-1, 1]",
-            received=str(list(target)),
+            received=str(list(wanted)),
         )
-    if source == target:
+    return (float(wanted[0]), float(wanted[1]))
+
+
+def rescaling(modality: str, target: tuple[float, float]) -> tuple[float, float]:
+    """Returns scale and offset from kerastl's raw range to the module's."""
+    low, high = _RAW_RANGE[modality]
+    scale = (target[1] - target[0]) / (high - low)
+    return scale, target[0] - low * scale
+
+
+def _rescaled(raw: Any, modality: str, target: tuple[float, float]) -> Any:
+    scale, offset = rescaling(modality, target)
+    if (scale, offset) == (1.0, 0.0):
         return raw
-    scale = (target[1] - target[0]) / (source[1] - source[0])
-    return keras.layers.Rescaling(
-        scale, offset=target[0] - source[0] * scale, name="rescaling", dtype="float32"
-    )(raw)
+    return keras.layers.Rescaling(scale, offset=offset, name="rescaling", dtype="float32")(raw)
+
+
+def _signature_input(layer: SavedModelLayer, num_samples: int | None) -> Input:
+    shape = tuple(layer.module.form.input_spec.shape)
+    if len(shape) in (3, 4):
+        height, width, _ = shape[-3:]
+        return ImageInput(height=height or 224, width=width or 224)
+    return AudioInput(sample_rate_hz=16000, num_samples=num_samples or shape[-1] or 16000)
 
 
 def _check_weights(handle: str, weights: str | None, published: tuple[str, ...]) -> None:

@@ -122,7 +122,6 @@ def test_weights_come_with_the_module_or_from_a_file(conv_net: str, tmp_path) ->
     [
         (ImageInput(height=9, width=8), "pictures of 9 × 8 pixels"),
         (SOUND, "sounds of 400 samples"),
-        (None, "needs its input spelled out"),
     ],
 )
 def test_building_checks_the_input_against_the_signature(
@@ -130,6 +129,13 @@ def test_building_checks_the_input_against_the_signature(
 ) -> None:
     with pytest.raises(BackboneError, match=message):
         find_backbone(f"tfhub:{conv_net}").build(weights="module", input=asked)
+
+
+def test_without_a_config_the_signature_says_what_goes_in(conv_net: str, framewise: str) -> None:
+    assert find_backbone(f"tfhub:{conv_net}").build(weights="module").input_shape[1:] == (8, 8, 3)
+    spec = find_backbone(f"tfhub:{framewise}")
+    assert spec.build(weights="module").input_shape == (None, 16000)
+    assert spec.build(weights="module", num_samples=400).input_shape == (None, 400)
 
 
 def test_no_feature_vector_is_an_error_that_names_the_options(unbatched: str) -> None:

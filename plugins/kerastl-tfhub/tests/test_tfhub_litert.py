@@ -28,12 +28,12 @@ def exported(layer: SavedModelLayer, inputs: np.ndarray, path: Path) -> tuple:
     return lite_outputs(path, inputs), model.predict(inputs, verbose=0)
 
 
-@pytest.mark.parametrize("form", ["conv_net", "plain", "framewise", "dictionary", "tf1_hub"])
+@pytest.mark.parametrize("form", ["conv_net", "plain", "duplicate_names", "dictionary", "tf1_hub"])
 def test_litert_agrees_with_keras(
     form: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    shape = {"conv_net": (8, 8, 3), "framewise": (400,)}.get(form, (3,))
-    options = {"framewise": {"pooling": "mean"}, "dictionary": {"output": "features"}}
+    shape = {"conv_net": (8, 8, 3)}.get(form, (3,))
+    options = {"dictionary": {"output": "features"}}
     layer = SavedModelLayer(request.getfixturevalue(form), **options.get(form, {}))
     inputs = np.random.default_rng(0).uniform(0, 1, (4, *shape)).astype("float32")
     lite, expected = exported(layer, inputs, tmp_path / "model.tflite")

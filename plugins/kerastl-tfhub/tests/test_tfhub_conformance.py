@@ -1,0 +1,56 @@
+"""kerastl's conformance kit on modules of every form that takes pictures or sounds."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from kerastl.backbones.testing import CHECKS, run_checks
+from kerastl_tfhub.catalogue import CATALOGUE
+
+# form: options, and the checks that don't apply with their reasons
+FORMS = {
+    "conv_net": ({}, {}),
+    "unbatched": (
+        {"output": 1, "num_samples": 400},
+        {"keeps_statistics_still": "the network has no statistics"},
+    ),
+    "framewise": (
+        {"num_samples": 400},
+        {"keeps_statistics_still": "the network has no statistics"},
+    ),
+}
+REAL = {
+    "mobilenet_v2_035_224": "hub_mobilenet_v2_035_224_feature_vector",
+    "speech_embedding": "hub_speech_embedding",
+    "yamnet": "hub_yamnet",
+}
+
+
+def assert_conforms(identifier: str, weights: str, options: dict, not_applying: dict) -> None:
+    outcomes = list(run_checks(identifier, weights=weights, options=options))
+    failures = [f"{o.check}: {o.reason}" for o in outcomes if o.is_failure]
+    assert not failures, "\n".join(failures)
+    assert {o.check: o.reason for o in outcomes if o.result == "does not apply"} == not_applying
+    assert [o.check for o in outcomes] == list(CHECKS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_module_of_every_form_conforms(form: str, request: pytest.FixtureRequest) -> None:
+    options, not_applying = FORMS[form]
+    folder = request.getfixturevalue(form)
+    assert_conforms(f"tfhub:{folder}", "module", options, not_applying)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REAL)
+def test_real_modules_conform_under_their_names(
+    name: str, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+    cached = tmp_path / hashlib.sha1(CATALOGUE[name].handle.encode()).hexdigest()
+    cached.symlink_to(shared / "weights" / REAL[name])
+    statistics = {"keeps_statistics_still": "the network has no statistics"}
+    assert_conforms(
+        f"tfhub:{name}", CATALOGUE[name].weights, {}, {} if "mobilenet" in name else statistics
+    )
