@@ -1,0 +1,222 @@
+"""Whole texts of the errors of tables, labels, splits, heads and runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerastl
+from kerastl import errors
+from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
+from kerastl.data.labels import decode_labels, refuse_out_of_range
+from kerastl.data.splits import assign_splits
+from kerastl.data.table import Table, build_table, load_table, read_frame, refuse_missing_files
+from kerastl.errors import KerastlError
+from kerastl.heads.head import resolve_heads
+
+
+def table(**columns: list[object]) -> Table:
+    frame = pd.DataFrame({"path": ["a.png", "b.png"], "car": ["1", "0"], **columns})
+    data = DataConfig(
+        table=Path("t.csv"), image="path", tasks=("car",), group="g" if "g" in columns else None
+    )
+    return build_table(frame, [Path("/d/a.png"), Path("/d/b.png")], data, source="t.csv")
+
+
+def csv(folder: Path, text: str) -> DataConfig:
+    (folder / "t.csv").write_text(text)
+    return DataConfig(table=folder / "t.csv", image="path", tasks=("car",))
+
+
+CASES: list[tuple[Callable[[Path], object], str]] = [
+    (
+        lambda folder: read_frame(folder / "no.csv"),
+        """\
+There is no table 'no.csv'.
+  where:    {folder}/no.csv
+  expected: a CSV or Parquet file
+  fix:      Check data.table; it is relative to the config.""",
+    ),
+    (
+        lambda folder: load_table(csv(folder, "path,car\n")),
+        """\
+The table 't.csv' has no rows.
+  where:    {folder}/t.csv
+  expected: one row per example""",
+    ),
+    (
+        lambda folder: load_table(csv(folder, "path,cat\na.png,1\n")),
+        """\
+The table lacks the column 'car'.
+  where:    {folder}/t.csv
+  expected: the columns that the config names
+  received: path, cat
+  fix:      Did you mean 'cat'?""",
+    ),
+    (
+        lambda folder: load_table(csv(folder, "path,car\n,1\n")),
+        """\
+1 rows name no file.
+  where:    t.csv: column path, first in row 1
+  expected: the file of the example
+  fix:      Fill the cells or remove the rows.""",
+    ),
+    (
+        lambda folder: refuse_missing_files(table()),
+        """\
+2 of 2 files of the table are missing.
+  where:    t.csv
+  expected: files relative to the folder of the table
+  received: row 1: /d/a.png
+            row 2: /d/b.png
+  fix:      Correct the paths or remove the rows; `kerastl data check` lists all of them.""",
+    ),
+    (
+        lambda folder: refuse_out_of_range(
+            "car", decode_labels(["1", "x", "y"], LabelPolicy()), source="t.csv"
+        ),
+        """\
+2 cells of the task 'car' are no labels.
+  where:    t.csv: column car
+  expected: 1, 0 or blank, or what data.labels maps
+  received: 'x' in row 2, 'y' in row 3
+  fix:      Correct the cells, or say what they mean under data.labels.car.""",
+    ),
+    (
+        lambda folder: assign_splits(table(s=["train", "tets"]), ColumnSplit(column="s")),
+        """\
+1 cells of the column 's' name no split.
+  where:    t.csv: first in row 2
+  expected: train, validation or test
+  received: 'tets'
+  fix:      Did you mean 'test'?""",
+    ),
+    (
+        lambda folder: assign_splits(table(s=["test", "test"]), ColumnSplit(column="s")),
+        """\
+No row is left for training.
+  where:    t.csv
+  expected: smaller fractions under data.split, or more rows
+  received: 2 rows""",
+    ),
+    (
+        lambda folder: assign_splits(
+            table(s=["train", "test"], g=["x", "x"]), ColumnSplit(column="s")
+        ),
+        """\
+1 groups fall into different splits.
+  where:    t.csv
+  expected: all rows of a group in one split
+  received: 'x'
+  fix:      Use data.split: {{validation: 0.15, test: 0.15}}, which keeps groups whole, or \
+remove data.group.""",
+    ),
+    (
+        lambda folder: assign_splits(table(splt=["train", "test"]), ColumnSplit(column="split")),
+        """\
+The table lacks the column 'split' that data.split names.
+  where:    t.csv
+  expected: a column with train, validation or test
+  fix:      Did you mean 'splt'?""",
+    ),
+    (
+        lambda folder: resolve_heads({"a": {"tasks": ["car"]}}, ["car", "bus"]),
+        """\
+Every task must be answered by exactly one head.
+  expected: car, bus
+  received: a: car""",
+    ),
+    (
+        lambda folder: resolve_heads("multi", ["backbone"]),
+        """\
+A head can't be named 'backbone'.
+  expected: a name without '/', other than audio, backbone, image
+  fix:      Rename the task or head, or use heads: single.""",
+    ),
+    (
+        lambda folder: kerastl.load_run(folder / "no"),
+        """\
+There is no run '{folder}/no'.
+  expected: a folder that `kerastl train` wrote
+  fix:      Check the path; `kerastl train CONFIG --output RUN` makes a run.""",
+    ),
+    (
+        lambda folder: kerastl.load_run(folder),
+        """\
+The folder '{folder}' holds no run.
+  where:    {folder}
+  expected: bundle.json and model.keras, as `kerastl train` writes them""",
+    ),
+    (
+        lambda folder: kerastl.load_model(folder / "model.keras"),
+        """\
+There is no model 'model.keras'.
+  where:    {folder}/model.keras
+  expected: a .keras file or the folder of a run""",
+    ),
+    (
+        lambda folder: kerastl.find_backbone(f"run:{folder}"),
+        """\
+The backbone 'run:{folder}' can't be used: the folder '{folder}' holds no run.
+  where:    {folder}
+  expected: the folder of a finished run""",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_the_whole_text_is_as_a_user_sees_it(case: int, tmp_path: Path) -> None:
+    cause, text = CASES[case]
+    with pytest.raises(KerastlError) as caught:
+        cause(tmp_path)
+    assert str(caught.value) == text.format(folder=tmp_path)
+
+
+def test_an_unfinished_run_says_how_to_continue(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("")
+    with pytest.raises(KerastlError) as caught:
+        kerastl.load_run(tmp_path)
+    assert f"kerastl train --resume {tmp_path}" in str(caught.value)
+
+
+def test_every_kind_of_error_has_its_text_tested() -> None:
+    kinds = [name for name, value in vars(errors).items() if is_kind(value)]
+    tested = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    raised = {type(error).__name__ for error in map(raised_by, range(len(CASES)))}
+    assert [kind for kind in kinds if kind not in tested and kind not in raised] == []
+
+
+def is_kind(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, KerastlError) and value is not KerastlError
+
+
+def raised_by(case: int) -> KerastlError:
+    try:
+        CASES[case][0](Path("/nowhere"))
+    except KerastlError as error:
+        return error
+    except OSError:
+        return KerastlError("The folder isn't there.")
+    raise AssertionError("nothing was raised")
+
+
+def test_a_message_of_several_parts_is_aligned() -> None:
+    error = KerastlError("It broke.", problems=["a", "b"], where="here", received="x\ny", fix="do")
+    assert str(error).splitlines() == [
+        "It broke.",
+        "  - a",
+        "  - b",
+        "  where:    here",
+        "  received: x",
+        "            y",
+        "  fix:      do",
+    ]
+
+
+def test_labels_in_an_array_are_checked_before_training() -> None:
+    from kerastl.losses import check_labels
+
+    with pytest.raises(errors.LabelError):
+        check_labels(np.array([[1.0, 2.0]]))
