@@ -1,0 +1,202 @@
+"""The charts of a whole run: intervals, learning curves, missing labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from kerastl.run.report.svg import Axes, element, path, picture, text
+
+_ROW = Axes(left=8, top=0, width=224, height=20)
+_LEARNING = Axes(left=44, top=10, width=290, height=130)
+_STRENGTHS = Axes(left=44, top=10, width=560, height=170)
+_CELL = 22
+_BAR = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A curve of a learning chart.
+
+    Args:
+        name: What the legend says.
+        kind: `"train"` or `"validation"`.
+        values: One per epoch, NaN where there is none.
+    """
+
+    name: str
+    kind: str
+    values: Sequence[float]
+
+
+def interval_row(
+    value: float, interval: tuple[float, float] | None, *, lowest: float, label: str
+) -> Markup:
+    """Draws one score with its interval on a scale from `lowest` to 1."""
+    axes = Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(lowest, 1.0))
+    x = axes.across(value)
+    drawn = [path([(axes.left, 10), (axes.right, 10)], class_="rail")]
+    drawn += [
+        path([(axes.across(t), 5), (axes.across(t), 15)], class_="grid") for t in _marks(lowest)
+    ]
+    if interval is not None:
+        ends = [(axes.across(max(end, lowest)), 10) for end in interval]
+        drawn.append(path(ends, class_="interval"))
+    drawn.append(element("circle", cx=x, cy=10, r=4.5, class_="value"))
+    return picture(240, 20, *drawn, label=label, class_="row")
+
+
+def interval_scale(lowest: float) -> Markup:
+    """Draws the scale above the rows of `interval_row`."""
+    axes = Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(lowest, 1.0))
+    ticks = [text(axes.across(t), 11, f"{t:g}", class_="tick middle") for t in _marks(lowest)]
+    return picture(240, 14, *ticks, label=f"Scale from {lowest:g} to 1", class_="row")
+
+
+def _marks(lowest: float) -> list[float]:
+    return [round(float(t), 3) for t in np.linspace(lowest, 1.0, 6 if lowest in (0.0, 0.5) else 5)]
+
+
+def learning_chart(
+    lines: Sequence[Line], *, epochs: Sequence[str], boundaries: Sequence[int], label: str
+) -> Markup:
+    """Draws figures over epochs.
+
+    Args:
+        lines: The curves.
+        epochs: What the axis says under each epoch.
+        boundaries: Epochs (from 0) before which a new phase begins.
+        label: What a screen reader says.
+    """
+    values = np.array([v for line in lines for v in line.values if np.isfinite(v)])
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    margin = max((high - low) * 0.08, 1e-3)
+    last = max(len(epochs) - 1, 1)
+    axes = Axes(
+        left=_LEARNING.left,
+        top=_LEARNING.top,
+        width=_LEARNING.width,
+        height=_LEARNING.height,
+        x=(0.0, float(last)),
+        y=(low - margin, high + margin),
+    )
+    phases = [
+        path(
+            [(axes.across(b - 0.5), axes.top), (axes.across(b - 0.5), axes.bottom)], class_="phase"
+        )
+        for b in boundaries
+    ]
+    curves = [_curve(line, axes) for line in lines]
+    return picture(
+        344, 166, *_frame(axes, epochs), *phases, *curves, label=label, class_="learning"
+    )
+
+
+def _curve(line: Line, axes: Axes) -> Markup:
+    at = [axes.at((i, v)) for i, v in enumerate(line.values) if np.isfinite(v)]
+    dots = [element("circle", cx=x, cy=y, r=2.4, class_=f"dot {line.kind}") for x, y in at]
+    drawn = [path(at, class_=f"line {line.kind}")] if len(at) > 1 else []
+    return element("g", *drawn, *(dots if len(at) <= 30 else []), element("title", line.name))
+
+
+def _frame(axes: Axes, names: Sequence[str]) -> list[Markup]:
+    drawn = []
+    for value in np.linspace(axes.y[0], axes.y[1], 4):
+        y = axes.up(float(value))
+        drawn.append(path([(axes.left, y), (axes.right, y)], class_="grid"))
+        drawn.append(text(axes.left - 6, y + 3, f"{value:.3g}", class_="tick end"))
+    every = max(1, len(names) // 8)
+    for i in range(0, len(names), every):
+        drawn.append(text(axes.across(i), axes.bottom + 15, names[i], class_="tick middle"))
+    return drawn
+
+
+def strength_chart(
+    strengths: Sequence[float],
+    losses: Mapping[str, Sequence[float]],
+    chosen: Mapping[str, float],
+    *,
+    label: str,
+) -> Markup:
+    """Draws the out-of-fold loss of each task over the strength of L2, and what was chosen."""
+    logs = np.log10(np.array(strengths, float))
+    values = np.array(list(losses.values()), float)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    margin = max((high - low) * 0.06, 1e-3)
+    axes = Axes(
+        left=_STRENGTHS.left,
+        top=_STRENGTHS.top,
+        width=_STRENGTHS.width,
+        height=_STRENGTHS.height,
+        x=(float(logs.min()), float(logs.max())),
+        y=(low - margin, high + margin),
+    )
+    drawn = [_strength_line(axes, logs, task, losses[task], chosen.get(task)) for task in losses]
+    ticks = [
+        text(axes.across(t), axes.bottom + 15, f"{10**t:g}", class_="tick middle")
+        for t in np.unique(np.round(logs))
+        if axes.x[0] <= t <= axes.x[1]
+    ]
+    return picture(624, 210, *_frame(axes, ()), *ticks, *drawn, label=label, class_="strengths")
+
+
+def _strength_line(
+    axes: Axes, logs: np.ndarray, task: str, losses: Sequence[float], chosen: float | None
+) -> Markup:
+    at = [axes.at((x, y)) for x, y in zip(logs, losses, strict=True) if np.isfinite(y)]
+    drawn = [element("title", task)]
+    if len(at) > 1:
+        drawn.append(path(at, class_="line train"))
+    if chosen is not None and at:
+        nearest = min(at, key=lambda p: abs(p[0] - axes.across(float(np.log10(chosen)))))
+        drawn.append(element("circle", cx=nearest[0], cy=nearest[1], r=4, class_="value"))
+    return element("g", *drawn)
+
+
+def label_bar(yes: int, no: int, unknown: int, *, label: str) -> Markup:
+    """Draws how the labels of a task divide into yes, no and unknown."""
+    total = max(yes + no + unknown, 1)
+    drawn, x = [], 0.0
+    for count, kind in ((yes, "yes"), (no, "no"), (unknown, "unknown")):
+        width = _BAR * count / total
+        drawn.append(element("rect", x=x, y=0, width=width, height=12, class_=f"share {kind}"))
+        x += width
+    return picture(_BAR, 12, *drawn, label=label, class_="bar", preserveAspectRatio="none")
+
+
+def heat_map(shares: np.ndarray, names: Sequence[str], *, label: str) -> Markup:
+    """Draws a square matrix of shares in [0, 1], NaN where there is none; rows are numbered."""
+    cells, indent = [], 30
+    for i, j in np.ndindex(*shares.shape):
+        share = float(shares[i, j])
+        known = np.isfinite(share)
+        said = f"{share:.0%}" if known else "never unknown"
+        cells.append(
+            element(
+                "rect",
+                element("title", f"{names[i]} → {names[j]}: {said}"),
+                x=indent + j * _CELL,
+                y=indent - 12 + i * _CELL,
+                width=_CELL - 2,
+                height=_CELL - 2,
+                rx=3,
+                class_="cell" if known else "cell none",
+                fill_opacity=0.06 + 0.94 * share if known else None,
+            )
+        )
+    for i in range(len(names)):
+        center = i * _CELL + _CELL / 2
+        cells.append(text(indent - 6, indent - 9 + center, str(i + 1), class_="tick end"))
+        cells.append(text(indent + center - 1, indent - 17, str(i + 1), class_="tick middle"))
+    side = len(names) * _CELL
+    return picture(
+        indent + side,
+        indent - 12 + side,
+        *cells,
+        label=label,
+        class_="heat",
+        width=indent + side,
+        height=indent - 12 + side,
+    )

@@ -1,0 +1,108 @@
+"""Pictures and sounds as data URIs, within a budget.
+
+Convention: what can't be shown has a sentence in its place; a report never fails for a file.
+"""
+
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from kerastl.data.images import load_image, open_picture, read_picture_file
+from kerastl.errors import MediaError
+
+THUMBNAIL = 128  # pixels of the longer side: 96 on the page, and sharp on dense screens
+MAX_SOUND = 96 * 1024  # bytes of a file
+BUDGET = 2_000_000  # characters of data URIs in a report
+_QUALITY = 70
+_ORIENTATION_TAG = 0x0112
+_SOUND_TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".mp3": "audio/mpeg",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Medium:
+    """What is shown of one example.
+
+    Args:
+        kind: `"image"`, `"audio"` or `"none"`.
+        uri: The data URI, or None.
+        reason: Why there is none.
+    """
+
+    kind: str
+    uri: str | None = None
+    reason: str | None = None
+
+
+@dataclass
+class MediaStore:
+    """Makes data URIs until the budget is spent; a file is read once.
+
+    Args:
+        modality: `"image"` or `"audio"`.
+        left: Characters left.
+    """
+
+    modality: str
+    left: int = BUDGET
+    _made: dict[Path, Medium] = field(default_factory=dict)
+
+    def show(self, path: Path) -> Medium:
+        """Returns what is shown of a file."""
+        if path not in self._made:
+            self._made[path] = thumbnail(path) if self.modality == "image" else sound(path)
+        medium = self._made[path]
+        size = len(medium.uri or "")
+        if size > self.left:
+            return Medium(kind="none", reason="left out to keep the report small")
+        self.left -= size
+        return medium
+
+
+def thumbnail(path: Path) -> Medium:
+    """Returns a JPEG of a picture, as it is seen: upright, on white, proportions kept."""
+    try:
+        width, height = _upright_size(path)
+        scale = min(1.0, THUMBNAIL / max(width, height))
+        pixels = load_image(
+            path, height=max(1, round(height * scale)), width=max(1, round(width * scale))
+        )
+    except MediaError as error:
+        return Medium(kind="none", reason=error.what)
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", quality=_QUALITY, optimize=True)
+    return Medium(kind="image", uri=_data_uri("image/jpeg", encoded.getvalue()))
+
+
+def sound(path: Path) -> Medium:
+    """Returns a short sound as it lies in its file."""
+    kind = _SOUND_TYPES.get(path.suffix.lower())
+    if kind is None:
+        return Medium(kind="none", reason=f"browsers don't play '{path.suffix}' files")
+    try:
+        size = path.stat().st_size
+        if size > MAX_SOUND:
+            return Medium(kind="none", reason=f"too long to embed ({size / 1e6:.1f} MB)")
+        return Medium(kind="audio", uri=_data_uri(kind, path.read_bytes()))
+    except OSError:
+        return Medium(kind="none", reason="The sound can't be opened.")
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    picture = open_picture(read_picture_file(path), where=str(path))
+    try:
+        sideways = picture.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+    except Exception:  # a broken EXIF block doesn't break the picture
+        sideways = False
+    return (picture.height, picture.width) if sideways else picture.size
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

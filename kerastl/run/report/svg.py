@@ -1,0 +1,92 @@
+"""Drawing in SVG: elements whose text is escaped, and axes that turn values into positions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+Number = float | int
+
+
+def element(tag: str, *children: str | Markup, **attributes: object) -> Markup:
+    """Returns one element; text and attributes are escaped, `class_` and `stroke_width` renamed."""
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    inside = "".join(str(escape(child)) for child in children)
+    return Markup(f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>")
+
+
+def picture(
+    width: Number, height: Number, /, *children: Markup, label: str, **attributes: object
+) -> Markup:
+    """Returns a whole chart that scales with the page; `label` is what a screen reader says."""
+    return element(
+        "svg",
+        *children,
+        viewBox=f"0 0 {_text(width)} {_text(height)}",
+        role="img",
+        aria_label=label,
+        **attributes,
+    )
+
+
+def path(points: Iterable[Sequence[float]], **attributes: object) -> Markup:
+    """Returns a line through positions."""
+    return element("path", d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points), **attributes)
+
+
+def text(x: Number, y: Number, content: str, **attributes: object) -> Markup:
+    """Returns a text at a position."""
+    return element("text", content, x=x, y=y, **attributes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """A rectangle of the chart in which values lie.
+
+    Args:
+        left: Of the rectangle, in the chart's units.
+        top: Of the rectangle.
+        width: Of the rectangle.
+        height: Of the rectangle.
+        x: Lowest and highest value from left to right.
+        y: Lowest and highest value from bottom to top.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    x: tuple[float, float] = (0.0, 1.0)
+    y: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def right(self) -> float:
+        """Of the rectangle."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Of the rectangle."""
+        return self.top + self.height
+
+    def across(self, value: float) -> float:
+        """Returns the position of a value from left to right."""
+        return self.left + self.width * (value - self.x[0]) / (self.x[1] - self.x[0])
+
+    def up(self, value: float) -> float:
+        """Returns the position of a value from bottom to top."""
+        return self.bottom - self.height * (value - self.y[0]) / (self.y[1] - self.y[0])
+
+    def at(self, point: Sequence[float]) -> tuple[float, float]:
+        """Returns the position of a point."""
+        return self.across(float(point[0])), self.up(float(point[1]))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return str(value)

@@ -1,0 +1,137 @@
+"use strict";
+(function () {
+  const root = document.documentElement;
+  const sliders = JSON.parse(document.getElementById("sliders").textContent);
+  const STEPS = 1000;
+  const UNIT = { left: 34, top: 8, width: 196, height: 196 };
+  const SCORES = { left: 12, width: 656 };
+  root.classList.add("js");
+
+  /* Decisions at a step: everything whose level is at least the step is a yes. */
+  function atLeast(levels, step) {
+    let sum = 0;
+    for (let i = 0; i < levels.length; i += 2) if (levels[i] >= step) sum += levels[i + 1];
+    return sum;
+  }
+
+  function total(levels) {
+    return atLeast(levels, 0);
+  }
+
+  function countsAt(data, step) {
+    const tp = atLeast(data.yes, step), fp = atLeast(data.no, step);
+    return { tp: tp, fn: total(data.yes) - tp, fp: fp, tn: total(data.no) - fp };
+  }
+
+  function share(part, whole) {
+    return whole > 0 ? (part / whole).toFixed(3) : "–";
+  }
+
+  function write(panel, name, text) {
+    for (const cell of panel.querySelectorAll('[data-out="' + name + '"]')) cell.textContent = text;
+  }
+
+  function moveMark(panel, chart, x, y) {
+    const mark = panel.querySelector('[data-chart="' + chart + '"] .mark');
+    if (!mark) return;
+    const visible = Number.isFinite(x) && Number.isFinite(y);
+    mark.toggleAttribute("hidden", !visible);
+    if (!visible) return;
+    mark.setAttribute("cx", UNIT.left + UNIT.width * x);
+    mark.setAttribute("cy", UNIT.top + UNIT.height * (1 - y));
+  }
+
+  function moveLine(panel, threshold) {
+    const x = SCORES.left + SCORES.width * threshold;
+    const line = panel.querySelector("line.threshold");
+    line.setAttribute("x1", x);
+    line.setAttribute("x2", x);
+    const right = panel.querySelector(".clip-right"), left = panel.querySelector(".clip-left");
+    right.setAttribute("x", x);
+    right.setAttribute("width", SCORES.left + SCORES.width + 1 - x);
+    left.setAttribute("width", x - SCORES.left + 1);
+  }
+
+  function show(panel, threshold, c, isOwn) {
+    const yes = c.tp + c.fn, no = c.fp + c.tn, called = c.tp + c.fp, text = threshold.toFixed(3);
+    for (const name of ["tp", "fn", "fp", "tn"]) write(panel, name, c[name].toLocaleString("en-US"));
+    write(panel, "sensitivity", share(c.tp, yes));
+    write(panel, "specificity", share(c.tn, no));
+    write(panel, "precision", share(c.tp, called));
+    write(panel, "f1", yes > 0 ? share(2 * c.tp, yes + called) : "–");
+    write(panel, "accuracy", share(c.tp + c.tn, yes + no));
+    write(panel, "threshold", text);
+    const slider = panel.querySelector(".slider"), typed = panel.querySelector(".typed");
+    slider.value = Math.round(threshold * STEPS);
+    slider.setAttribute("aria-valuetext", text);
+    if (typed !== document.activeElement) typed.value = text;
+    panel.querySelector(".reset").disabled = isOwn;
+    moveLine(panel, threshold);
+    moveMark(panel, "roc", c.fp / no, c.tp / yes);
+    moveMark(panel, "pr", c.tp / yes, c.tp / called);
+  }
+
+  /* A threshold belongs to a task: all of its splits move together. */
+  function panelsOf(task) {
+    return document.querySelectorAll('.panel[data-task="' + task + '"]');
+  }
+
+  function moveTo(task, step) {
+    for (const panel of panelsOf(task)) {
+      if (panel.querySelector(".slider")) show(panel, step / STEPS, countsAt(sliders[panel.id], step), false);
+    }
+  }
+
+  function reset(task) {
+    for (const panel of panelsOf(task)) {
+      const data = sliders[panel.id];
+      if (panel.querySelector(".slider")) show(panel, data.threshold, data.counts, true);
+    }
+  }
+
+  function choose(selector, key, value) {
+    for (const item of document.querySelectorAll(selector)) item.classList.toggle("on", item.dataset[key] === value);
+  }
+
+  function chooseTask(task) {
+    choose(".task", "task", task);
+    const chip = document.querySelector('input[name="task"][value="' + task + '"]');
+    if (chip) chip.checked = true;
+  }
+
+  /* A link to a task shows it first, so that there is something to scroll to. */
+  function followHash() {
+    const found = /^#task-(\d+)$/.exec(location.hash);
+    if (!found || !document.getElementById(location.hash.slice(1))) return;
+    chooseTask(found[1]);
+    document.getElementById(location.hash.slice(1)).scrollIntoView();
+  }
+
+  document.addEventListener("input", function (event) {
+    const target = event.target, panel = target.closest(".panel");
+    if (target.name === "part") choose(".of-part", "part", target.value);
+    else if (target.name === "task") chooseTask(target.value);
+    else if (panel && target.matches(".slider")) moveTo(panel.dataset.task, Number(target.value));
+    else if (panel && target.matches(".typed") && target.value !== "") {
+      const step = Math.round(Number(target.value) * STEPS);
+      moveTo(panel.dataset.task, Math.min(STEPS, Math.max(0, step)));
+    }
+  });
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest(".reset");
+    if (button) reset(button.closest(".panel").dataset.task);
+    const link = event.target.closest('a[href^="#task-"]');
+    if (link) chooseTask(link.getAttribute("href").slice("#task-".length));
+  });
+  document.addEventListener("play", function (event) {
+    for (const audio of document.querySelectorAll("audio")) if (audio !== event.target) audio.pause();
+  }, true);
+  window.addEventListener("hashchange", followHash);
+
+  /* The browser may have kept the controls of an earlier visit. */
+  for (const control of document.querySelectorAll('input[name="part"], input[name="task"]')) {
+    control.checked = control.defaultChecked;
+  }
+  for (const article of document.querySelectorAll(".task")) reset(article.dataset.task);
+  followHash();
+})();
