@@ -3,7 +3,6 @@
 Convention: for comparing only; nothing here is used to build a backbone.
 """
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,8 +34,8 @@ def keras_features(
 
 
 def _preprocess_input(network: Network) -> Callable[[np.ndarray], np.ndarray]:
-    constructor = getattr(keras.applications, network.constructor)
-    return importlib.import_module(constructor.__module__).preprocess_input
+    module = {"vgg": "vgg16"}.get(network.architecture, network.architecture)
+    return getattr(keras.applications, module).preprocess_input
 
 
 def _with_second_rescaling(own: keras.Model, weights: list[np.ndarray]) -> list[np.ndarray]:

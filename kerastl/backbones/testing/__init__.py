@@ -1,0 +1,213 @@
+"""The conformance kit: what every backbone promises, as checks that a plugin's tests run.
+
+Convention: a check is a function named as the promise; it raises where the promise is broken.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from kerastl.backbones.registry import find_backbone
+from kerastl.errors import BackboneError, KerastlError, suggestion
+
+if TYPE_CHECKING:
+    from kerastl.backbones.testing.subject import Subject
+
+CHECKS: Mapping[str, str] = {
+    # check: module of this package that holds it
+    "is_light": "facts",
+    "opens_no_connection_at_import": "facts",
+    "states_license_and_reference": "facts",
+    "builds_offline": "facts",
+    "has_the_declared_size": "facts",
+    "takes_raw_input": "features",
+    "preprocesses_exactly_once": "features",
+    "is_deterministic": "features",
+    "treats_rows_independently": "features",
+    "names_every_layer_in_one_stage": "learning",
+    "stays_frozen_in_fit": "learning",
+    "keeps_statistics_still": "learning",
+    "unfreezes_exactly_its_stages": "learning",
+    "survives_saving": "saving",
+    "exports_the_same": "saving",
+}
+"""Every check, in the order in which they run."""
+
+Result = Literal["passed", "failed", "known failure", "unexpectedly passed", "does not apply"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one check of one backbone gave.
+
+    Args:
+        backbone: Identifier.
+        check: Name of the check.
+        result: How it ended.
+        reason: Why it didn't pass, or None.
+    """
+
+    backbone: str
+    check: str
+    result: Result
+    reason: str | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the plugin's author must act."""
+        return self.result in ("failed", "unexpectedly passed")
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what a program may read."""
+        return asdict(self)
+
+
+def run_checks(
+    identifier: str,
+    *,
+    weights: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+) -> Iterator[Outcome]:
+    """Runs the checks of one backbone, one after the other.
+
+    Args:
+        identifier: `family:name`.
+        weights: A published name or a local file, for a backbone that has no architecture without
+            weights; None builds it with random ones.
+        options: Options of the backbone.
+        only: Names of the checks to run; None runs all.
+
+    Yields:
+        One outcome per check.
+
+    Raises:
+        BackboneError: The backbone is unknown, or declares a failure of a check that there isn't.
+
+    Example:
+
+    ```python
+    failed = [outcome for outcome in run_checks("tiny:image") if outcome.is_failure]
+    ```
+    """
+    known_failures = _known_failures(identifier, options)
+    for name in only or CHECKS:
+        yield _outcome(identifier, name, weights, options, known_failures.get(name))
+
+
+def parametrize_with_checks(
+    identifiers: Sequence[str],
+    *,
+    weights: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Returns the pytest decorator that runs a test once per backbone and check.
+
+    A failure that the backbone declares in `known_failures` is expected, with its reason; if the
+    check passes nevertheless, the test fails, so that the declaration is removed.
+
+    Args:
+        identifiers: Backbones to check.
+        weights: A published name or a local file; None builds with random weights.
+        options: Options of the backbones.
+
+    Example:
+
+    ```python
+    @parametrize_with_checks(["tiny:image"])
+    def test_backbone(check):
+        check()
+    ```
+    """
+    import pytest
+
+    return pytest.mark.parametrize(
+        "check",
+        [
+            pytest.param(
+                partial(_run_in_pytest, identifier, name, weights, options),
+                id=f"{identifier}-{name}",
+                marks=_expected(_known_failures(identifier, options).get(name)),
+            )
+            for identifier in identifiers
+            for name in CHECKS
+        ],
+    )
+
+
+def _expected(reason: str | None) -> tuple[Any, ...]:
+    import pytest
+
+    return (pytest.mark.xfail(reason=reason, strict=True),) if reason else ()
+
+
+def _run_in_pytest(
+    identifier: str, name: str, weights: str | None, options: Mapping[str, Any] | None
+) -> None:
+    import pytest
+
+    from kerastl.backbones.testing.subject import DoesNotApply
+
+    try:
+        _find_check(name)(_subject(identifier, weights, options))
+    except DoesNotApply as reason:
+        pytest.skip(str(reason))
+
+
+def _outcome(
+    identifier: str,
+    name: str,
+    weights: str | None,
+    options: Mapping[str, Any] | None,
+    known: str | None,
+) -> Outcome:
+    from kerastl.backbones.testing.subject import DoesNotApply
+
+    finished = partial(Outcome, backbone=identifier, check=name)
+    try:
+        _find_check(name)(_subject(identifier, weights, options))
+    except DoesNotApply as reason:
+        return finished(result="does not apply", reason=str(reason))
+    except Exception as error:
+        if known:
+            return finished(result="known failure", reason=known)
+        return finished(result="failed", reason=_described(error))
+    if known:
+        return finished(result="unexpectedly passed", reason=f"declared as failing: {known}")
+    return finished(result="passed")
+
+
+def _described(error: Exception) -> str:
+    plain = isinstance(error, AssertionError | KerastlError)
+    return str(error) if plain else f"{type(error).__name__}: {error}"
+
+
+def _known_failures(identifier: str, options: Mapping[str, Any] | None) -> Mapping[str, str]:
+    declared = find_backbone(identifier, options=options).known_failures
+    for name in sorted(set(declared) - set(CHECKS)):
+        raise BackboneError(
+            f"The backbone '{identifier}' declares a failure of '{name}', which is no check.",
+            expected=f"one of {', '.join(CHECKS)}",
+            fix=suggestion(name, CHECKS),
+        )
+    return declared
+
+
+def _find_check(name: str) -> "Callable[[Subject], None]":
+    if name not in CHECKS:
+        raise BackboneError(
+            f"There is no check '{name}'.",
+            expected=f"one of {', '.join(CHECKS)}",
+            fix=suggestion(name, CHECKS),
+        )
+    module = importlib.import_module(f"kerastl.backbones.testing.{CHECKS[name]}")
+    check: Callable[[Subject], None] = getattr(module, name)
+    return check
+
+
+def _subject(identifier: str, weights: str | None, options: Mapping[str, Any] | None) -> "Subject":
+    from kerastl.backbones.testing.subject import find_subject
+
+    return find_subject(identifier, weights, tuple(sorted((options or {}).items())))

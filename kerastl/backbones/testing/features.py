@@ -1,0 +1,127 @@
+"""Checks of the way from raw input to features."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from kerastl.backbones.testing.subject import DoesNotApply, Subject, assert_equal_features
+
+_SAME_PROGRAM = 1e-5
+_SAME_ROW = 1e-4
+
+_KERNEL_LAYERS = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+)
+
+
+def takes_raw_input(subject: Subject) -> None:
+    """Raw input gives finite features that tell the examples apart, the extremes included."""
+    _assert_input_shape(subject)
+    raw = subject.examples()
+    low, high = (0.0, 255.0) if raw.ndim == 4 else (-1.0, 1.0)
+    extremes = np.stack([np.full_like(raw[0], low), np.full_like(raw[0], high)])
+    features = subject.features(np.concatenate([raw, extremes]))
+    assert np.isfinite(features).all(), (
+        f"features of raw input in [{low:g}, {high:g}] aren't finite"
+    )
+    of_examples = features[: len(raw)]
+    spread = np.ptp(of_examples, axis=0).max()
+    assert spread > _SAME_PROGRAM * np.abs(of_examples).max(), (
+        f"very different examples give the same features, up to {spread:.3g}"
+    )
+
+
+def _assert_input_shape(subject: Subject) -> None:
+    expected = subject.input.shape if subject.input else None
+    received = tuple(subject.network.input_shape[1:])
+    fits = expected is None or all(
+        side in (None, wanted) for side, wanted in zip(received, expected, strict=False)
+    )
+    assert fits, f"the input has shape {received}, expected {expected}"
+    assert len(received) in (1, 3), f"the input has shape {received}: neither picture nor sound"
+
+
+def preprocesses_exactly_once(subject: Subject) -> None:
+    """The scaling that the weights expect is inside, once.
+
+    Where the spec has `reference_features`, they must be equal. Else the values before the first
+    kernel must be about standardized, or have the spread of raw pixels around zero.
+    """
+    if subject.spec.reference_features:
+        _assert_equals_reference(subject)
+        return
+    raw = subject.examples()
+    if raw.ndim != 4:
+        raise DoesNotApply("sound has no usual scaling, and the spec has no reference_features")
+    seen = _before_first_kernel(subject.network, raw)
+    low, high = float(seen.min()), float(seen.max())
+    spread, center = high - low, (high + low) / 2
+    standardized = 0.5 <= spread <= 8 and abs(center) <= 1.5
+    centered_pixels = 200 <= spread <= 300 and abs(center) <= 40
+    assert standardized or centered_pixels, (
+        f"pixels in [0, 255] arrive at the first kernel in [{low:.4g}, {high:.4g}]: "
+        f"preprocessing is {'missing' if spread > 8 else 'done twice'}"
+    )
+
+
+def _assert_equals_reference(subject: Subject) -> None:
+    raw = subject.examples()
+    expected = subject.spec.reference_features(subject.network)(raw)  # type: ignore[misc]
+    assert_equal_features(
+        subject.features(raw),
+        np.asarray(expected),
+        tolerance=_SAME_PROGRAM,
+        what="the network's own project computes something else",
+    )
+
+
+def _before_first_kernel(network: keras.Model, raw: np.ndarray) -> np.ndarray:
+    """Returns what arrives at the first layer with a kernel, in nested models too."""
+    first = next(_weighted(network), None)
+    if isinstance(first, keras.Model):
+        return _before_first_kernel(first, _values(network, first, raw))
+    if not isinstance(first, _KERNEL_LAYERS):
+        raise DoesNotApply(
+            "the first weights aren't in a layer of Keras, and the spec has no reference_features"
+        )
+    return _values(network, first, raw)
+
+
+def _weighted(network: keras.Model) -> Iterator[keras.layers.Layer]:
+    norms = (keras.layers.Normalization, keras.layers.BatchNormalization)
+    for layer in network.layers:
+        if layer.weights and not isinstance(layer, norms):
+            yield layer
+
+
+def _values(network: keras.Model, layer: keras.layers.Layer, raw: np.ndarray) -> np.ndarray:
+    # A model called inside another has an inner node of its own besides that of the call.
+    entrance = layer._inbound_nodes[-1].input_tensors[0]
+    part = keras.Model(network.inputs, entrance)
+    return keras.ops.convert_to_numpy(part([raw], training=False))
+
+
+def is_deterministic(subject: Subject) -> None:
+    """The same input gives the same features, bit by bit."""
+    raw = subject.examples()
+    first, second = subject.features(raw), subject.features(raw)
+    assert np.array_equal(first, second), "the same input gives other features the second time"
+
+
+def treats_rows_independently(subject: Subject) -> None:
+    """What an example gives doesn't depend on its neighbors in the batch."""
+    raw = subject.examples()
+    together = subject.features(raw)
+    alone = np.concatenate([subject.features(row[None]) for row in raw])
+    assert_equal_features(
+        alone, together, tolerance=_SAME_ROW, what="an example alone and in a batch"
+    )
