@@ -1,5 +1,6 @@
 """The charts of a whole run: intervals, learning curves, missing labels."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from kerastl.run.report.svg import Axes, element, path, picture, text
 _ROW = Axes(left=8, top=0, width=224, height=20)
 _LEARNING = Axes(left=44, top=10, width=290, height=130)
 _STRENGTHS = Axes(left=44, top=10, width=560, height=170)
-_CELL = 22
+_CELL, _WIDE_CELL = 22, 38  # with the number in it where there are few tasks
+_FEW = 12
+_INDENT = 30
 _BAR = 300
 
 
@@ -102,14 +105,23 @@ def _curve(line: Line, axes: Axes) -> Markup:
 
 def _frame(axes: Axes, names: Sequence[str]) -> list[Markup]:
     drawn = []
-    for value in np.linspace(axes.y[0], axes.y[1], 4):
-        y = axes.up(float(value))
+    for value in round_values(*axes.y):
+        y = axes.up(value)
         drawn.append(path([(axes.left, y), (axes.right, y)], class_="grid"))
-        drawn.append(text(axes.left - 6, y + 3, f"{value:.3g}", class_="tick end"))
+        drawn.append(text(axes.left - 6, y + 3, f"{value:g}", class_="tick end"))
     every = max(1, len(names) // 8)
     for i in range(0, len(names), every):
         drawn.append(text(axes.across(i), axes.bottom + 15, names[i], class_="tick middle"))
     return drawn
+
+
+def round_values(low: float, high: float) -> list[float]:
+    """Returns three to eight round values between two others."""
+    rough = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= rough * 0.75)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 10) for i in range(first, last + 1)]
 
 
 def strength_chart(
@@ -168,35 +180,35 @@ def label_bar(yes: int, no: int, unknown: int, *, label: str) -> Markup:
 
 def heat_map(shares: np.ndarray, names: Sequence[str], *, label: str) -> Markup:
     """Draws a square matrix of shares in [0, 1], NaN where there is none; rows are numbered."""
-    cells, indent = [], 30
-    for i, j in np.ndindex(*shares.shape):
-        share = float(shares[i, j])
-        known = np.isfinite(share)
-        said = f"{share:.0%}" if known else "never unknown"
-        cells.append(
-            element(
-                "rect",
-                element("title", f"{names[i]} → {names[j]}: {said}"),
-                x=indent + j * _CELL,
-                y=indent - 12 + i * _CELL,
-                width=_CELL - 2,
-                height=_CELL - 2,
-                rx=3,
-                class_="cell" if known else "cell none",
-                fill_opacity=0.06 + 0.94 * share if known else None,
-            )
-        )
+    side = _WIDE_CELL if len(names) <= _FEW else _CELL
+    cells = [
+        _cell(float(shares[i, j]), (i, j), f"{names[i]} → {names[j]}", side)
+        for i, j in np.ndindex(*shares.shape)
+    ]
     for i in range(len(names)):
-        center = i * _CELL + _CELL / 2
-        cells.append(text(indent - 6, indent - 9 + center, str(i + 1), class_="tick end"))
-        cells.append(text(indent + center - 1, indent - 17, str(i + 1), class_="tick middle"))
-    side = len(names) * _CELL
-    return picture(
-        indent + side,
-        indent - 12 + side,
-        *cells,
-        label=label,
-        class_="heat",
-        width=indent + side,
-        height=indent - 12 + side,
+        center = i * side + side / 2
+        cells.append(text(_INDENT - 6, _INDENT - 9 + center, str(i + 1), class_="tick end"))
+        cells.append(text(_INDENT + center - 1, _INDENT - 17, str(i + 1), class_="tick middle"))
+    width, height = _INDENT + len(names) * side, _INDENT - 12 + len(names) * side
+    return picture(width, height, *cells, label=label, class_="heat", width=width, height=height)
+
+
+def _cell(share: float, at: tuple[int, int], pair: str, side: int) -> Markup:
+    """One share: a colored square, with the number where there is room."""
+    known = math.isfinite(share)
+    x, y = _INDENT + at[1] * side, _INDENT - 12 + at[0] * side
+    square = element(
+        "rect",
+        element("title", f"{pair}: {share:.0%}" if known else f"{pair}: never unknown"),
+        x=x,
+        y=y,
+        width=side - 2,
+        height=side - 2,
+        rx=3,
+        class_="cell" if known else "cell none",
+        fill_opacity=0.06 + 0.94 * share if known else None,
     )
+    if not known or side != _WIDE_CELL:
+        return square
+    kind = "share high" if share > 0.55 else "share"
+    return square + text(x + side / 2 - 1, y + side / 2 + 3, f"{100 * share:.0f}", class_=kind)

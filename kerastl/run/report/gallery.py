@@ -13,7 +13,7 @@ import pandas as pd
 
 from kerastl.run.report.media import MediaStore, Medium
 
-MISTAKES = 6
+MISTAKES = 8
 UNCERTAIN = 8
 _TYPICAL_SIZE = 7_000  # characters of a thumbnail's data URI
 

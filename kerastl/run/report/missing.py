@@ -8,7 +8,6 @@ import numpy as np
 from markupsafe import Markup
 
 from kerastl.run.report.charts import heat_map, label_bar
-from kerastl.run.report.panels import interval_of, number
 from kerastl.run.report.source import Source
 
 MOST_TASKS = 60  # in the matrix; more would be too small to read

@@ -9,9 +9,9 @@ from kerastl.run.report.curves import NUM_BARS, Bin, Points
 from kerastl.run.report.svg import Axes, element, path, picture, text
 
 UNIT = Axes(left=34, top=8, width=196, height=196)
-SCORES = Axes(left=12, top=12, width=656, height=176)
+SCORES = Axes(left=12, top=8, width=656, height=232)
 _UNIT_SIZE = (240, 240)
-_SCORES_SIZE = (680, 206)
+_SCORES_SIZE = (680, 258)
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
