@@ -1,6 +1,6 @@
 """Draws the sheet of street scenes that the README shows.
 
-    python docs/images/draw_demo.py
+python docs/images/draw_demo.py
 """
 
 from pathlib import Path

@@ -1,0 +1,1 @@
+"""Pages of the reference, one module each; every one has `page()`, which returns Markdown."""

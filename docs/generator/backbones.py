@@ -1,0 +1,82 @@
+"""The backbones' reference: what the plugins of this repository list."""
+
+from collections.abc import Sequence
+
+from kerastl.backbones import AudioInput, BackboneSpec, ImageInput, Plugin, list_backbones, plugins
+from kerastl.backbones import find_backbone as find
+from kerastl.backbones.registry import OFFICIAL_FAMILIES
+
+_OPEN = {
+    "run": "any finished run: `run:runs/driving`",
+    "tfhub": "any module: `tfhub:https://...`, `tfhub:./folder`",
+}
+_HEAD = """\
+# Backbones
+
+A backbone is named `family:name`. A family comes with a package; `kerastl backbones list` shows
+what is installed, `kerastl backbones show ID` all that is known of one. Whatever scaling a backbone
+needs lies inside of it: pictures go in as RGB in [0, 255].
+
+"""
+
+
+def page() -> str:
+    """Returns the page."""
+    return _HEAD + table() + "".join(_family(plugin) for plugin in official())
+
+
+def table() -> str:
+    """Returns the table of families."""
+    rows = [_row(plugin) for plugin in official()]
+    return "\n".join(["| family | package | backbones |", "|---|---|---|", *rows]) + "\n"
+
+
+def official() -> list[Plugin]:
+    """Returns the plugins of this repository that are installed, sorted by family."""
+    return [plugin for plugin in plugins() if plugin.family in OFFICIAL_FAMILIES]
+
+
+def _row(plugin: Plugin) -> str:
+    names = list_backbones(family=plugin.family)
+    shown = [f"`{name}`" for name in names[:3]]
+    listed = f"{len(names)}: {', '.join(shown)}{', ...' if len(names) > 3 else ''}" if names else ""
+    parts = [part for part in (listed, _OPEN.get(plugin.family)) if part]
+    return f"| `{plugin.family}` | `{plugin.distribution}` | {'; '.join(parts)} |"
+
+
+def _family(plugin: Plugin) -> str:
+    specs = [find(name) for name in list_backbones(family=plugin.family)]
+    if not specs:
+        return ""
+    head = f"\n## {plugin.family}\n\nFrom `{plugin.distribution}`.\n\n"
+    columns = "| name | input | features | weights in all | published weights | license |\n"
+    return head + columns + "|---|---|---|---|---|---|\n" + "".join(map(_facts, specs))
+
+
+def _facts(spec: BackboneSpec) -> str:
+    cells = (
+        f"`{spec.id}`",
+        _input(spec),
+        _number(spec.feature_dim),
+        _number(spec.num_params),
+        _listed(spec.weights),
+        spec.license,
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _input(spec: BackboneSpec) -> str:
+    if isinstance(spec.input, ImageInput):
+        return f"{spec.input.height} × {spec.input.width} px, at least {spec.input.min_size}"
+    if isinstance(spec.input, AudioInput):
+        seconds = spec.input.num_samples / spec.input.sample_rate_hz
+        return f"{spec.input.sample_rate_hz:,} Hz, {seconds:g} s"
+    return "as the config says"
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+def _listed(weights: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in weights) or "none"

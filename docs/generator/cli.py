@@ -1,0 +1,40 @@
+"""The command line's reference: what `--help` prints, of every command."""
+
+from collections.abc import Iterator
+
+import click
+
+from kerastl.cli import cli
+
+_WIDTH = 88
+_HEAD = """\
+# Command line
+
+What `--help` prints. Results go to standard output, progress and notes to standard error. The exit
+code is 0, 2 for what you can mend (the message says how), 130 after Ctrl-C, and 1 with a traceback
+for a defect of kerastl.
+"""
+
+
+def page() -> str:
+    """Returns the page."""
+    return "\n".join([_HEAD, *(_section(context) for context in commands())])
+
+
+def commands() -> Iterator[click.Context]:
+    """Yields the context of every command, in the order of the help."""
+    width = {"terminal_width": _WIDTH, "max_content_width": _WIDTH}
+    yield from _below(click.Context(cli, info_name="kerastl", **cli.context_settings, **width))
+
+
+def _below(context: click.Context) -> Iterator[click.Context]:
+    yield context
+    group = context.command
+    for name in group.list_commands(context) if isinstance(group, click.Group) else ():
+        command = group.get_command(context, name)
+        if command is not None:
+            yield from _below(click.Context(command, info_name=name, parent=context))
+
+
+def _section(context: click.Context) -> str:
+    return f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"

@@ -1,0 +1,72 @@
+"""The code of the manual does what the manual says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from manual_blocks import blocks_of, expect, has_code, run_page
+from manual_pages import all_pages, is_generated, text_of
+
+SLOW_MARK = "<!-- slow -->"
+
+
+def pages_with_code() -> Iterator[object]:
+    for page in all_pages():
+        if not is_generated(page) and has_code(text_of(page)):
+            marks = [pytest.mark.slow] if SLOW_MARK in text_of(page) else []
+            yield pytest.param(page, id=page.as_posix(), marks=marks)
+
+
+@pytest.mark.parametrize("page", pages_with_code())
+def test_the_code_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_page(text_of(page), where=str(page))
+
+
+def test_a_block_knows_its_language_title_line_and_neighbor() -> None:
+    page = 'Text.\n\n```yaml title="a.yaml"\nx: 1\n```\n\n```text\nout\n```\nmore\n```text\n```\n'
+    first, second, third = blocks_of(page)
+    assert (first.language, first.title, first.text, first.line) == ("yaml", "a.yaml", "x: 1\n", 3)
+    assert second.follows == first
+    assert third.follows is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("car  0.91", "car 0.89\n"),
+        ("a ... z", "a b c z"),
+        ("AUC 1.000", "AUC 0.999"),
+        ("12 rows", "12   rows"),
+    ],
+)
+def test_output_that_is_nearly_as_shown_passes(shown: str, printed: str) -> None:
+    expect(shown, printed, "page")
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [("car 0.91", "car 0.71"), ("12 rows", "13 rows"), ("a b", "a b c"), ("car 0.91", "car -")],
+)
+def test_output_that_is_not_as_shown_fails(shown: str, printed: str) -> None:
+    with pytest.raises(AssertionError, match="page"):
+        expect(shown, printed, "page")
+
+
+def test_a_part_of_a_config_that_is_wrong_fails(tmp_path: Path) -> None:
+    from kerastl.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="stags"):
+        run_page("```yaml\ntrainable: {stags: 1}\n```\n", where="page")
+
+
+def test_code_that_raises_fails() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_page("```python\n1 / 0\n```\n", where="page")
+
+
+def test_a_command_whose_output_differs_fails() -> None:
+    with pytest.raises(AssertionError, match="backbones"):
+        run_page("```console\n$ echo backbones\nfamilies\n```\n", where="page")
