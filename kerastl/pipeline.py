@@ -17,6 +17,7 @@ from kerastl.errors import BackboneError, RunError
 from kerastl.heads.builder import build_model
 from kerastl.progress import SILENT, Progress
 from kerastl.run.folder import CONFIG, STATE, Run, finish_run, free_name, is_finished, start_run
+from kerastl.run.report import write_report_or_warn
 from kerastl.run.results import Facts, input_contract, write_results
 from kerastl.run.splits import read_splits, splits_frame
 from kerastl.training.fit import Examples, fit_model
@@ -170,6 +171,7 @@ def _carry_out(plan: Plan, path: Path, *, progress: Progress, is_new: bool) -> R
         progress.note("\n".join(fitted.learned))
         write_results(path, model, fitted, examples, plan.parts, facts, progress=progress)
     finish_run(path)
+    write_report_or_warn(path, progress=progress)
     return Run(path)
 
 

@@ -28,9 +28,15 @@ from kerastl.run.report.source import Source
 FEW = 10  # known labels of a class, below which a task's figures deserve a word
 _WORDS = {
     "test": "Examples that the model never saw, and nothing was chosen on.",
-    "validation": "Examples that were held out of training; choices were made on them, so figures "
-    "may flatter.",
+    "validation": "Examples that were held out of training.",
     "train": "Examples that the model learned from; not a measure of how it does on new ones.",
+}
+_POLICIES = {
+    "youden": "maximizes sensitivity + specificity",
+    "f1": "maximizes F1",
+    "sensitivity": "the highest with a sensitivity of at least",
+    "specificity": "the lowest with a specificity of at least",
+    "precision": "the lowest with a precision of at least",
 }
 
 
@@ -159,13 +165,12 @@ def _task(source: Source, index: int, limits: tuple[int, int], media: MediaStore
 
 def _how_chosen(bundle: Bundle, task: str) -> str:
     facts = bundle.tasks[task]
-    tuned_on = getattr(facts, "tuned_on", None)
-    note = getattr(facts, "threshold_note", None)
-    said = "fixed" if facts.threshold_policy == "fixed" else f"policy {facts.threshold_policy}"
-    if tuned_on:
-        said += f", chosen on {tuned_on}"
-        said += ", as was the calibration" if is_calibrated(facts) else ""
-    return f"{said}; {note}" if note else said
+    goal, _, target = facts.threshold_policy.partition(">=")
+    said = f"{_POLICIES[goal]} {target}".strip() if goal in _POLICIES else "fixed"
+    if facts.tuned_on != "nothing":
+        both = ", as calibration was" if is_calibrated(facts) else ""
+        said += f", chosen on {facts.tuned_on}{both}" if said != "fixed" else ""
+    return f"{said}; {facts.threshold_note}" if facts.threshold_note else said
 
 
 def _part(source: Source, name: str, tasks: tuple[Task, ...]) -> Part:
@@ -176,18 +181,24 @@ def _part(source: Source, name: str, tasks: tuple[Task, ...]) -> Part:
     lowest = 0.5 if min(ends, default=1.0) >= 0.5 else 0.0
     return Part(
         name=name,
-        words=_WORDS.get(name, ""),
+        words=" ".join(filter(None, [_WORDS.get(name, ""), _flattery(source, name)])),
         examples=len(frame),
         groups=int(frame["group"].nunique()) if "group" in frame else None,
         known=sum(panel.known for panel in panels),
         defined=sum(panel.undefined is None for panel in panels),
         macro=figures_of(macro),
-        note=interval_note(macro),
+        note=None if name == "train" else interval_note(macro),
         rows=tuple(
             _row(task.name, figure, lowest) for task, figure in zip(tasks, aucs, strict=True)
         ),
         scale=interval_scale(lowest),
     )
+
+
+def _flattery(source: Source, part: str) -> str | None:
+    """Returns why figures of the validation split flatter, where they do."""
+    note = source.metrics.get(part, {}).get("note") if part == "validation" else None
+    return str(note) if note else None
 
 
 def _figure(panel: Panel, name: str) -> Figure | None:

@@ -1,6 +1,6 @@
 """What the report says about unknown labels: how many, which together, and whether by chance."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,10 @@ import numpy as np
 from markupsafe import Markup
 
 from kerastl.run.report.charts import heat_map, label_bar
+from kerastl.run.report.panels import interval_of, number
 from kerastl.run.report.source import Source
 
+_ALL_KNOWN = "every label is known"
 MOST_TASKS = 60  # in the matrix; more would be too small to read
 
 
@@ -35,19 +37,15 @@ class Predictability:
 
     Args:
         task: Name of the task.
-        source: What it was told from, in words.
-        auc: 0.5 means that being known looks like chance.
-        interval: 95 % interval of the AUC, or None.
-        reason: Why there is no AUC, or None.
-        warns: Whether the interval lies above chance.
+        sources: What it was told from: words, AUC (0.5 is chance), interval, and why there is none.
+        mean_known: Mean probability where the label is known, NaN where there is none.
+        mean_unknown: The same where it is unknown.
     """
 
     task: str
-    source: str
-    auc: float
-    interval: tuple[float, float] | None
-    reason: str | None
-    warns: bool
+    sources: tuple[tuple[str, float, tuple[float, float] | None, str | None], ...]
+    mean_known: float
+    mean_unknown: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +56,27 @@ class Missing:
         unknown: Number of unknown labels in all.
         total: Number of labels, unknown ones included.
         tasks: Name of each task to its counts per split.
+        groups: Name of each task to the number of groups whose labels are all, partly and never
+            known; empty where there are no groups or no gaps.
+        uncertain: Name of each task that has uncertain cells to their number.
         matrix: Which tasks are unknown together, or None where fewer than two have gaps.
         matrix_tasks: Number and name of each row of the matrix.
         matrix_note: Why there is no matrix, or None.
         predictability: What was found about whether being known is chance.
+        examined_on: Whose predictions that was told from, or None.
         warnings: What to worry about, in whole sentences.
     """
 
     unknown: int
     total: int
     tasks: Mapping[str, tuple[LabelCounts, ...]]
+    groups: Mapping[str, tuple[int, int, int]]
+    uncertain: Mapping[str, int]
     matrix: Markup | None
     matrix_tasks: tuple[tuple[int, str], ...]
     matrix_note: str | None
     predictability: tuple[Predictability, ...]
+    examined_on: str | None
     warnings: tuple[str, ...]
 
 
@@ -96,8 +101,11 @@ def gather_missing(source: Source) -> Missing:
         matrix_note=f"{len(gaps)} tasks have gaps, too many for a matrix."
         if len(gaps) > MOST_TASKS
         else None,
-        predictability=_predictability(found),
-        warnings=_warnings(found),
+        groups=_groups(found) if unknown.any() else {},
+        uncertain={t: int(n) for t, n in (found.get("uncertain") or {}).items() if n},
+        predictability=tuple(_predictability(source, found)),
+        examined_on=found.get("examined_on"),
+        warnings=tuple(str(sentence) for sentence in found.get("warnings") or ()),
     )
 
 
@@ -134,10 +142,26 @@ def _counts(source: Source, index: int) -> tuple[LabelCounts, ...]:
     return tuple(counts)
 
 
-def _predictability(found: Mapping[str, Any]) -> tuple[Predictability, ...]:
-    return ()
+def _groups(found: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
+    tasks = (found.get("groups") or {}).get("tasks") or {}
+    names = ("all_known", "some_known", "none_known")
+    return {
+        str(t): (int(n[names[0]]), int(n[names[1]]), int(n[names[2]])) for t, n in tasks.items()
+    }
 
 
-def _warnings(found: Mapping[str, Any]) -> tuple[str, ...]:
-    warnings = found.get("warnings", ())
-    return tuple(str(w) for w in warnings) if isinstance(warnings, list | tuple) else ()
+def _predictability(source: Source, found: Mapping[str, Any]) -> Iterator[Predictability]:
+    """Yields the tasks that have gaps and something to say about them."""
+    words = {"input": f"the {source.things}", "other_labels": "the other labels"}
+    for task, one in (found.get("predictability") or {}).items():
+        told = [(words[name], one[name]) for name in words if isinstance(one.get(name), Mapping)]
+        sources = tuple(
+            (text, number(f.get("auc")), interval_of(f, "auc"), f.get("reason")) for text, f in told
+        )
+        if any(reason != _ALL_KNOWN for *_, reason in sources):
+            yield Predictability(
+                task=str(task),
+                sources=sources,
+                mean_known=number(one.get("mean_probability_known")),
+                mean_unknown=number(one.get("mean_probability_unknown")),
+            )

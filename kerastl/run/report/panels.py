@@ -30,6 +30,9 @@ FIGURES = (
 )
 
 
+_ERROR = "expected_calibration_error"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """One score with its interval; NaN where undefined."""
@@ -160,7 +163,7 @@ def make_panel(source: Source, index: int, part: str) -> Panel:
             "no": curves.levels(p[y == 0]),
         },
         charts=_charts(task, f"task{index}-{part}", facts, y, p, raw, bins, counts),
-        reliability_note=_reliability_note(facts, bins, len(y)),
+        reliability_note=_reliability_note(facts, bins, len(y)) + _gain(scores, facts),
     )
 
 
@@ -219,3 +222,17 @@ def _reliability_note(facts: TaskBundle, bins: tuple[curves.Bin, ...], known: in
         return f"Platt calibration: logit × {scale:.2f} {sign} {abs(offset):.2f}."
     reason = facts.calibration.reason
     return f"Not calibrated: {reason}." if reason else "Probabilities as the model gives them."
+
+
+def _gain(scores: Mapping[str, Any], facts: TaskBundle) -> str:
+    """Says what calibration did to the scores, where that was stored."""
+    before = scores.get("before_calibration")
+    if not isinstance(before, Mapping) or not is_calibrated(facts):
+        return ""
+    said = [
+        f"{words} {number(scores.get(name)):.3f}, before {number(before.get(name)):.3f}"
+        for name, words in (("log_loss", "log loss"), (_ERROR, "calibration error"))
+        if math.isfinite(number(scores.get(name))) and math.isfinite(number(before.get(name)))
+    ]
+    text = "; ".join(said)
+    return f" {text[0].upper()}{text[1:]}." if said else ""

@@ -56,6 +56,11 @@ class Source:
         known = [part for part in reversed(PARTS) if part in present]
         return (*known, *sorted(present - set(known)))
 
+    @property
+    def things(self) -> str:
+        """What the examples are: `"pictures"` or `"sounds"`."""
+        return "pictures" if self.bundle.input.modality == "image" else "sounds"
+
     def rows(self, part: str) -> pd.DataFrame:
         """Returns the predictions of one split, in the order of the table."""
         return self.predictions[self.predictions["split"] == part]

@@ -1,0 +1,25 @@
+"""`kerastl report`: build a run's report again, and open it."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Another file to write.")
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+def command(run: Path, output: Path | None, open_it: bool) -> None:
+    """Build the report of RUN from the files in its folder and print its path.
+
+    The report is one HTML file that needs no network: scores with intervals, curves, thresholds to
+    move, mistakes to look at, what is unknown, and how to repeat the run.
+    """
+    from kerastl.cli.console import TerminalProgress
+    from kerastl.run.report import write_report
+
+    with TerminalProgress() as progress:
+        path = write_report(run, output=output, progress=progress)
+    click.echo(str(path))
+    if open_it:
+        click.launch(path.resolve().as_uri())
