@@ -25,6 +25,7 @@ from kerastl.run.report.panels import (
 )
 from kerastl.run.report.source import Source
 
+_PINNED = ("kerastl", "keras", "tensorflow", "numpy", "pillow")
 FEW = 10  # known labels of a class, below which a task's figures deserve a word
 _WORDS = {
     "test": "Examples that the model never saw, and nothing was chosen on.",
@@ -236,13 +237,8 @@ def _warnings(parts: tuple[str, ...], tasks: tuple[Task, ...]) -> tuple[str, ...
 
 def _commands(source: Source) -> tuple[str, ...]:
     bundle = source.bundle
-    pinned = {"kerastl": bundle.versions.get("kerastl", ""), **bundle.plugins}
-    frameworks = {
-        name: bundle.versions[name]
-        for name in ("keras", "tensorflow", "numpy", "pillow")
-        if name in bundle.versions
-    }
-    packages = [f"{name}=={version}" for name, version in {**pinned, **frameworks}.items()]
+    pinned = {name: bundle.versions[name] for name in _PINNED if name in bundle.versions}
+    packages = [f"{name}=={version}" for name, version in {**bundle.plugins, **pinned}.items()]
     config = source.path.resolve() / places.CONFIG
     again = f"{source.path.resolve().name}-again"
     return (

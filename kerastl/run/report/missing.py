@@ -32,18 +32,35 @@ class LabelCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """How well being known can be told from one source.
+
+    Args:
+        words: What the source is.
+        auc: 0.5 is chance; NaN where there is none.
+        interval: 95 % interval of the AUC, or None.
+        reason: Why there is none, or None.
+    """
+
+    words: str
+    auc: float
+    interval: tuple[float, float] | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Predictability:
     """Whether one can tell which labels of a task are known.
 
     Args:
         task: Name of the task.
-        sources: What it was told from: words, AUC (0.5 is chance), interval, and why there is none.
+        sources: What it was told from.
         mean_known: Mean probability where the label is known, NaN where there is none.
         mean_unknown: The same where it is unknown.
     """
 
     task: str
-    sources: tuple[tuple[str, float, tuple[float, float] | None, str | None], ...]
+    sources: tuple[Told, ...]
     mean_known: float
     mean_unknown: float
 
@@ -154,14 +171,23 @@ def _predictability(source: Source, found: Mapping[str, Any]) -> Iterator[Predic
     """Yields the tasks that have gaps and something to say about them."""
     words = {"input": f"the {source.things}", "other_labels": "the other labels"}
     for task, one in (found.get("predictability") or {}).items():
-        told = [(words[name], one[name]) for name in words if isinstance(one.get(name), Mapping)]
-        sources = tuple(
-            (text, number(f.get("auc")), interval_of(f, "auc"), f.get("reason")) for text, f in told
+        told = tuple(
+            _told(text, one[name]) for name, text in words.items() if one.get(name)
         )
-        if any(reason != _ALL_KNOWN for *_, reason in sources):
+        if any(item.reason != _ALL_KNOWN for item in told):
             yield Predictability(
                 task=str(task),
-                sources=sources,
+                sources=told,
                 mean_known=number(one.get("mean_probability_known")),
                 mean_unknown=number(one.get("mean_probability_unknown")),
             )
+
+
+def _told(words: str, found: Mapping[str, Any]) -> Told:
+    reason = found.get("reason")
+    return Told(
+        words=words,
+        auc=number(found.get("auc")),
+        interval=interval_of(found, "auc"),
+        reason=None if reason is None else str(reason),
+    )
