@@ -40,5 +40,8 @@ format: setup  ## Bring the code into its form.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup  ## Write docs/reference and the README's plugin table from the code.
+	$(BIN)/python docs/generate.py
+
 clean:  ## Remove environments and what tools left behind.
 	rm -rf $(VENV) $(BACKENDS_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -17,7 +17,7 @@ def pages_with_code() -> Iterator[object]:
             yield pytest.param(page, id=page.as_posix(), marks=marks)
 
 
-@pytest.mark.parametrize("page", pages_with_code())
+@pytest.mark.parametrize("page", list(pages_with_code()))
 def test_the_code_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
-from manual_blocks import blocks_of, options_of
+from manual_blocks import Block, blocks_of, options_of
 from manual_pages import ROOT, all_pages, text_of
 
 from kerastl.cli import cli
@@ -33,7 +33,7 @@ def slugs(page: Path) -> set[str]:
     return {title.strip().replace(" ", "-") for title in kept}
 
 
-@pytest.mark.parametrize(("page", "target"), links())
+@pytest.mark.parametrize(("page", "target"), list(links()))
 def test_a_link_leads_somewhere(page: Path, target: str) -> None:
     path, _, anchor = target.partition("#")
     file = (ROOT / page).parent / path if path else ROOT / page
@@ -44,13 +44,20 @@ def test_a_link_leads_somewhere(page: Path, target: str) -> None:
 def command_lines() -> Iterator[object]:
     for page in all_pages():
         for block in blocks_of(text_of(page)):
-            for line in block.text.splitlines() if block.language in ("bash", "console") else ():
-                command = line.removeprefix("$ ")
-                if command.startswith("kerastl ") and (block.language, line[0]) != ("console", "k"):
-                    yield pytest.param(command, id=f"{page.as_posix()}:{command}")
+            for command in _commands(block):
+                yield pytest.param(command, id=f"{page.as_posix()}:{command}")
 
 
-@pytest.mark.parametrize("line", command_lines())
+def _commands(block: Block) -> list[str]:
+    prompts = {"bash": "", "console": "$ "}
+    if block.language not in prompts:
+        return []
+    begin = f"{prompts[block.language]}kerastl "
+    lines = block.text.replace("\\\n", "").splitlines()
+    return [line.removeprefix("$ ") for line in lines if line.startswith(begin)]
+
+
+@pytest.mark.parametrize("line", list(command_lines()))
 def test_a_command_of_the_manual_exists_with_its_options(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
     command: click.Command | None = cli
