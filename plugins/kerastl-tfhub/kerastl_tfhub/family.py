@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kerastl.backbones import BackboneSpec, Stage
+from kerastl.backbones import BackboneError, BackboneSpec, Stage, suggestion
 from kerastl_tfhub.catalogue import CATALOGUE, Entry
 from kerastl_tfhub.handles import check_handle
 
@@ -34,12 +34,23 @@ class TfHubFamily:
 
         Raises:
             UnknownBackboneError: It is no name, no URL and no existing path.
+            BackboneError: There is no such option.
         """
         check_handle(name)
+        _check_options(name, options)
         reference = partial(_reference_features, name, dict(options))
         if name in CATALOGUE:
             return _known(name, CATALOGUE[name], reference)
         return _unknown(name, reference)
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    for option in sorted(set(options) - set(OPTIONS)):
+        raise BackboneError(
+            f"The backbone 'tfhub:{name}' has no option '{option}'.",
+            expected=f"one of {', '.join(OPTIONS)}",
+            fix=suggestion(option, OPTIONS),
+        )
 
 
 def _known(name: str, entry: Entry, reference: Callable[..., Any]) -> BackboneSpec:

@@ -1,0 +1,97 @@
+"""Step time of a TF Hub module against the same network native in Keras, in one run.
+
+The network is exported as a reusable SavedModel first, so both sides compute the same. Steps of
+the two alternate, and the medians' ratio is what to believe on a busy machine.
+
+`python benchmarks/tfhub_step_time.py --alpha 0.35 --size 160 --steps 20`
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerastl_tfhub import SavedModelLayer
+
+
+def export(network: keras.Model, folder: str) -> None:
+    """Saves the network in the form of TF Hub's modules."""
+    module = tf.train.Checkpoint()
+    call = tf.function(lambda inputs, training=False: network(inputs, training=training))
+    spec = tf.TensorSpec([None, *network.input_shape[1:]], tf.float32, name="inputs")
+    for training in (False, True):
+        call.get_concrete_function(spec, training=training)
+    module.__call__ = call
+    module.variables = [variable.value for variable in network.weights]
+    module.trainable_variables = [variable.value for variable in network.trainable_weights]
+    tf.saved_model.save(module, folder)
+
+
+def classifier(backbone: keras.Layer, size: int) -> keras.Model:
+    """Returns a compiled model of the backbone and one Dense layer."""
+    raw = keras.Input((size, size, 3))
+    model = keras.Model(raw, keras.layers.Dense(4)(backbone(raw)))
+    model.compile(keras.optimizers.SGD(1e-4), "mse")
+    return model
+
+
+def alternate(steps: dict, repeats: int) -> dict[str, list[float]]:
+    """Returns the seconds of each step, taken in turns after two to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(repeats + 2):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            if number >= 2:
+                seconds[name].append(time.perf_counter() - begin)
+    return seconds
+
+
+def report(title: str, seconds: dict[str, list[float]]) -> None:
+    """Prints the medians, and the median of the ratios of neighboring steps."""
+    native, module = seconds["native"], seconds["module"]
+    ratio = statistics.median(m / n for m, n in zip(module, native, strict=True))
+    print(
+        f"{title:<22} native {statistics.median(native) * 1e3:7.1f} ms   "
+        f"module {statistics.median(module) * 1e3:7.1f} ms   "
+        f"ratio of medians {statistics.median(module) / statistics.median(native):.2f}   "
+        f"median of ratios {ratio:.2f}"
+    )
+
+
+def main() -> None:
+    """Times inference, frozen training and full training."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--alpha", type=float, default=0.35)
+    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=20)
+    arguments = parser.parse_args()
+    shape = (arguments.size, arguments.size, 3)
+    network = keras.applications.MobileNetV2(
+        shape, arguments.alpha, include_top=False, weights=None, pooling="avg"
+    )
+    x = np.random.default_rng(0).uniform(0, 1, (arguments.batch, *shape)).astype("float32")
+    y = np.zeros((arguments.batch, 4), "float32")
+    with tempfile.TemporaryDirectory() as folder:
+        export(network, folder)
+        layer = SavedModelLayer(folder, trainable=True, batch_norm="update")
+    for title, trainable in (("training, frozen", False), ("training, all", True)):
+        network.trainable = layer.trainable = trainable
+        models = {
+            "native": classifier(network, arguments.size),
+            "module": classifier(layer, arguments.size),
+        }
+        steps = {n: (lambda m=m: m.train_on_batch(x, y)) for n, m in models.items()}
+        report(title, alternate(steps, arguments.steps))
+        if not trainable:
+            steps = {n: (lambda m=m: m.predict_on_batch(x)) for n, m in models.items()}
+            report("inference", alternate(steps, arguments.steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""Whole texts of the errors about TF Hub modules."""
+
+from collections.abc import Callable
+
+import pytest
+
+from kerastl.backbones import AudioInput, ImageInput, find_backbone
+from kerastl.errors import KerastlError
+from kerastl_tfhub import SavedModelLayer
+
+
+def build(name: str, **options: object) -> None:
+    given = {key: options.pop(key) for key in ("weights", "input") if key in options}
+    find_backbone(f"tfhub:{name}", options=options).build(
+        **{"weights": "module", **given}, **options
+    )
+
+
+# what: (fixture that makes the module, call, text; {module} stands for its folder)
+MESSAGES: dict[str, tuple[str, Callable[[str], object], str]] = {
+    "misspelt option": (
+        "plain",
+        lambda module: build(module, poolling="max"),
+        """The backbone 'tfhub:{module}' has no option 'poolling'.
+  expected: one of arguments, input_range, num_samples, output, pooling, signature, tags
+  fix:      Did you mean 'pooling'?""",
+    ),
+    "random weights": (
+        "conv_net",
+        lambda module: build(module, weights=None),
+        """A TF Hub module has no random weights: it is published together with its weights.
+  where:    tfhub:{module}
+  expected: module, or the path of a .weights.h5""",
+    ),
+    "unknown weights": (
+        "conv_net",
+        lambda module: build(module, weights="imagenet"),
+        """There are no such weights for this module.
+  where:    tfhub:{module}
+  expected: module, or the path of a .weights.h5
+  received: imagenet""",
+    ),
+    "other pictures": (
+        "conv_net",
+        lambda module: build(module, input=ImageInput(height=9, width=8)),
+        """The module doesn't take pictures of 9 × 8 pixels.
+  where:    tfhub:{module}
+  expected: input of shape (None, 8, 8, 3)
+  received: input of shape (None, 9, 8, 3)
+  fix:      Set backbone.input_size to what the module takes, or choose a module for pictures.""",
+    ),
+    "sounds for pictures": (
+        "conv_net",
+        lambda module: build(module, input=AudioInput(sample_rate_hz=16000, num_samples=400)),
+        """The module doesn't take sounds of 400 samples.
+  where:    tfhub:{module}
+  expected: input of shape (None, 8, 8, 3)
+  received: input of shape (None, 400)
+  fix:      Set backbone.input_size to what the module takes, or choose a module for sounds.""",
+    ),
+    "no range": (
+        "conv_net",
+        lambda module: build(module, input_range=[1, 0]),
+        """The option 'input_range' is no range.
+  expected: two numbers, the smaller one first, such as [-1, 1]
+  received: [1, 0]""",
+    ),
+    "several outputs": (
+        "dictionary",
+        lambda module: SavedModelLayer(module),
+        """The module has several outputs.
+  where:    {module}
+  expected: one of 'features' of shape (None, 5); 'sum' of shape (None, 1)
+  fix:      Choose one in the option 'output'.""",
+    ),
+    "no such output": (
+        "unbatched",
+        lambda module: SavedModelLayer(module, output=2),
+        """There is no such output.
+  where:    {module}
+  expected: one of 0 of shape (None, 3); 1 of shape (None, 4)
+  received: 2
+  fix:      Choose one in the option 'output'.""",
+    ),
+    "output of a module with one": (
+        "plain",
+        lambda module: SavedModelLayer(module, output=0),
+        """There is no such output.
+  where:    {module}
+  expected: no choice: the module has one output
+  received: 0
+  fix:      Remove the option 'output'.""",
+    ),
+    "missing argument": (
+        "hyperparameters",
+        lambda module: SavedModelLayer(module),
+        """The module has no function for these arguments.
+  where:    {module}
+  expected: one of: scale=1; scale=2
+  received: none
+  fix:      Set them in the option 'arguments'.""",
+    ),
+    "other value of an argument": (
+        "hyperparameters",
+        lambda module: SavedModelLayer(module, arguments={"scale": 3}),
+        """The module has no function for these arguments.
+  where:    {module}
+  expected: one of: scale=1; scale=2
+  received: scale=3
+  fix:      Set them in the option 'arguments'.""",
+    ),
+    "unknown argument": (
+        "hyperparameters",
+        lambda module: SavedModelLayer(module, arguments={"skale": 1}),
+        """The module takes no argument 'skale'.
+  where:    {module}
+  expected: some of scale, offset
+  fix:      Change the option 'arguments'.""",
+    ),
+    "arguments of a signature": (
+        "signature_only",
+        lambda module: SavedModelLayer(module, arguments={"scale": 1}),
+        """A serving signature takes no arguments.
+  where:    {module}
+  received: scale
+  fix:      Remove the option 'arguments'.""",
+    ),
+    "no such signature": (
+        "signature_only",
+        lambda module: SavedModelLayer(module, signature="classify"),
+        """The module has no such signature.
+  where:    {module}
+  expected: one of serving_default
+  received: classify
+  fix:      Name one in the option 'signature'.""",
+    ),
+    "no such tags": (
+        "tf1_hub",
+        lambda module: SavedModelLayer(module, tags=["gpu"]),
+        """The SavedModel has no graph with these tags.
+  where:    {module}
+  expected: one of [[], ['train']]
+  received: ['gpu']
+  fix:      Name the tags in the option 'tags'.""",
+    ),
+    "training a signature": (
+        "signature_only",
+        lambda module: SavedModelLayer(module, trainable=True),
+        """The module can't be trained.
+  where:    {module}
+  received: The module offers only a serving signature, which was traced for inference, so it \
+can be used but not trained.
+  fix:      Keep it frozen: trainable=False.""",
+    ),
+    "training TF1": (
+        "tf1_hub",
+        lambda module: SavedModelLayer(module, trainable=True),
+        """The module can't be trained.
+  where:    {module}
+  received: The module is in TF1's format, whose graph was fixed for inference, so it can be \
+used but not trained.
+  fix:      Keep it frozen: trainable=False.""",
+    ),
+    "no such pooling": (
+        "plain",
+        lambda module: SavedModelLayer(module, pooling="median"),
+        """There is no such pooling.
+  expected: one of None, 'mean', 'max'
+  received: 'median'""",
+    ),
+    "an empty folder": (
+        "empty",
+        lambda module: SavedModelLayer(module),
+        """The folder holds no SavedModel.
+  where:    {module}
+  expected: a folder with saved_model.pb in it""",
+    ),
+    "unknown name": (
+        "empty",
+        lambda module: find_backbone("tfhub:no_such_module"),
+        """There is no TF Hub module 'no_such_module'.
+  expected: a URL, a local folder, a .tar.gz, or one of 16 names: bit_s_r50x1, efficientnet_b0, \
+efficientnet_v2_imagenet1k_b0, efficientnet_v2_imagenet21k_s, inception_resnet_v2, inception_v3, \
+mobilenet_v1_100_224, mobilenet_v2_035_224, mobilenet_v2_100_224, mobilenet_v3_large_100_224, \
+mobilenet_v3_small_100_224, nasnet_mobile, resnet_v2_50, speech_embedding, vggish, yamnet""",
+    ),
+}
+
+
+@pytest.fixture
+def empty(tmp_path) -> str:
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize("what", MESSAGES)
+def test_the_whole_text_of_an_error(what: str, request: pytest.FixtureRequest) -> None:
+    fixture, call, text = MESSAGES[what]
+    module = request.getfixturevalue(fixture)
+    with pytest.raises(KerastlError) as caught:
+        call(module)
+    assert str(caught.value) == text.replace("{module}", module)
+
+
+def test_the_text_of_a_refusal(tmp_path) -> None:
+    import tensorflow as tf
+
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3])])
+    def call(x: tf.Tensor) -> tf.Tensor:
+        return x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)
+
+    module.__call__ = call
+    tf.saved_model.save(module, str(tmp_path))
+    with pytest.raises(KerastlError) as caught:
+        SavedModelLayer(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == (
+        "The module's graph contains operations that can read or write files, run code of the "
+        "host or are unknown."
+    )
+    assert lines[1].startswith("  - ReadFile: 'ReadFile' in __inference_call_")
+    assert lines[2:] == [
+        f"  where:    {tmp_path}",
+        "  fix:      If you trust its author, load it within `with "
+        'kerastl_tfhub.trust("ReadFile"):`, or set KERASTL_TFHUB_TRUST=ReadFile.',
+    ]
