@@ -1,7 +1,7 @@
 """Scores on the terminal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,13 @@ from kerastl.run.files import without_nan
 
 if TYPE_CHECKING:
     from kerastl.run.folder import Run
+
+_COLUMNS = {
+    "AP": "average_precision",
+    "acc.": "accuracy",
+    "sens.": "sensitivity",
+    "spec.": "specificity",
+}
 
 
 def show_run(run: "Run", *, as_json: bool) -> None:
@@ -28,27 +35,81 @@ def show_run(run: "Run", *, as_json: bool) -> None:
 
 
 def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
-    """Prints one table: a row per task, then the macro row."""
+    """Prints one table, a row per task, then the macro row, and below it what qualifies them."""
     table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("task")
-    for name in ("known", "yes", "AUC", "AP", "accuracy"):
-        table.add_column(name, justify="right")
+    table.add_column("task", overflow="fold")
+    for name in ("known", "yes", "AUC", "95 %", *_COLUMNS):
+        table.add_column(name, justify="right", no_wrap=True)
     for task, score in scores["tasks"].items():
         table.add_row(task, str(score["known"]), str(score["positives"]), *_figures(score))
     macro = scores["macro"]
     table.add_section()
     table.add_row(
-        f"macro ({macro['defined']} of {len(scores['tasks'])} tasks)",
+        f"macro ({macro['defined']} of {len(scores['tasks'])})",
         str(macro["known"]),
         "",
         *_figures(macro),
     )
     rich.console.Console(highlight=False).print(table)
+    for line in _remarks(scores):
+        click.echo(line)
 
 
 def _figures(score: Mapping[str, Any]) -> list[str]:
-    return [_figure(score[name]) for name in ("auc", "average_precision", "accuracy")]
+    between = score.get("auc_interval")
+    text = "-" if between is None else f"{between[0]:.3f}-{between[1]:.3f}"
+    return [_figure(score["auc"]), text, *(_figure(score[name]) for name in _COLUMNS.values())]
 
 
 def _figure(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"
+
+
+def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
+    macro = scores["macro"].get("intervals", {})
+    if macro.get("method"):
+        yield (
+            f"Intervals: {macro['method']} ({macro['groups']} of them, "
+            f"{macro['replicates']} replicates)."
+        )
+    elif macro.get("reason"):
+        yield f"No intervals: {macro['reason']}."
+    for task, score in scores["tasks"].items():
+        yield from (f"{task}: {text}." for text in _task_remarks(score, bool(macro.get("method"))))
+    if scores.get("tuned_on"):
+        yield f"Thresholds and calibration come from: {_source(scores['tuned_on'])}."
+    if scores.get("note"):
+        yield scores["note"]
+
+
+def _task_remarks(score: Mapping[str, Any], others_have_intervals: bool) -> Iterator[str]:
+    undefined = _why_undefined(score)
+    if undefined is not None:
+        yield undefined
+        return
+    intervals = score.get("intervals", {})
+    if intervals.get("reason") and (intervals["method"] or others_have_intervals):
+        yield intervals["reason"] if intervals["method"] else f"no interval: {intervals['reason']}"
+    if intervals.get("undefined_replicates"):
+        yield (
+            f"{intervals['undefined_replicates']} of {intervals['replicates']} replicates lacked "
+            "positives or negatives and were left out"
+        )
+
+
+def _why_undefined(score: Mapping[str, Any]) -> str | None:
+    if not score["known"]:
+        return "undefined, because no label is known"
+    if not score["positives"]:
+        return "AUC undefined, because no known label is positive"
+    if score["positives"] == score["known"]:
+        return "AUC undefined, because no known label is negative"
+    return None
+
+
+def _source(tuned_on: str) -> str:
+    return {
+        "out-of-fold": "out-of-fold predictions of the training examples",
+        "validation": "the validation examples",
+        "nothing": "the config",
+    }.get(tuned_on, tuned_on)

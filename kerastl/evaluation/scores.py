@@ -50,7 +50,8 @@ def score_split(
     A task has every score of `SCORES`, its interval as `<score>_interval`, the number of `known`
     labels and of `positives` among them, its `threshold`, and under `intervals` how they were
     made. A macro score is the mean over the tasks where it is defined; `defined` says for how many
-    the AUC is.
+    the AUC is. The interval of the expected calibration error lies above what it was drawn from:
+    the error counts the noise of drawing, too.
 
     Args:
         labels: `(examples, tasks)`, NaN where unknown.

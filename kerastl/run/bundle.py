@@ -34,6 +34,8 @@ class TaskBundle(_Part):
 
     threshold: float = 0.5
     threshold_policy: str = "fixed"
+    threshold_note: str | None = None
+    tuned_on: str = "nothing"
     calibration: Calibration = Calibration()
     labels: LabelPolicy = LabelPolicy()
 

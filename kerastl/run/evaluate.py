@@ -9,9 +9,9 @@ from kerastl.config import Config, load_config
 from kerastl.data.examples import decode_inputs
 from kerastl.data.table import Table, load_table
 from kerastl.errors import RunError, suggestion
-from kerastl.evaluation.scores import score_split
 from kerastl.progress import Progress
-from kerastl.run.predict import predict_probabilities
+from kerastl.run.scoring import score_rows
+from kerastl.training.fit import predict_logits
 
 if TYPE_CHECKING:
     from kerastl.run.folder import Run
@@ -31,8 +31,16 @@ def evaluate(
     decoded = decode_inputs(
         [examples.paths[row] for row in rows], run.bundle.input, progress=progress, title="Reading"
     )
-    probabilities = predict_probabilities(run, decoded, progress=progress)
-    return score_split(examples.labels[rows], probabilities, run.tasks, run.bundle.thresholds)
+    progress.step("Predicting", len(rows))
+    logits = predict_logits(run.model, decoded.inputs, run.tasks, progress=progress)
+    return score_rows(
+        examples,
+        rows,
+        logits,
+        run.bundle,
+        config.evaluation,
+        part=split if table is None else None,
+    )
 
 
 def _with_table(config: Config, table: Path) -> Config:

@@ -21,6 +21,7 @@ CONFIG = "config.yaml"
 SPLITS = "splits.csv"
 MODEL = "model.keras"
 METRICS = "metrics.json"
+MISSINGNESS = "missingness.json"
 PREDICTIONS = "predictions.parquet"
 HISTORY = "history.csv"
 STATE = "state"
@@ -56,6 +57,12 @@ class Run:
         """All of `metrics.json`: split to macro scores and scores per task."""
         metrics: dict[str, Any] = json.loads((self.path / METRICS).read_text(encoding="utf-8"))
         return metrics
+
+    @cached_property
+    def missingness(self) -> dict[str, Any]:
+        """All of `missingness.json`: how many labels are unknown, and whether by chance."""
+        found: dict[str, Any] = json.loads((self.path / MISSINGNESS).read_text(encoding="utf-8"))
+        return found
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -109,7 +116,8 @@ class Run:
             progress: Told how far it is.
 
         Returns:
-            `{"macro": {...}, "tasks": {task: {...}}}`, undefined scores as NaN.
+            `{"macro": {...}, "tasks": {task: {...}}}`, undefined scores as NaN, and what they
+            were tuned on.
 
         Raises:
             RunError: The run has no such split.
@@ -122,6 +130,9 @@ class Run:
 
 def load_run(path: str | Path) -> Run:
     """Returns the finished run in a folder.
+
+    Args:
+        path: The folder.
 
     Raises:
         RunError: The folder holds no finished run.

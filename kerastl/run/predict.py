@@ -10,11 +10,10 @@ import pandas as pd
 from kerastl.data.examples import Decoded, decode_inputs, has_media_extension
 from kerastl.data.table import read_frame
 from kerastl.errors import RunError, TableError
-from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.progress import Progress
+from kerastl.run.scoring import calibrate
 
 if TYPE_CHECKING:
-    from kerastl.run.bundle import Bundle
     from kerastl.run.folder import Run
 
 TABLES = (".csv", ".parquet", ".pq")
@@ -47,15 +46,7 @@ def predict_probabilities(run: "Run", decoded: Decoded, *, progress: Progress) -
 
     progress.step("Predicting", len(decoded.inputs))
     logits = predict_logits(run.model, decoded.inputs, run.tasks, progress=progress)
-    return calibrated(run.bundle, logits)
-
-
-def calibrated(bundle: "Bundle", logits: np.ndarray) -> np.ndarray:
-    """Applies the bundle's calibration to logits, `(examples, tasks)`."""
-    parts = [task.calibration for task in bundle.tasks.values()]
-    return calibrated_probabilities(
-        logits, [part.scale for part in parts], [part.offset for part in parts]
-    )
+    return calibrate(run.bundle, logits)
 
 
 def _files(run: "Run", inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:

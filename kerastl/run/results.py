@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from kerastl.backbones import AudioInput, BackboneSpec, distributions
-from kerastl.config import Config, LabelPolicy
+from kerastl.config import Config, EvaluationConfig
 from kerastl.data.images import RULE_VERSION
 from kerastl.data.splits import PARTS
 from kerastl.data.table import Table
-from kerastl.evaluation.scores import score_split
+from kerastl.evaluation.missingness import examine_missingness
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.progress import Progress
 from kerastl.run import folder as places
@@ -28,7 +28,8 @@ from kerastl.run.bundle import (
     weights_sha256,
 )
 from kerastl.run.files import write_json, write_text, write_with
-from kerastl.run.predict import calibrated
+from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
+from kerastl.run.tuning import Unseen, find_unseen, missingness_evidence, tune_tasks
 from kerastl.training.fit import Examples, Fitted, predict_logits
 
 if TYPE_CHECKING:
@@ -106,12 +107,18 @@ def write_results(
     logits = predict_logits(
         model, examples.inputs, examples.tasks, features=fitted.features, progress=progress
     )
-    bundle = make_bundle(model, fitted, facts)
-    probabilities = calibrated(bundle, logits)
-    write_json(path / places.METRICS, score_parts(examples.labels, probabilities, parts, bundle))
+    evaluation = facts.config.evaluation
+    unseen = find_unseen(fitted, examples, logits)
+    tasks = tune_tasks(unseen, evaluation, facts.table.tasks, facts.config.data.labels)
+    bundle = make_bundle(model, fitted, facts, tasks)
+    write_json(path / places.METRICS, score_parts(facts.table, logits, parts, bundle, evaluation))
+    missingness = look_at_missingness(fitted, examples, unseen, parts, bundle, facts)
+    write_json(path / places.MISSINGNESS, missingness)
+    for sentence in (*_tuning_notes(tasks), *missingness["warnings"]):
+        progress.warn(sentence)
     write_with(
         path / places.PREDICTIONS,
-        predictions_frame(facts.table, parts, logits, probabilities).to_parquet,
+        predictions_frame(facts.table, parts, logits, calibrate(bundle, logits)).to_parquet,
     )
     write_text(path / places.HISTORY, pd.DataFrame(fitted.history).to_csv(index=False))
     write_with(path / places.MODEL, model.save)
@@ -119,28 +126,51 @@ def write_results(
 
 
 def score_parts(
-    labels: np.ndarray, probabilities: np.ndarray, parts: np.ndarray, bundle: Bundle
+    table: Table,
+    logits: np.ndarray,
+    parts: np.ndarray,
+    bundle: Bundle,
+    evaluation: EvaluationConfig,
 ) -> dict[str, Any]:
     """Returns split to scores, for every split that has rows."""
+    rows = {part: np.flatnonzero(parts == part) for part in reversed(PARTS)}
     return {
-        part: score_split(
-            labels[parts == part],
-            probabilities[parts == part],
-            bundle.task_names,
-            bundle.thresholds,
-        )
-        for part in reversed(PARTS)
-        if (parts == part).any()
+        part: score_rows(table, here, logits[here], bundle, evaluation, part=part)
+        for part, here in rows.items()
+        if len(here)
     }
 
 
-def make_bundle(model: "keras.Model", fitted: Fitted, facts: Facts) -> Bundle:
+def look_at_missingness(
+    fitted: Fitted,
+    examples: Examples,
+    unseen: Unseen,
+    parts: np.ndarray,
+    bundle: Bundle,
+    facts: Facts,
+) -> dict[str, Any]:
+    """Returns what `missingness.json` holds: counts, what depends on what, and warnings."""
+    table = facts.table
+    labels = np.where((parts == "train")[:, None], table.training_labels, table.labels)
+    found = examine_missingness(
+        labels,
+        parts,
+        table.tasks,
+        bootstrap=make_bootstrap(facts.config.evaluation, table, np.arange(len(table))),
+        groups=table.groups,
+        evidence=missingness_evidence(fitted, examples, unseen, bundle.tasks),
+        modality=table.modality,
+    )
+    uncertain = {task: int(decoded.uncertain.sum()) for task, decoded in table.decoded.items()}
+    return {**found, "uncertain": uncertain}
+
+
+def make_bundle(
+    model: "keras.Model", fitted: Fitted, facts: Facts, tasks: dict[str, TaskBundle]
+) -> Bundle:
     """Returns what a deployed model needs to know besides its weights."""
-    policies = facts.config.data.labels
     return Bundle(
-        tasks={
-            task: TaskBundle(labels=policies.get(task, LabelPolicy())) for task in facts.table.tasks
-        },
+        tasks=tasks,
         heads={head.name: list(head.tasks) for head in find_heads(model)},
         input=facts.input,
         backbone=facts.backbone,
@@ -174,6 +204,20 @@ def _data_facts(facts: Facts) -> dict[str, Any]:
         "column": data.file_column,
         "group": data.group,
     }
+
+
+def _tuning_notes(tasks: dict[str, TaskBundle]) -> list[str]:
+    thresholds = [
+        f"{task}: {found.threshold_note}."
+        for task, found in tasks.items()
+        if found.threshold_note is not None
+    ]
+    uncalibrated = [
+        f"{task}: not calibrated ({found.calibration.reason})."
+        for task, found in tasks.items()
+        if found.calibration.reason is not None and "false" not in found.calibration.reason
+    ]
+    return [*thresholds, *uncalibrated]
 
 
 def _evidence(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:
