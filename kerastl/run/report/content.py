@@ -130,7 +130,7 @@ class Content:
 def gather_content(source: Source) -> Content:
     """Gathers everything that the report shows."""
     media = MediaStore(source.bundle.input.modality)
-    limits = limits_for(len(source.tasks), BUDGET)
+    limits = limits_for(len(source.tasks), source.bundle.input.modality, BUDGET)
     tasks = tuple(_task(source, i, limits, media) for i in range(len(source.tasks)))
     parts = tuple(_part(source, name, tasks) for name in source.parts)
     missing = gather_missing(source)

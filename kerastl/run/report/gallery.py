@@ -15,7 +15,7 @@ from kerastl.run.report.media import MediaStore, Medium
 
 MISTAKES = 8
 UNCERTAIN = 8
-_TYPICAL_SIZE = 7_000  # characters of a thumbnail's data URI
+_TYPICAL_SIZE = {"image": 7_000, "audio": 30_000}  # characters of a data URI
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +90,11 @@ def gather_galleries(
     )
 
 
-def limits_for(num_tasks: int, budget: int) -> tuple[int, int]:
+def limits_for(num_tasks: int, modality: str, budget: int) -> tuple[int, int]:
     """Returns how many mistakes of each kind and uncertain examples fit for every task."""
     whole = 2 * MISTAKES + UNCERTAIN
-    share = min(1.0, budget / (max(num_tasks, 1) * whole * _TYPICAL_SIZE))
-    return max(1, int(MISTAKES * share)), max(1, int(UNCERTAIN * share))
+    share = min(1.0, budget / (max(num_tasks, 1) * whole * _TYPICAL_SIZE[modality]))
+    return max(1, round(MISTAKES * share)), max(1, round(UNCERTAIN * share))
 
 
 def file_names(paths: Iterable[str]) -> list[str]:

@@ -171,9 +171,7 @@ def _predictability(source: Source, found: Mapping[str, Any]) -> Iterator[Predic
     """Yields the tasks that have gaps and something to say about them."""
     words = {"input": f"the {source.things}", "other_labels": "the other labels"}
     for task, one in (found.get("predictability") or {}).items():
-        told = tuple(
-            _told(text, one[name]) for name, text in words.items() if one.get(name)
-        )
+        told = tuple(_told(text, one[name]) for name, text in words.items() if one.get(name))
         if any(item.reason != _ALL_KNOWN for item in told):
             yield Predictability(
                 task=str(task),

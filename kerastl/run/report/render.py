@@ -9,6 +9,7 @@ import hashlib
 import importlib.resources
 import json
 import math
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import jinja2
@@ -60,7 +61,10 @@ def json_for_page(value: Any) -> Markup:
 
 def score(value: float | None, digits: int = 3) -> str:
     """Returns a figure, a dash where it is undefined."""
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+    if value is None or math.isnan(value):
+        return "–"
+    # Halves go up, as in the page's script: the same figure never reads differently.
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def count(value: int) -> str:

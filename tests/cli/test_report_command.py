@@ -1,0 +1,45 @@
+"""`kerastl report` from the command line."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from kerastl.cli import main
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
+
+from finished_runs import write_run  # its folder is made importable above
+
+
+def test_it_writes_the_report_and_prints_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", rows=60)
+    main(["report", str(run)])
+    assert capsys.readouterr().out == f"{run}/report.html\n"
+    assert (run / "report.html").is_file()
+
+
+def test_it_writes_elsewhere_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", rows=60)
+    main(["report", str(run), "-o", str(tmp_path / "x.html")])
+    assert capsys.readouterr().out == f"{tmp_path}/x.html\n"
+    assert not (run / "report.html").exists()
+
+
+def test_it_opens_the_report_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("click.launch", opened.append)
+    run = write_run(tmp_path / "run", rows=60)
+    main(["report", str(run), "--open"])
+    assert opened == [(run / "report.html").as_uri()]
+
+
+def test_a_folder_without_a_run_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["report", str(tmp_path)])
+    assert stop.value.code == 2
+    assert "holds no run" in capsys.readouterr().err

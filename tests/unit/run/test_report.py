@@ -1,0 +1,225 @@
+"""The report of a run, without a browser."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from finished_runs import NASTY, write_run
+
+from kerastl.errors import RunError
+from kerastl.progress import Progress
+from kerastl.run.report import write_report, write_report_or_warn
+from kerastl.run.report.content import gather_content
+from kerastl.run.report.source import read_source
+
+
+class Page(HTMLParser):
+    """The text and the elements of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+class Listener(Progress):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def report(run: Path) -> Page:
+    return Page(write_report(run).read_text(encoding="utf-8"))
+
+
+def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    first = write_report(run).read_bytes()
+    assert write_report(run).read_bytes() == first
+
+
+def test_names_with_markup_become_text_and_no_element(tmp_path: Path) -> None:
+    page = report(write_run(tmp_path / "run", tasks=(NASTY, "car"), names=NASTY))
+    assert all(attributes.get("src") != "x" for _, attributes in page.elements)
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert [tag for tag, _ in page.elements].count("script") == 2
+    assert NASTY in page.text
+
+
+def test_nothing_on_the_page_comes_from_elsewhere(tmp_path: Path) -> None:
+    page = report(write_run(tmp_path / "run"))
+    sources = [a[key] for _, a in page.elements for key in ("src", "href", "data") if a.get(key)]
+    assert sources
+    assert [s for s in sources if not s.startswith(("#", "data:"))] == []
+    assert "url(http" not in page.text
+
+
+def test_the_content_policy_allows_this_script_and_this_style_only(tmp_path: Path) -> None:
+    page = report(write_run(tmp_path / "run"))
+    policy = next(a["content"] for t, a in page.elements if t == "meta" and a.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert not any("style" in attributes for _, attributes in page.elements)
+
+
+def test_undefined_scores_are_shown_as_undefined_with_their_reason(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", tasks=("car", "ghost"))
+    spoil(run, "ghost", label=None)
+    spoil(run, "car", label=1.0)
+    text = report(run).text
+    assert "undefined: no label of this task is known here" in text
+    assert re.search(r"undefined: all \d+ known labels are yes", text)
+    assert "nan" not in text.lower().split()
+
+
+def spoil(run: Path, task: str, *, label: float | None) -> None:
+    """Makes every known label the same, or unknown, in predictions and scores."""
+    frame = pd.read_parquet(run / "predictions.parquet")
+    known = frame[f"{task}_label"].notna()
+    frame.loc[known, f"{task}_label"] = np.nan if label is None else label
+    frame.to_parquet(run / "predictions.parquet")
+    metrics = json.loads((run / "metrics.json").read_text())
+    for part in metrics.values():
+        part["tasks"][task] |= {"auc": None, "average_precision": None, "auc_interval": None}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+
+
+@pytest.mark.parametrize("parts", [("train",), ("train", "validation")])
+def test_without_a_test_split_the_report_says_so(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    text = report(write_run(tmp_path / "run", parts=parts, rows=60)).text
+    assert f"There is no test split; what is shown first are figures on {parts[-1]}" in text
+
+
+def test_few_labels_of_a_class_are_named_first(tmp_path: Path) -> None:
+    content = gather_content(read_source(write_run(tmp_path / "run", rows=36, gaps=0)))
+    assert content.warnings
+    assert all(re.search(r"rest on only \d known (yes|no)\.$", w) for w in content.warnings)
+
+
+def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    content = gather_content(read_source(run))
+    frame = pd.read_parquet(run / "predictions.parquet").query("split == 'test'")
+    wrong = frame[(frame["car_label"] == 0) & (frame["car"] >= content.tasks[0].threshold)]
+    shown = content.tasks[0].galleries[0]
+    assert shown.total == len(wrong)
+    expected = wrong.sort_values("car", ascending=False)["path"].tolist()
+    assert [example.path for example in shown.examples] == expected[: len(shown.examples)]
+
+
+def test_uncertain_examples_may_be_unlabeled(tmp_path: Path) -> None:
+    content = gather_content(read_source(write_run(tmp_path / "run", gaps=0.7)))
+    uncertain = content.tasks[0].galleries[2].examples
+    distances = [abs(example.probability - 0.5) for example in uncertain]
+    assert distances == sorted(distances)
+    assert "unknown" in {example.truth for example in uncertain}
+
+
+def test_missing_and_unreadable_files_have_a_sentence_in_their_place(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    for path in (run / "files").iterdir():
+        path.write_bytes(b"no picture")
+    text = report(run).text
+    assert "The picture does not exist." in text
+    assert "The file is no picture that kerastl reads." in text
+
+
+def test_a_long_sound_is_named_but_not_embedded(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", modality="audio", rows=36)
+    for path in (run / "files").iterdir():
+        path.write_bytes(b"RIFF" + bytes(200_000))
+    page = report(run)
+    assert "too long to embed (0.2 MB)" in page.text
+    assert "audio" not in [tag for tag, _ in page.elements]
+
+
+def test_many_tasks_stay_below_three_megabytes(tmp_path: Path) -> None:
+    tasks = tuple(f"finding {i}" for i in range(24))
+    run = write_run(tmp_path / "run", tasks=tasks, rows=900, gaps=0.5)
+    assert write_report(run).stat().st_size < 3_000_000
+
+
+def test_learning_curves_are_drawn_from_the_history(tmp_path: Path) -> None:
+    learning = gather_content(read_source(write_run(tmp_path / "run", epochs=5))).learning
+    assert learning.phases == (("heads", 2), ("fine-tuning", 3))
+    assert [chart.title for chart in learning.charts] == ["log loss per known label", "AUC"]
+
+
+def test_an_exact_head_has_strengths_and_says_that_there_are_no_epochs(tmp_path: Path) -> None:
+    text = report(write_run(tmp_path / "run")).text
+    assert "There are no epochs: the linear head on frozen features was solved" in text
+
+
+def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    found = {
+        "predictability": {
+            "car": {
+                "input": {"auc": 0.731, "auc_interval": [0.702, 0.76], "reason": None},
+                "other_labels": {"auc": None, "auc_interval": None, "reason": "too few"},
+                "mean_probability_known": 0.614,
+                "mean_probability_unknown": 0.312,
+            }
+        },
+        "examined_on": "validation predictions",
+        "uncertain": {"car": 3},
+        "groups": {
+            "count": 9,
+            "tasks": {"car": {"all_known": 4, "some_known": 3, "none_known": 2}},
+        },
+        "warnings": ["car: labels aren't missing by chance."],
+    }
+    (run / "missingness.json").write_text(json.dumps(found))
+    text = report(run).text
+    assert text.count("car: labels aren't missing by chance.") == 2
+    for words in ("0.731 0.702–0.760", "too few", "0.614", "0.312", "4 / 3 / 2", "car 3"):
+        assert words in text
+
+
+def test_all_that_repeats_the_run_is_there(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    text = report(run).text
+    for words in ("kerastl-tiny==0.1.0", f"kerastl train {run}/config.yaml", "1" * 64, "0" * 64):
+        assert words in text
+    assert 'tasks: ["car", "stop sign"]' in text
+
+
+def test_a_run_without_predictions_is_refused_by_name(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "predictions.parquet").unlink()
+    with pytest.raises(RunError) as caught:
+        write_report(run)
+    assert str(caught.value) == (
+        "The report needs 'predictions.parquet', which is missing.\n"
+        f"  where:    {run}/predictions.parquet\n"
+        "  expected: the predictions that `kerastl train` writes\n"
+        "  fix:      Restore the file, or train the run again."
+    )
+
+
+def test_a_report_that_fails_is_a_warning_and_leaves_the_run(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "predictions.parquet").write_bytes(b"torn")
+    listener = Listener()
+    assert write_report_or_warn(run, progress=listener) is None
+    (warning,) = listener.warnings
+    assert warning.startswith("The run is complete, but its report couldn't be written (RunError:")
+    assert warning.endswith(f"`kerastl report {run}` tries again.")

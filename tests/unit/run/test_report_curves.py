@@ -1,0 +1,110 @@
+"""The numbers behind the report's charts."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from scipy.stats import binomtest
+
+from kerastl.run.report import curves
+from kerastl.run.report.charts import round_values
+from kerastl.run.report.missing import missing_together
+from kerastl.run.report.render import json_for_page, percent, score
+
+
+@pytest.fixture
+def sample() -> tuple[np.ndarray, np.ndarray]:
+    """5,000 labels and probabilities, some of them on the slider's steps and tied."""
+    random = np.random.default_rng(0)
+    y = random.integers(0, 2, 5000)
+    p = np.clip(0.5 + 0.2 * (y - 0.5) + random.normal(0, 0.2, 5000), 0, 1)
+    p[::7] = np.round(p[::7], 3)
+    return y, p
+
+
+def test_levels_count_exactly_the_decisions_of_every_step(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    _, p = sample
+    flat = curves.levels(p)
+    level, count = np.array(flat[::2]), np.array(flat[1::2])
+    for step in range(curves.STEPS + 1):
+        assert count[level >= step].sum() == (p >= step / curves.STEPS).sum()
+
+
+def test_a_thinned_curve_keeps_its_ends_its_order_and_its_area(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    y, p = sample
+    points = curves.roc_points(y, p)
+    assert len(points) <= curves.MAX_POINTS
+    np.testing.assert_array_equal(points[[0, -1]], [[0, 0], [1, 1]])
+    assert (np.diff(points, axis=0) >= 0).all()
+    area = np.trapezoid(points[:, 1], points[:, 0])
+    assert area == pytest.approx(sklearn.metrics.roc_auc_score(y, p), abs=0.003)
+
+
+def test_the_steps_of_precision_and_recall_add_up_to_average_precision(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    y, p = sample[0][:120], sample[1][:120]
+    recall, precision = curves.precision_recall_points(y, p).T
+    area = np.sum(np.diff(recall, prepend=0) * precision)
+    assert area == pytest.approx(sklearn.metrics.average_precision_score(y, p))
+
+
+def test_reliability_bins_hold_all_examples_and_their_shares(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    y, p = sample
+    bins = curves.reliability_bins(y, p)
+    assert len(bins) == 10
+    assert sum(b.count for b in bins) == len(y)
+    assert sum(b.count * b.observed for b in bins) == pytest.approx(y.sum())
+    assert all(b.low <= b.observed <= b.high for b in bins)
+
+
+def test_too_few_examples_have_no_reliability_bins() -> None:
+    assert curves.reliability_bins(np.ones(23), np.ones(23)) == ()
+
+
+def test_an_interval_of_a_share_is_wilsons() -> None:
+    expected = binomtest(3, 40).proportion_ci(method="wilson")
+    assert curves.wilson_interval(3, 40) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_tasks_that_are_unknown_together_are_told_by_row() -> None:
+    unknown = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 0]], bool)
+    shares = missing_together(unknown)
+    np.testing.assert_allclose(shares[:2, :2], [[1, 2 / 3], [1, 1]])
+    assert np.isnan(shares[2]).all()
+
+
+def test_ticks_are_round_and_inside() -> None:
+    assert round_values(0.37, 0.54) == [0.4, 0.45, 0.5]
+    assert round_values(0.0, 1.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert round_values(-3, 70) == [0, 20, 40, 60]
+
+
+def test_data_for_the_script_cannot_end_its_element() -> None:
+    written = json_for_page({"</script><!--": "\u2028&"})
+    assert not set(written) & set("<>&\u2028")
+    assert written == '{"\\u003c/script\\u003e\\u003c!--":"\\u2028\\u0026"}'
+
+
+def test_figures_round_halves_up_and_undefined_ones_are_dashes() -> None:
+    assert [score(0.5625), score(0.0005), score(float("nan")), score(None)] == [
+        "0.563",
+        "0.001",
+        "–",
+        "–",
+    ]
+
+
+def test_percents_never_round_to_none_or_all() -> None:
+    assert [percent(x) for x in (0, 0.001, 0.35, 0.999, 1)] == [
+        "0 %",
+        "<1 %",
+        "35 %",
+        ">99 %",
+        "100 %",
+    ]
