@@ -6,7 +6,7 @@ This is all of kerastl that a plugin imports. Nothing here loads Keras until `Ba
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kerastl.backbones.discovery import Plugin, distributions, plugins
+from kerastl.backbones.discovery import Plugin, distributions, forget_plugins, plugins
 from kerastl.backbones.registry import (
     Catalog,
     check_options,
@@ -60,6 +60,7 @@ __all__ = [
     "check_options",
     "distributions",
     "find_backbone",
+    "forget_plugins",
     "list_backbones",
     "load_family",
     "plugins",

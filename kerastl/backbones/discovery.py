@@ -50,6 +50,12 @@ def distributions() -> dict[str, str]:
     return {plugin.distribution: plugin.version for plugin in allowed()}
 
 
+def forget_plugins() -> None:
+    """Forgets what was found and loaded, so that what was installed meanwhile is seen."""
+    for cached in (_found, _load_problem, load):
+        cached.cache_clear()
+
+
 def allowed() -> list[Plugin]:
     """Returns the plugins that `KERASTL_PLUGINS` allows, sorted by family, without loading them."""
     wanted = {part.strip() for part in os.environ.get(ALLOW_VARIABLE, "").split(",")} - {""}

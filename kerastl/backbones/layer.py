@@ -203,7 +203,7 @@ class Backbone(keras.layers.Layer):
             for path, variable in self._learnable()
             if any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
         }
-        for layer in _leaves(self.model):
+        for _, layer in named_leaves(self.model):
             learning = [variable for variable in layer.variables if variable.trainable]
             # A BatchNorm of which nothing learns must not update its statistics either.
             layer.trainable = any(id(variable) in kept for variable in learning)
@@ -212,12 +212,31 @@ class Backbone(keras.layers.Layer):
 
     def _learnable(self) -> list[tuple[str, keras.Variable]]:
         """Returns path inside the network and variable of all that can learn."""
-        prefixes = (f"{self.name}/", f"{self.model.name}/")
         return [
-            (_without(variable.path, prefixes), variable)
-            for variable in self.model.variables
+            (f"{path}/{_inside(variable, layer)}", variable)
+            for path, layer in named_leaves(self.model)
+            for variable in layer.variables
             if variable.trainable
         ]
+
+
+def named_leaves(network: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yields every layer that isn't itself a model, with the names that lead to it.
+
+    Keras's own paths of the same variables differ before saving and after loading, where models
+    are nested.
+    """
+    for layer in network.layers:
+        if not isinstance(layer, keras.Model):
+            yield layer.name, layer
+            continue
+        for path, inner in named_leaves(layer):
+            yield f"{layer.name}/{path}", inner
+
+
+def _inside(variable: keras.Variable, layer: keras.layers.Layer) -> str:
+    before, found, after = variable.path.rpartition(f"{layer.name}/")
+    return after if found else before or variable.path
 
 
 def _normalized(learns: bool | int | Sequence[str]) -> Learns:
@@ -228,20 +247,6 @@ def _stage(stage: Stage | dict[str, Any]) -> Stage:
     if isinstance(stage, Stage):
         return stage
     return Stage(name=stage["name"], layers=tuple(stage["layers"]))
-
-
-def _leaves(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    if not isinstance(layer, keras.Model):
-        yield layer
-        return
-    for inner in layer.layers:
-        yield from _leaves(inner)
-
-
-def _without(path: str, prefixes: Sequence[str]) -> str:
-    for prefix in prefixes:
-        path = path.removeprefix(prefix)
-    return path
 
 
 def _no_such_variable(name: str, pattern: str, paths: Sequence[str]) -> ModelError:

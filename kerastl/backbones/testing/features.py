@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from kerastl.backbones.testing.subject import DoesNotApply, Subject, assert_equal_features
+from kerastl.backbones.testing.subject import SAME_ROW, DoesNotApply, Subject, assert_equal_features
 
 _SAME_PROGRAM = 1e-5
-_SAME_ROW = 1e-4
 
 _KERNEL_LAYERS = (
     keras.layers.Conv1D,
@@ -123,5 +122,5 @@ def treats_rows_independently(subject: Subject) -> None:
     together = subject.features(raw)
     alone = np.concatenate([subject.features(row[None]) for row in raw])
     assert_equal_features(
-        alone, together, tolerance=_SAME_ROW, what="an example alone and in a batch"
+        alone, together, tolerance=SAME_ROW, what="an example alone and in a batch"
     )

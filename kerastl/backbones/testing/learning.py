@@ -1,15 +1,19 @@
 """Checks of what learns and what doesn't, each by a short training."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 
 from kerastl.backbones.layer import Backbone
-from kerastl.backbones.testing.subject import DoesNotApply, Subject, nested_layers
-
-_LEARNING_RATE = 0.1
+from kerastl.backbones.spec import Stage
+from kerastl.backbones.testing.subject import (
+    SAME_ROW,
+    DoesNotApply,
+    Subject,
+    assert_equal_features,
+)
 
 
 def names_every_layer_in_one_stage(subject: Subject) -> None:
@@ -32,103 +36,89 @@ def stays_frozen_in_fit(subject: Subject) -> None:
         assert np.array_equal(_array(quiet), _array(training)), (
             "a frozen backbone gives other features in training than in inference"
         )
-        moved = _moved_by_fit(layer, subject)
+        moved = _moved_by_fit(layer, raw)
     assert not moved, f"a fit with a frozen backbone moves {_shown(moved)}"
 
 
 def keeps_statistics_still(subject: Subject) -> None:
-    """While the backbone learns, what isn't learned by gradient stands still."""
+    """While the backbone learns, it runs in inference: what no gradient moves stands still."""
+    raw = subject.examples()
     with subject.layer() as layer:
-        layer.unfreeze()
-        learnable = {id(variable) for variable in layer.trainable_variables}
-        still = {v.path for v in layer.model.variables if id(v) not in learnable and _is_state(v)}
-        if not still:
-            raise DoesNotApply("the network has no statistics")
-        moved = [path for path in _moved_by_fit(layer, subject) if path in still]
+        alone = np.concatenate([_array(layer(row[None])) for row in raw])
+        assert_equal_features(
+            alone,
+            _array(layer(raw)),
+            tolerance=SAME_ROW,
+            what="unfrozen, an example alone and in a batch",
+        )
+        learnable = _ids(layer.trainable_variables)
+        moved = [v for v in _moved_by_fit(layer, raw) if id(v) not in learnable]
     assert not moved, f"training with batch_norm='frozen' moves {_shown(moved)}"
 
 
 def unfreezes_exactly_its_stages(subject: Subject) -> None:
-    """The last n stages learn, and a fit moves nothing outside of them."""
+    """The last n stages learn, and a fit moves no weight outside of them."""
     with subject.layer() as layer:
         if not layer.trainable_variables:
             raise DoesNotApply("the network has no weights that can learn")
+        learnable = {stage.name: _learnable(layer, stage) for stage in layer.stages}
         for number in range(1, len(layer.stages) + 1):
             layer.unfreeze_stages(number)
-            _assert_learns_exactly(layer, number)
-        last = 1 + next(
-            index for index, stage in enumerate(reversed(layer.stages)) if _learnable(layer, stage)
-        )
+            names = [stage.name for stage in layer.stages[-number:]]
+            _assert_learns_exactly(layer, [v for name in names for v in learnable[name]])
+        last = 1 + next(i for i, s in enumerate(reversed(layer.stages)) if learnable[s.name])
         layer.unfreeze_stages(last)
-        inside = {variable.path for variable in layer.trainable_variables}
-        moved = set(_moved_by_fit(layer, subject))
-    assert moved & inside, f"nothing of the last {last} stages moves in a fit"
-    outside = sorted(moved - inside)
-    assert not outside, f"with the last {last} stages learning, a fit moves {_shown(outside)}"
+        inside = _ids(layer.trainable_variables)
+        outside = _ids([v for held in learnable.values() for v in held]) - inside
+        moved = _moved_by_fit(layer, subject.examples())
+    assert _ids(moved) & inside, f"nothing of the last {last} stages moves in a fit"
+    wrong = [variable for variable in moved if id(variable) in outside]
+    assert not wrong, f"with the last {last} stages learning, a fit moves {_shown(wrong)}"
 
 
-def _assert_learns_exactly(layer: Backbone, num_stages: int) -> None:
-    expected = {path for stage in layer.stages[-num_stages:] for path in _learnable(layer, stage)}
-    received = {variable.path for variable in layer.trainable_variables}
-    wrong = sorted(received ^ expected)
-    assert not wrong, f"unfreezing {num_stages} stages is wrong about {_shown(wrong)}"
+def _assert_learns_exactly(layer: Backbone, expected: Sequence[keras.Variable]) -> None:
+    received = layer.trainable_variables
+    wrong = [v for v in received if id(v) not in _ids(expected)]
+    wrong += [v for v in expected if id(v) not in _ids(received)]
+    assert not wrong, f"unfreezing stages is wrong about {_shown(wrong)}"
 
 
-def _learnable(layer: Backbone, stage: object) -> set[str]:
-    """Returns the paths of all weights of a stage that can learn, whatever their flags say."""
-    names = set(stage.layers)  # type: ignore[attr-defined]
-    return {
-        variable.path
+def _learnable(layer: Backbone, stage: Stage) -> list[keras.Variable]:
+    """Returns the weights of a stage that learn while everything does."""
+    return [
+        variable
         for part in layer.model.layers
-        if part.name in names
-        for inner in nested_layers(part)
-        for variable in [*inner._trainable_variables, *_of_sublayers(inner)]
-    }
+        if part.name in stage.layers
+        for variable in part.trainable_variables
+    ]
 
 
-def _of_sublayers(layer: keras.layers.Layer) -> Iterable[keras.Variable]:
-    for inner in layer._layers:
-        yield from inner._trainable_variables
-        yield from _of_sublayers(inner)
-
-
-def _is_state(variable: keras.Variable) -> bool:
-    return "seed_generator" not in variable.path
-
-
-def _moved_by_fit(layer: Backbone, subject: Subject) -> list[str]:
-    """Fits a new head on the layer for two steps; returns the paths of values that changed."""
-    raw = subject.examples()
+def _moved_by_fit(layer: Backbone, raw: np.ndarray) -> list[keras.Variable]:
+    """Fits a new head on the layer for two steps; returns the variables that changed."""
     inputs = keras.Input(raw.shape[1:])
     model = keras.Model(inputs, keras.layers.Dense(2, activation="tanh")(layer(inputs)))
-    model.compile(
-        keras.optimizers.SGD(_LEARNING_RATE), "mean_squared_error", run_eagerly=_runs_eagerly()
-    )
-    before = _values(layer)
+    # Tracing costs more than two steps; JAX has no other way.
+    eagerly = keras.backend.backend() != "jax"
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error", run_eagerly=eagerly)
+    variables = [v for v in layer.model.variables if "seed_generator" not in v.path]
+    before = [_array(variable.value) for variable in variables]
     labels = np.tile(np.array([[1.0, -1.0]], "float32"), (len(raw), 1))
     model.fit(raw, labels, batch_size=2, epochs=1, shuffle=False, verbose=0)
-    after = _values(layer)
-    return sorted(path for path in before if not np.array_equal(before[path], after[path]))
+    return [
+        variable
+        for variable, value in zip(variables, before, strict=True)
+        if not np.array_equal(_array(variable.value), value)
+    ]
 
 
-def _runs_eagerly() -> bool:
-    # Tracing costs more than two steps; JAX has no other way.
-    return keras.backend.backend() != "jax"
-
-
-def _values(layer: Backbone) -> dict[str, np.ndarray]:
-    return {
-        variable.path: _array(variable.value)
-        for variable in layer.model.variables
-        if _is_state(variable)
-    }
+def _ids(variables: Iterable[keras.Variable]) -> set[int]:
+    return {id(variable) for variable in variables}
 
 
 def _array(values: object) -> np.ndarray:
     return np.array(keras.ops.convert_to_numpy(values))
 
 
-def _shown(paths: Iterable[str]) -> str:
-    listed = list(paths)
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
-    return ", ".join(listed[:3]) + more
+def _shown(variables: Sequence[keras.Variable]) -> str:
+    more = f" and {len(variables) - 3} more" if len(variables) > 3 else ""
+    return ", ".join(variable.path for variable in variables[:3]) + more

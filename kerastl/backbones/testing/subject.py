@@ -8,10 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastl.backbones.layer import Backbone
+from kerastl.backbones.layer import Backbone, named_leaves
 from kerastl.backbones.registry import find_backbone
 from kerastl.backbones.spec import BackboneSpec, ImageInput, Input, Stage
 from kerastl.backbones.stages import stages_by_resolution
+
+SAME_ROW = 1e-4
+"""Largest difference of an example alone and in a batch, as a share of the largest feature."""
 
 _FREE_SIZE = 96
 _FREE_SAMPLES = 16000
@@ -50,7 +53,7 @@ class Subject:
 
     @cached_property
     def network(self) -> keras.Model:
-        """The built model, with BatchNorm's statistics fitted to the examples if it is random.
+        """The built model, frozen, with BatchNorm's statistics fitted to the examples if random.
 
         With those of a new BatchNorm, features of a deep random network vanish, and everything
         equals everything.
@@ -58,6 +61,7 @@ class Subject:
         network = self.build()
         if self.weights is None:
             settle_statistics(network, self.examples(network))
+        network.trainable = False
         return network
 
     def build(self) -> keras.Model:
@@ -82,13 +86,13 @@ class Subject:
 
     @contextmanager
     def layer(self) -> Iterator[Backbone]:
-        """Lends the network as a layer, and gives the network back as it was."""
+        """Lends the network as a layer that learns, and takes it back as it was."""
         before = [keras.ops.convert_to_numpy(variable) for variable in self.network.variables]
         layer = Backbone(self.network, stages=self.stages())
         try:
             yield layer
         finally:
-            layer.unfreeze()
+            layer.freeze()
             for variable, value in zip(self.network.variables, before, strict=True):
                 variable.assign(value)
 
@@ -110,7 +114,7 @@ def settle_statistics(network: keras.Model, raw: np.ndarray) -> None:
     """
     layers = [
         layer
-        for layer in nested_layers(network)
+        for _, layer in named_leaves(network)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     for layer in layers:
@@ -126,15 +130,6 @@ def _settle_and_call(
     mean_square = keras.ops.mean(keras.ops.square(inputs))
     layer.moving_variance.assign(keras.ops.full(layer.moving_variance.shape, mean_square))
     return call(inputs, training=False)
-
-
-def nested_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """Yields every layer inside `layer` that holds no other layers."""
-    if not isinstance(layer, keras.Model):
-        yield layer
-        return
-    for inner in layer.layers:
-        yield from nested_layers(inner)
 
 
 def assert_equal_features(
