@@ -10,6 +10,7 @@ import numpy as np
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit, LabelPolicy
 from kerastl.data.batches import Labels, make_batches
 from kerastl.data.examples import decode_inputs
+from kerastl.data.images import Resize
 from kerastl.data.splits import assign_splits
 from kerastl.data.table import Table, load_table, refuse_missing_files
 
@@ -55,7 +56,7 @@ def load_data(
     group: str | None = None,
     split: Mapping[str, Any] | None = None,
     labels: Mapping[str, Mapping[str, Any]] | None = None,
-    resize: str = "stretch",
+    resize: Resize = "stretch",
     heads: str | Mapping[str, Sequence[str]] = "single",
     batch_size: int = 32,
     seed: int = 0,

@@ -54,6 +54,7 @@ def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
     Raises:
         ModelError: A name is reserved, or a task is in no head or in two.
     """
+    resolved: tuple[Head, ...]
     if heads == "single":
         resolved = (Head(name=SINGLE_HEAD, tasks=tuple(tasks)),)
     elif heads == "multi":

@@ -56,7 +56,7 @@ def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
 
 def test_a_missing_table_is_an_error_that_names_a_near_one(tmp_path: Path) -> None:
     write(tmp_path, "driving.csv", path=["a"], car=[1], bus=[0])
-    with pytest.raises(TableError, match="Did you mean 'driving.csv'"):
+    with pytest.raises(TableError, match=r"Did you mean 'driving\.csv'"):
         load_table(data(tmp_path / "drivin.csv"))
 
 
