@@ -1,0 +1,90 @@
+"""The rules of the house that no linter knows."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_MODULE = 300
+PACKAGES = [ROOT / "kerastl", *sorted(ROOT.glob("plugins/*/kerastl_*"))]
+PLUGIN_PACKAGES = PACKAGES[1:]
+
+
+def modules(*folders: Path) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("package", PLUGIN_PACKAGES, ids=lambda path: path.name)
+def test_a_plugin_imports_kerastl_backbones_and_nothing_else_of_kerastl(package: Path) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules(package)
+        for name in imports(path)
+        if name.partition(".")[0] == "kerastl" and not name.startswith("kerastl.backbones")
+    ]
+    assert wrong == []
+
+
+def test_no_module_outgrows_its_room() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in modules(*PACKAGES)
+        if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE
+    }
+    assert long == {}
+
+
+def test_every_module_says_in_one_line_what_it_is() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in modules(*PACKAGES)
+        if path.read_text().strip() and not (ast.get_docstring(ast.parse(path.read_text())) or "")
+    ]
+    assert silent == []
+
+
+def test_nothing_private_of_keras_is_imported() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules(*PACKAGES)
+        for name in imports(path)
+        if name.startswith(("keras.src", "tensorflow.keras"))
+    ]
+    assert wrong == []
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in modules(*PACKAGES)
+        if "cli" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "exit", "sys.exit")
+    ]
+    assert wrong == []
+
+
+def test_nothing_that_is_committed_holds_a_path_of_one_machine() -> None:
+    found = subprocess.run(
+        ["git", "grep", "-lE", r"(^|[^.\w])/(work|root)/\w", "--", ".", ":!*.ipynb"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode == 128:
+        pytest.skip("this isn't a Git checkout")
+    assert [
+        name for name in found.stdout.splitlines() if name != "tests/architecture/test_house.py"
+    ] == []
