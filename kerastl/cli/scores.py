@@ -36,7 +36,13 @@ def show_run(run: "Run", *, as_json: bool) -> None:
 
 def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
     """Prints one table, a row per task, then the macro row, and below it what qualifies them."""
-    table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
+    table = rich.table.Table(
+        title=title,
+        box=rich.box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     table.add_column("task", overflow="fold")
     for name in ("known", "yes", "AUC", "95 %", *_COLUMNS):
         table.add_column(name, justify="right", no_wrap=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.config import DataConfig, LabelPolicy
+from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.data.labels import TaskLabels, decode_labels, refuse_out_of_range
+from kerastl.data.merging import Origins, merge_examples
 from kerastl.errors import TableError, suggestion
 
 
@@ -45,25 +46,35 @@ class Table:
 def load_table(data: DataConfig, *, refuse: bool = True) -> Table:
     """Reads the table or tables that a config names.
 
-    A task whose column is absent from one of several tables is unknown there. Files are relative
-    to the folder of the table that names them.
+    A task whose column is absent from one of several tables is unknown there, and a file that
+    several tables name is one example with the labels of all of them. Files are relative to the
+    folder of the table that names them.
 
     Args:
         data: The `data` part of a config.
-        refuse: Raise on cells that are no labels; False leaves them to `check_table`.
+        refuse: Raise on cells that are no labels, and merge; False leaves rows and cells as they
+            are, for `check_table`.
 
     Raises:
         TableError: A table is missing, unreadable, empty or lacks a column.
-        LabelError: A cell is no label.
+        LabelError: A cell is no label, or two tables contradict each other.
     """
     frames = [_read_checked(path, data) for path in data.tables]
-    return build_table(
+    if len(frames) == 1:
+        ((frame, paths),) = frames
+        return build_table(frame, paths, data, source=data.tables[0].name, refuse=refuse)
+    _require_tasks([frame for frame, _ in frames], data)
+    if refuse:
+        for (frame, paths), path in zip(frames, data.tables, strict=True):
+            build_table(frame, paths, data, source=path.name)
+    table = build_table(
         pd.concat([frame for frame, _ in frames], ignore_index=True),
         [path for _, paths in frames for path in paths],
         data,
         source=" and ".join(path.name for path in data.tables),
-        refuse=refuse,
+        refuse=False,
     )
+    return _merged(table, [len(frame) for frame, _ in frames], data) if refuse else table
 
 
 def build_table(
@@ -86,7 +97,9 @@ def build_table(
         frame=frame,
         paths=tuple(paths),
         labels=_columns([labels.labels for labels in decoded.values()], len(frame)),
-        training_labels=_columns([labels.training_labels for labels in decoded.values()], len(frame)),
+        training_labels=_columns(
+            [labels.training_labels for labels in decoded.values()], len(frame)
+        ),
         tasks=tuple(data.tasks),
         groups=_groups(frame, data.group),
         modality=data.modality,
@@ -168,6 +181,25 @@ def _read_checked(path: Path, data: DataConfig) -> tuple[pd.DataFrame, list[Path
             fix="Fill the cells or remove the rows.",
         )
     return frame, [path.parent / str(cell).strip() for cell in cells]
+
+
+def _merged(table: Table, sizes: Sequence[int], data: DataConfig) -> Table:
+    columns = (data.group, data.split.column if isinstance(data.split, ColumnSplit) else None)
+    same = [name for name in columns if name is not None]
+    return merge_examples(table, Origins.of(data.tables, sizes), same)
+
+
+def _require_tasks(frames: Sequence[pd.DataFrame], data: DataConfig) -> None:
+    columns = list(dict.fromkeys(str(name) for frame in frames for name in frame.columns))
+    missing = [task for task in data.tasks if task not in columns]
+    if missing:
+        raise TableError(
+            f"No table has the column '{missing[0]}'.",
+            where=", ".join(str(path) for path in data.tables),
+            expected="each task in at least one of the tables",
+            received=", ".join(columns[:12]) + (", ..." if len(columns) > 12 else ""),
+            fix=suggestion(missing[0], columns),
+        )
 
 
 def _require_columns(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
