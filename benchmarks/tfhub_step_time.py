@@ -21,7 +21,9 @@ from kerastl_tfhub import SavedModelLayer
 def export(network: keras.Model, folder: str) -> None:
     """Saves the network in the form of TF Hub's modules."""
     module = tf.train.Checkpoint()
-    call = tf.function(lambda inputs, training=False: network(inputs, training=training))
+    call = tf.function(
+        lambda inputs, training=False: network(inputs, training=training), autograph=False
+    )
     spec = tf.TensorSpec([None, *network.input_shape[1:]], tf.float32, name="inputs")
     for training in (False, True):
         call.get_concrete_function(spec, training=training)
