@@ -11,6 +11,7 @@ import numpy as np
 from kerastl.backbones import BackboneSpec, find_backbone
 from kerastl.config import Config, dump_config, load_config
 from kerastl.data.examples import decode_inputs
+from kerastl.data.leakage import leak_warning
 from kerastl.data.splits import assign_splits, split_gaps
 from kerastl.data.table import Table, load_table, refuse_missing_files
 from kerastl.errors import BackboneError, RunError
@@ -119,6 +120,9 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
     parts = assign_splits(table, config.data.split)
     for sentence in split_gaps(table, parts):
         progress.warn(sentence)
+    leak = leak_warning(table, parts)
+    if leak is not None:
+        progress.warn(leak)
     return Plan(config=config, spec=spec, table=table, parts=parts)
 
 
