@@ -8,7 +8,7 @@ from kerastl.config.overrides import apply_overrides
 
 
 def apply(*overrides: str, raw=None):
-    result, problems = apply_overrides(raw or {}, overrides, base=Path("/work"))
+    result, problems = apply_overrides(raw or {}, overrides, base=Path("/base"))
     return result, [str(problem) for problem in problems]
 
 
@@ -58,7 +58,7 @@ def test_the_last_override_of_a_key_counts() -> None:
 
 
 def test_a_path_is_relative_to_the_given_folder() -> None:
-    assert apply("data.table=a.csv")[0] == {"data": {"table": "/work/a.csv"}}
+    assert apply("data.table=a.csv")[0] == {"data": {"table": "/base/a.csv"}}
 
 
 @pytest.mark.parametrize("override", ["epochs", "=3", ".a=3", "a..b=3", "a.=3", '"a"b=3', ""])
