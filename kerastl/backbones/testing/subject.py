@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import keras
@@ -97,11 +97,11 @@ class Subject:
                 variable.assign(value)
 
 
-@cache
+@lru_cache(maxsize=1)
 def find_subject(
     identifier: str, weights: str | None, options: tuple[tuple[str, Any], ...]
 ) -> Subject:
-    """Returns the subject, one for all checks of the same backbone."""
+    """Returns the subject, one for all checks of the same backbone; the last one is kept."""
     return Subject(identifier, weights, dict(options))
 
 
