@@ -1,0 +1,87 @@
+"""`kerastl backbones` as a user calls it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BROKEN = "raise RuntimeError('no such luck')"
+
+
+@pytest.fixture
+def broken_plugin(tmp_path: Path) -> Path:
+    """A folder with a distribution whose module raises."""
+    metadata = tmp_path / "kerastl_broken-0.3.dist-info"
+    metadata.mkdir()
+    (tmp_path / "kerastl_broken.py").write_text(BROKEN)
+    (metadata / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: kerastl-broken\nVersion: 0.3\n"
+    )
+    (metadata / "entry_points.txt").write_text(
+        "[kerastl.backbones]\nbroken = kerastl_broken:family\n"
+    )
+    return tmp_path
+
+
+def run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from kerastl.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: heavy = sorted({'keras', 'tensorflow', 'numpy', 'pandas'} & set(sys.modules)); "
+        "print('HEAVY', *heavy, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, str(path or ""), "backbones", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_list_shows_one_line_per_backbone_and_imports_nothing_heavy():
+    finished = run("list")
+    lines = finished.stdout.splitlines()
+    assert lines[0].split()[:3] == ["backbone", "input", "features"]
+    (line,) = [line for line in lines if line.startswith("applications:mobilenet_v2 ")]
+    assert line.split()[-1] == "Apache-2.0"
+    assert finished.stderr.splitlines()[-1].strip() == "HEAVY"
+
+
+def test_list_as_json_keeps_only_the_modality():
+    listed = json.loads(run("list", "--json", "--modality", "audio").stdout)
+    assert all(row["modality"] in ("audio", None) for row in listed["backbones"])
+    assert "applications:vgg16" not in [row["id"] for row in listed["backbones"]]
+
+
+def test_list_names_a_broken_plugin_and_goes_on(broken_plugin):
+    finished = run("list", path=broken_plugin)
+    assert finished.returncode == 0
+    assert "applications:vgg16" in finished.stdout
+    assert finished.stderr.splitlines()[0] == (
+        "Warning: the plugin 'broken' of kerastl-broken 0.3 fails: RuntimeError: no such luck"
+    )
+
+
+def test_show_prints_the_facts():
+    facts = json.loads(run("show", "applications:mobilenet_v3_small", "--json").stdout)
+    assert facts["feature_dim"] == 576
+    assert facts["options"] == {"alpha": 1.0, "minimalistic": False}
+    assert "num_params:      939,120" in run("show", facts["id"]).stdout.splitlines()
+
+
+def test_show_suggests_for_a_typo():
+    finished = run("show", "applications:mobilenet_v3_smal")
+    assert finished.returncode == 2
+    assert "Did you mean 'applications:mobilenet_v3_small'?" in finished.stderr
+
+
+def test_check_prints_a_line_per_check():
+    finished = run("check", "tiny:image")
+    lines = finished.stdout.splitlines()
+    assert finished.returncode == 0, finished.stdout
+    assert lines[0] == "ok      is_light"
+    assert "exports_the_same" in lines[-1]
+
+
+def test_check_of_an_unknown_backbone_fails_before_anything_heavy():
+    finished = run("check", "tiny:imag")
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines()[-1].strip() == "HEAVY"
