@@ -31,13 +31,14 @@ def areas(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.
     """
     hits = np.cumsum(positives, axis=1)
     called = hits + np.cumsum(negatives, axis=1)
-    num_positives, num_called = hits[:, -1].astype(float), called[:, -1].astype(float)
+    num_positives = positives.sum(axis=1, dtype=np.float64)
+    num_negatives = negatives.sum(axis=1, dtype=np.float64)
     precision = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
     recalled = np.einsum("rs,rs->r", positives, precision)
     hits -= positives / 2
     won = np.einsum("rs,rs->r", negatives, hits)
     return (
-        divided(won, num_positives * (num_called - num_positives)),
+        divided(won, num_positives * num_negatives),
         divided(recalled, num_positives),
     )
 

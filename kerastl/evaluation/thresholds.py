@@ -19,7 +19,7 @@ class Choice:
     """A threshold and what is to be said about it.
 
     Args:
-        threshold: In [0, 1].
+        threshold: In [0, 1], or the next number above 1 where even a probability of 1 is a no.
         note: Why it isn't what was asked for, or what it costs; None where it simply is.
     """
 
@@ -103,8 +103,9 @@ def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
     lower = np.append(values[1:], 0.0)
     middle = (values + lower) / 2
     thresholds = np.where(middle > lower, middle, values)
+    highest = max((values[0] + 1) / 2, np.nextafter(values[0], 2))
     return Steps(
-        thresholds=np.concatenate([[(values[0] + 1) / 2], thresholds]),
+        thresholds=np.concatenate([[highest], thresholds]),
         hits=np.concatenate([[0], np.cumsum(y)[ends]]),
         false_alarms=np.concatenate([[0], np.cumsum(~y)[ends]]),
     )
