@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from kerastl_tfhub.family import TfHubFamily
 
 if TYPE_CHECKING:
-    from kerastl_tfhub.layer import SavedModelLayer
+    from kerastl_tfhub.layers import SavedModelLayer
     from kerastl_tfhub.safety import UntrustedModuleError, trust
 
 _HOMES = {
-    "SavedModelLayer": "kerastl_tfhub.layer",
+    "SavedModelLayer": "kerastl_tfhub.layers",
     "UntrustedModuleError": "kerastl_tfhub.safety",
     "trust": "kerastl_tfhub.safety",
 }

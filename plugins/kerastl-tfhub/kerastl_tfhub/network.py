@@ -8,7 +8,7 @@ import keras
 
 from kerastl.backbones import AudioInput, BackboneError, ImageInput, Input, Stage, WeightsError
 from kerastl_tfhub.catalogue import CATALOGUE
-from kerastl_tfhub.layer import SavedModelLayer
+from kerastl_tfhub.layers import SavedModelLayer
 
 LAYER_NAME = "module"
 
