@@ -39,25 +39,33 @@ def _draw_cell(
     answers = truth.loc[Path(row["path"]).name]
     for number, task in enumerate(run.tasks):
         place = (left, top + HEIGHT + 4 + number * LINE)
-        said_yes = row[task] >= run.bundle.thresholds[task]
-        color = UNSURE if pd.isna(answers[task]) else RIGHT if said_yes == answers[task] else WRONG
-        _draw_answer(ImageDraw.Draw(canvas), place, task.replace("_", " "), row[task], color)
+        threshold = run.bundle.thresholds[task]
+        is_right = (row[task] >= threshold) == answers[task]
+        color = UNSURE if pd.isna(answers[task]) else RIGHT if is_right else WRONG
+        _draw_answer(ImageDraw.Draw(canvas), place, task, row[task], threshold, color)
 
 
 def _draw_answer(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], task: str, probability: float, color: str
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    task: str,
+    probability: float,
+    threshold: float,
+    color: str,
 ) -> None:
     left, top = place
     font = ImageFont.load_default(size=13)
     begin = left + WIDTH - BAR - 34
-    draw.text((left, top), task, fill=INK, font=font)
+    draw.text((left, top), task.replace("_", " "), fill=INK, font=font)
     draw.rectangle((begin, top + 4, begin + BAR, top + 12), fill=TRACK)
     draw.rectangle((begin, top + 4, begin + round(BAR * probability), top + 12), fill=color)
+    tick = begin + round(BAR * threshold)
+    draw.line((tick, top + 2, tick, top + 14), fill=INK)
     draw.text((left + WIDTH, top), f"{probability:.2f}", fill=color, font=font, anchor="ra")
 
 
 def main() -> None:
-    """Writes the sheet beside this file."""
+    """Writes the sheet beside this file; a tick marks each threshold."""
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo/driving")
     truth = pd.read_csv(demo / "truth.csv")
     truth.index = pd.Index([Path(path).name for path in truth["path"]])

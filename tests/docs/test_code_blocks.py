@@ -1,18 +1,21 @@
 """The code of the manual does what the manual says."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from manual_blocks import blocks_of, expect, has_code, run_page
-from manual_pages import all_pages, is_generated, text_of
+from manual_pages import ROOT, all_pages, is_generated, text_of
 
 SLOW_MARK = "<!-- slow -->"
+ELSEWHERE = re.compile(r"<!-- run by (?P<test>\S+) -->")
 
 
 def pages_with_code() -> Iterator[object]:
     for page in all_pages():
-        if not is_generated(page) and has_code(text_of(page)):
+        is_run_here = not is_generated(page) and not ELSEWHERE.search(text_of(page))
+        if is_run_here and has_code(text_of(page)):
             marks = [pytest.mark.slow] if SLOW_MARK in text_of(page) else []
             yield pytest.param(page, id=page.as_posix(), marks=marks)
 
@@ -23,6 +26,12 @@ def test_the_code_of_a_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run_page(text_of(page), where=str(page))
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=str)
+def test_a_page_that_is_run_elsewhere_names_a_test_that_reads_it(page: Path) -> None:
+    named = ELSEWHERE.search(text_of(page))
+    assert named is None or page.name in (ROOT / named["test"]).read_text(encoding="utf-8")
 
 
 def test_a_block_knows_its_language_title_line_and_neighbor() -> None:
