@@ -3,19 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit, LabelPolicy
 from kerastl.data.batches import Labels, make_batches
 from kerastl.data.examples import decode_inputs
-from kerastl.data.images import Resize
 from kerastl.data.splits import assign_splits
 from kerastl.data.table import Table, load_table, refuse_missing_files
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+Resize = Literal["stretch", "pad", "crop"]
 
 
 @dataclass(frozen=True, kw_only=True)
