@@ -95,6 +95,10 @@ class ModelError(KerastlError):
     """A model, head or trainable policy that can't be built or applied."""
 
 
+class CacheError(KerastlError):
+    """A limit or folder of the cache that can't be used."""
+
+
 class RunError(KerastlError):
     """A run folder that is missing, incomplete, in the way or can't be written."""
 

@@ -1,9 +1,11 @@
 """Files to the inputs of a model, as the input contract says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+import numpy as np
 
 from kerastl.data import images
 from kerastl.data.batches import ArrayInputs, Inputs
@@ -28,6 +30,40 @@ class Contract(Protocol):
     @property
     def resize(self) -> str:
         """`"stretch"`, `"pad"` or `"crop"`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoder:
+    """From the bytes of a file to its array.
+
+    Args:
+        decode: Given the bytes and the name of the file, returns the array of the contract's shape;
+            raises MediaError.
+        dtype: Type of the array.
+        rule: All that decides, besides the bytes, which array it is; part of the cache's key.
+    """
+
+    decode: Callable[[bytes, str], np.ndarray]
+    dtype: np.dtype
+    rule: Mapping[str, Any]
+
+
+def decoder_of(contract: Contract) -> Decoder:
+    """Returns the one way from bytes to an array that a contract names."""
+    _refuse_sounds(contract)
+    height, width = contract.shape[:2]
+    return Decoder(
+        decode=lambda data, where: images.decode_image(
+            data, height=height, width=width, resize=contract.resize, where=where
+        ),
+        dtype=np.dtype(np.uint8),
+        rule={
+            "modality": "image",
+            "shape": list(contract.shape),
+            "resize": contract.resize,
+            "version": images.RULE_VERSION,
+        },
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +99,7 @@ def decode_inputs(
     Raises:
         MediaError: A file is missing or can't be read, with `on_error="raise"`.
     """
-    if contract.modality != "image":
-        raise MediaError(
-            "Sounds can't be read yet.",
-            expected="a table of pictures, data.image",
-            received="data.audio",
-        )
+    _refuse_sounds(contract)
     progress.step(title, len(paths))
     height, width = contract.shape[:2]
     pictures = load_pictures(
@@ -89,3 +120,12 @@ def has_media_extension(path: Path, modality: str) -> bool:
     """Whether the file's name ends as pictures or sounds do."""
     extensions = images.EXTENSIONS if modality == "image" else AUDIO_EXTENSIONS
     return path.suffix.lower() in extensions
+
+
+def _refuse_sounds(contract: Contract) -> None:
+    if contract.modality != "image":
+        raise MediaError(
+            "Sounds can't be read yet.",
+            expected="a table of pictures, data.image",
+            received="data.audio",
+        )

@@ -1,37 +1,94 @@
-"""Features of a frozen backbone: constants, computed in one pass."""
+"""Features of a frozen backbone: constants, computed in one pass, ever.
 
+Convention: a row that is only learned from may come from an engine of reduced precision; a row that
+is scored or predicted comes from the precision of the shipped model.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
 import numpy as np
 
-from kerastl.backbones import Backbone
 from kerastl.data.batches import Inputs
 from kerastl.progress import SILENT, Progress
+from kerastl.training.engines.agreement import PROBABILITY_LIMITS
+from kerastl.training.engines.choice import EngineName
+from kerastl.training.extraction import Check, Pass
 
-BATCH_SIZE = 32
+
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """Features of all examples, and how they were found.
+
+    Args:
+        values: `(examples, feature_dim)` float32; meaningless where a file is unreadable.
+        facts: Engines, examples, seconds and agreement as plain values, for the bundle.
+        find_check: Returns the examples on which probabilities are compared with Keras's, None
+            where Keras did all.
+    """
+
+    values: np.ndarray
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    find_check: Callable[[], Check | None] = lambda: None
+
+    def probability_differences(self, heads: keras.Model) -> dict[str, float]:
+        """Returns label of each engine to the largest difference of a probability from Keras's.
+
+        Args:
+            heads: From features to logits.
+        """
+        check = self.find_check()
+        if check is None:
+            return {}
+        reference = _probabilities(heads, check.reference)
+        return {
+            label: float(np.abs(_probabilities(heads, features) - reference).max())
+            for label, features in check.by_engine.items()
+        }
 
 
 def extract_features(
-    layer: Backbone,
+    network: keras.Model,
     inputs: Inputs,
     *,
-    batch_size: int = BATCH_SIZE,
+    exact: np.ndarray | None = None,
+    cache: Path | None = None,
+    engine: EngineName = "auto",
     progress: Progress = SILENT,
-) -> np.ndarray:
-    """Passes every input through the backbone once, in inference mode.
+) -> Extraction:
+    """Passes every input through a frozen network once, in inference mode.
 
     Args:
-        layer: The backbone.
-        inputs: Raw inputs of all examples.
-        batch_size: Examples per pass.
-        progress: Told how many examples are done.
+        network: From raw input to features.
+        inputs: Raw inputs of all examples; files are found in the cache by their bytes.
+        exact: Which examples need the precision of the shipped model; None: all.
+        cache: Folder of the cache, or None to use none.
+        engine: `"auto"`, or the engine to use.
+        progress: Told how many examples are done, and by what.
 
-    Returns:
-        `(examples, feature_dim)` float32.
+    Raises:
+        MediaError: A file is unreadable, and the inputs raise.
     """
-    features = np.empty((len(inputs), layer.model.output_shape[1]), np.float32)
-    progress.step("Features", len(inputs))
-    for begin in range(0, len(inputs), batch_size):
-        rows = np.arange(begin, min(begin + batch_size, len(inputs)))
-        batch = inputs.take(rows).astype(np.float32)
-        features[rows] = layer.model.predict_on_batch(batch)
-        progress.advance(int(rows[-1]) + 1)
-    return features
+    needed = np.ones(len(inputs), bool) if exact is None else exact
+    run = Pass(network, inputs, needed, cache=cache, engine=engine, progress=progress)
+    run.fill()
+    return Extraction(values=run.values, facts=run.facts, find_check=run.find_check)
+
+
+def too_different(differences: Mapping[str, float]) -> list[str]:
+    """Returns the engines whose probabilities lie further from Keras's than is allowed."""
+    return [
+        label
+        for label, difference in differences.items()
+        if difference > PROBABILITY_LIMITS[label.split()[-1]]
+    ]
+
+
+def _probabilities(heads: keras.Model, features: np.ndarray) -> np.ndarray:
+    outputs = heads(features, training=False)
+    logits = list(outputs.values()) if isinstance(outputs, Mapping) else [outputs]
+    values = np.concatenate([keras.ops.convert_to_numpy(item) for item in logits], axis=1)
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.sigmoid(values)))

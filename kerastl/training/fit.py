@@ -118,7 +118,7 @@ def _rate_text(part: str, config: Config) -> str:
 def _fit_heads(
     model: keras.Model, examples: Examples, config: Config, *, state: Path, progress: Progress
 ) -> Fitted:
-    features = extract_features(find_layer(model), examples.inputs, progress=progress)
+    features = extract_features(find_layer(model).model, examples.inputs, progress=progress).values
     learned = learning_table(model, config)
     if all(head.is_linear for head in find_heads(model)) and _is_exact(config):
         exact = _solve(model, features, examples, config, progress)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import scipy.special
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
 
-from kerastl.training.solver import make_targets, minimize, solve_head
+from kerastl.training.logistic import Problem, minimize
+from kerastl.training.rotation import rotate, standardize
+from kerastl.training.solver import make_targets, solve_head
 
 
 def make_problem(
@@ -20,50 +23,81 @@ def make_problem(
     return features, labels
 
 
-def test_the_solution_is_that_of_scikit_learn_on_the_known_labels() -> None:
-    features, labels = make_problem()
-    strength = 0.01
+def reference(features: np.ndarray, labels: np.ndarray, strength: float) -> LogisticRegression:
+    return LogisticRegression(C=1 / (strength * len(labels)), tol=1e-10, max_iter=100_000).fit(
+        features.astype(float), labels
+    )
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.01, 0.0001])
+@pytest.mark.parametrize("dim", [10, 300])
+def test_the_solution_is_that_of_scikit_learn_on_the_known_labels(
+    dim: int, strength: float
+) -> None:
+    features, labels = make_problem(dim=dim)
     head = solve_head(features, labels, groups=None, regularization=strength)
-    mean, scale = features.mean(0), features.std(0)
+    mean, scale = features.mean(0, dtype=float), features.std(0, dtype=float)
     for task in range(3):
         known = ~np.isnan(labels[:, task])
-        reference = LogisticRegression(
-            C=1 / (strength * known.sum()), tol=1e-8, max_iter=10_000
-        ).fit(((features - mean) / scale)[known], labels[known, task])
+        expected = reference(((features - mean) / scale)[known], labels[known, task], strength)
+        largest = np.abs(expected.coef_).max()
         np.testing.assert_allclose(
-            head.kernel[:, task] * scale, reference.coef_[0], rtol=2e-2, atol=2e-3
+            head.kernel[:, task] * scale, expected.coef_[0], rtol=0, atol=2e-3 * largest
+        )
+        np.testing.assert_allclose(
+            features @ head.kernel[:, task] + head.bias[task],
+            ((features - mean) / scale) @ expected.coef_[0] + expected.intercept_[0],
+            rtol=0,
+            atol=5e-3 * max(1, largest),
         )
 
 
 def test_the_gradient_of_the_loss_vanishes_at_the_solution() -> None:
     features, labels = make_problem()
-    standardized = ((features - features.mean(0)) / features.std(0)).astype("f4")
-    targets = make_targets(labels, label_smoothing=0.1, positive_weight=[1, 2, 5])
-    weights = minimize(standardized, targets, np.full(3, 0.05))
-    logits = standardized @ weights[:-1] + weights[-1]
-    p = scipy.special.expit(logits)
+    settings = {"label_smoothing": 0.1, "positive_weight": [1.0, 2.0, 5.0]}
+    head = solve_head(features, labels, groups=None, regularization=0.05, **settings)
+    mean, scale = features.mean(0, dtype=float), features.std(0, dtype=float)
+    targets = make_targets(labels, **settings)
+    p = scipy.special.expit(features @ head.kernel.astype(float) + head.bias)
     slopes = (targets.negative * p - targets.positive * (1 - p)) / targets.num_known
-    gradient = standardized.T @ slopes + 0.05 * weights[:-1]
-    assert np.abs(gradient).max() < 1e-4
+    gradient = ((features - mean) / scale).T @ slopes + 0.05 * head.kernel * scale[:, None]
+    assert np.abs(gradient).max() < 1e-5
 
 
 def test_an_unknown_label_changes_nothing() -> None:
+    """The labels that are known alone give the same head, turned and scaled by the same rows."""
     features, labels = make_problem()
-    labels[:20, 0] = np.nan
-    other = features.copy()
-    head = solve_head(features, labels[:, :1], groups=None, regularization=0.1)
-    known = ~np.isnan(labels[:, 0])
-    targets = make_targets(labels[:, :1], label_smoothing=0, positive_weight=None)
-    standardized = (other - features.mean(0)) / features.std(0)
-    direct = minimize(
-        standardized[known],
-        make_targets(labels[known, :1], label_smoothing=0, positive_weight=None),
-        np.array([0.1]),
-    )
-    assert targets.num_known[0] == known.sum()
-    np.testing.assert_allclose(
-        head.kernel[:, 0] * features.std(0), direct[:-1, 0], rtol=1e-2, atol=1e-3
-    )
+    standardized, mean, scale = standardize(features)
+    del mean, scale
+    problem = rotate(standardized).problem
+    targets = make_targets(labels, label_smoothing=0, positive_weight=None)
+    together = minimize(problem, targets, np.full(3, 0.1), tolerance=1e-7, precision=np.float64)
+    for task in range(3):
+        known = ~np.isnan(labels[:, task])
+        alone = minimize(
+            Problem(features=problem.features[known], variances=problem.variances),
+            make_targets(labels[known, task : task + 1], label_smoothing=0, positive_weight=None),
+            np.array([0.1]),
+            tolerance=1e-7,
+            precision=np.float64,
+        )
+        np.testing.assert_allclose(together[:, task], alone[:, 0], atol=1e-5)
+
+
+def test_the_path_costs_no_accuracy_where_it_starts_from_the_last_solution() -> None:
+    features, labels = make_problem(num_rows=300, dim=40)
+    chosen = solve_head(features, labels, groups=None)
+    for task, strength in enumerate(chosen.strengths):
+        direct = solve_head(
+            features, labels[:, [task]], groups=None, regularization=float(strength)
+        )
+        np.testing.assert_allclose(chosen.kernel[:, task], direct.kernel[:, 0], atol=1e-4)
+
+
+def test_one_thread_of_blas_is_used_and_given_back() -> None:
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    solve_head(*make_problem(), groups=None)
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
 def test_a_soft_label_lies_between_its_hard_ones() -> None:

@@ -1,0 +1,1 @@
+"""Engines: whatever can pass inputs through a frozen network, Keras being the reference."""

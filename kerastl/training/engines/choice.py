@@ -1,0 +1,251 @@
+"""Which engine is used for what: candidates in order, each tried against Keras once.
+
+Convention: heads may be solved on features of reduced precision (`fast`); what is reported comes
+from features in the precision of the shipped model (`exact`). What was found about a network is
+kept beside its converted form, so that a later run knows without trying.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from kerastl.progress import Progress
+from kerastl.training.cache.folder import WRITING, touch
+from kerastl.training.engines import openvino_engine
+from kerastl.training.engines.agreement import Agreement, compare, timed_output
+from kerastl.training.engines.engine import Engine
+from kerastl.training.engines.keras_engine import (
+    EAGER_EXAMPLES,
+    XLA_NAME,
+    KerasEngine,
+    has_gpu,
+    mixed_precision_engine,
+)
+
+Need = Literal["fast", "exact"]
+EngineName = Literal["auto", "keras", "openvino"]
+
+REFERENCE = "keras float32"
+
+_VERDICTS = "verdicts.json"
+_WORTH_CONVERTING = 30e9  # multiply-adds that Keras does in the time that a conversion takes
+_WORTH_CONVERTING_EXAMPLES = 256  # where the multiply-adds aren't known
+_SLOWER = 0.5  # an engine that is this much slower than Keras isn't used
+
+
+class Engines:
+    """The engines for one network.
+
+    Args:
+        network: From raw input to features.
+        dtype: Type of the arrays that come in.
+        asked: `"auto"`, or the engine that the config fixes.
+        folder: Where the converted network and the verdicts are kept, or None.
+        sample: Called for the raw inputs of the examples on which engines are compared.
+        progress: Told what is used, and why.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        dtype: np.dtype,
+        *,
+        asked: EngineName,
+        folder: Path | None,
+        sample: Callable[[], np.ndarray],
+        progress: Progress,
+    ):
+        self.network = network
+        self.dtype = dtype
+        self.asked = asked
+        self.folder = folder
+        self.progress = progress
+        self.num_missing = 2**31
+        self.verdicts: dict[str, Agreement] = {}
+        self._sample = sample
+        self._engines: dict[str, Engine] = {}
+        self._outputs: dict[str, tuple[np.ndarray, float]] = {}
+        self._known = _read_verdicts(folder) if asked != "keras" else {}
+        self._candidates: list[str] | None = self._known.pop("candidates", None)
+
+    def known(self, need: Need) -> str | None:
+        """Returns the engine that earlier runs found for a need, or None."""
+        if self.asked == "keras":
+            return REFERENCE
+        for label in self._ordered(need, self._candidates or []):
+            verdict = self._known.get(label)
+            if verdict is None:
+                return None
+            if verdict["agrees"]:
+                return label
+        return REFERENCE if self._candidates else None
+
+    def choose(self, need: Need, num_missing: int) -> str:
+        """Returns the label of the engine for a need, trying candidates where it pays.
+
+        Args:
+            need: `"fast"` or `"exact"`.
+            num_missing: Number of examples that it would compute.
+        """
+        if need == "exact" and self.asked == "auto" and num_missing <= EAGER_EXAMPLES:
+            return REFERENCE
+        if not self._is_worth_trying(num_missing):
+            return self.engine(self.known(need) or REFERENCE).label
+        chosen = next(
+            (label for label in self._ordered(need, self._found_candidates) if self._agrees(label)),
+            REFERENCE,
+        )
+        self._write_verdicts()
+        return chosen
+
+    def engine(self, label: str) -> Engine:
+        """Returns the engine with a label, made on first use; Keras where that fails."""
+        if label not in self._engines:
+            try:
+                self._engines[label] = self._make(label)
+            except Exception as error:
+                # Converters raise nearly anything about operations that they don't know.
+                self.progress.note(f"{label} can't run this network ({_first_line(error)}).")
+                self._engines[label] = self.reference
+        return self._engines[label]
+
+    @cached_property
+    def reference(self) -> KerasEngine:
+        """Keras itself."""
+        return KerasEngine(self.network, self.dtype, num_examples=self.num_missing)
+
+    @cached_property
+    def sample(self) -> np.ndarray:
+        """Raw inputs of the examples on which engines are compared."""
+        return self._sample()
+
+    @cached_property
+    def reference_output(self) -> tuple[np.ndarray, float]:
+        """Keras's output for the sample, and its speed in examples per second."""
+        return timed_output(self.reference, self.sample)
+
+    def sample_output(self, label: str) -> np.ndarray:
+        """Returns an engine's output for the sample."""
+        if label == REFERENCE:
+            return self.reference_output[0]
+        return self._tried(label)[0]
+
+    @cached_property
+    def _found_candidates(self) -> list[str]:
+        if has_gpu():
+            return [f"{XLA_NAME} float16"] if self.asked == "auto" else []
+        if keras.backend.backend() != "tensorflow" or not openvino_engine.is_installed():
+            if self.asked == "openvino":
+                self.progress.note("OpenVINO isn't installed here: the features come from Keras.")
+            return []
+        return [f"{openvino_engine.NAME} {name}" for name in openvino_engine.precisions()]
+
+    def _ordered(self, need: Need, candidates: list[str]) -> list[str]:
+        return [label for label in candidates if need == "fast" or label.endswith("float32")]
+
+    def _is_worth_trying(self, num_missing: int) -> bool:
+        if self.asked == "openvino":
+            return num_missing > 0
+        cost = multiply_adds(self.network)
+        if not cost:
+            return num_missing >= _WORTH_CONVERTING_EXAMPLES
+        return num_missing * cost >= _WORTH_CONVERTING
+
+    def _agrees(self, label: str) -> bool:
+        engine = self.engine(label)
+        if engine is self.reference:
+            self._known[label] = {"agrees": False}
+            return False
+        reference, reference_speed = self.reference_output
+        output, speed = self._tried(label)
+        verdict = compare(reference, output, engine.precision, per_second=speed)
+        self.verdicts[label] = verdict
+        self._known[label] = verdict.facts()
+        if not verdict.agrees:
+            self.progress.note(
+                f"{label} isn't used: its features differ by {verdict.difference:.2%} of their "
+                f"variation from Keras's, more than {verdict.limit:.1%}."
+            )
+            return False
+        if self.asked == "auto" and speed < _SLOWER * reference_speed:
+            self.progress.note(f"{label} isn't used: Keras is faster here.")
+            self._known[label]["agrees"] = False
+            return False
+        self.progress.note(
+            f"{label}: {speed / reference_speed:.1f} times as fast as Keras; on "
+            f"{verdict.num_examples} examples the features differ by {verdict.difference:.2g} of "
+            f"their variation (at most {verdict.limit:g})."
+        )
+        return True
+
+    def _tried(self, label: str) -> tuple[np.ndarray, float]:
+        if label not in self._outputs:
+            self._outputs[label] = timed_output(self.engine(label), self.sample)
+        return self._outputs[label]
+
+    def _make(self, label: str) -> Engine:
+        name, precision = label.split()
+        if name == XLA_NAME:
+            return mixed_precision_engine(self.network, self.dtype)
+        if name == openvino_engine.NAME:
+            return openvino_engine.OpenvinoEngine(
+                self._converted, precision, self.reference.output_shape
+            )
+        return self.reference
+
+    @cached_property
+    def _converted(self) -> Any:
+        return openvino_engine.converted(self.reference, self.folder)
+
+    def _write_verdicts(self) -> None:
+        if self.folder is None:
+            return
+        text = json.dumps({"candidates": self._found_candidates, **self._known}, indent=1)
+        temporary = self.folder / f"{WRITING}{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(text)
+            temporary.replace(self.folder / _VERDICTS)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """Returns about how many multiplications one example costs, 0 where layers don't tell.
+
+    Every value that a layer with a kernel gives costs the kernel's values per output channel.
+    """
+    return sum(_multiply_adds(layer) for layer in network.layers)
+
+
+def _multiply_adds(layer: Any) -> int:
+    if isinstance(layer, keras.Model):
+        return multiply_adds(layer)
+    kernel = getattr(layer, "kernel", None)
+    shape = getattr(layer, "output", None)
+    if kernel is None or shape is None:
+        return 0
+    places = int(np.prod([side or 1 for side in shape.shape[1:-1]]))
+    return places * int(np.prod(kernel.shape))
+
+
+def _read_verdicts(folder: Path | None) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    try:
+        found: Mapping[str, Any] = json.loads((folder / _VERDICTS).read_text())
+    except (OSError, ValueError):
+        return {}
+    touch(folder / _VERDICTS)
+    return dict(found)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]

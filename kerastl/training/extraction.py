@@ -1,0 +1,284 @@
+"""One pass over all examples: look up, choose engines, compute what is missing, keep it.
+
+Convention: each precision has a store of its own, so that the precision of a row never depends on
+what happens to be cached.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastl.data.batches import Inputs
+from kerastl.data.streams import FileInputs, Part, stream_inputs
+from kerastl.progress import Progress
+from kerastl.training.cache.fingerprint import combined_fingerprint, network_fingerprint
+from kerastl.training.cache.folder import ENGINES, FEATURES, HASHES, prune, size_limit
+from kerastl.training.cache.identities import FileHashes, Status
+from kerastl.training.cache.store import FeatureStore
+from kerastl.training.engines.agreement import NUM_EXAMPLES
+from kerastl.training.engines.choice import REFERENCE, EngineName, Engines, Need
+
+_PURPOSES: Mapping[Need, str] = {"fast": "training", "exact": "scores"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Features of the same examples by Keras and by each engine that was used.
+
+    Args:
+        reference: `(examples, feature_dim)`, by Keras in float32.
+        by_engine: Label of an engine to its features.
+    """
+
+    reference: np.ndarray
+    by_engine: Mapping[str, np.ndarray]
+
+
+class Pass:
+    """The extraction of one network's features from one set of inputs.
+
+    Args:
+        network: From raw input to features.
+        inputs: Raw inputs of all examples.
+        exact: Which examples need the precision of the shipped model.
+        cache: Folder of the cache, or None to use none.
+        engine: `"auto"`, or the engine to use.
+        progress: Told how many examples are done, and by what.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        inputs: Inputs,
+        exact: np.ndarray,
+        *,
+        cache: Path | None,
+        engine: EngineName,
+        progress: Progress,
+    ):
+        self.inputs = inputs
+        self.progress = progress
+        self.files = inputs if isinstance(inputs, FileInputs) and cache is not None else None
+        self.values = np.zeros((len(inputs), int(network.output_shape[1])), np.float32)
+        self.facts: dict[str, Any] = {}
+        self._exact = exact
+        self._cache = cache if self.files is not None else None
+        self._keys: list[bytes | None] = [None] * len(inputs)
+        self._stores: dict[str, FeatureStore] = {}
+        self._used: set[str] = set()
+        self._fingerprint = network_fingerprint(network) if self._cache is not None else ""
+        self._hashes = FileHashes(None if self._cache is None else self._cache / HASHES)
+        self._engines = Engines(
+            network,
+            inputs.dtype if isinstance(inputs, FileInputs) else inputs.take(np.arange(1)).dtype,
+            asked=engine,
+            folder=self._engines_folder(),
+            sample=lambda: self._sample[1],
+            progress=progress,
+        )
+
+    def fill(self) -> None:
+        """Fills `values` and `facts`."""
+        statuses = self._find_keys()
+        known = [key is not None for key in self._keys]
+        for need, rows in (("fast", ~self._exact), ("exact", self._exact)):
+            if rows.any():
+                self._complete("fast" if need == "fast" else "exact", np.flatnonzero(rows))
+        self.facts["agreement"] = {
+            label: verdict.facts() for label, verdict in self._engines.verdicts.items()
+        }
+        self._remember(statuses, known)
+        self._close()
+
+    def find_check(self) -> Check | None:
+        """Returns features of the same examples by Keras and by the engines that were used."""
+        labels = sorted(self._used - {REFERENCE})
+        if not labels:
+            return None
+        cached = self._cached_check(labels)
+        if cached is not None:
+            return cached
+        outputs = {label: self._engines.sample_output(label) for label in [REFERENCE, *labels]}
+        keys, _ = self._sample
+        for label, output in outputs.items():
+            if self._cache is not None:
+                self._store(label).add(keys, output[: len(keys)])
+        self._close()
+        return Check(reference=outputs.pop(REFERENCE), by_engine=outputs)
+
+    def _complete(self, need: Need, rows: np.ndarray) -> None:
+        """Fills the rows of a need."""
+        label = self._engines.known(need) or REFERENCE
+        missing = self._look_up(label, rows)
+        if need == "exact" and label != REFERENCE:
+            missing = self._look_up(REFERENCE, missing)
+        engine = label
+        if len(missing):
+            self._engines.num_missing = len(missing)
+            engine = self._engines.choose(need, len(missing))
+            if engine not in (label, REFERENCE):
+                missing = self._look_up(engine, missing)
+        seconds = self._compute(engine, missing)
+        facts = {"engine": engine, "examples": len(rows), "computed": len(missing), **seconds}
+        self.facts[_PURPOSES[need]] = facts
+        self.progress.note(_summary(_PURPOSES[need], facts))
+
+    def _look_up(self, label: str, rows: np.ndarray) -> np.ndarray:
+        """Fills the rows that the cache has; returns the others."""
+        if self._cache is None or not len(rows):
+            return rows
+        keys = [self._keys[row] for row in rows]
+        found = self._store(label).read_into(self.values, rows, keys)
+        if found.any():
+            self._used.add(label)
+        return rows[~found]
+
+    def _compute(self, label: str, rows: np.ndarray) -> dict[str, float]:
+        if not len(rows):
+            return {}
+        self._used.add(label)
+        self.progress.step(f"Features by {label}", len(rows))
+        clock = _Clock()
+        num_done = 0
+        parts = clock.watch(stream_inputs(self.inputs, rows))
+        for part, values in self._engines.engine(label).run(parts):
+            self.values[part.rows] = values
+            for row, key in zip(part.rows, part.keys, strict=True):
+                self._keys[row] = key
+            if self._cache is not None:
+                self._store(label).add(part.keys, values)
+            num_done += len(part.rows)
+            self.progress.advance(num_done)
+        return clock.seconds()
+
+    def _cached_check(self, labels: Sequence[str]) -> Check | None:
+        """Returns the comparison on examples that the cache has in all precisions, if any."""
+        if self._cache is None:
+            return None
+        every = np.arange(len(self._keys))
+        found = every
+        outputs: dict[str, np.ndarray] = {}
+        for label in [REFERENCE, *labels]:
+            values = np.zeros((len(found), self.values.shape[1]), np.float32)
+            keys = [self._keys[row] for row in found]
+            kept = self._store(label).read_into(values, np.arange(len(found)), keys)
+            outputs = {name: output[kept] for name, output in outputs.items()}
+            outputs[label] = values[kept]
+            found = found[kept]
+        if len(found) < min(NUM_EXAMPLES, len(every)):
+            return None
+        return Check(reference=outputs.pop(REFERENCE), by_engine=outputs)
+
+    @cached_property
+    def _sample(self) -> tuple[list[bytes | None], np.ndarray]:
+        """Returns keys and raw inputs of examples spread over the whole, filled up with noise."""
+        num_all = len(self.inputs)
+        rows = np.unique(np.linspace(0, num_all - 1, min(NUM_EXAMPLES, num_all)).astype(int))
+        parts = list(stream_inputs(self.inputs, rows))
+        values = np.concatenate([part.values for part in parts])
+        missing = NUM_EXAMPLES - len(values)
+        if missing > 0:
+            values = np.concatenate([values, _noise((missing, *values.shape[1:]), values.dtype)])
+        return [key for part in parts for key in part.keys], values
+
+    def _find_keys(self) -> list[Status | None]:
+        """Finds the hashes of the files; reads files only where something may be cached."""
+        if self.files is None:
+            return []
+        statuses = [Status.of(path) for path in self.files.paths]
+        labels = {REFERENCE, self._engines.known("fast"), self._engines.known("exact")} - {None}
+        if any(not self._store(str(label)).is_empty for label in labels):
+            self._keys = self._hashes.hash_files(self.files.paths)
+        return statuses
+
+    def _remember(self, statuses: Sequence[Status | None], known: Sequence[bool]) -> None:
+        """Keeps the hashes of the files that were read, with their status from before."""
+        if self.files is None:
+            return
+        rows = [row for row, key in enumerate(self._keys) if key is not None and not known[row]]
+        self._hashes.remember(
+            (self.files.paths[row], statuses[row], self._keys[row] or b"") for row in rows
+        )
+
+    def _store(self, label: str) -> FeatureStore:
+        if label not in self._stores:
+            assert self._cache is not None
+            name = combined_fingerprint({**self._rule(), "engine": label})
+            self._stores[label] = FeatureStore(
+                self._cache / FEATURES / name,
+                self.values.shape[1],
+                on_refusal=lambda reason: self.progress.warn(
+                    f"The cache can't be written ({reason}); going on without it."
+                ),
+            )
+        return self._stores[label]
+
+    def _rule(self) -> dict[str, Any]:
+        rule = {} if self.files is None else self.files.rule
+        return {"network": self._fingerprint, "rule": rule}
+
+    def _engines_folder(self) -> Path | None:
+        if self._cache is None:
+            return None
+        return self._cache / ENGINES / combined_fingerprint(self._rule())
+
+    def _close(self) -> None:
+        for store in self._stores.values():
+            store.close()
+        if self._cache is not None and any(store.has_written for store in self._stores.values()):
+            prune(self._cache, size_limit())
+
+
+class _Clock:
+    """Measures how long the network waits for inputs, and how long threads decode them."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._waited = 0.0
+        self._decoded = 0.0
+
+    def watch(self, parts: Iterator[Part]) -> Iterator[Part]:
+        """Passes parts on."""
+        while True:
+            asked = time.perf_counter()
+            part = next(parts, None)
+            self._waited += time.perf_counter() - asked
+            if part is None:
+                return
+            self._decoded += part.seconds
+            yield part
+
+    def seconds(self) -> dict[str, float]:
+        """Returns the seconds in all, those of them without input, and those of the threads."""
+        return {
+            "seconds": round(time.perf_counter() - self._started, 3),
+            "waited_for_inputs_seconds": round(self._waited, 3),
+            "decoding_thread_seconds": round(self._decoded, 3),
+        }
+
+
+def _noise(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Returns examples that are nothing: random pixels, or sound at a tenth of full scale."""
+    random = np.random.default_rng(0)
+    if dtype == np.uint8:
+        return random.integers(0, 256, shape, np.uint8)
+    return (0.1 * random.standard_normal(shape)).astype(dtype)
+
+
+def _summary(purpose: str, facts: Mapping[str, Any]) -> str:
+    computed, cached = facts["computed"], facts["examples"] - facts["computed"]
+    text = f"Features for {purpose}: {cached:,} from the cache"
+    if not computed:
+        return f"{text}."
+    speed = computed / max(facts["seconds"], 1e-9)
+    return (
+        f"{text}, {computed:,} by {facts['engine']} in {facts['seconds']:.1f} s ({speed:,.0f}/s; "
+        f"decoding took {facts['decoding_thread_seconds']:.1f} s of threads, the network waited "
+        f"{facts['waited_for_inputs_seconds']:.1f} s for it)."
+    )
