@@ -31,6 +31,7 @@ from kerastl.run.files import write_json, write_text, write_with
 from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
 from kerastl.run.tuning import Unseen, find_unseen, missingness_evidence, tune_tasks
 from kerastl.training.fit import Examples, Fitted, predict_logits
+from kerastl.training.solver import STRENGTHS
 
 if TYPE_CHECKING:
     import keras
@@ -224,4 +225,8 @@ def _evidence(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:
     if fitted.exact is None:
         return {}
     strengths = dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True))
-    return {"regularization": strengths}
+    if fitted.exact.path is None:
+        return {"regularization": strengths}
+    losses = dict(zip(tasks, fitted.exact.path.T.tolist(), strict=True))
+    path = {"strengths": list(STRENGTHS), "losses": losses}
+    return {"regularization": strengths, "regularization_path": path}

@@ -107,6 +107,14 @@ def test_a_moved_slider_shows_the_counts_of_its_threshold(page: Any, run: Path, 
     assert shown(page, "task0-test") == counted(run, "car", "test", step / 1000)
 
 
+def test_an_example_just_above_the_threshold_is_a_yes(page: Any, run: Path) -> None:
+    frame = pd.read_parquet(run / "predictions.parquet")
+    known = frame[(frame["split"] == "test") & frame["car_label"].notna()]
+    step = int(known["car"].sort_values().iloc[len(known) // 2] * 1000)
+    set_value(page, "#task0-test .slider", str(step))
+    assert shown(page, "task0-test") == counted(run, "car", "test", step / 1000)
+
+
 def test_before_it_moves_and_after_reset_the_threshold_is_the_runs_own(
     page: Any, run: Path
 ) -> None:

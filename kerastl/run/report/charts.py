@@ -151,7 +151,21 @@ def strength_chart(
         for t in np.unique(np.round(logs))
         if axes.x[0] <= t <= axes.x[1]
     ]
-    return picture(624, 210, *_frame(axes, ()), *ticks, *drawn, label=label, class_="strengths")
+    ends = {task: axes.up(losses[task][int(logs.argmax())]) for task in losses}
+    names = [] if len(ends) > _FEW else _spread_names(ends, axes.right + 8)
+    return picture(
+        744, 210, *_frame(axes, ()), *ticks, *drawn, *names, label=label, class_="strengths"
+    )
+
+
+def _spread_names(ends: Mapping[str, float], x: float) -> list[Markup]:
+    """Names the ends of lines, each at least a line of text below the last."""
+    names, lowest = [], 0.0
+    for task, y in sorted(ends.items(), key=lambda item: item[1]):
+        if math.isfinite(y):
+            lowest = max(y + 3, lowest + 12)
+            names.append(text(x, lowest, task if len(task) <= 22 else f"{task[:21]}…"))
+    return names
 
 
 def _strength_line(

@@ -168,9 +168,10 @@ def _how_chosen(bundle: Bundle, task: str) -> str:
     facts = bundle.tasks[task]
     goal, _, target = facts.threshold_policy.partition(">=")
     said = f"{_POLICIES[goal]} {target}".strip() if goal in _POLICIES else "fixed"
-    if facts.tuned_on != "nothing":
-        both = ", as calibration was" if is_calibrated(facts) else ""
-        said += f", chosen on {facts.tuned_on}{both}" if said != "fixed" else ""
+    if said != "fixed" and facts.tuned_on != "nothing":
+        source, _, size = facts.tuned_on.partition(", ")
+        said += f", chosen on {source} predictions" + (f" ({size})" if size else "")
+        said += ", as calibration was" if is_calibrated(facts) else ""
     return f"{said}; {facts.threshold_note}" if facts.threshold_note else said
 
 

@@ -19,8 +19,6 @@ from kerastl.errors import RunError
 from kerastl.run import folder as places
 from kerastl.run.bundle import Bundle, read_bundle
 
-MISSINGNESS = "missingness.json"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -91,7 +89,7 @@ def read_source(run: Path) -> Source:
         metrics=_read_metrics(run / places.METRICS),
         predictions=_read_predictions(run / places.PREDICTIONS, bundle.task_names),
         history=_read_history(run / places.HISTORY),
-        missingness=_read_optional(run / MISSINGNESS),
+        missingness=_read_optional(run / places.MISSINGNESS),
         config=_read_text(run / places.CONFIG),
     )
 

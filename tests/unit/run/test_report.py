@@ -5,7 +5,6 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from finished_runs import NASTY, write_run
@@ -81,20 +80,18 @@ def test_the_content_policy_allows_this_script_and_this_style_only(tmp_path: Pat
 
 
 def test_undefined_scores_are_shown_as_undefined_with_their_reason(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", tasks=("car", "ghost"))
-    spoil(run, "ghost", label=None)
-    spoil(run, "car", label=1.0)
+    run = write_run(tmp_path / "run", tasks=("car", "ghost"), unknown_tasks=("ghost",))
+    know_only_yes(run, "car")
     text = report(run).text
     assert "undefined: no label of this task is known here" in text
     assert re.search(r"undefined: all \d+ known labels are yes", text)
     assert "nan" not in text.lower().split()
 
 
-def spoil(run: Path, task: str, *, label: float | None) -> None:
-    """Makes every known label the same, or unknown, in predictions and scores."""
+def know_only_yes(run: Path, task: str) -> None:
+    """Makes every known label a yes, in predictions and scores."""
     frame = pd.read_parquet(run / "predictions.parquet")
-    known = frame[f"{task}_label"].notna()
-    frame.loc[known, f"{task}_label"] = np.nan if label is None else label
+    frame.loc[frame[f"{task}_label"].notna(), f"{task}_label"] = 1.0
     frame.to_parquet(run / "predictions.parquet")
     metrics = json.loads((run / "metrics.json").read_text())
     for part in metrics.values():
@@ -166,6 +163,32 @@ def test_learning_curves_are_drawn_from_the_history(tmp_path: Path) -> None:
 def test_an_exact_head_has_strengths_and_says_that_there_are_no_epochs(tmp_path: Path) -> None:
     text = report(write_run(tmp_path / "run")).text
     assert "There are no epochs: the linear head on frozen features was solved" in text
+
+
+def test_the_path_of_strengths_is_drawn_where_it_was_stored(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    bundle = json.loads((run / "bundle.json").read_text())
+    losses = {"car": [0.6, 0.5, 0.55], "stop sign": [0.7, None, 0.6]}
+    bundle["evidence"]["regularization_path"] = {"strengths": [1, 0.1, 0.01], "losses": losses}
+    (run / "bundle.json").write_text(json.dumps(bundle))
+    path = gather_content(read_source(run)).learning.path
+    assert path is not None
+    assert path.count('class="line train"') == path.count('class="value"') == 2
+
+
+def test_how_the_threshold_was_chosen_is_told_in_words(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", tasks=("a", "b", "c"))
+    bundle = json.loads((run / "bundle.json").read_text())
+    told = [("sensitivity>=0.9", "validation, 80 known labels"), ("0.3", "nothing")]
+    for task, (policy, tuned_on) in zip("ab", told, strict=True):
+        bundle["tasks"][task] |= {"threshold_policy": policy, "tuned_on": tuned_on}
+    (run / "bundle.json").write_text(json.dumps(bundle))
+    assert [task.chosen for task in gather_content(read_source(run)).tasks] == [
+        "the highest with a sensitivity of at least 0.9, chosen on validation predictions "
+        "(80 known labels), as calibration was",
+        "fixed",
+        "maximizes sensitivity + specificity",
+    ]
 
 
 def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
