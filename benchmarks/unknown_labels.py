@@ -39,8 +39,8 @@ def main() -> None:
     full = read(arguments.data / "street.csv")
     features = features_of(full, arguments)
     parts = full.frame["split"].to_numpy()
-    removed = [remove_at_random(full.labels, parts, arguments.unknown, s)
-               for s in range(arguments.seeds)]  # fmt: skip
+    seeds = range(arguments.seeds)
+    removed = [remove_at_random(full.labels, parts, arguments.unknown, seed) for seed in seeds]
     print(f"## {arguments.unknown:.0%} of the training labels removed at random\n")
     compare(features, full.labels, removed, parts)
     print("\n## Half of the training labels unknown, as the table has them\n")
@@ -112,8 +112,10 @@ def compare(
         )
     bootstrap = Bootstrap(groups=np.arange(test.sum()).astype(str), unit="photos")
     known = int((~np.isnan(removed[0][train])).sum())
-    print(f"{train.sum()} training photos, {known} of {train.sum() * len(TASKS)} labels known in "
-          f"the first seed, complete rows: {kept}; {test.sum()} test photos\n")  # fmt: skip
+    print(
+        f"{train.sum()} training photos, {known} of {train.sum() * len(TASKS)} labels known in "
+        f"the first seed, complete rows: {kept}; {test.sum()} test photos\n"
+    )
     print("| treatment | macro AUC by seed | mean | masked is ahead by (95 % interval) |")
     print("|---|---|---|---|")
     for name, found in scores.items():
@@ -162,8 +164,8 @@ def warnings(features: np.ndarray, labels: np.ndarray, parts: np.ndarray) -> lis
     )
     for task, one in found["predictability"].items():
         low, high = one["input"]["auc_interval"]
-        print(f"    {task}: known from the photo: AUC {one['input']['auc']:.3f} "
-              f"({low:.3f} to {high:.3f})")  # fmt: skip
+        auc = one["input"]["auc"]
+        print(f"    {task}: known from the photo: AUC {auc:.3f} ({low:.3f} to {high:.3f})")
     return found["warnings"] or ["no warning"]
 
 

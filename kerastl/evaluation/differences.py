@@ -35,8 +35,8 @@ def paired_difference(
     pairs = list(zip(first, second, strict=True))
     differences = [_macro_auc(labels, a) - _macro_auc(labels, b) for a, b in pairs]
     draws = Draws(bootstrap)
-    by_training = np.stack([_replicates(labels, a, draws) - _replicates(labels, b, draws)
-                            for a, b in pairs])  # fmt: skip
+    replicates = [_replicates(labels, a, draws) - _replicates(labels, b, draws) for a, b in pairs]
+    by_training = np.stack(replicates)
     random = np.random.default_rng(bootstrap.seed)
     drawn = random.integers(len(pairs), size=(len(pairs), by_training.shape[1]))
     averaged = np.take_along_axis(by_training, drawn, axis=0).mean(axis=0)
