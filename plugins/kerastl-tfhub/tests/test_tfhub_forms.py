@@ -127,7 +127,8 @@ def test_an_exported_saved_model_agrees(form: tuple, tmp_path: Path) -> None:
 
 
 def fit(model: keras.Model, inputs: np.ndarray) -> None:
-    model.compile(keras.optimizers.SGD(0.01), "mse")
+    # Tracing costs more than two steps; other tests train compiled models.
+    model.compile(keras.optimizers.SGD(0.01), "mse", run_eagerly=True)
     model.fit(tensor(inputs), np.ones((len(inputs), 2)), batch_size=3, verbose=0)
 
 
