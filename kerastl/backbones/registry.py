@@ -22,6 +22,7 @@ from kerastl.errors import (
     BackboneError,
     BrokenPluginError,
     UnknownBackboneError,
+    did_you_mean,
     suggestion,
 )
 
@@ -207,12 +208,7 @@ def _unknown_family(name: str, identifier: str, distribution: str | None) -> Unk
 
 
 def _nearest(text: str) -> str | None:
-    """Returns the suggestion of the identifier nearest to `text`, given with or without family."""
-    name = text.rpartition(":")[2]
+    """Returns the suggestion of the backbone whose name, in any family, is nearest."""
     by_name = {known.partition(":")[2]: known for known in list_backbones()}
-    if name in by_name:
-        return f"Did you mean '{by_name[name]}'?"
-    return suggestion(text, by_name.values()) or next(
-        (f"Did you mean '{full}'?" for short, full in by_name.items() if suggestion(name, [short])),
-        None,
-    )
+    nearest = did_you_mean(text.rpartition(":")[2], by_name)
+    return f"Did you mean '{by_name[nearest]}'?" if nearest else None

@@ -30,6 +30,12 @@ MESSAGES = {
   expected: family:name, such as applications:mobilenet_v2
   fix:      Did you mean 'applications:mobilenet_v2'?""",
     ),
+    "misspelt family and name": (
+        lambda: find_backbone("aplications:mobilenet_v3_smal"),
+        """No installed plugin provides the backbone family 'aplications'.
+  expected: one of applications, run, tfhub, tiny
+  fix:      Did you mean 'applications:mobilenet_v3_small'?""",
+    ),
     "misspelt name": (
         lambda: find_backbone("applications:mobilnet_v2"),
         """No installed plugin provides the backbone 'applications:mobilnet_v2'.

@@ -7,6 +7,8 @@ import pytest
 from kerastl.backbones import Backbone, Stage
 from kerastl.errors import ModelError
 
+pytestmark = pytest.mark.backends
+
 STAGES = (
     Stage(name="low", layers=("raw", "conv", "norm")),
     Stage(name="high", layers=("top", "top_norm", "dropout", "pool")),
