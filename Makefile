@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/*)
 BACKENDS_VENV := .venv-backends
+BACKENDS_STAMP := $(BACKENDS_VENV)/.installed
 STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -29,6 +30,17 @@ test: setup  ## Run the tests that take minutes in all.
 
 test-slow: setup  ## Run the tests that take long.
 	$(BIN)/python -m pytest -m "slow and not gpu"
+
+$(BACKENDS_STAMP): $(STAMP) setup.cfg
+	$(PYTHON) -m venv $(BACKENDS_VENV)
+	$(BACKENDS_VENV)/bin/python -m pip install --quiet --upgrade pip "setuptools>=77,<81" wheel
+	$(BACKENDS_VENV)/bin/python -m pip install --quiet jax torch==2.13.0
+	$(BACKENDS_VENV)/bin/python -m pip install --quiet --editable ".[dev]" --editable ./plugins/kerastl-applications
+	touch $(BACKENDS_STAMP)
+
+test-backends: $(BACKENDS_STAMP)  ## Run what concerns losses, metrics, heads and training on JAX and PyTorch.
+	KERAS_BACKEND=jax $(BACKENDS_VENV)/bin/python -m pytest -n 2 -m "backends and not slow and not gpu" tests
+	KERAS_BACKEND=torch $(BACKENDS_VENV)/bin/python -m pytest -n 2 -m "backends and not slow and not gpu" tests
 
 lint: setup  ## Check style, types and the layers of imports.
 	$(BIN)/ruff check .
