@@ -133,6 +133,7 @@ def test_unknown_labels_get_exactly_no_gradient_and_wrong_ones_get_some(
     assert (gradient[wrong(labels, logits)] != 0).all()
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # JAX has none by default
 @pytest.mark.parametrize("policy", POLICIES)
 @every_form
 @every_normalization
