@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/*)
 BACKENDS_VENV := .venv-backends
 BACKENDS_STAMP := $(BACKENDS_VENV)/.installed
+ON_BACKENDS := $(BACKENDS_VENV)/bin/python -m pytest -n 2 -m "backends and not slow and not gpu" tests
 STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -31,16 +32,15 @@ test: setup  ## Run the tests that take minutes in all.
 test-slow: setup  ## Run the tests that take long.
 	$(BIN)/python -m pytest -m "slow and not gpu"
 
-$(BACKENDS_STAMP): $(STAMP) setup.cfg
+$(BACKENDS_STAMP): setup.cfg pyproject.toml plugins/kerastl-applications/setup.cfg
 	$(PYTHON) -m venv $(BACKENDS_VENV)
 	$(BACKENDS_VENV)/bin/python -m pip install --quiet --upgrade pip "setuptools>=77,<81" wheel
-	$(BACKENDS_VENV)/bin/python -m pip install --quiet jax torch==2.13.0
-	$(BACKENDS_VENV)/bin/python -m pip install --quiet --editable ".[dev]" --editable ./plugins/kerastl-applications
+	$(BACKENDS_VENV)/bin/python -m pip install --quiet --editable ".[dev]" --editable ./plugins/kerastl-applications jax torch==2.13.0
 	touch $(BACKENDS_STAMP)
 
-test-backends: $(BACKENDS_STAMP)  ## Run what concerns losses, metrics, heads and training on JAX and PyTorch.
-	KERAS_BACKEND=jax $(BACKENDS_VENV)/bin/python -m pytest -n 2 -m "backends and not slow and not gpu" tests
-	KERAS_BACKEND=torch $(BACKENDS_VENV)/bin/python -m pytest -n 2 -m "backends and not slow and not gpu" tests
+test-backends: $(BACKENDS_STAMP)  ## Run losses, metrics, heads and one training on JAX and PyTorch.
+	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 OMP_NUM_THREADS=1 $(ON_BACKENDS)
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(ON_BACKENDS)
 
 lint: setup  ## Check style, types and the layers of imports.
 	$(BIN)/ruff check .
