@@ -38,7 +38,7 @@ Array = NDArray[Any]
 NUM_LABELLED = 100
 NUM_SEEDS = 5
 REGULARIZATION = np.logspace(-6, 1, 8)
-SCRATCH_EPOCHS = (20, 60)
+SCRATCH_EPOCHS = (10, 30)
 # The findings and attributes with at least 8 % positives.
 CHEST_TASKS = (
     "atelectasis",

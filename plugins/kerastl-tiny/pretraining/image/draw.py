@@ -1,6 +1,8 @@
 """Draws the pictures of the pretraining once, on all cores, into a folder of plain arrays.
 
-python -m pretraining.image.draw --folder /tmp/tiny-image --count 40000
+Run from the plugin's folder:
+
+    python -m pretraining.image.draw --folder /tmp/tiny-image --count 40000
 """
 
 import argparse

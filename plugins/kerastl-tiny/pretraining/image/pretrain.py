@@ -1,7 +1,11 @@
 """Pretrains `tiny:image` on the drawn pictures by multi-task learning with unknown answers.
 
-python -m pretraining.image.draw --folder /tmp/tiny-image
-python -m pretraining.image.pretrain --folder /tmp/tiny-image --output image.npz
+Run from the plugin's folder; this gives the published weights:
+
+    python -m pretraining.image.draw --folder /tmp/tiny-image
+    python -m pretraining.image.pretrain --folder /tmp/tiny-image --output image.npz
+
+A further round that starts there: `--initial image.npz --seed 2`.
 """
 
 import argparse
@@ -28,10 +32,10 @@ LEARNING_RATE = 2e-3
 NUM_VALIDATION = 1_000
 
 
-def compiled_model(*, steps: int, seed: int) -> keras.Model:
+def compiled_model(*, steps: int, seed: int, initial: Path | None = None) -> keras.Model:
     """Builds backbone and head: logits `(batch, attributes)`, loss and optimizer."""
     keras.utils.set_random_seed(seed)
-    network = build(weights=None, input=ImageInput(height=64, width=64))
+    network = build(weights=initial, input=ImageInput(height=64, width=64))
     inputs = keras.Input((64, 64, 3))
     features = Backbone(network, batch_norm="update")(inputs)
     logits = keras.layers.Dense(len(ATTRIBUTES), dtype="float32", name="logits")(features)
@@ -57,6 +61,7 @@ def pretrain(
     steps: int,
     batch_size: int,
     seed: int,
+    initial: Path | None = None,
 ) -> tuple[keras.Model, list[float]]:
     """Trains for `steps` batches.
 
@@ -66,11 +71,12 @@ def pretrain(
         steps: Number of batches.
         batch_size: Pictures in each.
         seed: Seed of the weights, the order and the augmentation.
+        initial: Weights of an earlier round, or None for random ones.
 
     Returns:
         The trained model, whose layer `backbone` holds the network, and the loss of each step.
     """
-    model, losses = compiled_model(steps=steps, seed=seed), []
+    model, losses = compiled_model(steps=steps, seed=seed, initial=initial), []
     start = time.perf_counter()
     for index in range(steps):
         x, y = batch(pictures, answers, seed=seed, index=index, batch_size=batch_size)
@@ -101,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where draw put the pictures")
     parser.add_argument("--output", type=Path, required=True, help="the .npz to write")
+    parser.add_argument("--initial", type=Path, help="weights of an earlier round")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
     parser.add_argument("--seed", type=int, default=SEED)
@@ -115,6 +122,7 @@ def main() -> None:
         steps=arguments.steps,
         batch_size=arguments.batch_size,
         seed=arguments.seed,
+        initial=arguments.initial,
     )
     save_weights(model.get_layer("backbone").model, arguments.output)
     scores = attribute_auc(model, pictures[kept[0]], answers[kept[0]])
