@@ -75,7 +75,6 @@ class Backbone(keras.layers.Layer):
         self.stages = tuple(_stage(stage) for stage in stages)
         self.batch_norm = batch_norm
         self.built = True
-        self._restoring = False
         self._learns: Learns = True
         self._set_learns(_normalized(learns) if trainable else False)
 
@@ -146,15 +145,7 @@ class Backbone(keras.layers.Layer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        # Keras sets it from the outer model while it rebuilds a saved one: then the flags that
-        # were saved with this layer count.
-        if not self._restoring:
-            self._learns = bool(value)
-        self._apply()
-
-    def load_own_variables(self, store: Any) -> None:
-        super().load_own_variables(store)
-        self._restoring = False
+        self._set_learns(bool(value))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -170,13 +161,10 @@ class Backbone(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Backbone":
         model = keras.saving.deserialize_keras_object(config["model"])
-        layer = cls(**{**config, "model": model})
-        layer._restoring = True
-        return layer
+        return cls(**{**config, "model": model})
 
     def _set_learns(self, learns: Learns) -> None:
         self._learns = learns
-        self._restoring = False
         self._apply()
 
     def _apply(self) -> None:

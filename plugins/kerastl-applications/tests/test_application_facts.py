@@ -6,13 +6,24 @@ import keras
 import pytest
 
 from kerastl.backbones import BackboneError, ImageInput, find_backbone
-from kerastl_applications.facts import ARCHITECTURES, NETWORKS
+from kerastl_applications.facts import ARCHITECTURES, NETWORKS, Network
 
-VARIANTS = [
-    (name, dict(zip(ARCHITECTURES[network.architecture].options, values, strict=True)))
-    for name, network in NETWORKS.items()
-    for values in network.sizes
-]
+QUICK_PARAMS = 5_000_000
+
+
+def variant(network: Network, values: tuple[object, ...]) -> object:
+    """Returns a network with one choice of its options; a large one takes seconds to draw."""
+    options = dict(zip(ARCHITECTURES[network.architecture].options, values, strict=True))
+    large = network.sizes[values].num_params > QUICK_PARAMS
+    return pytest.param(
+        network.name,
+        options,
+        id="-".join([network.name, *map(str, values)]),
+        marks=pytest.mark.slow if large else (),
+    )
+
+
+VARIANTS = [variant(network, values) for network in NETWORKS.values() for values in network.sizes]
 
 
 def test_every_image_model_of_keras_is_in_the_table():
@@ -27,11 +38,7 @@ def test_every_image_model_of_keras_is_in_the_table():
     assert len(ARCHITECTURES) == 14
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    VARIANTS,
-    ids=["-".join([name, *map(str, options.values())]) for name, options in VARIANTS],
-)
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_the_table_states_what_keras_builds(name, options):
     spec = find_backbone(f"applications:{name}", options=options)
     with keras.StatelessScope():

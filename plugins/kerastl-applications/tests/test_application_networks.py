@@ -8,6 +8,8 @@ from kerastl.backbones import list_backbones
 from kerastl.backbones.testing import run_checks
 from kerastl.backbones.testing.subject import find_subject
 
+LARGE = ("inception_resnet_v2", "nasnet_mobile")
+
 SMALLEST = {
     "convnext_tiny": {},
     "densenet121": {},
@@ -27,7 +29,10 @@ SMALLEST = {
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("name", SMALLEST)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in SMALLEST],
+)
 def test_the_same_picture_gives_the_features_of_keras_and_a_step_moves_every_stage(name):
     identifier, options = f"applications:{name}", SMALLEST[name]
     if keras.backend.backend() == "torch" and name == "nasnet_mobile":

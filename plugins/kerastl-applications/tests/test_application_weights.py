@@ -126,6 +126,7 @@ def test_without_a_network_the_error_offers_a_local_file(monkeypatch):
     )
 
 
+@pytest.mark.filterwarnings("error:.*input_shape.*:UserWarning")
 @pytest.mark.parametrize(("side", "expected"), [(32, 224), (160, 160)])
 def test_published_weights_are_those_of_the_size_where_it_has_its_own(
     monkeypatch, tmp_path, side, expected
