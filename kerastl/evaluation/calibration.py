@@ -12,6 +12,7 @@ import scipy.optimize
 import scipy.special
 
 FEWEST_LABELS = 10
+NO_SKILL = "positives have no higher logits than negatives"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Platt:
     targets = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
     scale, offset = _maximum_likelihood(z, targets)
     if not scale > 0:
-        return Platt(reason="higher logits don't go with more positives, so there is no scale")
+        return Platt(reason=NO_SKILL)
     return Platt(scale=scale, offset=offset)
 
 

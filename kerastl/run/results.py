@@ -13,6 +13,7 @@ from kerastl.config import Config, EvaluationConfig
 from kerastl.data.images import RULE_VERSION
 from kerastl.data.splits import PARTS
 from kerastl.data.table import Table
+from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.missingness import examine_missingness
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.progress import Progress
@@ -29,7 +30,13 @@ from kerastl.run.bundle import (
 )
 from kerastl.run.files import write_json, write_text, write_with
 from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
-from kerastl.run.tuning import Unseen, find_unseen, missingness_evidence, tune_tasks
+from kerastl.run.tuning import (
+    NOT_ASKED_FOR,
+    Unseen,
+    find_unseen,
+    missingness_evidence,
+    tune_tasks,
+)
 from kerastl.training.fit import Examples, Fitted, predict_logits
 from kerastl.training.solver import STRENGTHS
 
@@ -216,7 +223,7 @@ def _tuning_notes(tasks: dict[str, TaskBundle]) -> list[str]:
     uncalibrated = [
         f"{task}: not calibrated ({found.calibration.reason})."
         for task, found in tasks.items()
-        if found.calibration.reason is not None and "false" not in found.calibration.reason
+        if found.calibration.reason not in (None, NOT_ASKED_FOR, NO_SKILL)
     ]
     return [*thresholds, *uncalibrated]
 

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerastl.config import EvaluationConfig, LabelPolicy
-from kerastl.evaluation.calibration import Platt, calibrated_probabilities, fit_platt
+from kerastl.evaluation.calibration import (
+    NO_SKILL,
+    Platt,
+    calibrated_probabilities,
+    fit_platt,
+)
 from kerastl.evaluation.missingness import Evidence
 from kerastl.evaluation.thresholds import choose_threshold
 from kerastl.run.bundle import Calibration, TaskBundle
@@ -18,6 +23,7 @@ from kerastl.training.fit import Examples, Fitted
 
 OUT_OF_FOLD = "out-of-fold"
 VALIDATION = "validation"
+NOT_ASKED_FOR = "evaluation.calibrate: false"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +54,29 @@ def find_unseen(fitted: Fitted, examples: Examples, logits: np.ndarray) -> Unsee
     # With features the backbone stood still to the end, so the exact head is the model's own.
     out_of_fold = fitted.exact is not None and fitted.features is not None
     if fitted.exact is not None and out_of_fold and _is_complete(fitted.exact.out_of_fold_logits):
-        rows, found, source = examples.train, fitted.exact.out_of_fold_logits, OUT_OF_FOLD
+        rows, source = examples.train, OUT_OF_FOLD
+        found = level_folds(fitted.exact.out_of_fold_logits, fitted.exact.folds)
     else:
         rows, found, source = examples.validation, logits[examples.validation], VALIDATION
     return Unseen(rows=rows, logits=found, labels=examples.labels[rows], source=source)
+
+
+def level_folds(logits: np.ndarray, folds: np.ndarray | None) -> np.ndarray:
+    """Returns out-of-fold logits whose mean is the same in every fold.
+
+    A fold that holds more positives than its share was predicted by a model that saw fewer, and
+    whose logits are lower: across folds, logits then fall where positives are more. Where a model
+    knows little this outweighs what it knows, and a useless task looks like one that is reversed.
+
+    Args:
+        logits: `(examples, tasks)`, each from a model that didn't see the example's fold.
+        folds: Fold of each example, or None.
+    """
+    leveled = logits.astype(np.float64)
+    for fold in np.unique(folds) if folds is not None else ():
+        rows = folds == fold
+        leveled[rows] += logits.mean(axis=0) - logits[rows].mean(axis=0)
+    return leveled
 
 
 def tune_tasks(
@@ -104,7 +129,7 @@ def _tune(
     calibrate: bool,
     labels_policy: LabelPolicy,
 ) -> TaskBundle:
-    platt = fit_platt(labels, logits) if calibrate else Platt(reason="evaluation.calibrate: false")
+    platt = fit_platt(labels, logits) if calibrate else Platt(reason=NOT_ASKED_FOR)
     probabilities = calibrated_probabilities(logits[:, None], [platt.scale], [platt.offset])[:, 0]
     choice = choose_threshold(labels, probabilities, policy)
     is_tuned = calibrate or isinstance(policy, str)
@@ -112,11 +137,15 @@ def _tune(
     return TaskBundle(
         threshold=choice.threshold,
         threshold_policy=str(policy),
-        threshold_note=choice.note,
+        threshold_note=_guesses(source) if platt.reason == NO_SKILL else choice.note,
         tuned_on=f"{source}, {num_known} known labels" if is_tuned else "nothing",
         calibration=Calibration(scale=platt.scale, offset=platt.offset, reason=platt.reason),
         labels=labels_policy,
     )
+
+
+def _guesses(source: str) -> str:
+    return f"its decisions are guesses, because {NO_SKILL} in {source} predictions"
 
 
 def _is_complete(logits: np.ndarray) -> bool:

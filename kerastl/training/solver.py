@@ -29,6 +29,7 @@ class ExactHead:
         strengths: Chosen L2 strength of each task, relative to the mean loss over its known labels.
         out_of_fold_logits: `(examples, tasks)`, each from a fit that didn't see the example's fold;
             NaN where the strength was given.
+        folds: Fold of each example, or None where the strength was given.
         path: Out-of-fold loss, mean over known labels, `(strengths, tasks)`, NaN where the path
             ended before; or None.
     """
@@ -37,6 +38,7 @@ class ExactHead:
     bias: np.ndarray
     strengths: np.ndarray
     out_of_fold_logits: np.ndarray
+    folds: np.ndarray | None
     path: np.ndarray | None
 
 
@@ -94,6 +96,7 @@ def solve_head(
     rotation = rotate(standardized)
     targets = make_targets(labels, label_smoothing=label_smoothing, positive_weight=positive_weight)
     start, out_of_fold, path = None, np.full(labels.shape, np.nan), None
+    folds = None
     if regularization == "auto":
         folds = _folds(labels, groups, num_folds, seed)
         chosen = _cross_validate(rotation.problem, targets, folds, on_progress)
@@ -107,6 +110,7 @@ def solve_head(
         bias=(weights[-1] - mean @ kernel).astype(np.float32),
         strengths=strengths,
         out_of_fold_logits=out_of_fold.astype(np.float32),
+        folds=folds,
         path=path,
     )
 

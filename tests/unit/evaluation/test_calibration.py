@@ -50,11 +50,13 @@ def test_the_effect_of_a_positive_weight_is_undone() -> None:
     assert found.offset == pytest.approx(-np.log(5), abs=0.2)
 
 
-def test_separated_classes_give_finite_numbers() -> None:
-    labels = np.repeat([0.0, 1.0], 20)
+def test_separated_classes_are_never_certain() -> None:
+    labels = np.repeat([0.0, 1.0], [20, 30])
     found = fit_platt(labels, np.where(labels == 1, 30.0, -30.0))
-    assert 0 < found.scale < 1
-    assert np.isfinite(found.offset)
+    certain = scipy.special.expit(30 * found.scale + found.offset)
+    impossible = scipy.special.expit(-30 * found.scale + found.offset)
+    assert certain == pytest.approx(31 / 32, abs=1e-4)  # Platt's targets
+    assert impossible == pytest.approx(1 / 22, abs=1e-4)
 
 
 @pytest.mark.parametrize(("positives", "negatives"), [(9, 50), (50, 9)])
@@ -70,8 +72,7 @@ def test_logits_that_rank_backwards_are_left_alone() -> None:
     labels = np.repeat([1.0, 0.0], 30)
     found = fit_platt(labels, np.concatenate([np.linspace(-2, 0, 30), np.linspace(0, 2, 30)]))
     assert found.scale == 1.0
-    assert found.reason is not None
-    assert "higher logits" in found.reason
+    assert found.reason == "positives have no higher logits than negatives"
 
 
 def test_calibration_never_changes_the_order() -> None:

@@ -1,0 +1,79 @@
+"""Thresholds and calibration from predictions of examples the model wasn't fitted on."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from kerastl.config import EvaluationConfig, LabelPolicy
+from kerastl.run.tuning import Unseen, level_folds, tune_tasks
+
+
+def unseen(labels: np.ndarray, logits: np.ndarray, source: str = "out-of-fold") -> Unseen:
+    return Unseen(
+        rows=np.arange(len(labels)), logits=logits[:, None], labels=labels[:, None], source=source
+    )
+
+
+def tuned(found: Unseen, **evaluation: object):
+    return tune_tasks(found, EvaluationConfig(**evaluation), ("car",), {})["car"]
+
+
+def drawn(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    labels = (random.random(count) < 0.3).astype(float)
+    return labels, 2 * labels - 3 + random.normal(size=count)
+
+
+def test_thresholds_are_on_the_calibrated_scale() -> None:
+    labels, logits = drawn()
+    found = tuned(unseen(labels, 5 * logits + 20))
+    plain = tuned(unseen(labels, logits))
+    assert found.threshold == pytest.approx(plain.threshold, abs=1e-4)
+    assert found.calibration.scale == pytest.approx(plain.calibration.scale / 5, rel=1e-3)
+
+
+def test_it_is_told_what_was_tuned_on_how_many_labels() -> None:
+    labels, logits = drawn()
+    labels[:100] = np.nan
+    assert tuned(unseen(labels, logits)).tuned_on == "out-of-fold, 300 known labels"
+    assert tuned(unseen(labels, logits, "validation")).tuned_on == "validation, 300 known labels"
+    assert tuned(unseen(labels, logits), calibrate=False, threshold=0.2).tuned_on == "nothing"
+
+
+def test_a_task_without_skill_is_not_calibrated_and_called_a_guess() -> None:
+    labels, logits = drawn()
+    found = tuned(unseen(labels, -logits))
+    assert (found.calibration.scale, found.calibration.offset) == (1, 0)
+    assert found.threshold_note == (
+        "its decisions are guesses, because positives have no higher logits than negatives in "
+        "out-of-fold predictions"
+    )
+
+
+def test_a_policy_of_labels_is_kept() -> None:
+    labels, logits = drawn()
+    policy = LabelPolicy(positive=("Y",), negative=("N",))
+    found = tune_tasks(unseen(labels, logits), EvaluationConfig(), ("car",), {"car": policy})
+    assert found["car"].labels == policy
+
+
+def test_leveled_folds_have_one_mean_and_keep_their_order() -> None:
+    logits = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [3.0], [9.0]], 20, 0)
+    folds = np.repeat([0, 1, 2], 20)
+    leveled = level_folds(logits, folds)
+    for fold in range(3):
+        np.testing.assert_allclose(leveled[folds == fold].mean(axis=0), logits.mean(axis=0))
+        before, after = logits[folds == fold, 0], leveled[folds == fold, 0]
+        np.testing.assert_array_equal(np.argsort(after), np.argsort(before))
+    np.testing.assert_array_equal(level_folds(logits, None), logits)
+
+
+def test_a_task_of_which_nothing_can_be_learned_does_not_look_reversed() -> None:
+    random = np.random.default_rng(1)
+    folds = np.repeat(np.arange(5), 60)
+    labels = (random.random(300) < np.repeat([0.05, 0.1, 0.15, 0.2, 0.25], 60)).astype(float)
+    # A model that knows nothing says how frequent positives are in the folds it saw.
+    seen = np.array([labels[folds != fold].mean() for fold in range(5)])
+    logits = np.log(seen / (1 - seen))[folds] + 0.001 * random.normal(size=300)
+    assert roc_auc_score(labels, logits) < 0.35
+    assert roc_auc_score(labels, level_folds(logits[:, None], folds)[:, 0]) > 0.45
