@@ -41,6 +41,7 @@ def test_a_stage_begins_with_the_block_that_halves_the_resolution(name, expected
     assert starts(name) == expected
 
 
+@pytest.mark.slow
 def test_cells_that_look_two_cells_back_are_stages_too():
     assert len(starts("nasnet_mobile")) == 4
 
