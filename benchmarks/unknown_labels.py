@@ -65,7 +65,7 @@ def features_of(table: Table, arguments: argparse.Namespace) -> np.ndarray:
         return np.load(arguments.features)
     from kerastl.heads.builder import build_model, find_layer
     from kerastl.run.bundle import InputContract
-    from kerastl.training.features import extract_features
+    from kerastl.training.features import FeatureSource
 
     model = build_model(
         "applications:mobilenet_v2",
@@ -74,7 +74,8 @@ def features_of(table: Table, arguments: argparse.Namespace) -> np.ndarray:
         input_size=arguments.input_size,
     )
     contract = InputContract(modality="image", shape=model.input_shape[1:])
-    features = extract_features(find_layer(model), decode_inputs(table.paths, contract).inputs)
+    inputs = decode_inputs(table.paths, contract).inputs
+    features = FeatureSource(engine="keras").extract(find_layer(model).model, inputs).values
     if arguments.features is not None:
         np.save(arguments.features, features)
     return features

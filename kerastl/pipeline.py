@@ -10,18 +10,21 @@ import numpy as np
 
 from kerastl.backbones import BackboneSpec, find_backbone
 from kerastl.config import Config, dump_config, load_config
-from kerastl.data.examples import decode_inputs
 from kerastl.data.leakage import leak_warning
 from kerastl.data.splits import assign_splits, split_gaps
+from kerastl.data.streams import FileInputs
 from kerastl.data.table import Table, load_table, refuse_missing_files
 from kerastl.errors import BackboneError, RunError
 from kerastl.heads.builder import build_model
 from kerastl.progress import SILENT, Progress
 from kerastl.run.folder import CONFIG, STATE, Run, finish_run, free_name, is_finished, start_run
 from kerastl.run.report import write_report_or_warn
-from kerastl.run.results import Facts, input_contract, write_results
+from kerastl.run.results import Facts, write_results
 from kerastl.run.splits import read_splits, splits_frame
-from kerastl.training.fit import Examples, fit_model
+from kerastl.training.cache.folder import cache_folder
+from kerastl.training.features import FeatureSource
+from kerastl.training.fit import fit_model, prepare
+from kerastl.training.phases import Examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ def train(
     *,
     output: str | Path | None = None,
     overrides: Sequence[str] = (),
+    cache: bool = True,
     progress: Progress = SILENT,
 ) -> Run:
     """Trains a model as a config says and writes its run folder.
@@ -57,6 +61,7 @@ def train(
         output: Folder of the run; None takes `runs/` and the config's name, with a number where
             that is taken.
         overrides: `key=value` changes, as after `--set`.
+        cache: Whether features of a frozen backbone are kept for later runs, and used.
         progress: Told what happens.
 
     Raises:
@@ -73,14 +78,15 @@ def train(
     path = Path(output) if output is not None else free_name(Path("runs") / stem)
     settings = config if isinstance(config, Config) else load_config(config, overrides)
     plan = make_plan(settings, progress=progress)
-    return _carry_out(plan, path, progress=progress, is_new=True)
+    return _carry_out(plan, path, cache=cache, progress=progress, is_new=True)
 
 
-def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
+def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
     """Continues an interrupted training as if nothing had happened.
 
     Args:
         path: Folder of the run.
+        cache: Whether features of a frozen backbone are kept for later runs, and used.
         progress: Told what happens.
 
     Raises:
@@ -102,7 +108,7 @@ def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     table = load_table(config.data)
     plan = Plan(config=config, spec=spec, table=table, parts=read_splits(folder, table))
-    return _carry_out(plan, folder, progress=progress, is_new=False)
+    return _carry_out(plan, folder, cache=cache, progress=progress, is_new=False)
 
 
 def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
@@ -142,7 +148,7 @@ def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
     )
 
 
-def _carry_out(plan: Plan, path: Path, *, progress: Progress, is_new: bool) -> Run:
+def _carry_out(plan: Plan, path: Path, *, cache: bool, progress: Progress, is_new: bool) -> Run:
     config, table = plan.config, plan.table
     keras.utils.set_random_seed(config.fit.seed)
     progress.step("Building the model", None)
@@ -156,13 +162,8 @@ def _carry_out(plan: Plan, path: Path, *, progress: Progress, is_new: bool) -> R
         seed=config.fit.seed,
     )
     facts = Facts.of(model, plan.spec, config, table)
-    decoded = decode_inputs(
-        table.paths, input_contract(model, config, plan.spec), progress=progress
-    )
-    if is_new:
-        start_run(path, config=dump_config(config), splits=splits_frame(table, plan.parts))
     examples = Examples(
-        inputs=decoded.inputs,
+        inputs=FileInputs(table.paths, facts.input),
         labels=table.labels,
         training_labels=table.training_labels,
         groups=table.groups,
@@ -170,8 +171,20 @@ def _carry_out(plan: Plan, path: Path, *, progress: Progress, is_new: bool) -> R
         train=np.flatnonzero(plan.parts == "train"),
         validation=np.flatnonzero(plan.parts == "validation"),
     )
+    source = FeatureSource(cache=cache_folder() if cache else None, engine=config.fit.engine)
+    extraction = prepare(model, examples, config, source=source, progress=progress)
+    if is_new:
+        start_run(path, config=dump_config(config), splits=splits_frame(table, plan.parts))
     with _explaining_interrupts(path):
-        fitted = fit_model(model, examples, config, state=path / STATE, progress=progress)
+        fitted = fit_model(
+            model,
+            examples,
+            config,
+            extraction=extraction,
+            source=source,
+            state=path / STATE,
+            progress=progress,
+        )
         progress.note("\n".join(fitted.learned))
         write_results(path, model, fitted, examples, plan.parts, facts, progress=progress)
     finish_run(path)

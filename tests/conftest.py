@@ -4,11 +4,16 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+# Tests neither use nor fill the cache of whoever runs them.
+_CACHE = tempfile.TemporaryDirectory(prefix="kerastl-test-cache-")
+os.environ["KERASTL_CACHE"] = _CACHE.name
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -19,6 +19,7 @@ COMMANDS = {
     "data": "Check, split or make tables of examples.",
     "backbones": "List, show or check backbones.",
     "config": "Write, validate or describe configs.",
+    "cache": "List, prune or clear the feature cache.",
     "demo": "Draw data, train on it and show the result.",
     "doctor": "Check versions, devices, plugins and Keras's behavior.",
 }

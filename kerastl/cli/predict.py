@@ -17,8 +17,11 @@ ENDINGS = (".csv", ".parquet", ".pq")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="CSV or Parquet file.")
+@click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON lines.")
-def command(run: Path, inputs: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
+def command(
+    run: Path, inputs: tuple[Path, ...], output: Path | None, no_cache: bool, as_json: bool
+) -> None:
     """Predict INPUTS (files, folders or a table) with RUN.
 
     One row per example in the order given: a calibrated probability and a decision per task, and
@@ -37,7 +40,7 @@ def command(run: Path, inputs: tuple[Path, ...], output: Path | None, as_json: b
 
     finished = load_run(run)
     with TerminalProgress() as progress:
-        frame = finished.predict(list(inputs), progress=progress)
+        frame = finished.predict(list(inputs), cache=not no_cache, progress=progress)
     _show(frame, output, as_json=as_json)
 
 

@@ -12,12 +12,14 @@ from kerastl.errors import ConfigError
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Continue an interrupted run.")
+@click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(
     config: Path | None,
     output: Path | None,
     overrides: tuple[str, ...],
     resume: Path | None,
+    no_cache: bool,
     as_json: bool,
 ) -> None:
     """Train a model as CONFIG says, or continue an interrupted run with --resume."""
@@ -41,8 +43,14 @@ def command(
 
     with TerminalProgress() as progress:
         if resume is not None:
-            run = pipeline.resume(resume, progress=progress)
+            run = pipeline.resume(resume, cache=not no_cache, progress=progress)
         else:
             assert config is not None
-            run = pipeline.train(config, output=output, overrides=overrides, progress=progress)
+            run = pipeline.train(
+                config,
+                output=output,
+                overrides=overrides,
+                cache=not no_cache,
+                progress=progress,
+            )
     show_run(run, as_json=as_json)

@@ -84,6 +84,15 @@ class LossConfig(Section):
     )
 
 
+Engine = Annotated[
+    Literal["auto", "keras", "openvino"],
+    Field(
+        description="What passes the examples through a frozen backbone: auto (the fastest that "
+        "agrees with Keras), keras or openvino."
+    ),
+]
+
+
 class ExactFit(Section):
     """Linear heads on frozen features are solved to their optimum."""
 
@@ -99,6 +108,7 @@ class ExactFit(Section):
         default=5, description="Folds of the cross-validation, 2 or more; groups stay whole."
     )
     seed: Seed = Field(default=0, description="Seed of the folds.")
+    engine: Engine = "auto"
 
 
 class KerasFit(Section):
@@ -115,6 +125,7 @@ class KerasFit(Section):
         default=5, description="Epochs without a better validation before stopping; null: never."
     )
     seed: Seed = Field(default=0, description="Seed of initial weights, order and augmentation.")
+    engine: Engine = "auto"
 
 
 class AugmentConfig(Section):

@@ -222,13 +222,13 @@ def _allocate(shape: tuple[int, ...], max_memory_bytes: int) -> np.ndarray:
         return np.zeros(shape, np.uint8)
     try:
         with tempfile.TemporaryFile(prefix="kerastl-pictures-") as file:
-            _reserve(file, num_bytes)
+            reserve(file, num_bytes)
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
         raise _no_room(num_bytes, error) from error
 
 
-def _reserve(file: IO[bytes], num_bytes: int) -> None:
+def reserve(file: IO[bytes], num_bytes: int) -> None:
     """Takes the room on disk now: a full disk found while writing to memory kills the process."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, num_bytes)

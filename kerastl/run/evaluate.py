@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastl.config import Config, load_config
-from kerastl.data.examples import decode_inputs
 from kerastl.data.table import Table, load_table
 from kerastl.errors import RunError, suggestion
 from kerastl.progress import Progress
+from kerastl.run.inference import predict_files
 from kerastl.run.scoring import score_rows
-from kerastl.training.fit import predict_logits
 
 if TYPE_CHECKING:
     from kerastl.run.folder import Run
 
 
 def evaluate(
-    run: "Run", table: Path | None, split: str | None, progress: Progress
+    run: "Run", table: Path | None, split: str | None, *, cache: bool, progress: Progress
 ) -> dict[str, Any]:
     """Returns the scores; see `kerastl.run.folder.Run.evaluate`."""
     config = load_config(run.path / "config.yaml")
@@ -28,11 +27,8 @@ def evaluate(
     else:
         examples = load_table(_with_table(config, table).data)
         rows = np.arange(len(examples))
-    decoded = decode_inputs(
-        [examples.paths[row] for row in rows], run.bundle.input, progress=progress, title="Reading"
-    )
-    progress.step("Predicting", len(rows))
-    logits = predict_logits(run.model, decoded.inputs, run.tasks, progress=progress)
+    paths = [examples.paths[row] for row in rows]
+    logits, _ = predict_files(run, paths, on_error="raise", cache=cache, progress=progress)
     return score_rows(
         examples,
         rows,

@@ -75,12 +75,17 @@ class Run:
         return pd.read_parquet(self.path / PREDICTIONS)
 
     def predict(
-        self, inputs: Sequence[str | Path] | str | Path, *, progress: Progress = SILENT
+        self,
+        inputs: Sequence[str | Path] | str | Path,
+        *,
+        cache: bool = True,
+        progress: Progress = SILENT,
     ) -> pd.DataFrame:
         """Predicts files, folders or a table.
 
         Args:
             inputs: Files and folders of pictures, or one CSV or Parquet table.
+            cache: Whether features are kept for later, and used.
             progress: Told how far it is.
 
         Returns:
@@ -99,13 +104,14 @@ class Run:
         from kerastl.run.predict import predict
 
         given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-        return predict(self, [Path(item) for item in given], progress=progress)
+        return predict(self, [Path(item) for item in given], cache=cache, progress=progress)
 
     def evaluate(
         self,
         table: str | Path | None = None,
         *,
         split: str | None = "test",
+        cache: bool = True,
         progress: Progress = SILENT,
     ) -> dict[str, Any]:
         """Scores the run on one of its splits, or on another table with the same columns.
@@ -113,6 +119,7 @@ class Run:
         Args:
             table: CSV or Parquet; None is the run's own table.
             split: A part of the run's own table; another table is scored whole.
+            cache: Whether features are kept for later, and used.
             progress: Told how far it is.
 
         Returns:
@@ -125,7 +132,8 @@ class Run:
         """
         from kerastl.run.evaluate import evaluate
 
-        return evaluate(self, None if table is None else Path(table), split, progress)
+        path = None if table is None else Path(table)
+        return evaluate(self, path, split, cache=cache, progress=progress)
 
 
 def load_run(path: str | Path) -> Run:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kerastl.data.examples import Decoded, decode_inputs, has_media_extension
+from kerastl.data.examples import has_media_extension
 from kerastl.data.table import read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.progress import Progress
+from kerastl.run.inference import predict_files
 from kerastl.run.scoring import calibrate
 
 if TYPE_CHECKING:
@@ -19,15 +20,13 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".parquet", ".pq")
 
 
-def predict(run: "Run", inputs: Sequence[Path], *, progress: Progress) -> pd.DataFrame:
+def predict(run: "Run", inputs: Sequence[Path], *, cache: bool, progress: Progress) -> pd.DataFrame:
     """Returns one row per example; see `kerastl.run.folder.Run.predict`."""
     paths, shown = _files(run, inputs)
-    decoded = decode_inputs(
-        paths, run.bundle.input, on_error="collect", progress=progress, title="Reading"
-    )
-    probabilities = predict_probabilities(run, decoded, progress=progress)
+    logits, errors = predict_files(run, paths, on_error="collect", cache=cache, progress=progress)
+    probabilities = calibrate(run.bundle, logits)
     columns: dict[str, object] = {"path": shown}
-    readable = np.array([row not in decoded.errors for row in range(len(paths))])
+    readable = np.array([row not in errors for row in range(len(paths))])
     for column, task in enumerate(run.tasks):
         threshold = run.bundle.thresholds[task]
         values = probabilities[:, column]
@@ -36,17 +35,8 @@ def predict(run: "Run", inputs: Sequence[Path], *, progress: Progress) -> pd.Dat
             [int(v >= threshold) if ok else None for v, ok in zip(values, readable, strict=True)],
             dtype="Int8",
         )
-    columns["error"] = [decoded.errors.get(row) for row in range(len(paths))]
+    columns["error"] = [errors.get(row) for row in range(len(paths))]
     return pd.DataFrame(columns)
-
-
-def predict_probabilities(run: "Run", decoded: Decoded, *, progress: Progress) -> np.ndarray:
-    """Returns calibrated probabilities, `(examples, tasks)`."""
-    from kerastl.training.fit import predict_logits
-
-    progress.step("Predicting", len(decoded.inputs))
-    logits = predict_logits(run.model, decoded.inputs, run.tasks, progress=progress)
-    return calibrate(run.bundle, logits)
 
 
 def _files(run: "Run", inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:

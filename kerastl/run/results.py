@@ -30,14 +30,10 @@ from kerastl.run.bundle import (
 )
 from kerastl.run.files import write_json, write_text, write_with
 from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
-from kerastl.run.tuning import (
-    NOT_ASKED_FOR,
-    Unseen,
-    find_unseen,
-    missingness_evidence,
-    tune_tasks,
-)
-from kerastl.training.fit import Examples, Fitted, predict_logits
+from kerastl.run.tuning import NOT_ASKED_FOR, Unseen, find_unseen, missingness_evidence, tune_tasks
+from kerastl.training.fit import Fitted
+from kerastl.training.logits import logits_of_features
+from kerastl.training.phases import Examples
 from kerastl.training.solver import STRENGTHS
 
 if TYPE_CHECKING:
@@ -111,10 +107,8 @@ def write_results(
     progress: Progress,
 ) -> None:
     """Writes everything; the bundle last, because it is what makes a run finished."""
-    progress.step("Scoring", len(parts))
-    logits = predict_logits(
-        model, examples.inputs, examples.tasks, features=fitted.features, progress=progress
-    )
+    progress.step("Scoring", None)
+    logits = logits_of_features(model, fitted.features, examples.tasks)
     evaluation = facts.config.evaluation
     unseen = find_unseen(fitted, examples, logits)
     tasks = tune_tasks(unseen, evaluation, facts.table.tasks, facts.config.data.labels)
@@ -229,6 +223,10 @@ def _tuning_notes(tasks: dict[str, TaskBundle]) -> list[str]:
 
 
 def _evidence(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:
+    return {**_regularization(fitted, tasks), "features": fitted.evidence}
+
+
+def _regularization(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:
     if fitted.exact is None:
         return {}
     strengths = dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True))

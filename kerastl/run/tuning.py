@@ -19,7 +19,8 @@ from kerastl.evaluation.calibration import (
 from kerastl.evaluation.missingness import Evidence
 from kerastl.evaluation.thresholds import choose_threshold
 from kerastl.run.bundle import Calibration, TaskBundle
-from kerastl.training.fit import Examples, Fitted
+from kerastl.training.fit import Fitted
+from kerastl.training.phases import Examples
 
 OUT_OF_FOLD = "out-of-fold"
 VALIDATION = "validation"
@@ -51,8 +52,8 @@ def find_unseen(fitted: Fitted, examples: Examples, logits: np.ndarray) -> Unsee
         examples: What the model was fitted on.
         logits: The model's logits of all examples, `(examples, tasks)`.
     """
-    # With features the backbone stood still to the end, so the exact head is the model's own.
-    out_of_fold = fitted.exact is not None and fitted.features is not None
+    # Where the backbone stood still to the end, the exact head is the model's own.
+    out_of_fold = fitted.exact is not None and fitted.is_frozen
     if fitted.exact is not None and out_of_fold and _is_complete(fitted.exact.out_of_fold_logits):
         rows, source = examples.train, OUT_OF_FOLD
         found = level_folds(fitted.exact.out_of_fold_logits, fitted.exact.folds)
@@ -115,7 +116,7 @@ def missingness_evidence(
     return Evidence(
         rows=unseen.rows,
         logits=unseen.logits * np.array(scales) + np.array(offsets),
-        features=None if fitted.features is None else fitted.features[unseen.rows],
+        features=fitted.features[unseen.rows],
         source=f"{unseen.source} predictions",
     )
 

@@ -4,8 +4,8 @@ Convention: a row that is only learned from may come from an engine of reduced p
 is scored or predicted comes from the precision of the shipped model.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,13 @@ class Extraction:
         facts: Engines, examples, seconds and agreement as plain values, for the bundle.
         find_check: Returns the examples on which probabilities are compared with Keras's, None
             where Keras did all.
+        without: Given labels of engines, extracts again without them, all in float32.
     """
 
     values: np.ndarray
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    find_check: Callable[[], Check | None] = lambda: None
+    facts: Mapping[str, Any]
+    find_check: Callable[[], Check | None]
+    without: "Callable[[Sequence[str]], Extraction]"
 
     def probability_differences(self, heads: keras.Model) -> dict[str, float]:
         """Returns label of each engine to the largest difference of a probability from Keras's.
@@ -50,32 +52,49 @@ class Extraction:
         }
 
 
-def extract_features(
-    network: keras.Model,
-    inputs: Inputs,
-    *,
-    exact: np.ndarray | None = None,
-    cache: Path | None = None,
-    engine: EngineName = "auto",
-    progress: Progress = SILENT,
-) -> Extraction:
-    """Passes every input through a frozen network once, in inference mode.
+@dataclass(frozen=True, kw_only=True)
+class FeatureSource:
+    """Where features come from: the cache, and the engine for what it lacks.
 
     Args:
-        network: From raw input to features.
-        inputs: Raw inputs of all examples; files are found in the cache by their bytes.
-        exact: Which examples need the precision of the shipped model; None: all.
         cache: Folder of the cache, or None to use none.
         engine: `"auto"`, or the engine to use.
-        progress: Told how many examples are done, and by what.
-
-    Raises:
-        MediaError: A file is unreadable, and the inputs raise.
     """
-    needed = np.ones(len(inputs), bool) if exact is None else exact
-    run = Pass(network, inputs, needed, cache=cache, engine=engine, progress=progress)
-    run.fill()
-    return Extraction(values=run.values, facts=run.facts, find_check=run.find_check)
+
+    cache: Path | None = None
+    engine: EngineName = "auto"
+
+    def extract(
+        self,
+        network: keras.Model,
+        inputs: Inputs,
+        *,
+        exact: np.ndarray | None = None,
+        progress: Progress = SILENT,
+    ) -> Extraction:
+        """Passes every input through a frozen network once, in inference mode.
+
+        Args:
+            network: From raw input to features.
+            inputs: Raw inputs of all examples; files are found in the cache by their bytes.
+            exact: Which examples need the precision of the shipped model; None: all.
+            progress: Told how many examples are done, and by what.
+
+        Raises:
+            MediaError: A file is unreadable, and the inputs raise.
+        """
+        needed = np.ones(len(inputs), bool) if exact is None else exact
+        run = Pass(network, inputs, needed, cache=self.cache, engine=self.engine, progress=progress)
+        run.fill()
+
+        def without(refused: Sequence[str]) -> Extraction:
+            only_reduced = all(not label.endswith("float32") for label in refused)
+            other = self if only_reduced else replace(self, engine="keras")
+            return other.extract(network, inputs, progress=progress)
+
+        return Extraction(
+            values=run.values, facts=run.facts, find_check=run.find_check, without=without
+        )
 
 
 def too_different(differences: Mapping[str, float]) -> list[str]:

@@ -4,8 +4,7 @@ Convention: what is fitted are the logits, because probabilities saturate; the m
 shares the weights and ends in the sigmoid.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,43 +13,19 @@ import keras
 import numpy as np
 
 from kerastl.config import Config, ExactFit, KerasFit
-from kerastl.data.batches import ArrayInputs, Inputs, Labels, make_batches
+from kerastl.data.batches import ArrayInputs, Inputs
+from kerastl.data.streams import FileInputs
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
-from kerastl.heads.head import Head, columns
+from kerastl.heads.head import columns
 from kerastl.progress import Progress
 from kerastl.training.augmentation import make_augmentation
-from kerastl.training.checkpoints import KeepBest, backup, next_epoch
-from kerastl.training.compilation import compile_heads
-from kerastl.training.features import extract_features
+from kerastl.training.features import Extraction, FeatureSource, too_different
 from kerastl.training.imbalance import positive_weights
+from kerastl.training.learning import learning_table
+from kerastl.training.phases import FINE_TUNING_PHASE, HEADS_PHASE, Examples, fit_phase
+from kerastl.training.prefix import find_cut, run_prefix, suffix_model
 from kerastl.training.solver import ExactHead, solve_head
-from kerastl.training.trainable import make_optimizer, trainable_parts
-
-HEADS_PHASE = "heads"
-FINE_TUNING_PHASE = "fine_tuning"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Examples:
-    """What a model is fitted on.
-
-    Args:
-        inputs: Raw inputs of all examples.
-        labels: `(examples, tasks)` for validation and scores, NaN where unknown.
-        training_labels: The same as the loss sees them.
-        groups: Group of each example, or None.
-        tasks: Names of the columns.
-        train: Indices of the training examples.
-        validation: Indices of the validation examples; may be empty.
-    """
-
-    inputs: Inputs
-    labels: np.ndarray
-    training_labels: np.ndarray
-    groups: np.ndarray | None
-    tasks: tuple[str, ...]
-    train: np.ndarray
-    validation: np.ndarray
+from kerastl.training.trainable import make_optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +33,59 @@ class Fitted:
     """What fitting found besides the weights, which are in the model.
 
     Args:
+        features: What the backbone of the fitted model says of all examples; of those that are
+            scored in the precision of the shipped model.
+        is_frozen: Whether the backbone stood still.
         history: One row per epoch: phase, epoch and figures.
-        features: Features of all examples where the backbone stayed frozen, else None.
         exact: The exact head, where one was solved.
         learned: The table of what learned, as lines of text.
+        evidence: Engines, speed and agreement, as plain values.
     """
 
+    features: np.ndarray
+    is_frozen: bool
     history: list[dict[str, Any]] = field(default_factory=list)
-    features: np.ndarray | None = None
     exact: ExactHead | None = None
     learned: tuple[str, ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def prepare(
+    model: keras.Model,
+    examples: Examples,
+    config: Config,
+    *,
+    source: FeatureSource,
+    progress: Progress,
+) -> Extraction | None:
+    """Reads every file before anything is learned; returns the features of the frozen backbone.
+
+    Where a frozen backbone sees augmented pictures, its features change in every epoch: then the
+    files are decoded, nothing is cached, and there are no features yet.
+
+    Raises:
+        MediaError: A file is unreadable.
+    """
+    if config.trainable is False and _is_augmented(config):
+        assert config.augment is not None
+        progress.note(
+            f"Features aren't cached: augment.{config.augment.active[0]} changes the pictures in "
+            "every epoch."
+        )
+        _decode(examples.inputs, progress)
+        return None
+    return _extract(model, examples, source, progress)
 
 
 def fit_model(
-    model: keras.Model, examples: Examples, config: Config, *, state: Path, progress: Progress
+    model: keras.Model,
+    examples: Examples,
+    config: Config,
+    *,
+    extraction: Extraction | None,
+    source: FeatureSource,
+    state: Path,
+    progress: Progress,
 ) -> Fitted:
     """Fits the heads, then, if the policy says so, the backbone.
 
@@ -79,55 +93,93 @@ def fit_model(
         model: A model of `kerastl.build_model`; its weights are changed.
         examples: What to learn from.
         config: Says how.
+        extraction: What `prepare` returned.
+        source: Where features come from.
         state: Folder for what an interrupted fit continues from.
         progress: Told what happens.
     """
-    frozen = config.trainable is False
     apply_policy(find_layer(model), False)
-    if frozen and config.augment is not None:
-        history = _fit_keras(model, examples, config, state=state, progress=progress)
-        return Fitted(history=history, learned=learning_table(model, config))
-    fitted = _fit_heads(model, examples, config, state=state, progress=progress)
-    if frozen:
-        return fitted
-    apply_policy(find_layer(model), config.trainable)
-    history = _fit_keras(model, examples, config, state=state, progress=progress)
+    history: list[dict[str, Any]] = []
+    exact = None
+    if extraction is not None:
+        fitted = _fit_heads(model, examples, config, extraction, state=state, progress=progress)
+        history, exact, extraction = fitted.history, fitted.exact, fitted.extraction
+    if extraction is None or config.trainable is not False:
+        apply_policy(find_layer(model), config.trainable)
+        history += _fit_through(model, examples, config, source, state=state, progress=progress)
+        extraction = _extract(model, examples, source, progress)
+    differences = extraction.probability_differences(head_model(model))
+    if differences:
+        progress.note(_differences_text(differences))
     return Fitted(
-        history=[*fitted.history, *history],
-        exact=fitted.exact,
+        features=extraction.values,
+        is_frozen=config.trainable is False,
+        history=history,
+        exact=exact,
         learned=learning_table(model, config),
+        evidence={**extraction.facts, "largest_probability_difference": differences},
     )
 
 
-def learning_table(model: keras.Model, config: Config) -> tuple[str, ...]:
-    """Returns a line per part of the model: its weights, how many learn, at which rate."""
-    lines = [f"{'part':<28}{'weights':>12}{'learn':>12}  rate"]
-    for part in trainable_parts(model):
-        rate = "-" if not part.num_trainable else _rate_text(part.name, config)
-        lines.append(f"{part.name:<28}{part.num_params:>12,}{part.num_trainable:>12,}  {rate}")
-    return tuple(lines)
+@dataclass(frozen=True, kw_only=True)
+class _Heads:
+    """What fitting the heads on features found.
 
+    Args:
+        history: One row per epoch, where Keras fitted them.
+        exact: The exact head, where one was solved.
+        extraction: The features they were fitted on.
+    """
 
-def _rate_text(part: str, config: Config) -> str:
-    if isinstance(config.fit, ExactFit):
-        return "exact"
-    is_backbone = part.startswith("backbone")
-    return f"{config.fit.backbone_learning_rate if is_backbone else config.fit.learning_rate:g}"
+    history: list[dict[str, Any]]
+    exact: ExactHead | None
+    extraction: Extraction
 
 
 def _fit_heads(
-    model: keras.Model, examples: Examples, config: Config, *, state: Path, progress: Progress
-) -> Fitted:
-    features = extract_features(find_layer(model).model, examples.inputs, progress=progress).values
-    learned = learning_table(model, config)
+    model: keras.Model,
+    examples: Examples,
+    config: Config,
+    extraction: Extraction,
+    *,
+    state: Path,
+    progress: Progress,
+) -> _Heads:
+    """Fits the heads; again, on features of Keras's precision, where they come out too different.
+
+    The second time there is no engine left that could be.
+    """
+    found = _fit_heads_on(model, examples, config, extraction, state=state, progress=progress)
+    differences = extraction.probability_differences(head_model(model))
+    refused = too_different(differences)
+    if not refused:
+        return found
+    progress.note(
+        f"{_differences_text(differences)} That is too much: the heads are fitted on float32 "
+        "features instead."
+    )
+    shutil.rmtree(state / HEADS_PHASE, ignore_errors=True)
+    again = extraction.without(refused)
+    return _fit_heads_on(model, examples, config, again, state=state, progress=progress)
+
+
+def _fit_heads_on(
+    model: keras.Model,
+    examples: Examples,
+    config: Config,
+    extraction: Extraction,
+    *,
+    state: Path,
+    progress: Progress,
+) -> _Heads:
     if all(head.is_linear for head in find_heads(model)) and _is_exact(config):
-        exact = _solve(model, features, examples, config, progress)
-        return Fitted(features=features, exact=exact, learned=learned)
+        exact = _solve(model, extraction.values, examples, config, progress)
+        return _Heads(history=[], exact=exact, extraction=extraction)
     fit = config.fit
     assert isinstance(fit, KerasFit)
-    history = _fit_phase(
+    history = fit_phase(
         head_model(model),
-        ArrayInputs(features),
+        ArrayInputs(extraction.values),
         examples,
         config,
         heads=find_heads(model),
@@ -136,7 +188,7 @@ def _fit_heads(
         state=state,
         progress=progress,
     )
-    return Fitted(features=features, history=history, learned=learned)
+    return _Heads(history=history, exact=None, extraction=extraction)
 
 
 def _is_exact(config: Config) -> bool:
@@ -175,15 +227,23 @@ def _solve(
     return solved
 
 
-def _fit_keras(
-    model: keras.Model, examples: Examples, config: Config, *, state: Path, progress: Progress
+def _fit_through(
+    model: keras.Model,
+    examples: Examples,
+    config: Config,
+    source: FeatureSource,
+    *,
+    state: Path,
+    progress: Progress,
 ) -> list[dict[str, Any]]:
+    """Fits with the backbone in every step, or with those of its stages that learn."""
     fit = config.fit
     assert isinstance(fit, KerasFit)
     frozen = config.trainable is False
-    return _fit_phase(
-        logits_model(model),
-        examples.inputs,
+    trained, inputs = _what_learns(model, examples, config, source, progress)
+    return fit_phase(
+        trained,
+        inputs,
         examples,
         config,
         heads=find_heads(model),
@@ -200,117 +260,49 @@ def _fit_keras(
     )
 
 
-def _fit_phase(
-    trained: keras.Model,
-    inputs: Inputs,
+def _what_learns(
+    model: keras.Model,
     examples: Examples,
     config: Config,
-    *,
-    heads: Sequence[Head],
-    optimizer: keras.optimizers.Optimizer,
-    phase: str,
-    state: Path,
+    source: FeatureSource,
     progress: Progress,
-    augment: Callable[[Any], Any] | None = None,
-) -> list[dict[str, Any]]:
-    fit = config.fit
-    assert isinstance(fit, KerasFit)
-    folder = state / phase
-    compile_heads(
-        trained,
-        heads,
-        optimizer=optimizer,
-        from_logits=True,
-        label_smoothing=config.loss.label_smoothing,
-        positive_weight=positive_weights(
-            config.loss.positive_weight, examples.training_labels[examples.train], examples.tasks
-        ),
-    )
-    keep_best = KeepBest(folder, patience=fit.patience, progress=progress)
-    first_epoch = next_epoch(folder)
-    progress.step(f"Epochs of {phase.replace('_', '-')}", fit.epochs)
-    trained.fit(
-        make_batches(
-            inputs,
-            by_head(examples.training_labels, heads, examples.tasks),
-            examples.train,
-            batch_size=fit.batch_size,
-            shuffle_seed=fit.seed,
-            first_epoch=first_epoch,
-            augment=augment,
-        ),
-        validation_data=_validation(inputs, examples, heads, fit.batch_size),
-        epochs=fit.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            keep_best,
-            backup(folder),
-            keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
-        ],
-    )
-    return [
-        {"phase": phase, "epoch": epoch + 1, **figures}
-        for epoch, figures in sorted(keep_best.epochs.items())
-    ]
+) -> tuple[keras.Model, Inputs]:
+    """Returns the model to fit, and its inputs: from the last frozen stage on where that is one."""
+    cut = find_cut(find_layer(model))
+    if cut is not None and not _is_augmented(config):
+        rows = np.concatenate([examples.train, examples.validation])
+        try:
+            inputs: Inputs = run_prefix(
+                cut, examples.inputs, rows, source=source, progress=progress
+            )
+            return suffix_model(model, cut), inputs
+        except OSError as error:
+            progress.note(
+                f"The frozen stages run in every epoch: no room for their output ({error})."
+            )
+    elif cut is not None:
+        progress.note("The frozen stages run in every epoch: augment changes the pictures.")
+    _decode(examples.inputs, progress)
+    return logits_model(model), examples.inputs
 
 
-def by_head(labels: np.ndarray, heads: Sequence[Head], tasks: Sequence[str]) -> Labels:
-    """Returns the label matrix as the model's outputs expect it.
-
-    Args:
-        labels: `(examples, tasks)`.
-        heads: Heads of the model.
-        tasks: Names of the columns.
-    """
-    split: Mapping[str, np.ndarray] = {head.name: labels[:, columns(head, tasks)] for head in heads}
-    return split if len(split) > 1 else next(iter(split.values()))
-
-
-def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:
-    known = ~np.isnan(examples.labels[examples.validation])
-    if not known.any():
-        return None
-    return make_batches(
-        inputs,
-        by_head(examples.labels, heads, examples.tasks),
-        examples.validation,
-        batch_size=batch_size,
+def _extract(
+    model: keras.Model, examples: Examples, source: FeatureSource, progress: Progress
+) -> Extraction:
+    return source.extract(
+        find_layer(model).model, examples.inputs, exact=examples.is_scored, progress=progress
     )
 
 
-def predict_logits(
-    model: keras.Model,
-    inputs: Inputs,
-    tasks: Sequence[str],
-    *,
-    features: np.ndarray | None = None,
-    batch_size: int = 32,
-    progress: Progress | None = None,
-) -> np.ndarray:
-    """Returns the logits of every example in the precision of the shipped model.
+def _decode(inputs: Inputs, progress: Progress) -> None:
+    if isinstance(inputs, FileInputs):
+        inputs.decode_all(progress=progress)
 
-    Args:
-        model: A model of `kerastl.build_model`.
-        inputs: Raw inputs of all examples.
-        tasks: Order of the columns.
-        features: Features of all examples where they are known already.
-        batch_size: Examples per pass.
-        progress: Told how many examples are done.
 
-    Returns:
-        `(examples, tasks)` float32.
-    """
-    network = head_model(model) if features is not None else logits_model(model)
-    source: Inputs = ArrayInputs(features) if features is not None else inputs
-    heads = find_heads(model)
-    logits = np.full((len(source), len(tasks)), math.nan, np.float32)
-    for begin in range(0, len(source), batch_size):
-        rows = np.arange(begin, min(begin + batch_size, len(source)))
-        outputs = network.predict_on_batch(source.take(rows).astype(np.float32))
-        for head in heads:
-            values = outputs[head.name] if isinstance(outputs, Mapping) else outputs
-            logits[np.ix_(rows, columns(head, tasks))] = values
-        if progress is not None:
-            progress.advance(int(rows[-1]) + 1)
-    return logits
+def _is_augmented(config: Config) -> bool:
+    return config.augment is not None and bool(config.augment.active)
+
+
+def _differences_text(differences: dict[str, float]) -> str:
+    found = ", ".join(f"{value:.2g} with {label}" for label, value in differences.items())
+    return f"Largest difference of a probability from Keras's: {found}."

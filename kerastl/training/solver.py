@@ -15,7 +15,7 @@ from kerastl.training.rotation import rotate, standardize
 
 STRENGTHS = tuple(float(x) for x in np.logspace(1, -4, 11))
 _PATH_TOLERANCE = 5e-4
-_FINAL_TOLERANCE = 1e-6
+_FINAL_TOLERANCE = 1e-7
 _HOPELESS = 1.05  # the path ends where every task is this much worse than at its best
 
 

@@ -1,0 +1,146 @@
+"""One phase of fitting by Keras: compile, batches, early stopping, and what resumes it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastl.config import Config, KerasFit
+from kerastl.data.batches import Inputs, Labels, make_batches
+from kerastl.heads.head import Head, columns
+from kerastl.progress import Progress
+from kerastl.training.checkpoints import KeepBest, backup, next_epoch
+from kerastl.training.compilation import compile_heads
+from kerastl.training.imbalance import positive_weights
+
+HEADS_PHASE = "heads"
+FINE_TUNING_PHASE = "fine_tuning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """What a model is fitted on.
+
+    Args:
+        inputs: Raw inputs of all examples.
+        labels: `(examples, tasks)` for validation and scores, NaN where unknown.
+        training_labels: The same as the loss sees them.
+        groups: Group of each example, or None.
+        tasks: Names of the columns.
+        train: Indices of the training examples.
+        validation: Indices of the validation examples; may be empty.
+    """
+
+    inputs: Inputs
+    labels: np.ndarray
+    training_labels: np.ndarray
+    groups: np.ndarray | None
+    tasks: tuple[str, ...]
+    train: np.ndarray
+    validation: np.ndarray
+
+    @property
+    def is_scored(self) -> np.ndarray:
+        """`(examples,)`: which are not learned from, so that what is said of them counts."""
+        scored = np.ones(len(self.labels), bool)
+        scored[self.train] = False
+        return scored
+
+
+def fit_phase(
+    trained: keras.Model,
+    inputs: Inputs,
+    examples: Examples,
+    config: Config,
+    *,
+    heads: Sequence[Head],
+    optimizer: keras.optimizers.Optimizer,
+    phase: str,
+    state: Path,
+    progress: Progress,
+    augment: Callable[[Any], Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Fits a model whose outputs are the heads' logits.
+
+    Args:
+        trained: The model; its weights are changed.
+        inputs: What goes into it, for all examples.
+        examples: Labels and splits.
+        config: Says how.
+        heads: What its outputs are.
+        optimizer: A fresh one.
+        phase: Name of the phase, in the history and the logs.
+        state: Folder for what an interrupted fit continues from.
+        progress: Told what happens.
+        augment: Applied to each batch of training inputs.
+
+    Returns:
+        One row per epoch: phase, epoch and figures.
+    """
+    fit = config.fit
+    assert isinstance(fit, KerasFit)
+    folder = state / phase
+    compile_heads(
+        trained,
+        heads,
+        optimizer=optimizer,
+        from_logits=True,
+        label_smoothing=config.loss.label_smoothing,
+        positive_weight=positive_weights(
+            config.loss.positive_weight, examples.training_labels[examples.train], examples.tasks
+        ),
+    )
+    keep_best = KeepBest(folder, patience=fit.patience, progress=progress)
+    first_epoch = next_epoch(folder)
+    progress.step(f"Epochs of {phase.replace('_', '-')}", fit.epochs)
+    trained.fit(
+        make_batches(
+            inputs,
+            by_head(examples.training_labels, heads, examples.tasks),
+            examples.train,
+            batch_size=fit.batch_size,
+            shuffle_seed=fit.seed,
+            first_epoch=first_epoch,
+            augment=augment,
+        ),
+        validation_data=_validation(inputs, examples, heads, fit.batch_size),
+        epochs=fit.epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            keep_best,
+            backup(folder),
+            keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
+        ],
+    )
+    return [
+        {"phase": phase, "epoch": epoch + 1, **figures}
+        for epoch, figures in sorted(keep_best.epochs.items())
+    ]
+
+
+def by_head(labels: np.ndarray, heads: Sequence[Head], tasks: Sequence[str]) -> Labels:
+    """Returns the label matrix as the model's outputs expect it.
+
+    Args:
+        labels: `(examples, tasks)`.
+        heads: Heads of the model.
+        tasks: Names of the columns.
+    """
+    split: Mapping[str, np.ndarray] = {head.name: labels[:, columns(head, tasks)] for head in heads}
+    return split if len(split) > 1 else next(iter(split.values()))
+
+
+def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:
+    known = ~np.isnan(examples.labels[examples.validation])
+    if not known.any():
+        return None
+    return make_batches(
+        inputs,
+        by_head(examples.labels, heads, examples.tasks),
+        examples.validation,
+        batch_size=batch_size,
+    )
