@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FEWEST_GROUPS = 20
-FEWEST_OF_A_CLASS = 5
+FEWEST_OF_A_CLASS = 5  # groups, below which an interval comes with a caution
 _LEVEL = 0.95
 _ELEMENTS = 2**18  # weights at a time: few enough to stay in the processor's cache
 

@@ -125,7 +125,7 @@ class _Task:
         self.scores = {
             name: float(values[0]) for name, values in self.under(np.ones((1, len(self.p)))).items()
         }
-        self.num_groups = 0 if draws is None else len(set(draws.group_of_row[self.rows].tolist()))
+        self.groups = None if draws is None else draws.group_of_row[self.rows]
         self.replicates = self._replicates(draws)
 
     def under(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -157,10 +157,11 @@ class _Task:
 
     def as_dict(self, bootstrap: Bootstrap | None) -> TaskScores:
         """Returns everything that is reported of the task."""
-        facts = interval_facts(bootstrap, self.num_groups, self.replicates["auc"])
+        num_groups = 0 if self.groups is None else len(np.unique(self.groups))
+        facts = interval_facts(bootstrap, num_groups, self.replicates["auc"])
         missing = facts["replicates"] == 0
         if not missing and facts["reason"] is None:
-            facts["reason"] = _caution(self.y)
+            facts["reason"] = self._caution(bootstrap)
         return {
             **self.scores,
             **{
@@ -172,6 +173,17 @@ class _Task:
             "threshold": self.threshold,
             "intervals": facts,
         }
+
+    def _caution(self, bootstrap: Bootstrap | None) -> str | None:
+        """What to say where few groups hold a class: how much they differ isn't known then."""
+        if bootstrap is None or self.groups is None:
+            return None
+        for value, kind in ((1, "positives"), (0, "negatives")):
+            count = len(np.unique(self.groups[self.y == value]))
+            if 0 < count < FEWEST_OF_A_CLASS:
+                unit = bootstrap.unit.removesuffix("s") if count == 1 else bootstrap.unit
+                return f"all known {kind} are from {count} {unit}, so the intervals are too narrow"
+        return None
 
     def _summands(self) -> np.ndarray:
         """Returns what adds up over examples, `(examples, 6 + bins)`."""
@@ -223,14 +235,6 @@ def interval_facts(
         "undefined_replicates": int(np.isnan(auc_replicates).sum()),
         "reason": None,
     }
-
-
-def _caution(y: np.ndarray) -> str | None:
-    rarest = int(min(y.sum(), len(y) - y.sum()))
-    if rarest >= FEWEST_OF_A_CLASS:
-        return None
-    kind = "positives" if y.sum() == rarest else "negatives"
-    return f"only {rarest} known {kind}: the intervals are narrower than what isn't known"
 
 
 def _macro(

@@ -76,7 +76,7 @@ def test_replicates_that_were_left_out_are_counted(capsys: pytest.CaptureFixture
     labels[::2, 0] = 1
     labels[0, 1] = 1
     text = shown(scores(labels=labels), capsys)
-    assert "bus: only 1 known positives" in text
+    assert "bus: all known positives are from 1 example, so the intervals are too narrow." in text
     assert "of 100 replicates lacked positives or negatives and were left out." in text
 
 

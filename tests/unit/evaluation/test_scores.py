@@ -122,9 +122,23 @@ def test_replicates_without_both_classes_are_counted(gapped) -> None:
     scores = score_task(labels, probabilities, threshold=0.5, bootstrap=Bootstrap(groups=names(50)))
     facts = scores["intervals"]
     assert 300 < facts["undefined_replicates"] < 440  # (1 - 1/50)^50 of 1000 is 364
-    assert "only 1 known positives" in facts["reason"]
+    assert facts["reason"] == (
+        "all known positives are from 1 group, so the intervals are too narrow"
+    )
     low, high = scores["auc_interval"]
     assert 0 <= low < high <= 1
+
+
+def test_many_positives_of_few_groups_are_few(gapped) -> None:
+    _, probabilities = gapped(100, 1)
+    labels = (np.arange(100) < 12).astype(float)
+    groups = np.array([f"patient {number // 3}" for number in range(100)])
+    scores = score_task(
+        labels, probabilities[:, 0], threshold=0.5, bootstrap=Bootstrap(groups=groups)
+    )
+    assert scores["intervals"]["reason"] == (
+        "all known positives are from 4 groups, so the intervals are too narrow"
+    )
 
 
 def test_examples_of_one_group_count_as_one(gapped) -> None:
