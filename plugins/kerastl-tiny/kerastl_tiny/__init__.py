@@ -37,7 +37,10 @@ IMAGE = BackboneSpec(
     build=_build_image,
     stages=_image_stages,
     description="Small residual network pretrained on generated scenes; for demonstrations.",
-    facts={"pretraining": "91 yes/no questions on 40,000 generated pictures of 64 by 64 pixels"},
+    facts={
+        "pretraining": "91 yes/no questions on 40,000 generated pictures of 64 by 64 pixels; "
+        "never saw a photograph"
+    },
 )
 _SPECS = {IMAGE.name: IMAGE}
 

@@ -1,11 +1,12 @@
 """Pretrains `tiny:image` on the drawn pictures by multi-task learning with unknown answers.
 
-Run from the plugin's folder; this gives the published weights:
+Run from the plugin's folder. Two rounds, the second from where the first ended, give the published
+weights:
 
     python -m pretraining.image.draw --folder /tmp/tiny-image
-    python -m pretraining.image.pretrain --folder /tmp/tiny-image --output image.npz
-
-A further round that starts there: `--initial image.npz --seed 2`.
+    python -m pretraining.image.pretrain --folder /tmp/tiny-image --output first.npz
+    python -m pretraining.image.pretrain --folder /tmp/tiny-image --output second.npz \\
+        --initial first.npz --seed 2
 """
 
 import argparse
