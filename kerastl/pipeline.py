@@ -17,10 +17,20 @@ from kerastl.data.table import Table, load_table, refuse_missing_files
 from kerastl.errors import BackboneError, RunError
 from kerastl.heads.builder import build_model
 from kerastl.progress import SILENT, Progress
-from kerastl.run.folder import CONFIG, STATE, Run, finish_run, free_name, is_finished, start_run
+from kerastl.run.folder import (
+    CONFIG,
+    STATE,
+    Run,
+    finish_run,
+    free_name,
+    is_finished,
+    refuse_taken,
+    start_run,
+)
 from kerastl.run.report import write_report_or_warn
 from kerastl.run.results import Facts, write_results
 from kerastl.run.splits import read_splits, splits_frame
+from kerastl.training.auto import fit_auto
 from kerastl.training.cache.folder import cache_folder
 from kerastl.training.features import FeatureSource
 from kerastl.training.fit import fit_model, prepare
@@ -77,6 +87,7 @@ def train(
     stem = "run" if isinstance(config, Config) else Path(config).stem
     path = Path(output) if output is not None else free_name(Path("runs") / stem)
     settings = config if isinstance(config, Config) else load_config(config, overrides)
+    refuse_taken(path)
     plan = make_plan(settings, progress=progress)
     return _carry_out(plan, path, cache=cache, progress=progress, is_new=True)
 
@@ -176,7 +187,8 @@ def _carry_out(plan: Plan, path: Path, *, cache: bool, progress: Progress, is_ne
     if is_new:
         start_run(path, config=dump_config(config), splits=splits_frame(table, plan.parts))
     with _explaining_interrupts(path):
-        fitted = fit_model(
+        fit = fit_auto if config.trainable == "auto" else fit_model
+        fitted = fit(
             model,
             examples,
             config,

@@ -32,7 +32,7 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
 
     quiet_frameworks()
     started, recipe = time.monotonic(), RECIPES[name]
-    click.echo(f"Drawing {recipe.summary} ...", err=True)
+    click.echo(f"Making {recipe.summary} ...", err=True)
     config, drawn = prepare(recipe, folder / name, seed=seed)
     click.echo(f"{drawn.num_examples} pictures: {drawn.table}", err=True)
     if draw_only:

@@ -155,8 +155,8 @@ def load_run(path: str | Path) -> Run:
     return Run(path)
 
 
-def start_run(path: Path, *, config: str, splits: pd.DataFrame) -> None:
-    """Makes the folder of a new run and writes what a resumed training needs.
+def refuse_taken(path: Path) -> None:
+    """Raises where something lies in the folder of a new run.
 
     Raises:
         RunError: Something lies there already.
@@ -167,6 +167,15 @@ def start_run(path: Path, *, config: str, splits: pd.DataFrame) -> None:
             where=str(path),
             fix=f"Choose another folder, such as --output {free_name(path)}.",
         )
+
+
+def start_run(path: Path, *, config: str, splits: pd.DataFrame) -> None:
+    """Makes the folder of a new run and writes what a resumed training needs.
+
+    Raises:
+        RunError: Something lies there already.
+    """
+    refuse_taken(path)
     path.mkdir(parents=True, exist_ok=True)
     write_text(path / CONFIG, config)
     write_text(path / SPLITS, splits.to_csv(index=False))

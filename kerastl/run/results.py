@@ -175,7 +175,7 @@ def make_bundle(
         tasks=tasks,
         heads={head.name: list(head.tasks) for head in find_heads(model)},
         input=facts.input,
-        backbone=facts.backbone,
+        backbone=facts.backbone.model_copy(update={"trained": not fitted.is_frozen}),
         data=_data_facts(facts),
         evidence=_evidence(fitted, facts.table.tasks),
         versions=versions(),

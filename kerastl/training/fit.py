@@ -16,15 +16,14 @@ from kerastl.config import Config, ExactFit, KerasFit
 from kerastl.data.batches import ArrayInputs, Inputs
 from kerastl.data.streams import FileInputs
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
-from kerastl.heads.head import columns
 from kerastl.progress import Progress
 from kerastl.training.augmentation import make_augmentation
+from kerastl.training.exact import solve_heads
 from kerastl.training.features import Extraction, FeatureSource, too_different
-from kerastl.training.imbalance import positive_weights
 from kerastl.training.learning import learning_table
 from kerastl.training.phases import FINE_TUNING_PHASE, HEADS_PHASE, Examples, fit_phase
 from kerastl.training.prefix import find_cut, run_prefix, suffix_model
-from kerastl.training.solver import ExactHead, solve_head
+from kerastl.training.solver import ExactHead
 from kerastl.training.trainable import make_optimizer
 
 
@@ -173,7 +172,7 @@ def _fit_heads_on(
     progress: Progress,
 ) -> _Heads:
     if all(head.is_linear for head in find_heads(model)) and _is_exact(config):
-        exact = _solve(model, extraction.values, examples, config, progress)
+        exact = solve_heads(model, extraction.values, examples, config, progress)
         return _Heads(history=[], exact=exact, extraction=extraction)
     fit = config.fit
     assert isinstance(fit, KerasFit)
@@ -194,37 +193,6 @@ def _fit_heads_on(
 def _is_exact(config: Config) -> bool:
     """Whether linear heads are solved: where asked for, and always before fine-tuning."""
     return isinstance(config.fit, ExactFit) or config.trainable is not False
-
-
-def _solve(
-    model: keras.Model,
-    features: np.ndarray,
-    examples: Examples,
-    config: Config,
-    progress: Progress,
-) -> ExactHead:
-    fit = config.fit
-    exact = fit if isinstance(fit, ExactFit) else ExactFit(seed=fit.seed)
-    rows = examples.train
-    labels = examples.training_labels[rows]
-    weights = positive_weights(config.loss.positive_weight, labels, examples.tasks)
-    progress.step("Solving the head", None)
-    solved = solve_head(
-        features[rows],
-        labels,
-        groups=None if examples.groups is None else examples.groups[rows],
-        regularization=exact.regularization,
-        num_folds=exact.folds,
-        label_smoothing=config.loss.label_smoothing,
-        positive_weight=[weights.get(task, 1.0) for task in examples.tasks],
-        seed=exact.seed,
-    )
-    for head in find_heads(model):
-        chosen = columns(head, examples.tasks)
-        model.get_layer(head.logits_name).set_weights(
-            [solved.kernel[:, chosen], solved.bias[chosen]]
-        )
-    return solved
 
 
 def _fit_through(

@@ -177,3 +177,29 @@ def test_an_error_before_training_leaves_nothing_behind(
     with pytest.raises(KerastlError):
         kerastl.train(write_config(tmp_path, table), output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_auto_keeps_the_backbone_frozen_where_few_labels_are_known(
+    bright_pictures: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, bright_pictures / "table.csv", trainable="auto")
+    run = kerastl.train(config, output=tmp_path / "run")
+    assert run.bundle.evidence["features"]["auto"]["trained"] is False
+    assert "known training labels" in run.bundle.evidence["features"]["auto"]["reason"]
+    assert run.bundle.backbone.trained is False
+
+
+def test_auto_tries_fine_tuning_where_enough_labels_are_known_and_ships_what_it_says(
+    bright_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kerastl.training.choice.FEW_LABELS", 2)
+    config = write_config(
+        tmp_path, bright_pictures / "table.csv", trainable="auto", fit={"epochs": 1}
+    )
+    run = kerastl.train(config, output=tmp_path / "run")
+    auto = run.bundle.evidence["features"]["auto"]
+    assert auto["gain"]["known"] > 0
+    assert auto["trained"] is (auto["gain"]["low"] > 0)
+    assert run.bundle.backbone.trained is auto["trained"]
+    again = run.predict(list(run.predictions["path"]))
+    np.testing.assert_allclose(again["bright"], run.predictions["bright"], atol=1e-4)
