@@ -66,7 +66,13 @@ def test_a_dumped_config_loads_as_itself(template: Path, tmp_path: Path) -> None
 def test_a_dumped_config_is_complete(template: Path) -> None:
     values = yaml.safe_load(dump_config(load_config(template)))
     assert list(values) == list(Config.model_fields)
-    assert values["fit"] == {"solver": "exact", "regularization": "auto", "folds": 5, "seed": 0}
+    assert values["fit"] == {
+        "solver": "exact",
+        "regularization": "auto",
+        "folds": 5,
+        "seed": 0,
+        "engine": "auto",
+    }
 
 
 def test_values_are_what_json_can_hold(template: Path) -> None:
