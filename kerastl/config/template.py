@@ -70,6 +70,7 @@ backbone:
 #   regularization: auto       # or a number above 0
 #   folds: 5
 #   seed: 0
+#   engine: auto               # auto | keras | openvino
 # fit:                         # everywhere else:
 #   solver: keras
 #   epochs: 20
@@ -78,6 +79,7 @@ backbone:
 #   backbone_learning_rate: 1.0e-5
 #   patience: 5                # epochs without a better validation; null: never stop early
 #   seed: 0
+#   engine: auto
 """
 
 

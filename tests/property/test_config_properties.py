@@ -203,10 +203,11 @@ COMPLETE: dict[str, Any] = {
         "backbone_learning_rate": 0.1,
         "patience": 2,
         "seed": 3,
+        "engine": "openvino",
     },
 }
 EXACT = {**COMPLETE, "trainable": False, "augment": None, "heads": "multi"}
-EXACT["fit"] = {"solver": "exact", "regularization": 1.0, "folds": 3, "seed": 1}
+EXACT["fit"] = {"solver": "exact", "regularization": 1.0, "folds": 3, "seed": 1, "engine": "keras"}
 SHAPES = {
     "complete": COMPLETE,
     "exact": EXACT,
