@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import scipy.special
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from kerastl.data.splits import PARTS, assign_folds
 from kerastl.evaluation.intervals import Bootstrap
@@ -141,7 +143,7 @@ def _predictability(
     rows = evidence.rows[chosen]
     logits = evidence.logits[chosen]
     inputs = [np.nan_to_num(logits)]
-    if evidence.features is not None:
+    if evidence.features is not None and np.isnan(labels[rows]).any():
         inputs.append(_components(evidence.features[chosen]))
     here = Bootstrap(
         groups=np.asarray(bootstrap.groups)[rows],
@@ -175,8 +177,12 @@ def _components(features: np.ndarray) -> np.ndarray:
     centered = features - features.mean(axis=0)
     spread = centered.std(axis=0)
     standardized = centered / np.where(spread > 0, spread, 1)
-    _, vectors = np.linalg.eigh(standardized.T @ standardized)
-    return standardized @ vectors[:, ::-1][:, :_NUM_COMPONENTS]
+    dim = standardized.shape[1]
+    with threadpool_limits(1):  # threads of BLAS wait for each other in loops: slower, often much
+        _, vectors = scipy.linalg.eigh(
+            standardized.T @ standardized, subset_by_index=[max(0, dim - _NUM_COMPONENTS), dim - 1]
+        )
+    return standardized @ vectors[:, ::-1]
 
 
 def _values_of_others(labels: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from kerastl.data.pictures import num_processors
 
 Precision = type[np.float32] | type[np.float64]
 
-_BIAS_PENALTY = 1e-6
+_BIAS_PENALTY = 1e-8  # keeps the bias finite where all known labels are equal
 _MAX_ITERATIONS = 500
 _CHUNK_VALUES = 2**20  # features in a chunk: 4 MB, which stay in the processor's cache
 

@@ -66,7 +66,8 @@ def rotate(features: np.ndarray) -> Rotation:
         features: `(examples, feature_dim)` float32.
     """
     with threadpool_limits(1):
-        return _rotate_wide(features) if len(features) < features.shape[1] else _rotate(features)
+        is_wide = 2 * len(features) < features.shape[1]
+        return _rotate_wide(features) if is_wide else _rotate(features)
 
 
 def _rotate(features: np.ndarray) -> Rotation:

@@ -170,3 +170,11 @@ def test_the_same_seed_gives_the_same_head(tasks: int) -> None:
     features, labels = make_problem(tasks=tasks)
     one, two = (solve_head(features, labels, groups=None, seed=5) for _ in range(2))
     np.testing.assert_array_equal(one.kernel, two.kernel)
+
+
+def test_a_task_whose_known_labels_are_equal_gives_a_finite_head() -> None:
+    features, labels = make_problem()
+    labels[:, 1] = np.where(np.isnan(labels[:, 1]), np.nan, 1.0)
+    head = solve_head(features, labels, groups=None, regularization=0.1)
+    assert np.isfinite(head.kernel).all()
+    assert 5 < head.bias[1] < 50
