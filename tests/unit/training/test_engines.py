@@ -1,0 +1,207 @@
+"""Engines: used only where they say what Keras says, and never missed where they are absent."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerastl.data.streams import Part
+from kerastl.progress import Progress
+from kerastl.training.engines import agreement, choice, openvino_engine
+from kerastl.training.engines.agreement import NUM_EXAMPLES, compare
+from kerastl.training.engines.choice import REFERENCE, Engines, multiply_adds
+from kerastl.training.engines.keras_engine import KerasEngine
+
+UINT8 = np.dtype(np.uint8)
+needs_openvino = pytest.mark.skipif(
+    not openvino_engine.is_installed(), reason="OpenVINO isn't installed: kerastl[fast]"
+)
+
+
+class Notes(Progress):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+@pytest.fixture
+def network(small_backbone) -> keras.Model:
+    return small_backbone.model
+
+
+def pictures(num: int = NUM_EXAMPLES, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (num, 32, 32, 3), np.uint8)
+
+
+def parts_of(values: np.ndarray, size: int) -> list[Part]:
+    return [
+        Part(
+            rows=np.arange(begin, min(begin + size, len(values))),
+            values=values[begin : begin + size],
+            keys=(None,) * len(values[begin : begin + size]),
+            errors={},
+            seconds=0.0,
+        )
+        for begin in range(0, len(values), size)
+    ]
+
+
+def output_of(engine, values: np.ndarray, size: int = 16) -> np.ndarray:
+    output = np.full((len(values), *engine.output_shape), np.nan, np.float32)
+    for part, found in engine.run(iter(parts_of(values, size))):
+        output[part.rows] = found
+    return output
+
+
+def engines_for(
+    network: keras.Model, folder: Path | None = None, asked: str = "openvino"
+) -> tuple[Engines, Notes]:
+    notes = Notes()
+    engines = Engines(network, UINT8, asked=asked, folder=folder, sample=pictures, progress=notes)
+    return engines, notes
+
+
+@pytest.mark.parametrize("num_examples", [1, 10**6])
+def test_keras_gives_the_same_with_and_without_tracing(
+    network: keras.Model, num_examples: int
+) -> None:
+    values = pictures(20)
+    expected = network(values.astype(np.float32), training=False)
+    engine = KerasEngine(network, UINT8, num_examples=num_examples)
+    np.testing.assert_allclose(output_of(engine, values), expected, atol=1e-5)
+
+
+@needs_openvino
+@pytest.mark.parametrize("size", [1, 5, 16])
+def test_openvino_gives_every_example_its_own_output(network: keras.Model, size: int) -> None:
+    values = pictures(37)
+    reference = KerasEngine(network, UINT8, num_examples=100)
+    engine = openvino_engine.OpenvinoEngine(
+        openvino_engine.converted(reference, None), "float32", reference.output_shape
+    )
+    np.testing.assert_allclose(
+        output_of(engine, values, size), reference.compute(values), atol=1e-4, rtol=1e-4
+    )
+
+
+@needs_openvino
+def test_an_engine_that_agrees_is_chosen_and_its_agreement_is_told(network: keras.Model) -> None:
+    engines, notes = engines_for(network)
+    assert engines.choose("exact", 1000) == "openvino float32"
+    verdict = engines.verdicts["openvino float32"]
+    assert verdict.num_examples >= 64
+    assert verdict.difference < 1e-4
+    assert "on 64 examples" in notes.texts[0]
+
+
+@needs_openvino
+def test_an_engine_that_differs_is_not_used(
+    network: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"float32": -1.0, "bfloat16": -1.0}
+    monkeypatch.setattr(agreement, "FEATURE_LIMITS", limits)
+    engines, notes = engines_for(network)
+    assert engines.choose("fast", 1000) == REFERENCE
+    assert all("isn't used" in text for text in notes.texts)
+
+
+@needs_openvino
+def test_what_was_found_is_known_to_the_next(network: keras.Model, tmp_path: Path) -> None:
+    folder = tmp_path / "engines" / "x"
+    first, _ = engines_for(network, folder)
+    assert first.known("exact") is None
+    first.choose("exact", 1000)
+    assert (folder / "model.xml").is_file()
+    second, _ = engines_for(network, folder)
+    assert second.known("exact") == "openvino float32"
+    values = pictures(5)
+    np.testing.assert_allclose(
+        output_of(second.engine("openvino float32"), values),
+        KerasEngine(network, UINT8, num_examples=1).compute(values),
+        atol=1e-4,
+    )
+
+
+@needs_openvino
+def test_damaged_notes_of_earlier_runs_are_ignored(network: keras.Model, tmp_path: Path) -> None:
+    folder = tmp_path / "engines" / "x"
+    engines_for(network, folder)[0].choose("exact", 1000)
+    (folder / "verdicts.json").write_text("{")
+    assert engines_for(network, folder)[0].known("exact") is None
+
+
+@needs_openvino
+def test_a_network_that_cannot_be_converted_stays_with_keras_and_says_why(
+    network: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such operation: Mystery\nand a long trace")
+
+    monkeypatch.setattr(openvino_engine, "converted", fail)
+    engines, notes = engines_for(network)
+    assert engines.choose("exact", 1000) == REFERENCE
+    assert "openvino float32 can't run this network (no such operation: Mystery)." in notes.texts
+
+
+def test_without_openvino_keras_does_it_with_one_line(
+    network: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
+    engines, notes = engines_for(network)
+    assert engines.choose("fast", 1000) == REFERENCE
+    assert notes.texts == ["OpenVINO isn't installed here: the features come from Keras."]
+
+
+def test_keras_is_asked_for_and_used(network: keras.Model) -> None:
+    engines, notes = engines_for(network, asked="keras")
+    assert engines.known("fast") == REFERENCE
+    assert notes.texts == []
+
+
+def test_few_examples_are_not_worth_a_conversion(network: keras.Model) -> None:
+    engines, notes = engines_for(network, asked="auto")
+    assert engines.choose("fast", 100) == REFERENCE
+    assert engines.choose("exact", 10) == REFERENCE
+    assert notes.texts == []
+
+
+def test_multiplications_are_counted_per_place_and_kernel_value() -> None:
+    raw = keras.Input((8, 8, 3))
+    hidden = keras.layers.Conv2D(4, 3, padding="same")(raw)  # 64 places of 3 * 3 * 3 * 4
+    hidden = keras.layers.DepthwiseConv2D(3, 2, padding="same")(hidden)  # 16 of 3 * 3 * 4
+    hidden = keras.layers.GlobalAveragePooling2D()(hidden)
+    network = keras.Model(raw, keras.layers.Dense(5)(hidden))  # 4 * 5
+    assert multiply_adds(network) == 64 * 108 + 16 * 36 + 20
+    nested = keras.Model(raw, network(raw))
+    assert multiply_adds(nested) == multiply_adds(network)
+
+
+def test_agreement_is_relative_to_what_varies_between_examples() -> None:
+    reference = np.array([[100.0, 0.0], [102.0, 0.0]])
+    verdict = compare(reference, reference + 0.1, "float32")
+    assert verdict.difference == pytest.approx(0.1 / np.sqrt(0.5))
+    assert not verdict.agrees
+    assert compare(reference, reference.copy(), "float32").agrees
+
+
+def test_verdicts_are_plain_values() -> None:
+    verdict = compare(np.eye(3), np.eye(3), "bfloat16", per_second=7.0)
+    assert json.loads(json.dumps(verdict.facts()))["agrees"] is True
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_every_precision_has_its_limits(precision: str) -> None:
+    assert 0 < agreement.FEATURE_LIMITS[precision] <= 0.1
+    assert 0 < agreement.PROBABILITY_LIMITS[precision] <= 0.1
+
+
+def test_every_engine_that_can_be_asked_for_exists() -> None:
+    from typing import get_args
+
+    from kerastl.config.training_sections import Engine
+
+    assert set(get_args(get_args(Engine)[0])) == set(get_args(choice.EngineName))
