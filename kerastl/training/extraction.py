@@ -119,12 +119,15 @@ class Pass:
         if need == "exact" and label != REFERENCE:
             missing = self._look_up(REFERENCE, missing)
         engine = label
+        parts: Iterator[Part] = iter(())
         if len(missing):
+            parts = stream_inputs(self.inputs, missing)  # decodes ahead while engines are made
             self._engines.num_missing = len(missing)
             engine = self._engines.choose(need, len(missing))
-            if engine not in (label, REFERENCE):
-                missing = self._look_up(engine, missing)
-        seconds = self._compute(engine, missing)
+            still_missing = self._look_up(engine, missing) if engine != label else missing
+            if len(still_missing) < len(missing):
+                missing, parts = still_missing, stream_inputs(self.inputs, still_missing)
+        seconds = self._compute(engine, missing, parts)
         facts = {"engine": engine, "examples": len(rows), "computed": len(missing), **seconds}
         self.facts[_PURPOSES[need]] = facts
         self.progress.note(_summary(_PURPOSES[need], facts))
@@ -139,15 +142,14 @@ class Pass:
             self._used.add(label)
         return rows[~found]
 
-    def _compute(self, label: str, rows: np.ndarray) -> dict[str, float]:
+    def _compute(self, label: str, rows: np.ndarray, parts: Iterator[Part]) -> dict[str, float]:
         if not len(rows):
             return {}
         self._used.add(label)
         self.progress.step(f"Features by {label}", len(rows))
         clock = _Clock()
         num_done = 0
-        parts = clock.watch(stream_inputs(self.inputs, rows))
-        for part, values in self._engines.engine(label).run(parts):
+        for part, values in self._engines.engine(label).run(clock.watch(parts)):
             self.values[part.rows] = values
             for row, key in zip(part.rows, part.keys, strict=True):
                 self._keys[row] = key
