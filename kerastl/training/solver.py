@@ -4,7 +4,7 @@ Convention: a column is one logistic regression; all columns (tasks, folds) shar
 the features, because the passes are what costs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +115,39 @@ def solve_head(
     )
 
 
+def sweep_strengths(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    groups: np.ndarray | None,
+    strengths: Sequence[float],
+    seeds: Sequence[int],
+    num_folds: int = 5,
+) -> np.ndarray:
+    """Cross-validates many strengths with many divisions into folds, turning the features once.
+
+    Args:
+        features: `(examples, feature_dim)` float32.
+        labels: `(examples, tasks)` in [0, 1], NaN where unknown.
+        groups: Group of each example, or None.
+        strengths: L2 strengths, from strong to weak.
+        seeds: A seed for each division into folds.
+        num_folds: Number of folds.
+
+    Returns:
+        Out-of-fold loss, mean over known labels, `(seeds, strengths, tasks)`.
+    """
+    problem = rotate(standardize(features)[0]).problem
+    targets = make_targets(labels, label_smoothing=0.0, positive_weight=None)
+    losses = np.empty((len(seeds), len(strengths), labels.shape[1]))
+    for number, seed in enumerate(seeds):
+        folds = _folds(labels, groups, num_folds, seed)
+        for step, fold_fits in enumerate(_fits_along(problem, targets, folds, strengths)):
+            held_out = _held_out_logits(problem, fold_fits, folds, labels.shape[1])
+            losses[number, step] = mean_loss(held_out, targets)
+    return losses
+
+
 def _solve(
     problem: Problem, targets: Targets, strengths: np.ndarray, start: np.ndarray | None
 ) -> np.ndarray:
@@ -138,19 +171,15 @@ def _cross_validate(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns strengths, a start for the fits on all rows, out-of-fold logits and the path."""
     num_folds, num_tasks = int(folds.max()) + 1, targets.positive.shape[1]
-    columns = _without_each_fold(targets, folds, num_folds)
-    weights: np.ndarray | None = None
     start = np.zeros((problem.dim + 1, num_tasks))
     logits = np.zeros(targets.positive.shape, np.float32)
     strengths = np.full(num_tasks, STRENGTHS[0])
     path = np.full((len(STRENGTHS), num_tasks), np.nan)
-    for step, strength in enumerate(STRENGTHS):
-        repeated = np.full(num_tasks * num_folds, strength)
-        weights = minimize(problem, columns, repeated, weights, tolerance=_PATH_TOLERANCE)
+    for step, weights in enumerate(_fits_along(problem, targets, folds, STRENGTHS)):
         held_out = _held_out_logits(problem, weights, folds, num_tasks)
         path[step] = mean_loss(held_out, targets)
         better = path[step] <= np.nanmin(path[: step + 1], axis=0)
-        strengths = np.where(better, strength, strengths)
+        strengths = np.where(better, STRENGTHS[step], strengths)
         by_fold = weights.reshape(problem.dim + 1, num_folds, num_tasks)
         start[:, better] = by_fold.mean(axis=1)[:, better]
         logits[:, better] = held_out[:, better]
@@ -159,6 +188,19 @@ def _cross_validate(
         if np.all(path[step] > _HOPELESS * np.nanmin(path, axis=0)):
             break
     return strengths, start, logits, path
+
+
+def _fits_along(
+    problem: Problem, targets: Targets, folds: np.ndarray, strengths: Sequence[float]
+) -> Iterator[np.ndarray]:
+    """Yields for each strength the weights of the fits that know nothing of one fold each."""
+    columns = _without_each_fold(targets, folds, int(folds.max()) + 1)
+    num_columns = columns.positive.shape[1]
+    weights: np.ndarray | None = None
+    for strength in strengths:
+        repeated = np.full(num_columns, strength)
+        weights = minimize(problem, columns, repeated, weights, tolerance=_PATH_TOLERANCE)
+        yield weights
 
 
 def _without_each_fold(targets: Targets, folds: np.ndarray, num_folds: int) -> Targets:
