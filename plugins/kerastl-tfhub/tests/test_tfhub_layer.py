@@ -1,5 +1,7 @@
 """What the layer promises beyond the forms: BatchNorm, losses, flags, dtypes, cloning, paths."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -163,6 +165,16 @@ def test_a_mixed_policy_leaves_the_layer_in_float32(conv_net: str) -> None:
         keras.config.set_dtype_policy("float32")
     assert layer(tf.constant(PICTURES, tf.float16)).dtype == "float32"
     assert all(variable.dtype == "float32" for variable in layer.weights)
+
+
+def test_inputs_are_cast_to_what_the_module_takes(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.__call__ = tf.function(
+        lambda x: tf.cast(x, tf.float32) / 2, input_signature=[tf.TensorSpec([None, 3], tf.uint8)]
+    )
+    tf.saved_model.save(module, str(tmp_path))
+    halved = SavedModelLayer(tmp_path)(np.array([[1.0, 2.0, 254.0]], "float32"))
+    np.testing.assert_array_equal(halved, [[0.5, 1.0, 127.0]])
 
 
 def test_a_clone_has_its_own_variables_and_takes_weights(conv_net: str) -> None:

@@ -203,6 +203,15 @@ def test_a_module_s_own_saver_doesn_t_count_unless_the_module_calls_it(
         SavedModelLayer(folder)
 
 
+def test_a_saver_that_an_object_offers_as_its_function_is_refused(
+    plain: str, tmp_path: Path
+) -> None:
+    folder = copy(plain, tmp_path)
+    edit(folder, offer_the_saver)
+    with pytest.raises(UntrustedModuleError, match=r"(Save|Restore)V2"):
+        SavedModelLayer(folder)
+
+
 def test_the_tf1_saver_may_restore_only_the_file_it_is_given(tf1_hub: str, tmp_path: Path) -> None:
     assert not refusals(read_graph(Path(tf1_hub)))
     folder = copy(tf1_hub, tmp_path)
@@ -300,6 +309,11 @@ def call_the_saver(meta: object) -> None:
     own = next(f for f in functions(meta) if any(n.op == "MatMul" for n in f.node_def))
     call = own.node_def.add(name="call", op="StatefulPartitionedCall")
     call.attr["f"].func.name = saver.signature.name
+
+
+def offer_the_saver(meta: object) -> None:
+    saver = next(f for f in functions(meta) if any(n.op == "SaveV2" for n in f.node_def))
+    meta.object_graph_def.concrete_functions[saver.signature.name].SetInParent()
 
 
 def restore_another_file(meta: object) -> None:
