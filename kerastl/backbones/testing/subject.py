@@ -65,7 +65,8 @@ class Subject:
         return network
 
     def build(self) -> keras.Model:
-        """Builds the model anew."""
+        """Builds the model anew, random weights always alike."""
+        keras.utils.set_random_seed(0)
         return self.spec.build(weights=self.weights, input=self.input, **self.options)
 
     def examples(self, network: keras.Model | None = None) -> np.ndarray:
