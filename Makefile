@@ -27,7 +27,7 @@ demo: setup  ## Draw street scenes with half of the labels blank, train on them,
 	$(BIN)/kerastl demo driving
 
 test: setup  ## Run the tests that take minutes in all.
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 test-slow: setup  ## Run the tests that take long.
 	$(BIN)/python -m pytest -m "slow and not gpu"
