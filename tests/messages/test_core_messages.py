@@ -259,6 +259,6 @@ def test_a_broken_plugin_is_named_with_its_distribution(
         "The backbone family 'torn' can't be loaded.\n"
         "  where:    kerastl-torn 2.0: kerastl_torn:family\n"
         "  received: RuntimeError: half installed\n"
-        "  fix:      Update or uninstall kerastl-torn, or set KERASTL_PLUGINS to the families you "
+        "  fix:      Update or uninstall kerastl-torn, or set KERASTL_PLUGINS to the distributions you "
         "need."
     )
