@@ -6,7 +6,7 @@ flows as a single tensor, so stages never cut a block or a shortcut in two.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from kerastl.backbones.spec import Stage
 
 if TYPE_CHECKING:
     import keras
+
+_Tensors = Sequence["keras.KerasTensor"]
 
 _FALL = 0.6
 """A fall is to this share of the resolution or less: a half, with some give for odd sizes."""
@@ -94,7 +96,7 @@ def _with_weights_between(layers: Sequence["keras.Layer"], bounds: Sequence[int]
     """Drops bounds so that a stage without weights joins the one before it, the first the next."""
     kept = [0]
     for begin, end in itertools.pairwise(bounds):
-        if any(_num_weights(layer) for layer in layers[begin:end]):
+        if any(_can_learn(layer) for layer in layers[begin:end]):
             kept.append(end)
         elif len(kept) > 1:
             kept[-1] = end
@@ -103,14 +105,15 @@ def _with_weights_between(layers: Sequence["keras.Layer"], bounds: Sequence[int]
 
 def _cuts(layers: Sequence["keras.Layer"], *, num_tensors: int) -> list[_Cut]:
     """Returns every place that at most `num_tensors` tensors cross, input to output."""
-    last_use = {id(t): index for index, layer in enumerate(layers) for t in _inputs(layer)}
+    wiring = _wiring(layers)
+    last_use = {id(t): index for index, (inputs, _) in enumerate(wiring) for t in inputs}
     cuts = []
     alive: dict[int, keras.KerasTensor] = {}
-    for index, layer in enumerate(layers):
+    for index, (_, outputs) in enumerate(wiring):
         alive = {key: t for key, t in alive.items() if last_use.get(key, -1) >= index}
         if 1 <= len(alive) <= num_tensors:
             cuts.append(_cut(index, list(alive.values())))
-        alive.update((id(t), t) for t in _outputs(layer))
+        alive.update((id(t), t) for t in outputs)
     return cuts
 
 
@@ -123,19 +126,30 @@ def _cut(index: int, tensors: Sequence["keras.KerasTensor"]) -> _Cut:
     )
 
 
-def _inputs(layer: "keras.Layer") -> Iterator["keras.KerasTensor"]:
-    for node in layer._inbound_nodes[:1]:
-        yield from node.input_tensors
+def _wiring(layers: Sequence["keras.Layer"]) -> list[tuple[_Tensors, _Tensors]]:
+    """Returns what goes into each layer and what comes out, in this model.
 
-
-def _outputs(layer: "keras.Layer") -> Iterator["keras.KerasTensor"]:
-    for node in layer._inbound_nodes[:1]:
-        yield from node.outputs
+    A nested model also has a node of its own, and a shared layer one for each call.
+    """
+    produced: set[int] = set()
+    wiring = []
+    for layer in layers:
+        node = next(
+            node
+            for node in layer._inbound_nodes
+            if all(id(tensor) in produced for tensor in node.input_tensors)
+        )
+        wiring.append((node.input_tensors, node.outputs))
+        produced.update(id(tensor) for tensor in node.outputs)
+    return wiring
 
 
 def _has_kernel(layer: "keras.Layer") -> bool:
     return any(len(weight.shape) > 2 for weight in getattr(layer, "weights", ()))
 
 
-def _num_weights(layer: "keras.Layer") -> int:
-    return len(getattr(layer, "trainable_weights", ()))
+def _can_learn(layer: "keras.Layer") -> bool:
+    """Whether a layer has more than the constants of a preprocessing, frozen or not."""
+    import keras
+
+    return bool(getattr(layer, "weights", ())) and not isinstance(layer, keras.layers.Normalization)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from kerastl.backbones.layer import Backbone
+from kerastl.backbones.layer import Backbone, named_leaves
 from kerastl.backbones.testing.subject import DoesNotApply, Subject, assert_equal_features
 
 _SAME_WEIGHTS = 1e-6
@@ -57,5 +57,9 @@ def _model(layer: Backbone) -> keras.Model:
 
 
 def _learning(layer: Backbone) -> list[tuple[str, tuple[int, ...]]]:
-    """Returns name and shape of what learns; parts of a path may be numbered anew by Keras."""
-    return [(variable.name, tuple(variable.shape)) for variable in layer.trainable_variables]
+    """Returns layer and shape of what learns; Keras may number variables anew."""
+    return [
+        (path, tuple(variable.shape))
+        for path, inner in named_leaves(layer.model)
+        for variable in inner.trainable_variables
+    ]

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from kerastl.backbones import find_backbone, list_backbones, stages_by_resolution
+from kerastl.backbones import ImageInput, find_backbone, list_backbones, stages_by_resolution
 
 
 def starts(name: str) -> list[str]:
@@ -71,3 +71,27 @@ def test_stages_of_every_application_name_all_once_and_hold_weights(identifier):
     weighted = {layer.name for layer in network.layers if layer.trainable_weights}
     assert all(weighted & set(stage.layers) for stage in stages)
     assert 4 <= len(stages) <= 6
+
+
+def test_stages_do_not_depend_on_what_is_frozen():
+    network = find_backbone("applications:vgg16").build(
+        weights=None, input=ImageInput(height=32, width=32)
+    )
+    before = stages_by_resolution(network)
+    network.trainable = False
+    assert stages_by_resolution(network) == before
+    assert len(before) == 5
+
+
+def test_a_nested_model_is_one_layer_of_a_stage():
+    raw = keras.Input((32, 32, 3))
+    values = raw
+    for width in (4, 8):
+        block = [keras.layers.Conv2D(width, 3, strides=4, padding="same"), keras.layers.ReLU()]
+        values = keras.Sequential([keras.Input(values.shape[1:]), *block])(values)
+    network = keras.Model(raw, keras.layers.GlobalAveragePooling2D()(values))
+    names = [operation.name for operation in network.operations]
+    assert [stage.layers for stage in stages_by_resolution(network)] == [
+        tuple(names[:2]),
+        tuple(names[2:]),
+    ]
