@@ -151,8 +151,8 @@ The pictures are too small for the backbone 'applications:mobilenet_v2'.
         ),
         """\
 There are no weights 'imagnet' for the backbone 'applications:mobilenet_v2'.
-  expected: 'imagenet', an existing file (.keras, .weights.h5, .h5, .hdf5), or null for random \
-weights
+  expected: 'imagenet', an existing file (.keras, .weights.h5, .h5, .hdf5), or null for \
+random weights
   fix:      Did you mean 'imagenet'?""",
     ),
     (
@@ -259,6 +259,6 @@ def test_a_broken_plugin_is_named_with_its_distribution(
         "The backbone family 'torn' can't be loaded.\n"
         "  where:    kerastl-torn 2.0: kerastl_torn:family\n"
         "  received: RuntimeError: half installed\n"
-        "  fix:      Update or uninstall kerastl-torn, or set KERASTL_PLUGINS to the distributions you "
-        "need."
+        "  fix:      Update or uninstall kerastl-torn, or set KERASTL_PLUGINS to the "
+        "distributions you need."
     )
