@@ -6,9 +6,8 @@ are faster than large ones because the values between two layers stay in the pro
 
 import importlib.util
 import os
-import queue
-import threading
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,6 @@ PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 _MODEL = "model.xml"
 _BATCH_VALUES = 40_000  # inputs per batch: a batch of 1 from about 115 px on, 8 at 40 px
 _MAX_BATCH = 8
-_MAX_WAITING = 8  # parts that are begun but not done
 
 
 class OpenvinoEngine(Engine):
@@ -53,32 +51,26 @@ class OpenvinoEngine(Engine):
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
         }
         self._compiled = openvino.Core().compile_model(fixed, "CPU", settings)
+        self._num_requests = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
 
     def run(self, parts: Iterator[Part]) -> Iterator[tuple[Part, np.ndarray]]:
-        """Yields each part with its output, as they get done."""
-        import openvino
+        """Yields each part with its output, in their order.
 
-        finished: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        requests = openvino.AsyncInferQueue(self._compiled, 0)
-
-        def store(request: Any, place: tuple[_Job, int]) -> None:
-            job, begin = place
-            if job.take(request.get_output_tensor(0).data, begin):
-                finished.put(job)
-
-        requests.set_callback(store)
-        num_waiting = 0
+        Requests are waited for and never call back: OpenVINO's threads would need Python's lock
+        for that, and whoever lets go of the network meanwhile would wait for them forever.
+        """
+        free = [self._compiled.create_infer_request() for _ in range(self._num_requests)]
+        running: deque[tuple[Any, _Job, int]] = deque()
         for part in parts:
             job = _Job(part, self.output_shape, self._batch_size)
             for begin in range(0, len(part.rows), self._batch_size):
-                requests.start_async({0: self._filled(part.values, begin)}, (job, begin))
-            num_waiting += 1
-            while num_waiting > _MAX_WAITING or not finished.empty():
-                yield finished.get().result
-                num_waiting -= 1
-        requests.wait_all()
-        for _ in range(num_waiting):
-            yield finished.get().result
+                if not free:
+                    yield from _finish_first(running, free)
+                request = free.pop()
+                request.start_async({0: self._filled(part.values, begin)})
+                running.append((request, job, begin))
+        while running:
+            yield from _finish_first(running, free)
 
     def _filled(self, values: np.ndarray, begin: int) -> np.ndarray:
         batch = values[begin : begin + self._batch_size]
@@ -95,20 +87,30 @@ class _Job:
         self._part = part
         self._output = np.empty((len(part.rows), *output_shape), np.float32)
         self._num_open = -(-len(part.rows) // batch_size)
-        self._lock = threading.Lock()
 
     def take(self, output: np.ndarray, begin: int) -> bool:
         """Stores the output of a batch; returns whether it was the last one."""
         place = self._output[begin : begin + len(output)]
         place[...] = output[: len(place)]
-        with self._lock:
-            self._num_open -= 1
-            return self._num_open == 0
+        self._num_open -= 1
+        return self._num_open == 0
 
     @property
     def result(self) -> tuple[Part, np.ndarray]:
         """The part and its output."""
         return self._part, self._output
+
+
+def _finish_first(
+    running: deque[tuple[Any, _Job, int]], free: list[Any]
+) -> Iterator[tuple[Part, np.ndarray]]:
+    """Waits for the oldest request; yields its part where that was the last batch of it."""
+    request, job, begin = running.popleft()
+    request.wait()
+    is_done = job.take(request.get_output_tensor(0).data, begin)
+    free.append(request)
+    if is_done:
+        yield job.result
 
 
 def is_installed() -> bool:
