@@ -75,15 +75,16 @@ def timed_output(engine: Engine, values: np.ndarray) -> tuple[np.ndarray, float]
     """
     first = max(1, len(values) // 8)
     middle = (first + len(values)) // 2
-    outputs, speeds = [_output(engine, values[:first])], []
+    outputs, speeds = [output_of(engine, values[:first])], []
     for chunk in (values[first:middle], values[middle:]):
         started = time.perf_counter()
-        outputs.append(_output(engine, chunk))
+        outputs.append(output_of(engine, chunk))
         speeds.append(len(chunk) / max(time.perf_counter() - started, 1e-9))
     return np.concatenate(outputs), max(speeds)
 
 
-def _output(engine: Engine, values: np.ndarray) -> np.ndarray:
+def output_of(engine: Engine, values: np.ndarray) -> np.ndarray:
+    """Returns an engine's output for some examples, in their order."""
     rows = np.arange(len(values))
     output = np.zeros((len(values), *engine.output_shape), np.float32)
     chunks = np.array_split(rows, max(1, len(rows) // 16)) if len(rows) else []

@@ -9,6 +9,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ import numpy as np
 from kerastl.progress import Progress
 from kerastl.training.cache.folder import WRITING, touch
 from kerastl.training.engines import openvino_engine
-from kerastl.training.engines.agreement import Agreement, compare, timed_output
+from kerastl.training.engines.agreement import Agreement, compare, output_of, timed_output
 from kerastl.training.engines.engine import Engine
 from kerastl.training.engines.keras_engine import (
     EAGER_EXAMPLES,
@@ -37,7 +38,6 @@ REFERENCE = "keras float32"
 _VERDICTS = "verdicts.json"
 _WORTH_CONVERTING = 30e9  # multiply-adds that Keras does in the time that a conversion takes
 _WORTH_CONVERTING_EXAMPLES = 256  # where the multiply-adds aren't known
-_SLOWER = 0.5  # an engine that is this much slower than Keras isn't used
 
 
 class Engines:
@@ -126,15 +126,15 @@ class Engines:
         """Raw inputs of the examples on which engines are compared."""
         return self._sample()
 
-    @cached_property
-    def reference_output(self) -> tuple[np.ndarray, float]:
-        """Keras's output for the sample, and its speed in examples per second."""
-        return timed_output(self.reference, self.sample)
+    @property
+    def reference_output(self) -> np.ndarray:
+        """Keras's output for the sample."""
+        return self._reference_output.result()
 
     def sample_output(self, label: str) -> np.ndarray:
         """Returns an engine's output for the sample."""
         if label == REFERENCE:
-            return self.reference_output[0]
+            return self.reference_output
         return self._tried(label)[0]
 
     @cached_property
@@ -163,9 +163,8 @@ class Engines:
         if engine is self.reference:
             self._known[label] = {"agrees": False}
             return False
-        reference, reference_speed = self.reference_output
         output, speed = self._tried(label)
-        verdict = compare(reference, output, engine.precision, per_second=speed)
+        verdict = compare(self.reference_output, output, engine.precision, per_second=speed)
         self.verdicts[label] = verdict
         self._known[label] = verdict.facts()
         if not verdict.agrees:
@@ -174,16 +173,19 @@ class Engines:
                 f"variation from Keras's, more than {verdict.limit:.1%}."
             )
             return False
-        if self.asked == "auto" and speed < _SLOWER * reference_speed:
-            self.progress.note(f"{label} isn't used: Keras is faster here.")
-            self._known[label]["agrees"] = False
-            return False
         self.progress.note(
-            f"{label}: {speed / reference_speed:.1f} times as fast as Keras; on "
-            f"{verdict.num_examples} examples the features differ by {verdict.difference:.2g} of "
-            f"their variation (at most {verdict.limit:g})."
+            f"{label}: {speed:,.0f}/s; on {verdict.num_examples} examples its features differ from "
+            f"Keras's by {verdict.difference:.2g} of their variation (at most {verdict.limit:g})."
         )
         return True
+
+    @cached_property
+    def _reference_output(self) -> Future[np.ndarray]:
+        """Computed in a thread, while the network is being converted."""
+        pool = ThreadPoolExecutor(1)
+        found = pool.submit(lambda: output_of(self.reference, self.sample))
+        pool.shutdown(wait=False)
+        return found
 
     def _tried(self, label: str) -> tuple[np.ndarray, float]:
         if label not in self._outputs:
@@ -202,6 +204,8 @@ class Engines:
 
     @cached_property
     def _converted(self) -> Any:
+        # Traced here, because two threads would trace it twice.
+        _ = self.reference.concrete_function, self._reference_output
         return openvino_engine.converted(self.reference, self.folder)
 
     def _write_verdicts(self) -> None:

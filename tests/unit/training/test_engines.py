@@ -1,6 +1,8 @@
 """Engines: used only where they say what Keras says, and never missed where they are absent."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -205,3 +207,24 @@ def test_every_engine_that_can_be_asked_for_exists() -> None:
     from kerastl.config.training_sections import Engine
 
     assert set(get_args(get_args(Engine)[0])) == set(get_args(choice.EngineName))
+
+
+@needs_openvino
+def test_letting_go_of_a_network_right_after_its_last_example_never_waits_forever() -> None:
+    """In a process of its own, because what fails here hangs."""
+    code = """
+import numpy as np, openvino
+from openvino import opset13 as ops
+from kerastl.data.streams import Part
+from kerastl.training.engines.openvino_engine import OpenvinoEngine
+for _ in range(150):
+    pictures = ops.parameter([-1, 4, 4, 3], np.float32)
+    model = openvino.Model([ops.reduce_mean(pictures, np.array([1, 2]), False)], [pictures])
+    engine = OpenvinoEngine(model, "float32", (3,))
+    ones = np.ones((2, 4, 4, 3), np.float32)
+    parts = [Part(rows=np.arange(2), values=ones, keys=(None, None), errors={}, seconds=0.0)]
+    [(_, output)] = engine.run(iter(parts))
+    assert output.min() == output.max() == 1
+    del engine
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

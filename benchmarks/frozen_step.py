@@ -1,0 +1,200 @@
+"""One step of `frozen_train.py`, in a process of its own; the last line is JSON.
+
+    python benchmarks/frozen_step.py train CONFIG OUTPUT [KEY=VALUE...]
+    python benchmarks/frozen_step.py sklearn SHARED
+    python benchmarks/frozen_step.py decode SHARED
+    python benchmarks/frozen_step.py engine SHARED
+    python benchmarks/frozen_step.py sweep SHARED
+
+The time is that of all work after the imports.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf  # noqa: F401  # part of the imports, not of the work
+from frozen_common import SIZE, TASKS, peak_megabytes, street_table, street_weights
+from threadpoolctl import threadpool_limits
+
+import kerastl
+import kerastl.pipeline
+import kerastl.run.report
+from kerastl.data.pictures import load_pictures
+from kerastl.data.streams import FileInputs, Part
+from kerastl.heads.builder import build_model, find_layer
+from kerastl.progress import Progress
+from kerastl.run.bundle import InputContract
+from kerastl.training.cache.folder import cache_folder
+from kerastl.training.engines import openvino_engine
+from kerastl.training.engines.keras_engine import KerasEngine
+from kerastl.training.features import FeatureSource
+from kerastl.training.solver import sweep_strengths
+
+
+class Steps(Progress):
+    """Notes when each step began."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        self.steps: list[tuple[str, float]] = []
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """Notes it."""
+        self.steps.append((title, round(time.perf_counter() - self.started, 2)))
+
+
+def street(shared: Path) -> tuple[pd.DataFrame, list[Path], np.ndarray]:
+    """Returns the table, its files and its labels."""
+    table = street_table(shared)
+    frame = pd.read_csv(table)
+    return frame, [table.parent / p for p in frame["path"]], frame[list(TASKS)].to_numpy(float)
+
+
+def network(shared: Path) -> keras.Model:
+    """Returns the backbone."""
+    model = build_model(
+        "applications:mobilenet_v2",
+        TASKS,
+        weights=str(street_weights(shared)),
+        input_size=SIZE,
+    )
+    return find_layer(model).model
+
+
+def train(config: str, output: str, *overrides: str) -> dict:
+    """Trains by kerastl, report included."""
+    steps = Steps()
+    run = kerastl.train(config, output=output, overrides=overrides, progress=steps)
+    return {
+        "seconds": time.perf_counter() - steps.started,
+        "auc": run.metrics["test"]["macro"]["auc"],
+        "steps": steps.steps,
+        "features": run.bundle.evidence["features"],
+        "megabytes": peak_megabytes(),
+    }
+
+
+def sklearn(shared: str) -> dict:
+    """Features by Keras's predict, then scikit-learn, C chosen on the validation part.
+
+    BLAS gets one thread: with two, which wait for each other in loops, it takes many times longer
+    on a machine that does anything else.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import log_loss, roc_auc_score
+    from sklearn.preprocessing import StandardScaler
+
+    started = time.perf_counter()
+    frame, paths, labels = street(Path(shared))
+    pictures = load_pictures(paths, height=SIZE, width=SIZE).images
+    features = network(Path(shared)).predict(pictures.astype(np.float32), verbose=0)
+    extracted = time.perf_counter() - started
+    is_train, is_test = (
+        (frame["split"] == "train").to_numpy(),
+        (frame["split"] == "test").to_numpy(),
+    )
+    is_validation = ~is_train & ~is_test
+    scaler = StandardScaler().fit(features[is_train])
+    aucs, limit = [], threadpool_limits(1)
+    for task in range(len(TASKS)):
+        heads = [
+            LogisticRegression(C=c, max_iter=1000).fit(
+                scaler.transform(features[is_train]), labels[is_train, task]
+            )
+            for c in np.logspace(-5, 0, 6)
+        ]
+        validation = scaler.transform(features[is_validation])
+        best = min(
+            heads,
+            key=lambda head: log_loss(labels[is_validation, task], head.predict_proba(validation)),
+        )
+        scores = best.decision_function(scaler.transform(features[is_test]))
+        aucs.append(roc_auc_score(labels[is_test, task], scores))
+    limit.unregister()
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "extraction": extracted, "auc": float(np.mean(aucs))}
+
+
+def decode(shared: str) -> dict:
+    """Decodes every picture and does nothing with it."""
+    _, paths, _ = street(Path(shared))
+    started = time.perf_counter()
+    load_pictures(paths, height=SIZE, width=SIZE)
+    return {"seconds": time.perf_counter() - started, "examples": len(paths)}
+
+
+def engine(shared: str) -> dict:
+    """Passes decoded pictures through the compiled engines and does nothing else.
+
+    The same pictures by the same engines as a training uses: those that are learned from in
+    bfloat16 where the processor has it, the others in float32.
+    """
+    frame, paths, _ = street(Path(shared))
+    pictures = load_pictures(paths, height=SIZE, width=SIZE).images
+    reference = KerasEngine(network(Path(shared)), np.dtype(np.uint8), num_examples=10**6)
+    model = openvino_engine.converted(reference, None)
+    is_train = (frame["split"] == "train").to_numpy()
+    seconds = 0.0
+    for precision, rows in (
+        (openvino_engine.precisions()[0], np.flatnonzero(is_train)),
+        ("float32", np.flatnonzero(~is_train)),
+    ):
+        compiled = openvino_engine.OpenvinoEngine(model, precision, reference.output_shape)
+        pass_through(compiled, pictures, rows[:32])
+        started = time.perf_counter()
+        pass_through(compiled, pictures, rows)
+        seconds += time.perf_counter() - started
+    return {"seconds": seconds, "examples": len(paths)}
+
+
+def pass_through(
+    compiled: openvino_engine.OpenvinoEngine, pictures: np.ndarray, rows: np.ndarray
+) -> None:
+    """Runs an engine over decoded pictures."""
+    parts = (
+        Part(
+            rows=rows[i : i + 16],
+            values=pictures[rows[i : i + 16]],
+            keys=(None,) * 16,
+            errors={},
+            seconds=0.0,
+        )
+        for i in range(0, len(rows), 16)
+    )
+    for _ in compiled.run(parts):
+        pass
+
+
+def sweep(shared: str) -> dict:
+    """Cross-validates 20 regularizations with 4 seeds on the cached features."""
+    started = time.perf_counter()
+    frame, paths, labels = street(Path(shared))
+    rows = np.flatnonzero(frame["split"] == "train")
+    inputs = FileInputs(
+        [paths[row] for row in rows], InputContract(modality="image", shape=(SIZE, SIZE, 3))
+    )
+    found = FeatureSource(cache=cache_folder()).extract(
+        network(Path(shared)), inputs, exact=np.zeros(len(rows), bool)
+    )
+    losses = sweep_strengths(
+        found.values,
+        labels[rows],
+        groups=None,
+        strengths=np.logspace(1, -2, 20).tolist(),
+        seeds=(0, 1, 2, 3),
+    )
+    return {
+        "seconds": time.perf_counter() - started,
+        "computed": found.facts["training"]["computed"],
+        "best": float(losses.mean(axis=2).min()),
+    }
+
+
+if __name__ == "__main__":
+    steps_by_name = {f.__name__: f for f in (train, sklearn, decode, engine, sweep)}
+    print(json.dumps(steps_by_name[sys.argv[1]](*sys.argv[2:])))
