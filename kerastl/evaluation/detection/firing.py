@@ -1,0 +1,103 @@
+"""From scores over time to detections: smoothing, the threshold, and the rest after a detection.
+
+Convention: scores are `(frames, words)`, one frame per place of the sliding window. What a block of
+frames gives doesn't depend on how the frames are divided into blocks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Where the window stands in each frame.
+
+    Args:
+        hop_seconds: From the start of one window to the start of the next.
+        window_seconds: Length of the window.
+        refractory_frames: After a word has fired, how many frames it can't fire again.
+    """
+
+    hop_seconds: float
+    window_seconds: float
+    refractory_frames: int
+
+    def starts(self, frames: np.ndarray) -> np.ndarray:
+        """Returns where the windows of frames start, in seconds."""
+        return frames * self.hop_seconds
+
+
+class Smoother:
+    """Averages each frame with those before it.
+
+    The first frames of a recording are averaged over as many as there are.
+
+    Args:
+        num_frames: How many frames make one value, itself included; 1 changes nothing.
+    """
+
+    def __init__(self, num_frames: int):
+        self._num_frames = num_frames
+        self._before: np.ndarray | None = None
+
+    def push(self, scores: np.ndarray) -> np.ndarray:
+        """Returns the smoothed scores of the next frames, `(frames, words)`."""
+        if self._before is None:
+            self._before = np.full((self._num_frames - 1, scores.shape[1]), np.nan)
+        rows = np.concatenate([self._before, scores])
+        self._before = rows[len(rows) - (self._num_frames - 1) :]
+        if not len(scores):
+            return scores
+        spans = np.lib.stride_tricks.sliding_window_view(rows, self._num_frames, axis=0)
+        averages: np.ndarray = np.nanmean(spans, axis=-1)
+        return averages
+
+
+class Trigger:
+    """Fires each word when its score reaches its threshold, and lets it rest afterwards.
+
+    Args:
+        thresholds: One per word; a score at or above it fires.
+        refractory_frames: How many frames a word that has fired can't fire again.
+    """
+
+    def __init__(self, thresholds: Sequence[float], refractory_frames: int):
+        self._thresholds = tuple(thresholds)
+        self._refractory_frames = refractory_frames
+        self._free = [0] * len(self._thresholds)
+        self._num_seen = 0
+
+    def push(self, scores: np.ndarray) -> list[tuple[int, int]]:
+        """Returns frame and word of what fires in the next frames, in the order of time."""
+        first = self._num_seen
+        self._num_seen += len(scores)
+        fired = []
+        for word, threshold in enumerate(self._thresholds):
+            frames = fire(
+                scores[:, word], threshold, self._refractory_frames, free=self._free[word] - first
+            )
+            if frames:
+                self._free[word] = first + frames[-1] + self._refractory_frames
+            fired += [(first + frame, word) for frame in frames]
+        return sorted(fired)
+
+
+def fire(
+    scores: np.ndarray, threshold: float, refractory_frames: int, *, free: int = 0
+) -> list[int]:
+    """Returns the frames in which one word fires: the first at or above the threshold, and so on.
+
+    Args:
+        scores: `(frames,)`.
+        threshold: A score at or above it fires.
+        refractory_frames: Frames from one firing to the next, at least.
+        free: The first frame that may fire.
+    """
+    above = np.flatnonzero(scores >= threshold)
+    fired = []
+    while (place := int(np.searchsorted(above, free))) < len(above):
+        fired.append(int(above[place]))
+        free = fired[-1] + refractory_frames
+    return fired
