@@ -1,0 +1,310 @@
+"""The one rule from a sound file to the samples that a model gets.
+
+Convention: `SOUND_RULE_VERSION` names the rule. It is raised by whatever changes a single value,
+and it belongs into every cache key and bundle. Version 1:
+
+1. **Formats**: WAV, FLAC, OGG and MP3, any rate, any number of channels.
+2. **Channels** are mixed down by their mean.
+3. **Rate**: resampled to the backbone's by soxr in its quality `HQ`. A part of a file is read with
+   some sound around it and on the grid that both rates share, so that it has the values (to 1e-5)
+   that it has in the whole file. Only what is needed is read.
+4. **Range**: float32, clipped to [-1, 1]. The level is left as it is.
+5. **Segment**: `start_seconds` and `end_seconds` cut an example out of a recording, to the nearest
+   sample at the backbone's rate.
+6. **Window**: what is longer than the window is cut; what is shorter is filled up with silence.
+   `start` takes the beginning and puts silence behind. The others put silence on both sides.
+   `center` takes the middle. `loudest` takes the window with the most energy among those that begin
+   at multiples of a hundredth of it, the first of equals. `pool` takes as many windows as are
+   needed to cover all of the sound, the first at its beginning, the last at its end, evenly spread;
+   at most `MAX_WINDOWS`, then with gaps.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+import soxr
+
+from kerastl.data.sound_files import EXTENSIONS, open_sound, read_mono
+from kerastl.errors import ConfigError, MediaError
+
+__all__ = [
+    "EXTENSIONS",
+    "MAX_WINDOWS",
+    "SOUND_RULE_VERSION",
+    "WINDOWS",
+    "cut_windows",
+    "load_sound",
+    "load_windows",
+    "read_sound",
+]
+
+SOUND_RULE_VERSION = 1
+MAX_WINDOWS = 64
+Window = Literal["start", "center", "loudest", "pool"]
+WINDOWS: tuple[Window, ...] = ("start", "center", "loudest", "pool")
+
+_LATE_SECONDS = 0.1  # what a segment may reach beyond the end: tables round
+_GRID = 100  # parts of a window on which the loudest one is searched
+_MARGIN = 512  # samples of the lower rate around a part: more than the resampler looks at
+_SCANNED = 2**20  # samples that lie in memory while the loudest window is searched
+
+
+def read_sound(
+    path: str | Path,
+    *,
+    rate_hz: int,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+) -> np.ndarray:
+    """Reads a sound or a segment of it.
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        rate_hz: Rate of the result, in hertz.
+        start_seconds: Where the segment begins; None is the beginning.
+        end_seconds: Where it ends; None is the end.
+
+    Returns:
+        Mono float32 in [-1, 1], shape `(samples,)`.
+
+    Raises:
+        MediaError: The file is missing, damaged or no sound, or the segment lies outside of it.
+
+    Example:
+
+    ```python
+    samples = read_sound("seven.wav", rate_hz=16000)
+    ```
+    """
+    with open_sound(path) as sound:
+        begin, end = _segment(sound, rate_hz, start_seconds, end_seconds)
+        return _read(sound, begin, end, rate_hz)
+
+
+def load_sound(
+    path: str | Path,
+    *,
+    rate_hz: int,
+    num_samples: int,
+    window: str = "center",
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+) -> np.ndarray:
+    """Reads one window of a sound or of a segment of it.
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        rate_hz: Rate of the result, in hertz.
+        num_samples: Length of the window, in samples at that rate.
+        window: `"start"`, `"center"` or `"loudest"`.
+        start_seconds: Where the segment begins; None is the beginning.
+        end_seconds: Where it ends; None is the end.
+
+    Returns:
+        Mono float32 in [-1, 1], shape `(num_samples,)`.
+
+    Raises:
+        MediaError: The file is missing, damaged or no sound, or the segment lies outside of it.
+        ConfigError: There is no such window, or it is `"pool"`, which is several.
+    """
+    if window == "pool":
+        raise ConfigError(
+            "One window was asked for, but 'pool' takes several.",
+            expected="start, center or loudest",
+            received="'pool'",
+        )
+    found = load_windows(
+        path,
+        rate_hz=rate_hz,
+        num_samples=num_samples,
+        window=window,
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+    )
+    return np.asarray(found[0])
+
+
+def load_windows(
+    path: str | Path,
+    *,
+    rate_hz: int,
+    num_samples: int,
+    window: str,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+) -> np.ndarray:
+    """Reads all windows that a rule takes: one, but for `"pool"`.
+
+    Memory is bounded by the windows, however long the file is.
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        rate_hz: Rate of the result, in hertz.
+        num_samples: Length of a window, in samples at that rate.
+        window: `"start"`, `"center"`, `"loudest"` or `"pool"`.
+        start_seconds: Where the segment begins; None is the beginning.
+        end_seconds: Where it ends; None is the end.
+
+    Returns:
+        Mono float32 in [-1, 1], shape `(windows, num_samples)`.
+
+    Raises:
+        MediaError: The file is missing, damaged or no sound, or the segment lies outside of it.
+        ConfigError: There is no such window.
+    """
+    _refuse_unknown(window)
+    with open_sound(path) as sound:
+        begin, end = _segment(sound, rate_hz, start_seconds, end_seconds)
+        if end - begin <= max(num_samples, _SCANNED) and window in ("loudest", "pool"):
+            return cut_windows(
+                _read(sound, begin, end, rate_hz), num_samples=num_samples, rule=window
+            )
+        if window == "loudest":
+            energies = _scan(sound, begin, end, rate_hz, _hop(num_samples))
+            starts = [_loudest(energies, end - begin, num_samples)]
+        else:
+            starts = _starts(window, end - begin, num_samples)
+        parts = [
+            _read(sound, begin + start, min(begin + start + num_samples, end), rate_hz)
+            for start in starts
+        ]
+    return np.stack([_filled(part, num_samples, window) for part in parts])
+
+
+def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarray:
+    """Cuts the windows of a sound that is in memory.
+
+    Args:
+        samples: Shape `(samples,)`, not empty.
+        num_samples: Length of a window.
+        rule: `"start"`, `"center"`, `"loudest"` or `"pool"`.
+
+    Returns:
+        Shape `(windows, num_samples)`; one window, but for `"pool"`.
+
+    Raises:
+        ConfigError: There is no such rule.
+    """
+    _refuse_unknown(rule)
+    if rule == "loudest":
+        energies = _energies(samples, _hop(num_samples))
+        starts = [_loudest(energies, len(samples), num_samples)]
+    else:
+        starts = _starts(rule, len(samples), num_samples)
+    return np.stack(
+        [_filled(samples[start : start + num_samples], num_samples, rule) for start in starts]
+    )
+
+
+def num_windows(num_all: int, num_samples: int) -> int:
+    """Returns how many windows `"pool"` takes of a sound.
+
+    Args:
+        num_all: Samples of the sound.
+        num_samples: Samples of a window.
+    """
+    return min(MAX_WINDOWS, max(1, math.ceil(num_all / num_samples)))
+
+
+def sound_length(sound: soundfile.SoundFile, rate_hz: int) -> int:
+    """Returns the samples of an open sound at another rate; at least one."""
+    return max(1, round(sound.frames * rate_hz / sound.samplerate))
+
+
+def _segment(
+    sound: soundfile.SoundFile, rate_hz: int, start: float | None, end: float | None
+) -> tuple[int, int]:
+    """Returns the first sample of a segment and the one after its last, at the wanted rate."""
+    length = sound_length(sound, rate_hz)
+    first = round((start or 0.0) * rate_hz)
+    last = length if end is None else round(end * rate_hz)
+    if 0 <= first < min(last, length) and last <= length + _LATE_SECONDS * rate_hz:
+        return first, min(last, length)
+    seconds = sound.frames / sound.samplerate
+    shown_end = "the end" if end is None else f"{end:g} s"
+    raise MediaError(
+        "The segment lies outside of the sound.",
+        where=str(sound.name),
+        expected=f"a part of 0 to {seconds:.3f} s",
+        received=f"{start or 0.0:g} s to {shown_end}",
+        fix="Correct start_seconds and end_seconds in the table; they are seconds of the file.",
+    )
+
+
+def _read(sound: soundfile.SoundFile, begin: int, end: int, rate_hz: int) -> np.ndarray:
+    """Reads samples `begin` to `end` of the sound as it is at the wanted rate."""
+    source_hz = sound.samplerate
+    if source_hz == rate_hz:
+        return np.clip(read_mono(sound, begin, end), -1.0, 1.0)
+    shared = math.gcd(source_hz, rate_hz)
+    step, source_step = rate_hz // shared, source_hz // shared
+    margin = math.ceil(_MARGIN * max(1.0, rate_hz / source_hz))
+    block = max(0, begin - margin) // step  # sample block * step is sample block * source_step
+    source_end = math.ceil((end + margin) * source_hz / rate_hz)
+    around = read_mono(sound, block * source_step, min(source_end, sound.frames))
+    resampled = soxr.resample(around, source_hz, rate_hz, quality="HQ")
+    part = resampled[begin - block * step : end - block * step]
+    missing = end - begin - len(part)  # at the very end: lengths are rounded
+    return np.clip(np.pad(part, (0, missing)) if missing else part, -1.0, 1.0)
+
+
+def _scan(sound: soundfile.SoundFile, begin: int, end: int, rate_hz: int, hop: int) -> np.ndarray:
+    """Returns the energy of each hop of a segment, reading it in parts."""
+
+    def parts() -> Iterator[np.ndarray]:
+        length = _SCANNED // hop * hop
+        for start in range(begin, end, length):
+            yield _energies(_read(sound, start, min(start + length, end), rate_hz), hop)
+
+    return np.concatenate(list(parts()))
+
+
+def _hop(num_samples: int) -> int:
+    return max(1, num_samples // _GRID)
+
+
+def _energies(samples: np.ndarray, hop: int) -> np.ndarray:
+    """Returns the sum of squares of each whole hop."""
+    whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    return np.square(whole, dtype=np.float64).sum(axis=1)
+
+
+def _loudest(energies: np.ndarray, length: int, num_samples: int) -> int:
+    """Returns the sample at which the window with the most energy begins."""
+    if length <= num_samples:
+        return 0
+    hop = _hop(num_samples)
+    sums = np.concatenate([[0.0], np.cumsum(energies)])
+    width = num_samples // hop
+    candidates = sums[width:] - sums[:-width]
+    fitting = candidates[: (length - num_samples) // hop + 1]
+    # Sums of one silence differ in their last bits: what is equal but for these is equal.
+    return int(np.argmax(fitting >= fitting.max() * (1 - 1e-9))) * hop
+
+
+def _starts(rule: str, length: int, num_samples: int) -> list[int]:
+    if rule == "start" or length <= num_samples:
+        return [0]
+    if rule == "center":
+        return [(length - num_samples) // 2]
+    count = num_windows(length, num_samples)
+    return [int(start) for start in np.linspace(0, length - num_samples, count).round()]
+
+
+def _filled(part: np.ndarray, num_samples: int, rule: str) -> np.ndarray:
+    missing = num_samples - len(part)
+    if not missing:
+        return part
+    before = 0 if rule == "start" else missing // 2
+    return np.pad(part, (before, missing - before))
+
+
+def _refuse_unknown(window: str) -> None:
+    if window not in WINDOWS:
+        raise ConfigError(
+            "There is no such window.", expected=", ".join(WINDOWS), received=repr(window)
+        )
