@@ -18,7 +18,7 @@ from kerastl.errors import MediaError
 EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 MAX_CHANNELS = 64
 
-_UNKNOWN_SIZES = (0, 2**31 - 1, 2**32 - 1)  # what programs write that don't know the end yet
+UNKNOWN_SIZES = (0, 2**31 - 1, 2**32 - 1)  # what programs write that don't know the end yet
 _FIX = (
     "Fetch the file again, or take its row out of the table; `kerastl data check` lists all such."
 )
@@ -103,7 +103,7 @@ def _refuse_cut_wav(path: Path) -> None:
         return
     begin, announced = found
     present = path.stat().st_size - begin
-    if announced not in _UNKNOWN_SIZES and present < announced:
+    if announced not in UNKNOWN_SIZES and present < announced:
         raise _damaged(str(path), f"{present} of {announced} bytes of sound")
 
 

@@ -10,30 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerastl.data.recordings import Event
 from kerastl.evaluation.detection.firing import Grid, fire
 
 RULE = (
     "A detection finds an event of its word when its window holds the middle of the event, "
     "{tolerance:g} s more or less; whatever else fires is a false accept."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """A word that is said in a recording.
-
-    Args:
-        start_seconds: Where it begins.
-        end_seconds: Where it ends, after its start.
-    """
-
-    start_seconds: float
-    end_seconds: float
-
-    @property
-    def middle_seconds(self) -> float:
-        """Halfway between start and end."""
-        return (self.start_seconds + self.end_seconds) / 2
 
 
 @dataclass(frozen=True, kw_only=True)
