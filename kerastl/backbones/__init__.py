@@ -34,11 +34,13 @@ from kerastl.errors import (
 )
 
 if TYPE_CHECKING:
+    from kerastl.backbones.audio import LogMel
     from kerastl.backbones.layer import Backbone
     from kerastl.backbones.stages import stages_by_resolution
 
 _LAZY = {
     "Backbone": "kerastl.backbones.layer",
+    "LogMel": "kerastl.backbones.audio",
     "stages_by_resolution": "kerastl.backbones.stages",
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "Family",
     "ImageInput",
     "Input",
+    "LogMel",
     "Modality",
     "Plugin",
     "Stage",
