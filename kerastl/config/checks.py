@@ -23,6 +23,7 @@ AUGMENTATIONS = {
 }
 THRESHOLD_POLICIES = ("youden", "f1")
 THRESHOLD_GOALS = ("sensitivity", "specificity", "precision")
+THRESHOLD_RATE = "false_accepts_per_hour"
 _EXACT_KEYS = ("regularization", "folds")
 
 
@@ -110,7 +111,12 @@ def positive_weights(loss: "LossConfig", data: "DataConfig | None") -> Problems:
 
 
 def threshold_policy(policy: str, *, written: str) -> Problems:
-    """A policy is a name, or a goal with a share above 0 and at most 1."""
+    """A policy is a name, a goal with a share above 0 and at most 1, or a rate with a limit."""
+    goal, sign, limit = policy.partition("<=")
+    if goal == THRESHOLD_RATE and sign and _is_positive(limit):
+        return []
+    if policy.startswith(THRESHOLD_RATE):
+        return [((), f"expected {THRESHOLD_RATE}<=1 or another number, received '{written}'.")]
     goal, sign, share = policy.partition(">=")
     if (not sign and goal in THRESHOLD_POLICIES) or (goal in THRESHOLD_GOALS and _is_share(share)):
         return []
@@ -119,8 +125,10 @@ def threshold_policy(policy: str, *, written: str) -> Problems:
     if goal in THRESHOLD_GOALS:
         return [((), f"{text}. Write {goal}>= and a share above 0, at most 1.")]
     word = policy.rstrip("<>=.0123456789")
-    nearest = did_you_mean(word, [*THRESHOLD_POLICIES, *THRESHOLD_GOALS])
-    meant = {goal: f"{goal}>=0.9" for goal in THRESHOLD_GOALS}
+    nearest = did_you_mean(word, [*THRESHOLD_POLICIES, *THRESHOLD_GOALS, THRESHOLD_RATE])
+    meant = {goal: f"{goal}>=0.9" for goal in THRESHOLD_GOALS} | {
+        THRESHOLD_RATE: f"{THRESHOLD_RATE}<=1"
+    }
     return [((), f"{text}. Did you mean '{meant.get(nearest, nearest)}'?" if nearest else text)]
 
 
@@ -130,6 +138,29 @@ def thresholds(evaluation: "EvaluationConfig", data: "DataConfig | None") -> Pro
         return []
     found = known_tasks(evaluation.threshold, data.tasks)
     return [(("threshold", *path), text) for path, text in found]
+
+
+def recordings_serve(recordings: Any, threshold: Any) -> Problems:
+    """Recordings are there for the one policy that needs them, and only for that."""
+    policies = threshold.values() if isinstance(threshold, dict) else [threshold]
+    rates = [one for one in policies if isinstance(one, str) and one.startswith(THRESHOLD_RATE)]
+    if rates and recordings is None:
+        return [((), f"missing. {rates[0]} is chosen on long recordings: name their table.")]
+    if recordings is not None and threshold is not None and not rates:
+        return [((), f"means nothing without threshold: {THRESHOLD_RATE}<=x.")]
+    return []
+
+
+def listening(evaluation: "EvaluationConfig", data: "DataConfig | None") -> Problems:
+    """Only a model of sounds listens."""
+    if data is None or data.modality == "audio":
+        return []
+    fields = type(evaluation).model_fields
+    return [
+        ((key,), "means nothing for pictures. Remove it.")
+        for key in ("recordings", "listening")
+        if getattr(evaluation, key) != fields[key].default
+    ]
 
 
 def augmentation(augment: "AugmentConfig | None", data: "DataConfig | None") -> Problems:
@@ -205,6 +236,13 @@ def obstacles(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _is_share(text: str) -> bool:
     try:
         return 0 < float(text) <= 1
+    except ValueError:
+        return False
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return 0 < float(text) < float("inf")
     except ValueError:
         return False
 

@@ -47,7 +47,7 @@ def apply_overrides(
 
 def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
     key_text, equals, value_text = override.partition("=")
-    keys = _split(key_text.strip())
+    keys = split_key(key_text.strip())
     if not equals or not keys:
         return (), None, (Problem((), f"--set {override}: {_FORM}"),)
     if not value_text.strip():
@@ -61,7 +61,8 @@ def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
     return keys, value, problems
 
 
-def _split(key_text: str) -> tuple[str, ...]:
+def split_key(key_text: str) -> tuple[str, ...]:
+    """Returns the parts of a dotted key; a part in double quotes may hold dots; () for no key."""
     parts: list[str] = []
     position = 0
     while match := _KEY.match(key_text, position):

@@ -11,8 +11,9 @@ WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zi
 def anchor_paths(raw: Any, base: Path) -> Any:
     """Returns the config with every path in it absolute.
 
-    Paths are `data.table`, `backbone.weights` where it is a file, and the path of a
-    `backbone.name` such as `run:PATH` or `tfhub:./PATH`. What isn't text is left as it is.
+    Paths are `data.table`, `evaluation.recordings`, `backbone.weights` where it is a file, and the
+    path of a `backbone.name` such as `run:PATH` or `tfhub:./PATH`. What isn't text is left as it
+    is.
 
     Args:
         raw: The config, or a part of it from its outermost key on, not validated yet.
@@ -20,6 +21,7 @@ def anchor_paths(raw: Any, base: Path) -> Any:
     """
     raw = _replaced(raw, "data", "table", lambda table: _table(table, base))
     raw = _replaced(raw, "backbone", "weights", lambda weights: _weights(weights, base))
+    raw = _replaced(raw, "evaluation", "recordings", lambda table: _table(table, base))
     return _replaced(raw, "backbone", "name", lambda name: _name(name, base))
 
 

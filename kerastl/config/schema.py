@@ -16,7 +16,7 @@ from kerastl.config.data_sections import (
     LabelPolicy,
     Soft,
 )
-from kerastl.config.evaluation_section import EvaluationConfig
+from kerastl.config.evaluation_section import EvaluationConfig, ListeningConfig
 from kerastl.config.fields import Count, Section, Sides, Text, choice, refuse, shape
 from kerastl.config.training_sections import (
     AugmentConfig,
@@ -43,6 +43,7 @@ __all__ = [
     "HeadConfig",
     "KerasFit",
     "LabelPolicy",
+    "ListeningConfig",
     "LossConfig",
     "Soft",
     "TrainableStages",
@@ -137,6 +138,7 @@ class Config(Section):
     @classmethod
     def _thresholds_are_of_tasks(cls, evaluation: Any, info: ValidationInfo) -> Any:
         refuse(checks.thresholds(evaluation, info.data.get("data")))
+        refuse(checks.listening(evaluation, info.data.get("data")))
         return evaluation
 
     @field_validator("augment")

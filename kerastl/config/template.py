@@ -60,7 +60,11 @@ backbone:
 
 # evaluation:
 #   threshold: youden          # or f1, sensitivity>=0.9, specificity>=0.9, precision>=0.9, 0.5;
-                               # or one per task: {first_task: f1}
+                               # or one per task: {first_task: f1}; of sounds also
+                               # false_accepts_per_hour<=1, chosen on long recordings
+#   recordings: null           # their table: path, word, start_seconds, end_seconds
+#   listening: {hop_seconds: 0.1, smooth_windows: 3, refractory_seconds: 1.0,
+#               tolerance_seconds: 0.1}
 #   calibrate: true            # a scale and an offset per task, fitted on unseen examples
 #   bootstrap: 1000            # replicates behind the intervals; 0: none
 #   seed: 0

@@ -214,6 +214,19 @@ SHAPES = {
     "by column": {**COMPLETE, "data": {**COMPLETE["data"], "split": {"column": "part"}}},
     "variables": {**COMPLETE, "trainable": {"variables": "*", "batch_norm": "update"}},
 }
+LISTENING = {
+    "hop_seconds": 0.2,
+    "smooth_windows": 2,
+    "refractory_seconds": 2.0,
+    "tolerance_seconds": 0.2,
+}
+RATE = {"threshold": {"car": "false_accepts_per_hour<=2"}, "recordings": "/b.csv"}
+SHAPES["recordings"] = {
+    **COMPLETE,
+    "data": {**COMPLETE["data"], "image": None, "audio": "path", "resize": "stretch"},
+    "evaluation": {**RATE, "listening": LISTENING},
+    "augment": None,
+}
 OF_USERS = {
     ("data", "labels"),
     ("heads",),
@@ -236,6 +249,7 @@ REQUIRED = {
 DECISIVE = {
     ("data", "labels", "car", "uncertain"): "data.labels.car.when_uncertain: means nothing",
     ("trainable", "variables"): "trainable.stages: missing.",
+    ("evaluation", "recordings"): "evaluation.recordings: missing.",
 }
 
 
