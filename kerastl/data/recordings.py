@@ -98,7 +98,7 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
     problems: list[str] = []
     events: dict[str, list[tuple[str, Event]]] = {}
     for number, row in enumerate(frame[list(COLUMNS)].to_dict("records"), start=1):
-        cells = {name: "" if pd.isna(cell) else str(cell).strip() for name, cell in row.items()}
+        cells = {name: "" if pd.isna(row[name]) else str(row[name]).strip() for name in COLUMNS}
         problem = _problem(cells)
         if problem is not None:
             problems.append(f"row {number}: {problem}")

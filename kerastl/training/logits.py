@@ -11,6 +11,35 @@ from kerastl.heads.head import columns
 _ROWS = 4096
 
 
+class HeadLogits:
+    """The heads of a model, made once for many calls.
+
+    Args:
+        model: A model of `kerastl.build_model`.
+        tasks: Order of the columns.
+    """
+
+    def __init__(self, model: keras.Model, tasks: Sequence[str]):
+        self._network = head_model(model)
+        self._heads = find_heads(model)
+        self._tasks = tasks
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Returns the logits of every example, `(examples, tasks)` float32.
+
+        Args:
+            features: What the backbone gives, `(examples, feature_dim)`.
+        """
+        logits = np.full((len(features), len(self._tasks)), np.nan, np.float32)
+        for begin in range(0, len(features), _ROWS):
+            outputs = self._network(features[begin : begin + _ROWS], training=False)
+            for head in self._heads:
+                values = outputs[head.name] if isinstance(outputs, Mapping) else outputs
+                places = columns(head, self._tasks)
+                logits[begin : begin + _ROWS, places] = keras.ops.convert_to_numpy(values)
+        return logits
+
+
 def logits_of_features(
     model: keras.Model, features: np.ndarray, tasks: Sequence[str]
 ) -> np.ndarray:
@@ -24,11 +53,4 @@ def logits_of_features(
     Returns:
         `(examples, tasks)` float32.
     """
-    network, heads = head_model(model), find_heads(model)
-    logits = np.full((len(features), len(tasks)), np.nan, np.float32)
-    for begin in range(0, len(features), _ROWS):
-        outputs = network(features[begin : begin + _ROWS], training=False)
-        for head in heads:
-            values = outputs[head.name] if isinstance(outputs, Mapping) else outputs
-            logits[begin : begin + _ROWS, columns(head, tasks)] = keras.ops.convert_to_numpy(values)
-    return logits
+    return HeadLogits(model, tasks)(features)

@@ -1,7 +1,7 @@
 """What every threshold of a word would do: the curve of misses against false accepts per hour."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,7 @@ def candidates(word: Word) -> np.ndarray:
     return np.concatenate([[highest], np.where(middle > lower, middle, values)])
 
 
-def walk(word: Word, thresholds: np.ndarray, *, highest_rate: float) -> Iterator[Point]:
+def walk(word: Word, thresholds: Iterable[float], *, highest_rate: float) -> Iterator[Point]:
     """Yields what thresholds do until there are more false accepts than is asked for.
 
     Args:

@@ -1,0 +1,50 @@
+"""The sliding window over a sound that comes in blocks.
+
+Convention: window i holds the samples from i * hop on. The last window is the first that reaches
+the end of the sound, filled up with silence. How the sound is divided into blocks changes nothing.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+_AT_A_TIME = 128  # windows that lie in memory at once
+
+
+class SlidingWindow:
+    """Cuts windows out of blocks; keeps no more than a window of what has passed.
+
+    Args:
+        length: Samples of a window.
+        hop: Samples from the start of one window to the start of the next, at most `length`.
+    """
+
+    def __init__(self, length: int, hop: int):
+        self.length = length
+        self.hop = hop
+        self.num_samples = 0
+        self._num_windows = 0
+        self._kept = np.zeros(0, np.float32)
+
+    def push(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the windows that the next samples complete, `(windows, length)`, some at a time.
+
+        Args:
+            samples: Mono float32, shape `(samples,)`; all windows have to be taken before the next.
+        """
+        self.num_samples += len(samples)
+        self._kept = np.concatenate([self._kept, samples])
+        if len(self._kept) < self.length:
+            return
+        every = np.lib.stride_tricks.sliding_window_view(self._kept, self.length)[:: self.hop]
+        for begin in range(0, len(every), _AT_A_TIME):
+            yield every[begin : begin + _AT_A_TIME]
+        self._num_windows += len(every)
+        self._kept = self._kept[len(every) * self.hop :].copy()
+
+    def finish(self) -> Iterator[np.ndarray]:
+        """Yields the last window, where samples are left that no window holds."""
+        reached = (self._num_windows - 1) * self.hop + self.length if self._num_windows else 0
+        if self.num_samples > reached:
+            self._num_windows += 1
+            yield np.pad(self._kept, (0, self.length - len(self._kept)))[None]
