@@ -1,25 +1,29 @@
 """Early stopping that survives an interruption, and the history of the epochs.
 
 Convention: what an epoch reported is kept by its number, so an epoch that is repeated after an
-interruption replaces itself.
+interruption replaces itself. Where epochs are short, not each one is written: writing takes at most
+a twentieth of the time, and the epochs since the last writing are repeated.
 """
 
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerastl.progress import Progress
 
 _BACKUP = "backup"
+_WRITING_SHARE = 0.05
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest validation loss, on disk, and stops early.
+    """Keeps the weights of the epoch with the lowest validation loss, and stops early.
 
-    Without a validation loss it keeps the last epoch.
+    Without a validation loss it keeps the last epoch. `Backup` writes what it keeps.
 
     Args:
         folder: Where the state lies between interruptions.
@@ -32,32 +36,51 @@ class KeepBest(keras.callbacks.Callback):
         self.folder = folder
         self.patience = patience
         self.progress = progress
-        self.epochs: dict[int, dict[str, float]] = {}
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Reads what earlier epochs left."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self._state_path.is_file():
-            stored = json.loads(self._state_path.read_text())
-            self.epochs = {int(epoch): logs for epoch, logs in stored.items()}
+        self.epochs = self._read_state()
+        self._best: list[np.ndarray] = []
+        self._is_written = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the epoch's figures, and its weights where they are the best so far."""
         self.epochs[epoch] = {name: float(value) for name, value in (logs or {}).items()}
         self.epochs = {e: figures for e, figures in self.epochs.items() if e <= epoch}
         if self.best_epoch == epoch:
-            temporary = self.folder / "writing.weights.h5"
-            self.model.save_weights(temporary)
-            temporary.replace(self._weights_path)
-        self._write_state()
+            self._best, self._is_written = self.model.get_weights(), False
         self.progress.advance(epoch + 1)
-        if self.patience is not None and epoch - self.best_epoch >= self.patience:
+        if self.has_stopped:
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restores the best weights."""
-        if self._weights_path.is_file():
-            self.model.load_weights(self._weights_path)
+        if not self._best and self._weights_path.is_file():
+            with np.load(self._weights_path) as stored:
+                self._best = [stored[name] for name in stored.files]
+        if self._best:
+            self.model.set_weights(self._best)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the validation loss hasn't improved for as many epochs as is tolerated."""
+        if self.patience is None or not self.epochs:
+            return False
+        return max(self.epochs) - self.best_epoch >= self.patience
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no epoch follows the one that has just ended."""
+        return self.has_stopped or max(self.epochs) + 1 >= self.params["epochs"]
+
+    def write(self) -> None:
+        """Writes the figures and the best weights, each as a whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._best and not self._is_written:
+            temporary = self.folder / "writing.npz"
+            np.savez(temporary, *self._best)
+            temporary.replace(self._weights_path)
+            self._is_written = True
+        temporary = self._state_path.with_suffix(".writing")
+        temporary.write_text(json.dumps(self.epochs))
+        temporary.replace(self._state_path)
 
     @property
     def best_epoch(self) -> int:
@@ -65,25 +88,47 @@ class KeepBest(keras.callbacks.Callback):
         losses = {e: logs.get("val_loss", -float(e)) for e, logs in self.epochs.items()}
         return min(losses, key=lambda e: (math.isnan(losses[e]), losses[e], e))
 
+    def _read_state(self) -> dict[int, dict[str, float]]:
+        if not self._state_path.is_file():
+            return {}
+        stored = json.loads(self._state_path.read_text())
+        return {int(epoch): figures for epoch, figures in stored.items()}
+
     @property
     def _state_path(self) -> Path:
         return self.folder / "epochs.json"
 
     @property
     def _weights_path(self) -> Path:
-        return self.folder / "best.weights.h5"
-
-    def _write_state(self) -> None:
-        temporary = self._state_path.with_suffix(".writing")
-        temporary.write_text(json.dumps(self.epochs))
-        temporary.replace(self._state_path)
+        return self.folder / "best.npz"
 
 
-def backup(folder: Path) -> keras.callbacks.BackupAndRestore:
-    """Returns the callback that keeps weights and optimizer after each epoch, old beside new."""
-    return keras.callbacks.BackupAndRestore(
-        folder / _BACKUP, delete_checkpoint=False, double_checkpoint=True
-    )
+class Backup(keras.callbacks.BackupAndRestore):
+    """Writes weights, optimizer and what `KeepBest` keeps, old beside new.
+
+    It comes after `KeepBest` in the list of callbacks. After the last epoch it always writes.
+
+    Args:
+        keep_best: What else is written.
+    """
+
+    def __init__(self, keep_best: KeepBest):
+        super().__init__(
+            keep_best.folder / _BACKUP, delete_checkpoint=False, double_checkpoint=True
+        )
+        self._keep_best = keep_best
+        self._written = -math.inf
+        self._cost = 0.0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes, where the time since the last writing is long enough to pay for it."""
+        started = time.perf_counter()
+        if not self._keep_best.is_last and started - self._written < self._cost / _WRITING_SHARE:
+            return
+        self._keep_best.write()
+        super().on_epoch_end(epoch, logs)
+        self._written = time.perf_counter()
+        self._cost = self._written - started
 
 
 def next_epoch(folder: Path) -> int:

@@ -12,7 +12,7 @@ from kerastl.config import Config, KerasFit
 from kerastl.data.batches import Inputs, Labels, make_batches
 from kerastl.heads.head import Head, columns
 from kerastl.progress import Progress
-from kerastl.training.checkpoints import KeepBest, backup, next_epoch
+from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
 from kerastl.training.compilation import compile_heads
 from kerastl.training.imbalance import positive_weights
 
@@ -107,12 +107,12 @@ def fit_phase(
             augment=augment,
         ),
         validation_data=_validation(inputs, examples, heads, fit.batch_size),
-        epochs=fit.epochs,
+        epochs=first_epoch if keep_best.has_stopped else fit.epochs,
         shuffle=False,
         verbose=0,
         callbacks=[
             keep_best,
-            backup(folder),
+            Backup(keep_best),
             keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
         ],
     )

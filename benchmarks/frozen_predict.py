@@ -1,0 +1,71 @@
+"""`kerastl predict` of one picture from a shell: how long, and where the time goes.
+
+    python benchmarks/frozen_predict.py RUN PICTURE [--rounds 5]
+
+The parts are measured inside one process; the whole is that of the command, a process each.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+PARTS = """
+import os, time
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+started = time.perf_counter()
+def lap(name):
+    global started
+    now = time.perf_counter()
+    print(f"{name}\\t{now - started:.3f}")
+    started = now
+import keras
+lap("import Keras and TensorFlow")
+import kerastl.run.predict, kerastl.run.inference, kerastl.run.models, kerastl.layers
+lap("import kerastl, pandas, SciPy, scikit-learn")
+from pathlib import Path
+from kerastl.run.folder import load_run
+run = load_run({run!r})
+run.model
+lap("load the model")
+run.predict([Path({picture!r})], cache=False)
+lap("read, predict")
+"""
+
+
+def main() -> None:
+    """Runs the command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    whole, parts = [], {}
+    for _ in range(arguments.rounds):
+        started = time.perf_counter()
+        program = "from kerastl.cli import main; main()"
+        subprocess.run(
+            [sys.executable, "-c", program, "predict", str(arguments.run), str(arguments.picture)],
+            check=True,
+            capture_output=True,
+        )
+        whole.append(time.perf_counter() - started)
+        script = PARTS.format(run=str(arguments.run), picture=str(arguments.picture))
+        done = subprocess.run(
+            [sys.executable, "-c", script], check=True, capture_output=True, text=True
+        )
+        for line in done.stdout.splitlines():
+            name, _, seconds = line.partition("\t")
+            if seconds:
+                parts.setdefault(name, []).append(float(seconds))
+    print(
+        f"kerastl predict, one picture: {median(whole):.2f} s ({min(whole):.2f} to {max(whole):.2f})"
+    )
+    for name, seconds in parts.items():
+        print(f"  {name}: {median(seconds):.2f} s")
+
+
+if __name__ == "__main__":
+    main()

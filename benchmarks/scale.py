@@ -1,0 +1,96 @@
+"""Time and memory of extracting 1, 4, 16 (and 64) thousand pictures, nothing cached.
+
+    python benchmarks/scale.py --shared ../shared --thousands 1 4 16
+
+The street photos are repeated under other names, each with a comment of its own in the file, so
+that no two have the same bytes. Each size runs in a process of its own, with a cache of its own.
+Memory is what the process held at most beyond what it held when the features began; the features
+themselves, 5 KB each, are in it.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from frozen_common import SIZE, TASKS, peak_megabytes, print_table, run_fresh, street_weights
+
+
+def repeat_pictures(source: Path, folder: Path, num: int) -> None:
+    """Writes `num` pictures, each with other bytes."""
+    originals = [path.read_bytes() for path in sorted(source.glob("*.jpg"))]
+    for number in range(num):
+        data = originals[number % len(originals)]
+        comment = f"copy {number}".encode()
+        segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
+        (folder / f"{number:06d}.jpg").write_bytes(data[:2] + segment + data[2:])
+
+
+def extract(shared: Path, folder: Path) -> dict:
+    """Extracts the features of every picture of a folder."""
+    import numpy as np
+
+    from kerastl.data.streams import FileInputs
+    from kerastl.heads.builder import build_model, find_layer
+    from kerastl.run.bundle import InputContract
+    from kerastl.training.cache.folder import cache_folder
+    from kerastl.training.features import FeatureSource
+
+    model = build_model(
+        "applications:mobilenet_v2", TASKS, weights=str(street_weights(shared)), input_size=SIZE
+    )
+    paths = sorted(folder.glob("*.jpg"))
+    inputs = FileInputs(paths, InputContract(modality="image", shape=(SIZE, SIZE, 3)))
+    before, started = peak_megabytes(), time.perf_counter()
+    source = FeatureSource(cache=cache_folder())
+    found = source.extract(find_layer(model).model, inputs, exact=np.zeros(len(paths), bool))
+    return {
+        "seconds": time.perf_counter() - started,
+        "megabytes": peak_megabytes() - before,
+        "features_megabytes": found.values.nbytes / 2**20,
+        **found.facts["training"],
+    }
+
+
+def main() -> None:
+    """Runs the command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, required=True, help="folder with data/ and weights/")
+    parser.add_argument("--thousands", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--extract", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.extract is not None:
+        print(json.dumps(extract(arguments.shared, arguments.extract)))
+        return
+    rows = []
+    for thousands in arguments.thousands:
+        with tempfile.TemporaryDirectory(prefix="kerastl-scale-") as place:
+            folder = Path(place) / "pictures"
+            folder.mkdir()
+            images = arguments.shared / "data" / "street" / "images"
+            repeat_pictures(images, folder, 1000 * thousands)
+            asked = ("--shared", str(arguments.shared), "--extract", str(folder))
+            cold = run_fresh("scale.py", *asked, cache=Path(place) / "cache")
+            warm = run_fresh("scale.py", *asked, cache=Path(place) / "cache")
+        rows.append(
+            (
+                f"{thousands},000",
+                cold["engine"],
+                f"{cold['seconds']:.1f}",
+                f"{1000 * thousands / cold['seconds']:.0f}",
+                f"{cold['megabytes']:.0f}",
+                f"{cold['features_megabytes']:.0f}",
+                f"{warm['seconds']:.2f}",
+            )
+        )
+        print(rows[-1], file=sys.stderr)
+    print_table(
+        ("pictures", "engine", "seconds", "per second", "MB", "features, MB", "cached, seconds"),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Fine-tuning: kerastl against plain Keras doing the same, seconds per epoch.
+
+    python benchmarks/stages.py --shared ../shared [--examples 640] [--epochs 3] [--rounds 2]
+
+`{stages: 1}`: plain Keras runs the whole network on decoded pictures in every step, frozen stages
+included; kerastl starts each epoch behind them. `true`: everything learns in both. Both use the
+same model, loss, metrics, optimizer and batch size; kerastl's epochs also keep the best weights
+and write what an interrupted fit continues from. The first epoch, with its tracing, and the pass
+through the frozen stages are listed apart. Rounds are interleaved.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import keras
+import numpy as np
+import pandas as pd
+from frozen_common import SIZE, TASKS, street_table, street_weights
+
+from kerastl.config import Config, parse_config
+from kerastl.data.batches import ArrayInputs
+from kerastl.data.pictures import load_pictures
+from kerastl.heads.builder import apply_policy, build_model, find_heads, find_layer, logits_model
+from kerastl.progress import SILENT
+from kerastl.training import fit
+from kerastl.training.compilation import compile_heads
+from kerastl.training.features import FeatureSource
+from kerastl.training.phases import Examples
+from kerastl.training.trainable import make_optimizer
+
+BATCH_SIZE = 16
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds of each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs: list[float] = []
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts."""
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Stops."""
+        self.epochs.append(time.perf_counter() - self._started)
+
+
+def make_model(shared: Path, policy: object) -> keras.Model:
+    """Returns the model with what learns set."""
+    model = build_model(
+        "applications:mobilenet_v2",
+        TASKS,
+        weights=str(street_weights(shared)),
+        input_size=SIZE,
+        seed=0,
+    )
+    apply_policy(find_layer(model), policy)
+    return model
+
+
+def optimizer_of(model: keras.Model) -> keras.optimizers.Optimizer:
+    """Returns Adam with a small rate for the backbone."""
+    return make_optimizer(model, "adam", learning_rate=1e-3, backbone_learning_rate=1e-5)
+
+
+def plain(model: keras.Model, pictures: np.ndarray, labels: np.ndarray, epochs: int) -> list[float]:
+    """Fits as Keras code would: arrays in, `fit`, nothing else."""
+    trained, clock = logits_model(model), Clock()
+    compile_heads(trained, find_heads(model), optimizer=optimizer_of(model), from_logits=True)
+    trained.fit(
+        pictures.astype(np.float32),
+        labels,
+        batch_size=BATCH_SIZE,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[clock],
+    )
+    return clock.epochs
+
+
+def ours(
+    model: keras.Model, pictures: np.ndarray, labels: np.ndarray, epochs: int, config: Config
+) -> tuple[list[float], float]:
+    """Fits as `kerastl train` does; returns seconds per epoch, and those before the first."""
+    clock = Clock()
+    rows = np.arange(len(pictures))
+    examples = Examples(
+        inputs=ArrayInputs(pictures),
+        labels=np.full_like(labels, np.nan),
+        training_labels=labels,
+        groups=None,
+        tasks=TASKS,
+        train=rows,
+        validation=rows[:0],
+    )
+    started = time.perf_counter()
+    trained, inputs = fit._what_learns(model, examples, config, FeatureSource(), SILENT)
+    before = time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        original = keras.callbacks.TensorBoard
+        keras.callbacks.TensorBoard = lambda *_, **__: clock  # the clock takes its place
+        try:
+            fit.fit_phase(
+                trained,
+                inputs,
+                examples,
+                config,
+                heads=find_heads(model),
+                optimizer=optimizer_of(model),
+                phase="fine_tuning",
+                state=Path(folder) / "state",
+                progress=SILENT,
+            )
+        finally:
+            keras.callbacks.TensorBoard = original
+    return clock.epochs, before
+
+
+def main() -> None:
+    """Runs the command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, required=True, help="folder with data/ and weights/")
+    parser.add_argument("--examples", type=int, default=640)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--policies", nargs="+", default=["stages", "all"])
+    arguments = parser.parse_args()
+    table = street_table(arguments.shared)
+    frame = pd.read_csv(table).iloc[: arguments.examples]
+    pictures = load_pictures(
+        [table.parent / path for path in frame["path"]], height=SIZE, width=SIZE
+    ).images
+    labels = frame[list(TASKS)].to_numpy(np.float32)
+    for name in arguments.policies:
+        policy = {"stages": 1} if name == "stages" else True
+        config = parse_config(
+            {
+                "data": {"table": "t.csv", "image": "path", "tasks": list(TASKS)},
+                "backbone": {"name": "applications:mobilenet_v2"},
+                "trainable": policy,
+                "fit": {
+                    "solver": "keras",
+                    "epochs": arguments.epochs,
+                    "batch_size": BATCH_SIZE,
+                    "patience": None,
+                },
+            },
+            where="benchmark",
+            base=Path(),
+        )
+        ratios = []
+        for _ in range(arguments.rounds):
+            theirs = plain(make_model(arguments.shared, policy), pictures, labels, arguments.epochs)
+            found, before = ours(
+                make_model(arguments.shared, policy), pictures, labels, arguments.epochs, config
+            )
+            ratios.append(median(theirs[1:]) / median(found[1:]))
+            print(
+                f"trainable: {policy}; epoch: Keras {median(theirs[1:]):.2f} s "
+                f"({len(pictures) / median(theirs[1:]):.0f}/s), kerastl {median(found[1:]):.2f} s "
+                f"({len(pictures) / median(found[1:]):.0f}/s); first epoch {theirs[0]:.1f} and "
+                f"{found[0]:.1f} s; frozen stages once {before:.1f} s; ratio {ratios[-1]:.2f}",
+                flush=True,
+            )
+        print(
+            f"trainable: {policy}: {median(ratios):.2f} times as fast per epoch "
+            f"({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()
