@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from kerastl.errors import did_you_mean, suggestion
 
 if TYPE_CHECKING:
+    from kerastl.config.augment_section import AugmentConfig
     from kerastl.config.data_sections import DataConfig
     from kerastl.config.evaluation_section import EvaluationConfig
-    from kerastl.config.training_sections import AugmentConfig, LossConfig
+    from kerastl.config.training_sections import LossConfig
 
 Problems = list[tuple[tuple[str | int, ...], str]]
 
 SOLVERS = ("exact", "keras")
 AUGMENTATIONS = {
     "image": ("flip", "rotate", "zoom", "shift", "brightness", "contrast"),
-    "audio": (),
+    "audio": ("shift", "gain", "noise", "reverberation", "spec_augment"),
 }
 THRESHOLD_POLICIES = ("youden", "f1")
 THRESHOLD_GOALS = ("sensitivity", "specificity", "precision")
@@ -32,6 +33,13 @@ def fractions(test: float, validation: float) -> Problems:
     if validation + test < 1:
         return []
     return [((), "validation and test together leave no rows for training")]
+
+
+def ordered_range(bounds: tuple[float, float]) -> Problems:
+    """The smaller bound comes first."""
+    if bounds[0] <= bounds[1]:
+        return []
+    return [((), "expected two numbers, the smaller one first")]
 
 
 def disjoint_cells(cells: tuple[str, ...], earlier: Mapping[str, Any]) -> Problems:

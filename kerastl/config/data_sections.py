@@ -11,6 +11,7 @@ from pydantic import Field, Tag, ValidationInfo, field_validator
 from kerastl.config import checks
 from kerastl.config.fields import (
     Cells,
+    Count,
     FilePath,
     Files,
     FractionOrAll,
@@ -124,6 +125,16 @@ class DataConfig(Section):
     resize: Literal["stretch", "pad", "crop"] = Field(
         default="stretch", description="How a picture comes to the size of the backbone's input."
     )
+    window: Literal["start", "center", "loudest", "pool"] = Field(
+        default="center",
+        description="Which part of a longer sound the backbone hears: the start, the center, the "
+        "loudest window, or as many windows as cover it, whose features are averaged (pool).",
+    )
+    sample_rate_hz: Count | None = Field(
+        default=None,
+        description="Samples per second that the backbone takes; null is what the backbone says, "
+        "or 16000 where it can't say.",
+    )
 
     @field_validator("audio")
     @classmethod
@@ -149,6 +160,14 @@ class DataConfig(Section):
         if info.data.get("audio") and resize != cls.model_fields["resize"].default:
             refuse([((), "means nothing for sound. Remove it.")])
         return resize
+
+    @field_validator("window", "sample_rate_hz")
+    @classmethod
+    def _only_sounds_have_windows(cls, value: Any, info: ValidationInfo) -> Any:
+        default = cls.model_fields[str(info.field_name)].default
+        if info.data.get("image") and value != default:
+            refuse([((), "means nothing for pictures. Remove it.")])
+        return value
 
     @property
     def tables(self) -> tuple[Path, ...]:

@@ -155,7 +155,7 @@ def _of_the_other_solver(key: str, section: Any, raw: Any) -> str:
         return f"means nothing with solver: keras. Set fit.solver: exact, or remove fit.{key}."
     return (
         "means nothing with solver: keras, the default where the backbone learns, a head has "
-        f"hidden layers or dropout, or pictures are augmented. Remove fit.{key}."
+        f"hidden layers or dropout, or examples are augmented. Remove fit.{key}."
     )
 
 

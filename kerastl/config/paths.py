@@ -11,9 +11,9 @@ WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zi
 def anchor_paths(raw: Any, base: Path) -> Any:
     """Returns the config with every path in it absolute.
 
-    Paths are `data.table`, `evaluation.recordings`, `backbone.weights` where it is a file, and the
-    path of a `backbone.name` such as `run:PATH` or `tfhub:./PATH`. What isn't text is left as it
-    is.
+    Paths are `data.table`, `evaluation.recordings`, `augment.noise.files`, `backbone.weights` where
+    it is a file, and the path of a `backbone.name` such as `run:PATH` or `tfhub:./PATH`. What isn't
+    text is left as it is.
 
     Args:
         raw: The config, or a part of it from its outermost key on, not validated yet.
@@ -22,6 +22,7 @@ def anchor_paths(raw: Any, base: Path) -> Any:
     raw = _replaced(raw, "data", "table", lambda table: _table(table, base))
     raw = _replaced(raw, "backbone", "weights", lambda weights: _weights(weights, base))
     raw = _replaced(raw, "evaluation", "recordings", lambda table: _table(table, base))
+    raw = _replaced(raw, "augment", "noise", lambda noise: _noise(noise, base))
     return _replaced(raw, "backbone", "name", lambda name: _name(name, base))
 
 
@@ -46,6 +47,10 @@ def _table(table: Any, base: Path) -> Any:
     if isinstance(table, list | tuple):
         return [_table(one, base) for one in table]
     return _absolute(str(table), base) if isinstance(table, str | Path) and str(table) else table
+
+
+def _noise(noise: Any, base: Path) -> Any:
+    return _replaced({"noise": noise}, "noise", "files", lambda files: _table(files, base))["noise"]
 
 
 def _weights(weights: Any, base: Path) -> Any:

@@ -9,6 +9,12 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
 
 from kerastl.config import checks
+from kerastl.config.augment_section import (
+    AugmentConfig,
+    NoiseConfig,
+    ReverberationConfig,
+    SpecAugmentConfig,
+)
 from kerastl.config.data_sections import (
     ColumnSplit,
     DataConfig,
@@ -19,7 +25,6 @@ from kerastl.config.data_sections import (
 from kerastl.config.evaluation_section import EvaluationConfig, ListeningConfig
 from kerastl.config.fields import Count, Section, Sides, Text, choice, refuse, shape
 from kerastl.config.training_sections import (
-    AugmentConfig,
     ExactFit,
     Fit,
     HeadConfig,
@@ -45,7 +50,10 @@ __all__ = [
     "LabelPolicy",
     "ListeningConfig",
     "LossConfig",
+    "NoiseConfig",
+    "ReverberationConfig",
     "Soft",
+    "SpecAugmentConfig",
     "TrainableStages",
     "TrainableVariables",
 ]
@@ -109,7 +117,7 @@ class Config(Section):
     )
     loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
     augment: AugmentConfig | None = Field(
-        default=None, description="How training pictures are varied; null: not at all."
+        default=None, description="How training examples are varied; null: not at all."
     )
     fit: Fit = Field(
         default_factory=_undecided,

@@ -28,6 +28,8 @@ data:
   #     uncertain: []
   #     when_uncertain: ignore # ignore | positive | negative | {soft: 0.7}
   # resize: stretch            # stretch | pad | crop
+  # window: center             # of sounds: start | center | loudest | pool
+  # sample_rate_hz: null       # of sounds; null: what the backbone says
 
 backbone:
   name: tiny:image             # `kerastl backbones list` shows the names
@@ -50,13 +52,20 @@ backbone:
 #   label_smoothing: 0.0
 #   positive_weight: null      # null | auto | a number | {first_task: 3.0}
 
-# augment:                     # pictures only
+# augment:                     # of pictures
 #   flip: false
 #   rotate: 0.0                # part of the full circle, 0 to 0.5
 #   zoom: 0.0
 #   shift: 0.0
 #   brightness: 0.0
 #   contrast: 0.0
+# augment:                     # of sounds
+#   shift: 0.0                 # part of the window
+#   gain: 0.0                  # decibels
+#   noise: null                # {color: pink, snr_db: [5, 30], probability: 0.5}
+                               # or {files: [noise/]}: files, and folders of files
+#   reverberation: null        # {seconds: [0.1, 0.5], probability: 0.5}
+#   spec_augment: null         # {time: 0.1, frequency: 0.15, masks: 2}
 
 # evaluation:
 #   threshold: youden          # or f1, sensitivity>=0.9, specificity>=0.9, precision>=0.9, 0.5;

@@ -1,4 +1,4 @@
-"""The schema of what is trained and how: heads, trainable, loss, augment and fit.
+"""The schema of what is trained and how: heads, trainable, loss and fit.
 
 Convention: a default stands here and nowhere else.
 """
@@ -126,28 +126,6 @@ class KerasFit(Section):
     )
     seed: Seed = Field(default=0, description="Seed of initial weights, order and augmentation.")
     engine: Engine = "auto"
-
-
-class AugmentConfig(Section):
-    """How training pictures are varied; a key that stays 0 or false does nothing."""
-
-    flip: bool = Field(default=False, description="Mirror half of the pictures left to right.")
-    rotate: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        default=0.0, description="Largest turn either way, as a part of the full circle, 0 to 0.5."
-    )
-    zoom: Fraction = Field(default=0.0, description="Largest zoom either way, as a part of size.")
-    shift: Fraction = Field(default=0.0, description="Largest shift either way, as a part of size.")
-    brightness: Fraction = Field(
-        default=0.0, description="Largest change of brightness either way, as a part of the range."
-    )
-    contrast: Fraction = Field(
-        default=0.0, description="Largest change of contrast either way, as a part of it."
-    )
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """The keys that do something."""
-        return tuple(key for key, value in self if value)
 
 
 Heads = Annotated[

@@ -98,7 +98,7 @@ def test_a_key_of_exact_where_keras_is_the_default() -> None:
     assert message(VALID + "trainable: true\nfit: {folds: 3}\n") == (
         "Config has 1 problem.\n"
         "  - fit.folds: means nothing with solver: keras, the default where the backbone learns, "
-        "a head has hidden layers or dropout, or pictures are augmented. Remove fit.folds.\n"
+        "a head has hidden layers or dropout, or examples are augmented. Remove fit.folds.\n"
         "  where:    xray.yaml"
     )
 

@@ -61,6 +61,11 @@ def data_sections(draw: st.DrawFn, tasks: list[str]) -> dict[str, Any]:
     }
 
 
+def sound_noises() -> st.SearchStrategy[dict[str, Any]]:
+    ratios = st.tuples(st.integers(-60, 20), st.integers(20, 100)).map(list)
+    return optional(files=st.lists(PATH, max_size=2), color=st.just("brown"), snr_db=ratios)
+
+
 @st.composite
 def named_heads(draw: st.DrawFn, tasks: list[str]) -> dict[str, Any]:
     names = draw(
@@ -99,7 +104,11 @@ def raw_configs(draw: st.DrawFn) -> dict[str, Any]:
         patience=st.none() | COUNT,
         seed=SEED,
     )
-    augment = optional(flip=st.booleans(), rotate=st.floats(0, 0.5), zoom=FRACTION)
+    augments = {
+        "image": optional(flip=st.booleans(), rotate=st.floats(0, 0.5), zoom=FRACTION),
+        "audio": optional(shift=FRACTION, gain=st.floats(0, 60), noise=sound_noises()),
+    }
+    augment = augments["image" if "image" in data else "audio"]
     policy = st.sampled_from(["youden", "f1", "sensitivity>=0.9", "precision >= 1"]) | st.just(0.3)
     evaluation = optional(
         threshold=policy | st.dictionaries(st.sampled_from(tasks), policy),
@@ -126,7 +135,7 @@ def raw_configs(draw: st.DrawFn) -> dict[str, Any]:
                 loss=loss,
                 evaluation=evaluation,
                 fit=st.just({}) | keras.map(lambda keys: {"solver": "keras", **keys}),
-                **({"augment": st.none() | augment} if "image" in data else {}),
+                augment=st.none() | augment,
             )
         ),
     }
@@ -221,11 +230,18 @@ LISTENING = {
     "tolerance_seconds": 0.2,
 }
 RATE = {"threshold": {"car": "false_accepts_per_hour<=2"}, "recordings": "/b.csv"}
+SOUNDS = {"image": None, "audio": "path", "resize": "stretch", "window": "pool"}
 SHAPES["recordings"] = {
     **COMPLETE,
-    "data": {**COMPLETE["data"], "image": None, "audio": "path", "resize": "stretch"},
+    "data": {**COMPLETE["data"], **SOUNDS, "sample_rate_hz": 8000},
     "evaluation": {**RATE, "listening": LISTENING},
-    "augment": None,
+    "augment": {
+        "shift": 0.1,
+        "gain": 6.0,
+        "noise": {"files": ["/n"], "color": "white", "snr_db": [0.0, 9.0], "probability": 0.2},
+        "reverberation": {"seconds": [0.2, 0.3], "probability": 0.2},
+        "spec_augment": {"time": 0.2, "frequency": 0.2, "masks": 1},
+    },
 }
 OF_USERS = {
     ("data", "labels"),

@@ -350,3 +350,46 @@ def test_the_schema_works_from_python_too(parse, tmp_path: Path) -> None:
         fit=KerasFit(),
     )
     assert built == parse(fit=KERAS)
+
+
+def sound_problems(**sections: object) -> tuple[str, ...]:
+    data = {"table": "t.csv", "audio": "path", "tasks": ["seven"], **sections.pop("data", {})}
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"data": data, "backbone": {"name": "run:a"}, **sections})
+    return caught.value.problems
+
+
+def test_what_varies_pictures_is_refused_for_sounds_and_the_other_way_round() -> None:
+    assert sound_problems(augment={"flip": True, "gain": 3.0}) == (
+        "augment.flip: means nothing for sound. Remove it.",
+    )
+    pictures = {"table": "t.csv", "image": "path", "tasks": ["car"]}
+    raw = {"data": pictures, "backbone": {"name": "run:a"}, "augment": {"spec_augment": {}}}
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw)
+    assert caught.value.problems == (
+        "augment.spec_augment: means nothing for pictures. Remove it.",
+    )
+
+
+def test_windows_and_rates_are_refused_for_pictures() -> None:
+    pictures = {"table": "t.csv", "image": "path", "tasks": ["car"]}
+    raw = {"data": {**pictures, "window": "pool", "sample_rate_hz": 8000}}
+    with pytest.raises(ConfigError) as caught:
+        parse_config({**raw, "backbone": {"name": "run:a"}})
+    assert caught.value.problems == (
+        "data.window: means nothing for pictures. Remove it.",
+        "data.sample_rate_hz: means nothing for pictures. Remove it.",
+    )
+
+
+def test_a_range_names_its_smaller_bound_first() -> None:
+    assert sound_problems(augment={"noise": {"snr_db": [30.0, 5.0]}}) == (
+        "augment.noise.snr_db: expected two numbers, the smaller one first",
+    )
+
+
+def test_augmented_sounds_are_fitted_by_keras() -> None:
+    data = {"table": "t.csv", "audio": "path", "tasks": ["seven"]}
+    raw = {"data": data, "backbone": {"name": "run:a"}, "augment": {"noise": {}}}
+    assert parse_config(raw).fit.solver == "keras"
