@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "Train a model as a config says.",
     "evaluate": "Score a run on a split or on another table.",
     "predict": "Predict files, folders or a table.",
+    "compare": "Train two or more ways and say which is better.",
     "report": "Build or open a run's report.",
     "data": "Check, split or make tables of examples.",
     "backbones": "List, show or check backbones.",

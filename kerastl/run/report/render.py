@@ -9,6 +9,7 @@ import hashlib
 import importlib.resources
 import json
 import math
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -32,7 +33,7 @@ def render(content: Content) -> str:
     """Returns the whole page."""
     script, style = _text("report.js"), _text("report.css")
     return (
-        _environment()
+        page_environment(_text)
         .get_template("report.html")
         .render(
             content=content,
@@ -42,6 +43,21 @@ def render(content: Content) -> str:
             data=json_for_page(content.sliders),
             unit_frame=unit_frame(),
         )
+    )
+
+
+def page(template: str, **content: Any) -> str:
+    """Returns a page without a script, in the report's style.
+
+    Args:
+        template: Its file.
+        **content: What it shows.
+    """
+    style = _text("report.css")
+    return (
+        page_environment(_text)
+        .get_template(template)
+        .render(**content, style=Markup(style), policy=content_policy("", style))
     )
 
 
@@ -57,6 +73,11 @@ def json_for_page(value: Any) -> Markup:
     """Returns JSON that can stand in a page: no character of it can end or begin an element."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return Markup(text.translate(_ESCAPES))
+
+
+def page_style() -> str:
+    """Returns the stylesheet that all pages share."""
+    return _text("report.css")
 
 
 def score(value: float | None, digits: int = 3) -> str:
@@ -79,9 +100,14 @@ def percent(share: float) -> str:
     return ">99 %" if 0.995 < share < 1 else f"{share:.0%}".replace("%", " %")
 
 
-def _environment() -> jinja2.Environment:
+def page_environment(read: Callable[[str], str]) -> jinja2.Environment:
+    """Returns the environment of every page: all that a template prints is escaped.
+
+    Args:
+        read: Given the name of a template, returns its text.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text),
+        loader=jinja2.FunctionLoader(read),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

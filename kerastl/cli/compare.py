@@ -1,0 +1,173 @@
+"""`kerastl compare`: train the sides of an axis and say which is better, and how sure it is."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("compare")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option(
+    "--axis",
+    required=True,
+    metavar="AXIS",
+    help="sharing, trainable, uncertain, backbone=A,B, unknown, examples, or KEY=V1,V2.",
+)
+@click.option(
+    "--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Trainings per side."
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the comparison.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key.")
+@click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
+@click.option("--json", "as_json", is_flag=True, help="Print compare.json.")
+def command(
+    config: Path,
+    axis: str,
+    seeds: int,
+    output: Path | None,
+    overrides: tuple[str, ...],
+    no_cache: bool,
+    as_json: bool,
+) -> None:
+    """Train the sides of an axis on the same rows, and say which is better and how sure that is.
+
+    \b
+    sharing    one network for all tasks, one for each, all but each
+    trainable  false, the last stages, true, from scratch
+    uncertain  ignore, positive, negative, soft labels
+    backbone   any list: backbone=applications:mobilenet_v2,tiny:image
+    unknown    masked, drop rows, blanks as no
+    examples   50, 200, all training rows: a learning curve
+    KEY=V1,V2  any key of the config: fit.learning_rate=1.0e-3,1.0e-4
+
+    The first value is what the others are held against. Values other than the usual follow an
+    equals sign, as in trainable=false,true or examples=100,all. A comparison that was interrupted
+    goes on when the same command is given again.
+    """
+    from kerastl.cli.console import TerminalProgress, quiet_frameworks
+
+    quiet_frameworks()
+    from kerastl.compare import compare
+
+    with TerminalProgress() as progress:
+        found = compare(
+            config,
+            axis=axis,
+            seeds=seeds,
+            output=output,
+            overrides=overrides,
+            cache=not no_cache,
+            progress=progress,
+        )
+    if as_json:
+        click.echo(json.dumps({"comparison": str(found.path), **found.values}, indent=2))
+        return
+    show_comparison(found.values)
+    click.echo(f"\nComparison: {found.path}")
+    click.echo(f"Report:     {found.path / 'report.html'}")
+
+
+def show_comparison(values: Mapping[str, Any]) -> None:
+    """Prints the answers, the sides with their costs, the conditions and the findings."""
+    import rich.console
+
+    console = rich.console.Console(highlight=False)
+    for answer in values["answers"]:
+        console.print(_answer_table(answer))
+    console.print(_sides_table(values))
+    for line in _lines(values):
+        click.echo(line)
+
+
+def _answer_table(answer: Mapping[str, Any]) -> Any:
+    said = answer["question"]
+    table = _table(said[0].upper() + said[1:], ("task",), ("AUC (95 %)", "log loss (95 %)"))
+    table.add_column("verdict", no_wrap=True)
+    rows = list(answer["tasks"].items())
+    for task, found in rows:
+        table.add_row(task, *_differences(found))
+    if len(rows) > 1:
+        table.add_section()
+        table.add_row("macro", *_differences(answer["macro"]))
+    return table
+
+
+def _differences(found: Mapping[str, Any]) -> list[str]:
+    auc, loss = found["auc"], found["log_loss"]
+    return [
+        f"{_signed(auc['difference'])}{_between(auc['interval'])}",
+        f"{_signed(loss['difference'])}{_between(loss['interval'])}",
+        auc["verdict"],
+    ]
+
+
+def _sides_table(values: Mapping[str, Any]) -> Any:
+    table = _table(
+        "Sides: scores, seconds to train, weights, size, milliseconds per example",
+        ("side",),
+        ("AUC", "log loss", "s", "weights", "MB", "ms"),
+    )
+    for side in values["sides"]:
+        cost, macro = side["cost"], side["macro"]
+        table.add_row(
+            side["name"],
+            _figure(macro["auc"]["mean"]),
+            _figure(macro["log_loss"]["mean"]),
+            _figure(cost["seconds"], "{:.0f}"),
+            _figure(cost["parameters"], "{:,.0f}"),
+            _figure(cost["bytes"] / 1e6 if cost["bytes"] else None, "{:.1f}"),
+            _figure(cost["milliseconds_per_example"], "{:.2f}"),
+        )
+    return table
+
+
+def _lines(values: Mapping[str, Any]) -> Iterator[str]:
+    scored = values["scored"]
+    yield (
+        f"Scored on {scored['rows']} {scored['part']} rows in {scored['groups']} {scored['unit']}; "
+        f"{len(values['seeds'])} trainings per side. Intervals: 95 % paired bootstrap over "
+        f"{scored['unit']} and trainings. Verdicts are by the AUC."
+    )
+    yield from values["costs"]
+    if values["conditions"]:
+        yield "\nConditions:"
+    for condition in values["conditions"]:
+        holds = {True: "holds", False: "doesn't hold", None: "not known"}[condition["holds"]]
+        mode = f"{condition['mode']}: " if condition["mode"] else ""
+        yield f"  {mode}{condition['condition']} {holds}."
+    yield "\nFindings:"
+    yield from (f"  {finding}" for finding in values["findings"])
+    yield from (f"  {note}" for note in values["notes"])
+
+
+def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Any:
+    import rich.box
+    import rich.table
+
+    table = rich.table.Table(
+        title=title,
+        box=rich.box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in left:
+        table.add_column(name, overflow="fold")
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _figure(value: float | None, form: str = "{:.3f}") -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _signed(value: float | None) -> str:
+    return _figure(value, "{:+.3f}")
+
+
+def _between(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f" {interval[0]:+.3f}…{interval[1]:+.3f}"

@@ -1,0 +1,266 @@
+"""From the text after `--axis` to a study: its sides and what is asked about them."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from kerastl.compare.sharing import MODES, sharing_study
+from kerastl.compare.sides import Question, Side, Study, Training, Treatment
+from kerastl.config import Config, TrainableStages
+from kerastl.config.problems import format_path
+from kerastl.config.strict_yaml import read_yaml, syntax_problem
+from kerastl.data.table import Table
+from kerastl.errors import ConfigError, suggestion
+
+ALL = "all"
+FROM_SCRATCH = "from scratch"
+_SIZES = (50, 200, ALL)
+_FORM = "sharing, trainable, uncertain, backbone=A,B, unknown, examples or KEY=V1,V2"
+_TREATMENTS: dict[str, Treatment] = {
+    "masked": "as they are",
+    "drop rows": "drop rows",
+    "blanks as no": "blanks as no",
+}
+
+
+def plan_study(axis: str, config: Config, table: Table, *, num_train: int) -> Study:
+    """Returns the study that the text after `--axis` asks for.
+
+    Args:
+        axis: A name of an axis or a dotted key, with `=` and values where others than the usual
+            are wanted.
+        config: The config that is compared.
+        table: Its examples.
+        num_train: Number of training rows.
+
+    Raises:
+        ConfigError: There is no such axis, or its values make no comparison.
+    """
+    name, equals, text = (part.strip() for part in axis.partition("="))
+    if not name or (equals and not text):
+        raise _no_axis(axis)
+    values = read_values(name, text) if equals else []
+    if name == "examples":
+        return _examples(values, table.tasks, num_train)
+    if name in _NAMED:
+        return _NAMED[name](values, config, table)
+    if not equals:
+        raise _no_axis(axis, name)
+    return _pairs(name, [_changed(name, value, table.tasks) for value in values])
+
+
+def read_values(name: str, text: str) -> list[Any]:
+    """Returns the values of an axis, written as the inside of a YAML list.
+
+    Raises:
+        ConfigError: The text is no YAML, or a value stands there twice.
+    """
+    try:
+        values, problems = read_yaml(f"[{text}]")
+    except yaml.YAMLError as error:
+        raise _bad_values(name, text, syntax_problem(error)) from None
+    if problems:
+        raise _bad_values(name, text, "; ".join(problem.text for problem in problems))
+    if any(value in values[:place] for place, value in enumerate(values)):
+        raise _bad_values(name, text, "a value that stands there twice")
+    return list(values)
+
+
+def value_name(value: Any) -> str:
+    """Returns how a value of the config is written in a table."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {value_name(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return " ".join(value_name(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _sharing(values: list[Any], config: Config, table: Table) -> Study:
+    _refuse_others("sharing", values, MODES)
+    return sharing_study(config, table.tasks, modes=[str(v) for v in values] or list(MODES))
+
+
+def _trainable(values: list[Any], config: Config, table: Table) -> Study:
+    stages = config.trainable.stages if isinstance(config.trainable, TrainableStages) else 1
+    wanted = values or [False, {"stages": stages}, True, FROM_SCRATCH]
+    sides = [
+        _from_scratch(config, table.tasks)
+        if value == FROM_SCRATCH
+        else _changed("trainable", value, table.tasks)
+        for value in wanted
+    ]
+    notes = (
+        "From scratch starts from random weights, learns everything at fit.learning_rate and lets "
+        "BatchNorm's statistics follow; it has the same epochs as the others.",
+    )
+    return _pairs("trainable", sides, notes=notes if FROM_SCRATCH in wanted else ())
+
+
+def _from_scratch(config: Config, tasks: Sequence[str]) -> Side:
+    rate = getattr(config.fit, "learning_rate", 1e-3)
+    changes = {
+        "trainable": {"variables": ["*"], "batch_norm": "update"},
+        "backbone.weights": None,
+        "fit.backbone_learning_rate": rate,
+    }
+    return Side(name=FROM_SCRATCH, tasks=tuple(tasks), changes=changes)
+
+
+def _uncertain(values: list[Any], config: Config, table: Table) -> Study:
+    unsure = [task for task in table.tasks if table.decoded[task].uncertain.any()]
+    if not unsure:
+        raise ConfigError(
+            "No cell of the table is uncertain, so there is nothing to compare.",
+            where="data.labels",
+            expected="tasks whose cells data.labels lists under uncertain",
+        )
+    policies = values or ["ignore", "positive", "negative", {"soft": 0.7}]
+    sides = [
+        Side(
+            name=value_name(policy),
+            tasks=table.tasks,
+            changes={
+                format_path(("data", "labels", task, "when_uncertain")): policy for task in unsure
+            },
+        )
+        for policy in policies
+    ]
+    return _pairs("uncertain", sides)
+
+
+def _backbone(values: list[Any], config: Config, table: Table) -> Study:
+    if not values:
+        raise ConfigError(
+            "Say which backbones to compare.",
+            expected="--axis backbone=A,B, such as backbone=applications:mobilenet_v2,tiny:image",
+            fix="`kerastl backbones list` shows their names.",
+        )
+    sides = [_with_backbone(value, config, table.tasks) for value in values]
+    return _pairs("backbone", sides)
+
+
+def _with_backbone(value: Any, config: Config, tasks: Sequence[str]) -> Side:
+    """The config's own backbone keeps its weights and options; another takes its defaults."""
+    if isinstance(value, dict):
+        name = value_name(value)
+        return Side(name=name, tasks=tuple(tasks), changes={"backbone": value})
+    own = value == config.backbone.name
+    section = {"name": value, "input_size": config.backbone.input_size}
+    return Side(
+        name=value_name(value), tasks=tuple(tasks), changes={} if own else {"backbone": section}
+    )
+
+
+def _unknown(values: list[Any], config: Config, table: Table) -> Study:
+    _refuse_others("unknown", values, _TREATMENTS)
+    sides = [
+        Side(name=name, tasks=table.tasks, training=Training(treatment=_TREATMENTS[name]))
+        for name in (values or _TREATMENTS)
+    ]
+    return _pairs("unknown", sides)
+
+
+def _examples(values: list[Any], tasks: Sequence[str], num_train: int) -> Study:
+    wanted = values or [size for size in _SIZES if size == ALL or int(size) < num_train]
+    for value in wanted:
+        good = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        if value != ALL and not good:
+            raise _bad_values("examples", value_name(value), "numbers of rows above 0, or all")
+        if good and value >= num_train:
+            raise _bad_values(
+                "examples", value_name(value), f"fewer than the {num_train} training rows, or all"
+            )
+    ordered = sorted(wanted, key=lambda size: num_train if size == ALL else int(size))
+    sides = [
+        Side(
+            name=value_name(size),
+            tasks=tuple(tasks),
+            training=Training(examples=None if size == ALL else int(size)),
+        )
+        for size in ordered
+    ]
+    study = _pairs("examples", sides)
+    steps = [
+        Question(
+            first=(more.name,),
+            second=(fewer.name,),
+            tasks=tuple(tasks),
+            text=f"{more.name} examples instead of {fewer.name}",
+        )
+        for fewer, more in itertools.pairwise(sides)
+    ]
+    note = (
+        "Only training rows are drawn, whole groups, a smaller draw from the next larger one and "
+        "anew for each seed; validation and test stay whole."
+    )
+    return replace(study, questions=tuple(steps), notes=(note,))
+
+
+def _changed(key: str, value: Any, tasks: Sequence[str]) -> Side:
+    return Side(name=value_name(value), tasks=tuple(tasks), changes={key: value})
+
+
+def _pairs(axis: str, sides: Sequence[Side], *, notes: tuple[str, ...] = ()) -> Study:
+    """Returns the study in which each side is held against the first."""
+    if len(sides) < 2:
+        raise ConfigError(
+            f"The axis '{axis}' needs at least two values to compare.",
+            expected=_FORM,
+            received=sides[0].name if sides else "none",
+        )
+    base = sides[0]
+    questions = [
+        Question(
+            first=(side.name,),
+            second=(base.name,),
+            tasks=side.tasks,
+            text=f"{side.name} instead of {base.name}",
+        )
+        for side in sides[1:]
+    ]
+    return Study(axis=axis, sides=tuple(sides), questions=tuple(questions), notes=notes)
+
+
+_NAMED: dict[str, Callable[[list[Any], Config, Table], Study]] = {
+    "sharing": _sharing,
+    "trainable": _trainable,
+    "uncertain": _uncertain,
+    "backbone": _backbone,
+    "unknown": _unknown,
+}
+
+
+def _refuse_others(name: str, values: Sequence[Any], known: Sequence[str] | dict[str, Any]) -> None:
+    for value in values:
+        if value not in known:
+            raise _bad_values(
+                name,
+                value_name(value),
+                f"{', '.join(known)}",
+                fix=suggestion(value_name(value), list(known)),
+            )
+
+
+def _bad_values(name: str, received: str, expected: str, *, fix: str | None = None) -> ConfigError:
+    return ConfigError(
+        f"The axis '{name}' can't take these values.",
+        where=f"--axis {format_path((name,)) if '.' not in name else name}",
+        expected=expected,
+        received=received,
+        fix=fix,
+    )
+
+
+def _no_axis(axis: str, name: str = "") -> ConfigError:
+    nearest = suggestion(name, [*_NAMED, "examples"])
+    return ConfigError(
+        "Say what to vary." if not name else f"'{name}' is no axis by itself.",
+        where=f"--axis {axis}",
+        expected=_FORM,
+        fix=nearest,
+    )

@@ -1,0 +1,159 @@
+"""The report of a comparison: one page in the style of a run's report, without scripts.
+
+Convention: everything on the page comes from `compare.json`.
+"""
+
+import importlib.resources
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from kerastl.run.report.charts import Line, learning_chart
+from kerastl.run.report.render import content_policy, page_environment, page_style
+from kerastl.run.report.svg import Axes, element, path, picture, text
+
+FILE_NAME = "report.html"
+_FOLDER = importlib.resources.files(__package__) / "templates"
+_ROW = Axes(left=8, top=0, width=224, height=20)
+_SLACK = 1.08
+_SMALLEST_SCALE = 0.01
+
+
+def render_report(values: Mapping[str, Any], *, name: str) -> str:
+    """Returns the whole page.
+
+    Args:
+        values: All of `compare.json`.
+        name: What the comparison is called.
+    """
+    style = page_style() + _text("compare.css")
+    reach = _reach(values)
+    return (
+        page_environment(_text)
+        .get_template("compare.html")
+        .render(
+            values=values,
+            name=name,
+            style=Markup(style),
+            policy=content_policy("", style),
+            groups=_groups(values, reach),
+            scale=difference_scale(reach),
+            curve=_curve(values),
+            signed=_signed,
+            thousands=_thousands,
+        )
+    )
+
+
+def difference_row(value: float, interval: Sequence[float] | None, *, reach: float) -> Markup:
+    """Draws one difference with its interval on a scale around 0.
+
+    Args:
+        value: The difference.
+        interval: Its ends, or None.
+        reach: Where the scale ends on both sides.
+    """
+    axes = _axes(reach)
+    drawn = [
+        path([(axes.left, 10), (axes.right, 10)], class_="rail"),
+        path([(axes.across(0), 3), (axes.across(0), 17)], class_="axis"),
+    ]
+    if interval is not None:
+        ends = [(axes.across(max(-reach, min(reach, end))), 10) for end in interval]
+        drawn.append(path(ends, class_="interval"))
+    inside = max(-reach, min(reach, value))
+    drawn.append(element("circle", cx=axes.across(inside), cy=10, r=4.5, class_="value"))
+    return picture(240, 20, *drawn, label=f"Difference {value:+.3f}", class_="row")
+
+
+def difference_scale(reach: float) -> Markup:
+    """Draws the scale above the rows of `difference_row`."""
+    axes = _axes(reach)
+    ticks = [
+        text(axes.across(at), 11, f"{at:+.2g}" if at else "0", class_="tick middle")
+        for at in (-reach / 2, 0.0, reach / 2)
+    ]
+    return picture(240, 14, *ticks, label=f"Scale from -{reach:g} to {reach:g}", class_="row")
+
+
+def _axes(reach: float) -> Axes:
+    return Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(-reach, reach))
+
+
+def _reach(values: Mapping[str, Any]) -> float:
+    """Returns a round number that no difference of AUC and hardly an interval exceeds."""
+    largest = _SMALLEST_SCALE
+    for answer in values["answers"]:
+        for found in (*answer["tasks"].values(), answer["macro"]):
+            ends = [found["auc"]["difference"], *(found["auc"]["interval"] or ())]
+            largest = max([largest, *(abs(end) for end in ends if end is not None)])
+    power = 10.0 ** math.floor(math.log10(largest * _SLACK))
+    return next(f * power for f in (1, 2, 4, 6, 8, 10) if f * power >= largest * _SLACK)
+
+
+def _groups(values: Mapping[str, Any], reach: float) -> list[dict[str, Any]]:
+    """Returns the answers by mode, each row with its drawing."""
+    modes = list(dict.fromkeys(answer["mode"] for answer in values["answers"]))
+    return [
+        {
+            "mode": mode,
+            "answers": [
+                {**answer, "rows": _rows(answer, reach), "what": _what(answer)}
+                for answer in values["answers"]
+                if answer["mode"] == mode
+            ],
+        }
+        for mode in modes
+    ]
+
+
+def _what(answer: Mapping[str, Any]) -> str:
+    said = str(answer["question"]).removeprefix(f"{answer['mode']}: ")
+    return said[0].upper() + said[1:]
+
+
+def _rows(answer: Mapping[str, Any], reach: float) -> list[dict[str, Any]]:
+    rows = [(task, found) for task, found in answer["tasks"].items()]
+    if len(rows) > 1:
+        rows.append(("mean of all", answer["macro"]))
+    return [
+        {
+            "task": task,
+            "auc": found["auc"],
+            "log_loss": found["log_loss"],
+            "drawing": None
+            if found["auc"]["difference"] is None
+            else difference_row(found["auc"]["difference"], found["auc"]["interval"], reach=reach),
+        }
+        for task, found in rows
+    ]
+
+
+def _curve(values: Mapping[str, Any]) -> Markup | None:
+    """Draws macro AUC over the number of examples, where that is the axis."""
+    sides = values["sides"]
+    means = [side["macro"]["auc"]["mean"] for side in sides]
+    if values["axis"] != "examples" or any(mean is None for mean in means):
+        return None
+    names = [side["name"] for side in sides]
+    return learning_chart(
+        [Line(name="macro AUC", kind="validation", values=means)],
+        epochs=names,
+        boundaries=(),
+        label="Macro AUC over the number of examples: "
+        + ", ".join(f"{name}: {mean:.3f}" for name, mean in zip(names, means, strict=True)),
+    )
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def _thousands(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")

@@ -1,0 +1,116 @@
+"""Tables of a comparison: the rows and splits that all sides share, written once.
+
+Convention: splits are drawn once, with all tasks, before any side exists; a side changes training
+rows only, never those of validation and test.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kerastl.compare.sides import SPLIT_COLUMN, UNCERTAIN, Training
+from kerastl.config import Config
+from kerastl.data.stratification import stratify
+from kerastl.data.table import Table
+from kerastl.errors import TableError
+from kerastl.run.files import write_text
+
+
+def split_frame(table: Table, parts: np.ndarray, config: Config) -> pd.DataFrame:
+    """Returns the table with absolute paths, plain cells and the split of each row.
+
+    Cells are 1, 0, blank or `uncertain`, whatever the table's own were.
+    """
+    frame = table.frame.reset_index(drop=True).copy()
+    frame[config.data.file_column] = [str(path) for path in table.paths]
+    for column, task in enumerate(table.tasks):
+        cells = np.where(np.isnan(table.labels[:, column]), "", "0").astype(object)
+        cells[table.labels[:, column] == 1] = "1"
+        cells[table.decoded[task].uncertain] = UNCERTAIN
+        frame[task] = cells
+    if config.data.group is not None and table.groups is not None:
+        frame[config.data.group] = table.groups
+    frame[SPLIT_COLUMN] = parts
+    return frame
+
+
+def change_training(
+    frame: pd.DataFrame,
+    table: Table,
+    training: Training,
+    *,
+    sizes: tuple[int, ...] = (),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Returns the table in which the training rows are as a side wants them.
+
+    Args:
+        frame: What `split_frame` returned.
+        table: The same rows as labels.
+        training: What the side wants.
+        sizes: All numbers of examples of the study; a smaller draw is a part of a larger one.
+        seed: Seed of the draw.
+
+    Raises:
+        TableError: No training row is left.
+    """
+    is_train = (frame[SPLIT_COLUMN] == "train").to_numpy()
+    known = ~np.isnan(table.training_labels)
+    changed, keep = frame, np.ones(len(frame), bool)
+    if training.treatment == "blanks as no":
+        changed = frame.copy()
+        for task in table.tasks:
+            blank = is_train & (frame[task] == "").to_numpy()
+            changed.loc[blank, task] = "0"
+    elif training.treatment == "drop rows":
+        keep = ~is_train | known.all(axis=1)
+    if training.examples is not None:
+        rows = nested_rows(table, np.flatnonzero(is_train & known.any(axis=1)), sizes, seed)
+        keep = ~is_train
+        keep[rows[training.examples]] = True
+    if not (keep & is_train).any():
+        raise TableError(
+            f"With '{training.treatment}' no training row is left.",
+            where=table.source,
+            expected="a training row in which every label is known",
+            fix="Compare the other treatments: --axis 'unknown=masked,blanks as no'.",
+        )
+    return changed[keep]
+
+
+def nested_rows(
+    table: Table, rows: np.ndarray, sizes: tuple[int, ...], seed: int
+) -> dict[int, np.ndarray]:
+    """Returns for each size rows that keep the labels' proportions, groups whole.
+
+    Each draw is a part of the next larger one. Groups are whole, so that a draw can hold a few
+    rows more or fewer than its size.
+
+    Args:
+        table: The examples.
+        rows: Those that may be drawn.
+        sizes: Numbers of rows.
+        seed: Seed of the draw.
+    """
+    drawn: dict[int, np.ndarray] = {}
+    pool = rows
+    for size in sorted(sizes, reverse=True):
+        if size < len(pool):
+            share = size / len(pool)
+            parts = stratify(
+                np.where(table.labels[pool] >= 0, table.labels[pool], np.nan),
+                None if table.groups is None else table.groups[pool],
+                fractions=[share, 1 - share],
+                seed=seed,
+            )
+            pool = pool[parts == 0]
+        drawn[size] = pool
+    return drawn
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a table, unless it is there already with the same content."""
+    text = frame.to_csv(index=False)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
