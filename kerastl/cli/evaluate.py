@@ -1,9 +1,14 @@
-"""`kerastl evaluate`: score a run on a split or on another table."""
+"""`kerastl evaluate`: score a run on a split, on another table, or on long recordings."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
+
+from kerastl.errors import RunError
+
+_ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
 
 @click.command("evaluate")
@@ -12,19 +17,88 @@ import click
 @click.option("--split", default="test", show_default=True, help="Split of the run's own table.")
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def command(run: Path, table: Path | None, split: str, no_cache: bool, as_json: bool) -> None:
-    """Score RUN on one of its splits, or on another table with the same columns."""
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path),
+    help="Table of long recordings: path, word, start_seconds, end_seconds.",
+)
+@click.option(
+    "--set-thresholds",
+    metavar="POLICY",
+    help="With --recordings of validation: choose and store the run's thresholds by "
+    "'false_accepts_per_hour<=1'.",
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="With --recordings: HTML page to write."
+)
+@click.option("--hop-seconds", type=_ABOVE_0, help="With --recordings, instead of the run's own.")
+@click.option("--smooth-windows", type=click.IntRange(1), help="The same.")
+@click.option("--refractory-seconds", type=_ABOVE_0, help="The same.")
+@click.option("--tolerance-seconds", type=click.FloatRange(min=0), help="The same.")
+def command(
+    run: Path,
+    table: Path | None,
+    split: str,
+    no_cache: bool,
+    as_json: bool,
+    recordings: Path | None,
+    set_thresholds: str | None,
+    report: Path | None,
+    **listening: float | None,
+) -> None:
+    """Score RUN on one of its splits, or on another table with the same columns.
+
+    With --recordings a run of sounds is scored on long recordings: false accepts per hour against
+    missed events, latency, and the real-time factor on one core.
+    """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
     from kerastl.cli.scores import show_scores
     from kerastl.run.files import without_nan
 
+    settings = {name: value for name, value in listening.items() if value is not None}
+    asked = {"set_thresholds": set_thresholds, "report": report, **settings}
+    _refuse_options(recordings, table, [name for name, value in asked.items() if value is not None])
     quiet_frameworks()
     from kerastl.run.folder import load_run
 
     finished = load_run(run)
     with TerminalProgress() as progress:
-        scores = finished.evaluate(table, split=split, cache=not no_cache, progress=progress)
+        if recordings is None:
+            scores = finished.evaluate(table, split=split, cache=not no_cache, progress=progress)
+        else:
+            scores = finished.evaluate_recordings(
+                recordings,
+                set_thresholds=set_thresholds,
+                listening=settings,
+                cache=not no_cache,
+                progress=progress,
+            )
+    if report is not None:
+        _write_report(scores, report, run, recordings)
     if as_json:
         click.echo(json.dumps(without_nan(scores), indent=2))
+    elif recordings is not None:
+        from kerastl.cli.listening import show_detection_scores
+
+        show_detection_scores(scores, title=f"Detections in {recordings.name}")
     else:
         show_scores(scores, title=f"Scores on {table.name if table else split}")
+
+
+def _refuse_options(recordings: Path | None, table: Path | None, given: list[str]) -> None:
+    if recordings is not None and table is not None:
+        raise RunError(
+            "--recordings and --table are two evaluations.", fix="Give one of them at a time."
+        )
+    if recordings is None and given:
+        raise RunError(
+            f"--{given[0].replace('_', '-')} means nothing without --recordings.",
+            fix="Add --recordings TABLE.",
+        )
+
+
+def _write_report(scores: Any, report: Path, run: Path, recordings: Path | None) -> None:
+    from kerastl.run.report.recordings import write_recordings_report
+
+    write_recordings_report(scores, report, run=run, recordings=str(recordings))
+    click.echo(f"Report: {report}", err=True)

@@ -19,14 +19,32 @@ ENDINGS = (".csv", ".parquet", ".pq")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="CSV or Parquet file.")
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON lines.")
+@click.option("--listen", is_flag=True, help="Detect words in long recordings.")
+@click.option("--scores", type=click.Path(path_type=Path), help="With --listen: CSV of all scores.")
+@click.option("--rate", type=click.IntRange(1), help="With --listen -: Hz of bare samples.")
 def command(
-    run: Path, inputs: tuple[Path, ...], output: Path | None, no_cache: bool, as_json: bool
+    run: Path,
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    no_cache: bool,
+    as_json: bool,
+    listen: bool,
+    scores: Path | None,
+    rate: int | None,
 ) -> None:
     """Predict INPUTS (files, folders or a table) with RUN.
 
     One row per example in the order given: a calibrated probability and a decision per task, and
     the reason where a file can't be read.
+
+    With --listen the window of a run of sounds slides over long recordings, and each detection is a
+    row, written as it happens: the window that detected it (the detection is at its end), the word
+    and its score. The input - is the standard input: WAV, or with --rate bare samples (16 bit,
+    little endian, mono).
     """
+    from kerastl.cli import listening
+
+    listening.refuse_options(listen=listen, inputs=inputs, output=output, scores=scores, rate=rate)
     if output is not None and output.suffix.lower() not in ENDINGS:
         raise RunError(
             "Predictions are written as CSV or Parquet.",
@@ -39,6 +57,17 @@ def command(
     from kerastl.run.folder import load_run
 
     finished = load_run(run)
+    if listen:
+        listening.listen(
+            finished,
+            inputs,
+            output=output,
+            scores=scores,
+            rate_hz=rate,
+            cache=not no_cache,
+            as_json=as_json,
+        )
+        return
     with TerminalProgress() as progress:
         frame = finished.predict(list(inputs), cache=not no_cache, progress=progress)
     _show(frame, output, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kerastl.config import LabelPolicy
+from kerastl.config import LabelPolicy, ListeningConfig
 from kerastl.errors import RunError
 
 FILE_NAME = "bundle.json"
@@ -48,6 +48,7 @@ class InputContract(_Part):
     resize: str = "stretch"
     rule_version: int = 1
     sample_rate_hz: int | None = None
+    window: str = "center"
 
 
 class BackboneFacts(_Part):
@@ -71,6 +72,7 @@ class Bundle(_Part):
     backbone: BackboneFacts
     data: dict[str, Any]
     evidence: dict[str, Any] = {}
+    listening: ListeningConfig | None = None
     versions: dict[str, str]
     plugins: dict[str, str]
     created: str

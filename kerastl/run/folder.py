@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -74,6 +75,11 @@ class Run:
         """All of `predictions.parquet`: split, labels and probabilities of every example."""
         return pd.read_parquet(self.path / PREDICTIONS)
 
+    def refresh(self) -> None:
+        """Reads the bundle and the scores again after they were written anew."""
+        self.bundle = read_bundle(self.path)
+        self.__dict__.pop("metrics", None)
+
     def predict(
         self,
         inputs: Sequence[str | Path] | str | Path,
@@ -134,6 +140,82 @@ class Run:
 
         path = None if table is None else Path(table)
         return evaluate(self, path, split, cache=cache, progress=progress)
+
+    def listen(
+        self,
+        inputs: Sequence[str | Path] | str | Path,
+        *,
+        cache: bool = True,
+        progress: Progress = SILENT,
+    ) -> pd.DataFrame:
+        """Detects words in long recordings: the model's window slides over them.
+
+        Args:
+            inputs: Files and folders of sounds, or one CSV or Parquet table.
+            cache: Whether the converted network is kept for later, and used.
+            progress: Told how far it is.
+
+        Returns:
+            One row per detection: `path`, `start_seconds` and `end_seconds` of the window that
+            detected it, `word`, its smoothed calibrated probability as `score`, and `error` with
+            the reason where a file can't be read. A word is detected at `end_seconds`.
+
+        Raises:
+            RunError: The run takes pictures, or nothing was found.
+
+        Example:
+
+        ```python
+        kerastl.load_run("runs/wake-word").listen("evening.wav")
+        ```
+        """
+        from kerastl.run.listening.predict import listen
+        from kerastl.run.predict import find_files
+
+        given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+        paths, shown = find_files(self, [Path(item) for item in given])
+        files = list(dict.fromkeys(zip(paths, shown, strict=True)))
+        return listen(self, files, cache=cache, progress=progress)
+
+    def evaluate_recordings(
+        self,
+        table: str | Path,
+        *,
+        set_thresholds: str | None = None,
+        listening: Mapping[str, float] = MappingProxyType({}),
+        cache: bool = True,
+        progress: Progress = SILENT,
+    ) -> dict[str, Any]:
+        """Scores the run on long recordings whose events are known.
+
+        Args:
+            table: CSV or Parquet, one row per event: `path`, `word` (a task), `start_seconds`,
+                `end_seconds`; a recording without events has one row with the others blank.
+            set_thresholds: `false_accepts_per_hour<=x`: chooses the thresholds of all tasks on
+                these recordings, which are then for validation and not for the test, and writes
+                them into the run.
+            listening: Settings of `evaluation.listening` that differ from the run's; they are
+                written into the run together with thresholds.
+            cache: Whether the converted network is kept for later, and used.
+            progress: Told how far it is.
+
+        Returns:
+            `{"all": {...}, "words": {word: {...}}, ...}`: false accepts per hour, missed events,
+            latency, the curve of each word, the real-time factor on one core, and the rule.
+
+        Raises:
+            RunError: The run takes pictures, or a setting is impossible.
+            ConfigError: The policy isn't `false_accepts_per_hour<=x`.
+            TableError: The table can't be read, or a row of it makes no sense.
+            MediaError: A recording can't be read.
+        """
+        from kerastl.run.listening.evaluate import listen_to_table, rate_policy, store_thresholds
+
+        policy = None if set_thresholds is None else rate_policy(set_thresholds)
+        session = listen_to_table(self, Path(table), listening, cache=cache, progress=progress)
+        if policy is not None:
+            store_thresholds(session, policy, progress=progress)
+        return session.scores()
 
 
 def load_run(path: str | Path) -> Run:

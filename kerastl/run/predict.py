@@ -22,7 +22,7 @@ TABLES = (".csv", ".parquet", ".pq")
 
 def predict(run: "Run", inputs: Sequence[Path], *, cache: bool, progress: Progress) -> pd.DataFrame:
     """Returns one row per example; see `kerastl.run.folder.Run.predict`."""
-    paths, shown = _files(run, inputs)
+    paths, shown = find_files(run, inputs)
     logits, errors = predict_files(run, paths, on_error="collect", cache=cache, progress=progress)
     probabilities = calibrate(run.bundle, logits)
     columns: dict[str, object] = {"path": shown}
@@ -39,7 +39,17 @@ def predict(run: "Run", inputs: Sequence[Path], *, cache: bool, progress: Progre
     return pd.DataFrame(columns)
 
 
-def _files(run: "Run", inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
+def find_files(run: "Run", inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Returns the files that are meant, and how they are called in the result.
+
+    Args:
+        run: Whose kind of input is looked for.
+        inputs: Files, folders and tables.
+
+    Raises:
+        RunError: There are none.
+        TableError: A table lacks the column with the files.
+    """
     found: list[Path] = []
     shown: list[str] = []
     for item in inputs:

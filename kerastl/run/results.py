@@ -29,6 +29,7 @@ from kerastl.run.bundle import (
     weights_sha256,
 )
 from kerastl.run.files import write_json, write_text, write_with
+from kerastl.run.listening.tuning import tune_on_recordings
 from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
 from kerastl.run.tuning import NOT_ASKED_FOR, Unseen, find_unseen, missingness_evidence, tune_tasks
 from kerastl.training.fit import Fitted
@@ -112,7 +113,10 @@ def write_results(
     evaluation = facts.config.evaluation
     unseen = find_unseen(fitted, examples, logits)
     tasks = tune_tasks(unseen, evaluation, facts.table.tasks, facts.config.data.labels)
-    bundle = make_bundle(model, fitted, facts, tasks)
+    tasks, chosen_on = tune_on_recordings(
+        model, tasks, facts.config, facts.input, progress=progress
+    )
+    bundle = make_bundle(model, fitted, facts, tasks, chosen_on)
     write_json(path / places.METRICS, score_parts(facts.table, logits, parts, bundle, evaluation))
     missingness = look_at_missingness(fitted, examples, unseen, parts, bundle, facts)
     write_json(path / places.MISSINGNESS, missingness)
@@ -168,16 +172,22 @@ def look_at_missingness(
 
 
 def make_bundle(
-    model: "keras.Model", fitted: Fitted, facts: Facts, tasks: dict[str, TaskBundle]
+    model: "keras.Model",
+    fitted: Fitted,
+    facts: Facts,
+    tasks: dict[str, TaskBundle],
+    chosen_on: dict[str, Any],
 ) -> Bundle:
     """Returns what a deployed model needs to know besides its weights."""
+    is_sound = facts.input.modality == "audio"
     return Bundle(
         tasks=tasks,
         heads={head.name: list(head.tasks) for head in find_heads(model)},
         input=facts.input,
         backbone=facts.backbone.model_copy(update={"trained": not fitted.is_frozen}),
         data=_data_facts(facts),
-        evidence=_evidence(fitted, facts.table.tasks),
+        evidence={**_evidence(fitted, facts.table.tasks), **chosen_on},
+        listening=facts.config.evaluation.listening if is_sound else None,
         versions=versions(),
         plugins=distributions(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

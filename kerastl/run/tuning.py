@@ -16,8 +16,9 @@ from kerastl.evaluation.calibration import (
     calibrated_probabilities,
     fit_platt,
 )
+from kerastl.evaluation.detection.policy import is_rate_policy
 from kerastl.evaluation.missingness import Evidence
-from kerastl.evaluation.thresholds import choose_threshold
+from kerastl.evaluation.thresholds import DEFAULT, Choice, choose_threshold
 from kerastl.run.bundle import Calibration, TaskBundle
 from kerastl.training.fit import Fitted
 from kerastl.training.phases import Examples
@@ -88,6 +89,8 @@ def tune_tasks(
 ) -> dict[str, TaskBundle]:
     """Calibrates each task, then chooses its threshold on the calibrated scale.
 
+    A threshold under `false_accepts_per_hour<=x` isn't chosen here: it needs recordings.
+
     Args:
         unseen: What to choose on.
         evaluation: Says how.
@@ -132,7 +135,11 @@ def _tune(
 ) -> TaskBundle:
     platt = fit_platt(labels, logits) if calibrate else Platt(reason=NOT_ASKED_FOR)
     probabilities = calibrated_probabilities(logits[:, None], [platt.scale], [platt.offset])[:, 0]
-    choice = choose_threshold(labels, probabilities, policy)
+    choice = (
+        Choice(threshold=DEFAULT)  # until recordings choose it
+        if is_rate_policy(policy)
+        else choose_threshold(labels, probabilities, policy)
+    )
     is_tuned = calibrate or isinstance(policy, str)
     num_known = int((~np.isnan(labels)).sum())
     return TaskBundle(

@@ -53,7 +53,7 @@ def page(template: str, **content: Any) -> str:
         template: Its file.
         **content: What it shows.
     """
-    style = _text("report.css")
+    style = page_style()
     return (
         page_environment(_text)
         .get_template(template)

@@ -1,0 +1,245 @@
+"""Long recordings on the command line: detections as they happen, and scores of detections."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+import rich.box
+import rich.console
+import rich.table
+
+from kerastl.cli.console import TerminalProgress
+from kerastl.errors import RunError
+
+if TYPE_CHECKING:
+    from kerastl.run.folder import Run
+    from kerastl.run.listening.predict import News
+
+PIPE = Path("-")
+Write = Callable[[Sequence[object]], None]
+
+
+def refuse_options(
+    *, listen: bool, inputs: Sequence[Path], output: Path | None, **only_listening: object
+) -> None:
+    """Refuses options of `predict` that don't fit each other.
+
+    Raises:
+        RunError: An option means nothing beside the others.
+    """
+    given = [f"--{name}" for name, value in only_listening.items() if value is not None]
+    if not listen and (given or PIPE in inputs):
+        raise RunError(
+            f"{given[0] if given else 'The standard input'} means nothing without --listen.",
+            fix="Add --listen to detect words in long recordings.",
+        )
+    if PIPE in inputs and len(inputs) > 1:
+        raise RunError(
+            "The standard input is listened to alone.",
+            received=" ".join(str(item) for item in inputs),
+            fix="Give - as the only input.",
+        )
+    if only_listening.get("rate") is not None and PIPE not in inputs:
+        raise RunError(
+            "--rate is the rate of bare samples on the standard input; a file says its own.",
+            fix="Remove --rate, or give - as the input.",
+        )
+    if listen and output is not None and output.suffix.lower() != ".csv":
+        raise RunError(
+            "Detections are written as CSV.",
+            where=f"--output {output}",
+            expected="a name that ends in .csv",
+        )
+
+
+def listen(
+    run: "Run",
+    inputs: Sequence[Path],
+    *,
+    output: Path | None,
+    scores: Path | None,
+    rate_hz: int | None,
+    cache: bool,
+    as_json: bool,
+) -> None:
+    """Writes detections as they happen."""
+    from kerastl.run.listening.predict import COLUMNS
+
+    is_live = PIPE in inputs
+    score_columns = ("path", "start_seconds", "end_seconds", *run.tasks)
+    with (
+        _rows(output, COLUMNS, is_live=is_live, as_json=as_json) as write,
+        _maybe_rows(scores, score_columns, is_live=is_live) as write_scores,
+    ):
+        try:
+            num_detected, num_unreadable = _write(
+                _news(run, inputs, rate_hz=rate_hz, cache=cache, is_shown=output is None),
+                write,
+                write_scores,
+            )
+        except KeyboardInterrupt:
+            kept = "What was detected until now is written." if is_live else "Nothing was written."
+            raise KeyboardInterrupt(kept) from None
+    if output is not None:
+        click.echo(f"{num_detected} detections in {output}", err=True)
+    if num_unreadable:
+        click.echo(f"{num_unreadable} recordings can't be read; see 'error'.", err=True)
+
+
+def show_detection_scores(scores: Mapping[str, Any], *, title: str) -> None:
+    """Prints one table, a row per word, then all together, and below it what qualifies them."""
+    table = rich.table.Table(
+        title=title,
+        box=rich.box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("word", overflow="fold")
+    for name in ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "threshold"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for word, score in scores["words"].items():
+        table.add_row(word, *_cells(score), _figure(score["threshold"]))
+    table.add_section()
+    table.add_row("all", *_cells(scores["all"]), "")
+    rich.console.Console(highlight=False).print(table)
+    for line in _remarks(scores):
+        click.echo(line)
+
+
+def _news(
+    run: "Run", inputs: Sequence[Path], *, rate_hz: int | None, cache: bool, is_shown: bool
+) -> Iterator["News"]:
+    from kerastl.run.listening.predict import Ear
+    from kerastl.run.predict import find_files
+
+    with TerminalProgress() as progress:
+        files = [] if PIPE in inputs else list(zip(*find_files(run, inputs), strict=True))
+        ear = Ear(run, cache=cache, progress=progress)
+        if PIPE in inputs:
+            yield from ear.hear_pipe(sys.stdin.buffer, rate_hz=rate_hz)
+            return
+        if not is_shown:  # a bar would run through the rows
+            progress.step("Listening (files)", len(files))
+        for done, (path, shown) in enumerate(files, start=1):
+            yield from ear.hear_file(path, shown)
+            if not is_shown:
+                progress.advance(done)
+
+
+def _write(all_news: Iterator["News"], write: Write, write_scores: Write) -> tuple[int, int]:
+    num_detected = num_unreadable = 0
+    for news in all_news:
+        num_detected += len(news.detections)
+        num_unreadable += news.error is not None
+        for row in news.rows():
+            write(row)
+        for row in news.score_rows():
+            write_scores(row)
+    return num_detected, num_unreadable
+
+
+def _maybe_rows(
+    path: Path | None, columns: Sequence[str], *, is_live: bool
+) -> AbstractContextManager[Write]:
+    """The same as `_rows` for a file, or what writes nothing where there is none."""
+    if path is None:
+        return nullcontext(_write_nothing)
+    return _rows(path, columns, is_live=is_live, as_json=False)
+
+
+@contextmanager
+def _rows(
+    path: Path | None, columns: Sequence[str], *, is_live: bool, as_json: bool
+) -> Iterator[Write]:
+    """Gives what writes a row at once: to a file that appears whole, or live as it grows."""
+    with _opened(path, is_live=is_live) as file:
+        if as_json:
+            yield partial(_write_json, file, columns)
+            return
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        file.flush()
+
+        def write(row: Sequence[object]) -> None:
+            writer.writerow([_written(value) for value in row])
+            file.flush()
+
+        yield write
+
+
+@contextmanager
+def _opened(path: Path | None, *, is_live: bool) -> Iterator[IO[str]]:
+    from kerastl.run.files import replacing
+
+    if path is None:
+        yield click.get_text_stream("stdout")
+    elif is_live:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    else:
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            yield file
+
+
+def _write_nothing(row: Sequence[object]) -> None:
+    """There is no file."""
+
+
+def _write_json(file: IO[str], columns: Sequence[str], row: Sequence[object]) -> None:
+    file.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n")
+    file.flush()
+
+
+def _written(value: object) -> object:
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _cells(score: Mapping[str, Any]) -> list[str]:
+    latency = score["latency_seconds"]
+    return [
+        str(score["events"]),
+        str(score["missed"]),
+        _range(score["missed_share_interval"], 2),
+        _figure(score["false_accepts_per_hour"], 2),
+        _range(score["false_accepts_per_hour_interval"], 2),
+        _figure(latency["median"], 2),
+        _figure(latency["p90"], 2),
+    ]
+
+
+def _figure(value: float, digits: int = 3) -> str:
+    return "-" if value != value else f"{value:.{digits}f}"
+
+
+def _range(ends: Sequence[float] | None, digits: int) -> str:
+    return "-" if ends is None else f"{ends[0]:.{digits}f}-{ends[1]:.{digits}f}"
+
+
+def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
+    listening = scores["listening"]
+    yield (
+        f"{scores['recordings']} recordings, {scores['hours']:.3g} hours; real-time factor "
+        f"{scores['real_time_factor']:.4f} on one core ({scores['engine']})."
+    )
+    yield (
+        f"A window of {listening['window_seconds']:g} s every {listening['hop_seconds']:g} s, "
+        f"averaged over {listening['smooth_windows']}; a word rests "
+        f"{listening['refractory_seconds']:g} s after a detection."
+    )
+    yield scores["rule"]
+    how = scores["all"]["intervals"]
+    yield f"Intervals: missed share, {how['missed_share'] or 'none'}; false accepts per hour, " + (
+        f"{how['false_accepts_per_hour']}."
+    )
+    yield "Latency is from the end of an event to its detection, in seconds of sound."
+    for source in dict.fromkeys(scores["tuned_on"].values()):
+        yield f"Thresholds come from: {source}."
+    yield from scores["notes"]
