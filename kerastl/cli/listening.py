@@ -179,7 +179,7 @@ def _opened(path: Path | None, *, is_live: bool) -> Iterator[IO[str]]:
     from kerastl.run.files import replacing
 
     if path is None:
-        yield click.get_text_stream("stdout")
+        yield sys.stdout
     elif is_live:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as file:

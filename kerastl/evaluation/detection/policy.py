@@ -85,6 +85,11 @@ def _about_time(word: Word, chosen: Point, rate: float) -> str | None:
         return None
     enough = -math.log(1 - _LEVEL) / rate
     return (
-        f"{chosen.false_accepts} false accepts in {word.hours:.2g} hours can't promise {rate:g} "
-        f"per hour: the 95 % upper limit is {limit:.2g}; {enough:.2g} hours without any would do"
+        f"{chosen.false_accepts} false accepts in {_short(word.hours)} hours can't promise "
+        f"{rate:g} per hour: the 95 % upper limit is {_short(limit)}; {_short(enough)} hours "
+        "without any would do"
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.2g}"

@@ -1,0 +1,221 @@
+"""Detections: smoothing, firing, matching, the curve, and thresholds by rate."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from kerastl.data.recordings import Event
+from kerastl.evaluation.detection.curve import Word, between, candidates, curve, walk
+from kerastl.evaluation.detection.firing import Grid, Smoother, Trigger, fire
+from kerastl.evaluation.detection.matching import Track, match, outcome
+from kerastl.evaluation.detection.policy import choose_for_rate, is_rate_policy, upper_limit
+from kerastl.evaluation.detection.scoring import poisson_interval, score_words
+
+GRID = Grid(hop_seconds=0.1, window_seconds=1.0, refractory_frames=10)
+
+
+def event(start: float, end: float) -> Event:
+    return Event(start_seconds=start, end_seconds=end)
+
+
+def track(num_frames: int, peaks: dict[int, float], *events: Event) -> Track:
+    scores = np.full(num_frames, 0.01)
+    scores[list(peaks)] = list(peaks.values())
+    return Track(scores=scores, events=events)
+
+
+def word(*tracks: Track, hours: float = 0.5) -> Word:
+    return Word(tracks=tracks, hours=hours, grid=GRID, tolerance_seconds=0.1)
+
+
+# "seven" is said twice and found at 0.9 and 0.7; other sounds reach 0.8 and 0.3.
+SEVEN = word(
+    track(300, {52: 0.9, 120: 0.3, 200: 0.7}, event(5.5, 6.0), event(20.2, 20.8)),
+    track(300, {30: 0.8}),
+)
+
+
+def test_a_smoothed_score_is_the_mean_of_the_last_windows_or_of_those_there_are() -> None:
+    smoothed = Smoother(3).push(np.array([[3.0], [6.0], [0.0], [9.0]]))
+    np.testing.assert_allclose(smoothed[:, 0], [3.0, 4.5, 3.0, 5.0])
+
+
+def test_one_window_smooths_nothing() -> None:
+    scores = np.random.default_rng(0).random((5, 2))
+    np.testing.assert_array_equal(Smoother(1).push(scores), scores)
+
+
+@pytest.mark.parametrize("cuts", [[1, 2, 3], [10], [3, 3, 40]])
+def test_blocks_change_neither_smoothing_nor_firing(cuts: list[int]) -> None:
+    scores = np.random.default_rng(0).random((50, 2))
+    smoother, trigger = Smoother(4), Trigger([0.6, 0.7], 5)
+    parts = [smoother.push(part) for part in np.split(scores, cuts)]
+    whole = Smoother(4).push(scores)
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    fired = [item for part in parts for item in trigger.push(part)]
+    assert fired == Trigger([0.6, 0.7], 5).push(whole)
+    assert len(fired) > 4
+
+
+def test_a_word_fires_at_its_threshold_and_rests_while_others_fire() -> None:
+    scores = np.array([[0.5, 0.0], [0.9, 0.8], [0.9, 0.1], [0.9, 0.9], [0.4, 0.9]])
+    assert Trigger([0.5, 0.8], 3).push(scores) == [(0, 0), (1, 1), (3, 0), (4, 1)]
+
+
+def test_firing_rests_exactly_as_long_as_asked() -> None:
+    assert fire(np.ones(8), 0.5, 3) == [0, 3, 6]
+    assert fire(np.ones(8), 0.5, 3, free=2) == [2, 5]
+    assert fire(np.zeros(8), 0.5, 3) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "is_found"),
+    [(1.15, False), (1.3, True), (2.0, True), (2.55, True), (2.7, False)],
+    ids=["ends too early", "within tolerance", "holds it", "within tolerance after", "too late"],
+)
+def test_a_detection_finds_an_event_whose_middle_its_window_holds(
+    start: float, is_found: bool
+) -> None:
+    pairs = match(np.array([start]), [event(2.2, 2.7)], 1.0, 0.2)
+    assert pairs == ([(0, 0)] if is_found else [])
+
+
+def test_an_event_is_found_once_and_a_detection_finds_one_event() -> None:
+    events = [event(2.0, 2.4), event(2.5, 2.9)]
+    assert match(np.array([1.5]), events, 1.0, 0.0) == [(0, 0)]
+    assert match(np.array([1.5, 1.75, 1.8]), events, 1.0, 0.0) == [(0, 0), (1, 1)]
+
+
+def test_what_finds_no_event_is_a_false_accept_a_second_detection_too() -> None:
+    found = outcome(SEVEN.tracks, 0.5, GRID, tolerance_seconds=0.1)
+    assert found.false_accepts.tolist() == [0, 1]
+    assert found.missed.tolist() == [0, 0]
+    twice = outcome(
+        [track(90, {50: 0.9, 61: 0.9}, event(5.5, 6.9))], 0.5, GRID, tolerance_seconds=0.1
+    )
+    assert (twice.false_accepts.tolist(), twice.missed.tolist()) == ([1], [0])
+
+
+def test_latency_is_from_the_end_of_the_event_to_the_end_of_the_window() -> None:
+    found = outcome(SEVEN.tracks, 0.5, GRID, tolerance_seconds=0.1)
+    np.testing.assert_allclose(found.latencies, [5.2 + 1 - 6.0, 20.0 + 1 - 20.8])
+
+
+def test_thresholds_lie_between_peaks_and_one_above_all() -> None:
+    np.testing.assert_allclose(candidates(SEVEN)[:5], [0.95, 0.85, 0.75, 0.5, 0.155])
+
+
+def test_the_curve_is_what_every_threshold_does() -> None:
+    points = [(p.false_accepts, p.missed) for p in curve(SEVEN)][:5]
+    assert points == [(0, 2), (0, 1), (1, 1), (1, 0), (2, 0)]
+
+
+def test_a_curve_ends_where_false_accepts_are_too_many() -> None:
+    assert [p.false_accepts for p in walk(SEVEN, candidates(SEVEN), highest_rate=2.5)] == [
+        0,
+        0,
+        1,
+        1,
+    ]
+
+
+def test_a_long_curve_has_few_points() -> None:
+    scores = np.random.default_rng(0).random(20_000)
+    assert len(curve(word(Track(scores=scores, events=()), hours=20.0))) <= 200
+
+
+def test_the_middle_of_two_thresholds_is_by_log_odds() -> None:
+    assert between(0.9, 0.1) == pytest.approx(0.5)
+    assert 0.99 < between(1.0000001, 0.9) <= 1.0000001
+    assert between(0.4, 0.4) == pytest.approx(0.4)
+
+
+def test_a_rate_is_kept_with_the_fewest_misses() -> None:
+    strict, loose = choose_for_rate(SEVEN, 1.0), choose_for_rate(SEVEN, 2.0)
+    assert 0.8 < strict.threshold < 0.9
+    assert 0.3 < loose.threshold < 0.7
+    assert SEVEN.at(strict.threshold).missed.sum() == 1
+    assert SEVEN.at(loose.threshold).missed.sum() == 0
+
+
+def test_of_equal_thresholds_the_middle_is_taken() -> None:
+    easy = word(track(300, {52: 0.99, 120: 0.01}, event(5.5, 6.0)))
+    assert choose_for_rate(easy, 1.0).threshold == pytest.approx(between(0.5, 0.5), abs=0.45)
+    points = list(walk(easy, candidates(easy), highest_rate=1.0))
+    assert easy.at(choose_for_rate(easy, 1.0).threshold).missed.sum() == 0
+    assert points[-1].threshold <= choose_for_rate(easy, 1.0).threshold <= points[1].threshold
+
+
+def test_too_little_sound_to_promise_a_rate_is_said_with_its_limit() -> None:
+    short = word(*SEVEN.tracks, hours=1 / 6)
+    assert choose_for_rate(short, 1.0).note == (
+        "0 false accepts in 0.17 hours can't promise 1 per hour: the 95 % upper limit is 18; "
+        "3 hours without any would do"
+    )
+    assert choose_for_rate(word(*SEVEN.tracks, hours=30.0), 1.0).note is None
+
+
+def test_a_rate_that_costs_every_event_is_said() -> None:
+    hopeless = word(track(300, {52: 0.3, 200: 0.9}, event(5.5, 6.0)), hours=100.0)
+    assert choose_for_rate(hopeless, 0.001).note == (
+        "the rate is only kept by missing every event; 0 false accepts in 100 hours can't "
+        "promise 0.001 per hour: the 95 % upper limit is 0.03; 2,996 hours without any would do"
+    )
+
+
+def test_a_word_that_is_never_said_gets_the_lowest_threshold_that_keeps_the_rate() -> None:
+    silent = word(track(300, {52: 0.3, 200: 0.9}), hours=100.0)
+    choice = choose_for_rate(silent, 0.1)
+    assert choice.threshold < 0.3
+    assert choice.note == (
+        "it is never said in the recordings, so that nobody knows what it misses"
+    )
+
+
+def test_the_upper_limit_of_none_is_the_rule_of_three() -> None:
+    assert upper_limit(0, 1.0) == pytest.approx(3.0, abs=0.005)
+    assert upper_limit(0, 10.0) == pytest.approx(0.3, abs=0.0005)
+    assert scipy.stats.poisson.cdf(4, upper_limit(4, 1.0)) == pytest.approx(0.05)
+
+
+def test_the_interval_of_a_rate_is_exact() -> None:
+    low, high = poisson_interval(7, 2.0)
+    assert scipy.stats.poisson.sf(6, low * 2) == pytest.approx(0.025)
+    assert scipy.stats.poisson.cdf(7, high * 2) == pytest.approx(0.025)
+    assert poisson_interval(0, 1.0)[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_one"), [("false_accepts_per_hour<=1", True), ("youden", False), (0.5, False)]
+)
+def test_a_policy_by_rate_is_told_from_others(policy: str | float, is_one: bool) -> None:
+    assert is_rate_policy(policy) is is_one
+
+
+def test_several_words_are_scored_each_and_together() -> None:
+    other = word(track(300, {100: 0.9}), track(300, {}))
+    scores = score_words(
+        {"seven": SEVEN, "two": other}, {"seven": 0.75, "two": 0.5}, replicates=0, seed=0
+    )
+    seven, two, both = *scores["words"].values(), scores["all"]
+    assert (seven["missed"], seven["events"], seven["false_accepts_per_hour"]) == (1, 2, 2.0)
+    assert np.isnan(two["missed_share"])
+    assert two["missed_share_interval"] is None
+    assert (both["missed"], both["events"], both["false_accepts"]) == (1, 2, 2)
+    assert both["false_accepts_per_hour_interval"] == poisson_interval(2, 0.5)
+    assert seven["latency_seconds"]["median"] == pytest.approx(0.2)
+    assert seven["curve"]["missed_share"][:4] == [1.0, 0.5, 0.5, 0.0]
+
+
+def test_many_recordings_are_drawn_again_few_get_an_exact_interval() -> None:
+    tracks = [track(100, {52: 0.9} if i % 4 else {}, event(5.5, 6.0)) for i in range(24)]
+    many = score_words({"seven": word(*tracks)}, {"seven": 0.5}, replicates=500, seed=0)["all"]
+    few = score_words({"seven": word(*tracks[:8])}, {"seven": 0.5}, replicates=500, seed=0)["all"]
+    assert many["intervals"]["missed_share"] == "95 % percentile bootstrap over recordings"
+    low, high = many["missed_share_interval"]
+    assert 0.05 < low < 0.25 < high < 0.45
+    assert few["intervals"]["missed_share"] == (
+        "exact 95 % interval of a share, as if events were independent"
+    )
+    exact = scipy.stats.binomtest(2, 8).proportion_ci(0.95)
+    assert few["missed_share_interval"] == (exact.low, exact.high)
