@@ -6,7 +6,7 @@ Convention: this module is light; the networks are in modules of their own that 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerastl.backbones import BackboneSpec, ImageInput, Stage, unknown_backbone
+from kerastl.backbones import AudioInput, BackboneSpec, ImageInput, Stage, unknown_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +22,18 @@ def _build_image(*, weights: str | None, input: ImageInput) -> "keras.Model":
 
 def _image_stages(model: "keras.Model") -> Sequence[Stage]:
     from kerastl_tiny.image import stages
+
+    return stages(model)
+
+
+def _build_speech(*, weights: str | None, input: AudioInput) -> "keras.Model":
+    from kerastl_tiny.speech import build
+
+    return build(weights=weights, input=input)
+
+
+def _speech_stages(model: "keras.Model") -> Sequence[Stage]:
+    from kerastl_tiny.speech import stages
 
     return stages(model)
 
@@ -42,7 +54,23 @@ IMAGE = BackboneSpec(
         "never saw a photograph"
     },
 )
-_SPECS = {IMAGE.name: IMAGE}
+SPEECH = BackboneSpec(
+    id="tiny:speech",
+    input=AudioInput(sample_rate_hz=16_000, num_samples=16_000, min_samples=4_000),
+    feature_dim=256,
+    num_params=317_600,
+    weights=("synthetic-speech-v1",),
+    license=LICENSE,
+    reference="plugins/kerastl-tiny/pretraining/speech in the source of kerastl",
+    build=_build_speech,
+    stages=_speech_stages,
+    description="Small network pretrained to recognize words in synthesized speech.",
+    facts={
+        "pretraining": "295 English words and the sounds in them, spoken 48 times each by "
+        "espeak-ng; never heard a human voice"
+    },
+)
+_SPECS = {spec.name: spec for spec in (IMAGE, SPEECH)}
 
 
 class TinyFamily:

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from kerastl.backbones import ImageInput, Stage, WeightsError
-from kerastl_tiny.weights import PUBLISHED, load_weights
+from kerastl_tiny.weights import load_weights
 
 STAGES = ("stem", "fine", "middle", "coarse")
 FILTERS = {"stem": 24, "fine": 48, "middle": 96, "coarse": 160}
@@ -39,7 +39,7 @@ def build(*, weights: str | Path | None, input: ImageInput) -> keras.Model:
         )
     model = _network(input.shape)
     if weights is not None:
-        load_weights(model, PUBLISHED.get(str(weights), Path(weights)))
+        load_weights(model, weights, backbone="tiny:image")
     return model
 
 

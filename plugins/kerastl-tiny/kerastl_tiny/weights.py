@@ -8,8 +8,10 @@ import numpy as np
 
 from kerastl.backbones import WeightsError
 
+_DATA = Path(__file__).parent / "data"
 PUBLISHED = {
-    "synthetic-scenes-v1": Path(__file__).parent / "data" / "image-synthetic-scenes-v1.npz",
+    "tiny:image": {"synthetic-scenes-v1": _DATA / "image-synthetic-scenes-v1.npz"},
+    "tiny:speech": {"synthetic-speech-v1": _DATA / "speech-synthetic-speech-v1.npz"},
 }
 
 
@@ -22,16 +24,24 @@ def save_weights(model: keras.Model, path: Path) -> None:
     np.savez_compressed(path, **arrays)
 
 
-def load_weights(model: keras.Model, path: Path) -> None:
-    """Loads a `.npz` of this package, or a weights file of Keras, into `model`.
+def load_weights(model: keras.Model, weights: str | Path, *, backbone: str) -> None:
+    """Loads published weights, a `.npz` of this package, or a weights file of Keras, into `model`.
+
+    Args:
+        model: The network; its weights are changed.
+        weights: A published name of the backbone, or a file.
+        backbone: Identifier of the backbone that the network is.
 
     Raises:
         WeightsError: The file is missing, unreadable, or doesn't fit the network.
     """
+    published = PUBLISHED[backbone]
+    path = published.get(str(weights), Path(weights))
     if not path.is_file():
+        names = ", ".join(published)
         raise WeightsError(
-            "The weights of the backbone 'tiny:image' can't be found.",
-            expected="a published name (synthetic-scenes-v1), a file, or null for random weights",
+            f"The weights of the backbone '{backbone}' can't be found.",
+            expected=f"a published name ({names}), a file, or null for random weights",
             received=str(path),
             fix="Set backbone.weights.",
         )
@@ -42,7 +52,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
             model.load_weights(path)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise WeightsError(
-            "The weights don't fit the backbone 'tiny:image'.",
+            f"The weights don't fit the backbone '{backbone}'.",
             where=str(path),
             expected=f"{len(model.weights)} arrays of its shapes in .npz, .weights.h5 or .keras",
             received=str(error).partition("\n")[0],

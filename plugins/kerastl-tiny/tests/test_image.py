@@ -71,7 +71,7 @@ def test_pictures_that_are_too_small_are_refused() -> None:
 
 
 def test_its_weights_are_small_and_half_precision() -> None:
-    path = PUBLISHED["synthetic-scenes-v1"]
+    path = PUBLISHED["tiny:image"]["synthetic-scenes-v1"]
     assert path.stat().st_size < 2_000_000
     with np.load(path) as arrays:
         assert {arrays[name].dtype.name for name in arrays} == {"float16"}

@@ -1,0 +1,101 @@
+"""Speaks the corpus of `tiny:speech`: a folder of FLAC files and its table of yes/no questions.
+
+Run from the plugin's folder; needs espeak-ng (`apt-get install espeak-ng`):
+
+    python -m pretraining.speech.corpus --folder /tmp/tiny-speech
+"""
+
+import argparse
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import soundfile
+
+from pretraining.speech.speak import RATE_HZ, draw, generator, speak
+from pretraining.speech.voices import HELD_OUT_VOICES, LEARNED_VOICES, check_voices
+from pretraining.speech.words import HELD_OUT_WORDS, WORDS
+
+SEED = 1
+DRAWS_PER_WORD = 48
+NUM_VALIDATION = 4  # more draws of each word, by the held-out voices
+FEWEST_WORDS = 5  # a sound in fewer words is no task
+_MARKS = re.compile(r"[',#;:|^%=]")
+_SAME = {"I2": "I", "O2": "O", "@-": "@", "n-": "n", "aI3": "aI@"}
+
+
+@lru_cache(maxsize=1024)
+def phonemes(word: str) -> tuple[str, ...]:
+    """Returns the sounds of a word in American English, in espeak-ng's mnemonics without stress."""
+    command = ["espeak-ng", "-q", "-x", "--sep=_", "-v", "en-us", word]
+    spoken = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    sounds = filter(None, (_MARKS.sub("", sound) for sound in spoken.strip().split("_")))
+    return tuple(_SAME.get(sound, sound) for sound in sounds)
+
+
+def speak_words(
+    folder: Path,
+    words: Sequence[str],
+    voices: tuple[str, ...],
+    *,
+    numbers: range,
+    seed: int = SEED,
+) -> pd.DataFrame:
+    """Speaks every word once per number into `folder`/audio.
+
+    Returns:
+        One row per file: path (relative to `folder`), word, voice and seconds.
+    """
+    (folder / "audio").mkdir(parents=True, exist_ok=True)
+
+    def one(word: str, number: int) -> dict[str, object]:
+        rng = generator(seed, word, number)
+        drawn = draw(rng, voices)
+        sound, name = speak(word, drawn, rng), f"audio/{word}_{number:03d}.flac"
+        soundfile.write(folder / name, sound, RATE_HZ, subtype="PCM_16")
+        seconds = round(len(sound) / RATE_HZ, 3)
+        return {"path": name, "word": word, "voice": drawn.voice, "seconds": seconds}
+
+    with ThreadPoolExecutor(2) as pool:
+        wanted = [(word, number) for word in words for number in numbers]
+        return pd.DataFrame(pool.map(lambda pair: one(*pair), wanted))
+
+
+def with_answers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Adds a yes/no column for each word, and for each sound that a word may contain."""
+    words = rows["word"].unique()
+    answers = {f"word_{word}": rows["word"].eq(word).astype(int) for word in words}
+    count = Counter(sound for word in words for sound in set(phonemes(word)))
+    for number, sound in enumerate(sorted(s for s in count if count[s] >= FEWEST_WORDS)):
+        has = {word: int(sound in phonemes(word)) for word in words}
+        answers[f"sound_{number:02d}"] = rows["word"].map(has)
+    return pd.concat([rows, pd.DataFrame(answers)], axis=1)
+
+
+def main() -> None:
+    """Runs the command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the corpus goes")
+    parser.add_argument("--draws", type=int, default=DRAWS_PER_WORD, help="of each word")
+    arguments = parser.parse_args()
+    check_voices(LEARNED_VOICES + HELD_OUT_VOICES)
+    folder, draws = arguments.folder, arguments.draws
+    learned = speak_words(folder, WORDS, LEARNED_VOICES, numbers=range(draws))
+    others = range(1000, 1000 + NUM_VALIDATION)
+    validation = speak_words(folder, WORDS, HELD_OUT_VOICES, numbers=others)
+    table = pd.concat(
+        [learned.assign(split="train"), validation.assign(split="validation")], ignore_index=True
+    )
+    with_answers(table).to_csv(folder / "speech.csv", index=False)
+    unheard = speak_words(folder, HELD_OUT_WORDS, HELD_OUT_VOICES, numbers=range(100))
+    unheard.to_csv(folder / "unheard.csv", index=False)
+    print(f"{len(table)} recordings of {table['word'].nunique()} words: {folder / 'speech.csv'}")
+
+
+if __name__ == "__main__":
+    main()
