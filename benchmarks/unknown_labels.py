@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kerastl.config import ColumnSplit, DataConfig
-from kerastl.data.examples import decode_inputs
+from kerastl.data.examples import decode_pictures
 from kerastl.data.table import Table, load_table
 from kerastl.evaluation.calibration import fit_platt
 from kerastl.evaluation.differences import paired_difference
@@ -74,7 +74,7 @@ def features_of(table: Table, arguments: argparse.Namespace) -> np.ndarray:
         input_size=arguments.input_size,
     )
     contract = InputContract(modality="image", shape=model.input_shape[1:])
-    inputs = decode_inputs(table.paths, contract).inputs
+    inputs = decode_pictures(table.paths, contract).inputs
     features = FeatureSource(engine="keras").extract(find_layer(model).model, inputs).values
     if arguments.features is not None:
         np.save(arguments.features, features)

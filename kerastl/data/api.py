@@ -9,14 +9,18 @@ import numpy as np
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit, LabelPolicy
 from kerastl.data.batches import Labels, make_batches
-from kerastl.data.examples import decode_inputs
+from kerastl.data.examples import DEFAULT_RATE_HZ
 from kerastl.data.splits import assign_splits
+from kerastl.data.streams import FileInputs
 from kerastl.data.table import Table, load_table, refuse_missing_files
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 Resize = Literal["stretch", "pad", "crop"]
+Window = Literal["start", "center", "loudest", "pool"]
+
+_SIDE = 224  # pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +28,9 @@ class Data:
     """Batches of each part, and the table they came from.
 
     Args:
-        train: Shuffled batches `(x, y)`: x `(batch, height, width, 3)` in [0, 255], y
-            `(batch, tasks)` with 1, 0 and NaN for unknown, or a dictionary by head.
+        train: Shuffled batches `(x, y)`: x `(batch, height, width, 3)` in [0, 255] or
+            `(batch, samples)` in [-1, 1], y `(batch, tasks)` with 1, 0 and NaN for unknown, or a
+            dictionary by head.
         validation: The same in the order of the table, without the training policies for
             uncertain labels.
         test: The same.
@@ -45,6 +50,8 @@ class _Contract:
     modality: str
     shape: tuple[int, ...]
     resize: str
+    window: str
+    sample_rate_hz: int | None
 
 
 def load_data(
@@ -53,11 +60,13 @@ def load_data(
     tasks: Sequence[str],
     image: str | None = None,
     audio: str | None = None,
-    input_size: int | tuple[int, int] = 224,
+    input_size: int | tuple[int, int] | None = None,
     group: str | None = None,
     split: Mapping[str, Any] | None = None,
     labels: Mapping[str, Mapping[str, Any]] | None = None,
     resize: Resize = "stretch",
+    window: Window = "center",
+    sample_rate_hz: int | None = None,
     heads: str | Mapping[str, Sequence[str]] = "single",
     batch_size: int = 32,
     seed: int = 0,
@@ -68,12 +77,16 @@ def load_data(
         table: CSV or Parquet, one row per example.
         tasks: Columns with the labels: 1, 0 or blank.
         image: Column with the picture's file, relative to the table.
-        audio: Column with the sound's file.
-        input_size: Side of the pictures in pixels, or (height, width).
+        audio: Column with the sound's file. Columns `start_seconds` and `end_seconds` cut it.
+        input_size: Pictures: side in pixels, or (height, width); None is 224. Sounds: number of
+            samples; None is one second.
         group: Column whose rows never fall into different parts.
         split: `{"validation": 0.15, "test": 0.15}` or `{"column": name}`, as in a config.
         labels: Task to its label policy, as in a config.
         resize: `"stretch"`, `"pad"` or `"crop"`.
+        window: Which part of a longer sound: `"start"`, `"center"`, `"loudest"`, or `"pool"`: in
+            training one of its windows, drawn anew in each epoch, elsewhere the loudest.
+        sample_rate_hz: Samples per second of the sounds; None is 16000.
         heads: `"single"`: y is one array. `"multi"`: a dictionary by task. Or head to its tasks.
         batch_size: Examples per batch.
         seed: Seed of the training order.
@@ -99,18 +112,18 @@ def load_data(
         split=_split(split),
         labels={task: LabelPolicy(**policy) for task, policy in (labels or {}).items()},
         resize=resize,
+        window=window,
+        sample_rate_hz=sample_rate_hz,
     )
     examples = load_table(config)
     refuse_missing_files(examples)
     parts = assign_splits(examples, config.split)
-    sides = (input_size, input_size) if isinstance(input_size, int) else tuple(input_size)
-    decoded = decode_inputs(
-        examples.paths, _Contract(modality=config.modality, shape=(*sides, 3), resize=resize)
-    )
+    inputs = FileInputs(examples.paths, _contract(config, input_size), segments=examples.segments)
+    inputs.decode_all()
 
     def batches(part: str, values: np.ndarray, shuffle_seed: int | None) -> "tf.data.Dataset":
         return make_batches(
-            decoded.inputs,
+            inputs,
             _by_head(values, tuple(tasks), heads),
             np.flatnonzero(parts == part),
             batch_size=batch_size,
@@ -123,6 +136,21 @@ def load_data(
         test=batches("test", examples.labels, None),
         table=examples,
         parts=parts,
+    )
+
+
+def _contract(config: DataConfig, size: int | tuple[int, int] | None) -> _Contract:
+    rate_hz = config.sample_rate_hz or DEFAULT_RATE_HZ
+    if config.modality == "audio":
+        shape: tuple[int, ...] = (size if isinstance(size, int) else rate_hz,)
+    else:
+        shape = (*((size, size) if isinstance(size, int) else size or (_SIDE, _SIDE)), 3)
+    return _Contract(
+        modality=config.modality,
+        shape=shape,
+        resize=config.resize,
+        window=config.window,
+        sample_rate_hz=rate_hz if config.modality == "audio" else None,
     )
 
 

@@ -4,8 +4,8 @@ Convention: the order of epoch e depends on the seed and e alone, so a resumed t
 uninterrupted one would have seen.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +21,14 @@ class Inputs(Protocol):
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Returns the inputs at these indices, the first axis in their order."""
+
+
+@runtime_checkable
+class DrawnInputs(Inputs, Protocol):
+    """Inputs of which training sees a random variant in each epoch."""
+
+    def draw(self, indices: np.ndarray, *, seed: Sequence[int]) -> np.ndarray:
+        """Returns inputs at these indices that depend on them and on the seed alone."""
 
 
 class ArrayInputs:
@@ -54,11 +62,12 @@ def make_batches(
     """Returns batches `(x, y)` of the given rows.
 
     Args:
-        inputs: Inputs of all examples.
+        inputs: Inputs of all examples; those that can be drawn are drawn where there is a seed.
         labels: Labels of all examples, one array or one per head, NaN where unknown.
         rows: Indices of the examples of this part.
         batch_size: Examples per batch; the last may be smaller.
-        shuffle_seed: Seed of the order of each epoch; None keeps the order of `rows`.
+        shuffle_seed: Seed of the order of each epoch, and of what is drawn; None keeps the order
+            of `rows`, and draws nothing.
         first_epoch: Number of the first epoch that is drawn.
         augment: Applied to each batch of inputs.
     """
@@ -66,10 +75,11 @@ def make_batches(
     sample = inputs.take(rows[:1])
 
     def batches() -> Iterator[tuple[Any, Any]]:
-        order = _epoch_order(rows, shuffle_seed, next(epochs))
+        epoch = next(epochs)
+        order = _epoch_order(rows, shuffle_seed, epoch)
         for begin in range(0, len(order), batch_size):
             chosen = order[begin : begin + batch_size]
-            yield inputs.take(chosen), take_labels(labels, chosen)
+            yield _values(inputs, chosen, shuffle_seed, epoch), take_labels(labels, chosen)
 
     dataset = tf.data.Dataset.from_generator(
         batches, output_signature=(_spec(sample), _label_specs(labels))
@@ -87,6 +97,12 @@ def take_labels(labels: Labels, rows: np.ndarray) -> Any:
     if isinstance(labels, Mapping):
         return {name: values[rows] for name, values in labels.items()}
     return labels[rows]
+
+
+def _values(inputs: Inputs, rows: np.ndarray, seed: int | None, epoch: int) -> np.ndarray:
+    if seed is not None and isinstance(inputs, DrawnInputs):
+        return inputs.draw(rows, seed=(seed, epoch))
+    return inputs.take(rows)
 
 
 def _epoch_order(rows: np.ndarray, seed: int | None, epoch: int) -> np.ndarray:

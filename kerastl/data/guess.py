@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from kerastl.config import LabelPolicy
-from kerastl.data.images import EXTENSIONS
 from kerastl.data.labels import decode_labels
-from kerastl.data.sources import SOUND_EXTENSIONS
+from kerastl.data.media import MEDIA_EXTENSIONS
 from kerastl.errors import TableError
 
 _NUM_CELLS = 100  # cells that show what a column of files holds
@@ -55,7 +54,7 @@ def _file_column(
         return "image", image
     if audio is not None:
         return "audio", audio
-    for modality, endings in (("image", EXTENSIONS), ("audio", SOUND_EXTENSIONS)):
+    for modality, endings in MEDIA_EXTENSIONS.items():
         for name in frame.columns:
             cells = frame[name].head(_NUM_CELLS)
             if all(str(cell).strip().lower().endswith(endings) for cell in cells):

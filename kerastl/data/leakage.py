@@ -1,4 +1,7 @@
-"""Finds the same file in different splits: what is tested on must not have been trained on."""
+"""Finds the same file in different splits: what is tested on must not have been trained on.
+
+Convention: of a recording that is cut into examples all parts are the same file.
+"""
 
 import hashlib
 from collections.abc import Sequence

@@ -62,7 +62,7 @@ def merge_examples(table: "Table", origins: Origins, same: Sequence[str]) -> "Ta
         LabelError: A file is positive in one table and negative in another.
         TableError: A file's group or split differs between tables.
     """
-    codes = _examples(table.paths, origins)
+    codes = _examples(table, origins)
     if len(codes) == codes.max() + 1:
         return table
     for column in same:
@@ -76,8 +76,9 @@ def merge_examples(table: "Table", origins: Origins, same: Sequence[str]) -> "Ta
         paths=tuple(table.paths[row] for row in first),
         labels=np.stack([one.labels for one in decoded.values()], axis=1),
         training_labels=np.stack([one.training_labels for one in decoded.values()], axis=1),
-        groups=None if table.groups is None else _merged_groups(table, same[0], codes, first),
+        groups=_groups(table, same, codes, first),
         decoded=decoded,
+        segments=None if table.segments is None else table.segments.take(first),
     )
 
 
@@ -89,14 +90,21 @@ def _names(paths: Sequence[Path]) -> tuple[str, ...]:
     )
 
 
-def _examples(paths: Sequence[Path], origins: Origins) -> np.ndarray:
+def _examples(table: "Table", origins: Origins) -> np.ndarray:
     """Returns the number of each row's example, in the order of their first rows.
 
-    Rows of one table stay apart, unless another table names their file too.
+    Rows of one table stay apart, unless another table names their file, or segment of it, too.
     """
+    paths = table.paths
     split = [os.path.split(path) for path in paths]
     folders = {folder: os.path.realpath(folder) for folder in {folder for folder, _ in split}}
-    keys = pd.Series([f"{folders[folder]}/{name}" for folder, name in split])
+    parts = [""] * len(paths) if table.segments is None else table.segments.texts()
+    keys = pd.Series(
+        [
+            f"{folders[folder]}/{name}\0{part}"
+            for (folder, name), part in zip(split, parts, strict=True)
+        ]
+    )
     shared = pd.Series(origins.table).groupby(keys.to_numpy()).transform("nunique") > 1
     apart = pd.Series([f"row {row}" for row in range(len(paths))])
     return pd.factorize(keys.where(shared, apart))[0]
@@ -125,6 +133,14 @@ def _merged_frame(frame: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
     merged = filled.groupby(codes, sort=True).first().reset_index(drop=True)
     texts = [name for name in merged.columns if merged[name].dtype == object]
     return merged.fillna(dict.fromkeys(texts, ""))[list(frame.columns)]
+
+
+def _groups(
+    table: "Table", same: Sequence[str], codes: np.ndarray, first: np.ndarray
+) -> np.ndarray | None:
+    if table.groups is None or table.grouped_by_recording:
+        return None if table.groups is None else table.groups[first]
+    return _merged_groups(table, same[0], codes, first)
 
 
 def _merged_groups(table: "Table", column: str, codes: np.ndarray, first: np.ndarray) -> np.ndarray:

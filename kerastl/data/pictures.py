@@ -225,7 +225,7 @@ def _allocate(shape: tuple[int, ...], max_memory_bytes: int) -> np.ndarray:
             reserve(file, num_bytes)
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
-        raise _no_room(num_bytes, error) from error
+        raise no_room(num_bytes, error, what="pictures") from error
 
 
 def reserve(file: IO[bytes], num_bytes: int) -> None:
@@ -239,9 +239,16 @@ def reserve(file: IO[bytes], num_bytes: int) -> None:
     file.flush()
 
 
-def _no_room(num_bytes: int, error: OSError) -> KerastlError:
+def no_room(num_bytes: int, error: OSError, *, what: str) -> KerastlError:
+    """Returns the error of a folder for temporary files that is full.
+
+    Args:
+        num_bytes: Bytes that were needed.
+        error: What the system says.
+        what: What was decoded, in the plural.
+    """
     return KerastlError(
-        "There is no room for the decoded pictures.",
+        f"There is no room for the decoded {what}.",
         where=tempfile.gettempdir(),
         expected=f"{num_bytes / 1e9:.1f} GB free",
         received=error.strerror or str(error),

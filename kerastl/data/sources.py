@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kerastl.data.images import EXTENSIONS
+from kerastl.data.media import MEDIA_EXTENSIONS
 from kerastl.data.names import FILE_COLUMN, SPLIT_COLUMN, column_names
 from kerastl.errors import TableError
 
@@ -29,7 +29,6 @@ _SPLIT_FOLDERS = {
     "test": "test",
     "testing": "test",
 }
-SOUND_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 UNKNOWN = -1
 
 
@@ -149,7 +148,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_media(path: Path) -> bool:
-    return path.suffix.lower() in (*EXTENSIONS, *SOUND_EXTENSIONS)
+    return any(path.suffix.lower() in endings for endings in MEDIA_EXTENSIONS.values())
 
 
 def _one_hot(

@@ -116,7 +116,8 @@ def _refuse_unknown_parts(table: Table, column: str, parts: np.ndarray) -> None:
 
 
 def _refuse_divided_groups(table: Table, parts: np.ndarray) -> None:
-    if table.groups is None:
+    """Refuses what the config's group forbids; divided recordings are left to `leak_warning`."""
+    if table.groups is None or table.grouped_by_recording:
         return
     divided = divided_groups(table.groups, parts)
     if divided:

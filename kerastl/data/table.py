@@ -10,6 +10,12 @@ import pandas as pd
 from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.data.labels import TaskLabels, decode_labels, refuse_out_of_range
 from kerastl.data.merging import Origins, merge_examples
+from kerastl.data.segments import (
+    Segments,
+    read_segments,
+    recordings_as_groups,
+    refuse_bad_segments,
+)
 from kerastl.errors import TableError, suggestion
 
 
@@ -23,10 +29,13 @@ class Table:
         labels: `(examples, tasks)` float32: 1, 0 or NaN for unknown; uncertain is unknown.
         training_labels: The same as the loss sees it, uncertain cells as their policy says.
         tasks: Names of the columns of `labels`.
-        groups: Group of each example as text, or None; a blank group is a group of its own.
+        groups: Group of each example as text, or None; a blank group is a group of its own. Where
+            recordings are cut into examples and no column says otherwise, the recording.
         modality: `"image"` or `"audio"`.
         source: The file or files that it was read from, for messages.
         decoded: What the cells of each task meant.
+        segments: The part of its file that each example is, or None: the whole.
+        grouped_by_recording: Whether `groups` are the recordings.
     """
 
     frame: pd.DataFrame
@@ -38,6 +47,8 @@ class Table:
     modality: str
     source: str
     decoded: dict[str, TaskLabels]
+    segments: Segments | None = None
+    grouped_by_recording: bool = False
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -93,6 +104,10 @@ def build_table(
     if refuse:
         for task, labels in decoded.items():
             refuse_out_of_range(task, labels, source=source)
+    segments = read_segments(frame) if data.modality == "audio" else None
+    if refuse:
+        refuse_bad_segments(segments, source=source)
+    recordings = recordings_as_groups(paths, segments) if data.group is None else None
     return Table(
         frame=frame,
         paths=tuple(paths),
@@ -101,10 +116,12 @@ def build_table(
             [labels.training_labels for labels in decoded.values()], len(frame)
         ),
         tasks=tuple(data.tasks),
-        groups=_groups(frame, data.group),
+        groups=_groups(frame, data.group) if recordings is None else recordings,
         modality=data.modality,
         source=source,
         decoded=decoded,
+        segments=segments,
+        grouped_by_recording=recordings is not None,
     )
 
 

@@ -23,6 +23,7 @@ from kerastl.training.cache.identities import FileHashes, Status
 from kerastl.training.cache.store import FeatureStore
 from kerastl.training.engines.agreement import NUM_EXAMPLES
 from kerastl.training.engines.choice import REFERENCE, EngineName, Engines, Need
+from kerastl.training.pooling import run_pooled
 
 _PURPOSES: Mapping[Need, str] = {"fast": "training", "exact": "scores"}
 
@@ -70,6 +71,7 @@ class Pass:
         self._exact = exact
         self._cache = cache if self.files is not None else None
         self._keys: list[bytes | None] = [None] * len(inputs)
+        self._digests: list[bytes | None] = [None] * len(inputs)
         self._stores: dict[str, FeatureStore] = {}
         self._used: set[str] = set()
         self._fingerprint = network_fingerprint(network) if self._cache is not None else ""
@@ -86,7 +88,7 @@ class Pass:
     def fill(self) -> None:
         """Fills `values` and `facts`."""
         statuses = self._find_keys()
-        known = [key is not None for key in self._keys]
+        known = [digest is not None for digest in self._digests]
         for need, rows in (("fast", ~self._exact), ("exact", self._exact)):
             if rows.any():
                 self._complete("fast" if need == "fast" else "exact", np.flatnonzero(rows))
@@ -149,10 +151,11 @@ class Pass:
         self.progress.step(f"Features by {label}", len(rows))
         clock = _Clock()
         num_done = 0
-        for part, values in self._engines.engine(label).run(clock.watch(parts)):
+        for part, values in run_pooled(self._engines.engine(label).run, clock.watch(parts)):
             self.values[part.rows] = values
-            for row, key in zip(part.rows, part.keys, strict=True):
-                self._keys[row] = key
+            digests = part.digests or part.keys
+            for row, key, digest in zip(part.rows, part.keys, digests, strict=True):
+                self._keys[row], self._digests[row] = key, digest
             if self._cache is not None:
                 self._store(label).add(part.keys, values)
             num_done += len(part.rows)
@@ -179,15 +182,19 @@ class Pass:
 
     @cached_property
     def _sample(self) -> tuple[list[bytes | None], np.ndarray]:
-        """Returns keys and raw inputs of examples spread over the whole, filled up with noise."""
+        """Returns keys and raw inputs of examples spread over the whole, filled up with noise.
+
+        Of an example with several windows it is the loudest, without the key of the whole.
+        """
         num_all = len(self.inputs)
         rows = np.unique(np.linspace(0, num_all - 1, min(NUM_EXAMPLES, num_all)).astype(int))
         parts = list(stream_inputs(self.inputs, rows))
-        values = np.concatenate([part.values for part in parts])
+        values = np.concatenate([part.representatives for part in parts])
         missing = NUM_EXAMPLES - len(values)
         if missing > 0:
             values = np.concatenate([values, _noise((missing, *values.shape[1:]), values.dtype)])
-        return [key for part in parts for key in part.keys], values
+        keys = [key if part.counts is None else None for part in parts for key in part.keys]
+        return keys, values
 
     def _find_keys(self) -> list[Status | None]:
         """Finds the hashes of the files; reads files only where something may be cached."""
@@ -196,16 +203,17 @@ class Pass:
         statuses = [Status.of(path) for path in self.files.paths]
         labels = {REFERENCE, self._engines.known("fast"), self._engines.known("exact")} - {None}
         if any(not self._store(str(label)).is_empty for label in labels):
-            self._keys = self._hashes.hash_files(self.files.paths)
+            self._digests = self._hashes.hash_files(self.files.paths)
+            self._keys = self.files.keys_of(self._digests)
         return statuses
 
     def _remember(self, statuses: Sequence[Status | None], known: Sequence[bool]) -> None:
         """Keeps the hashes of the files that were read, with their status from before."""
         if self.files is None:
             return
-        rows = [row for row, key in enumerate(self._keys) if key is not None and not known[row]]
+        rows = [row for row, digest in enumerate(self._digests) if digest and not known[row]]
         self._hashes.remember(
-            (self.files.paths[row], statuses[row], self._keys[row] or b"") for row in rows
+            (self.files.paths[row], statuses[row], self._digests[row] or b"") for row in rows
         )
 
     def _store(self, label: str) -> FeatureStore:

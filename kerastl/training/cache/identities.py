@@ -77,15 +77,13 @@ class FileHashes:
         """Returns the hash of each file, reading those that aren't known; None if unreadable."""
         hashes = self.recall(paths)
         missing = [row for row, digest in enumerate(hashes) if digest is None]
+        unknown = list(dict.fromkeys(paths[row] for row in missing))  # a file has many segments
         with ThreadPoolExecutor() as pool:
-            read = list(pool.map(lambda row: hash_file(paths[row]), missing))
-        for row, found in zip(missing, read, strict=True):
+            read = dict(zip(unknown, pool.map(hash_file, unknown), strict=True))
+        for row in missing:
+            found = read[paths[row]]
             hashes[row] = None if found is None else found[1]
-        self.remember(
-            (paths[row], *found)
-            for row, found in zip(missing, read, strict=True)
-            if found is not None
-        )
+        self.remember((path, *found) for path, found in read.items() if found is not None)
         return hashes
 
     def remember(self, found: Iterable[tuple[Path, Status | None, bytes]]) -> None:

@@ -16,7 +16,9 @@ from kerastl.config import (
     Soft,
     TrainableStages,
     TrainableVariables,
+    parse_config,
 )
+from kerastl.errors import ConfigError
 
 HEADS = {"a": {"tasks": ["car"]}, "b": {"tasks": ["stop_sign"]}}
 HIDDEN = {"all": {"tasks": ["car", "stop_sign"], "hidden": [8]}}
@@ -353,7 +355,7 @@ def test_the_schema_works_from_python_too(parse, tmp_path: Path) -> None:
 
 
 def sound_problems(**sections: object) -> tuple[str, ...]:
-    data = {"table": "t.csv", "audio": "path", "tasks": ["seven"], **sections.pop("data", {})}
+    data = {"table": "t.csv", "audio": "path", "tasks": ["seven"]}
     with pytest.raises(ConfigError) as caught:
         parse_config({"data": data, "backbone": {"name": "run:a"}, **sections})
     return caught.value.problems

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerastl.data import streams
+from kerastl.data import images
 from kerastl.data.streams import FileInputs
 from kerastl.errors import MediaError
 from kerastl.progress import Progress
@@ -67,13 +67,13 @@ def cache(tmp_path: Path) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were read and decoded."""
     names: list[str] = []
-    read = streams.read_picture_file
+    read = images.read_picture_file
 
     def noting(path: Path) -> bytes:
         names.append(Path(path).name)
         return read(path)
 
-    monkeypatch.setattr(streams, "read_picture_file", noting)
+    monkeypatch.setattr(images, "read_picture_file", noting)
     return names
 
 
@@ -138,8 +138,8 @@ def test_a_file_that_changes_while_it_is_read_is_kept_under_what_was_read(
 ) -> None:
     extract(network, paths[:5], cache)
     other = draw(paths[0].with_name("other.png"), 99)
-    read = streams.read_picture_file
-    monkeypatch.setattr(streams, "read_picture_file", lambda p: read(other if p == paths[9] else p))
+    read = images.read_picture_file
+    monkeypatch.setattr(images, "read_picture_file", lambda p: read(other if p == paths[9] else p))
     extract(network, [*paths[:5], paths[9]], cache)
     monkeypatch.undo()
     expected = extract(network, [paths[9]], None).values
