@@ -14,11 +14,11 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from kerastl.data.splits import PARTS, assign_folds
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import score_task
+from kerastl.threads import one_blas_thread
 
 # The lower end of the interval above which a warning is given. 0.5 is chance; below 0.55 a
 # dependence is too weak to move a prevalence by more than a few percent of itself.
@@ -178,7 +178,7 @@ def _components(features: np.ndarray) -> np.ndarray:
     spread = centered.std(axis=0)
     standardized = centered / np.where(spread > 0, spread, 1)
     dim = standardized.shape[1]
-    with threadpool_limits(1):  # threads of BLAS wait for each other in loops: slower, often much
+    with one_blas_thread():  # threads of BLAS wait for each other in loops: slower, often much
         _, vectors = scipy.linalg.eigh(
             standardized.T @ standardized, subset_by_index=[max(0, dim - _NUM_COMPONENTS), dim - 1]
         )

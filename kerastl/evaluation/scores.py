@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from kerastl.evaluation import ranking
 from kerastl.evaluation.intervals import (
@@ -19,6 +18,7 @@ from kerastl.evaluation.intervals import (
     interval,
     method,
 )
+from kerastl.threads import one_blas_thread
 
 SCORES = (
     "auc",
@@ -207,7 +207,7 @@ class _Task:
             num = 0 if draws is None else len(draws.counts)
             return {name: np.full(num, np.nan) for name in SCORES}
         # The products are small: threads would wait for each other longer than they work.
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             parts = [self.under(weights) for weights in draws.weights(self.rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in SCORES}
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
-from threadpoolctl import threadpool_limits
 
 from kerastl.data.pictures import num_processors
+from kerastl.threads import one_blas_thread
 
 Precision = type[np.float32] | type[np.float64]
 
@@ -71,7 +71,7 @@ class Problem:
     def logits(self, weights: np.ndarray) -> np.ndarray:
         """Returns `(examples, columns)` for weights whose last row is the bias."""
         kernel, bias = weights[:-1].astype(np.float32), weights[-1].astype(np.float32)
-        with threadpool_limits(1):
+        with one_blas_thread():
             logits: np.ndarray = self.features @ kernel
         logits += bias
         return logits
@@ -172,7 +172,7 @@ def _pass_over(
             gradient[-1] += slopes.sum(axis=0, dtype=np.float64)
         return losses, gradient
 
-    with threadpool_limits(1), ThreadPoolExecutor(num_threads) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(num_threads) as pool:
 
         def data_term(weights: np.ndarray) -> tuple[float, np.ndarray]:
             kernel, bias = weights[:-1].astype(precision), weights[-1].astype(precision)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from threadpoolctl import threadpool_limits
 
+from kerastl.threads import one_blas_thread
 from kerastl.training.logistic import Problem
 
 _CHUNK = 4096
@@ -65,7 +65,7 @@ def rotate(features: np.ndarray) -> Rotation:
     Args:
         features: `(examples, feature_dim)` float32.
     """
-    with threadpool_limits(1):
+    with one_blas_thread():
         is_wide = 2 * len(features) < features.shape[1]
         return _rotate_wide(features) if is_wide else _rotate(features)
 
