@@ -176,7 +176,7 @@ def _carry_out(plan: Plan, path: Path, *, cache: bool, progress: Progress, is_ne
     )
     facts = Facts.of(model, plan.spec, config, table)
     examples = Examples(
-        inputs=FileInputs(table.paths, facts.input),
+        inputs=FileInputs(table.paths, facts.input, segments=table.segments),
         labels=table.labels,
         training_labels=table.training_labels,
         groups=table.groups,

@@ -28,7 +28,10 @@ def evaluate(
         examples = load_table(_with_table(config, table).data)
         rows = np.arange(len(examples))
     paths = [examples.paths[row] for row in rows]
-    logits, _ = predict_files(run, paths, on_error="raise", cache=cache, progress=progress)
+    segments = None if examples.segments is None else examples.segments.take(rows)
+    logits, _ = predict_files(
+        run, paths, segments=segments, on_error="raise", cache=cache, progress=progress
+    )
     return score_rows(
         examples,
         rows,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from kerastl.data.segments import Segments
 from kerastl.data.streams import FileInputs
 from kerastl.heads.builder import find_layer
 from kerastl.progress import Progress
@@ -21,6 +22,7 @@ def predict_files(
     run: "Run",
     paths: Sequence[Path],
     *,
+    segments: Segments | None = None,
     on_error: Literal["raise", "collect"],
     cache: bool,
     progress: Progress,
@@ -30,6 +32,7 @@ def predict_files(
     Args:
         run: The run.
         paths: Files, in the order of the rows.
+        segments: The part of each file, or None: the whole.
         on_error: What an unreadable file does.
         cache: Whether features are kept for later, and used.
         progress: Told how far it is.
@@ -41,7 +44,7 @@ def predict_files(
     Raises:
         MediaError: A file is unreadable, with `on_error="raise"`.
     """
-    inputs = FileInputs(paths, run.bundle.input, on_error=on_error)
+    inputs = FileInputs(paths, run.bundle.input, segments=segments, on_error=on_error)
     source = FeatureSource(cache=cache_folder() if cache else None)
     found = source.extract(find_layer(run.model).model, inputs, progress=progress)
     return logits_of_features(run.model, found.values, run.tasks), inputs.errors

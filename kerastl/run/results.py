@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerastl.backbones import AudioInput, BackboneSpec, distributions
+from kerastl.backbones import AudioInput, BackboneError, BackboneSpec, distributions
 from kerastl.config import Config, EvaluationConfig
+from kerastl.data.audio import SOUND_RULE_VERSION
+from kerastl.data.examples import DEFAULT_RATE_HZ
 from kerastl.data.images import RULE_VERSION
 from kerastl.data.splits import PARTS
 from kerastl.data.table import Table
@@ -31,6 +33,7 @@ from kerastl.run.bundle import (
 from kerastl.run.files import write_json, write_text, write_with
 from kerastl.run.listening.tuning import tune_on_recordings
 from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
+from kerastl.run.splits import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, Unseen, find_unseen, missingness_evidence, tune_tasks
 from kerastl.training.fit import Fitted
 from kerastl.training.logits import logits_of_features
@@ -79,14 +82,31 @@ class Facts:
 def input_contract(model: "keras.Model", config: Config, spec: BackboneSpec) -> InputContract:
     """Returns what goes into the model and how a file becomes it."""
     shape = tuple(int(length) for length in model.input_shape[1:])
-    rate = spec.input.sample_rate_hz if isinstance(spec.input, AudioInput) else None
+    if len(shape) == 3:
+        return InputContract(
+            modality="image", shape=shape, resize=config.data.resize, rule_version=RULE_VERSION
+        )
     return InputContract(
-        modality="image" if len(shape) == 3 else "audio",
+        modality="audio",
         shape=shape,
-        resize=config.data.resize,
-        rule_version=RULE_VERSION,
-        sample_rate_hz=rate,
+        rule_version=SOUND_RULE_VERSION,
+        sample_rate_hz=_sample_rate(config, spec),
+        window=config.data.window,
     )
+
+
+def _sample_rate(config: Config, spec: BackboneSpec) -> int:
+    asked = config.data.sample_rate_hz
+    known = spec.input.sample_rate_hz if isinstance(spec.input, AudioInput) else None
+    if asked is not None and known is not None and asked != known:
+        raise BackboneError(
+            f"The backbone '{spec.id}' takes {known} samples per second.",
+            where="data.sample_rate_hz",
+            expected=f"{known}, whatever the rate of the files is: they are resampled",
+            received=str(asked),
+            fix="Remove data.sample_rate_hz.",
+        )
+    return known or asked or DEFAULT_RATE_HZ
 
 
 def backbone_sha256(model: "keras.Model") -> str:
@@ -197,8 +217,8 @@ def make_bundle(
 def predictions_frame(
     table: Table, parts: np.ndarray, logits: np.ndarray, probabilities: np.ndarray
 ) -> pd.DataFrame:
-    """Returns path, split, group, and per task label, logit and calibrated probability."""
-    columns: dict[str, object] = {"path": [str(p) for p in table.paths], "split": parts}
+    """Returns path, segment, split, group, and per task label, logit, calibrated probability."""
+    columns = {**example_columns(table), "split": parts}
     if table.groups is not None:
         columns["group"] = table.groups
     for column, task in enumerate(table.tasks):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kerastl.data.segments import COLUMNS
 from kerastl.data.table import Table
 from kerastl.errors import RunError
 
@@ -12,11 +13,19 @@ FILE_NAME = "splits.csv"
 
 
 def splits_frame(table: Table, parts: np.ndarray) -> pd.DataFrame:
-    """Returns the frame that `splits.csv` holds: path, group where there is one, split."""
-    columns: dict[str, object] = {"path": [str(path) for path in table.paths]}
+    """Returns the frame that `splits.csv` holds: path, segment and group where given, split."""
+    columns = example_columns(table)
     if table.groups is not None:
         columns["group"] = table.groups
     return pd.DataFrame({**columns, "split": parts})
+
+
+def example_columns(table: Table) -> dict[str, object]:
+    """Returns the columns that say which example a row is: path, and segment where given."""
+    columns: dict[str, object] = {"path": [str(path) for path in table.paths]}
+    if table.segments is not None:
+        columns |= dict(zip(COLUMNS, table.segments.values.T, strict=True))
+    return columns
 
 
 def read_splits(run: Path, table: Table) -> np.ndarray:
@@ -26,7 +35,7 @@ def read_splits(run: Path, table: Table) -> np.ndarray:
         RunError: The table has changed since.
     """
     frame = pd.read_csv(run / FILE_NAME, dtype=str)
-    if list(frame["path"]) != [str(path) for path in table.paths]:
+    if not _are_examples_of(frame, table):
         raise RunError(
             "The table has changed since the run was trained.",
             where=table.source,
@@ -35,3 +44,14 @@ def read_splits(run: Path, table: Table) -> np.ndarray:
             fix="Restore the table, or score it whole with --table.",
         )
     return frame["split"].to_numpy(dtype=object)
+
+
+def _are_examples_of(frame: pd.DataFrame, table: Table) -> bool:
+    if list(frame["path"]) != [str(path) for path in table.paths]:
+        return False
+    if table.segments is None:
+        return not set(COLUMNS) & set(frame.columns)
+    if not set(COLUMNS) <= set(frame.columns):
+        return False
+    stored = frame[list(COLUMNS)].to_numpy(dtype=np.float64)
+    return np.array_equal(stored, table.segments.values, equal_nan=True)
