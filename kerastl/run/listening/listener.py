@@ -88,11 +88,11 @@ class Listener:
         num_frames = 0
         for windows in _all_windows(window, blocks):
             scores = smoother.push(self.scorer.score(windows))
-            starts = self.grid.starts(num_frames + np.arange(len(scores)))
-            heard_seconds = window.num_samples / self.scorer.rate_hz
-            ends = np.minimum(starts + self.grid.window_seconds, heard_seconds)
+            starts = (num_frames + np.arange(len(scores))) * self.hop
+            ends = np.minimum(starts + window.length, window.num_samples)
             num_frames += len(scores)
-            yield Frames(starts=starts, ends=ends, scores=scores)
+            rate_hz = self.scorer.rate_hz
+            yield Frames(starts=starts / rate_hz, ends=ends / rate_hz, scores=scores)
 
     def scores(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
         """Returns all scores of one sound, `(frames, words)`."""

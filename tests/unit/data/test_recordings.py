@@ -101,7 +101,7 @@ def test_rows_that_make_no_sense_are_refused_at_once(folder: Path) -> None:
 
 
 def test_an_event_beyond_the_end_is_refused(folder: Path) -> None:
-    with pytest.raises(KerastlError, match="'two' ends at 3.5 s, the recording at 3.00 s"):
+    with pytest.raises(KerastlError, match=r"'two' ends at 3\.5 s, the recording at 3\.00 s"):
         load_recordings(write_table(folder, "a.wav,two,2,3.5"), ["two"])
 
 
