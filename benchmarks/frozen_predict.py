@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    whole, parts = [], {}
+    whole: list[float] = []
+    parts: dict[str, list[float]] = {}
     for _ in range(arguments.rounds):
         started = time.perf_counter()
         program = "from kerastl.cli import main; main()"
@@ -60,9 +61,8 @@ def main() -> None:
             name, _, seconds = line.partition("\t")
             if seconds:
                 parts.setdefault(name, []).append(float(seconds))
-    print(
-        f"kerastl predict, one picture: {median(whole):.2f} s ({min(whole):.2f} to {max(whole):.2f})"
-    )
+    spread = f"{min(whole):.2f} to {max(whole):.2f}"
+    print(f"kerastl predict, one picture: {median(whole):.2f} s ({spread})")
     for name, seconds in parts.items():
         print(f"  {name}: {median(seconds):.2f} s")
 

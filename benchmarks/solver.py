@@ -54,8 +54,8 @@ def main() -> None:
             labels,
             groups=None,
             regularization=strength,
-            on_progress=lambda done, of: print(
-                f"  {done} of {of}: {time.perf_counter() - started:.0f} s", flush=True
+            on_progress=lambda done, of, since=started: print(
+                f"  {done} of {of}: {time.perf_counter() - since:.0f} s", flush=True
             ),
         )
         seconds = time.perf_counter() - started
