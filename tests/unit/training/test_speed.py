@@ -1,0 +1,48 @@
+"""What each epoch tells whoever waits."""
+
+import re
+
+import keras
+import numpy as np
+
+from kerastl.progress import Progress
+from kerastl.training.speed import ShowEpochs
+
+
+class Notes(Progress):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_each_epoch_tells_its_losses_and_its_examples_per_second() -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    notes = Notes()
+    ones = np.ones((4, 1))
+    model.fit(
+        ones,
+        ones,
+        validation_data=(ones, ones),
+        epochs=2,
+        verbose=0,
+        callbacks=[ShowEpochs(4, notes)],
+    )
+    pattern = r"Epoch {} of 2: loss \d+\.\d{{4}}, in validation \d+\.\d{{4}}; [\d,]+ examples/s{}"
+    assert re.fullmatch(pattern.format(1, ", the network's making included."), notes.notes[0])
+    assert re.fullmatch(pattern.format(2, r"\."), notes.notes[1])
+
+
+def test_validation_does_not_count_as_training_time() -> None:
+    show = ShowEpochs(10, notes := Notes())
+    show.set_params({"epochs": 1})
+    show.on_epoch_begin(0)
+    show._started -= 1.0
+    show.on_test_begin()
+    show._started -= 100.0
+    show.on_epoch_end(0, {"loss": 1.0})
+    assert re.search(r"(9|10) examples/s", notes.notes[0])
