@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from kerastl.data.batches import Inputs
-from kerastl.data.examples import Contract, Loaded, decode_pictures, decoder_of
+from kerastl.data.examples import DEFAULT_RATE_HZ, Contract, Loaded, decode_pictures, decoder_of
 from kerastl.data.pictures import num_processors
 from kerastl.data.segments import WHOLE, Segments, bounds_of
 from kerastl.data.windows import Windows, loudest
@@ -101,6 +101,11 @@ class FileInputs:
     def rule(self) -> Mapping[str, Any]:
         """All that decides, besides the key, which array an example becomes."""
         return self._decoder.rule
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Samples per second of sounds."""
+        return self.contract.sample_rate_hz or DEFAULT_RATE_HZ
 
     @property
     def has_windows(self) -> bool:
