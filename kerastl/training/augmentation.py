@@ -1,4 +1,7 @@
-"""Random changes to training pictures, off in evaluation."""
+"""Random changes to training examples, off in evaluation.
+
+Convention: pictures are changed a batch at a time by Keras's layers, sounds one by one before.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,16 +9,30 @@ from typing import Any
 import keras
 
 from kerastl.config import AugmentConfig
+from kerastl.data.batches import Inputs
+from kerastl.data.streams import FileInputs
+from kerastl.training.sound_augmentation import AugmentedSounds
 
 
-def make_augmentation(augment: AugmentConfig | None, *, seed: int) -> Callable[[Any], Any] | None:
+def augmented_inputs(inputs: Inputs, augment: AugmentConfig | None) -> Inputs:
+    """Returns the inputs, of sounds those that are changed at random where training draws them."""
+    if augment is None or not augment.active or not _are_sounds(inputs):
+        return inputs
+    assert isinstance(inputs, FileInputs)
+    return AugmentedSounds(inputs, augment)
+
+
+def make_augmentation(
+    augment: AugmentConfig | None, inputs: Inputs, *, seed: int
+) -> Callable[[Any], Any] | None:
     """Returns a function from a batch of pictures to a batch changed at random, or None.
 
     Args:
         augment: What to change, and by how much.
+        inputs: What the batches are made of; those of sounds are not changed any more.
         seed: Seed of the draws.
     """
-    if augment is None:
+    if augment is None or isinstance(inputs, AugmentedSounds):
         return None
     layers = _layers(augment, seed)
 
@@ -25,6 +42,10 @@ def make_augmentation(augment: AugmentConfig | None, *, seed: int) -> Callable[[
         return pictures
 
     return change if layers else None
+
+
+def _are_sounds(inputs: Inputs) -> bool:
+    return isinstance(inputs, FileInputs) and inputs.contract.modality == "audio"
 
 
 def _layers(augment: AugmentConfig, seed: int) -> list[keras.layers.Layer]:

@@ -17,7 +17,7 @@ from kerastl.data.batches import ArrayInputs, Inputs
 from kerastl.data.streams import FileInputs
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
 from kerastl.progress import Progress
-from kerastl.training.augmentation import make_augmentation
+from kerastl.training.augmentation import augmented_inputs, make_augmentation
 from kerastl.training.exact import solve_heads
 from kerastl.training.features import Extraction, FeatureSource, too_different
 from kerastl.training.learning import learning_table
@@ -59,17 +59,18 @@ def prepare(
 ) -> Extraction | None:
     """Reads every file before anything is learned; returns the features of the frozen backbone.
 
-    Where a frozen backbone sees augmented pictures, its features change in every epoch: then the
+    Where a frozen backbone sees augmented examples, its features change in every epoch: then the
     files are decoded, nothing is cached, and there are no features yet.
 
     Raises:
         MediaError: A file is unreadable.
     """
+    augmented_inputs(examples.inputs, config.augment)  # refuses noise that can't be read
     if config.trainable is False and _is_augmented(config):
         assert config.augment is not None
         progress.note(
-            f"Features aren't cached: augment.{config.augment.active[0]} changes the pictures in "
-            "every epoch."
+            f"Features aren't cached: augment.{config.augment.active[0]} changes the "
+            f"{_examples_word(config)} in every epoch."
         )
         _decode(examples.inputs, progress)
         return None
@@ -224,7 +225,7 @@ def _fit_through(
         phase=HEADS_PHASE if frozen else FINE_TUNING_PHASE,
         state=state,
         progress=progress,
-        augment=make_augmentation(config.augment, seed=fit.seed),
+        augment=make_augmentation(config.augment, inputs, seed=fit.seed),
     )
 
 
@@ -237,7 +238,7 @@ def _what_learns(
 ) -> tuple[keras.Model, Inputs]:
     """Returns the model to fit, and its inputs: from the last frozen stage on where that is one."""
     cut = find_cut(find_layer(model))
-    if cut is not None and not _is_augmented(config):
+    if cut is not None and not _is_augmented(config) and config.data.window != "pool":
         rows = np.concatenate([examples.train, examples.validation])
         try:
             inputs: Inputs = run_prefix(
@@ -249,9 +250,12 @@ def _what_learns(
                 f"The frozen stages run in every epoch: no room for their output ({error})."
             )
     elif cut is not None:
-        progress.note("The frozen stages run in every epoch: augment changes the pictures.")
+        reason = "augment changes" if _is_augmented(config) else "data.window: pool draws from"
+        progress.note(
+            f"The frozen stages run in every epoch: {reason} the {_examples_word(config)}."
+        )
     _decode(examples.inputs, progress)
-    return logits_model(model), examples.inputs
+    return logits_model(model), augmented_inputs(examples.inputs, config.augment)
 
 
 def _extract(
@@ -269,6 +273,10 @@ def _decode(inputs: Inputs, progress: Progress) -> None:
 
 def _is_augmented(config: Config) -> bool:
     return config.augment is not None and bool(config.augment.active)
+
+
+def _examples_word(config: Config) -> str:
+    return "pictures" if config.data.modality == "image" else "sounds"
 
 
 def _differences_text(differences: dict[str, float]) -> str:
