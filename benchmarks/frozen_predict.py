@@ -19,7 +19,7 @@ started = time.perf_counter()
 def lap(name):
     global started
     now = time.perf_counter()
-    print(f"{name}\\t{now - started:.3f}")
+    print(name, round(now - started, 3), sep="\\t")
     started = now
 import keras
 lap("import Keras and TensorFlow")
