@@ -3,10 +3,14 @@
 import shlex
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kerastl.demo.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from kerastl.run.folder import Run
 
 
 @click.command("demo")
@@ -24,8 +28,9 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
     """Draw data, train on it and print the scores: no download, no data of your own.
 
     \b
-    driving  drawn street scenes, half of the labels blank (the default)
-    digits   scikit-learn's handwritten digits, two fifths of the labels blank
+    driving    drawn street scenes, half of the labels blank (the default)
+    digits     scikit-learn's handwritten digits, two fifths of the labels blank
+    wake-word  synthesized speech: three wake words, and recordings to find them in
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
     from kerastl.demo.recipes import prepare
@@ -34,7 +39,7 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
     started, recipe = time.monotonic(), RECIPES[name]
     click.echo(f"Making {recipe.summary} ...", err=True)
     config, drawn = prepare(recipe, folder / name, seed=seed)
-    click.echo(f"{drawn.num_examples} pictures: {drawn.table}", err=True)
+    click.echo(f"{drawn.num_examples} {recipe.things}: {drawn.table}", err=True)
     if draw_only:
         click.echo(f"Next:    kerastl train {shlex.quote(str(config))}")
         return
@@ -45,5 +50,19 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
     with TerminalProgress() as progress:
         run = pipeline.train(config, output=free_name(folder / name / "run"), progress=progress)
     show_run(run, as_json=False)
+    if recipe.recordings is not None:
+        _listen(run, folder / name / recipe.recordings)
     click.echo(f"         kerastl train {shlex.quote(str(config))} --set heads=multi")
     click.echo(f"\nDone in {time.monotonic() - started:.0f} seconds.")
+
+
+def _listen(run: "Run", recordings: Path) -> None:
+    """Finds the words in long recordings, and shows how well and with which command."""
+    from kerastl.cli.console import TerminalProgress
+    from kerastl.cli.listening import show_detection_scores
+
+    with TerminalProgress() as progress:
+        scores = run.evaluate_recordings(recordings, progress=progress)
+    show_detection_scores(scores, title=f"Detections in {recordings.name}")
+    place, sound = shlex.quote(str(run.path)), shlex.quote(str(recordings.with_suffix(".flac")))
+    click.echo(f"Next:    kerastl predict {place} {sound} --listen")

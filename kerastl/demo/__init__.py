@@ -1,1 +1,1 @@
-"""Data for `kerastl demo`: drawn street scenes and scikit-learn's digits, as tables with gaps."""
+"""Data for `kerastl demo`: drawn street scenes, scikit-learn's digits and synthesized speech."""

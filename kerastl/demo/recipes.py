@@ -18,12 +18,16 @@ class Recipe:
         summary: What it shows, in one sentence.
         draw: Writes the data into a folder; the seed decides what.
         config: Text of the config that is written beside the table.
+        things: What an example is, in the plural.
+        recordings: Table of long recordings to listen to after training, in the demo's folder.
     """
 
     name: str
     summary: str
     draw: Callable[[Path, int], "Drawn"]
     config: str
+    things: str = "pictures"
+    recordings: str | None = None
 
 
 def _draw_driving(folder: Path, seed: int) -> "Drawn":
@@ -36,6 +40,12 @@ def _write_digits(folder: Path, seed: int) -> "Drawn":
     from kerastl.demo.digits import write_digits
 
     return write_digits(folder, seed=seed)
+
+
+def _write_wake_word(folder: Path, seed: int) -> "Drawn":
+    from kerastl.demo.wake_word import write_wake_word
+
+    return write_wake_word(folder, seed=seed)
 
 
 _DRIVING = """\
@@ -74,6 +84,29 @@ heads: single
 trainable: false
 """
 
+_WAKE_WORD = """\
+# Purpose: three wake words that share one small network and one set of other words.
+# Data: words synthesized by espeak-ng in noise, written by `kerastl demo wake-word`.
+# Command: kerastl train wake-word.yaml
+
+data:
+  table: wake-word.csv
+  audio: path
+  tasks: [computer, jupiter, marigold]
+  group: speaker               # the voices of one split speak in no other
+  split: {validation: 0.2, test: 0.3}
+
+backbone:
+  name: tiny:speech            # comes with kerastl-tiny: no download
+
+heads: single                  # one output for the three words
+trainable: false               # the backbone stands still: its features are computed once
+
+evaluation:
+  threshold: false_accepts_per_hour<=12     # chosen on a recording of other voices
+  recordings: recordings/validation.csv
+"""
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -88,6 +121,14 @@ RECIPES = {
             summary="scikit-learn's handwritten digits: five questions about each",
             draw=_write_digits,
             config=_DIGITS,
+        ),
+        Recipe(
+            name="wake-word",
+            summary="synthesized speech: three wake words among others, and long recordings",
+            draw=_write_wake_word,
+            config=_WAKE_WORD,
+            things="sounds",
+            recordings="recordings/test.csv",
         ),
     )
 }

@@ -27,4 +27,4 @@ def test_an_unknown_demo_is_refused_with_the_names_that_exist(
     with pytest.raises(SystemExit) as stop:
         main(["demo", "cooking"])
     assert stop.value.code == 2
-    assert "'driving', 'digits'" in capsys.readouterr().err
+    assert "'driving', 'digits', 'wake-word'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Speaks the corpus of `tiny:speech`: a folder of FLAC files and its table of yes/no questions.
+"""Speaks the corpus of `tiny:speech`: FLAC files, their table of yes/no questions and its config.
 
 Run from the plugin's folder; needs espeak-ng (`apt-get install espeak-ng`):
 
@@ -23,7 +23,9 @@ from pretraining.speech.words import HELD_OUT_WORDS, WORDS
 
 SEED = 1
 DRAWS_PER_WORD = 48
-NUM_VALIDATION = 4  # more draws of each word, by the held-out voices
+DRAWS_PER_PART = 2  # of each word, by other voices, for validation and for test
+FIRST_OF_PART = 1_000  # draws of validation count from 1,000, those of test from 2,000
+TASK = re.compile("word_|sound_")
 FEWEST_WORDS = 5  # a sound in fewer words is no task
 _MARKS = re.compile(r"[',#;:|^%=]")
 _SAME = {"I2": "I", "O2": "O", "@-": "@", "n-": "n", "aI3": "aI@"}
@@ -77,6 +79,12 @@ def with_answers(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, pd.DataFrame(answers)], axis=1)
 
 
+def config(tasks: Sequence[str]) -> str:
+    """Returns the config of the pretraining: `speech.yaml` beside this file, with its tasks."""
+    text = Path(__file__).with_name("speech.yaml").read_text(encoding="utf-8")
+    return text.replace("TASKS", ", ".join(tasks))
+
+
 def main() -> None:
     """Runs the command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -85,13 +93,17 @@ def main() -> None:
     arguments = parser.parse_args()
     check_voices(LEARNED_VOICES + HELD_OUT_VOICES)
     folder, draws = arguments.folder, arguments.draws
-    learned = speak_words(folder, WORDS, LEARNED_VOICES, numbers=range(draws))
-    others = range(1000, 1000 + NUM_VALIDATION)
-    validation = speak_words(folder, WORDS, HELD_OUT_VOICES, numbers=others)
-    table = pd.concat(
-        [learned.assign(split="train"), validation.assign(split="validation")], ignore_index=True
-    )
-    with_answers(table).to_csv(folder / "speech.csv", index=False)
+    parts = {"train": (LEARNED_VOICES, range(draws))}
+    for number, part in enumerate(("validation", "test")):
+        first = FIRST_OF_PART * (number + 1)
+        parts[part] = (HELD_OUT_VOICES[number::2], range(first, first + DRAWS_PER_PART))
+    spoken = [
+        speak_words(folder, WORDS, voices, numbers=numbers).assign(split=part)
+        for part, (voices, numbers) in parts.items()
+    ]
+    table = with_answers(pd.concat(spoken, ignore_index=True))
+    table.to_csv(folder / "speech.csv", index=False)
+    (folder / "speech.yaml").write_text(config([c for c in table if TASK.match(c)]))
     unheard = speak_words(folder, HELD_OUT_WORDS, HELD_OUT_VOICES, numbers=range(100))
     unheard.to_csv(folder / "unheard.csv", index=False)
     print(f"{len(table)} recordings of {table['word'].nunique()} words: {folder / 'speech.csv'}")

@@ -33,8 +33,10 @@ zero one two three four five six seven eight nine ten eleven seventeen won to to
 open start stop close record previous next up down zoom left right enable disable go
 """
 _DEMO = "computer jupiter marigold"
+_DEMO_OTHERS = "commuter juniper marathon telephone saturday lavender potato elephant"
 
 WORDS = tuple(_LEARNED.split())
 HELD_OUT_WORDS = tuple(_HELD_OUT.split())
 EVALUATED_WORDS = tuple(_EVALUATED.split())
 DEMO_WORDS = tuple(_DEMO.split())
+DEMO_OTHER_WORDS = tuple(_DEMO_OTHERS.split())

@@ -1,0 +1,81 @@
+"""Speaks the clips that `kerastl demo wake-word` ships: one sound, and where each word lies in it.
+
+The voices and the wake words are none of those that `tiny:speech` has learned from. Run from the
+plugin's folder; needs espeak-ng:
+
+    python -m pretraining.speech.clips --folder ../../kerastl/demo/sounds
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+from numpy.typing import NDArray
+
+from pretraining.speech.speak import RATE_HZ, Draw, draw, generator, speak
+from pretraining.speech.voices import DEMO_VOICES, HELD_OUT_VOICES, check_voices
+from pretraining.speech.words import DEMO_OTHER_WORDS, DEMO_WORDS
+
+SEED = 2
+VOICES = (*DEMO_VOICES, *HELD_OUT_VOICES[:4])
+OTHERS_PER_VOICE = 3
+_PAUSE = RATE_HZ // 20
+
+
+def clean(voice: str, rng: np.random.Generator) -> Draw:
+    """Draws how a voice speaks, close to a good microphone in a dry room."""
+    return dataclasses.replace(
+        draw(rng, (voice,)),
+        size=1.0,
+        is_telephone=False,
+        tilt=0.0,
+        echo_seconds=0.0,
+        level_db=6.0,
+    )
+
+
+def clips() -> tuple[NDArray[np.float32], pd.DataFrame]:
+    """Returns all clips in one sound, and a row for each: word, voice, start and end in seconds."""
+    parts, rows, position = [], [], 0
+    for number, voice in enumerate(VOICES):
+        first = number * OTHERS_PER_VOICE
+        others = [
+            DEMO_OTHER_WORDS[(first + i) % len(DEMO_OTHER_WORDS)] for i in range(OTHERS_PER_VOICE)
+        ]
+        for word in (*DEMO_WORDS, *others):
+            rng = generator(SEED, word, number)
+            sound = speak(word, clean(voice, rng), rng)
+            start, position = position, position + len(sound)
+            rows.append(
+                {
+                    "word": word,
+                    "voice": voice.lower(),
+                    "start_seconds": start / RATE_HZ,
+                    "end_seconds": position / RATE_HZ,
+                }
+            )
+            parts += [sound, np.zeros(_PAUSE, np.float32)]
+            position += _PAUSE
+    return np.concatenate(parts), pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Runs the command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the two files go")
+    folder = parser.parse_args().folder
+    check_voices(VOICES)
+    sound, table = clips()
+    folder.mkdir(parents=True, exist_ok=True)
+    soundfile.write(
+        folder / "wake_word.ogg", sound, RATE_HZ, subtype="VORBIS", compression_level=0.5
+    )
+    table.to_csv(folder / "wake_word.csv", index=False, float_format="%.4f")
+    print(f"{len(table)} clips, {len(sound) / RATE_HZ:.0f} seconds: {folder}")
+
+
+if __name__ == "__main__":
+    main()
