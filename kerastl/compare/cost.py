@@ -28,7 +28,6 @@ def measure_cost(run: Run) -> dict[str, Any]:
         "trainable_parameters": int(sum(np.prod(w.shape) for w in model.trainable_weights)),
         "bytes": (run.path / MODEL).stat().st_size,
         "milliseconds_per_example": _inference_milliseconds(model),
-        "epochs": _num_epochs(run),
     }
 
 
@@ -43,7 +42,8 @@ def _inference_milliseconds(model: Any) -> float:
     return 1000 * float(np.median(seconds)) / _BATCH
 
 
-def _num_epochs(run: Run) -> int:
+def num_epochs(run: Run) -> int:
+    """Returns how many epochs a finished run took in all its phases."""
     path = run.path / HISTORY
     text = path.read_text(encoding="utf-8").strip()
-    return len(pd.read_csv(path)) if text else 0
+    return int((pd.read_csv(path)["epoch"] > 0).sum()) if text else 0

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from kerastl import pipeline
-from kerastl.compare.cost import measure_cost
+from kerastl.compare.cost import measure_cost, num_epochs
 from kerastl.compare.sides import Side, Study
 from kerastl.config import Config, dump_config
 from kerastl.errors import RunError
@@ -90,7 +90,7 @@ def run_arms(arms: Sequence[Arm], *, cache: bool, progress: Progress) -> None:
         cache: Whether features of frozen backbones are kept and used.
         progress: Told which arm is trained.
     """
-    left = [arm for arm in arms if not (is_finished(arm.path) and "bytes" in read_facts(arm))]
+    left = [arm for arm in arms if not (is_finished(arm.path) and "epochs" in read_facts(arm))]
     done = len(arms) - len(left)
     if done:
         progress.note(f"{done} of {len(arms)} trainings are finished already.")
@@ -113,7 +113,8 @@ def _run_arm(arm: Arm, *, cache: bool, progress: Progress) -> None:
         write_json(arm.facts_path, {_TIME: before + time.monotonic() - started})
         raise
     seconds = before + time.monotonic() - started
-    write_json(arm.facts_path, {_TIME: seconds, **measure_cost(run)})
+    cost = measure_cost(run) if arm.seed == 0 else {}  # the others are the same network
+    write_json(arm.facts_path, {_TIME: seconds, "epochs": num_epochs(run), **cost})
     keras.backend.clear_session()  # or the graphs of all arms stay in memory
 
 

@@ -89,7 +89,10 @@ backbone:
 #   epochs: 20
 #   batch_size: 32
 #   learning_rate: 1.0e-3
-#   backbone_learning_rate: 1.0e-5
+#   backbone_learning_rate: 1.0e-4
+#   fine_tuning_learning_rate: null   # of fitted heads, while the backbone learns; null: the same
+#   warmup_epochs: 1           # of fine-tuning, over which its rates rise
+#   schedule: cosine           # cosine | constant: its rates after that
 #   patience: 5                # epochs without a better validation; null: never stop early
 #   seed: 0
 #   engine: auto

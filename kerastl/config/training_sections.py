@@ -117,9 +117,23 @@ class KerasFit(Section):
     solver: Literal["keras"] = Field(default="keras", description="exact or keras.")
     epochs: Count = Field(default=20, description="Passes over the training rows, at most.")
     batch_size: Count = Field(default=32, description="Examples per step.")
-    learning_rate: Positive = Field(default=1e-3, description="Rate of the heads, above 0.")
+    learning_rate: Positive = Field(
+        default=1e-3, description="Rate of heads that start at random, above 0."
+    )
     backbone_learning_rate: Positive = Field(
-        default=1e-5, description="Rate of what learns in the backbone, above 0."
+        default=1e-4, description="Rate of what learns in the backbone, above 0."
+    )
+    fine_tuning_learning_rate: Positive | None = Field(
+        default=None,
+        description="Rate of the heads while the backbone learns too, after they were fitted on "
+        "the frozen one; null is backbone_learning_rate.",
+    )
+    warmup_epochs: Annotated[int, Field(ge=0)] = Field(
+        default=1, description="Epochs of fine-tuning over which the rates rise from 0."
+    )
+    schedule: Literal["cosine", "constant"] = Field(
+        default="cosine",
+        description="Rates of fine-tuning after the warm-up: cosine (falling to 0) or constant.",
     )
     patience: Count | None = Field(
         default=5, description="Epochs without a better validation before stopping; null: never."

@@ -1,14 +1,25 @@
 """Fitting with `trainable: auto`: frozen first, fine-tuned from there, the better one kept."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from kerastl.config import Config, ExactFit, KerasFit
+from kerastl.data.stratification import stratify
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
-from kerastl.progress import Progress
-from kerastl.training.choice import Gain, measure_gain, too_few_labels
+from kerastl.progress import SILENT, Progress
+from kerastl.training.choice import (
+    Gain,
+    Supply,
+    count_labels,
+    measure_gain,
+    reason_not_to_try,
+)
+from kerastl.training.exact import solve_heads
 from kerastl.training.features import Extraction, FeatureSource
 from kerastl.training.fit import Fitted, fit_model
 from kerastl.training.logits import logits_of_features
@@ -27,9 +38,9 @@ def fit_auto(
 ) -> Fitted:
     """Fits the heads on the frozen backbone, fine-tunes from there, and keeps the better model.
 
-    With few known labels fine-tuning isn't tried. Otherwise it is kept only where its gain on the
-    known validation labels is larger than the noise of that gain. Either way the evidence is told
-    and returned.
+    Where the labels can't carry it, fine-tuning isn't tried. Otherwise it is kept only where its
+    gain on the known validation labels is larger than the noise of that gain. Either way the
+    evidence and what it cost are told and returned.
 
     Args:
         model: A model of `kerastl.build_model`; its weights are changed.
@@ -40,6 +51,7 @@ def fit_auto(
         state: Folder for what an interrupted fit continues from.
         progress: Told what happens.
     """
+    started = time.monotonic()
     frozen = fit_model(
         model,
         examples,
@@ -49,12 +61,15 @@ def fit_auto(
         state=state / "frozen",
         progress=progress,
     )
-    reason = too_few_labels(examples.training_labels[examples.train], examples.tasks)
-    if reason is not None or not _has_validation(examples):
-        reason = reason or "no validation label is known, so nothing could be compared"
-        progress.note(f"auto: the backbone stays frozen: {reason}.")
-        return _with_evidence(frozen, trained=False, reason=reason, gain=None)
     frozen_weights = model.get_weights()
+    supply = _find_supply(model, frozen, examples, config)
+    evidence: dict[str, Any] = {"supply": supply.as_evidence()}
+    evidence["seconds"] = {"frozen": time.monotonic() - started}
+    reason = _reason_not_to_try(supply, examples)
+    if reason is not None:
+        progress.note(f"auto: the backbone stays frozen: {reason}.")
+        return _with_evidence(frozen, {**evidence, "trained": False, "reason": reason})
+    started = time.monotonic()
     frozen_logits = _validation_logits(model, frozen, examples)
     tuned = fit_model(
         model,
@@ -65,41 +80,112 @@ def fit_auto(
         state=state,
         progress=progress,
     )
+    evidence["seconds"]["fine_tuning"] = time.monotonic() - started
     gain = measure_gain(
         frozen_logits,
         _validation_logits(model, tuned, examples),
-        examples.labels[examples.validation],
-        None if examples.groups is None else examples.groups[examples.validation],
+        *_validation_labels(examples),
         seed=config.fit.seed,
     )
-    progress.note(_told(gain))
+    progress.note(_told(gain, supply, evidence["seconds"]))
+    evidence["gain"] = gain.as_evidence()
     if gain.is_larger_than_noise:
-        return _with_evidence(tuned, trained=True, reason="better on validation", gain=gain)
+        return _with_evidence(
+            tuned, {**evidence, "trained": True, "reason": "better on validation"}
+        )
     model.set_weights(frozen_weights)
     apply_policy(find_layer(model), False)
-    kept = _with_evidence(frozen, trained=False, reason="not clearly better", gain=gain)
-    return _with_history(kept, tuned)
+    kept = _with_evidence(frozen, {**evidence, "trained": False, "reason": "not clearly better"})
+    return replace(kept, history=[*frozen.history, *tuned.history])  # for the learning curves
 
 
 def _frozen_config(model: keras.Model, config: Config) -> Config:
     """Returns the config of the frozen side: solved where the heads are linear."""
-    linear = all(head.is_linear for head in find_heads(model))
     assert isinstance(config.fit, KerasFit)
     exact = ExactFit(seed=config.fit.seed, engine=config.fit.engine)
     return config.model_copy(
-        update={"trainable": False, "augment": None, "fit": exact if linear else config.fit}
+        update={
+            "trainable": False,
+            "augment": None,
+            "fit": exact if _is_linear(model) else config.fit,
+        }
     )
+
+
+def _is_linear(model: keras.Model) -> bool:
+    return all(head.is_linear for head in find_heads(model))
+
+
+def _find_supply(model: keras.Model, frozen: Fitted, examples: Examples, config: Config) -> Supply:
+    labels = examples.training_labels[examples.train]
+    positives, negatives = count_labels(labels, examples.tasks)
+    return Supply(
+        positives=positives,
+        negatives=negatives,
+        weights=_num_weights(model),
+        curve=_second_half(model, frozen, examples, config),
+    )
+
+
+def _num_weights(model: keras.Model) -> int:
+    """Returns how many weights fine-tuning would change."""
+    layer = find_layer(model)
+    apply_policy(layer, True)
+    count = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    apply_policy(layer, False)
+    return count
+
+
+def _second_half(
+    model: keras.Model, frozen: Fitted, examples: Examples, config: Config
+) -> Gain | None:
+    """Returns what the second half of the training examples gained the frozen linear heads.
+
+    The heads of the model are solved on one half and then given their weights back.
+    """
+    if not _is_linear(model) or not _has_validation(examples):
+        return None
+    rows = examples.train
+    labels = examples.training_labels[rows]
+    parts = stratify(
+        np.where(np.isnan(labels), np.nan, labels >= 0.5),
+        None if examples.groups is None else examples.groups[rows],
+        fractions=[0.5, 0.5],
+        seed=config.fit.seed,
+    )
+    half = rows[parts == 0]
+    if not len(half) or np.isnan(examples.training_labels[half]).all(axis=0).any():
+        return None
+    whole_logits = _validation_logits(model, frozen, examples)
+    weights = model.get_weights()
+    solve_heads(model, frozen.features, replace(examples, train=half), config, SILENT)
+    half_logits = _validation_logits(model, frozen, examples)
+    model.set_weights(weights)
+    return measure_gain(
+        half_logits, whole_logits, *_validation_labels(examples), seed=config.fit.seed
+    )
+
+
+def _reason_not_to_try(supply: Supply, examples: Examples) -> str | None:
+    if not _has_validation(examples):
+        return "no validation label is known, so nothing could be compared"
+    return reason_not_to_try(supply)
 
 
 def _has_validation(examples: Examples) -> bool:
     return bool((~np.isnan(examples.labels[examples.validation])).any())
 
 
+def _validation_labels(examples: Examples) -> tuple[np.ndarray, np.ndarray | None]:
+    rows = examples.validation
+    return examples.labels[rows], None if examples.groups is None else examples.groups[rows]
+
+
 def _validation_logits(model: keras.Model, fitted: Fitted, examples: Examples) -> np.ndarray:
     return logits_of_features(model, fitted.features[examples.validation], examples.tasks)
 
 
-def _told(gain: Gain) -> str:
+def _told(gain: Gain, supply: Supply, seconds: dict[str, float]) -> str:
     verdict = (
         "it is kept"
         if gain.is_larger_than_noise
@@ -107,17 +193,12 @@ def _told(gain: Gain) -> str:
     )
     return (
         f"auto: fine-tuning changed the validation loss by {-gain.loss:+.4f} (95 % "
-        f"{-gain.high:+.4f} to {-gain.low:+.4f}, {gain.known} known labels); {verdict}."
+        f"{-gain.high:+.4f} to {-gain.low:+.4f}, {gain.known} known labels); {verdict}. It was "
+        f"tried because the median task has {supply.median:g} known training labels of its rarer "
+        f"class, {supply.weights_per_label:,.0f} weights for each known label; it took "
+        f"{seconds['fine_tuning']:.0f} s, the frozen heads {seconds['frozen']:.0f} s."
     )
 
 
-def _with_evidence(fitted: Fitted, *, trained: bool, reason: str, gain: Gain | None) -> Fitted:
-    evidence = {"trained": trained, "reason": reason}
-    if gain is not None:
-        evidence["gain"] = gain.as_evidence()
-    return Fitted(**{**fitted.__dict__, "evidence": {**fitted.evidence, "auto": evidence}})
-
-
-def _with_history(fitted: Fitted, other: Fitted) -> Fitted:
-    """Returns `fitted` with the epochs of the model that wasn't kept, for the learning curves."""
-    return Fitted(**{**fitted.__dict__, "history": [*fitted.history, *other.history]})
+def _with_evidence(fitted: Fitted, evidence: dict[str, Any]) -> Fitted:
+    return replace(fitted, evidence={**fitted.evidence, "auto": evidence})

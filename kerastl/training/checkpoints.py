@@ -8,6 +8,7 @@ a twentieth of the time, and the epochs since the last writing are repeated.
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from kerastl.progress import Progress
 
+START = -1  # number of the epoch that stands for the weights training starts from
 _BACKUP = "backup"
 _WRITING_SHARE = 0.05
 
@@ -23,16 +25,29 @@ _WRITING_SHARE = 0.05
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss, and stops early.
 
-    Without a validation loss it keeps the last epoch. `Backup` writes what it keeps.
+    The validation loss is that of the labels alone, without the penalties of the weights; it is a
+    sum over examples divided by their number, so it doesn't depend on the batches, and it ranks
+    epochs as the sum over known labels divided by their number does. Without a validation loss the
+    last epoch is kept. `Backup` writes what is kept.
 
     Args:
         folder: Where the state lies between interruptions.
         patience: Epochs without a better validation loss before it stops; None never stops.
         progress: Told each epoch's figures.
+        evaluate: Returns the figures of the model as it stands, for the weights that training
+            starts from, which are kept where no epoch is better; None doesn't keep them.
     """
 
-    def __init__(self, folder: Path, *, patience: int | None, progress: Progress):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        patience: int | None,
+        progress: Progress,
+        evaluate: Callable[[], dict[str, float]] | None = None,
+    ):
         super().__init__()
+        self.evaluate = evaluate
         self.folder = folder
         self.patience = patience
         self.progress = progress
@@ -40,9 +55,17 @@ class KeepBest(keras.callbacks.Callback):
         self._best: list[np.ndarray] = []
         self._is_written = False
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the weights that training starts from, unless it goes on."""
+        if self.evaluate is not None and not self.epochs:
+            figures = {f"val_{name}": value for name, value in self.evaluate().items()}
+            self.epochs[START] = self._without_penalties(figures)
+            self._best, self._is_written = self.model.get_weights(), False
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the epoch's figures, and its weights where they are the best so far."""
-        self.epochs[epoch] = {name: float(value) for name, value in (logs or {}).items()}
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self.epochs[epoch] = self._without_penalties(figures)
         self.epochs = {e: figures for e, figures in self.epochs.items() if e <= epoch}
         if self.best_epoch == epoch:
             self._best, self._is_written = self.model.get_weights(), False
@@ -87,6 +110,13 @@ class KeepBest(keras.callbacks.Callback):
         """Number of the epoch with the lowest validation loss, counted from 0."""
         losses = {e: logs.get("val_loss", -float(e)) for e, logs in self.epochs.items()}
         return min(losses, key=lambda e: (math.isnan(losses[e]), losses[e], e))
+
+    def _without_penalties(self, figures: dict[str, float]) -> dict[str, float]:
+        """Keras adds the penalties of the weights, which are those of the present ones."""
+        if "val_loss" not in figures:
+            return figures
+        penalties = sum(float(keras.ops.convert_to_numpy(loss)) for loss in self.model.losses)
+        return {**figures, "val_loss": figures["val_loss"] - penalties}
 
     def _read_state(self) -> dict[int, dict[str, float]]:
         if not self._state_path.is_file():

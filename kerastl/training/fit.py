@@ -23,8 +23,8 @@ from kerastl.training.features import Extraction, FeatureSource, too_different
 from kerastl.training.learning import learning_table
 from kerastl.training.phases import FINE_TUNING_PHASE, HEADS_PHASE, Examples, fit_phase
 from kerastl.training.prefix import find_cut, run_prefix, suffix_model
+from kerastl.training.recipe import keeping_regularization, scheduled_optimizer
 from kerastl.training.solver import ExactHead
-from kerastl.training.trainable import make_optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +99,17 @@ def fit_model(
         progress: Told what happens.
     """
     apply_policy(find_layer(model), False)
-    history: list[dict[str, Any]] = []
-    exact = None
-    if extraction is not None:
-        fitted = _fit_heads(model, examples, config, extraction, state=state, progress=progress)
-        history, exact, extraction = fitted.history, fitted.exact, fitted.extraction
+    heads: _Heads | None = None
+    if extraction is not None and not starts_at_random(config):
+        heads = _fit_heads(model, examples, config, extraction, state=state, progress=progress)
+        extraction = heads.extraction
+    history = [] if heads is None else heads.history
+    exact = None if heads is None else heads.exact
     if extraction is None or config.trainable is not False:
         apply_policy(find_layer(model), config.trainable)
-        history += _fit_through(model, examples, config, source, state=state, progress=progress)
+        history += _fit_through(
+            model, examples, config, source, heads=heads, state=state, progress=progress
+        )
         extraction = _extract(model, examples, source, progress)
     differences = extraction.probability_differences(head_model(model))
     if differences:
@@ -119,6 +122,11 @@ def fit_model(
         learned=learning_table(model, config),
         evidence={**extraction.facts, "largest_probability_difference": differences},
     )
+
+
+def starts_at_random(config: Config) -> bool:
+    """Whether there is nothing in the backbone that heads could be fitted on before it learns."""
+    return config.backbone.weights is None and config.trainable is not False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,31 +210,35 @@ def _fit_through(
     config: Config,
     source: FeatureSource,
     *,
+    heads: _Heads | None,
     state: Path,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    """Fits with the backbone in every step, or with those of its stages that learn."""
+    """Fits with the backbone in every step, or with those of its stages that learn.
+
+    Heads that were fitted before go on with small rates and the L2 of their solution, and count as
+    the first epoch.
+    """
     fit = config.fit
     assert isinstance(fit, KerasFit)
     frozen = config.trainable is False
     trained, inputs = _what_learns(model, examples, config, source, progress)
-    return fit_phase(
-        trained,
-        inputs,
-        examples,
-        config,
-        heads=find_heads(model),
-        optimizer=make_optimizer(
-            model,
-            "adam",
-            learning_rate=fit.learning_rate,
-            backbone_learning_rate=None if frozen else fit.backbone_learning_rate,
-        ),
-        phase=HEADS_PHASE if frozen else FINE_TUNING_PHASE,
-        state=state,
-        progress=progress,
-        augment=make_augmentation(config.augment, inputs, seed=fit.seed),
-    )
+    features = np.empty(0) if heads is None else heads.extraction.values
+    exact = None if heads is None else heads.exact
+    with keeping_regularization(model, exact, features, examples):
+        return fit_phase(
+            trained,
+            inputs,
+            examples,
+            config,
+            heads=find_heads(model),
+            optimizer=scheduled_optimizer(model, config, num_examples=len(examples.train)),
+            phase=HEADS_PHASE if frozen else FINE_TUNING_PHASE,
+            state=state,
+            progress=progress,
+            augment=make_augmentation(config.augment, inputs, seed=fit.seed),
+            keep_start=heads is not None,
+        )
 
 
 def _what_learns(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kerastl.progress import Progress
 from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
 from kerastl.training.compilation import compile_heads
 from kerastl.training.imbalance import positive_weights
+from kerastl.training.speed import ShowEpochs
 
 HEADS_PHASE = "heads"
 FINE_TUNING_PHASE = "fine_tuning"
@@ -62,6 +64,7 @@ def fit_phase(
     state: Path,
     progress: Progress,
     augment: Callable[[Any], Any] | None = None,
+    keep_start: bool = False,
 ) -> list[dict[str, Any]]:
     """Fits a model whose outputs are the heads' logits.
 
@@ -76,6 +79,8 @@ def fit_phase(
         state: Folder for what an interrupted fit continues from.
         progress: Told what happens.
         augment: Applied to each batch of training inputs.
+        keep_start: Whether the weights that it starts from count as an epoch, number 0, and are
+            kept where no other is better on validation.
 
     Returns:
         One row per epoch: phase, epoch and figures.
@@ -93,8 +98,17 @@ def fit_phase(
             config.loss.positive_weight, examples.training_labels[examples.train], examples.tasks
         ),
     )
-    keep_best = KeepBest(folder, patience=fit.patience, progress=progress)
+    validation = _validation(inputs, examples, heads, fit.batch_size)
+    keep_best = KeepBest(
+        folder,
+        patience=fit.patience,
+        progress=progress,
+        evaluate=partial(_evaluate, trained, validation)
+        if keep_start and validation is not None
+        else None,
+    )
     first_epoch = next_epoch(folder)
+    through_backbone = phase == FINE_TUNING_PHASE or augment is not None
     progress.step(f"Epochs of {phase.replace('_', '-')}", fit.epochs)
     trained.fit(
         make_batches(
@@ -106,7 +120,7 @@ def fit_phase(
             first_epoch=first_epoch,
             augment=augment,
         ),
-        validation_data=_validation(inputs, examples, heads, fit.batch_size),
+        validation_data=validation,
         epochs=first_epoch if keep_best.has_stopped else fit.epochs,
         shuffle=False,
         verbose=0,
@@ -114,6 +128,7 @@ def fit_phase(
             keep_best,
             Backup(keep_best),
             keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
+            *through_backbone * [ShowEpochs(len(examples.train), progress)],
         ],
     )
     return [
@@ -132,6 +147,11 @@ def by_head(labels: np.ndarray, heads: Sequence[Head], tasks: Sequence[str]) -> 
     """
     split: Mapping[str, np.ndarray] = {head.name: labels[:, columns(head, tasks)] for head in heads}
     return split if len(split) > 1 else next(iter(split.values()))
+
+
+def _evaluate(trained: keras.Model, validation: Any) -> dict[str, float]:
+    figures = trained.evaluate(validation, verbose=0, return_dict=True)
+    return {name: float(value) for name, value in figures.items()}
 
 
 def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:

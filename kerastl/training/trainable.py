@@ -6,12 +6,14 @@ again with a fresh optimizer, so that no change is silently without effect.
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 from kerastl.errors import ModelError
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
+
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +75,16 @@ def make_optimizer(
     model: keras.Model,
     optimizer: str | keras.optimizers.Optimizer,
     *,
-    learning_rate: float | None,
-    backbone_learning_rate: float | None,
+    learning_rate: Rate | None,
+    backbone_learning_rate: Rate | None,
 ) -> keras.optimizers.Optimizer:
     """Returns a fresh optimizer, with a rate of its own for the backbone where one is given.
 
     Args:
         model: The model whose backbone gets its own rate.
         optimizer: A name of Keras, or an optimizer whose settings are taken over.
-        learning_rate: Rate of the heads; None keeps the optimizer's.
-        backbone_learning_rate: Rate of the backbone; None takes the heads'.
+        learning_rate: Rate of the heads, or a schedule; None keeps the optimizer's.
+        backbone_learning_rate: Rate of the backbone, or a schedule; None takes the heads'.
     """
     heads_optimizer = _fresh(optimizer, learning_rate)
     if backbone_learning_rate is None:
@@ -181,7 +183,7 @@ def _rate(optimizer: Any) -> float:
 
 
 def _fresh(
-    optimizer: str | keras.optimizers.Optimizer, learning_rate: float | None
+    optimizer: str | keras.optimizers.Optimizer, learning_rate: Rate | None
 ) -> keras.optimizers.Optimizer:
     settings = keras.optimizers.get(optimizer).get_config()
     kind = type(keras.optimizers.get(optimizer))

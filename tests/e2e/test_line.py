@@ -193,12 +193,16 @@ def test_auto_tries_fine_tuning_where_enough_labels_are_known_and_ships_what_it_
     bright_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kerastl.training.choice.FEW_LABELS", 2)
+    monkeypatch.setattr("kerastl.training.choice.SOME_LABELS", 2)
+    monkeypatch.setattr("kerastl.training.choice.MANY_WEIGHTS", 10**9)
     config = write_config(
         tmp_path, bright_pictures / "table.csv", trainable="auto", fit={"epochs": 1}
     )
     run = kerastl.train(config, output=tmp_path / "run")
     auto = run.bundle.evidence["features"]["auto"]
     assert auto["gain"]["known"] > 0
+    assert auto["supply"]["positives"]["bright"] > 0
+    assert auto["seconds"]["fine_tuning"] > 0
     assert auto["trained"] is (auto["gain"]["low"] > 0)
     assert run.bundle.backbone.trained is auto["trained"]
     again = run.predict(list(run.predictions["path"]))

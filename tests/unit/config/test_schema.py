@@ -79,7 +79,15 @@ def test_exact_is_refused_where_it_is_impossible(problems, sections, culprit) ->
 
 
 @pytest.mark.parametrize(
-    "key", ["epochs", "batch_size", "learning_rate", "backbone_learning_rate", "patience"]
+    "key",
+    [
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "backbone_learning_rate",
+        "warmup_epochs",
+        "patience",
+    ],
 )
 def test_a_key_of_keras_means_nothing_with_exact(problems, key) -> None:
     (problem,) = problems(fit={"solver": "exact", key: 1})

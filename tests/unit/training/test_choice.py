@@ -2,24 +2,60 @@
 
 import numpy as np
 
-from kerastl.training.choice import FEW_LABELS, measure_gain, too_few_labels
+from kerastl.training.choice import (
+    FEW_LABELS,
+    MANY_WEIGHTS,
+    SOME_LABELS,
+    Gain,
+    Supply,
+    count_labels,
+    measure_gain,
+    reason_not_to_try,
+)
 
-TASKS = ("car", "bus")
+STEEP = Gain(loss=0.02, low=0.01, high=0.03, known=100)
+FLAT = Gain(loss=0.001, low=-0.01, high=0.012, known=100)
 
 
-def labels(num_positives: int, num_negatives: int) -> np.ndarray:
-    column = np.r_[np.ones(num_positives), np.zeros(num_negatives), np.full(100, np.nan)]
-    return np.stack([column, column], axis=1)
+def supply(rarer: int, *, curve: Gain | None = FLAT, weights: int = 1000) -> Supply:
+    return Supply(
+        positives={"car": rarer, "bus": rarer},
+        negatives={"car": 500, "bus": 500},
+        weights=weights,
+        curve=curve,
+    )
 
 
 def test_few_known_labels_keep_the_backbone_frozen_and_say_why() -> None:
-    reason = too_few_labels(labels(FEW_LABELS - 1, 500), TASKS)
+    reason = reason_not_to_try(supply(FEW_LABELS - 1))
     assert reason is not None
     assert f"{FEW_LABELS - 1} known training labels" in reason
 
 
+def test_where_the_frozen_head_lacks_features_rather_than_labels_fine_tuning_is_tried() -> None:
+    assert reason_not_to_try(supply(FEW_LABELS)) is None
+    assert reason_not_to_try(supply(FEW_LABELS, curve=None)) is None
+
+
+def test_where_the_frozen_head_lacks_labels_it_takes_more_of_them_to_try() -> None:
+    reason = reason_not_to_try(supply(SOME_LABELS - 1, curve=STEEP))
+    assert reason is not None
+    assert "labels are what it lacks" in reason
+    assert reason_not_to_try(supply(SOME_LABELS, curve=STEEP)) is None
+
+
+def test_where_the_frozen_head_lacks_labels_a_huge_backbone_is_not_fine_tuned() -> None:
+    huge = supply(SOME_LABELS, curve=STEEP, weights=MANY_WEIGHTS * 1401)
+    reason = reason_not_to_try(huge)
+    assert reason is not None
+    assert "1,001 weights would change for each known label" in reason
+    assert reason_not_to_try(supply(SOME_LABELS, weights=MANY_WEIGHTS * 1401)) is None
+
+
 def test_unknown_labels_do_not_count_as_labels() -> None:
-    assert too_few_labels(labels(FEW_LABELS, FEW_LABELS), TASKS) is None
+    column = np.r_[np.ones(3), np.zeros(5), np.full(100, np.nan)]
+    counted = count_labels(np.stack([column, 1 - column], axis=1), ("car", "bus"))
+    assert counted == ({"car": 3, "bus": 5}, {"car": 5, "bus": 3})
 
 
 def random_case(shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,3 +94,9 @@ def test_few_groups_make_the_interval_wide() -> None:
     groups = np.repeat(np.arange(6), 50)
     by_group = measure_gain(frozen, noisy, y, groups, seed=0)
     assert by_group.high - by_group.low > rows.high - rows.low
+
+
+def test_how_sure_a_model_sounds_is_no_gain() -> None:
+    frozen, _, y = random_case(0.0)
+    gain = measure_gain(frozen, 4 * frozen - 3, y, None, seed=0)
+    assert abs(gain.loss) < 1e-3

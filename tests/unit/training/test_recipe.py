@@ -1,0 +1,160 @@
+"""The recipe of fine-tuning: schedules, and the L2 that solved heads keep."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerastl.config import KerasFit, parse_config
+from kerastl.data.batches import ArrayInputs
+from kerastl.heads.builder import build_model, find_layer, head_model, logits_model
+from kerastl.losses import MaskedBinaryCrossentropy
+from kerastl.progress import SILENT
+from kerastl.training.checkpoints import START, KeepBest
+from kerastl.training.exact import solve_heads
+from kerastl.training.learning import heads_rate
+from kerastl.training.phases import Examples
+from kerastl.training.recipe import keeping_regularization, scheduled
+
+TASKS = ("car", "bus")
+
+
+def rates(fit: KerasFit, steps: list[int]) -> list[float]:
+    schedule = scheduled(0.1, fit, num_examples=40)  # 10 steps an epoch
+    assert not isinstance(schedule, float)
+    return [float(schedule(step)) for step in steps]
+
+
+def test_rates_rise_over_the_warm_up_and_fall_along_a_cosine_to_0() -> None:
+    fit = KerasFit(epochs=5, batch_size=4, warmup_epochs=1, schedule="cosine")
+    assert rates(fit, [0, 5, 10, 30, 50]) == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-6)
+
+
+def test_constant_rates_rise_over_the_warm_up_only() -> None:
+    fit = KerasFit(epochs=5, batch_size=4, warmup_epochs=2, schedule="constant")
+    assert rates(fit, [0, 10, 20, 49]) == pytest.approx([0, 0.05, 0.1, 0.1])
+
+
+def test_a_constant_rate_without_a_warm_up_is_a_number() -> None:
+    fit = KerasFit(warmup_epochs=0, schedule="constant")
+    assert scheduled(0.1, fit, num_examples=40) == 0.1
+
+
+def test_more_epochs_of_warm_up_than_epochs_rise_to_the_end() -> None:
+    fit = KerasFit(epochs=2, batch_size=4, warmup_epochs=9, schedule="cosine")
+    assert rates(fit, [0, 10]) == pytest.approx([0, 0.05])
+
+
+def config(**sections):
+    return parse_config(
+        {
+            "data": {"table": "t.csv", "image": "path", "tasks": list(TASKS)},
+            "backbone": {"name": "tiny:image"},
+            "trainable": True,
+            **sections,
+        }
+    )
+
+
+def test_fitted_heads_go_on_at_the_rate_of_the_backbone_unless_told_otherwise() -> None:
+    fit = {"learning_rate": 0.1, "backbone_learning_rate": 0.01}
+    assert heads_rate(config(fit=fit)) == 0.01
+    assert heads_rate(config(fit={**fit, "fine_tuning_learning_rate": 0.05})) == 0.05
+
+
+def test_heads_that_start_at_random_have_their_own_rate() -> None:
+    fit = {"learning_rate": 0.1, "backbone_learning_rate": 0.01}
+    backbone = {"name": "tiny:image", "weights": None}
+    assert heads_rate(config(fit=fit, backbone=backbone)) == 0.1
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """A model whose heads are solved on features, a third of the labels unknown."""
+    random = np.random.default_rng(0)
+    raw = keras.Input((6,))
+    network = keras.Model(raw, keras.layers.Rescaling(3.0)(raw))
+    from kerastl.layers import Backbone
+
+    model = build_model(Backbone(network, name="backbone"), TASKS, heads="multi")
+    values = random.normal(size=(60, 6)).astype(np.float32) * np.array([1, 5, 0.2, 1, 2, 1])
+    labels = (values[:, :2] + random.normal(size=(60, 2)) > 0).astype(np.float32)
+    labels[random.random(labels.shape) < 0.3] = np.nan
+    examples = Examples(
+        inputs=ArrayInputs(values),
+        labels=labels,
+        training_labels=labels,
+        groups=None,
+        tasks=TASKS,
+        train=np.arange(60),
+        validation=np.arange(0),
+    )
+    features = np.asarray(find_layer(model).model(values.astype(np.float32)), np.float32)
+    exact = solve_heads(model, features, examples, config(), SILENT)
+    return model, exact, features, examples
+
+
+def slope(model, features, examples) -> float:
+    """The largest derivative of loss and penalty by a kernel's weight, in units of the feature."""
+    loss = MaskedBinaryCrossentropy(from_logits=True)
+    kernels = [model.get_layer(f"{task}_logits").kernel for task in TASKS]
+    before = [np.array(kernel) for kernel in kernels]
+    heads = head_model(model)
+
+    def value() -> float:
+        outputs = heads(features)
+        found = sum(
+            float(loss(examples.training_labels[:, i : i + 1], outputs[task]))
+            for i, task in enumerate(TASKS)
+        )
+        return found + sum(float(k.regularizer(k)) for k in kernels if k.regularizer is not None)
+
+    found = []
+    for kernel, start in zip(kernels, before, strict=True):
+        for place in range(len(start)):
+            step = np.zeros_like(start)
+            step[place] = 1e-2 / features[:, place].std()
+            ends = []
+            for sign in (1, -1):
+                kernel.assign(start + sign * step)
+                ends.append(value())
+            kernel.assign(start)
+            found.append(abs(ends[0] - ends[1]) / 2e-2)
+    return max(found)
+
+
+def test_with_the_l2_it_was_solved_with_the_solved_head_stays_at_its_optimum(solved) -> None:
+    model, exact, features, examples = solved
+    assert slope(model, features, examples) > 5e-3
+    with keeping_regularization(model, exact, features, examples):
+        assert slope(model, features, examples) < 5e-4
+
+
+def test_the_l2_is_gone_afterwards(solved) -> None:
+    model, exact, features, examples = solved
+    with keeping_regularization(model, exact, features, examples):
+        assert logits_model(model).losses
+    assert not logits_model(model).losses
+
+
+def test_the_weights_that_training_starts_from_are_kept_where_no_epoch_is_better(tmp_path) -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.set_weights([np.ones((1, 1))])
+    keep_best = KeepBest(
+        tmp_path, patience=None, progress=SILENT, evaluate=lambda: {"loss": 1.0, "auc": 0.5}
+    )
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    model.set_weights([np.full((1, 1), 2.0)])
+    keep_best.on_epoch_end(0, {"val_loss": 1.5})
+    keep_best.on_train_end()
+    assert float(model.get_weights()[0][0, 0]) == 1
+    assert keep_best.epochs[START] == {"val_loss": 1.0, "val_auc": 0.5}
+
+
+def test_penalties_of_the_weights_do_not_count_in_the_validation_loss(tmp_path) -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_regularizer="l2")])
+    model.set_weights([np.full((1, 1), 10.0), np.zeros(1)])
+    keep_best = KeepBest(tmp_path, patience=None, progress=SILENT)
+    keep_best.set_model(model)
+    keep_best.on_epoch_end(0, {"val_loss": 1.5})
+    assert keep_best.epochs[0]["val_loss"] == pytest.approx(0.5)
