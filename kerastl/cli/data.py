@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerastl.errors import ConfigError, SplitError, TableError
+from kerastl.errors import ConfigError, TableError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,20 +61,26 @@ def check(
     """
     from kerastl.cli import table_report
     from kerastl.cli.console import TerminalProgress
+    from kerastl.cli.table_checks import check_split, listener_of
+    from kerastl.config import load_config
     from kerastl.data.check import check_table
     from kerastl.data.table import load_table
 
     if source.suffix.lower() in _TABLE_ENDINGS:
-        data = _data_of_table(source, image, audio, tasks, group)
+        data, listener = _data_of_table(source, image, audio, tasks, group), None
     else:
         _refuse_columns(image, audio, tasks, group)
-        data = _data_of_config(source, overrides)
+        config = load_config(source, overrides)
+        data, listener = config.data, listener_of(config)
     table = load_table(data, refuse=False)
     with TerminalProgress() as progress:
-        report = check_table(table, group_column=data.group, progress=progress)
+        report = check_table(table, group_column=data.group, listener=listener, progress=progress)
     problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
-    if not report.bad_cells and source.suffix.lower() not in _TABLE_ENDINGS:
-        split_problems, split_warnings = _check_split(table, data)
+    if (
+        not (report.bad_cells or report.bad_segments)
+        and source.suffix.lower() not in _TABLE_ENDINGS
+    ):
+        split_problems, split_warnings = check_split(table, data)
         problems, warnings = problems + split_problems, warnings + split_warnings
     if as_json:
         everything = {**report.to_dict(), "problems": problems, "warnings": warnings}
@@ -186,15 +192,6 @@ def _refuse_columns(*options: object) -> None:
             received="--image, --audio, --task or --group",
             fix="Change the config, or use --set data.tasks=[car].",
         )
-
-
-def _check_split(table: "Table", data: "DataConfig") -> tuple[list[str], list[str]]:
-    from kerastl.data.splits import assign_splits, split_gaps
-
-    try:
-        return [], split_gaps(table, assign_splits(table, data.split))
-    except (SplitError, TableError) as error:
-        return [f"data.split: {error.what}"], []
 
 
 def _refuse_output(path: Path, *, overwrite: bool) -> None:

@@ -1,12 +1,14 @@
 """What `kerastl data` says about a table: counts, problems and warnings as text."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from kerastl.data.check import BadFile, TableReport
+    from kerastl.data.sound_check import NotedSound, SoundCounts
 
 _NUM_SHOWN = 10
 
@@ -62,8 +64,8 @@ def _facts(report: "TableReport") -> Iterator[str]:
         median = f"{pictures.median[0]} x {pictures.median[1]}"
         yield f"Pictures: {formats}"
         yield f"Sizes:    {sizes[0]} to {sizes[1]} pixels, median {median}"
-    if report.modality == "audio":
-        yield "Sounds:   there and readable; they were not decoded"
+    if (sounds := report.sounds) is not None:
+        yield from _sound_facts(sounds)
     if (groups := report.groups) is not None:
         yield (
             f"Groups:   {groups.count:,} of {groups.smallest:,} to {groups.largest:,} rows, "
@@ -71,13 +73,34 @@ def _facts(report: "TableReport") -> Iterator[str]:
         )
 
 
+def _sound_facts(sounds: "SoundCounts") -> Iterator[str]:
+    formats = ", ".join(f"{name} {count:,}" for name, count in sounds.formats.items())
+    rates = ", ".join(f"{rate:,} Hz {count:,}" for rate, count in sounds.rates_hz.items())
+    channels = ", ".join(
+        f"{'mono' if number == 1 else f'{number} channels'} {count:,}"
+        for number, count in sounds.channels.items()
+    )
+    yield f"Sounds:   {formats}; {rates}; {channels}"
+    yield (
+        f"Lengths:  {sounds.shortest:.2f} to {sounds.longest:.2f} s, median {sounds.median:.2f} s, "
+        f"{sounds.total / 60:,.1f} minutes in all"
+    )
+    if sounds.recordings:
+        yield f"Cut:      {sounds.recordings:,} recordings into several examples each"
+
+
 def problems_of(report: "TableReport") -> list[str]:
     """Returns a line for each thing that training refuses; long lists are cut and say so."""
     cells = [
         f"row {bad.row}, column {bad.column}: '{bad.cell}' is no label" for bad in report.bad_cells
     ]
+    times = [
+        f"row {bad.row}, column {bad.column}: '{bad.cell}' is no time of a segment"
+        for bad in report.bad_segments
+    ]
     return [
         *_cut(cells, "cells that are no labels"),
+        *_cut(times, "cells that are no times"),
         *_cut(_file_lines(report.missing_files), "missing files"),
         *_cut(_file_lines(report.unreadable_files), "unreadable files"),
     ]
@@ -112,6 +135,10 @@ def _duplicate_warnings(report: "TableReport") -> Iterator[str]:
         (report.equal_paths, "files stand in several rows"),
         (report.equal_files, "files lie there under several names with the same bytes"),
         (report.across_groups, "files lie in several groups, so they may fall into several splits"),
+        (
+            report.divided_recordings,
+            "recordings have examples in several groups, so they may fall into several splits",
+        ),
     ):
         if found:
             yield f"{len(found):,} {sentence}: {_rows(found)}."
@@ -130,6 +157,40 @@ def _other_warnings(report: "TableReport") -> Iterator[str]:
             f"{report.pictures.num_dark:,} pictures of 16 bits use less than an eighth of their "
             "range and come out nearly black. Scale their values to 0 to 65535."
         )
+    if report.sounds is not None:
+        yield from _sound_warnings(report.sounds)
+
+
+def _sound_warnings(sounds: "SoundCounts") -> Iterator[str]:
+    if sounds.silent:
+        yield (
+            f"{len(sounds.silent):,} sounds are silent (60 decibels or more below full scale): "
+            f"{_names(sounds.silent)}."
+        )
+    if sounds.clipped:
+        yield (
+            f"{len(sounds.clipped):,} sounds are clipped (up to "
+            f"{max(one.value for one in sounds.clipped):.1%} of the samples): "
+            f"{_names(sounds.clipped)}."
+        )
+    window = f"the backbone's window of {sounds.window_seconds or 0:.2f} s"
+    if sounds.too_short:
+        yield (
+            f"{len(sounds.too_short):,} sounds are shorter than {window} and are filled up with "
+            f"silence: {_names(sounds.too_short)}."
+        )
+    if sounds.too_long:
+        yield (
+            f"{len(sounds.too_long):,} sounds are so long that {window} hears less than a quarter "
+            f"of them: {_names(sounds.too_long)}. Set data.window: pool, or cut them by the "
+            "columns start_seconds and end_seconds."
+        )
+
+
+def _names(sounds: Sequence["NotedSound"]) -> str:
+    shown = [f"row {sound.row}, {Path(sound.path).name}" for sound in sounds[:3]]
+    more = f"; and {len(sounds) - 3:,} more, which --json lists" if len(sounds) > 3 else ""
+    return "; ".join(shown) + more
 
 
 def _rows(found: Sequence[tuple[int, ...]]) -> str:

@@ -81,7 +81,7 @@ def read_sound(
     ```
     """
     with open_sound(path) as sound:
-        begin, end = _segment(sound, rate_hz, start_seconds, end_seconds)
+        begin, end = segment_of(sound, rate_hz, start_seconds, end_seconds)
         return _read(sound, begin, end, rate_hz)
 
 
@@ -158,7 +158,7 @@ def load_windows(
     """
     _refuse_unknown(window)
     with open_sound(path) as sound:
-        begin, end = _segment(sound, rate_hz, start_seconds, end_seconds)
+        begin, end = segment_of(sound, rate_hz, start_seconds, end_seconds)
         if end - begin <= max(num_samples, _SCANNED) and window in ("loudest", "pool"):
             return cut_windows(
                 _read(sound, begin, end, rate_hz), num_samples=num_samples, rule=window
@@ -215,10 +215,14 @@ def sound_length(sound: soundfile.SoundFile, rate_hz: int) -> int:
     return max(1, round(sound.frames * rate_hz / sound.samplerate))
 
 
-def _segment(
+def segment_of(
     sound: soundfile.SoundFile, rate_hz: int, start: float | None, end: float | None
 ) -> tuple[int, int]:
-    """Returns the first sample of a segment and the one after its last, at the wanted rate."""
+    """Returns the first sample of a segment and the one after its last, at a rate.
+
+    Raises:
+        MediaError: The segment lies outside of the sound.
+    """
     length = sound_length(sound, rate_hz)
     first = round((start or 0.0) * rate_hz)
     last = length if end is None else round(end * rate_hz)

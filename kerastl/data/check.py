@@ -15,6 +15,7 @@ import numpy as np
 from kerastl.data import duplicates
 from kerastl.data.duplicates import Rows
 from kerastl.data.inspection import FileFacts, inspect_files
+from kerastl.data.sound_check import Listener, SoundCounts, count_sounds
 from kerastl.data.table import Table
 from kerastl.errors import MediaError
 from kerastl.progress import SILENT, Progress
@@ -85,15 +86,19 @@ class TableReport:
         modality: `"image"` or `"audio"`.
         tasks: Counts of each task.
         bad_cells: Cells that no policy knows.
+        bad_segments: Cells that are no times of a segment.
         missing_files: Files that aren't there.
-        unreadable_files: Files that are there, but truncated, damaged or no pictures.
+        unreadable_files: Files that are there, but truncated, damaged, of another kind, or
+            shorter than their segment.
         equal_rows: Rows with the same cells throughout.
         equal_paths: Rows with the same file.
         equal_files: Rows with other files of the same bytes.
         contradictions: Task and rows where equal files have different known labels.
         across_groups: Rows of equal files in different groups.
+        divided_recordings: Rows of each recording whose examples lie in different groups.
         groups: Counts of groups, or None where the table has none.
         pictures: What the pictures are, or None.
+        sounds: What the sounds are, or None.
     """
 
     source: str
@@ -101,6 +106,7 @@ class TableReport:
     modality: str
     tasks: tuple[TaskCounts, ...]
     bad_cells: tuple[BadCell, ...]
+    bad_segments: tuple[BadCell, ...]
     missing_files: tuple[BadFile, ...]
     unreadable_files: tuple[BadFile, ...]
     equal_rows: tuple[Rows, ...]
@@ -108,13 +114,17 @@ class TableReport:
     equal_files: tuple[Rows, ...]
     contradictions: tuple[tuple[str, Rows], ...]
     across_groups: tuple[Rows, ...]
+    divided_recordings: tuple[Rows, ...]
     groups: GroupCounts | None
     pictures: PictureCounts | None
+    sounds: SoundCounts | None
 
     @property
     def is_usable(self) -> bool:
         """Whether training would accept the table."""
-        return not (self.bad_cells or self.missing_files or self.unreadable_files)
+        return not (
+            self.bad_cells or self.bad_segments or self.missing_files or self.unreadable_files
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all of it in plain values, for JSON."""
@@ -125,6 +135,7 @@ def check_table(
     table: Table,
     *,
     group_column: str | None = None,
+    listener: Listener | None = None,
     num_threads: int | None = None,
     progress: Progress = SILENT,
 ) -> TableReport:
@@ -133,6 +144,7 @@ def check_table(
     Args:
         table: A table, loaded with `refuse=False` so that all of its bad cells are reported.
         group_column: Column of the groups, to find blank ones.
+        listener: What the backbone hears of a sound, to find those that are too short or too long.
         num_threads: Threads that decode; None takes one for each processor at hand.
         progress: Told how many files are read.
 
@@ -143,8 +155,9 @@ def check_table(
     ```
     """
     facts = _inspect(table, num_threads, progress)
-    equal_paths = duplicates.equal_paths(table.paths)
-    equal_files = duplicates.equal_files(table.paths, [fact.digest for fact in facts])
+    digests = [fact.digest for fact in facts]
+    equal_paths = duplicates.equal_paths(table.paths, table.segments)
+    equal_files = duplicates.equal_files(table.paths, digests, table.segments)
     missing, unreadable = _bad_files(table.paths, facts)
     return TableReport(
         source=table.source,
@@ -152,6 +165,7 @@ def check_table(
         modality=table.modality,
         tasks=tuple(_count_task(table, column) for column in range(len(table.tasks))),
         bad_cells=_bad_cells(table),
+        bad_segments=_bad_segments(table),
         missing_files=missing,
         unreadable_files=unreadable,
         equal_rows=_from_one(duplicates.equal_rows(table.frame)),
@@ -164,16 +178,23 @@ def check_table(
         across_groups=_from_one(
             duplicates.across_groups(table.groups, (*equal_paths, *equal_files))
         ),
+        divided_recordings=_from_one(
+            duplicates.divided_recordings(table.paths, table.groups, table.segments)
+        ),
         groups=_count_groups(table, group_column),
         pictures=_count_pictures(facts),
+        sounds=count_sounds(table, [fact.sound for fact in facts], listener),
     )
 
 
 def _inspect(table: Table, num_threads: int | None, progress: Progress) -> list[FileFacts]:
-    progress.step("Looking into files", len(set(table.paths)))
+    progress.step(
+        "Looking into files", len(set(table.paths)) if table.segments is None else len(table)
+    )
     return inspect_files(
         table.paths,
         table.modality,
+        segments=table.segments,
         num_threads=num_threads,
         on_progress=lambda done, total: progress.advance(done),
     )
@@ -207,6 +228,11 @@ def _bad_cells(table: Table) -> tuple[BadCell, ...]:
     )
 
 
+def _bad_segments(table: Table) -> tuple[BadCell, ...]:
+    found = () if table.segments is None else table.segments.out_of_range
+    return tuple(BadCell(row=row + 1, column=column, cell=cell) for row, column, cell in found)
+
+
 def _bad_files(
     paths: Sequence[Path], facts: Sequence[FileFacts]
 ) -> tuple[tuple[BadFile, ...], tuple[BadFile, ...]]:
@@ -225,7 +251,7 @@ def _reason(error: MediaError) -> str:
 
 
 def _count_groups(table: Table, column: str | None) -> GroupCounts | None:
-    if table.groups is None:
+    if table.groups is None or table.grouped_by_recording:
         return None
     sizes = sorted(Counter(table.groups).values())
     cells = [] if column is None else table.frame[column].fillna("").tolist()

@@ -1,4 +1,7 @@
-"""Rows that stand for the same thing: same cells, same path or same bytes."""
+"""Rows that stand for the same thing: same cells, same path or same bytes.
+
+Convention: of recordings that are cut into examples, the same file and the same segment of it.
+"""
 
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kerastl.data.segments import Segments, bounds_of
 from kerastl.data.table import Table
 
 Rows = tuple[int, ...]
@@ -25,18 +29,33 @@ def equal_rows(frame: pd.DataFrame) -> tuple[Rows, ...]:
     return same(tuple(map(str, row)) for row in frame.itertuples(index=False, name=None))
 
 
-def equal_paths(paths: Sequence[Path]) -> tuple[Rows, ...]:
-    """Returns the rows that name the same file."""
-    return same(paths)
+def equal_paths(paths: Sequence[Path], segments: Segments | None = None) -> tuple[Rows, ...]:
+    """Returns the rows that name the same file, or the same segment of it."""
+    return same((path, bounds_of(segments, row)) for row, path in enumerate(paths))
 
 
-def equal_files(paths: Sequence[Path], digests: Sequence[str | None]) -> tuple[Rows, ...]:
-    """Returns the rows whose files have other names but the same bytes, one row for each name."""
-    first = {path: index for index, path in reversed(list(enumerate(paths)))}
+def equal_files(
+    paths: Sequence[Path], digests: Sequence[str | None], segments: Segments | None = None
+) -> tuple[Rows, ...]:
+    """Returns the rows whose files have other names but the same bytes, one row for each name.
+
+    Of files that are cut, those of the same segment.
+    """
+    examples = [(path, bounds_of(segments, row)) for row, path in enumerate(paths)]
+    first = {example: row for row, example in reversed(list(enumerate(examples)))}
     return same(
-        digest if first[path] == index else None
-        for index, (path, digest) in enumerate(zip(paths, digests, strict=True))
+        (digest, example[1]) if digest is not None and first[example] == row else None
+        for row, (example, digest) in enumerate(zip(examples, digests, strict=True))
     )
+
+
+def divided_recordings(
+    paths: Sequence[Path], groups: np.ndarray | None, segments: Segments | None
+) -> tuple[Rows, ...]:
+    """Returns the rows of each recording whose examples lie in different groups."""
+    if groups is None or segments is None:
+        return ()
+    return across_groups(groups, same(paths))
 
 
 def contradictions(table: Table, equals: Iterable[Rows]) -> tuple[tuple[str, Rows], ...]:

@@ -11,9 +11,13 @@ from PIL import Image
 
 from kerastl.data.images import read_picture_file, verify_picture
 from kerastl.data.pictures import num_processors
+from kerastl.data.segments import WHOLE, Bounds, Segments, bounds_of
+from kerastl.data.sound_inspection import SoundFacts, hash_sound, listen
 from kerastl.errors import MediaError
 
 _NUM_FILES_AT_A_TIME = 1024
+
+_Example = tuple[Path, Bounds]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,7 @@ class FileFacts:
         width: Columns, in pixels, as stored.
         height: Rows, in pixels, as stored.
         peak: Largest value of a gray picture of 16 bits, 0 to 65535; None for all others.
+        sound: What a sound is, or None.
     """
 
     digest: str | None
@@ -37,40 +42,45 @@ class FileFacts:
     width: int | None = None
     height: int | None = None
     peak: int | None = None
+    sound: SoundFacts | None = None
 
 
 def inspect_files(
     paths: Sequence[Path],
     modality: str,
     *,
+    segments: Segments | None = None,
     num_threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[FileFacts]:
-    """Reads and decodes every file, once where rows share it.
+    """Reads and decodes every file, once where rows share it; every segment of a recording once.
 
     Args:
         paths: Files, in the order of the result.
-        modality: `"image"` or `"audio"`; of sounds only the bytes are read.
+        modality: `"image"` or `"audio"`.
+        segments: The part of its file that each example is, or None: the whole.
         num_threads: Threads that decode; None takes one for each processor at hand.
-        on_progress: Called now and then with the number of files done and of all.
+        on_progress: Called now and then with the number of examples done and of all.
     """
-    distinct = list(dict.fromkeys(paths))
+    inspect = inspect_picture if modality == "image" else SoundInspector().inspect
+    examples = [(path, bounds_of(segments, row)) for row, path in enumerate(paths)]
+    distinct = list(dict.fromkeys(examples))
     found: list[FileFacts] = []
     with ThreadPoolExecutor(num_threads or num_processors()) as pool:
         for part in _parts(distinct):
-            found.extend(pool.map(_INSPECTORS[modality], part))
+            found.extend(pool.map(lambda example: inspect(*example), part))
             if on_progress is not None:
                 on_progress(len(found), len(distinct))
-    by_path = dict(zip(distinct, found, strict=True))
-    return [by_path[path] for path in paths]
+    by_example = dict(zip(distinct, found, strict=True))
+    return [by_example[example] for example in examples]
 
 
-def _parts(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
-    for start in range(0, len(paths), _NUM_FILES_AT_A_TIME):
-        yield paths[start : start + _NUM_FILES_AT_A_TIME]
+def _parts(examples: Sequence[_Example]) -> Iterator[Sequence[_Example]]:
+    for start in range(0, len(examples), _NUM_FILES_AT_A_TIME):
+        yield examples[start : start + _NUM_FILES_AT_A_TIME]
 
 
-def inspect_picture(path: Path) -> FileFacts:
+def inspect_picture(path: Path, segment: Bounds = WHOLE) -> FileFacts:
     """Decodes one picture and says what it is; what is wrong with it is returned, not raised."""
     try:
         data = read_picture_file(path)
@@ -95,18 +105,17 @@ def _peak(picture: Image.Image) -> int | None:
     return int(np.asarray(picture).max()) if picture.mode.startswith("I") else None
 
 
-def inspect_sound(path: Path) -> FileFacts:
-    """Reads the bytes of one sound."""
-    try:
-        return FileFacts(digest=hashlib.sha256(path.read_bytes()).hexdigest())
-    except OSError as error:
-        reason = MediaError(
-            "The sound can't be opened.", where=str(path), received=error.strerror or str(error)
-        )
-        return FileFacts(digest=None, error=reason)
+class SoundInspector:
+    """Listens to sounds; a file is hashed once, however many examples are cut out of it."""
 
+    def __init__(self) -> None:
+        self._digests: dict[Path, str] = {}
 
-_INSPECTORS: dict[str, Callable[[Path], FileFacts]] = {
-    "image": inspect_picture,
-    "audio": inspect_sound,
-}
+    def inspect(self, path: Path, segment: Bounds = WHOLE) -> FileFacts:
+        """Listens to one example; what is wrong with it is returned, not raised."""
+        digest = self._digests.get(path)
+        try:
+            digest = self._digests[path] = digest or hash_sound(path)
+            return FileFacts(digest=digest, sound=listen(path, *segment))
+        except MediaError as error:
+            return FileFacts(digest=digest, error=error)

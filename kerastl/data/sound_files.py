@@ -19,6 +19,7 @@ EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 MAX_CHANNELS = 64
 
 UNKNOWN_SIZES = (0, 2**31 - 1, 2**32 - 1)  # what programs write that don't know the end yet
+_BLOCK = 2**18  # samples of each channel
 _FIX = (
     "Fetch the file again, or take its row out of the table; `kerastl data check` lists all such."
 )
@@ -63,6 +64,26 @@ def read_mono(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     Raises:
         MediaError: The file ends earlier than it says, or holds what isn't a number.
     """
+    frames = _read(sound, begin, end)
+    return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
+
+
+def read_blocks(sound: soundfile.SoundFile, begin: int, end: int) -> Iterator[np.ndarray]:
+    """Yields a part of an open sound in blocks of all channels, `(samples, channels)` float32.
+
+    Args:
+        sound: As `open_sound` gives it.
+        begin: First sample of each channel, from 0, at the file's own rate.
+        end: The sample after the last one.
+
+    Raises:
+        MediaError: The file ends earlier than it says, or holds what isn't a number.
+    """
+    for start in range(begin, end, _BLOCK):
+        yield _read(sound, start, min(start + _BLOCK, end))
+
+
+def _read(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     try:
         if sound.tell() != begin:
             sound.seek(begin)
@@ -73,10 +94,9 @@ def read_mono(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
         raise _damaged(
             str(sound.name), f"{begin + len(frames)} of {sound.frames} samples, then nothing"
         )
-    mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(mono).all():
+    if not np.isfinite(frames).all():
         raise _damaged(str(sound.name), "samples that aren't finite numbers")
-    return mono
+    return np.asarray(frames)
 
 
 def _refuse_missing(path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What `kerastl data check` says besides the table: its splits, and what the backbone hears."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerastl.errors import KerastlError, SplitError, TableError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerastl.config import Config, DataConfig
+    from kerastl.data.sound_check import Listener
+    from kerastl.data.table import Table
+
+
+def listener_of(config: "Config") -> "Listener | None":
+    """Returns what the config's backbone hears, None where only loading it can tell."""
+    from kerastl.backbones import AudioInput, find_backbone
+    from kerastl.data.sound_check import Listener
+
+    try:
+        taken = find_backbone(config.backbone.name, options=config.backbone.options).input
+    except KerastlError:
+        return None
+    if not isinstance(taken, AudioInput):
+        return None
+    size = config.backbone.input_size
+    num_samples = size if isinstance(size, int) else taken.num_samples
+    return Listener(window_seconds=num_samples / taken.sample_rate_hz, window=config.data.window)
+
+
+def check_split(table: "Table", data: "DataConfig") -> tuple[list[str], list[str]]:
+    """Returns a sentence for each problem and each warning about the config's split."""
+    from kerastl.data.splits import assign_splits, split_gaps
+
+    try:
+        parts = assign_splits(table, data.split)
+        return [], [*split_gaps(table, parts), *_divided(table, parts)]
+    except (SplitError, TableError) as error:
+        return [f"data.split: {error.what}"], []
+
+
+def _divided(table: "Table", parts: "np.ndarray") -> list[str]:
+    """A sentence where recordings are cut into examples of several splits."""
+    from kerastl.data.splits import divided_groups
+
+    if table.segments is None:
+        return []
+    divided = divided_groups([str(path) for path in table.paths], parts)
+    if not divided:
+        return []
+    names = ", ".join(Path(path).name for path in divided[:3])
+    return [
+        f"{len(divided):,} recordings have examples in several splits, so scores are flattered: "
+        f"{names}."
+    ]
