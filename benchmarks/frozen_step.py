@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 import kerastl
 import kerastl.pipeline
 import kerastl.run.report
+from kerastl.cli import spare_collections
 from kerastl.data.pictures import load_pictures
 from kerastl.data.streams import FileInputs, Part
 from kerastl.heads.builder import build_model, find_layer
@@ -67,7 +68,8 @@ def network(shared: Path) -> keras.Model:
 
 
 def train(config: str, output: str, *overrides: str) -> dict:
-    """Trains by kerastl, report included."""
+    """Trains as the command does, report included."""
+    spare_collections()
     steps = Steps()
     run = kerastl.train(config, output=output, overrides=overrides, progress=steps)
     return {

@@ -77,7 +77,7 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Runs the command line; exit code 0, 2 for what the user can mend, 130 after Ctrl-C."""
     if args is None:
-        _spare_collections()
+        spare_collections()
     try:
         cli.main(args=args, standalone_mode=False)
     except KerastlError as error:
@@ -96,7 +96,7 @@ def main(args: list[str] | None = None) -> None:
         _fail(f"Error: {refusal}", code=2)
 
 
-def _spare_collections() -> None:
+def spare_collections() -> None:
     """Lets Python's garbage collector look through TensorFlow's million objects less often.
 
     With its own settings it takes a second of every command's imports and another of its end.
