@@ -90,7 +90,7 @@ def _reach(values: Mapping[str, Any]) -> float:
             ends = [found["auc"]["difference"], *(found["auc"]["interval"] or ())]
             largest = max([largest, *(abs(end) for end in ends if end is not None)])
     power = 10.0 ** math.floor(math.log10(largest * _SLACK))
-    return next(f * power for f in (1, 2, 4, 6, 8, 10) if f * power >= largest * _SLACK)
+    return next(f * power for f in (1, 1.5, 2, 3, 4, 6, 8, 10) if f * power >= largest * _SLACK)
 
 
 def _groups(values: Mapping[str, Any], reach: float) -> list[dict[str, Any]]:
