@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerastl.cli.table_output import TABLE_ENDINGS, refuse_output, write_made, write_table
 from kerastl.errors import ConfigError, TableError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from kerastl.config import DataConfig
-    from kerastl.data.sources import MadeTable
     from kerastl.data.table import Table
 
-_TABLE_ENDINGS = (".csv", ".parquet", ".pq")
 _overrides = click.option(
     "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key of the config."
 )
@@ -29,6 +27,7 @@ _output = click.option(
     required=True,
     help="CSV or Parquet file to write.",
 )
+_seconds = click.FloatRange(min=0, min_open=True)
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 
 
@@ -66,7 +65,7 @@ def check(
     from kerastl.data.check import check_table
     from kerastl.data.table import load_table
 
-    if source.suffix.lower() in _TABLE_ENDINGS:
+    if source.suffix.lower() in TABLE_ENDINGS:
         data, listener = _data_of_table(source, image, audio, tasks, group), None
     else:
         _refuse_columns(image, audio, tasks, group)
@@ -76,10 +75,7 @@ def check(
     with TerminalProgress() as progress:
         report = check_table(table, group_column=data.group, listener=listener, progress=progress)
     problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
-    if (
-        not (report.bad_cells or report.bad_segments)
-        and source.suffix.lower() not in _TABLE_ENDINGS
-    ):
+    if not (report.bad_cells or report.bad_segments) and source.suffix.lower() not in TABLE_ENDINGS:
         split_problems, split_warnings = check_split(table, data)
         problems, warnings = problems + split_problems, warnings + split_warnings
     if as_json:
@@ -102,7 +98,7 @@ def split(
     config: Path, output: Path, column: str, overwrite: bool, overrides: tuple[str, ...]
 ) -> None:
     """Write CONFIG's table with a column that says train, validation or test."""
-    _refuse_output(output, overwrite=overwrite)
+    refuse_output(output, overwrite=overwrite)
     from kerastl.data.splits import assign_splits, split_gaps
     from kerastl.data.table import load_table
 
@@ -112,7 +108,7 @@ def split(
     parts = assign_splits(table, data.split)
     frame = table.frame.copy()
     frame[data.file_column], frame[column] = _moved(table, data, output), parts
-    _write(frame, output)
+    write_table(frame, output)
     _show_parts(table, parts)
     for sentence in split_gaps(table, parts):
         click.echo(f"Warning: {sentence}", err=True)
@@ -135,11 +131,11 @@ def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) ->
 
     Where the outer folders are called train, val or test, they become the column split.
     """
-    _refuse_output(output, overwrite=overwrite)
+    refuse_output(output, overwrite=overwrite)
     from kerastl.data.sources import table_from_folders
 
     made = table_from_folders(folder, relative_to=output.parent, same_file=same_file)
-    _write_made(made, output)
+    write_made(made, output)
 
 
 @command.command("from-coco")
@@ -157,13 +153,59 @@ def from_coco(
 
     In LVIS files, what nobody looked for stays blank.
     """
-    _refuse_output(output, overwrite=overwrite)
+    refuse_output(output, overwrite=overwrite)
     from kerastl.data.coco import table_from_coco
 
     made = table_from_coco(
         annotations, images, relative_to=output.parent, categories=categories or None
     )
-    _write_made(made, output)
+    write_made(made, output)
+
+
+@command.command("from-recordings")
+@click.argument("table", metavar="TABLE", type=click.Path(path_type=Path))
+@click.option("--word", "words", multiple=True, help="Word that becomes a task; default: all.")
+@click.option(
+    "--window-seconds",
+    type=_seconds,
+    default=1.0,
+    show_default=True,
+    help="Length of a window: that of the backbone.",
+)
+@click.option(
+    "--hop-seconds",
+    type=_seconds,
+    default=0.25,
+    show_default=True,
+    help="From the start of one window to the start of the next.",
+)
+@_output
+@_overwrite
+def from_recordings(
+    table: Path,
+    words: tuple[str, ...],
+    window_seconds: float,
+    hop_seconds: float,
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Make a table of windows from TABLE: path, word, start_seconds, end_seconds.
+
+    TABLE has a row for each time that a word is said in a recording. Each window becomes a row with
+    an answer per word: 1 where it holds all of the word, 0 where it holds less than half of it, and
+    blank between.
+    """
+    refuse_output(output, overwrite=overwrite)
+    from kerastl.data.recording_windows import table_from_recordings
+
+    made = table_from_recordings(
+        table,
+        relative_to=output.parent,
+        words=words or None,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+    )
+    write_made(made, output)
 
 
 def _data_of_config(path: Path, overrides: Sequence[str]) -> "DataConfig":
@@ -194,20 +236,6 @@ def _refuse_columns(*options: object) -> None:
         )
 
 
-def _refuse_output(path: Path, *, overwrite: bool) -> None:
-    if path.suffix.lower() not in _TABLE_ENDINGS:
-        raise TableError(
-            "A table is written as CSV or Parquet.",
-            where=f"--output {path}",
-            expected="a name that ends in .csv or .parquet",
-        )
-    if path.exists() and not overwrite:
-        raise TableError(
-            f"The table '{path}' exists already.",
-            fix="Choose another name, or replace it with --overwrite.",
-        )
-
-
 def _refuse_taken(table: "Table", data: "DataConfig", column: str) -> None:
     if column in table.frame.columns and column != getattr(data.split, "column", None):
         raise TableError(
@@ -224,35 +252,6 @@ def _moved(table: "Table", data: "DataConfig", output: Path) -> list[str]:
     if all(path.parent.absolute() == output.parent.absolute() for path in data.tables):
         return [str(cell) for cell in table.frame[data.file_column]]
     return [relative_path(path, output.parent) for path in table.paths]
-
-
-def _write_made(made: "MadeTable", output: Path) -> None:
-    from kerastl.cli.table_report import show_columns
-
-    _write(made.frame, output)
-    labels = made.frame[list(made.tasks)]
-    rows = [
-        [
-            task,
-            int((labels[task] == 1).sum()),
-            int((labels[task] == 0).sum()),
-            int(labels[task].isna().sum()),
-        ]
-        for task in made.tasks
-    ]
-    show_columns(("task", "positive", "negative", "unknown"), rows)
-    for note in made.notes:
-        click.echo(f"Note: {note}", err=True)
-    click.echo(f"\nWrote {len(made.frame):,} rows to {output}. Next: kerastl data check {output}")
-
-
-def _write(frame: "pd.DataFrame", output: Path) -> None:
-    from kerastl.run.files import write_with
-
-    if output.suffix.lower() == ".csv":
-        write_with(output, lambda path: frame.to_csv(path, index=False))
-    else:
-        write_with(output, lambda path: frame.to_parquet(path))
 
 
 def _show_parts(table: "Table", parts: "np.ndarray") -> None:

@@ -118,6 +118,18 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
     )
 
 
+def words_of(table: Path) -> tuple[str, ...]:
+    """Returns the words that a table of recordings names, sorted.
+
+    Raises:
+        TableError: The table can't be read or lacks a column.
+    """
+    frame = read_frame(table)
+    _require_columns(frame, table)
+    cells = {"" if pd.isna(cell) else str(cell).strip() for cell in frame["word"]}
+    return tuple(sorted(cells - {""}))
+
+
 def about_other_words(recordings: Recordings, words: Sequence[str]) -> str | None:
     """Returns what is to be said about words that the run doesn't know, or None."""
     others = recordings.other_words
