@@ -20,6 +20,8 @@ MAX_CHANNELS = 64
 
 UNKNOWN_SIZES = (0, 2**31 - 1, 2**32 - 1)  # what programs write that don't know the end yet
 _BLOCK = 2**18  # samples of each channel
+_MP3_WARM_UP = 16 * 1152  # samples: more frames than a frame borrows bits from
+_MP3_JUMP = 2**23  # samples: minutes that are decoded in a fraction of a second
 _FIX = (
     "Fetch the file again, or take its row out of the table; `kerastl data check` lists all such."
 )
@@ -85,8 +87,7 @@ def read_blocks(sound: soundfile.SoundFile, begin: int, end: int) -> Iterator[np
 
 def _read(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     try:
-        if sound.tell() != begin:
-            sound.seek(begin)
+        _go_to(sound, begin)
         frames = sound.read(end - begin, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, ValueError) as error:
         raise _damaged(str(sound.name), str(error)) from None
@@ -97,6 +98,23 @@ def _read(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     if not np.isfinite(frames).all():
         raise _damaged(str(sound.name), "samples that aren't finite numbers")
     return np.asarray(frames)
+
+
+def _go_to(sound: soundfile.SoundFile, begin: int) -> None:
+    """Moves to a sample.
+
+    What MP3 decodes right behind a jump lacks what earlier frames hold of it (and libmpg123
+    complains on stderr), so near the beginning nothing is jumped over, and further on the jump
+    ends earlier.
+    """
+    place = sound.tell()
+    if sound.format == "MP3" and begin != place:
+        if begin < place or begin - place > _MP3_JUMP:
+            place = sound.seek(0 if begin <= _MP3_JUMP else begin - _MP3_WARM_UP)
+        for start in range(place, begin, _BLOCK):
+            sound.read(min(_BLOCK, begin - start), dtype="float32")
+    elif begin != place:
+        sound.seek(begin)
 
 
 def _refuse_missing(path: Path) -> None:
