@@ -1,0 +1,180 @@
+"""What an axis becomes: sides and questions, or a message."""
+
+import pytest
+
+from kerastl.compare.axes import plan_study
+from kerastl.compare.sides import arm_config
+from kerastl.config import ExactFit, KerasFit
+from kerastl.errors import ConfigError
+
+
+@pytest.fixture
+def study(make_config, table):
+    def plan(axis: str, **sections):
+        return plan_study(axis, make_config(**sections), table, num_train=81)
+
+    return plan
+
+
+def names(study) -> list[str]:
+    return [side.name for side in study.sides]
+
+
+def configs(study, config, tmp_path):
+    return {
+        side.name: arm_config(config, side, seed=4, table=tmp_path / "t.csv", backbone_run=None)
+        for side in study.sides
+        if side.backbone_of is None
+    }
+
+
+def test_examples_are_held_against_the_next_smaller_number(study) -> None:
+    found = study("examples=60,20,all")
+    assert names(found) == ["20", "60", "all"]
+    assert [(q.first, q.second) for q in found.questions] == [
+        (("60",), ("20",)),
+        (("all",), ("60",)),
+    ]
+
+
+def test_usual_numbers_of_examples_that_there_are_not_are_left_out(study) -> None:
+    assert names(study("examples")) == ["50", "all"]
+
+
+@pytest.mark.parametrize("value", ["81", "0", "half", "true", "2.5"])
+def test_numbers_of_examples_that_cannot_be_drawn_are_refused(study, value) -> None:
+    with pytest.raises(ConfigError, match="can't take these values"):
+        study(f"examples={value},all")
+
+
+def test_any_key_of_the_config_can_vary_and_the_first_value_is_the_base(
+    study, make_config, tmp_path
+) -> None:
+    found = study("loss.label_smoothing=0.0,0.1,0.2")
+    assert names(found) == ["0", "0.1", "0.2"]
+    assert {question.second for question in found.questions} == {("0",)}
+    smoothing = [c.loss.label_smoothing for c in configs(found, make_config(), tmp_path).values()]
+    assert smoothing == [0.0, 0.1, 0.2]
+
+
+def test_frozen_sides_are_solved_and_the_others_keep_the_rates_of_the_config(
+    study, make_config, tmp_path
+) -> None:
+    base = {"trainable": True, "fit": {"epochs": 3, "patience": None}}
+    found = configs(study("trainable", **base), make_config(**base), tmp_path)
+    assert isinstance(found["false"].fit, ExactFit)
+    for name in ("stages: 1", "true", "from scratch"):
+        assert isinstance(found[name].fit, KerasFit)
+        assert (found[name].fit.epochs, found[name].fit.patience) == (3, None)
+        assert found[name].fit.seed == 4
+
+
+def test_from_scratch_has_random_weights_one_rate_and_moving_statistics(
+    study, make_config, tmp_path
+) -> None:
+    base = {"trainable": True, "backbone": {"name": "tiny:image", "input_size": 32}}
+    scratch = configs(study("trainable", **base), make_config(**base), tmp_path)["from scratch"]
+    assert scratch.backbone.weights is None
+    assert scratch.trainable.batch_norm == "update"
+    assert scratch.fit.backbone_learning_rate == scratch.fit.learning_rate
+
+
+def test_a_solver_that_was_chosen_stays_where_nothing_else_decides(
+    study, make_config, tmp_path
+) -> None:
+    base = {"fit": {"solver": "keras", "epochs": 2}}
+    found = configs(study("unknown", **base), make_config(**base), tmp_path)
+    assert all(isinstance(config.fit, KerasFit) for config in found.values())
+
+
+def test_policies_for_uncertain_labels_vary_for_the_tasks_that_have_some(
+    study, make_config, tmp_path
+) -> None:
+    found = configs(study("uncertain"), make_config(), tmp_path)
+    policies = [config.data.labels["van"].when_uncertain for config in found.values()]
+    assert policies[:3] == ["ignore", "positive", "negative"]
+    assert policies[3].soft == 0.7
+    assert all(set(config.data.labels) == {"van"} for config in found.values())
+
+
+def test_another_backbone_takes_its_own_weights_and_options(study, make_config, tmp_path) -> None:
+    found = configs(study("backbone=tiny:image,run:a"), make_config(), tmp_path)
+    assert found["tiny:image"].backbone.weights is None
+    assert found["run:a"].backbone.weights == "default"
+    assert found["run:a"].backbone.input_size == 32
+
+
+@pytest.mark.parametrize(
+    ("axis", "text"),
+    [
+        ("trainabel", "Did you mean 'trainable'"),
+        ("fit.epochs", "no axis by itself"),
+        ("trainable=", "Say what to vary"),
+        ("trainable=[", "can't take these values"),
+        ("trainable=true,true", "stands there twice"),
+        ("trainable=true", "at least two values"),
+        ("backbone", "Say which backbones"),
+        ("unknown=maskd,drop rows", "Did you mean 'masked'"),
+        ("sharing=frosen", "Did you mean 'frozen'"),
+        ("fit.learning_rate=1e-3,1e-4", "can't take these values"),
+    ],
+)
+def test_what_is_no_axis_is_refused_with_what_would_be_one(study, axis, text) -> None:
+    with pytest.raises(ConfigError) as refused:
+        study(axis)
+    assert text in str(refused.value)
+
+
+def test_sharing_has_all_tasks_each_alone_and_all_but_each(study) -> None:
+    found = study("sharing=fine-tuned")
+    assert [side.tasks for side in found.sides if not side.is_supporting] == [
+        ("car", "bus", "van"),
+        ("car",),
+        ("bus",),
+        ("van",),
+        ("bus", "van"),
+        ("car", "van"),
+        ("car", "bus"),
+    ]
+    answer = found.questions[0]
+    assert answer.first == ("all tasks, fine-tuned",)
+    assert len(answer.second) == 3
+
+
+def test_with_two_tasks_alone_is_all_but_the_other(make_config, table) -> None:
+    config = make_config()
+    two = config.model_copy(
+        update={"data": config.data.model_copy(update={"tasks": ("car", "bus"), "labels": {}})}
+    )
+    from dataclasses import replace
+
+    found = plan_study("sharing=frozen", two, replace(table, tasks=("car", "bus")), num_train=81)
+    assert [side.tasks for side in found.sides] == [("car", "bus"), ("car",), ("bus",)]
+
+
+def test_the_frozen_sides_share_a_hidden_layer_and_the_backbone_stands_still(
+    study, make_config, tmp_path
+) -> None:
+    found = configs(study("sharing=frozen"), make_config(), tmp_path)
+    for config in found.values():
+        assert config.trainable is False
+        (head,) = config.heads.values()
+        assert head.hidden == (64,)
+        assert isinstance(config.fit, KerasFit)
+
+
+def test_heads_of_the_config_keep_their_weight_and_lose_the_tasks_that_are_left_out(
+    study, make_config, tmp_path
+) -> None:
+    base = {"heads": {"big": {"tasks": ["car"], "weight": 9}, "rest": {"tasks": ["bus", "van"]}}}
+    found = configs(study("sharing=fine-tuned", **base), make_config(**base), tmp_path)
+    alone = found["bus alone, fine-tuned"]
+    assert {name: head.tasks for name, head in alone.heads.items()} == {"rest": ("bus",)}
+    assert found["all but van, fine-tuned"].heads["big"].weight == 9
+
+
+def test_what_the_others_learned_is_lent_to_each_task(study) -> None:
+    found = study("sharing=fine-tuned")
+    lent = {side.tasks: side.backbone_of for side in found.sides if side.backbone_of}
+    assert lent[("car",)] == "all but car, fine-tuned"
+    assert list(lent) == [("car",), ("bus",), ("van",)]

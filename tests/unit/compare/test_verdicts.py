@@ -1,0 +1,151 @@
+"""From scores to verdicts: paired intervals, directions, many verdicts at once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score
+
+from kerastl.compare.answers import answer_questions, sentence, weigh_multiplicity
+from kerastl.compare.scores import TestRows
+from kerastl.compare.sides import Question, Side, Study
+from kerastl.compare.verdicts import differences, holds_after_correction
+
+TASKS = ("car", "bus")
+
+
+def predictions(strength: float, seed: int, *, labels_seed: int = 0, num_groups: int = 100):
+    """Predictions of 300 rows; the higher the strength, the better."""
+    random = np.random.default_rng(labels_seed)
+    frame = pd.DataFrame({"path": [f"{i}.png" for i in range(300)], "split": "test"})
+    frame["group"] = [f"g{i % num_groups}" for i in range(300)]
+    noise = np.random.default_rng(seed + 100)
+    for task in TASKS:
+        labels = random.integers(0, 2, 300).astype(float)
+        labels[random.random(300) < 0.2] = np.nan
+        logits = strength * (2 * np.nan_to_num(labels) - 1) + noise.normal(size=300)
+        frame[f"{task}_label"] = labels
+        frame[f"{task}_logit"] = logits
+        frame[task] = 1 / (1 + np.exp(-logits))
+    return frame
+
+
+def rows_of(frame: pd.DataFrame) -> TestRows:
+    return TestRows(frame, part="test", replicates=300, seed=0)
+
+
+def scores(strength: float, seeds: int = 3, **more):
+    frames = [predictions(strength, seed, **more) for seed in range(seeds)]
+    rows = rows_of(frames[0])
+    return [rows.score(frame, TASKS) for frame in frames], rows
+
+
+def compare(first: float, second: float, **more):
+    (a, rows), (b, _) = scores(first, **more), scores(second, **more)
+    return differences(a, b, TASKS, num_groups=rows.num_groups, seed=0)
+
+
+def test_scores_are_those_of_scikit_learn_on_the_known_labels() -> None:
+    frame = predictions(1.0, 0)
+    found = rows_of(frame).score(frame, TASKS)["car"]
+    known = ~np.isnan(frame["car_label"])
+    y, p = frame["car_label"][known], frame["car"][known]
+    assert found["auc"].value == pytest.approx(roc_auc_score(y, p))
+    assert found["log_loss"].value == pytest.approx(log_loss(y, p))
+
+
+def test_a_better_side_helps_by_both_scores_and_a_worse_one_hurts() -> None:
+    better, worse = compare(1.5, 0.5), compare(0.5, 1.5)
+    assert (better["auc"].verdict, better["log_loss"].verdict) == ("helps", "helps")
+    assert better["auc"].value > 0 > better["log_loss"].value
+    assert (worse["auc"].verdict, worse["log_loss"].verdict) == ("hurts", "hurts")
+
+
+def test_equal_sides_show_no_difference() -> None:
+    assert compare(1.0, 1.0)["auc"].verdict == "no difference seen"
+    assert compare(1.0, 1.0)["auc"].value == 0
+
+
+def test_with_fewer_than_20_groups_there_is_no_verdict() -> None:
+    found = compare(1.5, 0.5, num_groups=19)["auc"]
+    assert (found.interval, found.verdict) == (None, "no verdict")
+
+
+def test_pairing_makes_the_interval_narrower_than_the_test_is_noisy() -> None:
+    first, rows = scores(1.0, seeds=1)
+    nearly = predictions(1.0, 0)
+    nearly["car"] = nearly["car"] + np.random.default_rng(5).normal(size=300) * 1e-3
+    second = [rows.score(nearly, TASKS)]
+    paired = differences(first, second, ["car"], num_groups=100, seed=0)["auc"].interval
+    alone = np.quantile(first[0]["car"]["auc"].replicates, [0.025, 0.975])
+    assert paired[1] - paired[0] < 0.2 * (alone[1] - alone[0])
+
+
+def test_trainings_that_differ_make_the_interval_wider() -> None:
+    a, rows = scores(1.0)
+    b = [scores(strength)[0][0] for strength in (0.4, 1.0, 1.6)]
+    same = differences(a, a, ["car"], num_groups=100, seed=0)["auc"].interval
+    mixed = differences(a, b, ["car"], num_groups=100, seed=0)["auc"].interval
+    assert mixed[1] - mixed[0] > same[1] - same[0]
+    assert rows.num_groups == 100
+
+
+def test_a_task_without_both_answers_is_undefined_and_leaves_the_mean_alone() -> None:
+    frames = []
+    for strength in (1.5, 0.5):
+        frame = predictions(strength, 0)
+        frame["bus_label"] = np.where(np.isnan(frame["bus_label"]), np.nan, 1.0)
+        frames.append(frame)
+    rows = rows_of(frames[0])
+    a, b = ([rows.score(frame, TASKS)] for frame in frames)
+    both = differences(a, b, TASKS, num_groups=100, seed=0)["auc"]
+    car = differences(a, b, ["car"], num_groups=100, seed=0)["auc"]
+    assert both.value == pytest.approx(car.value)
+    assert differences(a, b, ["bus"], num_groups=100, seed=0)["auc"].verdict == "no verdict"
+
+
+def study() -> Study:
+    sides = tuple(Side(name=name, tasks=TASKS) for name in ("weak", "strong", "weak too"))
+    questions = tuple(
+        Question(first=(name,), second=("weak",), tasks=TASKS, text=f"{name} instead of weak")
+        for name in ("strong", "weak too")
+    )
+    return Study(axis="key", sides=sides, questions=questions)
+
+
+def test_answers_say_what_helps_and_how_many_verdicts_chance_would_give() -> None:
+    weak, rows = scores(0.5)
+    strong, _ = scores(1.5)
+    answers = answer_questions(
+        study(), {"weak": weak, "strong": strong, "weak too": weak}, rows, seed=0
+    )
+    assert sentence(answers[0]).startswith(
+        "strong instead of weak: helps on all tasks (macro AUC +"
+    )
+    assert "no difference seen on all tasks" in sentence(answers[1])
+    many = weigh_multiplicity(answers)
+    assert (many.verdicts, many.seen, many.remaining) == (4, 2, 2)
+    assert many.by_chance == pytest.approx(0.2)
+    assert "4 verdicts at 95 % each" in many.text
+
+
+def test_sides_of_one_task_each_answer_together() -> None:
+    both, rows = scores(1.5)
+    alone = {task: [{task: one[task]} for one in scores(0.5)[0]] for task in TASKS}
+    question = Question(first=("both",), second=TASKS, tasks=TASKS, text="one for all")
+    sides = (
+        Side(name="both", tasks=TASKS),
+        *(Side(name=task, tasks=(task,)) for task in TASKS),
+    )
+    found = answer_questions(
+        Study(axis="sharing", sides=sides, questions=(question,)),
+        {"both": both, **alone},
+        rows,
+        seed=0,
+    )
+    assert found[0].verdicts() == {"car": "helps", "bus": "helps"}
+
+
+def test_a_single_small_p_value_among_many_does_not_remain() -> None:
+    assert holds_after_correction([0.04] + [0.6] * 19) == [False] * 20
+    assert holds_after_correction([0.0001] + [0.6] * 19)[0]
+    assert holds_after_correction([float("nan"), 0.01]) == [False, True]
