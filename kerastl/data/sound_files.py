@@ -41,7 +41,7 @@ def open_sound(path: str | Path) -> Iterator[soundfile.SoundFile]:
     _refuse_missing(Path(path))
     _refuse_cut_wav(Path(path))
     try:
-        sound = soundfile.SoundFile(where)
+        sound = _Sound(where)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
         raise _no_sound(where, error) from None
     with sound:
@@ -98,6 +98,14 @@ def _read(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     if not np.isfinite(frames).all():
         raise _damaged(str(sound.name), "samples that aren't finite numbers")
     return np.asarray(frames)
+
+
+class _Sound(soundfile.SoundFile):
+    """A sound that isn't told to jump after each read, to where it is: MP3 doesn't survive that."""
+
+    def seekable(self) -> bool:
+        """Whether jumps are free of consequences."""
+        return self.format != "MP3" and bool(super().seekable())
 
 
 def _go_to(sound: soundfile.SoundFile, begin: int) -> None:
