@@ -4,7 +4,6 @@ Convention: each precision has a store of its own, so that the precision of a ro
 what happens to be cached.
 """
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from kerastl.training.cache.store import FeatureStore
 from kerastl.training.engines.agreement import NUM_EXAMPLES
 from kerastl.training.engines.choice import REFERENCE, EngineName, Engines, Need
 from kerastl.training.pooling import run_pooled
+from kerastl.training.speed import PassClock, summary_of_pass
 
 _PURPOSES: Mapping[Need, str] = {"fast": "training", "exact": "scores"}
 
@@ -39,6 +39,25 @@ class Check:
 
     reference: np.ndarray
     by_engine: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gap:
+    """What the cache lacks for a need.
+
+    Args:
+        need: `"fast"` or `"exact"`.
+        label: The engine whose features were looked up.
+        num_rows: Rows of that need.
+        missing: Those of them that the cache lacks.
+        parts: Their inputs, being decoded while engines are made.
+    """
+
+    need: Need
+    label: str
+    num_rows: int
+    missing: np.ndarray
+    parts: Iterator[Part]
 
 
 class Pass:
@@ -89,9 +108,13 @@ class Pass:
         """Fills `values` and `facts`."""
         statuses = self._find_keys()
         known = [digest is not None for digest in self._digests]
-        for need, rows in (("fast", ~self._exact), ("exact", self._exact)):
-            if rows.any():
-                self._complete("fast" if need == "fast" else "exact", np.flatnonzero(rows))
+        needs: tuple[tuple[Need, np.ndarray], ...] = (
+            ("fast", ~self._exact),
+            ("exact", self._exact),
+        )
+        gaps = [self._find_gap(need, np.flatnonzero(rows)) for need, rows in needs if rows.any()]
+        for gap in gaps:
+            self._complete(gap)
         self.facts["agreement"] = {
             label: verdict.facts() for label, verdict in self._engines.verdicts.items()
         }
@@ -114,25 +137,28 @@ class Pass:
         self._close()
         return Check(reference=outputs.pop(REFERENCE), by_engine=outputs)
 
-    def _complete(self, need: Need, rows: np.ndarray) -> None:
-        """Fills the rows of a need."""
+    def _find_gap(self, need: Need, rows: np.ndarray) -> "_Gap":
+        """Fills the rows that the cache has; files of the others are decoded from now on."""
         label = self._engines.known(need) or REFERENCE
         missing = self._look_up(label, rows)
         if need == "exact" and label != REFERENCE:
             missing = self._look_up(REFERENCE, missing)
-        engine = label
-        parts: Iterator[Part] = iter(())
+        parts = stream_inputs(self.inputs, missing) if len(missing) else iter(())
+        return _Gap(need=need, label=label, num_rows=len(rows), missing=missing, parts=parts)
+
+    def _complete(self, gap: "_Gap") -> None:
+        """Computes what is missing."""
+        engine, missing, parts = gap.label, gap.missing, gap.parts
         if len(missing):
-            parts = stream_inputs(self.inputs, missing)  # decodes ahead while engines are made
             self._engines.num_missing = len(missing)
-            engine = self._engines.choose(need, len(missing))
-            still_missing = self._look_up(engine, missing) if engine != label else missing
+            engine = self._engines.choose(gap.need, len(missing))
+            still_missing = self._look_up(engine, missing) if engine != gap.label else missing
             if len(still_missing) < len(missing):
                 missing, parts = still_missing, stream_inputs(self.inputs, still_missing)
         seconds = self._compute(engine, missing, parts)
-        facts = {"engine": engine, "examples": len(rows), "computed": len(missing), **seconds}
-        self.facts[_PURPOSES[need]] = facts
-        self.progress.note(_summary(_PURPOSES[need], facts))
+        facts = {"engine": engine, "examples": gap.num_rows, "computed": len(missing), **seconds}
+        self.facts[_PURPOSES[gap.need]] = facts
+        self.progress.note(summary_of_pass(_PURPOSES[gap.need], facts))
 
     def _look_up(self, label: str, rows: np.ndarray) -> np.ndarray:
         """Fills the rows that the cache has; returns the others."""
@@ -149,7 +175,7 @@ class Pass:
             return {}
         self._used.add(label)
         self.progress.step(f"Features by {label}", len(rows))
-        clock = _Clock()
+        clock = PassClock()
         num_done = 0
         for part, values in run_pooled(self._engines.engine(label).run, clock.watch(parts)):
             self.values[part.rows] = values
@@ -245,50 +271,9 @@ class Pass:
             prune(self._cache, size_limit())
 
 
-class _Clock:
-    """Measures how long the network waits for inputs, and how long threads decode them."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._waited = 0.0
-        self._decoded = 0.0
-
-    def watch(self, parts: Iterator[Part]) -> Iterator[Part]:
-        """Passes parts on."""
-        while True:
-            asked = time.perf_counter()
-            part = next(parts, None)
-            self._waited += time.perf_counter() - asked
-            if part is None:
-                return
-            self._decoded += part.seconds
-            yield part
-
-    def seconds(self) -> dict[str, float]:
-        """Returns the seconds in all, those of them without input, and those of the threads."""
-        return {
-            "seconds": round(time.perf_counter() - self._started, 3),
-            "waited_for_inputs_seconds": round(self._waited, 3),
-            "decoding_thread_seconds": round(self._decoded, 3),
-        }
-
-
 def _noise(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Returns examples that are nothing: random pixels, or sound at a tenth of full scale."""
     random = np.random.default_rng(0)
     if dtype == np.uint8:
         return random.integers(0, 256, shape, np.uint8)
     return (0.1 * random.standard_normal(shape)).astype(dtype)
-
-
-def _summary(purpose: str, facts: Mapping[str, Any]) -> str:
-    computed, cached = facts["computed"], facts["examples"] - facts["computed"]
-    text = f"Features for {purpose}: {cached:,} from the cache"
-    if not computed:
-        return f"{text}."
-    speed = computed / max(facts["seconds"], 1e-9)
-    return (
-        f"{text}, {computed:,} by {facts['engine']} in {facts['seconds']:.1f} s ({speed:,.0f}/s; "
-        f"decoding took {facts['decoding_thread_seconds']:.1f} s of threads, the network waited "
-        f"{facts['waited_for_inputs_seconds']:.1f} s for it)."
-    )

@@ -1,10 +1,12 @@
-"""What each epoch of fitting found, and how many examples per second it took."""
+"""How fast passes and epochs are: measured, and put into words."""
 
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
+from kerastl.data.streams import Part
 from kerastl.progress import Progress
 
 
@@ -48,6 +50,48 @@ class ShowEpochs(keras.callbacks.Callback):
         if self._seconds is None:
             self._seconds = time.perf_counter() - self._started
         return self._seconds
+
+
+class PassClock:
+    """Measures how long the network waits for inputs, and how long threads decode them."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._waited = 0.0
+        self._decoded = 0.0
+
+    def watch(self, parts: Iterator[Part]) -> Iterator[Part]:
+        """Passes parts on."""
+        while True:
+            asked = time.perf_counter()
+            part = next(parts, None)
+            self._waited += time.perf_counter() - asked
+            if part is None:
+                return
+            self._decoded += part.seconds
+            yield part
+
+    def seconds(self) -> dict[str, float]:
+        """Returns the seconds in all, those of them without input, and those of the threads."""
+        return {
+            "seconds": round(time.perf_counter() - self._started, 3),
+            "waited_for_inputs_seconds": round(self._waited, 3),
+            "decoding_thread_seconds": round(self._decoded, 3),
+        }
+
+
+def summary_of_pass(purpose: str, facts: Mapping[str, Any]) -> str:
+    """Returns what a pass took from the cache and what it computed, how fast, in a sentence."""
+    computed, cached = facts["computed"], facts["examples"] - facts["computed"]
+    text = f"Features for {purpose}: {cached:,} from the cache"
+    if not computed:
+        return f"{text}."
+    speed = computed / max(facts["seconds"], 1e-9)
+    return (
+        f"{text}, {computed:,} by {facts['engine']} in {facts['seconds']:.1f} s ({speed:,.0f}/s; "
+        f"decoding took {facts['decoding_thread_seconds']:.1f} s of threads, the network waited "
+        f"{facts['waited_for_inputs_seconds']:.1f} s for it)."
+    )
 
 
 _LOSSES = {"loss": "loss", "val_loss": "in validation"}
