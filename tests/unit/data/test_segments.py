@@ -1,0 +1,126 @@
+"""Recordings that are cut into examples: columns, groups, splits, duplicates and leaks."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from kerastl.config import ColumnSplit, DataConfig, FractionSplit
+from kerastl.data import duplicates
+from kerastl.data.leakage import leak_warning
+from kerastl.data.segments import read_segments
+from kerastl.data.splits import assign_splits
+from kerastl.data.table import Table, load_table
+from kerastl.errors import TableError
+
+
+def table(folder: Path, frame: pd.DataFrame, **more) -> Table:
+    frame.to_csv(folder / "table.csv", index=False)
+    config = DataConfig(table=folder / "table.csv", audio="path", tasks=("word",), **more)
+    return load_table(config)
+
+
+def cut(num_recordings: int, num_parts: int = 10) -> pd.DataFrame:
+    """A table of recordings cut into seconds; the word is in every second one."""
+    rows = [
+        {
+            "path": f"{number}.wav",
+            "start_seconds": part,
+            "end_seconds": part + 1,
+            "word": part % 2,
+            "split": "train" if part < 6 else "validation" if part < 8 else "test",
+        }
+        for number in range(num_recordings)
+        for part in range(num_parts)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(6):
+        sound = np.random.default_rng(number).uniform(-0.1, 0.1, 80000)
+        soundfile.write(tmp_path / f"{number}.wav", sound, 8000)
+    return tmp_path
+
+
+def test_segments_are_read_from_their_columns_and_blank_is_the_files_own() -> None:
+    frame = pd.DataFrame({"start_seconds": ["", "0.5", "1"], "end_seconds": ["2", "", "1.25"]})
+    segments = read_segments(frame)
+    assert segments is not None
+    assert segments.out_of_range == ()
+    assert [segments.bounds(row) for row in range(3)] == [(None, 2.0), (0.5, None), (1.0, 1.25)]
+    assert read_segments(pd.DataFrame({"start_seconds": ["", " "]})) is None
+    assert read_segments(pd.DataFrame({"seconds": ["1"]})) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("-1", "2"), ("2", "2"), ("3", "2"), ("nan", "2"), ("", "inf"), ("x", "")]
+)
+def test_what_is_no_segment_is_refused_with_its_row(folder: Path, start: str, end: str) -> None:
+    frame = cut(1, 2).astype(object)
+    frame.loc[1, ["start_seconds", "end_seconds"]] = [start, end]
+    if start == "nan":  # a blank in a CSV file
+        frame.loc[1, "start_seconds"] = "not a number"
+    with pytest.raises(TableError) as caught:
+        table(folder, frame)
+    assert "table.csv: row 2" in str(caught.value)
+
+
+def test_the_parts_of_a_recording_fall_into_one_split(folder: Path) -> None:
+    examples = table(folder, cut(6))
+    parts = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
+    assert examples.grouped_by_recording
+    for path in set(examples.paths):
+        assert len({parts[row] for row, other in enumerate(examples.paths) if other == path}) == 1
+    assert leak_warning(examples, parts) is None
+
+
+def test_too_few_recordings_to_keep_whole_are_divided_and_that_is_said(folder: Path) -> None:
+    examples = table(folder, cut(2))
+    parts = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
+    assert set(parts) == {"train", "validation", "test"}
+    assert "2 files are in different splits" in (leak_warning(examples, parts) or "")
+
+
+def test_a_column_may_divide_recordings_and_that_is_said(folder: Path) -> None:
+    examples = table(folder, cut(6))
+    parts = assign_splits(examples, ColumnSplit(column="split"))
+    assert "6 files are in different splits" in (leak_warning(examples, parts) or "")
+
+
+def test_a_group_of_the_config_comes_before_the_recording(folder: Path) -> None:
+    frame = cut(6)
+    frame["speaker"] = ["a" if part % 2 else "b" for part in range(len(frame))]
+    examples = table(folder, frame, group="speaker")
+    assert not examples.grouped_by_recording
+    assert set(examples.groups) == {"a", "b"}
+    found = duplicates.divided_recordings(examples.paths, examples.groups, examples.segments)
+    assert len(found) == 6
+
+
+def test_parts_of_a_recording_are_no_duplicates_but_equal_parts_are(folder: Path) -> None:
+    frame = cut(1, 4)
+    frame.loc[3, ["start_seconds", "end_seconds"]] = [0, 1]
+    examples = table(folder, frame)
+    assert duplicates.equal_paths(examples.paths, examples.segments) == ((0, 3),)
+
+
+def test_a_segment_that_two_tables_name_is_one_example(folder: Path) -> None:
+    cut(2).to_csv(folder / "one.csv", index=False)
+    other = cut(2).rename(columns={"word": "other"})
+    other.iloc[5:].to_csv(folder / "two.csv", index=False)
+    tables = (folder / "one.csv", folder / "two.csv")
+    merged = load_table(DataConfig(table=tables, audio="path", tasks=("word", "other")))
+    assert len(merged) == 20
+    assert merged.segments is not None
+    assert merged.segments.bounds(7) == (7.0, 8.0)
+    assert np.isnan(merged.labels[:, 1]).sum() == 5
+
+
+def test_beside_pictures_the_columns_mean_nothing(folder: Path) -> None:
+    cut(2).to_csv(folder / "table.csv", index=False)
+    config = DataConfig(table=folder / "table.csv", image="path", tasks=("word",))
+    assert load_table(config).segments is None
