@@ -1,0 +1,223 @@
+"""Two words from recordings to detections: windows, training, thresholds, listening, reports."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+
+import kerastl
+from kerastl.cli import main
+from kerastl.errors import KerastlError
+from kerastl.run.folder import Run
+
+RATE_HZ = 16000
+WORDS = {"low": 300.0, "high": 2500.0}
+PARTS = ("train", "train", "validation", "test")
+
+
+def write_recording(path: Path, seed: int) -> list[dict[str, object]]:
+    """Writes 24 s of noise with a tone or two of another pitch every 1.6 s; returns the events."""
+    random = np.random.default_rng(seed)
+    samples = 0.01 * random.standard_normal(24 * RATE_HZ)
+    rows = []
+    for number, begin in enumerate(np.arange(0.5, 23.0, 1.6)):
+        word = (*WORDS, None)[number % 3]
+        time = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
+        pitch = WORDS.get(str(word), 900.0) * random.uniform(0.95, 1.05)
+        place = int(begin * RATE_HZ)
+        samples[place : place + len(time)] += 0.3 * np.sin(2 * np.pi * pitch * time)
+        if word is not None:
+            rows.append({"word": word, "start_seconds": begin, "end_seconds": begin + 0.4})
+    soundfile.write(path, samples, RATE_HZ)
+    return [{"path": path.name, **row} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four recordings, a table of events for each part, and windows to train on."""
+    folder = tmp_path_factory.mktemp("listening")
+    frames = []
+    for part in dict.fromkeys(PARTS):
+        rows = []
+        for seed in [seed for seed, name in enumerate(PARTS) if name == part]:
+            rows += write_recording(folder / f"{seed}.wav", seed)
+        pd.DataFrame(rows).to_csv(folder / f"{part}.csv", index=False)
+        windows = folder / f"{part}-windows.csv"
+        main_quietly("data", "from-recordings", folder / f"{part}.csv", "-o", windows)
+        frames.append(pd.read_csv(windows).assign(part=part))
+    pd.concat(frames).to_csv(folder / "windows.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    config = {
+        "data": {
+            "table": "windows.csv",
+            "audio": "path",
+            "tasks": list(WORDS),
+            "split": {"column": "part"},
+        },
+        "backbone": {"name": "tiny:speech"},
+        "fit": {"engine": "keras"},
+        "evaluation": {
+            "threshold": {"low": "false_accepts_per_hour<=10", "high": "youden"},
+            "recordings": "validation.csv",
+            "listening": {"smooth_windows": 2},
+            "bootstrap": 0,
+        },
+    }
+    (folder / "words.yaml").write_text(yaml.safe_dump(config))
+    return kerastl.train(folder / "words.yaml", output=folder / "run")
+
+
+def main_quietly(*args: object) -> int:
+    try:
+        main([str(arg) for arg in args])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_thresholds_by_rate_come_from_recordings_and_others_do_not(run: Run, folder: Path) -> None:
+    low, high = run.bundle.tasks["low"], run.bundle.tasks["high"]
+    assert low.tuned_on == "validation recordings, 0.0067 hours, 10 events"
+    assert low.threshold_policy == "false_accepts_per_hour<=10"
+    assert "0 false accepts in 0.0067 hours can't promise 10 per hour" in str(low.threshold_note)
+    assert high.tuned_on.startswith("out-of-fold")
+    assert run.bundle.evidence["recordings"]["table"] == str(folder / "validation.csv")
+    assert run.bundle.listening is not None
+    assert run.bundle.listening.smooth_windows == 2
+
+
+def test_recordings_are_scored_for_all_words_of_one_model(run: Run, folder: Path) -> None:
+    scores = run.evaluate_recordings(folder / "test.csv")
+    low = scores["words"]["low"]
+    assert (low["events"], low["missed"], low["false_accepts"]) == (5, 0, 0)
+    assert scores["all"]["events"] == 10
+    assert 0 < scores["real_time_factor"] < 0.5
+    assert scores["notes"] == [f"low: {run.bundle.tasks['low'].threshold_note}."]
+    assert -0.4 < low["latency_seconds"]["median"] < 0.7
+
+
+def test_figures_on_the_recordings_of_the_choice_are_called_flattered(
+    run: Run, folder: Path
+) -> None:
+    notes = run.evaluate_recordings(folder / "validation.csv")["notes"]
+    assert notes[0] == "Thresholds were chosen on these recordings: their figures are flattered."
+
+
+def test_detections_are_where_the_words_are(run: Run, folder: Path) -> None:
+    found = run.listen(folder / "3.wav")
+    low = found[found["word"] == "low"]
+    events = pd.read_csv(folder / "test.csv")
+    said = events[events["word"] == "low"]
+    assert len(low) == len(said)
+    middles = (said["start_seconds"] + said["end_seconds"]).to_numpy() / 2
+    assert (low["start_seconds"].to_numpy() <= middles).all()
+    assert (low["end_seconds"].to_numpy() >= middles - 0.1).all()
+    assert (low["score"] >= run.bundle.thresholds["low"]).all()
+
+
+def test_a_sound_that_cannot_be_read_becomes_a_row_that_says_why(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    soundfile.write(tmp_path / "silence.wav", np.zeros(RATE_HZ), RATE_HZ)
+    found = run.listen(tmp_path)
+    assert found["path"].tolist() == [str(tmp_path / "broken.wav")]
+    assert found["error"].notna().all()
+    assert found["word"].isna().all()
+
+
+def test_the_command_writes_the_detections_of_a_file_and_prints_those_of_a_pipe(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, scores = folder / "found.csv", folder / "scores.csv"
+    listening = ("predict", run.path, folder / "3.wav", "--listen")
+    assert main_quietly(*listening, "-o", output, "--scores", scores) == 0
+    of_file = pd.read_csv(output)
+    expected = run.listen(folder / "3.wav").assign(error=np.nan)
+    pd.testing.assert_frame_equal(of_file, expected, check_dtype=False, rtol=1e-4)
+    assert len(pd.read_csv(scores)) == 231
+    capsys.readouterr()
+    data = (folder / "3.wav").read_bytes()
+    for bare, rate in ((data, ()), (data[44:], ("--rate", RATE_HZ))):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(bare)))
+        assert main_quietly("predict", run.path, "-", "--listen", *rate) == 0
+        of_pipe = pd.read_csv(io.StringIO(capsys.readouterr().out))
+        assert set(of_pipe["path"]) == {"-"}
+        pd.testing.assert_frame_equal(
+            of_pipe.drop(columns="path"), of_file.drop(columns="path"), rtol=1e-4
+        )
+
+
+def test_thresholds_can_be_chosen_again_and_the_scores_follow(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = run.metrics["test"]["tasks"]["high"]["threshold"]
+    report = folder / "recordings.html"
+    code = main_quietly(
+        "evaluate",
+        run.path,
+        "--recordings",
+        folder / "validation.csv",
+        "--set-thresholds",
+        "false_accepts_per_hour <= 200",
+        "--smooth-windows",
+        1,
+        "--report",
+        report,
+        "--json",
+    )
+    shown = json.loads(capsys.readouterr().out)
+    again = Run(run.path)
+    assert code == 0
+    assert again.bundle.tasks["high"].threshold_policy == "false_accepts_per_hour<=200"
+    assert again.bundle.listening is not None
+    assert again.bundle.listening.smooth_windows == 1
+    stored = again.metrics["test"]["tasks"]["high"]["threshold"]
+    assert stored == again.bundle.thresholds["high"] == shown["words"]["high"]["threshold"]
+    assert stored != before
+    page = report.read_text()
+    assert page.count("<svg") == 2
+    assert "their figures are flattered" in page
+    assert "https://" not in page
+
+
+def test_a_policy_that_recordings_cannot_choose_is_refused_before_listening(
+    run: Run, folder: Path
+) -> None:
+    with pytest.raises(KerastlError) as raised:
+        run.evaluate_recordings(folder / "test.csv", set_thresholds="youden")
+    assert str(raised.value) == (
+        "Recordings choose thresholds by one policy only.\n"
+        "  expected: false_accepts_per_hour<=x with a number above 0\n"
+        "  received: youden\n"
+        "  fix:      Write 'false_accepts_per_hour<=1' in quotes, or another number."
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("predict", "RUN", "-"), "The standard input means nothing without --listen."),
+        (("predict", "RUN", "a.wav", "--rate", "8000"), "--rate means nothing without --listen."),
+        (("predict", "RUN", "-", "a.wav", "--listen"), "The standard input is listened to alone."),
+        (("predict", "RUN", "a.wav", "--listen", "--rate", "8000"), "a file says its own."),
+        (("predict", "RUN", "a.wav", "--listen", "-o", "a.parquet"), "are written as CSV."),
+        (("evaluate", "RUN", "--hop-seconds", "1"), "--hop-seconds means nothing without"),
+        (("evaluate", "RUN", "--table", "t.csv", "--recordings", "r.csv"), "two evaluations."),
+    ],
+    ids=lambda value: " ".join(value[1:]) if isinstance(value, tuple) else "",
+)
+def test_options_that_do_not_fit_are_refused(
+    args: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main_quietly(*args) == 2
+    assert said in capsys.readouterr().err
