@@ -47,13 +47,14 @@ def decode_labels(cells: Sequence[Any] | pd.Series, policy: LabelPolicy) -> Task
         cells: One cell per example.
         policy: Which cells are positive, negative and uncertain.
     """
-    texts, codes = np.unique(
-        np.asarray([canonical_cell(cell) for cell in cells], dtype=object).astype(str),
-        return_inverse=True,
-    )
+    codes, distinct = pd.factorize(np.asarray(cells, dtype=object))
+    texts = [
+        *(canonical_cell(cell) for cell in distinct),
+        "",
+    ]  # code -1: a missing cell
     meaning = _meanings(policy)
     values = np.array([meaning.get(text, _default(text)) for text in texts], dtype=np.float64)
-    decoded = values[codes] if len(codes) else np.zeros(0)
+    decoded = values[codes]
     uncertain = decoded == _UNCERTAIN
     invalid = decoded == _INVALID
     labels = np.where(uncertain | invalid, np.nan, decoded).astype(np.float32)
@@ -62,7 +63,7 @@ def decode_labels(cells: Sequence[Any] | pd.Series, policy: LabelPolicy) -> Task
         labels=labels,
         training_labels=training,
         uncertain=uncertain,
-        out_of_range=tuple((int(row), str(texts[codes[row]])) for row in np.flatnonzero(invalid)),
+        out_of_range=tuple((int(row), texts[codes[row]]) for row in np.flatnonzero(invalid)),
     )
 
 
