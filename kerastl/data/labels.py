@@ -47,11 +47,8 @@ def decode_labels(cells: Sequence[Any] | pd.Series, policy: LabelPolicy) -> Task
         cells: One cell per example.
         policy: Which cells are positive, negative and uncertain.
     """
-    codes, distinct = pd.factorize(np.asarray(cells, dtype=object))
-    texts = [
-        *(canonical_cell(cell) for cell in distinct),
-        "",
-    ]  # code -1: a missing cell
+    codes, distinct = pd.factorize(np.asarray(cells, dtype=object))  # -1 is a missing cell
+    texts = [*map(canonical_cell, distinct), ""]
     meaning = _meanings(policy)
     values = np.array([meaning.get(text, _default(text)) for text in texts], dtype=np.float64)
     decoded = values[codes]
