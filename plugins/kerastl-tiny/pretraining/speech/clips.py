@@ -73,7 +73,7 @@ def main() -> None:
     soundfile.write(
         folder / "wake_word.ogg", sound, RATE_HZ, subtype="VORBIS", compression_level=0.5
     )
-    table.to_csv(folder / "wake_word.csv", index=False, float_format="%.4f")
+    table.to_csv(folder / "wake_word.csv", index=False, float_format="%.5f")
     print(f"{len(table)} clips, {len(sound) / RATE_HZ:.0f} seconds: {folder}")
 
 
