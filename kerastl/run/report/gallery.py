@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kerastl.data.segments import COLUMNS, WHOLE, Bounds
 from kerastl.run.report.media import MediaStore, Medium
 
 MISTAKES = 8
@@ -74,7 +75,7 @@ def gather_galleries(
 
     def gallery(title: str, hint: str, order: np.ndarray, limit: int) -> Gallery:
         chosen = order[:limit]
-        shown = (_example(rows["path"].iloc[i], y[i], p[i], media) for i in chosen)
+        shown = (_example(rows.iloc[i], y[i], p[i], media) for i in chosen)
         return Gallery(title=title, hint=hint, total=len(order), examples=tuple(shown))
 
     mistakes, uncertain = limits
@@ -107,12 +108,22 @@ def _ordered(chosen: np.ndarray, key: np.ndarray) -> np.ndarray:
     return found[np.argsort(key[found], kind="stable")]
 
 
-def _example(path: str, label: float, probability: float, media: MediaStore) -> Example:
+def _example(row: pd.Series, label: float, probability: float, media: MediaStore) -> Example:
+    path, segment = str(row["path"]), _segment(row)
     truth = "unknown" if np.isnan(label) else "yes" if label == 1 else "no"
     return Example(
-        name=file_names([path])[0],
-        path=str(path),
+        name=file_names([path])[0] + _place(segment),
+        path=path,
         probability=float(probability),
         truth=truth,
-        medium=media.show(Path(path)),
+        medium=media.show(Path(path), segment),
     )
+
+
+def _segment(row: pd.Series) -> Bounds:
+    start, end = (row.get(column) for column in COLUMNS)
+    return None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
+
+
+def _place(segment: Bounds) -> str:
+    return "" if segment == WHOLE else f", {segment[0] or 0:.2f} s"

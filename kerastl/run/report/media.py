@@ -8,15 +8,19 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import soundfile
 from PIL import Image
 
+from kerastl.data.audio import read_sound
 from kerastl.data.images import load_image, open_picture, read_picture_file
+from kerastl.data.segments import WHOLE, Bounds
 from kerastl.errors import MediaError
 
 THUMBNAIL = 128  # pixels of the longer side: 96 on the page, and sharp on dense screens
 MAX_SOUND = 96 * 1024  # bytes of a file
 BUDGET = 2_000_000  # characters of data URIs in a report
 _QUALITY = 70
+_SEGMENT_RATE_HZ = 16000
 _ORIENTATION_TAG = 0x0112
 _SOUND_TYPES = {
     ".wav": "audio/wav",
@@ -52,18 +56,24 @@ class MediaStore:
 
     modality: str
     left: int = BUDGET
-    _made: dict[Path, Medium] = field(default_factory=dict)
+    _made: dict[tuple[Path, Bounds], Medium] = field(default_factory=dict)
 
-    def show(self, path: Path) -> Medium:
-        """Returns what is shown of a file."""
-        if path not in self._made:
-            self._made[path] = thumbnail(path) if self.modality == "image" else sound(path)
-        medium = self._made[path]
+    def show(self, path: Path, segment: Bounds = WHOLE) -> Medium:
+        """Returns what is shown of a file, or of a segment of it."""
+        key = path, segment
+        if key not in self._made:
+            self._made[key] = self._make(path, segment)
+        medium = self._made[key]
         size = len(medium.uri or "")
         if size > self.left:
             return Medium(kind="none", reason="left out to keep the report small")
         self.left -= size
         return medium
+
+    def _make(self, path: Path, segment: Bounds) -> Medium:
+        if self.modality == "image":
+            return thumbnail(path)
+        return sound(path) if segment == WHOLE else sound_segment(path, segment)
 
 
 def thumbnail(path: Path) -> Medium:
@@ -93,6 +103,23 @@ def sound(path: Path) -> Medium:
         return Medium(kind="audio", uri=_data_uri(kind, path.read_bytes()))
     except OSError:
         return Medium(kind="none", reason="The sound can't be opened.")
+
+
+def sound_segment(path: Path, segment: Bounds) -> Medium:
+    """Returns a part of a recording as a WAV file, mono, in 16 bits."""
+    try:
+        samples = read_sound(
+            path, rate_hz=_SEGMENT_RATE_HZ, start_seconds=segment[0], end_seconds=segment[1]
+        )
+    except MediaError as error:
+        return Medium(kind="none", reason=error.what)
+    if 2 * len(samples) > MAX_SOUND:
+        return Medium(
+            kind="none", reason=f"too long to embed ({len(samples) / _SEGMENT_RATE_HZ:.1f} s)"
+        )
+    encoded = io.BytesIO()
+    soundfile.write(encoded, samples, _SEGMENT_RATE_HZ, format="WAV", subtype="PCM_16")
+    return Medium(kind="audio", uri=_data_uri("audio/wav", encoded.getvalue()))
 
 
 def _upright_size(path: Path) -> tuple[int, int]:
