@@ -117,5 +117,6 @@ def _source(tuned_on: str) -> str:
     return {
         "out-of-fold": "out-of-fold predictions of the training examples",
         "validation": "the validation examples",
+        "validation recordings": "long recordings; calibration, from examples that weren't fitted",
         "nothing": "the config",
     }.get(tuned_on, tuned_on)

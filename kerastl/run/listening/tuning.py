@@ -77,7 +77,7 @@ def choose_thresholds(
     """
     said = about_other_words(heard.recordings, list(tasks))
     if said is not None:
-        progress.warn(said)
+        progress.note(said)
     changed = {name: _choose(heard, name, tasks[name], policies[name]) for name in policies}
     for name, task in changed.items():
         progress.note(_told(heard, name, task.threshold))

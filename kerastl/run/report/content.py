@@ -38,6 +38,7 @@ _POLICIES = {
     "sensitivity": "the highest with a sensitivity of at least",
     "specificity": "the lowest with a specificity of at least",
     "precision": "the lowest with a precision of at least",
+    "false_accepts_per_hour": "misses least with false accepts per hour of at most",
 }
 
 
@@ -166,12 +167,14 @@ def _task(source: Source, index: int, limits: tuple[int, int], media: MediaStore
 
 def _how_chosen(bundle: Bundle, task: str) -> str:
     facts = bundle.tasks[task]
-    goal, _, target = facts.threshold_policy.partition(">=")
+    goal, _, target = facts.threshold_policy.replace("<=", ">=").partition(">=")
     said = f"{_POLICIES[goal]} {target}".strip() if goal in _POLICIES else "fixed"
     if said != "fixed" and facts.tuned_on != "nothing":
         source, _, size = facts.tuned_on.partition(", ")
-        said += f", chosen on {source} predictions" + (f" ({size})" if size else "")
-        said += ", as calibration was" if is_calibrated(facts) else ""
+        is_of_clips = not source.endswith("recordings")
+        said += f", chosen on {source}" + (" predictions" if is_of_clips else "")
+        said += f" ({size})" if size else ""
+        said += ", as calibration was" if is_of_clips and is_calibrated(facts) else ""
     return f"{said}; {facts.threshold_note}" if facts.threshold_note else said
 
 
