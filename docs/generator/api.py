@@ -44,7 +44,7 @@ _SECTIONS = {
     "layers": (
         "kerastl.layers",
         "What a saved model holds. Import it before `keras.models.load_model`.",
-        ("layers:Backbone", "layers:Probabilities"),
+        ("layers:Backbone", "layers:LogMel", "layers:Probabilities"),
     ),
     "backbones": (
         "kerastl.backbones",
