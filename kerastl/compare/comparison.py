@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from kerastl import pipeline
+from kerastl.backbones import find_backbone
 from kerastl.compare.answers import (
     Answer,
-    Multiplicity,
     answer_questions,
     as_values,
     sentence,
@@ -107,6 +107,7 @@ def compare(
         for side in study.sides
         for seed in range(seeds)
     ]
+    _refuse_missing_backbones(arms)
     tables = _tables(study, seeds, plan)
     open_folder(folder, _identity(axis, seeds, settings))
     for name, frame in tables.items():
@@ -144,6 +145,14 @@ def _arm(study: Study, side: Side, seed: int, config: Config, folder: Path) -> A
         ),
         path=arm_path(folder, study, side, seed),
     )
+
+
+def _refuse_missing_backbones(arms: Sequence[Arm]) -> None:
+    """Raises before anything is written, where a side's backbone can't be used."""
+    configs = [arm.config for arm in arms if arm.side.backbone_of is None and arm.seed == 0]
+    for config in configs:
+        spec = find_backbone(config.backbone.name, options=config.backbone.options)
+        pipeline.refuse_other_modality(spec, config)
 
 
 def _tables(study: Study, seeds: int, plan: pipeline.Plan) -> dict[str, Any]:
@@ -211,7 +220,7 @@ def _values(
             "unit": "groups" if rows.has_groups else "examples",
             "replicates": evaluation.bootstrap,
         },
-        "findings": _findings(answers, multiplicity),
+        "findings": find_findings(answers),
         "answers": [as_values(answer) for answer in answers],
         "multiplicity": {**multiplicity.__dict__, "text": multiplicity.text},
         "conditions": [condition.as_values() for condition in conditions],
@@ -231,11 +240,11 @@ def _values(
     }
 
 
-def _findings(answers: Sequence[Answer], multiplicity: Multiplicity) -> list[str]:
-    """Returns what a reader should know first: the answers, then who harms whom."""
+def find_findings(answers: Sequence[Answer]) -> list[str]:
+    """Returns what a reader should know first: the answers, who harms whom, what chance may do."""
     told = [sentence(answer) for answer in answers if answer.question.kind == "answer"]
     told += [_blame(answer) for answer in answers if _is_harmful(answer)]
-    return [*told, multiplicity.text]
+    return [*told, weigh_multiplicity(answers).text]
 
 
 def _is_harmful(answer: Answer) -> bool:

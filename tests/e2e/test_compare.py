@@ -1,0 +1,120 @@
+"""A comparison from config to report, interrupted and continued."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kerastl.compare import Comparison, compare, read_comparison
+from kerastl.compare import running as arms
+from kerastl.errors import ConfigError, RunError
+from kerastl.run.folder import Run
+
+
+def write_config(folder: Path, table: Path, **more: Any) -> Path:
+    config = {
+        "data": {
+            "table": str(table),
+            "image": "path",
+            "tasks": ["bright", "red"],
+            "group": "scene",
+            "split": {"validation": 0.2, "test": 0.3},
+        },
+        "backbone": {"name": "tiny:image", "weights": None, "input_size": 32},
+        **more,
+    }
+    path = folder / "bright.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(bright_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_config(tmp_path_factory.mktemp("compare"), bright_pictures / "table.csv")
+
+
+@pytest.fixture(scope="module")
+def found(config: Path) -> Comparison:
+    """The second training is interrupted, then the comparison is given again."""
+    train, calls = arms.pipeline.train, []
+
+    def stop_at_second(*arguments: Any, **settings: Any) -> Run:
+        calls.append(settings["output"])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return train(*arguments, **settings)
+
+    output = config.parent / "compared"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arms.pipeline, "train", stop_at_second)
+        with pytest.raises(KeyboardInterrupt):
+            compare(config, axis="unknown=masked,blanks as no", seeds=1, output=output)
+        calls.clear()
+        patch.setattr(arms.pipeline, "train", lambda *a, **s: (calls.append(1), train(*a, **s))[1])
+        comparison = compare(config, axis="unknown=masked,blanks as no", seeds=1, output=output)
+        assert len(calls) == 1
+    return comparison
+
+
+def test_every_training_is_an_ordinary_run_on_the_same_rows(found: Comparison) -> None:
+    runs = [Run(path) for path in sorted(found.path.glob("arms/*/seed-0"))]
+    assert len(runs) == 2
+    tests = [list(run.predictions.query("split == 'test'")["path"]) for run in runs]
+    assert tests[0] == tests[1]
+
+
+def test_the_result_holds_answers_sides_costs_and_what_repeats_it(found: Comparison) -> None:
+    values = json.loads((found.path / "compare.json").read_text())
+    assert values == found.values == read_comparison(found.path).values
+    (answer,) = values["answers"]
+    assert set(answer["tasks"]) == {"bright", "red"}
+    assert answer["tasks"]["red"]["auc"]["verdict"] == "no verdict"  # too few groups
+    for side in values["sides"]:
+        assert 0 <= side["macro"]["auc"]["mean"] <= 1
+        assert side["cost"]["parameters"] > 0
+        assert side["cost"]["seconds"] > 0
+    assert "tiny:image" in values["config"]
+
+
+def test_the_report_lies_beside_it(found: Comparison) -> None:
+    page = (found.path / "report.html").read_text()
+    assert "blanks as no instead of masked" in page.lower()
+
+
+def test_another_comparison_is_not_written_into_the_same_folder(
+    found: Comparison, config: Path
+) -> None:
+    with pytest.raises(RunError, match="holds another comparison"):
+        compare(config, axis="unknown=masked,drop rows", seeds=1, output=found.path)
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="no comparison"):
+        compare(config, axis="examples=10,all", seeds=1, output=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_side_that_makes_no_config_is_refused_before_anything_is_written(
+    config: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"fit\.epochs"):
+        compare(config, axis="fit.epochs=1,2", seeds=1, output=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_sharing_compares_one_network_with_one_for_each_frozen_and_fine_tuned(
+    bright_pictures: Path, tmp_path: Path
+) -> None:
+    config = write_config(
+        tmp_path, bright_pictures / "table.csv", trainable=True, fit={"epochs": 1}
+    )
+    found = compare(config, axis="sharing", seeds=2, output=tmp_path / "sharing")
+    modes = {answer["mode"] for answer in found.values["answers"]}
+    assert modes == {"frozen", "fine-tuned"}
+    conditions = [condition["condition"] for condition in found.values["conditions"]]
+    assert len(conditions) == 5
+    assert "2 models" in found.values["costs"][0]

@@ -1,0 +1,94 @@
+"""The report of a comparison: complete, escaped, without scripts."""
+
+import re
+
+import pytest
+
+from kerastl.compare.report import difference_row, render_report
+
+DIFFERENCE = {
+    "difference": 0.031,
+    "interval": [0.01, 0.05],
+    "by_seed": [0.031],
+    "verdict": "helps",
+}
+
+
+def values(**changes):
+    side = {
+        "name": "false",
+        "mode": None,
+        "tasks": ["<car>"],
+        "macro": {
+            "auc": {"mean": 0.7, "by_seed": [0.7]},
+            "log_loss": {"mean": 0.5, "by_seed": [0.5]},
+        },
+        "cost": {
+            "seconds": 12.0,
+            "parameters": 1234567.0,
+            "trainable_parameters": 12.0,
+            "bytes": 2500000.0,
+            "milliseconds_per_example": 1.5,
+        },
+    }
+    answer = {
+        "question": "true instead of false",
+        "mode": None,
+        "tasks": {"<car>": {"auc": DIFFERENCE, "log_loss": DIFFERENCE}},
+        "macro": {"auc": DIFFERENCE, "log_loss": DIFFERENCE},
+    }
+    return {
+        "axis": "trainable",
+        "tasks": ["<car>"],
+        "seeds": [0],
+        "backbone": "tiny:image",
+        "scored": {"part": "test", "rows": 30, "groups": 25, "unit": "groups", "replicates": 100},
+        "findings": ["true instead of false: helps."],
+        "answers": [answer],
+        "conditions": [
+            {"condition": "Same input.", "mode": None, "holds": True, "evidence": ["Both."]}
+        ],
+        "sides": [side, {**side, "name": "true"}],
+        "costs": [],
+        "notes": [],
+        "config": "data: {}\n",
+        "versions": {"kerastl": "0.1.0"},
+        **changes,
+    }
+
+
+def test_the_page_shows_findings_differences_conditions_and_costs() -> None:
+    page = render_report(values(), name="street")
+    for part in ("true instead of false: helps.", "+0.031", "+0.010 to +0.050", "Same input."):
+        assert part in page
+    for part in ("1,234,567", "2.5", "1.50", "Holds."):
+        assert part in page
+
+
+def test_names_of_tasks_are_escaped_and_nothing_may_run() -> None:
+    page = render_report(values(), name="<b>")
+    assert "<car>" not in page
+    assert "&lt;car&gt;" in page
+    assert "<script" not in page
+    assert "default-src &#39;none&#39;" in page
+    assert not re.search(r'(?:src|href)="(?!#|data:)', page)
+
+
+def test_an_undefined_difference_is_said_and_not_drawn() -> None:
+    nothing = {**DIFFERENCE, "difference": None, "interval": None, "verdict": "no verdict"}
+    answer = {**values()["answers"][0], "tasks": {"car": {"auc": nothing, "log_loss": nothing}}}
+    page = render_report(values(answers=[answer]), name="street")
+    assert "undefined" in page
+    assert "no verdict" in page
+
+
+def test_a_learning_curve_is_drawn_where_examples_are_the_axis() -> None:
+    assert "Macro AUC over the number" in render_report(values(axis="examples"), name="street")
+    assert "Macro AUC over the number" not in render_report(values(), name="street")
+
+
+@pytest.mark.parametrize("value", [-0.5, 0.0, 0.5])
+def test_what_lies_beyond_the_scale_is_drawn_at_its_end(value: float) -> None:
+    drawn = str(difference_row(value, (value - 1, value + 1), reach=0.1))
+    positions = [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)]
+    assert all(8 <= position <= 232 for position in positions)
