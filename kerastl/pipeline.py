@@ -27,7 +27,7 @@ from kerastl.run.folder import (
     refuse_taken,
     start_run,
 )
-from kerastl.run.listening.tuning import refuse_bad_recordings
+from kerastl.run.listening.tuning import check_recordings
 from kerastl.run.report import write_report_or_warn
 from kerastl.run.results import Facts, write_results
 from kerastl.run.splits import read_splits, splits_frame
@@ -135,13 +135,13 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
         progress.warn(spec.warning)
     table = load_table(config.data)
     refuse_missing_files(table)
-    refuse_bad_recordings(config)
     parts = assign_splits(table, config.data.split)
     for sentence in split_gaps(table, parts):
         progress.warn(sentence)
-    leak = leak_warning(table, parts)
-    if leak is not None:
-        progress.warn(leak)
+    trained_on = {table.paths[row] for row in np.flatnonzero(parts == "train")}
+    for leak in (leak_warning(table, parts), check_recordings(config, trained_on)):
+        if leak is not None:
+            progress.warn(leak)
     return Plan(config=config, spec=spec, table=table, parts=parts)
 
 

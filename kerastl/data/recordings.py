@@ -7,7 +7,7 @@ time that a word of the run is said has a row: what has none counts as a false a
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +140,23 @@ def about_other_words(recordings: Recordings, words: Sequence[str]) -> str | Non
     hints = [suggestion(word, words) for word in sorted(others)]
     hint = next((f" {text}" for text in hints if text), "")
     return f"The recordings name words that the run has no task for: {named}{more}.{hint}"
+
+
+def about_training(recordings: Recordings, trained_on: Iterable[Path]) -> str | None:
+    """Returns what is to be said where recordings were trained on, or None.
+
+    Args:
+        recordings: For validation or the test.
+        trained_on: Absolute paths of the training files.
+    """
+    seen = {path.resolve() for path in trained_on}
+    names = [item.path.name for item in recordings.items if item.path.resolve() in seen]
+    if not names:
+        return None
+    return (
+        f"{len(names)} of {len(recordings.items)} recordings were trained on, {names[0]} first: "
+        "what is found on them is too good to be true."
+    )
 
 
 def _recording(path: Path, found: Sequence[tuple[str, Event]], words: Sequence[str]) -> Recording:

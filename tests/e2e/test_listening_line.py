@@ -157,6 +157,31 @@ def test_the_command_writes_the_detections_of_a_file_and_prints_those_of_a_pipe(
         )
 
 
+def test_recordings_that_were_trained_on_are_named(run: Run, folder: Path) -> None:
+    notes = run.evaluate_recordings(folder / "train.csv")["notes"]
+    assert notes[0] == (
+        "2 of 2 recordings were trained on, 0.wav first: what is found on them is too good to be "
+        "true."
+    )
+
+
+def test_a_stream_that_is_stopped_has_its_detections_written(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopped(io.BytesIO):
+        def read1(self, size: int = -1) -> bytes:
+            if self.tell() > 10 * 2 * RATE_HZ:
+                raise KeyboardInterrupt
+            return super().read1(size)
+
+    stream = Stopped((folder / "3.wav").read_bytes())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
+    output = folder / "live.csv"
+    assert main_quietly("predict", run.path, "-", "--listen", "-o", output) == 130
+    assert len(pd.read_csv(output)) >= 3
+    assert "Stopped. What was detected until now is written." in capsys.readouterr().err
+
+
 def test_thresholds_can_be_chosen_again_and_the_scores_follow(
     run: Run, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,7 +209,10 @@ def test_thresholds_can_be_chosen_again_and_the_scores_follow(
     stored = again.metrics["test"]["tasks"]["high"]["threshold"]
     assert stored == again.bundle.thresholds["high"] == shown["words"]["high"]["threshold"]
     assert stored != before
-    page = report.read_text()
+    assert "misses least with false accepts per hour of at most 200" in (
+        run.path / "report.html"
+    ).read_text(encoding="utf-8")
+    page = report.read_text(encoding="utf-8")
     assert page.count("<svg") == 2
     assert "their figures are flattered" in page
     assert "https://" not in page

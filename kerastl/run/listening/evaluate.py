@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastl.config import Config, ConfigError, ListeningConfig, checks, load_config
-from kerastl.data.recordings import about_other_words, load_recordings
+from kerastl.data.recordings import about_other_words, about_training, load_recordings
 from kerastl.data.table import load_table
 from kerastl.evaluation.detection.matching import RULE
 from kerastl.evaluation.detection.policy import is_rate_policy
@@ -22,6 +22,7 @@ from kerastl.run.listening.hearing import Heard, hear
 from kerastl.run.listening.listener import Listener
 from kerastl.run.listening.scorer import WindowScorer
 from kerastl.run.listening.tuning import choose_thresholds, evidence_of, is_tuned_on
+from kerastl.run.report import write_report_or_warn
 
 if TYPE_CHECKING:
     from kerastl.run.folder import Run
@@ -72,6 +73,9 @@ class Session:
 
     def _notes(self) -> list[str]:
         bundle, recordings = self.run.bundle, self.heard.recordings
+        frame = self.run.predictions
+        trained_on = map(Path, frame.loc[frame["split"] == "train", "path"].unique())
+        trained = about_training(recordings, trained_on)
         flattered = _FLATTERED if is_tuned_on(bundle.evidence, recordings) else None
         others = about_other_words(recordings, bundle.task_names)
         notes = [
@@ -79,7 +83,7 @@ class Session:
             for name, task in bundle.tasks.items()
             if task.threshold_note
         ]
-        return [text for text in (flattered, others, *notes) if text]
+        return [text for text in (trained, flattered, others, *notes) if text]
 
 
 def listen_to_table(
@@ -130,7 +134,7 @@ def rate_policy(policy: str) -> str:
 
 
 def store_thresholds(session: Session, policy: str, *, progress: Progress) -> None:
-    """Chooses all thresholds of a run anew and writes them, with the scores that follow.
+    """Chooses all thresholds of a run anew and writes them, with scores and report that follow.
 
     Args:
         session: The recordings to choose on.
@@ -151,6 +155,7 @@ def store_thresholds(session: Session, policy: str, *, progress: Progress) -> No
     write_json(run.path / places.METRICS, metrics)
     write_json(run.path / FILE_NAME, bundle.model_dump(mode="json"))
     run.refresh()
+    write_report_or_warn(run.path, progress=progress)
 
 
 def _rescored(run: "Run", bundle: Bundle, config: Config) -> dict[str, Any]:

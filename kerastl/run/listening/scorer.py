@@ -64,7 +64,8 @@ class WindowScorer:
             sample=lambda: _sample(self.num_samples, self.rate_hz),
             progress=progress,
         )
-        self._engine = engines.engine(engines.choose("exact", _WORTH))
+        label = engines.known("exact") or engines.choose("exact", _WORTH)
+        self._engine = engines.engine(label)
 
     @classmethod
     def of_run(

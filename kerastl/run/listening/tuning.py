@@ -1,10 +1,16 @@
 """Thresholds under `false_accepts_per_hour<=x`, chosen on recordings for validation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerastl.config import Config
-from kerastl.data.recordings import Recordings, about_other_words, load_recordings
+from kerastl.data.recordings import (
+    Recordings,
+    about_other_words,
+    about_training,
+    load_recordings,
+)
 from kerastl.evaluation.detection.policy import is_rate_policy
 from kerastl.progress import Progress
 from kerastl.run.bundle import InputContract, TaskBundle
@@ -16,15 +22,21 @@ if TYPE_CHECKING:
     import keras
 
 
-def refuse_bad_recordings(config: Config) -> None:
-    """Raises what is wrong with the table of recordings that a config names, if it names one.
+def check_recordings(config: Config, trained_on: Iterable[Path]) -> str | None:
+    """Reads the table of recordings that a config names, and returns what deserves a warning.
+
+    Args:
+        config: May name recordings.
+        trained_on: Absolute paths of the training files.
 
     Raises:
         TableError: The table can't be read, or a row of it makes no sense.
         MediaError: A recording is missing or no sound.
     """
-    if config.evaluation.recordings is not None:
-        load_recordings(config.evaluation.recordings, config.data.tasks)
+    if config.evaluation.recordings is None:
+        return None
+    recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
+    return about_training(recordings, trained_on)
 
 
 def tune_on_recordings(
