@@ -1,0 +1,62 @@
+"""What a user reads when a config of recordings contradicts itself, word for word."""
+
+from typing import Any
+
+import pytest
+
+from kerastl.config import parse_config
+from kerastl.errors import ConfigError
+
+SOUNDS = {"table": "a.csv", "audio": "path", "tasks": ["seven", "two"]}
+PICTURES = {"table": "a.csv", "image": "path", "tasks": ["seven", "two"]}
+RATE = "false_accepts_per_hour<=1"
+
+
+def problems(evaluation: dict[str, Any], data: dict[str, Any] = SOUNDS) -> tuple[str, ...]:
+    raw = {"data": data, "backbone": {"name": "tiny:speech"}, "evaluation": evaluation}
+    with pytest.raises(ConfigError) as raised:
+        parse_config(raw)
+    return raised.value.problems
+
+
+def test_a_rate_is_chosen_on_recordings() -> None:
+    assert problems({"threshold": {"two": " false_accepts_per_hour <= 1"}}) == (
+        "evaluation.recordings: missing. false_accepts_per_hour<=1 is chosen on long recordings: "
+        "name their table.",
+    )
+
+
+def test_recordings_are_for_a_rate() -> None:
+    assert problems({"threshold": "youden", "recordings": "b.csv"}) == (
+        "evaluation.recordings: means nothing without threshold: false_accepts_per_hour<=x.",
+    )
+
+
+@pytest.mark.parametrize("written", ["false_accepts_per_hour<=0", "false_accepts_per_hour>=1"])
+def test_a_rate_is_a_number_above_0_and_a_most(written: str) -> None:
+    assert problems({"threshold": written}) == (
+        "evaluation.threshold: expected false_accepts_per_hour<=1 or another number, received "
+        f"'{written}'.",
+    )
+
+
+def test_a_misspelt_rate_is_recognized() -> None:
+    (problem,) = problems({"threshold": "false_accept_per_hour<=2"})
+    assert problem.endswith("Did you mean 'false_accepts_per_hour<=1'?")
+
+
+def test_pictures_are_not_listened_to() -> None:
+    evaluation = {"threshold": RATE, "recordings": "b.csv", "listening": {"hop_seconds": 0.2}}
+    assert problems(evaluation, PICTURES) == (
+        "evaluation.recordings: means nothing for pictures. Remove it.",
+        "evaluation.listening: means nothing for pictures. Remove it.",
+    )
+
+
+def test_a_rate_with_recordings_is_valid_and_its_path_absolute() -> None:
+    evaluation = {"threshold": f" {RATE} ", "recordings": "b.csv"}
+    raw = {"data": SOUNDS, "backbone": {"name": "tiny:speech"}, "evaluation": evaluation}
+    config = parse_config(raw)
+    assert config.evaluation.policy("two") == RATE
+    assert config.evaluation.recordings is not None
+    assert config.evaluation.recordings.is_absolute()
