@@ -86,7 +86,8 @@ trainable: false
 
 _WAKE_WORD = """\
 # Purpose: three wake words that share one small network and one set of other words.
-# Data: words synthesized by espeak-ng in noise, written by `kerastl demo wake-word`.
+# Data: windows of recordings in which espeak-ng speaks, written by `kerastl demo wake-word`. Where
+#   a window cuts a word, its answer is blank.
 # Command: kerastl train wake-word.yaml
 
 data:
@@ -127,7 +128,7 @@ RECIPES = {
             summary="synthesized speech: three wake words among others, and long recordings",
             draw=_write_wake_word,
             config=_WAKE_WORD,
-            things="sounds",
+            things="windows of sound",
             recordings="recordings/test.csv",
         ),
     )

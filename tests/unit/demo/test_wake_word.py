@@ -10,46 +10,49 @@ import soundfile
 from kerastl.demo.driving import Drawn
 from kerastl.demo.wake_word import RATE_HZ, WORDS, load_clips, pink_noise, write_wake_word
 
-TAKES, SECONDS = 1, 30.0
+SECONDS = 20.0
+
+
+def write(folder: Path, seed: int) -> Drawn:
+    return write_wake_word(
+        folder, seed=seed, training_seconds=SECONDS / 2, recording_seconds=SECONDS
+    )
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    folder = tmp_path_factory.mktemp("wake_word")
-    return write_wake_word(folder, seed=3, takes=TAKES, recording_seconds=SECONDS)
+    return write(tmp_path_factory.mktemp("wake_word"), seed=3)
 
 
 def test_the_shipped_speech_is_small_and_every_voice_says_every_wake_word() -> None:
     clips = load_clips()
-    voices = {voice for voice, _ in clips}
-    assert len(voices) >= 16
-    assert {(voice, word) for voice in voices for word in WORDS} <= set(clips)
-    seconds = sum(len(sound) for sound in clips.values()) / RATE_HZ
-    assert 30 < seconds < 75
-    assert all(0.1 < np.abs(sound).max() <= 1 for sound in clips.values())
+    assert len(clips) >= 16
+    assert all(set(WORDS) < {word for word, _ in spoken} for spoken in clips.values())
+    sounds = [sound for spoken in clips.values() for _, sound in spoken]
+    assert 30 < sum(map(len, sounds)) / RATE_HZ < 75
+    assert all(0.1 < np.abs(sound).max() <= 1 for sound in sounds)
 
 
-def test_the_table_names_files_of_one_second_that_exist(drawn: Drawn) -> None:
+def test_the_table_names_windows_of_one_second_in_files_that_exist(drawn: Drawn) -> None:
     table = pd.read_csv(drawn.table)
     assert len(table) == drawn.num_examples
-    for name in table["path"]:
+    assert (table["end_seconds"] - table["start_seconds"]).round(3).eq(1.0).all()
+    for name in table["path"].unique():
         info = soundfile.info(drawn.table.parent / name)
-        assert (info.samplerate, info.frames) == (RATE_HZ, RATE_HZ)
+        assert (info.samplerate, info.duration) == (RATE_HZ, SECONDS / 2)
 
 
-def test_a_clip_is_of_its_own_word_alone_and_other_words_and_noise_of_none(drawn: Drawn) -> None:
-    table = pd.read_csv(drawn.table, keep_default_na=False)
-    expected = {word: (table["said"] == word).astype(int) for word in WORDS}
-    pd.testing.assert_frame_equal(table[list(WORDS)], pd.DataFrame(expected), check_names=False)
-    assert {"", "juniper"} <= set(table["said"])
-    per_voice = table.groupby("speaker")[list(WORDS)].sum()
-    assert (per_voice == TAKES).all(axis=None)
+def test_every_word_has_windows_that_hold_it_that_dont_and_that_cut_it(drawn: Drawn) -> None:
+    answers = pd.read_csv(drawn.table)[list(WORDS)]
+    assert (answers.eq(1).sum() > 10).all()
+    assert (answers.eq(0).mean() > 0.5).all()
+    assert (answers.isna().sum() > 3).all()
 
 
-def test_voices_of_table_and_recordings_are_others(drawn: Drawn) -> None:
-    clips = load_clips()
-    in_table = set(pd.read_csv(drawn.table)["speaker"])
-    assert len({voice for voice, _ in clips} - in_table) == 6
+def test_voices_of_training_and_of_the_other_recordings_are_others(drawn: Drawn) -> None:
+    in_table = pd.read_csv(drawn.table)["speaker"]
+    assert set(in_table) < set(load_clips())
+    assert len(load_clips()) - in_table.nunique() == 6
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
@@ -58,7 +61,7 @@ def test_the_events_of_a_recording_lie_where_it_is_loud(drawn: Drawn, part: str)
     sound, _ = soundfile.read(folder / f"{part}.flac")
     assert len(sound) == SECONDS * RATE_HZ
     events = pd.read_csv(folder / f"{part}.csv")
-    assert len(events) > 3
+    assert len(events) > 2
     assert set(events["word"]) <= set(WORDS)
     background = np.sqrt(np.median(sound**2))
     for event in events.itertuples():
@@ -70,7 +73,7 @@ def test_the_same_seed_gives_the_same_sounds_and_another_seed_others(
     drawn: Drawn, tmp_path: Path
 ) -> None:
     for name, seed in (("same", 3), ("other", 4)):
-        write_wake_word(tmp_path / name, seed=seed, takes=TAKES, recording_seconds=SECONDS)
+        write(tmp_path / name, seed)
     name = "recordings/test.flac"
     first, same, other = (
         soundfile.read(folder / name)[0]
