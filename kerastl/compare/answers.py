@@ -61,7 +61,10 @@ class Multiplicity:
     def text(self) -> str:
         """What a reader makes of it."""
         if not self.verdicts:
-            return "No verdicts: fewer than 20 groups in the test."
+            return (
+                "No verdicts: there are no intervals with fewer than 20 groups in the test or with "
+                "evaluation.bootstrap: 0."
+            )
         return (
             f"{self.verdicts} verdicts at 95 % each: if nothing differed at all, about "
             f"{self.by_chance:.1f} of them would still say helps or hurts. {self.seen} do; "

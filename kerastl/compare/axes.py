@@ -63,7 +63,9 @@ def read_values(name: str, text: str) -> list[Any]:
     except yaml.YAMLError as error:
         raise _bad_values(name, text, syntax_problem(error)) from None
     if problems:
-        raise _bad_values(name, text, "; ".join(problem.text for problem in problems))
+        raise _bad_values(
+            name, text, "; ".join(problem.text.removeprefix("expected ") for problem in problems)
+        )
     if any(value in values[:place] for place, value in enumerate(values)):
         raise _bad_values(name, text, "a value that stands there twice")
     return list(values)

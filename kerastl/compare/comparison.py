@@ -41,6 +41,7 @@ from kerastl.run.folder import Run
 RESULT = "compare.json"
 TABLES = "tables"
 DEFAULT_SEEDS = 3
+_ONE_TRAINING = "With one training per side the intervals don't hold the chance of the training."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +235,7 @@ def _values(
             for side in study.sides
         ],
         "costs": cost_sentences(study, facts, range(seeds)),
-        "notes": list(study.notes),
+        "notes": [*study.notes, *([_ONE_TRAINING] if seeds == 1 else [])],
         "config": dump_config(config),
         "versions": versions(),
     }

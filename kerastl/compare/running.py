@@ -109,8 +109,12 @@ def _run_arm(arm: Arm, *, cache: bool, progress: Progress) -> None:
     started = time.monotonic()
     try:
         run = _train(arm, cache=cache, progress=progress)
-    except BaseException:
+    except BaseException as stop:
         write_json(arm.facts_path, {_TIME: before + time.monotonic() - started})
+        if isinstance(stop, KeyboardInterrupt):
+            raise KeyboardInterrupt(
+                "What was trained so far is kept; give the same command again to continue."
+            ) from None
         raise
     seconds = before + time.monotonic() - started
     cost = measure_cost(run) if arm.seed == 0 else {}  # the others are the same network

@@ -89,7 +89,7 @@ def auc_under(labels: np.ndarray, scores: np.ndarray, draws: Draws | None) -> np
     """
     rows = np.flatnonzero(~np.isnan(labels))
     rows = rows[np.argsort(-scores[rows], kind="stable")]
-    if not len(rows):
+    if not len(rows) or not _count(draws):
         return np.full(_count(draws), np.nan)
     starts, y = ranking.tie_starts(scores[rows]), labels[rows]
     found = []

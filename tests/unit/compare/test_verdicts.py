@@ -149,3 +149,12 @@ def test_a_single_small_p_value_among_many_does_not_remain() -> None:
     assert holds_after_correction([0.04] + [0.6] * 19) == [False] * 20
     assert holds_after_correction([0.0001] + [0.6] * 19)[0]
     assert holds_after_correction([float("nan"), 0.01]) == [False, True]
+
+
+def test_without_a_bootstrap_there_are_differences_and_no_verdicts() -> None:
+    frame = predictions(1.0, 0)
+    rows = TestRows(frame, part="test", replicates=0, seed=0)
+    found = [rows.score(one, TASKS) for one in (frame, predictions(0.5, 1))]
+    difference = differences([found[0]], [found[1]], TASKS, num_groups=100, seed=0)["auc"]
+    assert difference.value > 0
+    assert difference.verdict == "no verdict"
