@@ -71,6 +71,7 @@ class Engines:
         self.verdicts: dict[str, Agreement] = {}
         self._sample = sample
         self._engines: dict[str, Engine] = {}
+        self._unable: set[str] = set()
         self._outputs: dict[str, tuple[np.ndarray, float]] = {}
         self._known = _read_verdicts(folder) if asked != "keras" else {}
         self._candidates: list[str] | None = self._known.pop("candidates", None)
@@ -107,12 +108,16 @@ class Engines:
 
     def engine(self, label: str) -> Engine:
         """Returns the engine with a label, made on first use; Keras where that fails."""
+        name = label.split()[0]
+        if label not in self._engines and name in self._unable:
+            self._engines[label] = self.reference
         if label not in self._engines:
             try:
                 self._engines[label] = self._make(label)
             except Exception as error:
                 # Converters raise nearly anything about operations that they don't know.
-                self.progress.note(f"{label} can't run this network ({_first_line(error)}).")
+                self.progress.note(f"{name} can't run this network ({_telling_line(error)}).")
+                self._unable.add(name)
                 self._engines[label] = self.reference
         return self._engines[label]
 
@@ -251,5 +256,8 @@ def _read_verdicts(folder: Path | None) -> dict[str, Any]:
     return dict(found)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+def _telling_line(error: Exception) -> str:
+    """Returns the line that says why: OpenVINO's begins with two dashes."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    telling = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+    return (telling or lines)[0][:120]

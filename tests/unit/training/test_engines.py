@@ -146,7 +146,7 @@ def test_a_network_that_cannot_be_converted_stays_with_keras_and_says_why(
     monkeypatch.setattr(openvino_engine, "converted", fail)
     engines, notes = engines_for(network)
     assert engines.choose("exact", 1000) == REFERENCE
-    assert "openvino float32 can't run this network (no such operation: Mystery)." in notes.texts
+    assert "openvino can't run this network (no such operation: Mystery)." in notes.texts
 
 
 def test_without_openvino_keras_does_it_with_one_line(
@@ -228,3 +228,24 @@ for _ in range(150):
     del engine
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@needs_openvino
+def test_why_a_network_cannot_be_converted_is_said_once_and_in_words(
+    network: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def fail(*_):
+        calls.append(1)
+        raise RuntimeError("Check failed at a.cpp:1\n-- No conversion rule found for: TensorList")
+
+    monkeypatch.setattr(openvino_engine, "converted", fail)
+    monkeypatch.setattr(openvino_engine, "precisions", lambda: ("bfloat16", "float32"))
+    engines, notes = engines_for(network)
+    assert engines.choose("fast", 10**6) == REFERENCE
+    assert engines.choose("exact", 10**6) == REFERENCE
+    assert len(calls) == 1
+    assert notes.texts == [
+        "openvino can't run this network (No conversion rule found for: TensorList)."
+    ]
