@@ -22,13 +22,23 @@ and it belongs into every cache key and bundle. Version 1:
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import soundfile
 import soxr
 
 from kerastl.data.sound_files import EXTENSIONS, open_sound, read_mono
+from kerastl.data.sound_windows import (
+    MAX_WINDOWS,
+    WINDOWS,
+    cut_windows,
+    energies_of,
+    filled,
+    grid_step,
+    loudest_start,
+    refuse_unknown_window,
+    window_starts,
+)
 from kerastl.errors import ConfigError, MediaError
 
 __all__ = [
@@ -43,12 +53,7 @@ __all__ = [
 ]
 
 SOUND_RULE_VERSION = 1
-MAX_WINDOWS = 64
-Window = Literal["start", "center", "loudest", "pool"]
-WINDOWS: tuple[Window, ...] = ("start", "center", "loudest", "pool")
-
 _LATE_SECONDS = 0.1  # what a segment may reach beyond the end: tables round
-_GRID = 100  # parts of a window on which the loudest one is searched
 _MARGIN = 512  # samples of the lower rate around a part: more than the resampler looks at
 _SCANNED = 2**20  # samples that lie in memory while the loudest window is searched
 
@@ -156,7 +161,7 @@ def load_windows(
         MediaError: The file is missing, damaged or no sound, or the segment lies outside of it.
         ConfigError: There is no such window.
     """
-    _refuse_unknown(window)
+    refuse_unknown_window(window)
     with open_sound(path) as sound:
         begin, end = segment_of(sound, rate_hz, start_seconds, end_seconds)
         if end - begin <= max(num_samples, _SCANNED) and window in ("loudest", "pool"):
@@ -164,50 +169,15 @@ def load_windows(
                 _read(sound, begin, end, rate_hz), num_samples=num_samples, rule=window
             )
         if window == "loudest":
-            energies = _scan(sound, begin, end, rate_hz, _hop(num_samples))
-            starts = [_loudest(energies, end - begin, num_samples)]
+            energies = _scan(sound, begin, end, rate_hz, grid_step(num_samples))
+            starts = [loudest_start(energies, end - begin, num_samples)]
         else:
-            starts = _starts(window, end - begin, num_samples)
+            starts = window_starts(window, end - begin, num_samples)
         parts = [
             _read(sound, begin + start, min(begin + start + num_samples, end), rate_hz)
             for start in starts
         ]
-    return np.stack([_filled(part, num_samples, window) for part in parts])
-
-
-def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarray:
-    """Cuts the windows of a sound that is in memory.
-
-    Args:
-        samples: Shape `(samples,)`, not empty.
-        num_samples: Length of a window.
-        rule: `"start"`, `"center"`, `"loudest"` or `"pool"`.
-
-    Returns:
-        Shape `(windows, num_samples)`; one window, but for `"pool"`.
-
-    Raises:
-        ConfigError: There is no such rule.
-    """
-    _refuse_unknown(rule)
-    if rule == "loudest":
-        energies = _energies(samples, _hop(num_samples))
-        starts = [_loudest(energies, len(samples), num_samples)]
-    else:
-        starts = _starts(rule, len(samples), num_samples)
-    return np.stack(
-        [_filled(samples[start : start + num_samples], num_samples, rule) for start in starts]
-    )
-
-
-def num_windows(num_all: int, num_samples: int) -> int:
-    """Returns how many windows `"pool"` takes of a sound.
-
-    Args:
-        num_all: Samples of the sound.
-        num_samples: Samples of a window.
-    """
-    return min(MAX_WINDOWS, max(1, math.ceil(num_all / num_samples)))
+    return np.stack([filled(part, num_samples, window) for part in parts])
 
 
 def sound_length(sound: soundfile.SoundFile, rate_hz: int) -> int:
@@ -262,53 +232,6 @@ def _scan(sound: soundfile.SoundFile, begin: int, end: int, rate_hz: int, hop: i
     def parts() -> Iterator[np.ndarray]:
         length = _SCANNED // hop * hop
         for start in range(begin, end, length):
-            yield _energies(_read(sound, start, min(start + length, end), rate_hz), hop)
+            yield energies_of(_read(sound, start, min(start + length, end), rate_hz), hop)
 
     return np.concatenate(list(parts()))
-
-
-def _hop(num_samples: int) -> int:
-    return max(1, num_samples // _GRID)
-
-
-def _energies(samples: np.ndarray, hop: int) -> np.ndarray:
-    """Returns the sum of squares of each whole hop."""
-    whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
-    return np.square(whole, dtype=np.float64).sum(axis=1)
-
-
-def _loudest(energies: np.ndarray, length: int, num_samples: int) -> int:
-    """Returns the sample at which the window with the most energy begins."""
-    if length <= num_samples:
-        return 0
-    hop = _hop(num_samples)
-    sums = np.concatenate([[0.0], np.cumsum(energies)])
-    width = num_samples // hop
-    candidates = sums[width:] - sums[:-width]
-    fitting = candidates[: (length - num_samples) // hop + 1]
-    # Sums of one silence differ in their last bits: what is equal but for these is equal.
-    return int(np.argmax(fitting >= fitting.max() * (1 - 1e-9))) * hop
-
-
-def _starts(rule: str, length: int, num_samples: int) -> list[int]:
-    if rule == "start" or length <= num_samples:
-        return [0]
-    if rule == "center":
-        return [(length - num_samples) // 2]
-    count = num_windows(length, num_samples)
-    return [int(start) for start in np.linspace(0, length - num_samples, count).round()]
-
-
-def _filled(part: np.ndarray, num_samples: int, rule: str) -> np.ndarray:
-    missing = num_samples - len(part)
-    if not missing:
-        return part
-    before = 0 if rule == "start" else missing // 2
-    return np.pad(part, (before, missing - before))
-
-
-def _refuse_unknown(window: str) -> None:
-    if window not in WINDOWS:
-        raise ConfigError(
-            "There is no such window.", expected=", ".join(WINDOWS), received=repr(window)
-        )
