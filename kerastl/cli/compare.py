@@ -137,7 +137,7 @@ def _lines(values: Mapping[str, Any]) -> Iterator[str]:
     for condition in values["conditions"]:
         holds = {True: "holds", False: "doesn't hold", None: "not known"}[condition["holds"]]
         mode = f"{condition['mode']}: " if condition["mode"] else ""
-        yield f"  {mode}{condition['condition']} {holds}."
+        yield f"  {holds:<13} {mode}{condition['condition']}"
     yield "\nFindings:"
     yield from (f"  {finding}" for finding in values["findings"])
     yield from (f"  {note}" for note in values["notes"])
