@@ -14,7 +14,7 @@ from kerastl.config import LabelPolicy, ListeningConfig
 from kerastl.errors import RunError
 
 FILE_NAME = "bundle.json"
-_VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow")
+_VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
 
 
 class _Part(BaseModel):
