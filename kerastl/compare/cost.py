@@ -32,7 +32,7 @@ def measure_cost(run: Run) -> dict[str, Any]:
 
 
 def _inference_milliseconds(model: Any) -> float:
-    batch = np.zeros((_BATCH, *model.input_shape[1:]), np.float32)
+    batch = np.zeros((_BATCH, *(length or 1 for length in model.input_shape[1:])), np.float32)
     model.predict_on_batch(batch)
     seconds = []
     for _ in range(_REPEATS):

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerastl.evaluation import ranking
 from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws, interval
+from kerastl.evaluation.replicates import auc_under
 from kerastl.evaluation.scores import score_task
 
 
@@ -62,21 +63,7 @@ def _ranks(scores: np.ndarray) -> np.ndarray:
 
 def _replicates(labels: np.ndarray, scores: np.ndarray, draws: Draws) -> np.ndarray:
     """Returns the macro AUC of each replicate over the tasks that are defined in it."""
-    tasks = [_task_replicates(labels[:, i], scores[:, i], draws) for i in range(labels.shape[1])]
+    tasks = [auc_under(labels[:, i], scores[:, i], draws) for i in range(labels.shape[1])]
     found = np.stack(tasks)
     defined = ~np.isnan(found)
     return ranking.divided(np.where(defined, found, 0).sum(axis=0), defined.sum(axis=0))
-
-
-def _task_replicates(labels: np.ndarray, scores: np.ndarray, draws: Draws) -> np.ndarray:
-    rows = np.flatnonzero(~np.isnan(labels))
-    rows = rows[np.argsort(-scores[rows], kind="stable")]
-    if not len(rows):
-        return np.full(len(draws.counts), np.nan)
-    starts, y = ranking.tie_starts(scores[rows]), labels[rows]
-    areas = []
-    for weights in draws.weights(rows):
-        positives = np.add.reduceat(weights * y, starts, axis=1)
-        negatives = np.add.reduceat(weights * (1 - y), starts, axis=1)
-        areas.append(ranking.areas(positives, negatives)[0])
-    return np.concatenate(areas)
