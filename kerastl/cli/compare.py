@@ -135,7 +135,7 @@ def _lines(values: Mapping[str, Any]) -> Iterator[str]:
     if values["conditions"]:
         yield "\nConditions:"
     for condition in values["conditions"]:
-        holds = {True: "holds", False: "doesn't hold", None: "not known"}[condition["holds"]]
+        holds = {True: "holds", False: "doesn't hold", None: "unclear"}[condition["holds"]]
         mode = f"{condition['mode']}: " if condition["mode"] else ""
         yield f"  {holds:<13} {mode}{condition['condition']}"
     yield "\nFindings:"

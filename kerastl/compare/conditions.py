@@ -138,14 +138,16 @@ def _shares_features(mode: str, answers: Sequence[Answer]) -> Condition:
     verdicts = [v for answer in (lent or left_out) for v in answer.verdicts().values()]
     return Condition(
         name="The tasks share features: what the others teach helps the one.",
-        holds=None if set(verdicts) <= {NO_VERDICT} else _mostly(verdicts),
+        holds=_mostly(verdicts),
         evidence=tuple(evidence),
         mode=mode,
     )
 
 
-def _mostly(verdicts: Sequence[str]) -> bool:
-    return verdicts.count(HELPS) > verdicts.count(HURTS)
+def _mostly(verdicts: Sequence[str]) -> bool | None:
+    """Whether more verdicts say helps than hurts; None where neither is said."""
+    helps, hurts = verdicts.count(HELPS), verdicts.count(HURTS)
+    return None if helps == hurts else helps > hurts
 
 
 def _lent_text(answer: Answer) -> str:

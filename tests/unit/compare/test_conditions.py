@@ -1,0 +1,104 @@
+"""The conditions under which sharing and transfer are said to pay."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerastl.compare.answers import Answer
+from kerastl.compare.conditions import sharing_conditions, training_loss, transfer_conditions
+from kerastl.compare.sides import Question, Side, Study
+from kerastl.compare.verdicts import Difference
+
+TASKS = ("car", "bus")
+
+
+def difference(value: float, reach: float = 0.01) -> Difference:
+    return Difference(
+        score="auc",
+        value=value,
+        interval=(value - reach, value + reach),
+        by_seed=(value,),
+        p_value=0.5,
+    )
+
+
+def answer(kind: str, tasks: tuple[str, ...], value: float, about: str | None = None) -> Answer:
+    found = {"auc": difference(value), "log_loss": difference(-value)}
+    question = Question(
+        first=("all",), second=("car", "bus"), tasks=tasks, text="all", kind=kind, about=about
+    )
+    return Answer(question=question, tasks=dict.fromkeys(tasks, found), macro=found)
+
+
+def conditions(value: float, *, labels: np.ndarray | None = None, worse: float = 0.0):
+    answers = [
+        answer("answer", TASKS, value),
+        answer("left out", ("bus",), value, about="car"),
+        answer("left out", ("car",), value, about="bus"),
+    ]
+    study = Study(
+        axis="sharing",
+        sides=(
+            Side(name="all", tasks=TASKS),
+            Side(name="car", tasks=("car",)),
+            Side(name="bus", tasks=("bus",)),
+        ),
+        questions=tuple(one.question for one in answers),
+    )
+    known = np.tile([0.0, 1.0], (40, 1)) if labels is None else labels
+    known = np.concatenate([known, 1 - known])
+    losses = {
+        "all": {"car": 0.5 + worse, "bus": 0.5 + worse},
+        "car": {"car": 0.5},
+        "bus": {"bus": 0.5},
+    }
+    return sharing_conditions(study, answers, known, losses)
+
+
+@pytest.mark.parametrize(("value", "holds"), [(0.05, True), (-0.05, False), (0.0, None)])
+def test_tasks_share_features_where_the_others_help_the_one(value: float, holds) -> None:
+    found = conditions(value)
+    (shares,) = [one for one in found if "share features" in one.name]
+    assert shares.holds is holds
+    assert any("Learning car too changes the others" in text for text in shares.evidence)
+
+
+def test_amounts_are_similar_up_to_three_times_in_known_labels_and_in_the_rarer_answer() -> None:
+    few = np.tile([0.0, 1.0], (40, 1))
+    few[:30, 1] = np.nan
+    for labels, holds in ((None, True), (few, False)):
+        found = conditions(0.0, labels=labels)
+        (amounts,) = [one for one in found if "similar amounts" in one.name]
+        assert amounts.holds is holds
+    assert "bus 20 (10 of its rarer answer)" in amounts.evidence[0]
+
+
+def test_a_training_loss_that_sharing_worsens_says_the_network_is_too_small() -> None:
+    for worse, holds in ((0.0, True), (0.05, False)):
+        found = conditions(0.0, worse=worse)
+        (enough,) = [one for one in found if "big enough" in one.name]
+        assert enough.holds is holds
+    assert "+0.050 on average" in enough.evidence[1]
+
+
+def test_the_training_loss_is_that_of_known_labels_before_calibration() -> None:
+    frame = pd.DataFrame(
+        {
+            "split": ["train", "train", "test"],
+            "car_label": [1.0, np.nan, 0.0],
+            "car_logit": [0.0, 9.0, 9.0],
+            "car": [0.9, 0.9, 0.9],
+        }
+    )
+    assert training_loss(frame, "car") == pytest.approx(np.log(2))
+
+
+def test_transfer_asks_for_more_data_behind_the_backbone_and_a_gain_over_scratch() -> None:
+    lost = answer("answer", TASKS, -0.05)
+    settings = {"modality": "image", "num_rows": 1000, "scratch": "all"}
+    found = transfer_conditions([lost], weights="imagenet", **settings)
+    assert [one.holds for one in found] == [True, True, True]
+    unknown = transfer_conditions([lost], weights="my.weights.h5", **settings)
+    assert unknown[1].holds is None
+    won = transfer_conditions([answer("answer", TASKS, 0.05)], weights=None, **settings)
+    assert won[2].holds is False
