@@ -101,8 +101,8 @@ def show_detection_scores(scores: Mapping[str, Any], *, title: str) -> None:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    table.add_column("word", overflow="fold")
-    for name in ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "threshold"):
+    table.add_column("word", overflow="fold", min_width=8)
+    for name in ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "from"):
         table.add_column(name, justify="right", no_wrap=True)
     for word, score in scores["words"].items():
         table.add_row(word, *_cells(score), _figure(score["threshold"]))
@@ -207,9 +207,9 @@ def _cells(score: Mapping[str, Any]) -> list[str]:
     return [
         str(score["events"]),
         str(score["missed"]),
-        _range(score["missed_share_interval"], 2),
-        _figure(score["false_accepts_per_hour"], 2),
-        _range(score["false_accepts_per_hour_interval"], 2),
+        _range(score["missed_share_interval"], ".2f"),
+        f"{score['false_accepts_per_hour']:.3g}",
+        _range(score["false_accepts_per_hour_interval"], ".3g"),
         _figure(latency["median"], 2),
         _figure(latency["p90"], 2),
     ]
@@ -219,8 +219,8 @@ def _figure(value: float, digits: int = 3) -> str:
     return "-" if value != value else f"{value:.{digits}f}"
 
 
-def _range(ends: Sequence[float] | None, digits: int) -> str:
-    return "-" if ends is None else f"{ends[0]:.{digits}f}-{ends[1]:.{digits}f}"
+def _range(ends: Sequence[float] | None, form: str) -> str:
+    return "-" if ends is None else f"{ends[0]:{form}}-{ends[1]:{form}}"
 
 
 def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
@@ -239,7 +239,10 @@ def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
     yield f"Intervals: missed share, {how['missed_share'] or 'none'}; false accepts per hour, " + (
         f"{how['false_accepts_per_hour']}."
     )
-    yield "Latency is from the end of an event to its detection, in seconds of sound."
+    yield (
+        "Latency is from the end of an event to its detection, in seconds of sound; 'from' is the "
+        "threshold."
+    )
     for source in dict.fromkeys(scores["tuned_on"].values()):
         yield f"Thresholds come from: {source}."
     yield from scores["notes"]
