@@ -24,6 +24,7 @@ from kerastl.compare.conditions import (
     training_loss,
     transfer_conditions,
 )
+from kerastl.compare.epochs import losses_by_epoch
 from kerastl.compare.report import FILE_NAME as REPORT
 from kerastl.compare.report import render_report
 from kerastl.compare.running import Arm, arm_path, open_folder, read_facts, run_arms
@@ -206,7 +207,7 @@ def _values(
     }
     facts = {(arm.side.name, arm.seed): read_facts(arm) for arm in arms}
     multiplicity = weigh_multiplicity(answers)
-    conditions = _conditions(study, answers, plan, losses)
+    conditions = _conditions(study, answers, plan, arms)
     return {
         "format": 1,
         "axis": study.axis,
@@ -268,11 +269,17 @@ def _conditions(
     study: Study,
     answers: Sequence[Answer],
     plan: pipeline.Plan,
-    losses: Mapping[str, Mapping[str, float]],
+    arms: Sequence[Arm],
 ) -> list[Condition]:
     train = plan.parts == "train"
     if study.axis == "sharing":
-        return sharing_conditions(study, answers, plan.table.training_labels[train], losses)
+        labels = plan.table.training_labels[train]
+        known = dict(zip(plan.table.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
+        epochs = {
+            side.name: [losses_by_epoch(Run(arm.path), known) for arm in arms if arm.side == side]
+            for side in study.sides
+        }
+        return sharing_conditions(study, answers, labels, epochs)
     if study.axis in ("trainable", "backbone"):
         asked = plan.config.backbone.weights
         return transfer_conditions(

@@ -17,7 +17,7 @@ from kerastl.compare.sides import Study
 from kerastl.compare.verdicts import HELPS, HURTS, NO_VERDICT
 
 SIMILAR = 3.0
-_WORSE = 0.01  # nats; a smaller difference in training loss is the chance of stopping
+_WORSE = 0.01  # nats; a smaller difference in training loss is chance
 _PRETRAINING_EXAMPLES = {"imagenet": 1_281_167}
 
 
@@ -51,7 +51,7 @@ def sharing_conditions(
     study: Study,
     answers: Sequence[Answer],
     labels: np.ndarray,
-    training_losses: Mapping[str, Mapping[str, float]],
+    epochs: Mapping[str, Sequence[np.ndarray]],
 ) -> list[Condition]:
     """Returns the three conditions under which sharing is said to pay.
 
@@ -59,14 +59,15 @@ def sharing_conditions(
         study: The study.
         answers: What came out.
         labels: Labels of the training rows, `(examples, tasks)`, NaN where unknown.
-        training_losses: Name of each side to task to the mean loss of its known training labels.
+        epochs: Name of each side to its training loss by epoch, one per seed.
     """
     modes = list(dict.fromkeys(question.mode for question in study.questions))
     tasks = next(question.tasks for question in study.questions if question.kind == "answer")
+    known = dict(zip(tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
     found = [_similar_amounts(labels, tasks)]
     for mode in modes:
         found.append(_shares_features(mode, answers))
-        found.append(_large_enough(mode, study, training_losses))
+        found.append(_large_enough(mode, study, known, epochs))
     return found
 
 
@@ -171,26 +172,34 @@ def _left_out_text(answer: Answer) -> str:
 
 
 def _large_enough(
-    mode: str, study: Study, training_losses: Mapping[str, Mapping[str, float]]
+    mode: str,
+    study: Study,
+    known: Mapping[str, int],
+    epochs: Mapping[str, Sequence[np.ndarray]],
 ) -> Condition:
+    """After as many epochs as all had, because early stopping ends them at different ones."""
     question = next(q for q in study.questions if q.mode == mode and q.kind == "answer")
-    together = training_losses[question.first[0]]
-    alone = {t: training_losses[s][t] for s in question.second for t in study.side(s).tasks}
-    worse = {task: together[task] - alone[task] for task in question.tasks}
-    mean = float(np.nanmean(list(worse.values())))
-    listed = ", ".join(
-        f"{task} {together[task]:.3f} together, {alone[task]:.3f} alone" for task in question.tasks
-    )
+    names = (*question.first, *question.second)
+    last = min(len(losses) for name in names for losses in epochs[name])
+    at = {name: _mean_at(epochs[name], last) for name in names}
+    together = at[question.first[0]]
+    weights = [sum(known[task] for task in study.side(name).tasks) for name in question.second]
+    alone = float(np.average([at[name] for name in question.second], weights=weights))
+    worse = together - alone
     return Condition(
         name="The network is big enough for all: sharing doesn't worsen the training loss.",
-        holds=bool(mean <= _WORSE),
+        holds=None if np.isnan(worse) else bool(worse <= _WORSE),
         evidence=(
-            f"Training loss per known label of the weights that were kept: {listed}.",
-            f"By sharing it changes by {mean:+.3f} on average; above {_WORSE:+g} counts as worse. "
-            "Early stopping ends the trainings at different epochs, which counts in too.",
+            f"After {last} epochs the training loss per known label is {together:.3f} with one "
+            f"network for all and {alone:.3f} with one for each ({worse:+.3f}); above "
+            f"{_WORSE:+g} counts as worse.",
         ),
         mode=mode,
     )
+
+
+def _mean_at(losses: Sequence[np.ndarray], last: int) -> float:
+    return float(np.mean([one[last - 1] for one in losses])) if last else float("nan")
 
 
 def _more_data(weights: str | None, num_rows: int) -> Condition:

@@ -1,11 +1,14 @@
 """The conditions under which sharing and transfer are said to pay."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from kerastl.compare.answers import Answer
 from kerastl.compare.conditions import sharing_conditions, training_loss, transfer_conditions
+from kerastl.compare.epochs import losses_by_epoch
 from kerastl.compare.sides import Question, Side, Study
 from kerastl.compare.verdicts import Difference
 
@@ -48,9 +51,9 @@ def conditions(value: float, *, labels: np.ndarray | None = None, worse: float =
     known = np.tile([0.0, 1.0], (40, 1)) if labels is None else labels
     known = np.concatenate([known, 1 - known])
     losses = {
-        "all": {"car": 0.5 + worse, "bus": 0.5 + worse},
-        "car": {"car": 0.5},
-        "bus": {"bus": 0.5},
+        "all": [np.array([0.6, 0.5 + worse])],
+        "car": [np.array([0.6, 0.5, 0.1])],  # it stopped later, which is no merit
+        "bus": [np.array([0.6, 0.5])],
     }
     return sharing_conditions(study, answers, known, losses)
 
@@ -78,7 +81,8 @@ def test_a_training_loss_that_sharing_worsens_says_the_network_is_too_small() ->
         found = conditions(0.0, worse=worse)
         (enough,) = [one for one in found if "big enough" in one.name]
         assert enough.holds is holds
-    assert "+0.050 on average" in enough.evidence[1]
+    assert "After 2 epochs" in enough.evidence[0]
+    assert "0.550 with one network for all and 0.500 with one for each" in enough.evidence[0]
 
 
 def test_the_training_loss_is_that_of_known_labels_before_calibration() -> None:
@@ -102,3 +106,20 @@ def test_transfer_asks_for_more_data_behind_the_backbone_and_a_gain_over_scratch
     assert unknown[1].holds is None
     won = transfer_conditions([answer("answer", TASKS, 0.05)], weights=None, **settings)
     assert won[2].holds is False
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_training_loss_by_epoch_is_the_same_in_any_layout_of_heads(tmp_path, several) -> None:
+    columns = ("phase,epoch,car_log_loss,bus_log_loss", "phase,epoch,log_loss")
+    rows = ("heads,1,9,9\ntune,0,,\ntune,1,1,4\ntune,2,0.5,2", "tune,0,\ntune,1,2\ntune,2,1")
+    (tmp_path / "history.csv").write_text(f"{columns[not several]}\n{rows[not several]}\n")
+    heads = {"car": ["car"], "bus": ["bus"]} if several else {"tasks": ["car", "bus"]}
+    run = SimpleNamespace(path=tmp_path, bundle=SimpleNamespace(heads=heads))
+    losses = losses_by_epoch(run, {"car": 20, "bus": 10})
+    np.testing.assert_allclose(losses, [2.0, 1.0])
+
+
+def test_a_solved_head_has_no_epochs(tmp_path) -> None:
+    (tmp_path / "history.csv").write_text("\n")
+    run = SimpleNamespace(path=tmp_path, bundle=SimpleNamespace(heads={}))
+    assert not len(losses_by_epoch(run, {}))

@@ -1,0 +1,32 @@
+"""How the training loss of an arm fell, epoch by epoch, comparable between layouts of heads."""
+
+from collections.abc import Mapping
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+
+from kerastl.run.folder import HISTORY, Run
+
+_LOSS = "log_loss"
+
+
+def losses_by_epoch(run: Run, known: Mapping[str, int]) -> np.ndarray:
+    """Returns the training loss per known label in each epoch of the last phase, `(epochs,)`.
+
+    It is what Keras measured while the epoch went on. A solved head has no epochs.
+
+    Args:
+        run: A finished run.
+        known: Task to its number of known training labels.
+    """
+    text = (run.path / HISTORY).read_text(encoding="utf-8").strip()
+    if not text:
+        return np.zeros(0)
+    history = pd.read_csv(StringIO(text))
+    rows = history[(history["phase"] == history["phase"].iloc[-1]) & (history["epoch"] > 0)]
+    heads = run.bundle.heads
+    weights = {name: sum(known[task] for task in tasks) for name, tasks in heads.items()}
+    columns = {name: _LOSS if len(heads) == 1 else f"{name}_{_LOSS}" for name in heads}
+    total = sum(rows[columns[name]].to_numpy(float) * weights[name] for name in heads)
+    return np.asarray(total / max(sum(weights.values()), 1))
