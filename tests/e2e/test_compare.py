@@ -112,7 +112,7 @@ def test_sharing_compares_one_network_with_one_for_each_frozen_and_fine_tuned(
     config = write_config(
         tmp_path, bright_pictures / "table.csv", trainable=True, fit={"epochs": 1}
     )
-    found = compare(config, axis="sharing", seeds=2, output=tmp_path / "sharing")
+    found = compare(config, axis="sharing", seeds=1, output=tmp_path / "sharing")
     modes = {answer["mode"] for answer in found.values["answers"]}
     assert modes == {"frozen", "fine-tuned"}
     conditions = [condition["condition"] for condition in found.values["conditions"]]
