@@ -66,7 +66,8 @@ def read_values(name: str, text: str) -> list[Any]:
         raise _bad_values(
             name, text, "; ".join(problem.text.removeprefix("expected ") for problem in problems)
         )
-    if any(value in values[:place] for place, value in enumerate(values)):
+    names = [value_name(value) for value in values]
+    if len(set(names)) < len(names):
         raise _bad_values(name, text, "a value that stands there twice")
     return list(values)
 

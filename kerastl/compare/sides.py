@@ -131,7 +131,7 @@ def arm_config(
     if backbone_run is not None:
         size = values["backbone"]["input_size"]
         values["backbone"] = {"name": f"run:{backbone_run}", "input_size": size}
-    values["fit"] = _fitting(base, values) | {"seed": seed}
+    values["fit"] = _fitting(base, values, side.changes.get("fit.solver")) | {"seed": seed}
     for key, value in fit_changes.items():
         _set(values, split_key(key), value)
     return parse_config(values, where=f"the side '{side.name}'", base=table.parent)
@@ -157,10 +157,10 @@ def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:
             values[section][key] = {t: value for t, value in by_task.items() if t in tasks}
 
 
-def _fitting(base: Config, values: dict[str, Any]) -> dict[str, Any]:
+def _fitting(base: Config, values: dict[str, Any], wanted: str | None) -> dict[str, Any]:
     """Returns `fit` with the solver that suits what learns, and the keys that it knows.
 
-    A solver that was chosen for the same `trainable` stays.
+    A solver that was chosen for the same `trainable` stays, unless another is wanted.
     """
     settings = parse_config({**values, "fit": {}})
     same = settings.trainable == base.trainable
@@ -168,6 +168,7 @@ def _fitting(base: Config, values: dict[str, Any]) -> dict[str, Any]:
     chosen = default_solver({}, dict(settings))
     if same and (solver == "keras" or chosen == "exact"):
         chosen = solver
+    chosen = wanted or chosen
     known = ExactFit if chosen == "exact" else KerasFit
     kept = {key: value for key, value in base.fit if key in known.model_fields}
     return {**kept, "solver": chosen}

@@ -87,6 +87,12 @@ def test_a_solver_that_was_chosen_stays_where_nothing_else_decides(
     assert all(isinstance(config.fit, KerasFit) for config in found.values())
 
 
+def test_solvers_can_be_compared_each_with_its_own_keys(study, make_config, tmp_path) -> None:
+    found = configs(study("fit.solver=exact,keras"), make_config(), tmp_path)
+    assert isinstance(found["exact"].fit, ExactFit)
+    assert isinstance(found["keras"].fit, KerasFit)
+
+
 def test_policies_for_uncertain_labels_vary_for_the_tasks_that_have_some(
     study, make_config, tmp_path
 ) -> None:
