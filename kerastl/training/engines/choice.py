@@ -209,8 +209,9 @@ class Engines:
 
     @cached_property
     def _converted(self) -> Any:
-        # Traced here, because two threads would trace it twice.
-        _ = self.reference.concrete_function, self._reference_output
+        if not openvino_engine.is_kept(self.folder):
+            # Traced here, because two threads would trace it twice.
+            _ = self.reference.concrete_function, self._reference_output
         return openvino_engine.converted(self.reference, self.folder)
 
     def _write_verdicts(self) -> None:

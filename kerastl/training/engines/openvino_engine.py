@@ -118,6 +118,11 @@ def is_installed() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
+def is_kept(folder: Path | None) -> bool:
+    """Whether a folder holds a converted network, so that nothing has to be converted."""
+    return folder is not None and (folder / _MODEL).is_file()
+
+
 def precisions() -> tuple[str, ...]:
     """Returns the precisions in which this processor is fast, the fastest first."""
     import openvino
@@ -140,7 +145,7 @@ def converted(engine: "KerasEngine", folder: Path | None) -> Any:
     from openvino.frontend import FrontEndManager
     from openvino.frontend.tensorflow.utils import create_tf_graph_iterator
 
-    if folder is not None and (folder / _MODEL).is_file():
+    if folder is not None and is_kept(folder):
         touch(folder / _MODEL)
         return openvino.Core().read_model(folder / _MODEL)
     # openvino.convert_model does the same in twice the time, and reports to its makers.
