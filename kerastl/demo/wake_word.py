@@ -117,7 +117,7 @@ def write_recording(
         end = position + len(sound)
         if end > len(recording):
             break
-        recording[position:end] = sound * rng.uniform(0.2, 1.0)
+        recording[position:end] = sound * rng.uniform(0.3, 1.0)
         if word in WORDS:
             start_seconds, end_seconds = position / RATE_HZ, end / RATE_HZ
             events.append(
@@ -129,7 +129,7 @@ def write_recording(
                 }
             )
         position = end + _pause(rng)
-    recording += 10 ** rng.uniform(-2.7, -1.8) * pink_noise(rng, len(recording))
+    recording += 10 ** rng.uniform(-3.0, -2.0) * pink_noise(rng, len(recording))
     soundfile.write(path, np.clip(recording, -1.0, 1.0), RATE_HZ)
     return events
 

@@ -8,6 +8,7 @@ import kerastl
 from kerastl.config import load_config
 from kerastl.demo.digits import write_digits
 from kerastl.demo.driving import draw_driving
+from kerastl.demo.wake_word import write_wake_word
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 HEADER = ("Purpose:", "Data:", "Expected", "Command:")
@@ -35,4 +36,16 @@ def test_driving_learns_from_half_of_the_labels(tmp_path: Path) -> None:
         CONFIGS / "driving.yaml", output=tmp_path / "run", overrides=[f"data.table={drawn.table}"]
     )
     assert run.metrics["test"]["macro"]["auc"] > 0.6
+    assert run.predictions.groupby("group")["split"].nunique().max() == 1
+
+
+def test_wake_word_reaches_what_its_header_promises(tmp_path: Path) -> None:
+    drawn = write_wake_word(tmp_path, seed=0, training_seconds=30.0, recording_seconds=60.0)
+    recordings = tmp_path / "recordings" / "validation.csv"
+    run = kerastl.train(
+        CONFIGS / "wake_word.yaml",
+        output=tmp_path / "run",
+        overrides=[f"data.table={drawn.table}", f"evaluation.recordings={recordings}"],
+    )
+    assert run.metrics["test"]["macro"]["auc"] >= 0.95
     assert run.predictions.groupby("group")["split"].nunique().max() == 1
