@@ -82,7 +82,8 @@ def test_a_detection_finds_an_event_whose_middle_its_window_holds(
 
 def test_an_event_is_found_once_and_a_detection_finds_one_event() -> None:
     events = [event(2.0, 2.4), event(2.5, 2.9)]
-    assert match(np.array([1.5]), events, 1.0, 0.0) == [(0, 0)]
+    close = [event(2.0, 2.2), event(2.2, 2.4)]  # one window holds the middles of both
+    assert match(np.array([1.5]), close, 1.0, 0.0) == [(0, 0)]
     assert match(np.array([1.5, 1.75, 1.8]), events, 1.0, 0.0) == [(0, 0), (1, 1)]
 
 
