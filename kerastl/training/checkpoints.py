@@ -86,7 +86,7 @@ class KeepBest(keras.callbacks.Callback):
         """Whether the validation loss hasn't improved for as many epochs as is tolerated."""
         if self.patience is None or not self.epochs:
             return False
-        return max(self.epochs) - self.best_epoch >= self.patience
+        return max(self.epochs) - max(self.best_epoch, 0) >= self.patience  # the start is no epoch
 
     @property
     def is_last(self) -> bool:

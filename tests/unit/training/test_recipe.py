@@ -151,6 +151,18 @@ def test_the_weights_that_training_starts_from_are_kept_where_no_epoch_is_better
     assert keep_best.epochs[START] == {"val_loss": 1.0, "val_auc": 0.5}
 
 
+def test_the_weights_it_starts_from_use_up_no_patience(tmp_path) -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    keep_best = KeepBest(tmp_path, patience=2, progress=SILENT, evaluate=lambda: {"loss": 1.0})
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    stopped = []
+    for epoch in range(3):
+        keep_best.on_epoch_end(epoch, {"val_loss": 1.5})
+        stopped.append(keep_best.has_stopped)
+    assert stopped == [False, False, True]
+
+
 def test_penalties_of_the_weights_do_not_count_in_the_validation_loss(tmp_path) -> None:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_regularizer="l2")])
     model.set_weights([np.full((1, 1), 10.0), np.zeros(1)])
