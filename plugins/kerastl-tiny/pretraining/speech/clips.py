@@ -22,13 +22,16 @@ from pretraining.speech.words import DEMO_OTHER_WORDS, DEMO_WORDS
 SEED = 2
 VOICES = (*DEMO_VOICES, *HELD_OUT_VOICES[:4])
 OTHERS_PER_VOICE = 3
+SLOWEST = 160  # words per minute: a wake word fits into the second that the backbone hears
 _PAUSE = RATE_HZ // 20
 
 
 def clean(voice: str, rng: np.random.Generator) -> Draw:
     """Draws how a voice speaks, close to a good microphone in a dry room."""
+    drawn = draw(rng, (voice,))
     return dataclasses.replace(
-        draw(rng, (voice,)),
+        drawn,
+        words_per_minute=max(SLOWEST, drawn.words_per_minute),
         size=1.0,
         is_telephone=False,
         tilt=0.0,
