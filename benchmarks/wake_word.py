@@ -4,7 +4,7 @@
 
 The word is "seven" among spoken digits. The speakers are parted: some are trained on, one is for
 validation, the others are for the test. Out of the clips of each part recordings are made: words in
-random order, levels and gaps, with noise in all of it. A run is trained on windows of the training
+random order, levels and gaps, in noise whose color and level change every 15 seconds. A run is trained on windows of the training
 recordings, its threshold is chosen on the validation recordings by `false_accepts_per_hour<=x`, and
 the test recording of ten minutes is scored at that threshold.
 """
@@ -42,8 +42,9 @@ FINE_TUNING = {
     "augment": {"gain": 6.0, "noise": {}, "spec_augment": {}},
     "fit": {"solver": "keras", "epochs": 5, "batch_size": 64, "backbone_learning_rate": 5.0e-4},
 }
-NOISE_DB = (-55.0, -30.0)  # below full scale
-LEVEL_DB = (-20.0, -3.0)  # peak of a word
+NOISE_DB = (-60.0, -40.0)  # mean power below full scale, drawn anew for each section
+LEVEL_DB = (-32.0, -16.0)  # of a word: 8 to 44 dB above the noise
+SECTION_SECONDS = 15  # of one color and level of noise
 WORD = "seven"
 
 
@@ -72,12 +73,14 @@ def write_recording(
     Args:
         clips: Absolute path and digit of each clip; every clip is used before one is used again.
         path: The file to write.
-        seconds: Length of the recording.
+        seconds: Length of the recording, a multiple of the sections'.
         gap: Least and most seconds from the end of a word to the next.
         random: Draws order, gaps, levels and noise.
     """
-    samples = colored_noise(round(seconds * RATE_HZ), random)
-    samples *= 10 ** (random.uniform(*NOISE_DB) / 20) / samples.std()
+    sections = [
+        noise(SECTION_SECONDS * RATE_HZ, random) for _ in range(round(seconds / SECTION_SECONDS))
+    ]
+    samples = np.concatenate(sections)
     rows: list[dict[str, object]] = []
     position = round(RATE_HZ * random.uniform(*gap))
     while True:
@@ -87,7 +90,7 @@ def write_recording(
                 soundfile.write(path, np.clip(samples, -1, 1), RATE_HZ)
                 return rows
             level = 10 ** (random.uniform(*LEVEL_DB) / 20)
-            samples[position : position + len(word)] += level * word / np.abs(word).max()
+            samples[position : position + len(word)] += level * word / word.std()
             start, end = position / RATE_HZ, (position + len(word)) / RATE_HZ
             rows.append(
                 {
@@ -100,11 +103,12 @@ def write_recording(
             position += len(word) + round(RATE_HZ * random.uniform(*gap))
 
 
-def colored_noise(count: int, random: np.random.Generator) -> np.ndarray:
-    """Returns noise whose power falls with the frequency by a random exponent from 0 to 2."""
+def noise(count: int, random: np.random.Generator) -> np.ndarray:
+    """Returns noise of a random level, whose power falls by a random power of the frequency."""
     spectrum = np.fft.rfft(random.standard_normal(count))
     frequency = np.maximum(np.arange(len(spectrum)), 1.0)
-    return np.fft.irfft(spectrum * frequency ** (-random.uniform(0, 2) / 2), count)
+    colored = np.fft.irfft(spectrum * frequency ** (-random.uniform(0, 2) / 2), count)
+    return colored / colored.std() * 10 ** (random.uniform(*NOISE_DB) / 20)
 
 
 def write_table(
@@ -224,7 +228,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=6.0, help="false accepts per hour")
     parser.add_argument("--hop", type=float, default=0.2, help="of training windows, in seconds")
     parser.add_argument("--test", nargs="+", default=["george"], help="speakers")
-    parser.add_argument("--validation", nargs="+", default=["jackson"], help="speakers")
+    parser.add_argument("--validation", nargs="+", default=["jackson", "lucas"], help="speakers")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     parts = parted(arguments.shared, arguments.test, arguments.validation)
