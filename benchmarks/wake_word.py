@@ -2,11 +2,11 @@
 
     taskset -c 0 python benchmarks/wake_word.py --shared ../shared
 
-The word is "seven" among spoken digits. The speakers are parted: some are trained on, one is for
-validation, the others are for the test. Out of the clips of each part recordings are made: words in
-random order, levels and gaps, in noise whose color and level change every 15 seconds. A run is trained on windows of the training
-recordings, its threshold is chosen on the validation recordings by `false_accepts_per_hour<=x`, and
-the test recording of ten minutes is scored at that threshold.
+The word is "seven" among spoken digits. The speakers are parted: three are trained on, two are for
+validation, one is for the test. Out of the clips of each part recordings are made: words in random
+order, levels and gaps, in noise whose color and level change every 15 seconds. A run is trained on
+windows of the training recordings, its threshold is chosen on the validation recordings by
+`false_accepts_per_hour<=x`, and the test recording of ten minutes is scored at that threshold.
 """
 
 import argparse
