@@ -6,7 +6,8 @@
 included; kerastl starts each epoch behind them. `true`: everything learns in both. Both use the
 same model, loss, metrics, optimizer and batch size; kerastl's epochs also keep the best weights
 and write what an interrupted fit continues from. The first epoch, with its tracing, and the pass
-through the frozen stages are listed apart. Rounds are interleaved.
+through the frozen stages are listed apart. Rounds alternate which of
+the two comes first.
 """
 
 import argparse
@@ -155,11 +156,13 @@ def main() -> None:
             base=Path(),
         )
         ratios = []
-        for _ in range(arguments.rounds):
-            theirs = plain(make_model(arguments.shared, policy), pictures, labels, arguments.epochs)
-            found, before = ours(
-                make_model(arguments.shared, policy), pictures, labels, arguments.epochs, config
-            )
+        for number in range(arguments.rounds):
+            data = (pictures, labels, arguments.epochs)
+            if number % 2 == 0:
+                theirs = plain(make_model(arguments.shared, policy), *data)
+            found, before = ours(make_model(arguments.shared, policy), *data, config)
+            if number % 2:
+                theirs = plain(make_model(arguments.shared, policy), *data)
             ratios.append(median(theirs[1:]) / median(found[1:]))
             print(
                 f"trainable: {policy}; epoch: Keras {median(theirs[1:]):.2f} s "
