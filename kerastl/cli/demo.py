@@ -50,9 +50,9 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
     with TerminalProgress() as progress:
         run = pipeline.train(config, output=free_name(folder / name / "run"), progress=progress)
     show_run(run, as_json=False)
+    click.echo(f"         kerastl train {shlex.quote(str(config))} --set heads=multi")
     if recipe.recordings is not None:
         _listen(run, folder / name / recipe.recordings)
-    click.echo(f"         kerastl train {shlex.quote(str(config))} --set heads=multi")
     click.echo(f"\nDone in {time.monotonic() - started:.0f} seconds.")
 
 
@@ -65,4 +65,4 @@ def _listen(run: "Run", recordings: Path) -> None:
         scores = run.evaluate_recordings(recordings, progress=progress)
     show_detection_scores(scores, title=f"Detections in {recordings.name}")
     place, sound = shlex.quote(str(run.path)), shlex.quote(str(recordings.with_suffix(".flac")))
-    click.echo(f"Next:    kerastl predict {place} {sound} --listen")
+    click.echo(f"Listen:  kerastl predict {place} {sound} --listen")
