@@ -24,13 +24,13 @@ from kerastl.compare.sides import SPLIT_COLUMN, Training
 from kerastl.compare.tables import change_training, split_frame, write_table
 from kerastl.compare.verdicts import Difference, differences
 from kerastl.config import Config, config_values, load_config, parse_config
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.features.cache.folder import cache_folder
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.run.folder import Run
 from kerastl.training import auto
-from kerastl.training.cache.folder import cache_folder
 from kerastl.training.choice import measure_gain, reason_not_to_try
-from kerastl.training.features import FeatureSource
 from kerastl.training.fit import Fitted
 from kerastl.training.phases import Examples
 

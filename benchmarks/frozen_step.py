@@ -23,18 +23,18 @@ from threadpoolctl import threadpool_limits
 
 import kerastl
 import kerastl.pipeline
-import kerastl.run.report
+import kerastl.report
 from kerastl.cli import spare_collections
-from kerastl.data.pictures import load_pictures
-from kerastl.data.streams import FileInputs, Part
+from kerastl.data.inputs.streams import FileInputs, Part
+from kerastl.features.cache.folder import cache_folder
+from kerastl.features.engines import openvino_engine
+from kerastl.features.engines.keras_engine import KerasEngine
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_layer
+from kerastl.media.image.pictures import load_pictures
 from kerastl.progress import Progress
 from kerastl.run.bundle import InputContract
-from kerastl.training.cache.folder import cache_folder
-from kerastl.training.engines import openvino_engine
-from kerastl.training.engines.keras_engine import KerasEngine
-from kerastl.training.features import FeatureSource
-from kerastl.training.solver import sweep_strengths
+from kerastl.training.exact_head.solver import sweep_strengths
 
 
 class Steps(Progress):

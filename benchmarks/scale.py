@@ -32,11 +32,11 @@ def extract(shared: Path, folder: Path) -> dict:
     """Extracts the features of every picture of a folder."""
     import numpy as np
 
-    from kerastl.data.streams import FileInputs
+    from kerastl.data.inputs.streams import FileInputs
+    from kerastl.features.cache.folder import cache_folder
+    from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
     from kerastl.run.bundle import InputContract
-    from kerastl.training.cache.folder import cache_folder
-    from kerastl.training.features import FeatureSource
 
     model = build_model(
         "applications:mobilenet_v2", TASKS, weights=str(street_weights(shared)), input_size=SIZE

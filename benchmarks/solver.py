@@ -13,7 +13,7 @@ import time
 import numpy as np
 from frozen_common import peak_megabytes
 
-from kerastl.training.solver import solve_head
+from kerastl.training.exact_head.solver import solve_head
 
 
 def make_problem(num: int, dim: int, tasks: int) -> tuple[np.ndarray, np.ndarray]:

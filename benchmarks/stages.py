@@ -22,13 +22,13 @@ import pandas as pd
 from frozen_common import SIZE, TASKS, street_table, street_weights
 
 from kerastl.config import Config, parse_config
-from kerastl.data.batches import ArrayInputs
-from kerastl.data.pictures import load_pictures
+from kerastl.data.inputs.batches import ArrayInputs
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import apply_policy, build_model, find_heads, find_layer, logits_model
+from kerastl.media.image.pictures import load_pictures
 from kerastl.progress import SILENT
 from kerastl.training import fit
 from kerastl.training.compilation import compile_heads
-from kerastl.training.features import FeatureSource
 from kerastl.training.phases import Examples
 from kerastl.training.trainable import make_optimizer
 

@@ -33,8 +33,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerastl.backbones import Backbone, LogMel, find_backbone
-from kerastl.data.audio import load_sound
 from kerastl.losses import MaskedBinaryCrossentropy
+from kerastl.media.audio.decoding import load_sound
 
 Array = NDArray[Any]
 RATE_HZ = 16_000

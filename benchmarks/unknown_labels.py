@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from kerastl.config import ColumnSplit, DataConfig
-from kerastl.data.examples import decode_pictures
-from kerastl.data.table import Table, load_table
+from kerastl.data.inputs.decoders import decode_pictures
+from kerastl.data.tables.table import Table, load_table
 from kerastl.evaluation.calibration import fit_platt
 from kerastl.evaluation.differences import paired_difference
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.missingness import Evidence, examine_missingness
 from kerastl.evaluation.scores import score_split
-from kerastl.training.solver import ExactHead, solve_head
+from kerastl.training.exact_head.solver import ExactHead, solve_head
 
 TASKS = ("person", "car", "stop_sign", "traffic_light")
 FEWEST_ROWS = 10
@@ -63,9 +63,9 @@ def features_of(table: Table, arguments: argparse.Namespace) -> np.ndarray:
     """Returns the features of all photos, `(photos, 1280)`."""
     if arguments.features is not None and arguments.features.is_file():
         return np.load(arguments.features)
+    from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
     from kerastl.run.bundle import InputContract
-    from kerastl.training.features import FeatureSource
 
     model = build_model(
         "applications:mobilenet_v2",

@@ -27,12 +27,12 @@ import soundfile
 
 import kerastl
 from kerastl.config import parse_config
-from kerastl.data.audio import read_sound
-from kerastl.data.recording_windows import table_from_recordings
-from kerastl.data.sound_blocks import file_blocks
+from kerastl.data.importing.recordings import table_from_recordings
+from kerastl.listening.predict import Ear
+from kerastl.media.audio.blocks import file_blocks
+from kerastl.media.audio.decoding import read_sound
 from kerastl.progress import Progress
 from kerastl.run.folder import Run
-from kerastl.run.listening.predict import Ear
 
 RATE_HZ = 8000
 GAP_SECONDS = (0.2, 3.0)

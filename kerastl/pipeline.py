@@ -10,13 +10,17 @@ import numpy as np
 
 from kerastl.backbones import BackboneSpec, find_backbone
 from kerastl.config import Config, dump_config, load_config
-from kerastl.data.leakage import leak_warning
-from kerastl.data.splits import assign_splits, split_gaps
-from kerastl.data.streams import FileInputs
-from kerastl.data.table import Table, load_table, refuse_missing_files
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.leakage import leak_warning
+from kerastl.data.tables.splits import assign_splits, split_gaps
+from kerastl.data.tables.table import Table, load_table, refuse_missing_files
 from kerastl.errors import BackboneError, RunError
+from kerastl.features.cache.folder import cache_folder
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model
+from kerastl.listening.tuning import check_recordings
 from kerastl.progress import SILENT, Progress
+from kerastl.report import write_report_or_warn
 from kerastl.run.folder import (
     CONFIG,
     STATE,
@@ -27,13 +31,9 @@ from kerastl.run.folder import (
     refuse_taken,
     start_run,
 )
-from kerastl.run.listening.tuning import check_recordings
-from kerastl.run.report import write_report_or_warn
 from kerastl.run.results import Facts, write_results
 from kerastl.run.splits import read_splits, splits_frame
 from kerastl.training.auto import fit_auto
-from kerastl.training.cache.folder import cache_folder
-from kerastl.training.features import FeatureSource
 from kerastl.training.fit import fit_model, prepare
 from kerastl.training.phases import Examples
 

@@ -34,13 +34,13 @@ from kerastl.errors import (
 )
 
 if TYPE_CHECKING:
-    from kerastl.backbones.audio import LogMel
     from kerastl.backbones.layer import Backbone
+    from kerastl.backbones.log_mel import LogMel
     from kerastl.backbones.stages import stages_by_resolution
 
 _LAZY = {
     "Backbone": "kerastl.backbones.layer",
-    "LogMel": "kerastl.backbones.audio",
+    "LogMel": "kerastl.backbones.log_mel",
     "stages_by_resolution": "kerastl.backbones.stages",
 }
 

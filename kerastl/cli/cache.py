@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from kerastl.training.cache.folder import Entry
+    from kerastl.features.cache.folder import Entry
 
 _KINDS = {"features": "features", "engines": "converted network"}
 
@@ -26,7 +26,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
     """List what the cache holds, the oldest use first."""
-    from kerastl.training.cache.folder import cache_folder, entries, size_limit
+    from kerastl.features.cache.folder import cache_folder, entries, size_limit
 
     folder, found = cache_folder(), entries(cache_folder())
     total, limit = sum(entry.num_bytes for entry in found), size_limit()
@@ -44,7 +44,7 @@ def list_command(as_json: bool) -> None:
 @click.option("--limit", metavar="SIZE", help="What may stay, such as 5GB; else the cache's limit.")
 def prune(limit: str | None) -> None:
     """Delete what was used longest ago, until the rest fits."""
-    from kerastl.training.cache import folder as cache
+    from kerastl.features.cache import folder as cache
 
     num_bytes = cache.size_limit() if limit is None else cache.parse_size(limit, where="--limit")
     freed = cache.prune(cache.cache_folder(), num_bytes)
@@ -54,7 +54,7 @@ def prune(limit: str | None) -> None:
 @command.command()
 def clear() -> None:
     """Delete everything in the cache."""
-    from kerastl.training.cache import folder as cache
+    from kerastl.features.cache import folder as cache
 
     freed = cache.clear(cache.cache_folder())
     click.echo(f"{size_text(freed)} freed")

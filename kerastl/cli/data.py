@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerastl.config import DataConfig
-    from kerastl.data.table import Table
+    from kerastl.data.tables.table import Table
 
 _overrides = click.option(
     "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key of the config."
@@ -62,8 +62,8 @@ def check(
     from kerastl.cli.console import TerminalProgress
     from kerastl.cli.table_checks import check_split, listener_of
     from kerastl.config import load_config
-    from kerastl.data.check import check_table
-    from kerastl.data.table import load_table
+    from kerastl.data.checking.check import check_table
+    from kerastl.data.tables.table import load_table
 
     if source.suffix.lower() in TABLE_ENDINGS:
         data, listener = _data_of_table(source, image, audio, tasks, group), None
@@ -99,8 +99,8 @@ def split(
 ) -> None:
     """Write CONFIG's table with a column that says train, validation or test."""
     refuse_output(output, overwrite=overwrite)
-    from kerastl.data.splits import assign_splits, split_gaps
-    from kerastl.data.table import load_table
+    from kerastl.data.tables.splits import assign_splits, split_gaps
+    from kerastl.data.tables.table import load_table
 
     data = _data_of_config(config, overrides)
     table = load_table(data)
@@ -132,7 +132,7 @@ def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) ->
     Where the outer folders are called train, val or test, they become the column split.
     """
     refuse_output(output, overwrite=overwrite)
-    from kerastl.data.sources import table_from_folders
+    from kerastl.data.importing.folders import table_from_folders
 
     made = table_from_folders(folder, relative_to=output.parent, same_file=same_file)
     write_made(made, output)
@@ -154,7 +154,7 @@ def from_coco(
     In LVIS files, what nobody looked for stays blank.
     """
     refuse_output(output, overwrite=overwrite)
-    from kerastl.data.coco import table_from_coco
+    from kerastl.data.importing.coco import table_from_coco
 
     made = table_from_coco(
         annotations, images, relative_to=output.parent, categories=categories or None
@@ -196,7 +196,7 @@ def from_recordings(
     blank between.
     """
     refuse_output(output, overwrite=overwrite)
-    from kerastl.data.recording_windows import table_from_recordings
+    from kerastl.data.importing.recordings import table_from_recordings
 
     made = table_from_recordings(
         table,
@@ -218,8 +218,8 @@ def _data_of_table(
     path: Path, image: str | None, audio: str | None, tasks: Sequence[str], group: str | None
 ) -> "DataConfig":
     from kerastl.config import parse_config
-    from kerastl.data.guess import guess_data
-    from kerastl.data.table import read_frame
+    from kerastl.data.importing.guess import guess_data
+    from kerastl.data.tables.table import read_frame
 
     frame = read_frame(path)
     data = guess_data(frame, path, image=image, audio=audio, tasks=tasks, group=group)
@@ -247,7 +247,7 @@ def _refuse_taken(table: "Table", data: "DataConfig", column: str) -> None:
 
 def _moved(table: "Table", data: "DataConfig", output: Path) -> list[str]:
     """The files as seen from the folder of the new table."""
-    from kerastl.data.sources import relative_path
+    from kerastl.data.importing.folders import relative_path
 
     if all(path.parent.absolute() == output.parent.absolute() for path in data.tables):
         return [str(cell) for cell in table.frame[data.file_column]]
@@ -256,7 +256,7 @@ def _moved(table: "Table", data: "DataConfig", output: Path) -> list[str]:
 
 def _show_parts(table: "Table", parts: "np.ndarray") -> None:
     from kerastl.cli.table_report import show_columns
-    from kerastl.data.splits import PARTS
+    from kerastl.data.tables.splits import PARTS
 
     def counts(column: int, part: str) -> str:
         labels = table.labels[parts == part, column]

@@ -53,7 +53,7 @@ def command(
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
     from kerastl.cli.scores import show_scores
-    from kerastl.run.files import without_nan
+    from kerastl.files import without_nan
 
     settings = {name: value for name, value in listening.items() if value is not None}
     asked = {"set_thresholds": set_thresholds, "report": report, **settings}
@@ -98,7 +98,7 @@ def _refuse_options(recordings: Path | None, table: Path | None, given: list[str
 
 
 def _write_report(scores: Any, report: Path, run: Path, recordings: Path | None) -> None:
-    from kerastl.run.report.recordings import write_recordings_report
+    from kerastl.report.recordings import write_recordings_report
 
     write_recordings_report(scores, report, run=run, recordings=str(recordings))
     click.echo(f"Report: {report}", err=True)

@@ -18,8 +18,8 @@ from kerastl.cli.console import TerminalProgress
 from kerastl.errors import RunError
 
 if TYPE_CHECKING:
+    from kerastl.listening.predict import News
     from kerastl.run.folder import Run
-    from kerastl.run.listening.predict import News
 
 PIPE = Path("-")
 Write = Callable[[Sequence[object]], None]
@@ -69,7 +69,7 @@ def listen(
     as_json: bool,
 ) -> None:
     """Writes detections as they happen."""
-    from kerastl.run.listening.predict import COLUMNS
+    from kerastl.listening.predict import COLUMNS
 
     is_live = PIPE in inputs
     score_columns = ("path", "start_seconds", "end_seconds", *run.tasks)
@@ -116,7 +116,7 @@ def show_detection_scores(scores: Mapping[str, Any], *, title: str) -> None:
 def _news(
     run: "Run", inputs: Sequence[Path], *, rate_hz: int | None, cache: bool, is_shown: bool
 ) -> Iterator["News"]:
-    from kerastl.run.listening.predict import Ear
+    from kerastl.listening.predict import Ear
     from kerastl.run.predict import find_files
 
     with TerminalProgress() as progress:
@@ -176,7 +176,7 @@ def _rows(
 
 @contextmanager
 def _opened(path: Path | None, *, is_live: bool) -> Iterator[IO[str]]:
-    from kerastl.run.files import replacing
+    from kerastl.files import replacing
 
     if path is None:
         yield sys.stdout

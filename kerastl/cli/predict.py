@@ -75,7 +75,7 @@ def command(
 
 def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool) -> None:
     if output is not None:
-        from kerastl.run.files import write_with
+        from kerastl.files import write_with
 
         if output.suffix.lower() == ".csv":
             write_with(output, lambda path: frame.to_csv(path, index=False))

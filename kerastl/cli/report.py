@@ -16,7 +16,7 @@ def command(run: Path, output: Path | None, open_it: bool) -> None:
     move, mistakes to look at, what is unknown, and how to repeat the run.
     """
     from kerastl.cli.console import TerminalProgress
-    from kerastl.run.report import write_report
+    from kerastl.report import write_report
 
     with TerminalProgress() as progress:
         path = write_report(run, output=output, progress=progress)

@@ -9,7 +9,7 @@ import rich.box
 import rich.console
 import rich.table
 
-from kerastl.run.files import without_nan
+from kerastl.files import without_nan
 
 if TYPE_CHECKING:
     from kerastl.run.folder import Run

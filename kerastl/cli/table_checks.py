@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerastl.config import Config, DataConfig
-    from kerastl.data.sound_check import Listener
-    from kerastl.data.table import Table
+    from kerastl.data.checking.sounds import Listener
+    from kerastl.data.tables.table import Table
 
 
 def listener_of(config: "Config") -> "Listener | None":
     """Returns what the config's backbone hears, None where only loading it can tell."""
     from kerastl.backbones import AudioInput, find_backbone
-    from kerastl.data.sound_check import Listener
+    from kerastl.data.checking.sounds import Listener
 
     try:
         taken = find_backbone(config.backbone.name, options=config.backbone.options).input
@@ -31,7 +31,7 @@ def listener_of(config: "Config") -> "Listener | None":
 
 def check_split(table: "Table", data: "DataConfig") -> tuple[list[str], list[str]]:
     """Returns a sentence for each problem and each warning about the config's split."""
-    from kerastl.data.splits import assign_splits, split_gaps
+    from kerastl.data.tables.splits import assign_splits, split_gaps
 
     try:
         parts = assign_splits(table, data.split)
@@ -42,7 +42,7 @@ def check_split(table: "Table", data: "DataConfig") -> tuple[list[str], list[str
 
 def _divided(table: "Table", parts: "np.ndarray") -> list[str]:
     """A sentence where recordings are cut into examples of several splits."""
-    from kerastl.data.splits import divided_groups
+    from kerastl.data.tables.splits import divided_groups
 
     if table.segments is None:
         return []

@@ -10,7 +10,7 @@ from kerastl.errors import TableError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kerastl.data.sources import MadeTable
+    from kerastl.data.importing.folders import MadeTable
 
 TABLE_ENDINGS = (".csv", ".parquet", ".pq")
 
@@ -57,7 +57,7 @@ def write_made(made: "MadeTable", output: Path) -> None:
 
 def write_table(frame: "pd.DataFrame", output: Path) -> None:
     """Writes a table as its ending says."""
-    from kerastl.run.files import write_with
+    from kerastl.files import write_with
 
     if output.suffix.lower() == ".csv":
         write_with(output, lambda path: frame.to_csv(path, index=False))

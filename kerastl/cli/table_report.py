@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from kerastl.data.check import BadFile, TableReport
-    from kerastl.data.sound_check import NotedSound, SoundCounts
+    from kerastl.data.checking.check import BadFile, TableReport
+    from kerastl.data.checking.sounds import NotedSound, SoundCounts
 
 _NUM_SHOWN = 10
 

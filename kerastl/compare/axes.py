@@ -12,7 +12,7 @@ from kerastl.compare.sides import Question, Side, Study, Training, Treatment
 from kerastl.config import Config, TrainableStages
 from kerastl.config.problems import format_path
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
-from kerastl.data.table import Table
+from kerastl.data.tables.table import Table
 from kerastl.errors import ConfigError, suggestion
 
 ALL = "all"

@@ -10,9 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kerastl.run.report.charts import Line, learning_chart
-from kerastl.run.report.render import content_policy, page_environment, page_style
-from kerastl.run.report.svg import Axes, element, path, picture, text
+from kerastl.report.charts import Line, learning_chart
+from kerastl.report.render import content_policy, page_environment, page_style
+from kerastl.report.svg import Axes, element, path, picture, text
 
 FILE_NAME = "report.html"
 _FOLDER = importlib.resources.files(__package__) / "templates"

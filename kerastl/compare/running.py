@@ -20,8 +20,8 @@ from kerastl.compare.cost import measure_cost, num_epochs
 from kerastl.compare.sides import Side, Study
 from kerastl.config import Config, dump_config
 from kerastl.errors import RunError
+from kerastl.files import write_json
 from kerastl.progress import Progress
-from kerastl.run.files import write_json
 from kerastl.run.folder import CONFIG, Run, free_name, is_finished
 
 PLAN = "plan.json"

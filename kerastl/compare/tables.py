@@ -11,10 +11,10 @@ import pandas as pd
 
 from kerastl.compare.sides import SPLIT_COLUMN, UNCERTAIN, Training
 from kerastl.config import Config
-from kerastl.data.stratification import stratify
-from kerastl.data.table import Table
+from kerastl.data.tables.stratification import stratify
+from kerastl.data.tables.table import Table
 from kerastl.errors import TableError
-from kerastl.run.files import write_text
+from kerastl.files import write_text
 
 
 def split_frame(table: Table, parts: np.ndarray, config: Config) -> pd.DataFrame:

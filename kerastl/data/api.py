@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit, LabelPolicy
-from kerastl.data.batches import Labels, make_batches
-from kerastl.data.examples import DEFAULT_RATE_HZ
-from kerastl.data.splits import assign_splits
-from kerastl.data.streams import FileInputs
-from kerastl.data.table import Table, load_table, refuse_missing_files
+from kerastl.data.inputs.batches import Labels, make_batches
+from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.splits import assign_splits
+from kerastl.data.tables.table import Table, load_table, refuse_missing_files
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -15,7 +15,7 @@ import scipy.linalg
 import scipy.special
 from sklearn.linear_model import LogisticRegression
 
-from kerastl.data.splits import PARTS, assign_folds
+from kerastl.data.tables.splits import PARTS, assign_folds
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import score_task
 from kerastl.threads import one_blas_thread

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastl.config import Config, load_config
-from kerastl.data.table import Table, load_table
+from kerastl.data.tables.table import Table, load_table
 from kerastl.errors import RunError, suggestion
 from kerastl.progress import Progress
 from kerastl.run.inference import predict_files

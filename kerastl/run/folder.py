@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kerastl.errors import RunError
+from kerastl.files import write_text
 from kerastl.progress import SILENT, Progress
 from kerastl.run.bundle import FILE_NAME, Bundle, read_bundle
-from kerastl.run.files import write_text
 
 if TYPE_CHECKING:
     import keras
@@ -169,7 +169,7 @@ class Run:
         kerastl.load_run("runs/wake-word").listen("evening.wav")
         ```
         """
-        from kerastl.run.listening.predict import listen
+        from kerastl.listening.predict import listen
         from kerastl.run.predict import find_files
 
         given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -209,7 +209,7 @@ class Run:
             TableError: The table can't be read, or a row of it makes no sense.
             MediaError: A recording can't be read.
         """
-        from kerastl.run.listening.evaluate import listen_to_table, rate_policy, store_thresholds
+        from kerastl.listening.evaluate import listen_to_table, rate_policy, store_thresholds
 
         policy = None if set_thresholds is None else rate_policy(set_thresholds)
         session = listen_to_table(self, Path(table), listening, cache=cache, progress=progress)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from kerastl.data.segments import Segments
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.features.cache.folder import cache_folder
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
+from kerastl.heads.logits import logits_of_features
+from kerastl.media.segments import Segments
 from kerastl.progress import Progress
-from kerastl.training.cache.folder import cache_folder
-from kerastl.training.features import FeatureSource
-from kerastl.training.logits import logits_of_features
 
 if TYPE_CHECKING:
     from kerastl.run.folder import Run

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kerastl.data.examples import has_media_extension
-from kerastl.data.segments import (
+from kerastl.data.inputs.decoders import has_media_extension
+from kerastl.data.tables.table import read_frame
+from kerastl.errors import RunError, TableError
+from kerastl.media.segments import (
     COLUMNS,
     WHOLE,
     Bounds,
@@ -17,8 +19,6 @@ from kerastl.data.segments import (
     read_segments,
     refuse_bad_segments,
 )
-from kerastl.data.table import read_frame
-from kerastl.errors import RunError, TableError
 from kerastl.progress import Progress
 from kerastl.run.inference import predict_files
 from kerastl.run.scoring import calibrate

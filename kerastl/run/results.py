@@ -10,14 +10,17 @@ import pandas as pd
 
 from kerastl.backbones import AudioInput, BackboneError, BackboneSpec, distributions
 from kerastl.config import Config, EvaluationConfig
-from kerastl.data.audio import SOUND_RULE_VERSION
-from kerastl.data.examples import DEFAULT_RATE_HZ
-from kerastl.data.images import RULE_VERSION
-from kerastl.data.splits import PARTS
-from kerastl.data.table import Table
+from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
+from kerastl.data.tables.splits import PARTS
+from kerastl.data.tables.table import Table
 from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.missingness import examine_missingness
+from kerastl.files import write_json, write_text, write_with
 from kerastl.heads.builder import find_heads, find_layer
+from kerastl.heads.logits import logits_of_features
+from kerastl.listening.tuning import tune_on_recordings
+from kerastl.media.audio.decoding import SOUND_RULE_VERSION
+from kerastl.media.image.decoding import RULE_VERSION
 from kerastl.progress import Progress
 from kerastl.run import folder as places
 from kerastl.run.bundle import (
@@ -30,15 +33,12 @@ from kerastl.run.bundle import (
     versions,
     weights_sha256,
 )
-from kerastl.run.files import write_json, write_text, write_with
-from kerastl.run.listening.tuning import tune_on_recordings
 from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
 from kerastl.run.splits import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, Unseen, find_unseen, missingness_evidence, tune_tasks
+from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.fit import Fitted
-from kerastl.training.logits import logits_of_features
 from kerastl.training.phases import Examples
-from kerastl.training.solver import STRENGTHS
 
 if TYPE_CHECKING:
     import keras

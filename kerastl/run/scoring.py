@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from kerastl.config import EvaluationConfig
-from kerastl.data.table import Table
+from kerastl.data.tables.table import Table
 from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import CALIBRATION_SCORES, calibration_scores, score_split

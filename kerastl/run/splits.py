@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.data.segments import COLUMNS
-from kerastl.data.table import Table
+from kerastl.data.tables.table import Table
 from kerastl.errors import RunError
+from kerastl.media.segments import COLUMNS
 
 FILE_NAME = "splits.csv"
 

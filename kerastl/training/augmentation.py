@@ -9,8 +9,8 @@ from typing import Any
 import keras
 
 from kerastl.config import AugmentConfig
-from kerastl.data.batches import Inputs
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.batches import Inputs
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.training.sound_augmentation import AugmentedSounds
 
 

@@ -9,8 +9,10 @@ import keras
 import numpy as np
 
 from kerastl.config import Config, ExactFit, KerasFit
-from kerastl.data.stratification import stratify
+from kerastl.data.tables.stratification import stratify
+from kerastl.features.source import Extraction, FeatureSource
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
+from kerastl.heads.logits import logits_of_features
 from kerastl.progress import SILENT, Progress
 from kerastl.training.choice import (
     Gain,
@@ -19,10 +21,8 @@ from kerastl.training.choice import (
     measure_gain,
     reason_not_to_try,
 )
-from kerastl.training.exact import solve_heads
-from kerastl.training.features import Extraction, FeatureSource
+from kerastl.training.exact_head.fitting import solve_heads
 from kerastl.training.fit import Fitted, fit_model
-from kerastl.training.logits import logits_of_features
 from kerastl.training.phases import Examples
 
 

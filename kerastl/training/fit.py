@@ -13,18 +13,18 @@ import keras
 import numpy as np
 
 from kerastl.config import Config, ExactFit, KerasFit
-from kerastl.data.batches import ArrayInputs, Inputs
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.batches import ArrayInputs, Inputs
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.features.prefix import find_cut, run_prefix, suffix_model
+from kerastl.features.source import Extraction, FeatureSource, too_different
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
 from kerastl.progress import Progress
 from kerastl.training.augmentation import augmented_inputs, make_augmentation
-from kerastl.training.exact import solve_heads
-from kerastl.training.features import Extraction, FeatureSource, too_different
+from kerastl.training.exact_head.fitting import solve_heads
+from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.learning import learning_table
 from kerastl.training.phases import FINE_TUNING_PHASE, HEADS_PHASE, Examples, fit_phase
-from kerastl.training.prefix import find_cut, run_prefix, suffix_model
 from kerastl.training.recipe import keeping_regularization, scheduled_optimizer
-from kerastl.training.solver import ExactHead
 
 
 @dataclass(frozen=True, kw_only=True)

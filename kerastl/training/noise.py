@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerastl.data.audio import read_sound, sound_length
-from kerastl.data.media import MEDIA_EXTENSIONS
-from kerastl.data.sound_files import open_sound
 from kerastl.errors import MediaError
+from kerastl.media.audio.decoding import read_sound, sound_length
+from kerastl.media.audio.files import open_sound
+from kerastl.media.extensions import MEDIA_EXTENSIONS
 
 _EXPONENTS = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # of amplitude over frequency
 

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 
 from kerastl.config import Config, KerasFit
-from kerastl.data.batches import Inputs, Labels, make_batches
+from kerastl.data.inputs.batches import Inputs, Labels, make_batches
+from kerastl.features.speed import ShowEpochs
 from kerastl.heads.head import Head, columns
 from kerastl.progress import Progress
 from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
 from kerastl.training.compilation import compile_heads
 from kerastl.training.imbalance import positive_weights
-from kerastl.training.speed import ShowEpochs
 
 HEADS_PHASE = "heads"
 FINE_TUNING_PHASE = "fine_tuning"

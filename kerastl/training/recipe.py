@@ -15,10 +15,10 @@ import numpy as np
 from kerastl.config import Config, KerasFit
 from kerastl.heads.builder import find_heads
 from kerastl.heads.head import columns
+from kerastl.training.exact_head.rotation import standardize
+from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.learning import heads_rate
 from kerastl.training.phases import Examples
-from kerastl.training.rotation import standardize
-from kerastl.training.solver import ExactHead
 from kerastl.training.trainable import Rate, make_optimizer
 
 

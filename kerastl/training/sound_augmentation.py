@@ -18,7 +18,7 @@ from kerastl.config import (
     ReverberationConfig,
     SpecAugmentConfig,
 )
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.training.noise import NoiseSource, colored_noise
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]

@@ -10,6 +10,7 @@ from kerastl.config import LabelPolicy
 from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import score_split
+from kerastl.files import write_json
 from kerastl.run.bundle import (
     BackboneFacts,
     Bundle,
@@ -17,7 +18,6 @@ from kerastl.run.bundle import (
     InputContract,
     TaskBundle,
 )
-from kerastl.run.files import write_json
 
 NASTY = "</script><img src=x onerror=hacked=1>\"'&amp;"
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from finished_runs import NASTY, write_run
 
-from kerastl.run.report import write_report
+from kerastl.report import write_report
 
 TASKS = ("car", NASTY)
 

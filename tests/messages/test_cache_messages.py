@@ -3,7 +3,7 @@
 import pytest
 
 from kerastl.errors import CacheError
-from kerastl.training.cache.folder import parse_size
+from kerastl.features.cache.folder import parse_size
 
 
 def test_a_limit_that_is_no_size() -> None:

@@ -10,9 +10,15 @@ import pytest
 import kerastl
 from kerastl import errors
 from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
-from kerastl.data.labels import decode_labels, refuse_out_of_range
-from kerastl.data.splits import assign_splits
-from kerastl.data.table import Table, build_table, load_table, read_frame, refuse_missing_files
+from kerastl.data.tables.labels import decode_labels, refuse_out_of_range
+from kerastl.data.tables.splits import assign_splits
+from kerastl.data.tables.table import (
+    Table,
+    build_table,
+    load_table,
+    read_frame,
+    refuse_missing_files,
+)
 from kerastl.errors import KerastlError
 from kerastl.heads.head import resolve_heads
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from kerastl.config import DataConfig, parse_config
-from kerastl.data.table import load_table
+from kerastl.data.tables.table import load_table
 from kerastl.errors import KerastlError
 
 

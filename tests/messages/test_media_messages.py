@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerastl.data import images
-from kerastl.data.coco import table_from_coco
-from kerastl.data.images import decode_image, load_image
-from kerastl.data.names import column_names
-from kerastl.data.pictures import load_pictures
-from kerastl.data.sources import table_from_folders
+from kerastl.data.importing.coco import table_from_coco
+from kerastl.data.importing.folders import table_from_folders
+from kerastl.data.importing.names import column_names
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
+from kerastl.media.image import decoding as images
+from kerastl.media.image.decoding import decode_image, load_image
+from kerastl.media.image.pictures import load_pictures
 
 
 def png(side=8):

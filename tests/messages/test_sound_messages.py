@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from kerastl.config import NoiseConfig
-from kerastl.data.audio import load_sound, read_sound
-from kerastl.data.segments import read_segments, refuse_bad_segments
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
+from kerastl.media.audio.decoding import load_sound, read_sound
+from kerastl.media.segments import read_segments, refuse_bad_segments
 from kerastl.training.noise import NoiseSource
 
 

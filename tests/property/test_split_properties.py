@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit
-from kerastl.data.splits import assign_folds, assign_splits, divided_groups, split_gaps
-from kerastl.data.stratification import stratify
-from kerastl.data.table import Table, build_table
+from kerastl.data.tables.splits import assign_folds, assign_splits, divided_groups, split_gaps
+from kerastl.data.tables.stratification import stratify
+from kerastl.data.tables.table import Table, build_table
 from kerastl.errors import SplitError, TableError
 
 

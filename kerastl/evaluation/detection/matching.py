@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerastl.data.recordings import Event
+from kerastl.data.tables.recordings import Event
 from kerastl.evaluation.detection.firing import Grid, fire
 
 RULE = (

@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kerastl.data.audio import cut_windows, load_sound
 from kerastl.demo.wake_word import WORDS, load_clips, pink_noise
+from kerastl.media.audio.decoding import cut_windows, load_sound
 from kerastl_tiny import SPEECH
 
 RATE_HZ = 16_000

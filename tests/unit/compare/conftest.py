@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from kerastl.config import Config, parse_config
-from kerastl.data.table import Table, load_table
+from kerastl.data.tables.table import Table, load_table
 
 TASKS = ("car", "bus", "van")
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerastl.data import audio, sound_files
-from kerastl.data.audio import cut_windows, load_sound, load_windows, read_sound
 from kerastl.errors import ConfigError, MediaError
+from kerastl.media.audio import decoding as audio
+from kerastl.media.audio import files as sound_files
+from kerastl.media.audio.decoding import cut_windows, load_sound, load_windows, read_sound
 
 FORMATS = [
     ("a.wav", 8000, 1),

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from kerastl.config import DataConfig, LabelPolicy
-from kerastl.data import inspection
-from kerastl.data.check import BadCell, TaskCounts, check_table
-from kerastl.data.table import load_table
+from kerastl.data.checking import inspection
+from kerastl.data.checking.check import BadCell, TaskCounts, check_table
+from kerastl.data.tables.table import load_table
 from kerastl.progress import Progress
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from kerastl.data.coco import table_from_coco
+from kerastl.data.importing.coco import table_from_coco
 from kerastl.errors import TableError
 
 CATEGORIES = [

@@ -5,7 +5,7 @@ import pytest
 
 from kerastl.config import LabelPolicy
 from kerastl.config.schema import Soft
-from kerastl.data.labels import canonical_cell, decode_labels, refuse_out_of_range
+from kerastl.data.tables.labels import canonical_cell, decode_labels, refuse_out_of_range
 from kerastl.errors import LabelError
 
 CHEXPERT = {"positive": ("1",), "negative": ("0",), "uncertain": ("-1",)}

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from kerastl.config import DataConfig
-from kerastl.data.leakage import leak_warning, leaks
-from kerastl.data.table import build_table
+from kerastl.data.tables.leakage import leak_warning, leaks
+from kerastl.data.tables.table import build_table
 
 
 def files(folder: Path, **contents: bytes) -> list[Path]:

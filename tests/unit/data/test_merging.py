@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
-from kerastl.data.splits import assign_splits
-from kerastl.data.table import Table, load_table
+from kerastl.data.tables.splits import assign_splits
+from kerastl.data.tables.table import Table, load_table
 from kerastl.errors import LabelError, TableError
 
 NAN = np.nan

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerastl.data import pictures as pictures_module
-from kerastl.data.images import load_image
-from kerastl.data.pictures import iter_batches, load_pictures
 from kerastl.errors import KerastlError, MediaError
+from kerastl.media.image import pictures as pictures_module
+from kerastl.media.image.decoding import load_image
+from kerastl.media.image.pictures import iter_batches, load_pictures
 
 SIZE = {"height": 4, "width": 5}
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerastl.data.audio import read_sound
-from kerastl.data.recordings import Event, about_other_words, load_recordings
-from kerastl.data.sound_blocks import file_blocks, pipe_blocks, sound_seconds
+from kerastl.data.tables.recordings import Event, about_other_words, load_recordings
 from kerastl.errors import KerastlError, MediaError
+from kerastl.media.audio.blocks import file_blocks, pipe_blocks, sound_seconds
+from kerastl.media.audio.decoding import read_sound
 
 SECONDS = 3
 

@@ -8,12 +8,12 @@ import pytest
 import soundfile
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit
-from kerastl.data import duplicates
-from kerastl.data.leakage import leak_warning
-from kerastl.data.segments import read_segments
-from kerastl.data.splits import assign_splits
-from kerastl.data.table import Table, load_table
+from kerastl.data.tables import duplicates
+from kerastl.data.tables.leakage import leak_warning
+from kerastl.data.tables.splits import assign_splits
+from kerastl.data.tables.table import Table, load_table
 from kerastl.errors import TableError
+from kerastl.media.segments import read_segments
 
 
 def table(folder: Path, frame: pd.DataFrame, **more) -> Table:

@@ -9,10 +9,10 @@ import soundfile
 
 from kerastl.cli.table_report import problems_of, warnings_of
 from kerastl.config import DataConfig
-from kerastl.data.check import TableReport, check_table
-from kerastl.data.sound_check import Listener
-from kerastl.data.sound_inspection import listen
-from kerastl.data.table import load_table
+from kerastl.data.checking.check import TableReport, check_table
+from kerastl.data.checking.sounds import Listener
+from kerastl.data.tables.table import load_table
+from kerastl.media.audio.inspection import listen
 
 RATE_HZ = 8000
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerastl.data.segments import Segments
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.media.segments import Segments
 from kerastl.run.bundle import InputContract
 
 RATE_HZ = 8000

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from kerastl.data.sources import table_from_folders
+from kerastl.data.importing.folders import table_from_folders
 from kerastl.errors import TableError
 
 

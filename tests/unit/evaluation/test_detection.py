@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from kerastl.data.recordings import Event
+from kerastl.data.tables.recordings import Event
 from kerastl.evaluation.detection.curve import Word, between, candidates, curve, walk
 from kerastl.evaluation.detection.firing import Grid, Smoother, Trigger, fire
 from kerastl.evaluation.detection.matching import Track, match, outcome

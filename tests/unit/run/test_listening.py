@@ -11,15 +11,15 @@ import pytest
 import soundfile
 
 from kerastl.config import ListeningConfig
-from kerastl.data.audio import read_sound
-from kerastl.data.sound_blocks import file_blocks, pipe_blocks
 from kerastl.errors import RunError
 from kerastl.heads.builder import build_model
 from kerastl.layers import Backbone
+from kerastl.listening.listener import Detection, Listener
+from kerastl.listening.scorer import WindowScorer
+from kerastl.listening.windows import SlidingWindow
+from kerastl.media.audio.blocks import file_blocks, pipe_blocks
+from kerastl.media.audio.decoding import read_sound
 from kerastl.run.bundle import Calibration, InputContract
-from kerastl.run.listening.listener import Detection, Listener
-from kerastl.run.listening.scorer import WindowScorer
-from kerastl.run.listening.windows import SlidingWindow
 
 RATE_HZ = 4000
 WINDOW = 2000

@@ -11,9 +11,9 @@ from finished_runs import NASTY, write_run
 
 from kerastl.errors import RunError
 from kerastl.progress import Progress
-from kerastl.run.report import write_report, write_report_or_warn
-from kerastl.run.report.content import gather_content
-from kerastl.run.report.source import read_source
+from kerastl.report import write_report, write_report_or_warn
+from kerastl.report.content import gather_content
+from kerastl.report.source import read_source
 
 
 class Page(HTMLParser):

@@ -5,10 +5,10 @@ import pytest
 import sklearn.metrics
 from scipy.stats import binomtest
 
-from kerastl.run.report import curves
-from kerastl.run.report.charts import round_values
-from kerastl.run.report.missing import missing_together
-from kerastl.run.report.render import json_for_page, percent, score
+from kerastl.report import curves
+from kerastl.report.charts import round_values
+from kerastl.report.missing import missing_together
+from kerastl.report.render import json_for_page, percent, score
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kerastl.errors import CacheError
-from kerastl.training.cache import folder as cache
+from kerastl.features.cache import folder as cache
 
 HOUR = 3600.0
 

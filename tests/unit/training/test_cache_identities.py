@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kerastl.training.cache import identities
-from kerastl.training.cache.identities import FileHashes, Status, hash_file
+from kerastl.features.cache import identities
+from kerastl.features.cache.identities import FileHashes, Status, hash_file
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerastl.training.cache.segments import KEY_BYTES, SUFFIX, read_segment, write_segment
-from kerastl.training.cache.store import FeatureStore
+from kerastl.features.cache.segments import KEY_BYTES, SUFFIX, read_segment, write_segment
+from kerastl.features.cache.store import FeatureStore
 
 DIM = 6
 
@@ -134,7 +134,7 @@ def test_many_small_files_are_joined_and_nothing_is_lost(tmp_path: Path) -> None
 WRITER = """
 import hashlib, sys, numpy as np
 from pathlib import Path
-from kerastl.training.cache.store import FeatureStore
+from kerastl.features.cache.store import FeatureStore
 folder, first, last, dim = Path(sys.argv[1]), *map(int, sys.argv[2:5])
 store = FeatureStore(folder, dim, on_refusal=print)
 for n in range(first, last):

@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from kerastl.data.streams import Part
+from kerastl.data.inputs.streams import Part
+from kerastl.features.engines import agreement, choice, openvino_engine
+from kerastl.features.engines.agreement import NUM_EXAMPLES, compare
+from kerastl.features.engines.choice import REFERENCE, Engines, multiply_adds
+from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.progress import Progress
-from kerastl.training.engines import agreement, choice, openvino_engine
-from kerastl.training.engines.agreement import NUM_EXAMPLES, compare
-from kerastl.training.engines.choice import REFERENCE, Engines, multiply_adds
-from kerastl.training.engines.keras_engine import KerasEngine
 
 UINT8 = np.dtype(np.uint8)
 needs_openvino = pytest.mark.skipif(
@@ -215,8 +215,8 @@ def test_letting_go_of_a_network_right_after_its_last_example_never_waits_foreve
     code = """
 import numpy as np, openvino
 from openvino import opset13 as ops
-from kerastl.data.streams import Part
-from kerastl.training.engines.openvino_engine import OpenvinoEngine
+from kerastl.data.inputs.streams import Part
+from kerastl.features.engines.openvino_engine import OpenvinoEngine
 for _ in range(150):
     pictures = ops.parameter([-1, 4, 4, 3], np.float32)
     model = openvino.Model([ops.reduce_mean(pictures, np.array([1, 2]), False)], [pictures])

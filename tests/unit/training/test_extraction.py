@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerastl.data import images
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
+from kerastl.features.cache import identities
+from kerastl.features.cache.fingerprint import network_fingerprint
+from kerastl.features.cache.folder import clear, entries
+from kerastl.features.engines import openvino_engine
+from kerastl.features.source import Extraction, FeatureSource, too_different
+from kerastl.media.image import decoding as images
 from kerastl.progress import Progress
 from kerastl.run.bundle import InputContract
-from kerastl.training.cache import identities
-from kerastl.training.cache.fingerprint import network_fingerprint
-from kerastl.training.cache.folder import clear, entries
-from kerastl.training.engines import openvino_engine
-from kerastl.training.features import Extraction, FeatureSource, too_different
 
 CONTRACT = InputContract(modality="image", shape=(32, 32, 3))
 NUM = 70
@@ -208,7 +208,7 @@ def test_a_cache_that_cannot_be_written_warns_and_the_features_are_there(
 
 
 def test_arrays_are_extracted_without_a_cache(network: keras.Model, cache: Path) -> None:
-    from kerastl.data.batches import ArrayInputs
+    from kerastl.data.inputs.batches import ArrayInputs
 
     values = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3), np.uint8)
     found = FeatureSource(cache=cache, engine="keras").extract(network, ArrayInputs(values))

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from kerastl.config import parse_config
-from kerastl.data.batches import ArrayInputs
+from kerastl.data.inputs.batches import ArrayInputs
+from kerastl.features import prefix
+from kerastl.features.prefix import find_cut, run_prefix, suffix_model
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import apply_policy, build_model, find_layer, logits_model
 from kerastl.progress import SILENT
-from kerastl.training import fit, prefix
-from kerastl.training.features import FeatureSource
+from kerastl.training import fit
 from kerastl.training.phases import Examples
-from kerastl.training.prefix import find_cut, run_prefix, suffix_model
 
 SOURCE = FeatureSource(engine="keras")
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from kerastl.config import KerasFit, parse_config
-from kerastl.data.batches import ArrayInputs
+from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.heads.builder import build_model, find_layer, head_model, logits_model
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.progress import SILENT
 from kerastl.training.checkpoints import START, KeepBest
-from kerastl.training.exact import solve_heads
+from kerastl.training.exact_head.fitting import solve_heads
 from kerastl.training.learning import heads_rate
 from kerastl.training.phases import Examples
 from kerastl.training.recipe import keeping_regularization, scheduled

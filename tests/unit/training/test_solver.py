@@ -6,9 +6,9 @@ import scipy.special
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
 
-from kerastl.training.logistic import Problem, minimize
-from kerastl.training.rotation import rotate, standardize
-from kerastl.training.solver import STRENGTHS, make_targets, solve_head, sweep_strengths
+from kerastl.training.exact_head.logistic import Problem, minimize
+from kerastl.training.exact_head.rotation import rotate, standardize
+from kerastl.training.exact_head.solver import STRENGTHS, make_targets, solve_head, sweep_strengths
 
 
 def make_problem(

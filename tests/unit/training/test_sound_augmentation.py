@@ -13,8 +13,8 @@ from kerastl.config import (
     ReverberationConfig,
     SpecAugmentConfig,
 )
-from kerastl.data.batches import make_batches
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.batches import make_batches
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
 from kerastl.run.bundle import InputContract
 from kerastl.training import sound_augmentation as changes

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 
 from kerastl.backbones import LogMel
-from kerastl.data.segments import Segments
-from kerastl.data.streams import FileInputs
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.features.engines import openvino_engine
+from kerastl.features.source import Extraction, FeatureSource
+from kerastl.media.segments import Segments
 from kerastl.run.bundle import InputContract
-from kerastl.training.engines import openvino_engine
-from kerastl.training.features import Extraction, FeatureSource
 
 RATE_HZ = 4000
 SECONDS = (0.5, 1.0, 2.5, 3.0)

@@ -5,8 +5,8 @@ import re
 import keras
 import numpy as np
 
+from kerastl.features.speed import ShowEpochs
 from kerastl.progress import Progress
-from kerastl.training.speed import ShowEpochs
 
 
 class Notes(Progress):

@@ -1,0 +1,1 @@
+"""Checks of a table and its files before training."""

@@ -1,0 +1,1 @@
+"""Tables made from other layouts: folders, COCO, recordings."""

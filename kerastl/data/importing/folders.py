@@ -1,0 +1,215 @@
+"""Tables from other people's layouts: a folder per class.
+
+Convention: paths are relative to the folder in which the table will lie, so that both can move.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from kerastl.data.importing.names import FILE_COLUMN, SPLIT_COLUMN, column_names
+from kerastl.errors import TableError
+from kerastl.media.extensions import MEDIA_EXTENSIONS
+
+SameFile = Literal["name", "bytes"]
+
+_SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeTable:
+    """A table made from something else.
+
+    Args:
+        frame: `path`, perhaps `split`, and one column of 1, 0 or blank per task.
+        tasks: Names of the label columns.
+        notes: What was left out or merged, one sentence each.
+    """
+
+    frame: pd.DataFrame
+    tasks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A file below the folder of its class."""
+
+    path: Path
+    split: str | None
+    label: str
+    name: str
+
+
+def table_from_folders(
+    folder: str | Path, *, relative_to: str | Path, same_file: SameFile | None = None
+) -> MadeTable:
+    """Makes a table from a folder per class; each class becomes a yes/no column.
+
+    Files may lie at any depth below the folder of their class; hidden ones and those that are
+    neither pictures nor sounds are left out. Where the outer folders are called train, validation
+    and test (or val, dev, ...), they become the column `split` and the classes lie one level below.
+
+    Args:
+        folder: The folder of the classes.
+        relative_to: Folder in which the table will lie.
+        same_file: What makes files of several classes one example that is positive in all of them:
+            the same `"name"` below the class folder, the same `"bytes"`, or None: nothing does.
+
+    Raises:
+        TableError: There are no classes, no files, or two classes would share a column.
+
+    Example:
+
+    ```python
+    made = table_from_folders("animals", relative_to=".")
+    made.frame.to_csv("animals.csv", index=False)
+    ```
+    """
+    root = Path(folder)
+    parts = _parts_of(root)
+    classes = sorted({child.name for _, part in parts for child in _subfolders(part)})
+    if not classes:
+        raise _no_classes(root)
+    columns = column_names(classes, where=str(root))
+    every = [found for split, part in parts for found in _files(part, split)]
+    media = [found for found in every if _is_media(found.path)]
+    if not media:
+        raise _no_files(root, len(every))
+    frame = _one_hot(media, same_file, classes, Path(relative_to))
+    return MadeTable(
+        frame=frame.rename(columns=columns),
+        tasks=tuple(columns.values()),
+        notes=_notes(root, every, media, len(frame), classes),
+    )
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """Returns a path relative to a folder, with forward slashes."""
+    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+
+
+def labels_frame(values: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
+    """Returns 1, 0 and blank for 1, 0 and `UNKNOWN`, shape `(examples, tasks)`."""
+    arrays = {
+        column: pd.arrays.IntegerArray(values[:, index].copy(), values[:, index] == UNKNOWN)
+        for index, column in enumerate(columns)
+    }
+    return pd.DataFrame(arrays)
+
+
+def _parts_of(root: Path) -> list[tuple[str | None, Path]]:
+    if not root.is_dir():
+        raise TableError(
+            f"There is no folder '{root.name}'.", where=str(root), expected="a folder per class"
+        )
+    children = _subfolders(root)
+    if children and all(_is_split(child) for child in children):
+        return [(_SPLIT_FOLDERS[child.name.lower()], child) for child in children]
+    return [(None, root)]
+
+
+def _is_split(folder: Path) -> bool:
+    return folder.name.lower() in _SPLIT_FOLDERS and bool(_subfolders(folder))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    found = (child for child in folder.iterdir() if child.is_dir())
+    return sorted(child for child in found if not child.name.startswith("."))
+
+
+def _files(part: Path, split: str | None) -> Iterator[_Found]:
+    for folder in _subfolders(part):
+        for path in _walk(folder):
+            name = path.relative_to(folder).as_posix()
+            yield _Found(path=path, split=split, label=folder.name, name=name)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for current, subfolders, files in os.walk(folder):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield from (Path(current, name) for name in sorted(files) if not name.startswith("."))
+
+
+def _is_media(path: Path) -> bool:
+    return any(path.suffix.lower() in endings for endings in MEDIA_EXTENSIONS.values())
+
+
+def _one_hot(
+    media: Sequence[_Found], same_file: SameFile | None, classes: Sequence[str], folder: Path
+) -> pd.DataFrame:
+    rows: dict[tuple[str | None, str], int] = {}
+    firsts: list[_Found] = []
+    cells: list[tuple[int, int]] = []
+    for found in media:
+        key = (found.split, _identity(found, same_file))
+        if key not in rows:
+            rows[key] = len(rows)
+            firsts.append(found)
+        cells.append((rows[key], classes.index(found.label)))
+    values = np.zeros((len(rows), len(classes)), np.int8)
+    values[tuple(np.array(cells).T)] = 1
+    lead = {FILE_COLUMN: [relative_path(found.path, folder) for found in firsts]}
+    if firsts[0].split is not None:
+        lead[SPLIT_COLUMN] = [str(found.split) for found in firsts]
+    return pd.concat([pd.DataFrame(lead), labels_frame(values, classes)], axis=1)
+
+
+def _identity(found: _Found, same_file: SameFile | None) -> str:
+    if same_file == "name":
+        return found.name
+    if same_file == "bytes":
+        return hashlib.sha256(found.path.read_bytes()).hexdigest()
+    return str(found.path)
+
+
+def _notes(
+    root: Path,
+    every: Sequence[_Found],
+    media: Sequence[_Found],
+    num_rows: int,
+    classes: Sequence[str],
+) -> tuple[str, ...]:
+    notes = []
+    if num_other := len(every) - len(media):
+        notes.append(f"{num_other} files are neither pictures nor sounds and were left out.")
+    if loose := sum(_is_media(path) for path in root.iterdir() if path.is_file()):
+        notes.append(f"{loose} files lie in no class folder and were left out.")
+    if num_merged := len(media) - num_rows:
+        notes.append(f"{num_merged} files are copies in further classes and were merged.")
+    if empty := sorted(set(classes) - {found.label for found in media}):
+        notes.append(f"No file shows {', '.join(empty)}: these columns hold 0 only.")
+    return tuple(notes)
+
+
+def _no_classes(root: Path) -> TableError:
+    return TableError(
+        f"The folder '{root.name}' holds no class folders.",
+        where=str(root),
+        expected="one folder per class, with the files of the class in it",
+    )
+
+
+def _no_files(root: Path, num_other: int) -> TableError:
+    return TableError(
+        "The class folders hold no pictures or sounds.",
+        where=str(root),
+        expected="files such as .jpg, .png, .wav or .flac",
+        received=f"{num_other} other files" if num_other else "empty folders",
+    )

@@ -1,0 +1,87 @@
+"""Training examples out of recordings: windows with an answer per word.
+
+Convention: a window that holds all of an event is a yes, one that holds less than half of it is a
+no, and whatever lies between is unknown: nobody can say what it should be, so nothing is learned
+from it. Detections are judged by the same half.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kerastl.data.importing.folders import MadeTable, relative_path
+from kerastl.data.tables.recordings import Event, Recording, load_recordings, words_of
+from kerastl.errors import TableError
+
+ALL = 0.95  # of the event, or of the window where that is shorter
+LESS = 0.5
+_DIGITS = 4  # of seconds
+
+
+def table_from_recordings(
+    table: str | Path,
+    *,
+    relative_to: str | Path,
+    words: Sequence[str] | None = None,
+    window_seconds: float = 1.0,
+    hop_seconds: float = 0.25,
+) -> MadeTable:
+    """Makes a table of examples: windows that slide over recordings.
+
+    Args:
+        table: Recordings and their events: `path`, `word`, `start_seconds`, `end_seconds`.
+        relative_to: Folder of the table that is made.
+        words: Which words become tasks; None: all that the table names. Other words are negatives.
+        window_seconds: Length of a window; right is that of the backbone.
+        hop_seconds: From the start of one window to the start of the next.
+
+    Returns:
+        One row per window: `path`, `start_seconds`, `end_seconds`, and a column per word with 1, 0
+        or blank. The windows of one recording share its `path`, which keeps them in one split.
+
+    Raises:
+        TableError: The table can't be read, a row of it makes no sense, or no word is named.
+        MediaError: A recording is missing or no sound.
+    """
+    source = Path(table)
+    chosen = tuple(words) if words is not None else words_of(source)
+    if not chosen:
+        raise TableError(
+            "The table of recordings names no word.",
+            where=str(source),
+            expected="at least one event in the column word",
+        )
+    recordings = load_recordings(source, chosen)
+    frames = [
+        _windows(item, Path(relative_to), window_seconds, hop_seconds) for item in recordings.items
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    never = [f"'{word}' is never said." for word in chosen if not (frame[word] == 1).any()]
+    return MadeTable(frame=frame, tasks=chosen, notes=tuple(never))
+
+
+def _windows(item: Recording, folder: Path, window: float, hop: float) -> pd.DataFrame:
+    count = max(1, math.floor((item.seconds - window) / hop + 1e-9) + 1)
+    starts = np.arange(count) * hop
+    ends = np.minimum(starts + window, item.seconds)
+    columns: dict[str, object] = {
+        "path": relative_path(item.path, folder),
+        "start_seconds": starts.round(_DIGITS),
+        "end_seconds": ends.round(_DIGITS),
+    }
+    for word, events in item.events.items():
+        columns[word] = pd.array(_answers(starts, ends, events), dtype="Int8")
+    return pd.DataFrame(columns)
+
+
+def _answers(starts: np.ndarray, ends: np.ndarray, events: Sequence[Event]) -> list[int | None]:
+    """Returns 1, 0 or None for each window."""
+    most = np.zeros(len(starts))
+    for event in events:
+        held = np.minimum(ends, event.end_seconds) - np.maximum(starts, event.start_seconds)
+        shorter = np.minimum(ends - starts, event.end_seconds - event.start_seconds)
+        most = np.maximum(most, held / shorter)
+    return [1 if share >= ALL else 0 if share < LESS else None for share in most]

@@ -1,0 +1,1 @@
+"""Inputs of a model: files decoded in parts, and batches of them."""

@@ -1,0 +1,1 @@
+"""The table of examples: cells, labels, groups and splits."""

@@ -1,0 +1,76 @@
+"""Rows that stand for the same thing: same cells, same path or same bytes.
+
+Convention: of recordings that are cut into examples, the same file and the same segment of it.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kerastl.data.tables.table import Table
+from kerastl.media.segments import Segments, bounds_of
+
+Rows = tuple[int, ...]
+
+
+def same(keys: Iterable[Hashable | None]) -> tuple[Rows, ...]:
+    """Returns the indices of equal keys, two or more at a time; None is equal to nothing."""
+    found: dict[Hashable, list[int]] = {}
+    for index, key in enumerate(keys):
+        if key is not None:
+            found.setdefault(key, []).append(index)
+    return tuple(tuple(rows) for rows in found.values() if len(rows) > 1)
+
+
+def equal_rows(frame: pd.DataFrame) -> tuple[Rows, ...]:
+    """Returns the rows whose cells are all equal."""
+    return same(tuple(map(str, row)) for row in frame.itertuples(index=False, name=None))
+
+
+def equal_paths(paths: Sequence[Path], segments: Segments | None = None) -> tuple[Rows, ...]:
+    """Returns the rows that name the same file, or the same segment of it."""
+    return same((path, bounds_of(segments, row)) for row, path in enumerate(paths))
+
+
+def equal_files(
+    paths: Sequence[Path], digests: Sequence[str | None], segments: Segments | None = None
+) -> tuple[Rows, ...]:
+    """Returns the rows whose files have other names but the same bytes, one row for each name.
+
+    Of files that are cut, those of the same segment.
+    """
+    examples = [(path, bounds_of(segments, row)) for row, path in enumerate(paths)]
+    first = {example: row for row, example in reversed(list(enumerate(examples)))}
+    return same(
+        (digest, example[1]) if digest is not None and first[example] == row else None
+        for row, (example, digest) in enumerate(zip(examples, digests, strict=True))
+    )
+
+
+def divided_recordings(
+    paths: Sequence[Path], groups: np.ndarray | None, segments: Segments | None
+) -> tuple[Rows, ...]:
+    """Returns the rows of each recording whose examples lie in different groups."""
+    if groups is None or segments is None:
+        return ()
+    return across_groups(groups, same(paths))
+
+
+def contradictions(table: Table, equals: Iterable[Rows]) -> tuple[tuple[str, Rows], ...]:
+    """Returns task and rows wherever equal examples have different known labels."""
+    found = []
+    for rows in equals:
+        labels = table.labels[list(rows)]
+        for column, task in enumerate(table.tasks):
+            if len(np.unique(labels[~np.isnan(labels[:, column]), column])) > 1:
+                found.append((task, rows))
+    return tuple(found)
+
+
+def across_groups(groups: np.ndarray | None, equals: Iterable[Rows]) -> tuple[Rows, ...]:
+    """Returns the equal examples that lie in different groups."""
+    if groups is None:
+        return ()
+    return tuple(rows for rows in equals if len(set(groups[list(rows)])) > 1)

@@ -1,0 +1,102 @@
+"""The reference engine: the network as Keras runs it; on GPUs also compiled, in mixed precision."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastl.data.inputs.streams import Part
+from kerastl.features.engines.engine import Engine
+
+NAME = "keras"
+XLA_NAME = "xla"
+BATCH_SIZE = 32
+
+EAGER_EXAMPLES = 48  # tracing a network costs about as much as passing so many through it
+
+
+class KerasEngine(Engine):
+    """A network as Keras runs it.
+
+    Args:
+        network: From raw input to features.
+        dtype: Type of the arrays that come in; they are cast to float32 inside.
+        num_examples: How many are expected: few are passed through without tracing.
+        jit_compile: Whether XLA compiles the network (TensorFlow only).
+        name: Name of the engine.
+        precision: Of the network's arithmetic.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        dtype: np.dtype,
+        *,
+        num_examples: int,
+        jit_compile: bool = False,
+        name: str = NAME,
+        precision: str = "float32",
+    ):
+        super().__init__(name, precision, tuple(network.output_shape[1:]))
+        self.network = network
+        self.dtype = dtype
+        self._num_examples = num_examples
+        self._jit_compile = jit_compile
+
+    def run(self, parts: Iterator[Part]) -> Iterator[tuple[Part, np.ndarray]]:
+        """Yields each part with its output, in their order."""
+        for part in parts:
+            yield part, self.compute(part.values)
+
+    def compute(self, values: np.ndarray) -> np.ndarray:
+        """Returns the output for a batch, float32."""
+        return np.asarray(keras.ops.convert_to_numpy(self._call(values)), np.float32)
+
+    @cached_property
+    def concrete_function(self) -> Any:
+        """The traced network as TensorFlow's concrete function; other engines convert it."""
+        import tensorflow as tf
+
+        network = self.network
+
+        def call(inputs: Any) -> Any:
+            return tf.cast(network(tf.cast(inputs, tf.float32), training=False), tf.float32)
+
+        shape = (None, *self.network.input_shape[1:])
+        traced = tf.function(call, autograph=False, jit_compile=self._jit_compile or None)
+        return traced.get_concrete_function(tf.TensorSpec(shape, tf.as_dtype(self.dtype)))
+
+    @cached_property
+    def _call(self) -> Callable[[np.ndarray], Any]:
+        if keras.backend.backend() != "tensorflow":
+            return lambda values: self.network.predict_on_batch(values.astype(np.float32))
+        if self._num_examples <= EAGER_EXAMPLES and not self._jit_compile:
+            return lambda values: self.network(values.astype(np.float32), training=False)
+        import tensorflow as tf
+
+        function = self.concrete_function
+        return lambda values: function(tf.constant(values))
+
+
+def mixed_precision_engine(network: keras.Model, dtype: np.dtype) -> KerasEngine:
+    """Returns an engine for GPUs: a copy of the network in mixed float16, compiled by XLA."""
+    copy = keras.models.clone_model(network, clone_function=_in_mixed_precision)
+    copy.set_weights(network.get_weights())
+    return KerasEngine(
+        copy, dtype, num_examples=2**31, jit_compile=True, name=XLA_NAME, precision="float16"
+    )
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow is the backend and sees a GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _in_mixed_precision(layer: keras.layers.Layer) -> keras.layers.Layer:
+    return type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"})

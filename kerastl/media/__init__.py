@@ -1,0 +1,1 @@
+"""Kinds of input: what an image and an audio clip are, and how a file becomes an array."""

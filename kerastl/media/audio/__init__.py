@@ -1,0 +1,1 @@
+"""Audio: decoding, windows, blocks of long recordings."""

@@ -1,0 +1,158 @@
+"""Long sounds as blocks of samples at one rate: from files, and from a pipe as they arrive.
+
+Convention: memory is bounded by the block, not by the sound. The values are those of `read_sound`
+to 1e-5: the same mean of channels, the same resampler, fed in parts. The resampler gives a sample
+when it has heard a little further: it lags by some hundredths of a second, and shifts nothing.
+"""
+
+import io
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import soundfile
+import soxr
+
+from kerastl.errors import MediaError
+from kerastl.media.audio.files import UNKNOWN_SIZES, open_sound, read_mono
+
+BLOCK_SECONDS = 10.0
+_PIPE_BYTES = 2**16  # what a pipe holds: two seconds at 16 kHz in 16 bit
+_SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
+
+
+def file_blocks(
+    path: str | Path, *, rate_hz: int, block_seconds: float = BLOCK_SECONDS
+) -> Iterator[np.ndarray]:
+    """Yields a file from its beginning to its end.
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        rate_hz: Rate of the result, in hertz.
+        block_seconds: What is read at a time.
+
+    Yields:
+        Mono float32 in [-1, 1], shape `(samples,)`.
+
+    Raises:
+        MediaError: The file is missing, damaged or no sound.
+    """
+    with open_sound(path) as sound:
+        length = max(1, round(block_seconds * sound.samplerate))
+        parts = (
+            read_mono(sound, begin, min(begin + length, sound.frames))
+            for begin in range(0, sound.frames, length)
+        )
+        yield from resampled(parts, source_hz=sound.samplerate, rate_hz=rate_hz)
+
+
+def sound_seconds(path: str | Path) -> float:
+    """Returns the length of a file.
+
+    Raises:
+        MediaError: The file is missing, damaged or no sound.
+    """
+    with open_sound(path) as sound:
+        return float(sound.frames / sound.samplerate)
+
+
+def pipe_blocks(
+    stream: IO[bytes], *, rate_hz: int, source_hz: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yields what comes through a pipe, as it arrives.
+
+    Args:
+        stream: WAV in PCM of 8 to 32 bit, whose header may leave the length open; or bare samples,
+            16 bit, little endian, one channel.
+        rate_hz: Rate of the result, in hertz.
+        source_hz: Rate of bare samples; None: a WAV header says it.
+
+    Yields:
+        Mono float32 in [-1, 1], shape `(samples,)`.
+
+    Raises:
+        MediaError: It has no WAV header, or one of a format that isn't PCM.
+    """
+    if source_hz is not None:
+        parts = _decoded(stream, channels=1, width=2, rate_hz=source_hz, num_bytes=None)
+        return resampled(parts, source_hz=source_hz, rate_hz=rate_hz)
+    header = _wav_header(stream)
+    announced = header.getnframes() * header.getnchannels() * header.getsampwidth()
+    is_open = any(size - 512 <= announced <= size for size in UNKNOWN_SIZES)
+    parts = _decoded(
+        stream,
+        channels=header.getnchannels(),
+        width=header.getsampwidth(),
+        rate_hz=header.getframerate(),
+        num_bytes=None if is_open else announced,
+    )
+    return resampled(parts, source_hz=header.getframerate(), rate_hz=rate_hz)
+
+
+def resampled(parts: Iterator[np.ndarray], *, source_hz: int, rate_hz: int) -> Iterator[np.ndarray]:
+    """Yields the parts of one sound at another rate.
+
+    Args:
+        parts: Mono float32, one after the other.
+        source_hz: Their rate.
+        rate_hz: Rate of the result.
+    """
+    if source_hz == rate_hz:
+        yield from (np.clip(part, -1.0, 1.0) for part in parts)
+        return
+    stream = soxr.ResampleStream(source_hz, rate_hz, 1, dtype="float32", quality="HQ")
+    for part in parts:
+        yield np.clip(stream.resample_chunk(part), -1.0, 1.0)
+    yield np.clip(stream.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+
+
+def _wav_header(stream: IO[bytes]) -> wave.Wave_read:
+    try:
+        return wave.open(stream, "rb")
+    except (wave.Error, EOFError) as error:
+        raise MediaError(
+            "The standard input is no WAV that can be read as it comes.",
+            where="-",
+            expected="WAV in PCM, or --rate with bare samples (16 bit, little endian, mono)",
+            received=str(error) or "an end before the header's",
+            fix="Convert it on the way: ffmpeg -i FILE -c:a pcm_s16le -f wav -",
+        ) from None
+
+
+def _decoded(
+    stream: IO[bytes], *, channels: int, width: int, rate_hz: int, num_bytes: int | None
+) -> Iterator[np.ndarray]:
+    """Yields the samples of a pipe as mono; what is left of a last frame is dropped."""
+    frame, rest = channels * width, b""
+    while data := _some_bytes(stream, num_bytes):
+        num_bytes = None if num_bytes is None else num_bytes - len(data)
+        data = rest + data
+        whole = len(data) // frame * frame
+        rest = data[whole:]
+        if whole:
+            yield _samples(data[:whole], channels=channels, width=width, rate_hz=rate_hz)
+
+
+def _some_bytes(stream: IO[bytes], num_bytes: int | None) -> bytes:
+    """Returns what has arrived, waiting for the first byte only."""
+    most = _PIPE_BYTES if num_bytes is None else min(_PIPE_BYTES, num_bytes)
+    read = getattr(stream, "read1", stream.read)
+    found: bytes = read(most) if most else b""
+    return found
+
+
+def _samples(data: bytes, *, channels: int, width: int, rate_hz: int) -> np.ndarray:
+    frames, _ = soundfile.read(
+        io.BytesIO(data),
+        dtype="float32",
+        always_2d=True,
+        format="RAW",
+        subtype=_SUBTYPES[width],
+        endian="LITTLE",
+        channels=channels,
+        samplerate=rate_hz,
+    )
+    mono: np.ndarray = frames[:, 0] if channels == 1 else frames.mean(axis=1, dtype=np.float32)
+    return mono

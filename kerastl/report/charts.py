@@ -1,0 +1,228 @@
+"""The charts of a whole run: intervals, learning curves, missing labels."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from kerastl.report.svg import Axes, element, path, picture, text
+
+_ROW = Axes(left=8, top=0, width=224, height=20)
+_LEARNING = Axes(left=44, top=10, width=290, height=130)
+_STRENGTHS = Axes(left=44, top=10, width=560, height=170)
+_CELL, _WIDE_CELL = 22, 38  # with the number in it where there are few tasks
+_FEW = 12
+_INDENT = 30
+_BAR = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A curve of a learning chart.
+
+    Args:
+        name: What the legend says.
+        kind: `"train"` or `"validation"`.
+        values: One per epoch, NaN where there is none.
+    """
+
+    name: str
+    kind: str
+    values: Sequence[float]
+
+
+def interval_row(
+    value: float, interval: tuple[float, float] | None, *, lowest: float, label: str
+) -> Markup:
+    """Draws one score with its interval on a scale from `lowest` to 1."""
+    axes = Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(lowest, 1.0))
+    x = axes.across(value)
+    drawn = [path([(axes.left, 10), (axes.right, 10)], class_="rail")]
+    drawn += [
+        path([(axes.across(t), 5), (axes.across(t), 15)], class_="grid") for t in _marks(lowest)
+    ]
+    if interval is not None:
+        ends = [(axes.across(max(end, lowest)), 10) for end in interval]
+        drawn.append(path(ends, class_="interval"))
+    drawn.append(element("circle", cx=x, cy=10, r=4.5, class_="value"))
+    return picture(240, 20, *drawn, label=label, class_="row")
+
+
+def interval_scale(lowest: float) -> Markup:
+    """Draws the scale above the rows of `interval_row`."""
+    axes = Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(lowest, 1.0))
+    ticks = [text(axes.across(t), 11, f"{t:g}", class_="tick middle") for t in _marks(lowest)]
+    return picture(240, 14, *ticks, label=f"Scale from {lowest:g} to 1", class_="row")
+
+
+def _marks(lowest: float) -> list[float]:
+    return [round(float(t), 3) for t in np.linspace(lowest, 1.0, 6 if lowest in (0.0, 0.5) else 5)]
+
+
+def learning_chart(
+    lines: Sequence[Line], *, epochs: Sequence[str], boundaries: Sequence[int], label: str
+) -> Markup:
+    """Draws figures over epochs.
+
+    Args:
+        lines: The curves.
+        epochs: What the axis says under each epoch.
+        boundaries: Epochs (from 0) before which a new phase begins.
+        label: What a screen reader says.
+    """
+    values = np.array([v for line in lines for v in line.values if np.isfinite(v)])
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    margin = max((high - low) * 0.08, 1e-3)
+    last = max(len(epochs) - 1, 1)
+    axes = Axes(
+        left=_LEARNING.left,
+        top=_LEARNING.top,
+        width=_LEARNING.width,
+        height=_LEARNING.height,
+        x=(0.0, float(last)),
+        y=(low - margin, high + margin),
+    )
+    phases = [
+        path(
+            [(axes.across(b - 0.5), axes.top), (axes.across(b - 0.5), axes.bottom)], class_="phase"
+        )
+        for b in boundaries
+    ]
+    curves = [_curve(line, axes) for line in lines]
+    return picture(
+        344, 166, *_frame(axes, epochs), *phases, *curves, label=label, class_="learning"
+    )
+
+
+def _curve(line: Line, axes: Axes) -> Markup:
+    at = [axes.at((i, v)) for i, v in enumerate(line.values) if np.isfinite(v)]
+    dots = [element("circle", cx=x, cy=y, r=2.4, class_=f"dot {line.kind}") for x, y in at]
+    drawn = [path(at, class_=f"line {line.kind}")] if len(at) > 1 else []
+    return element("g", *drawn, *(dots if len(at) <= 30 else []), element("title", line.name))
+
+
+def _frame(axes: Axes, names: Sequence[str]) -> list[Markup]:
+    drawn = []
+    for value in round_values(*axes.y):
+        y = axes.up(value)
+        drawn.append(path([(axes.left, y), (axes.right, y)], class_="grid"))
+        drawn.append(text(axes.left - 6, y + 3, f"{value:g}", class_="tick end"))
+    every = max(1, len(names) // 8)
+    for i in range(0, len(names), every):
+        drawn.append(text(axes.across(i), axes.bottom + 15, names[i], class_="tick middle"))
+    return drawn
+
+
+def round_values(low: float, high: float) -> list[float]:
+    """Returns three to eight round values between two others."""
+    rough = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= rough * 0.75)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 10) for i in range(first, last + 1)]
+
+
+def strength_chart(
+    strengths: Sequence[float],
+    losses: Mapping[str, Sequence[float]],
+    chosen: Mapping[str, float],
+    *,
+    label: str,
+) -> Markup:
+    """Draws the out-of-fold loss of each task over the strength of L2, and what was chosen."""
+    logs = np.log10(np.array(strengths, float))
+    values = np.array(list(losses.values()), float)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    margin = max((high - low) * 0.06, 1e-3)
+    axes = Axes(
+        left=_STRENGTHS.left,
+        top=_STRENGTHS.top,
+        width=_STRENGTHS.width,
+        height=_STRENGTHS.height,
+        x=(float(logs.min()), float(logs.max())),
+        y=(low - margin, high + margin),
+    )
+    drawn = [_strength_line(axes, logs, task, losses[task], chosen.get(task)) for task in losses]
+    ticks = [
+        text(axes.across(t), axes.bottom + 15, f"{10**t:g}", class_="tick middle")
+        for t in np.unique(np.round(logs))
+        if axes.x[0] <= t <= axes.x[1]
+    ]
+    ends = {task: axes.up(losses[task][int(logs.argmax())]) for task in losses}
+    names = [] if len(ends) > _FEW else _spread_names(ends, axes.right + 8)
+    return picture(
+        744, 210, *_frame(axes, ()), *ticks, *drawn, *names, label=label, class_="strengths"
+    )
+
+
+def _spread_names(ends: Mapping[str, float], x: float) -> list[Markup]:
+    """Names the ends of lines, each at least a line of text below the last."""
+    names, lowest = [], 0.0
+    for task, y in sorted(ends.items(), key=lambda item: item[1]):
+        if math.isfinite(y):
+            lowest = max(y + 3, lowest + 12)
+            names.append(text(x, lowest, task if len(task) <= 22 else f"{task[:21]}…"))
+    return names
+
+
+def _strength_line(
+    axes: Axes, logs: np.ndarray, task: str, losses: Sequence[float], chosen: float | None
+) -> Markup:
+    at = [axes.at((x, y)) for x, y in zip(logs, losses, strict=True) if np.isfinite(y)]
+    drawn = [element("title", task)]
+    if len(at) > 1:
+        drawn.append(path(at, class_="line train"))
+    if chosen is not None and at:
+        nearest = min(at, key=lambda p: abs(p[0] - axes.across(float(np.log10(chosen)))))
+        drawn.append(element("circle", cx=nearest[0], cy=nearest[1], r=4, class_="value"))
+    return element("g", *drawn)
+
+
+def label_bar(yes: int, no: int, unknown: int, *, label: str) -> Markup:
+    """Draws how the labels of a task divide into yes, no and unknown."""
+    total = max(yes + no + unknown, 1)
+    drawn, x = [], 0.0
+    for count, kind in ((yes, "yes"), (no, "no"), (unknown, "unknown")):
+        width = _BAR * count / total
+        drawn.append(element("rect", x=x, y=0, width=width, height=12, class_=f"share {kind}"))
+        x += width
+    return picture(_BAR, 12, *drawn, label=label, class_="bar", preserveAspectRatio="none")
+
+
+def heat_map(shares: np.ndarray, names: Sequence[str], *, label: str) -> Markup:
+    """Draws a square matrix of shares in [0, 1], NaN where there is none; rows are numbered."""
+    side = _WIDE_CELL if len(names) <= _FEW else _CELL
+    cells = [
+        _cell(float(shares[i, j]), (i, j), f"{names[i]} → {names[j]}", side)
+        for i, j in np.ndindex(*shares.shape)
+    ]
+    for i in range(len(names)):
+        center = i * side + side / 2
+        cells.append(text(_INDENT - 6, _INDENT - 9 + center, str(i + 1), class_="tick end"))
+        cells.append(text(_INDENT + center - 1, _INDENT - 17, str(i + 1), class_="tick middle"))
+    width, height = _INDENT + len(names) * side, _INDENT - 12 + len(names) * side
+    return picture(width, height, *cells, label=label, class_="heat", width=width, height=height)
+
+
+def _cell(share: float, at: tuple[int, int], pair: str, side: int) -> Markup:
+    """One share: a colored square, with the number where there is room."""
+    known = math.isfinite(share)
+    x, y = _INDENT + at[1] * side, _INDENT - 12 + at[0] * side
+    square = element(
+        "rect",
+        element("title", f"{pair}: {share:.0%}" if known else f"{pair}: never unknown"),
+        x=x,
+        y=y,
+        width=side - 2,
+        height=side - 2,
+        rx=3,
+        class_="cell" if known else "cell none",
+        fill_opacity=0.06 + 0.94 * share if known else None,
+    )
+    if not known or side != _WIDE_CELL:
+        return square
+    kind = "share high" if share > 0.55 else "share"
+    return square + text(x + side / 2 - 1, y + side / 2 + 3, f"{100 * share:.0f}", class_=kind)

@@ -1,0 +1,251 @@
+"""All that the template shows, gathered from the run folder and named."""
+
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from kerastl.report.charts import interval_row, interval_scale
+from kerastl.report.gallery import Gallery, gather_galleries, limits_for
+from kerastl.report.learning import Learning, gather_learning
+from kerastl.report.media import BUDGET, MediaStore
+from kerastl.report.missing import Missing, gather_missing
+from kerastl.report.panels import (
+    Figure,
+    Panel,
+    figures_of,
+    interval_note,
+    is_calibrated,
+    make_panel,
+)
+from kerastl.report.source import Source
+from kerastl.run import folder as places
+from kerastl.run.bundle import Bundle
+
+_PINNED = ("kerastl", "keras", "tensorflow", "numpy", "pillow")
+FEW = 10  # known labels of a class, below which a task's figures deserve a word
+_WORDS = {
+    "test": "Examples that the model never saw, and nothing was chosen on.",
+    "validation": "Examples that were held out of training.",
+    "train": "Examples that the model learned from; not a measure of how it does on new ones.",
+}
+_POLICIES = {
+    "youden": "maximizes sensitivity + specificity",
+    "f1": "maximizes F1",
+    "sensitivity": "the highest with a sensitivity of at least",
+    "specificity": "the lowest with a specificity of at least",
+    "precision": "the lowest with a precision of at least",
+    "false_accepts_per_hour": "misses least with false accepts per hour of at most",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One task of the report.
+
+    Args:
+        index: Its place, for ids.
+        name: Its name.
+        threshold: Of the run, on the calibrated scale.
+        chosen: How the threshold came about, in words.
+        panels: Its panel on each split.
+        galleries: Examples worth a look.
+    """
+
+    index: int
+    name: str
+    threshold: float
+    chosen: str
+    panels: tuple[Panel, ...]
+    galleries: tuple[Gallery, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One split of the report.
+
+    Args:
+        name: `test`, `validation` or `train`.
+        words: What kind of examples these are.
+        examples: Number of rows.
+        groups: Number of groups, or None.
+        known: Number of known labels.
+        defined: Number of tasks with an AUC.
+        macro: Macro scores.
+        note: How the intervals were made, or why there are none.
+        rows: Drawing of each task's AUC, None where undefined.
+        scale: The scale above them.
+    """
+
+    name: str
+    words: str
+    examples: int
+    groups: int | None
+    known: int
+    defined: int
+    macro: tuple[Figure, ...]
+    note: str | None
+    rows: tuple[Markup | None, ...]
+    scale: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """The whole report.
+
+    Args:
+        name: Of the run.
+        path: Of its folder, absolute.
+        bundle: Of the run.
+        parts: Splits, the most honest first.
+        tasks: Tasks.
+        gallery_part: The split that the examples are of.
+        learning: How it learned.
+        missing: What is unknown.
+        config: As YAML.
+        commands: What repeats the run.
+        warnings: What deserves a look, in whole sentences.
+    """
+
+    name: str
+    path: str
+    bundle: Bundle
+    parts: tuple[Part, ...]
+    tasks: tuple[Task, ...]
+    gallery_part: str
+    learning: Learning
+    missing: Missing
+    config: str
+    commands: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def sliders(self) -> Mapping[str, Any]:
+        """What the page's script needs: panel id to counts."""
+        return {panel.id: panel.slider for task in self.tasks for panel in task.panels}
+
+
+def gather_content(source: Source) -> Content:
+    """Gathers everything that the report shows."""
+    media = MediaStore(source.bundle.input.modality)
+    limits = limits_for(len(source.tasks), source.bundle.input.modality, BUDGET)
+    tasks = tuple(_task(source, i, limits, media) for i in range(len(source.tasks)))
+    parts = tuple(_part(source, name, tasks) for name in source.parts)
+    missing = gather_missing(source)
+    return Content(
+        name=source.path.resolve().name,
+        path=str(source.path.resolve()),
+        bundle=source.bundle,
+        parts=parts,
+        tasks=tasks,
+        gallery_part=source.parts[0],
+        learning=gather_learning(source),
+        missing=missing,
+        config=source.config,
+        commands=_commands(source),
+        warnings=(*_warnings(source.parts, tasks), *missing.warnings),
+    )
+
+
+def _task(source: Source, index: int, limits: tuple[int, int], media: MediaStore) -> Task:
+    name = source.tasks[index]
+    facts = source.bundle.tasks[name]
+    return Task(
+        index=index,
+        name=name,
+        threshold=facts.threshold,
+        chosen=_how_chosen(source.bundle, name),
+        panels=tuple(make_panel(source, index, part) for part in source.parts),
+        galleries=gather_galleries(
+            source.rows(source.parts[0]), name, facts.threshold, limits=limits, media=media
+        ),
+    )
+
+
+def _how_chosen(bundle: Bundle, task: str) -> str:
+    facts = bundle.tasks[task]
+    goal, _, target = facts.threshold_policy.replace("<=", ">=").partition(">=")
+    said = f"{_POLICIES[goal]} {target}".strip() if goal in _POLICIES else "fixed"
+    if said != "fixed" and facts.tuned_on != "nothing":
+        source, _, size = facts.tuned_on.partition(", ")
+        is_of_clips = not source.endswith("recordings")
+        said += f", chosen on {source}" + (" predictions" if is_of_clips else "")
+        said += f" ({size})" if size else ""
+        said += ", as calibration was" if is_of_clips and is_calibrated(facts) else ""
+    return f"{said}; {facts.threshold_note}" if facts.threshold_note else said
+
+
+def _part(source: Source, name: str, tasks: tuple[Task, ...]) -> Part:
+    frame, macro = source.rows(name), source.scores(name)
+    panels = [next(p for p in task.panels if p.part == name) for task in tasks]
+    aucs = [_figure(panel, "auc") for panel in panels]
+    ends = [end for f in aucs if f for end in (f.value, *(f.interval or ())) if math.isfinite(end)]
+    lowest = 0.5 if min(ends, default=1.0) >= 0.5 else 0.0
+    return Part(
+        name=name,
+        words=" ".join(filter(None, [_WORDS.get(name, ""), _flattery(source, name)])),
+        examples=len(frame),
+        groups=int(frame["group"].nunique()) if "group" in frame else None,
+        known=sum(panel.known for panel in panels),
+        defined=sum(panel.undefined is None for panel in panels),
+        macro=figures_of(macro),
+        note=None if name == "train" else interval_note(macro),
+        rows=tuple(
+            _row(task.name, figure, lowest) for task, figure in zip(tasks, aucs, strict=True)
+        ),
+        scale=interval_scale(lowest),
+    )
+
+
+def _flattery(source: Source, part: str) -> str | None:
+    """Returns why figures of the validation split flatter, where they do."""
+    note = source.metrics.get(part, {}).get("note") if part == "validation" else None
+    return str(note) if note else None
+
+
+def _figure(panel: Panel, name: str) -> Figure | None:
+    return next((figure for figure in panel.figures if figure.name == name), None)
+
+
+def _row(task: str, figure: Figure | None, lowest: float) -> Markup | None:
+    if figure is None or math.isnan(figure.value):
+        return None
+    said = f"AUC of {task}: {figure.value:.3f}"
+    if figure.interval is not None:
+        said += f", interval {figure.interval[0]:.3f} to {figure.interval[1]:.3f}"
+    return interval_row(figure.value, figure.interval, lowest=lowest, label=said)
+
+
+def _warnings(parts: tuple[str, ...], tasks: tuple[Task, ...]) -> tuple[str, ...]:
+    found = []
+    if "test" not in parts:
+        found.append(
+            f"There is no test split; what is shown first are figures on {parts[0]}, on which "
+            "something was learned or chosen."
+        )
+    for task in tasks:
+        panel = task.panels[0]
+        if panel.undefined is not None:
+            found.append(f"{task.name} can't be ranked on {panel.part}: {panel.undefined}.")
+        elif min(panel.positives, panel.known - panel.positives) < FEW:
+            rare = min(panel.positives, panel.known - panel.positives)
+            kind = "yes" if panel.positives == rare else "no"
+            found.append(
+                f"The figures of {task.name} on {panel.part} rest on only {rare} known {kind}."
+            )
+    return tuple(found)
+
+
+def _commands(source: Source) -> tuple[str, ...]:
+    bundle = source.bundle
+    pinned = {name: bundle.versions[name] for name in _PINNED if name in bundle.versions}
+    packages = [f"{name}=={version}" for name, version in {**bundle.plugins, **pinned}.items()]
+    config = source.path.resolve() / places.CONFIG
+    again = f"{source.path.resolve().name}-again"
+    return (
+        f"pip install {' '.join(packages)}",
+        f"kerastl train {shlex.quote(str(config))} --output {shlex.quote(again)}",
+    )

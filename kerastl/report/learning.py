@@ -1,0 +1,128 @@
+"""How the model learned: curves over epochs, or the strengths of the exact head."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from kerastl.report.charts import Line, learning_chart, strength_chart
+from kerastl.report.source import Source
+
+FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy", "accuracy"))
+PHASES = {"heads": "heads", "fine_tuning": "fine-tuning"}
+MOST_HEADS = 30  # with charts of their own
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningChart:
+    """One chart over epochs."""
+
+    title: str
+    chart: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """The section on learning.
+
+    Args:
+        epochs: Number of epochs in the history.
+        phases: Name and number of epochs of each phase.
+        charts: Charts of the whole model.
+        heads: Name of each head to its charts, where there are several heads.
+        strengths: Chosen L2 strength of each task of the exact head.
+        path: Out-of-fold loss over the strengths, where it was stored.
+    """
+
+    epochs: int
+    phases: tuple[tuple[str, int], ...]
+    charts: tuple[LearningChart, ...]
+    heads: Mapping[str, tuple[LearningChart, ...]]
+    strengths: Mapping[str, float]
+    path: Markup | None
+
+
+def gather_learning(source: Source) -> Learning:
+    """Gathers the section from the history and the bundle."""
+    history = source.history
+    evidence = source.bundle.evidence
+    strengths = evidence.get("regularization") or {}
+    heads = list(source.bundle.heads)
+    several = len(heads) > 1
+    return Learning(
+        epochs=len(history),
+        phases=_phases(history),
+        charts=_charts(history, [f"{head}_" for head in heads] if several else [""]),
+        heads={head: _charts(history, [f"{head}_"]) for head in heads[:MOST_HEADS]}
+        if several and len(history)
+        else {},
+        strengths={str(task): float(value) for task, value in strengths.items()},
+        path=_path(evidence.get("regularization_path"), strengths),
+    )
+
+
+def _phases(history: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    if "phase" not in history:
+        return ()
+    counts = history.groupby("phase", sort=False).size()
+    return tuple((PHASES.get(str(name), str(name)), int(n)) for name, n in counts.items())
+
+
+def _charts(history: pd.DataFrame, prefixes: Sequence[str]) -> tuple[LearningChart, ...]:
+    if not len(history):
+        return ()
+    found = []
+    mean = "mean " if len(prefixes) > 1 else ""
+    for name, title in FIGURES:
+        lines = [
+            Line(name=kind, kind=kind, values=_mean(history, [start + p + name for p in prefixes]))
+            for kind, start in (("train", ""), ("validation", "val_"))
+        ]
+        lines = [line for line in lines if np.isfinite(line.values).any()]
+        if lines:
+            found.append(_chart(history, mean + title, lines))
+    return tuple(found)
+
+
+def _chart(history: pd.DataFrame, title: str, lines: Sequence[Line]) -> LearningChart:
+    phases = list(history["phase"]) if "phase" in history else []
+    boundaries = [i for i in range(1, len(phases)) if phases[i] != phases[i - 1]]
+    epochs = history["epoch"] if "epoch" in history else range(1, len(history) + 1)
+    last = ", ".join(f"{line.name} {_last(line.values):.3f}" for line in lines)
+    chart = learning_chart(
+        lines,
+        epochs=[str(epoch) for epoch in epochs],
+        boundaries=boundaries,
+        label=f"{title} over {len(history)} epochs; at the end {last}",
+    )
+    return LearningChart(title=title, chart=chart)
+
+
+def _last(values: Sequence[float]) -> float:
+    return next((v for v in reversed(values) if np.isfinite(v)), float("nan"))
+
+
+def _mean(history: pd.DataFrame, names: Sequence[str]) -> list[float]:
+    """The mean over the heads that have the figure in an epoch; NaN where none has."""
+    present = [name for name in names if name in history]
+    if not present:
+        return [float("nan")] * len(history)
+    values = history[present].apply(pd.to_numeric, errors="coerce").mean(axis=1)
+    return [float(value) for value in values]
+
+
+def _path(stored: object, chosen: Mapping[str, float]) -> Markup | None:
+    if not isinstance(stored, Mapping) or not {"strengths", "losses"} <= set(stored):
+        return None
+    losses = {
+        str(task): [float("nan") if v is None else float(v) for v in values]
+        for task, values in stored["losses"].items()
+    }
+    return strength_chart(
+        [float(s) for s in stored["strengths"]],
+        losses,
+        chosen,
+        label="Out-of-fold log loss of each task over the strength of regularization",
+    )

@@ -1,0 +1,191 @@
+"""What the report says about unknown labels: how many, which together, and whether by chance."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from kerastl.report.charts import heat_map, label_bar
+from kerastl.report.panels import interval_of, number
+from kerastl.report.source import Source
+
+_ALL_KNOWN = "every label is known"
+MOST_TASKS = 60  # in the matrix; more would be too small to read
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCounts:
+    """How the labels of one task divide on one split."""
+
+    part: str
+    yes: int
+    no: int
+    unknown: int
+    bar: Markup
+
+    @property
+    def share_unknown(self) -> float:
+        """In [0, 1]; 0 for a split without rows."""
+        return self.unknown / max(self.yes + self.no + self.unknown, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """How well being known can be told from one source.
+
+    Args:
+        words: What the source is.
+        auc: 0.5 is chance; NaN where there is none.
+        interval: 95 % interval of the AUC, or None.
+        reason: Why there is none, or None.
+    """
+
+    words: str
+    auc: float
+    interval: tuple[float, float] | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictability:
+    """Whether one can tell which labels of a task are known.
+
+    Args:
+        task: Name of the task.
+        sources: What it was told from.
+        mean_known: Mean probability where the label is known, NaN where there is none.
+        mean_unknown: The same where it is unknown.
+    """
+
+    task: str
+    sources: tuple[Told, ...]
+    mean_known: float
+    mean_unknown: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """The section on unknown labels.
+
+    Args:
+        unknown: Number of unknown labels in all.
+        total: Number of labels, unknown ones included.
+        tasks: Name of each task to its counts per split.
+        groups: Name of each task to the number of groups whose labels are all, partly and never
+            known; empty where there are no groups or no gaps.
+        uncertain: Name of each task that has uncertain cells to their number.
+        matrix: Which tasks are unknown together, or None where fewer than two have gaps.
+        matrix_tasks: Number and name of each row of the matrix.
+        matrix_note: Why there is no matrix, or None.
+        predictability: What was found about whether being known is chance.
+        examined_on: Whose predictions that was told from, or None.
+        warnings: What to worry about, in whole sentences.
+    """
+
+    unknown: int
+    total: int
+    tasks: Mapping[str, tuple[LabelCounts, ...]]
+    groups: Mapping[str, tuple[int, int, int]]
+    uncertain: Mapping[str, int]
+    matrix: Markup | None
+    matrix_tasks: tuple[tuple[int, str], ...]
+    matrix_note: str | None
+    predictability: tuple[Predictability, ...]
+    examined_on: str | None
+    warnings: tuple[str, ...]
+
+
+def gather_missing(source: Source) -> Missing:
+    """Gathers the section from the predictions and from `missingness.json`, where it is."""
+    labels = source.labels()
+    unknown = np.isnan(labels)
+    gaps = [i for i in range(len(source.tasks)) if unknown[:, i].any()]
+    names = [source.tasks[i] for i in gaps]
+    drawn = 2 <= len(gaps) <= MOST_TASKS
+    found = source.missingness or {}
+    return Missing(
+        unknown=int(unknown.sum()),
+        total=int(labels.size),
+        tasks={task: _counts(source, i) for i, task in enumerate(source.tasks)},
+        matrix=heat_map(
+            missing_together(unknown[:, gaps]), names, label="Which tasks are unknown together"
+        )
+        if drawn
+        else None,
+        matrix_tasks=tuple(enumerate(names, start=1)) if drawn else (),
+        matrix_note=f"{len(gaps)} tasks have gaps, too many for a matrix."
+        if len(gaps) > MOST_TASKS
+        else None,
+        groups=_groups(found) if unknown.any() else {},
+        uncertain={t: int(n) for t, n in (found.get("uncertain") or {}).items() if n},
+        predictability=tuple(_predictability(source, found)),
+        examined_on=found.get("examined_on"),
+        warnings=tuple(str(sentence) for sentence in found.get("warnings") or ()),
+    )
+
+
+def missing_together(unknown: np.ndarray) -> np.ndarray:
+    """Returns, of the rows where task i is unknown, the share where task j is unknown too.
+
+    Args:
+        unknown: `(examples, tasks)` of bool.
+
+    Returns:
+        `(tasks, tasks)`; NaN in the row of a task that is never unknown.
+    """
+    together = unknown.T.astype(np.float64) @ unknown.astype(np.float64)
+    alone = np.diag(together)[:, None]
+    return np.where(alone > 0, together / np.maximum(alone, 1), np.nan)
+
+
+def _counts(source: Source, index: int) -> tuple[LabelCounts, ...]:
+    counts = []
+    for part in source.parts:
+        column = source.labels(part)[:, index]
+        yes, no = int((column == 1).sum()), int((column == 0).sum())
+        unknown = len(column) - yes - no
+        label = f"{source.tasks[index]} on {part}: {yes} yes, {no} no, {unknown} unknown"
+        counts.append(
+            LabelCounts(
+                part=part,
+                yes=yes,
+                no=no,
+                unknown=unknown,
+                bar=label_bar(yes, no, unknown, label=label),
+            )
+        )
+    return tuple(counts)
+
+
+def _groups(found: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
+    tasks = (found.get("groups") or {}).get("tasks") or {}
+    names = ("all_known", "some_known", "none_known")
+    return {
+        str(t): (int(n[names[0]]), int(n[names[1]]), int(n[names[2]])) for t, n in tasks.items()
+    }
+
+
+def _predictability(source: Source, found: Mapping[str, Any]) -> Iterator[Predictability]:
+    """Yields the tasks that have gaps and something to say about them."""
+    words = {"input": f"the {source.things}", "other_labels": "the other labels"}
+    for task, one in (found.get("predictability") or {}).items():
+        told = tuple(_told(text, one[name]) for name, text in words.items() if one.get(name))
+        if any(item.reason != _ALL_KNOWN for item in told):
+            yield Predictability(
+                task=str(task),
+                sources=told,
+                mean_known=number(one.get("mean_probability_known")),
+                mean_unknown=number(one.get("mean_probability_unknown")),
+            )
+
+
+def _told(words: str, found: Mapping[str, Any]) -> Told:
+    reason = found.get("reason")
+    return Told(
+        words=words,
+        auc=number(found.get("auc")),
+        interval=interval_of(found, "auc"),
+        reason=None if reason is None else str(reason),
+    )

@@ -1,0 +1,207 @@
+"""The charts of one task on one split."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+
+from kerastl.report.curves import NUM_BARS, Bin, Points
+from kerastl.report.svg import Axes, element, path, picture, text
+
+UNIT = Axes(left=34, top=8, width=196, height=196)
+SCORES = Axes(left=12, top=8, width=656, height=232)
+_UNIT_SIZE = (240, 240)
+_SCORES_SIZE = (680, 258)
+_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
+    """Draws the ROC curve.
+
+    Args:
+        points: False and true positive rates.
+        at: The rates at the task's threshold.
+        label: What a screen reader says.
+    """
+    chance = path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance")
+    return _unit_chart(
+        "false positive rate",
+        "sensitivity",
+        chance,
+        _area(points),
+        path(map(UNIT.at, points), class_="curve"),
+        _mark(at),
+        label=label,
+    )
+
+
+def precision_recall_chart(
+    points: Points, at: tuple[float, float] | None, *, base_rate: float, label: str
+) -> Markup:
+    """Draws the precision-recall curve as the steps that average precision adds up.
+
+    Args:
+        points: Recalls, rising, and precisions.
+        at: Recall and precision at the task's threshold; None where nothing is called positive.
+        base_rate: Share of positives, which is the precision of chance.
+        label: What a screen reader says.
+    """
+    level = path([UNIT.at((0, base_rate)), UNIT.at((1, base_rate))], class_="chance")
+    steps = _steps(points)
+    return _unit_chart(
+        "sensitivity (recall)",
+        "precision",
+        level,
+        _area(steps),
+        path(map(UNIT.at, steps), class_="curve"),
+        _mark(at),
+        label=label,
+    )
+
+
+def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, label: str) -> Markup:
+    """Draws observed shares over predicted probabilities.
+
+    Args:
+        after: Bins of the calibrated probabilities.
+        before: Bins of the uncalibrated ones, or None where nothing was calibrated.
+        label: What a screen reader says.
+    """
+    whiskers = [
+        path([UNIT.at((b.predicted, b.low)), UNIT.at((b.predicted, b.high))], class_="whisker")
+        for b in after
+    ]
+    return _unit_chart(
+        "predicted probability",
+        "share of yes",
+        path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance"),
+        *([_dotted(before, "before")] if before else []),
+        *whiskers,
+        _dotted(after, "after"),
+        label=label,
+    )
+
+
+def histogram_chart(
+    yes: np.ndarray, no: np.ndarray, threshold: float, *, name: str, label: str
+) -> Markup:
+    """Draws scores of both classes, yes upward and no downward; what is decided right is filled.
+
+    Args:
+        yes: Share of the positives in each bar.
+        no: Share of the negatives in each bar.
+        threshold: Where the decision changes.
+        name: Of the panel; unique on the page, for the clips.
+        label: What a screen reader says.
+    """
+    at, middle = SCORES.across(threshold), SCORES.top + SCORES.height / 2
+    highest = max(float(yes.max(initial=0)), float(no.max(initial=0))) or 1.0
+    scale = (SCORES.height / 2 - 4) / highest
+    above = _bars(yes * scale, middle, up=True)
+    below = _bars(no * scale, middle, up=False)
+    right, left = f"right-of-{name}", f"left-of-{name}"
+    return picture(
+        *_SCORES_SIZE,
+        _clip(right, at, SCORES.right + 1 - at, "clip-right"),
+        _clip(left, SCORES.left - 1, at - SCORES.left + 1, "clip-left"),
+        path(above, class_="bars yes wrong"),
+        path(below, class_="bars no wrong"),
+        path(above, class_="bars yes", clip_path=f"url(#{right})"),
+        path(below, class_="bars no", clip_path=f"url(#{left})"),
+        path([(SCORES.left, middle), (SCORES.right, middle)], class_="axis"),
+        *_score_ticks(),
+        element("line", x1=at, x2=at, y1=4, y2=SCORES.bottom + 4, class_="threshold"),
+        label=label,
+        class_="scores",
+    )
+
+
+def _unit_chart(x_name: str, y_name: str, *drawn: Markup, label: str) -> Markup:
+    middle = UNIT.top + UNIT.height / 2
+    turned = text(0, 0, y_name, class_="name", transform=f"translate(9 {middle:g}) rotate(-90)")
+    return picture(
+        *_UNIT_SIZE,
+        element("use", href="#unit-frame"),
+        text(UNIT.left + UNIT.width / 2, 236, x_name, class_="name"),
+        turned,
+        *drawn,
+        label=label,
+        class_="unit",
+    )
+
+
+def unit_frame() -> Markup:
+    """Returns the frame that all square charts of the page share, to be defined once."""
+    lines = []
+    for tick in _TICKS:
+        x, y = UNIT.at((tick, tick))
+        lines.append(path([(x, UNIT.top), (x, UNIT.bottom)], class_="grid"))
+        lines.append(path([(UNIT.left, y), (UNIT.right, y)], class_="grid"))
+        if tick in (0.0, 0.5, 1.0):
+            lines.append(text(x, UNIT.bottom + 12, f"{tick:g}", class_="tick middle"))
+            lines.append(text(UNIT.left - 5, y + 3, f"{tick:g}", class_="tick end"))
+    return element("g", *lines, id="unit-frame")
+
+
+def _mark(at: tuple[float, float] | None) -> Markup:
+    """A dot at the threshold; it is there but hidden where it has no place."""
+    x, y = UNIT.at(at or (0, 0))
+    return element("circle", cx=x, cy=y, r=4.5, class_="mark", hidden=None if at else "hidden")
+
+
+def _area(points: Points) -> Markup:
+    first, last = points[0], points[-1]
+    corners = [(last[0], 0.0), (first[0], 0.0)]
+    return path(map(UNIT.at, [*points, *corners]), class_="area")
+
+
+def _steps(points: Points) -> Points:
+    corners = [(0.0, points[0][1])]
+    for recall, precision in points:
+        corners.append((corners[-1][0], precision))
+        corners.append((recall, precision))
+    return np.array(corners)
+
+
+def _dotted(bins: Sequence[Bin], kind: str) -> Markup:
+    at = [UNIT.at((b.predicted, b.observed)) for b in bins]
+    dots = [
+        element(
+            "circle",
+            element("title", f"{b.count} examples, {b.observed:.0%} yes"),
+            cx=x,
+            cy=y,
+            r=3.2,
+            class_=f"dot {kind}",
+        )
+        for b, (x, y) in zip(bins, at, strict=True)
+    ]
+    return element("g", path(at, class_=f"line {kind}"), *dots)
+
+
+def _bars(lengths: np.ndarray, middle: float, *, up: bool) -> list[tuple[float, float]]:
+    """Returns the outline of all bars as one path: empty bars stay on the axis."""
+    width = SCORES.width / NUM_BARS
+    corners = [(SCORES.left, middle)]
+    for i, length in enumerate(lengths):
+        y = middle - length if up else middle + length
+        x = SCORES.left + i * width
+        corners += [
+            (x + 0.5, middle),
+            (x + 0.5, y),
+            (x + width - 0.5, y),
+            (x + width - 0.5, middle),
+        ]
+    return [*corners, (SCORES.right, middle)]
+
+
+def _clip(name: str, x: float, width: float, kind: str) -> Markup:
+    shape = element("rect", x=x, y=0, width=max(width, 0.0), height=_SCORES_SIZE[1], class_=kind)
+    return element("clipPath", shape, id=name)
+
+
+def _score_ticks() -> list[Markup]:
+    return [
+        text(SCORES.across(tick), SCORES.bottom + 15, f"{tick:g}", class_=f"tick {anchor}")
+        for tick, anchor in zip(_TICKS, ("start", *["middle"] * 3, "end"), strict=True)
+    ]

@@ -1,0 +1,131 @@
+"""The page about detections in long recordings: figures, and misses against false accepts."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from kerastl.files import write_text
+from kerastl.report.render import page
+from kerastl.report.svg import Axes, element, path, picture, text
+
+_AXES = Axes(left=46, top=10, width=420, height=220)
+_SIZE = (480, 272)
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordPanel:
+    """One word of the page.
+
+    Args:
+        name: The task.
+        score: Its scores.
+        chart: Its curve, or None where it is never said.
+        tuned_on: What its threshold was chosen on.
+    """
+
+    name: str
+    score: Mapping[str, Any]
+    chart: Markup | None
+    tuned_on: str
+
+
+def write_recordings_report(
+    scores: Mapping[str, Any], output: Path, *, run: Path, recordings: str
+) -> None:
+    """Writes the page.
+
+    Args:
+        scores: As `Run.evaluate_recordings` gives them.
+        output: The file to write.
+        run: Folder of the run.
+        recordings: The table of the recordings, as it was given.
+    """
+    words = [
+        WordPanel(
+            name=name,
+            score=score,
+            chart=_chart(name, score, scores["hours"]) if score["events"] else None,
+            tuned_on=scores["tuned_on"][name],
+        )
+        for name, score in scores["words"].items()
+    ]
+    html = page(
+        "recordings.html",
+        scores=scores,
+        words=words,
+        run=run.resolve().name,
+        recordings=recordings,
+    )
+    write_text(output, html)
+
+
+def _chart(name: str, score: Mapping[str, Any], hours: float) -> Markup:
+    """Draws the share of missed events over false accepts per hour, on a logarithmic scale.
+
+    Rates below one false accept in all of the sound can't be seen: they are drawn where half of one
+    would be.
+    """
+    curve = score["curve"]
+    least = 0.5 / hours
+    here = score["false_accepts_per_hour"]
+    highest = max([*curve["false_accepts_per_hour"], here, least * 20])
+    axes = Axes(
+        left=_AXES.left,
+        top=_AXES.top,
+        width=_AXES.width,
+        height=_AXES.height,
+        x=(math.log10(least), math.log10(highest * 1.1)),
+    )
+
+    def at(rate: float, share: float) -> tuple[float, float]:
+        return axes.at((math.log10(max(rate, least)), share))
+
+    points = [
+        at(rate, share)
+        for rate, share in zip(curve["false_accepts_per_hour"], curve["missed_share"], strict=True)
+    ]
+    x, y = at(here, score["missed_share"])
+    label = (
+        f"{name}: {score['missed_share']:.0%} missed at {here:.3g} false accepts per hour; "
+        "the curve shows other thresholds"
+    )
+    return picture(
+        *_SIZE,
+        *_frame(axes, least),
+        path(_stairs(points), class_="curve"),
+        element("circle", cx=x, cy=y, r=4.5, class_="mark"),
+        label=label,
+    )
+
+
+def _frame(axes: Axes, least: float) -> list[Markup]:
+    drawn = []
+    for share in _SHARES:
+        y = axes.up(share)
+        drawn.append(path([(axes.left, y), (axes.right, y)], class_="grid"))
+        drawn.append(text(axes.left - 6, y + 3, f"{share:g}", class_="tick end"))
+    for power in range(math.ceil(axes.x[0] + 0.15), math.floor(axes.x[1]) + 1):
+        x = axes.across(power)
+        drawn.append(path([(x, axes.top), (x, axes.bottom)], class_="grid"))
+        drawn.append(text(x, axes.bottom + 15, f"{10.0**power:g}", class_="tick middle"))
+    drawn.append(text(axes.left, axes.bottom + 15, "0", class_="tick middle"))
+    middle = axes.top + axes.height / 2
+    turned = f"translate(11 {middle:g}) rotate(-90)"
+    drawn.append(
+        text(axes.left + axes.width / 2, _SIZE[1] - 4, "false accepts per hour", class_="name")
+    )
+    drawn.append(text(0, 0, "share missed", class_="name", transform=turned))
+    return drawn
+
+
+def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Between two thresholds nothing is known to be better than the worse of them."""
+    corners = list(points[:1])
+    for x, y in points[1:]:
+        corners += [(x, corners[-1][1]), (x, y)]
+    return corners

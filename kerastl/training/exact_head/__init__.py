@@ -1,0 +1,1 @@
+"""The exact head: linear heads solved to their optimum."""

@@ -1,0 +1,98 @@
+"""Features standardized and turned into their principal axes, where L2 problems are easy.
+
+Convention: a turn changes neither the L2 norm of the weights nor the logits, so the optimum is the
+same; but the curvature of the loss becomes nearly diagonal and known beforehand.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from kerastl.threads import one_blas_thread
+from kerastl.training.exact_head.logistic import Problem
+
+_CHUNK = 4096
+_NEGLIGIBLE = 1e-9  # share of the largest variance below which an axis is rounding error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """Features along their principal axes.
+
+    Args:
+        problem: The turned features and the variance along each axis.
+        axes: `(feature_dim, axes)`, orthonormal columns.
+    """
+
+    problem: Problem
+    axes: np.ndarray
+
+    def unrotate(self, weights: np.ndarray) -> np.ndarray:
+        """Returns weights for the features before the turn, `(feature_dim, columns)`."""
+        turned: np.ndarray = self.axes.astype(np.float64) @ weights
+        return turned
+
+
+def standardize(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns features with mean 0 and variance 1, the means and the standard deviations.
+
+    A feature that doesn't vary becomes 0; its deviation counts as 1.
+
+    Args:
+        features: `(examples, feature_dim)`.
+    """
+    mean, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    for begin in range(0, len(features), _CHUNK):
+        mean += features[begin : begin + _CHUNK].sum(axis=0, dtype=np.float64)
+    mean /= len(features)
+    for begin in range(0, len(features), _CHUNK):
+        square += np.square(features[begin : begin + _CHUNK] - mean).sum(axis=0)
+    scale = np.sqrt(square / len(features))
+    constant = scale < 1e-6 * np.maximum(np.abs(mean), 1e-6)
+    scale[constant] = 1.0
+    standardized = np.empty(features.shape, np.float32)
+    for begin in range(0, len(features), _CHUNK):
+        chunk = features[begin : begin + _CHUNK]
+        standardized[begin : begin + _CHUNK] = (chunk - mean) / scale
+    standardized[:, constant] = 0.0
+    return standardized, mean, scale
+
+
+def rotate(features: np.ndarray) -> Rotation:
+    """Turns standardized features into their principal axes; overwrites them where it can.
+
+    Args:
+        features: `(examples, feature_dim)` float32.
+    """
+    with one_blas_thread():
+        is_wide = 2 * len(features) < features.shape[1]
+        return _rotate_wide(features) if is_wide else _rotate(features)
+
+
+def _rotate(features: np.ndarray) -> Rotation:
+    covariance = np.zeros((features.shape[1], features.shape[1]), np.float32)
+    for begin in range(0, len(features), _CHUNK):
+        chunk = features[begin : begin + _CHUNK]
+        covariance += chunk.T @ chunk / len(features)
+    variances, axes = _principal(covariance)
+    for begin in range(0, len(features), _CHUNK):
+        chunk = features[begin : begin + _CHUNK]
+        features[begin : begin + _CHUNK, : axes.shape[1]] = chunk @ axes
+    return Rotation(
+        problem=Problem(features=features[:, : axes.shape[1]], variances=variances), axes=axes
+    )
+
+
+def _rotate_wide(features: np.ndarray) -> Rotation:
+    """The same through the products of examples, of which there are fewer than features."""
+    variances, shares = _principal(features @ features.T / len(features))
+    lengths = np.sqrt(len(features) * variances)
+    axes = np.linalg.qr((features.T @ shares) / lengths)[0]
+    return Rotation(problem=Problem(features=features @ axes, variances=variances), axes=axes)
+
+
+def _principal(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    variances, axes = scipy.linalg.eigh(matrix, driver="evd", check_finite=False)
+    kept = variances > _NEGLIGIBLE * max(variances.max(), 1e-30)
+    return np.maximum(variances[kept], 1e-12).astype(np.float32), axes[:, kept]

@@ -1,0 +1,219 @@
+"""The exact head: a linear head on constant features, solved to its optimum.
+
+Convention: a column is one logistic regression; all columns (tasks, folds) share each pass over
+the features, because the passes are what costs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerastl.data.tables.splits import assign_folds
+from kerastl.training.exact_head.logistic import Problem, Targets, mean_loss, minimize
+from kerastl.training.exact_head.rotation import rotate, standardize
+
+STRENGTHS = tuple(float(x) for x in np.logspace(1, -4, 11))
+_PATH_TOLERANCE = 5e-4
+_FINAL_TOLERANCE = 1e-7
+_HOPELESS = 1.05  # the path ends where every task is this much worse than at its best
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactHead:
+    """The optimum of the masked logistic loss with L2.
+
+    Args:
+        kernel: `(feature_dim, tasks)` for features as they are, not standardized.
+        bias: `(tasks,)`.
+        strengths: Chosen L2 strength of each task, relative to the mean loss over its known labels.
+        out_of_fold_logits: `(examples, tasks)`, each from a fit that didn't see the example's fold;
+            NaN where the strength was given.
+        folds: Fold of each example, or None where the strength was given.
+        path: Out-of-fold loss, mean over known labels, `(strengths, tasks)`, NaN where the path
+            ended before; or None.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    strengths: np.ndarray
+    out_of_fold_logits: np.ndarray
+    folds: np.ndarray | None
+    path: np.ndarray | None
+
+
+def make_targets(
+    labels: np.ndarray, *, label_smoothing: float, positive_weight: Sequence[float] | None
+) -> Targets:
+    """Returns the weights of both classes; unknown labels weigh nothing.
+
+    Args:
+        labels: `(examples, tasks)` in [0, 1], NaN where unknown.
+        label_smoothing: Share by which labels are drawn towards 0.5.
+        positive_weight: Weight of the positive class of each task, or None.
+    """
+    known = ~np.isnan(labels)
+    y = np.where(known, labels, 0.0) * (1 - label_smoothing) + 0.5 * label_smoothing
+    weight = np.ones(labels.shape[1]) if positive_weight is None else np.asarray(positive_weight)
+    return Targets(
+        positive=np.where(known, y * weight, 0.0).astype(np.float32),
+        negative=np.where(known, 1 - y, 0.0).astype(np.float32),
+    )
+
+
+def solve_head(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    groups: np.ndarray | None,
+    regularization: float | str = "auto",
+    num_folds: int = 5,
+    label_smoothing: float = 0.0,
+    positive_weight: Sequence[float] | None = None,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ExactHead:
+    """Solves one logistic regression per task on the labels that are known.
+
+    The strength of L2 is chosen per task by the out-of-fold loss; folds keep groups whole. The
+    path runs from strong to weak, each solution starting from the last.
+
+    Besides the features it takes as much memory again for their standardized copy, and a few
+    vectors of `(examples, tasks * (num_folds + 1))`.
+
+    Args:
+        features: `(examples, feature_dim)` float32.
+        labels: `(examples, tasks)` in [0, 1], NaN where unknown.
+        groups: Group of each example, or None.
+        regularization: A strength for all tasks, or `"auto"`.
+        num_folds: Number of folds for `"auto"`.
+        label_smoothing: Share by which labels are drawn towards 0.5.
+        positive_weight: Weight of the positive class of each task.
+        seed: Seed of the folds.
+        on_progress: Called with steps done and steps in all.
+    """
+    standardized, mean, scale = standardize(features)
+    rotation = rotate(standardized)
+    targets = make_targets(labels, label_smoothing=label_smoothing, positive_weight=positive_weight)
+    start, out_of_fold, path = None, np.full(labels.shape, np.nan), None
+    folds = None
+    if regularization == "auto":
+        folds = _folds(labels, groups, num_folds, seed)
+        chosen = _cross_validate(rotation.problem, targets, folds, on_progress)
+        strengths, start, out_of_fold, path = chosen
+    else:
+        strengths = np.full(labels.shape[1], float(regularization))
+    weights = _solve(rotation.problem, targets, strengths, start)
+    kernel = rotation.unrotate(weights[:-1]) / scale[:, None]
+    return ExactHead(
+        kernel=kernel.astype(np.float32),
+        bias=(weights[-1] - mean @ kernel).astype(np.float32),
+        strengths=strengths,
+        out_of_fold_logits=out_of_fold.astype(np.float32),
+        folds=folds,
+        path=path,
+    )
+
+
+def sweep_strengths(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    groups: np.ndarray | None,
+    strengths: Sequence[float],
+    seeds: Sequence[int],
+    num_folds: int = 5,
+) -> np.ndarray:
+    """Cross-validates many strengths with many divisions into folds, turning the features once.
+
+    Args:
+        features: `(examples, feature_dim)` float32.
+        labels: `(examples, tasks)` in [0, 1], NaN where unknown.
+        groups: Group of each example, or None.
+        strengths: L2 strengths, from strong to weak.
+        seeds: A seed for each division into folds.
+        num_folds: Number of folds.
+
+    Returns:
+        Out-of-fold loss, mean over known labels, `(seeds, strengths, tasks)`.
+    """
+    problem = rotate(standardize(features)[0]).problem
+    targets = make_targets(labels, label_smoothing=0.0, positive_weight=None)
+    losses = np.empty((len(seeds), len(strengths), labels.shape[1]))
+    for number, seed in enumerate(seeds):
+        folds = _folds(labels, groups, num_folds, seed)
+        for step, fold_fits in enumerate(_fits_along(problem, targets, folds, strengths)):
+            held_out = _held_out_logits(problem, fold_fits, folds, labels.shape[1])
+            losses[number, step] = mean_loss(held_out, targets)
+    return losses
+
+
+def _solve(
+    problem: Problem, targets: Targets, strengths: np.ndarray, start: np.ndarray | None
+) -> np.ndarray:
+    """Returns the optimum: near it in single precision, the last digits in double."""
+    near = minimize(problem, targets, strengths, start, tolerance=_PATH_TOLERANCE)
+    return minimize(
+        problem, targets, strengths, near, tolerance=_FINAL_TOLERANCE, precision=np.float64
+    )
+
+
+def _folds(labels: np.ndarray, groups: np.ndarray | None, num_folds: int, seed: int) -> np.ndarray:
+    hard = np.where(labels >= 0.5, 1.0, np.where(labels < 0.5, 0.0, np.nan))
+    return assign_folds(hard, groups, num_folds=num_folds, seed=seed)
+
+
+def _cross_validate(
+    problem: Problem,
+    targets: Targets,
+    folds: np.ndarray,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns strengths, a start for the fits on all rows, out-of-fold logits and the path."""
+    num_folds, num_tasks = int(folds.max()) + 1, targets.positive.shape[1]
+    start = np.zeros((problem.dim + 1, num_tasks))
+    logits = np.zeros(targets.positive.shape, np.float32)
+    strengths = np.full(num_tasks, STRENGTHS[0])
+    path = np.full((len(STRENGTHS), num_tasks), np.nan)
+    for step, weights in enumerate(_fits_along(problem, targets, folds, STRENGTHS)):
+        held_out = _held_out_logits(problem, weights, folds, num_tasks)
+        path[step] = mean_loss(held_out, targets)
+        better = path[step] <= np.nanmin(path[: step + 1], axis=0)
+        strengths = np.where(better, STRENGTHS[step], strengths)
+        by_fold = weights.reshape(problem.dim + 1, num_folds, num_tasks)
+        start[:, better] = by_fold.mean(axis=1)[:, better]
+        logits[:, better] = held_out[:, better]
+        if on_progress:
+            on_progress(step + 1, len(STRENGTHS))
+        if np.all(path[step] > _HOPELESS * np.nanmin(path, axis=0)):
+            break
+    return strengths, start, logits, path
+
+
+def _fits_along(
+    problem: Problem, targets: Targets, folds: np.ndarray, strengths: Sequence[float]
+) -> Iterator[np.ndarray]:
+    """Yields for each strength the weights of the fits that know nothing of one fold each."""
+    columns = _without_each_fold(targets, folds, int(folds.max()) + 1)
+    num_columns = columns.positive.shape[1]
+    weights: np.ndarray | None = None
+    for strength in strengths:
+        repeated = np.full(num_columns, strength)
+        weights = minimize(problem, columns, repeated, weights, tolerance=_PATH_TOLERANCE)
+        yield weights
+
+
+def _without_each_fold(targets: Targets, folds: np.ndarray, num_folds: int) -> Targets:
+    """Returns one column per fold and task, in this order, that knows nothing of the fold."""
+    seen = [(folds != fold)[:, None] for fold in range(num_folds)]
+    return Targets(
+        positive=np.concatenate([targets.positive * rows for rows in seen], axis=1),
+        negative=np.concatenate([targets.negative * rows for rows in seen], axis=1),
+    )
+
+
+def _held_out_logits(
+    problem: Problem, weights: np.ndarray, folds: np.ndarray, num_tasks: int
+) -> np.ndarray:
+    every = problem.logits(weights).reshape(len(folds), -1, num_tasks)
+    return every[np.arange(len(folds)), folds]
