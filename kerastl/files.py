@@ -1,24 +1,78 @@
-"""Writing files so that a crash leaves either the old or the new one.
+"""Files: written whole or not at all, hashed, and recognized as unchanged.
 
-Convention: a file is written beside its place under another name and then renamed onto it.
+Convention: a file is written under a temporary name in the same folder and then renamed, so a crash
+leaves either the old or the new file. Temporary names start with `WRITING`.
 """
 
+import hashlib
 import json
 import math
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+WRITING = ".writing-"
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What changes whenever a file changes.
+
+    Args:
+        size: Size in bytes.
+        inode: Number of the file in its file system.
+        mtime: Time of the last change of the content, in nanoseconds.
+        ctime: Time of the last change of content or status, in nanoseconds; cannot be set back.
+    """
+
+    size: int
+    inode: int
+    mtime: int
+    ctime: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileStatus | None":
+        """Returns the status of a file, or None if there is no such file."""
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return cls(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def file_sha256(path: Path) -> bytes:
+    """Returns the SHA-256 of the bytes of a file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def temporary_path(path: Path) -> Path:
+    """Returns a new path in the same folder, for writing what will be renamed to `path`."""
+    return path.with_name(f"{WRITING}{os.getpid()}-{uuid.uuid4().hex}-{path.name}")
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path with the same ending; moves it to `path` when all went well."""
+def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
+    """Yields a temporary path with the same suffix; renames it to `path` on success.
+
+    Args:
+        path: The file to write; its folder is created.
+        sync: Whether the content is forced to disk before the file is renamed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    temporary = temporary_path(path)
     try:
         yield temporary
+        if sync:
+            _sync(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -31,19 +85,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON; what is undefined (NaN) becomes null."""
+    """Writes a JSON file; NaN becomes null."""
     text = json.dumps(without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def write_with(path: Path, write: Callable[[Path], Any]) -> None:
-    """Lets `write` write the file."""
+    """Calls `write` with a temporary path and renames the file to `path`."""
     with replacing(path) as temporary:
         write(temporary)
 
 
 def without_nan(value: Any) -> Any:
-    """Returns nested lists and mappings with None in the place of every NaN."""
+    """Returns nested lists and mappings in which every NaN and infinity is None."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -51,3 +105,8 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,24 +1,74 @@
-"""How many threads linear algebra takes.
+"""Threads: how many there are, tasks whose results come in order, and BLAS in one thread."""
 
-Convention: threads of BLAS wait for each other in loops, which costs many times their work where
-products are small or other programs run too. Who works in threads of one's own limits BLAS to one.
-"""
-
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
-from threadpoolctl import ThreadpoolController
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+_Result = TypeVar("_Result")
+
+
+def num_processors() -> int:
+    """Returns the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(
+    tasks: Iterable[Callable[[], _Result]], *, num_ahead: int, num_threads: int | None = None
+) -> Iterator[_Result]:
+    """Starts tasks in threads at once and returns an iterator over their results, in order.
+
+    Args:
+        tasks: Functions without arguments.
+        num_ahead: Number of results that may wait for their turn, besides one per thread.
+        num_threads: Number of threads; None is one per available processor.
+    """
+    num_threads = num_threads or num_processors()
+    pool = ThreadPoolExecutor(num_threads)
+    waiting = iter(tasks)
+    pending = deque(pool.submit(t) for t in itertools.islice(waiting, num_threads + num_ahead))
+    return _drain(pool, pending, waiting)
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
-    """Returns a context in which BLAS works in the calling thread alone."""
+    """Returns a context in which BLAS uses only the calling thread.
+
+    Threads of BLAS wait for each other in busy loops. With small products, or beside other
+    programs, that costs many times the work itself.
+    """
     limit: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
     return limit
 
 
+def _drain(
+    pool: ThreadPoolExecutor,
+    pending: deque[Future[_Result]],
+    waiting: Iterator[Callable[[], _Result]],
+) -> Iterator[_Result]:
+    with pool:
+        try:
+            while pending:
+                result = pending.popleft().result()
+                pending.extend(pool.submit(task) for task in itertools.islice(waiting, 1))
+                yield result
+        finally:
+            for future in pending:
+                future.cancel()
+
+
 @cache
-def _controller() -> ThreadpoolController:
-    """Looks for the libraries once: it costs milliseconds."""
+def _controller() -> "ThreadpoolController":
+    """Finds the libraries once: it takes milliseconds."""
     import scipy.linalg  # noqa: F401  # loads its BLAS, so that it is found
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -34,9 +34,9 @@ from kerastl.compare.summary import cost_sentences, side_values
 from kerastl.compare.tables import change_training, split_frame, write_table
 from kerastl.config import Config, dump_config, load_config
 from kerastl.errors import ConfigError
-from kerastl.files import without_nan, write_json, write_text
+from kerastl.files import file_sha256, without_nan, write_json, write_text
 from kerastl.progress import SILENT, Progress
-from kerastl.run.bundle import file_sha256, versions
+from kerastl.run.bundle import versions
 from kerastl.run.folder import Run
 
 RESULT = "compare.json"
@@ -177,7 +177,7 @@ def _identity(axis: str, seeds: int, config: Config) -> dict[str, Any]:
         "axis": axis,
         "seeds": seeds,
         "config": dump_config(config),
-        "tables": [file_sha256(path) for path in config.data.tables],
+        "tables": [file_sha256(path).hex() for path in config.data.tables],
     }
 
 

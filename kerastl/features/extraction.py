@@ -17,12 +17,13 @@ from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cache.fingerprint import combined_fingerprint, network_fingerprint
 from kerastl.features.cache.folder import ENGINES, FEATURES, HASHES, prune, size_limit
-from kerastl.features.cache.identities import FileHashes, Status
+from kerastl.features.cache.identities import FileHashes
 from kerastl.features.cache.store import FeatureStore
 from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.engines.choice import REFERENCE, EngineName, Engines, Need
 from kerastl.features.pooling import run_pooled
 from kerastl.features.speed import PassClock, summary_of_pass
+from kerastl.files import FileStatus
 from kerastl.progress import Progress
 
 _PURPOSES: Mapping[Need, str] = {"fast": "training", "exact": "scores"}
@@ -222,18 +223,18 @@ class Pass:
         keys = [key if part.counts is None else None for part in parts for key in part.keys]
         return keys, values
 
-    def _find_keys(self) -> list[Status | None]:
+    def _find_keys(self) -> list[FileStatus | None]:
         """Finds the hashes of the files; reads files only where something may be cached."""
         if self.files is None:
             return []
-        statuses = [Status.of(path) for path in self.files.paths]
+        statuses = [FileStatus.of(path) for path in self.files.paths]
         labels = {REFERENCE, self._engines.known("fast"), self._engines.known("exact")} - {None}
         if any(not self._store(str(label)).is_empty for label in labels):
             self._digests = self._hashes.hash_files(self.files.paths)
             self._keys = self.files.keys_of(self._digests)
         return statuses
 
-    def _remember(self, statuses: Sequence[Status | None], known: Sequence[bool]) -> None:
+    def _remember(self, statuses: Sequence[FileStatus | None], known: Sequence[bool]) -> None:
         """Keeps the hashes of the files that were read, with their status from before."""
         if self.files is None:
             return

@@ -5,7 +5,6 @@ What crosses the cut is constant, so every epoch starts there.
 """
 
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,9 @@ from kerastl.data.inputs.streams import FileInputs, stream_inputs
 from kerastl.features.engines.choice import Engines
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer, head_model
-from kerastl.media.image.pictures import reserve
 from kerastl.progress import Progress
+from kerastl.scratch import scratch_array
 
-_MAX_MEMORY_BYTES = 512 * 2**20
 _MAX_DISK_BYTES = 32 * 10**9
 
 
@@ -159,10 +157,6 @@ def _outputs(operation: Any) -> list[Any]:
 
 def _room(shape: tuple[int, ...]) -> np.ndarray:
     num_bytes = 4 * math.prod(shape)
-    if num_bytes <= _MAX_MEMORY_BYTES:
-        return np.zeros(shape, np.float32)
     if num_bytes > _MAX_DISK_BYTES:
         raise OSError(f"{num_bytes / 1e9:.0f} GB are too much")
-    with tempfile.TemporaryFile(prefix="kerastl-prefix-") as file:
-        reserve(file, num_bytes)
-        return np.memmap(file, np.float32, "r+", shape=shape)
+    return scratch_array(shape, np.float32)

@@ -115,12 +115,6 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **found}
 
 
-def file_sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def weights_sha256(arrays: Mapping[str, Any]) -> str:
     """Returns the SHA-256 of named arrays, in the order of their names."""
     digest = hashlib.sha256()

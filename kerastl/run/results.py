@@ -15,7 +15,7 @@ from kerastl.data.tables.splits import PARTS
 from kerastl.data.tables.table import Table
 from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.missingness import examine_missingness
-from kerastl.files import write_json, write_text, write_with
+from kerastl.files import file_sha256, write_json, write_text, write_with
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.heads.logits import logits_of_features
 from kerastl.listening.tuning import tune_on_recordings
@@ -29,7 +29,6 @@ from kerastl.run.bundle import (
     Bundle,
     InputContract,
     TaskBundle,
-    file_sha256,
     versions,
     weights_sha256,
 )
@@ -231,7 +230,7 @@ def predictions_frame(
 def _data_facts(facts: Facts) -> dict[str, Any]:
     data = facts.config.data
     return {
-        "tables": [{"path": str(path), "sha256": file_sha256(path)} for path in data.tables],
+        "tables": [{"path": str(path), "sha256": file_sha256(path).hex()} for path in data.tables],
         "rows": len(facts.table),
         "column": data.file_column,
         "group": data.group,

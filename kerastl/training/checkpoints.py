@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.files import replacing, write_text
 from kerastl.progress import Progress
 
 START = -1  # number of the epoch that stands for the weights training starts from
@@ -97,13 +98,10 @@ class KeepBest(keras.callbacks.Callback):
         """Writes the figures and the best weights, each as a whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._best and not self._is_written:
-            temporary = self.folder / "writing.npz"
-            np.savez(temporary, *self._best)
-            temporary.replace(self._weights_path)
+            with replacing(self._weights_path) as temporary:
+                np.savez(temporary, *self._best)
             self._is_written = True
-        temporary = self._state_path.with_suffix(".writing")
-        temporary.write_text(json.dumps(self.epochs))
-        temporary.replace(self._state_path)
+        write_text(self._state_path, json.dumps(self.epochs))
 
     @property
     def best_epoch(self) -> int:

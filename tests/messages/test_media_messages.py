@@ -118,11 +118,12 @@ def test_no_room_for_decoded_pictures(monkeypatch, tmp_path):
     paths = ["a.png"] * 1000
     call = lambda: load_pictures(paths, height=1000, width=500, max_memory_bytes=0)  # noqa: E731
     assert text(KerastlError, call) == (
-        "There is no room for the decoded pictures.\n"
+        "There is no room for the decoded images.\n"
         f"  where:    {tmp_path}\n"
         "  expected: 1.5 GB free\n"
         "  received: No space left on device\n"
-        "  fix:      Free some space, or name a roomier folder in the environment variable TMPDIR."
+        "  fix:      Free some space, or set the environment variable TMPDIR to a folder with more "
+        "room."
     )
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from kerastl.errors import MediaError
 from kerastl.media.audio.inspection import SoundFacts, hash_sound, listen
 from kerastl.media.image.decoding import read_picture_file, verify_picture
-from kerastl.media.image.pictures import num_processors
 from kerastl.media.segments import WHOLE, Bounds, Segments, bounds_of
+from kerastl.threads import num_processors
 
 _NUM_FILES_AT_A_TIME = 1024
 

@@ -3,7 +3,6 @@
 Convention: paths are relative to the folder in which the table will lie, so that both can move.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pandas as pd
 
 from kerastl.data.importing.names import FILE_COLUMN, SPLIT_COLUMN, column_names
 from kerastl.errors import TableError
+from kerastl.files import file_sha256
 from kerastl.media.extensions import MEDIA_EXTENSIONS
 
 SameFile = Literal["name", "bytes"]
@@ -175,7 +175,7 @@ def _identity(found: _Found, same_file: SameFile | None) -> str:
     if same_file == "name":
         return found.name
     if same_file == "bytes":
-        return hashlib.sha256(found.path.read_bytes()).hexdigest()
+        return file_sha256(found.path).hex()
     return str(found.path)
 
 

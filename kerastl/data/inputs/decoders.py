@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from kerastl.data.inputs.batches import ArrayInputs, Inputs
+from kerastl.files import FileStatus, file_sha256
 from kerastl.media.audio import decoding as audio
 from kerastl.media.extensions import MEDIA_EXTENSIONS
 from kerastl.media.image import decoding as images
@@ -135,11 +136,11 @@ class SoundDecoder(Decoder):
             "version": audio.SOUND_RULE_VERSION,
         }
         super().__init__(np.dtype(np.float32), rule)
-        self._digests: dict[Path, tuple[tuple[int, ...], bytes]] = {}
+        self._digests: dict[Path, tuple[FileStatus, bytes]] = {}
 
     def load(self, path: Path, segment: Bounds = WHOLE) -> Loaded:
         """Reads the windows of one sound or of a segment of it."""
-        before = _status(path)
+        before = FileStatus.of(path)
         values = audio.load_windows(
             path,
             rate_hz=self._rate_hz,
@@ -150,13 +151,12 @@ class SoundDecoder(Decoder):
         )
         return Loaded(values=values, digest=self._digest(path, before))
 
-    def _digest(self, path: Path, before: tuple[int, ...] | None) -> bytes | None:
+    def _digest(self, path: Path, before: FileStatus | None) -> bytes | None:
         """Returns the hash of a file whose status is as before it was decoded, else None."""
         known = self._digests.get(path)
         if known is None or known[0] != before:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").digest()
-            if before is None or _status(path) != before:
+            digest = file_sha256(path)
+            if before is None or FileStatus.of(path) != before:
                 return None
             known = self._digests[path] = (before, digest)
         return known[1]
@@ -212,12 +212,3 @@ def decode_pictures(
 def has_media_extension(path: Path, modality: str) -> bool:
     """Whether the file's name ends as pictures or sounds do."""
     return path.suffix.lower() in MEDIA_EXTENSIONS[modality]
-
-
-def _status(path: Path) -> tuple[int, ...] | None:
-    """Returns what changes with a file: size, inode and times, None where there is no such file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns

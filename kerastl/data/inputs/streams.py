@@ -5,15 +5,12 @@ that were decoded and of its segment, so nothing can be kept under the key of an
 """
 
 import hashlib
-import itertools
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,15 +24,13 @@ from kerastl.data.inputs.decoders import (
 )
 from kerastl.data.inputs.windows import Windows, loudest
 from kerastl.errors import MediaError
-from kerastl.media.image.pictures import num_processors
 from kerastl.media.segments import WHOLE, Segments, bounds_of
 from kerastl.progress import SILENT, Progress
+from kerastl.threads import in_order
 
 PART_SIZE = 16
 _POOLED_PART_SIZE = 4  # examples of up to 64 windows each
 _MAX_AHEAD_BYTES = 64 * 2**20
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,36 +234,3 @@ def stream_inputs(
         )
         for begin in range(0, len(rows), part_size)
     )
-
-
-def in_order(
-    tasks: Iterable[Callable[[], _Result]], *, num_ahead: int, num_threads: int | None = None
-) -> Iterator[_Result]:
-    """Runs tasks in threads, from now on, and gives their results in order.
-
-    Args:
-        tasks: What is run.
-        num_ahead: Tasks that may be done before their turn, besides one in each thread.
-        num_threads: Threads; None takes one for each processor at hand.
-    """
-    num_threads = num_threads or num_processors()
-    pool = ThreadPoolExecutor(num_threads)
-    waiting = iter(tasks)
-    pending = deque(pool.submit(t) for t in itertools.islice(waiting, num_threads + num_ahead))
-    return _drain(pool, pending, waiting)
-
-
-def _drain(
-    pool: ThreadPoolExecutor,
-    pending: deque[Future[_Result]],
-    waiting: Iterator[Callable[[], _Result]],
-) -> Iterator[_Result]:
-    with pool:
-        try:
-            while pending:
-                result = pending.popleft().result()
-                pending.extend(pool.submit(task) for task in itertools.islice(waiting, 1))
-                yield result
-        finally:
-            for future in pending:
-                future.cancel()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from kerastl.media.image.pictures import no_room
+from kerastl.scratch import no_room
 
 
 class Windows:
@@ -39,7 +39,7 @@ class Windows:
                     file.write(np.ascontiguousarray(windows, np.float32).tobytes())
                     file.flush()
                 except OSError as error:
-                    raise no_room(windows.nbytes * 2, error, what="sounds") from error
+                    raise no_room(windows.nbytes * 2, error, what="decoded audio") from error
             shape = (sum(counts), num_samples)
             values = np.memmap(file, np.float32, "r", shape=shape) if counts else np.zeros(shape)
         return cls(values, np.array(counts, int))

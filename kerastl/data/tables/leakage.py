@@ -3,7 +3,6 @@
 Convention: of a recording that is cut into examples all parts are the same file.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from kerastl.data.tables.duplicates import Rows, equal_files, equal_paths
 from kerastl.data.tables.table import Table
+from kerastl.files import file_sha256
 
 _SHOWN = 3
 
@@ -48,8 +48,7 @@ def _digests(paths: Sequence[Path]) -> list[str | None]:
     shared = counts[codes] > 1
     digests: dict[Path, str] = {}
     for path in dict.fromkeys(path for path, twice in zip(paths, shared, strict=True) if twice):
-        with path.open("rb") as file:
-            digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        digests[path] = file_sha256(path).hex()
     return [digests.get(path) for path in paths]
 
 

@@ -4,7 +4,6 @@ Convention: one row per event; a recording without events has one row whose `wor
 time that a word of the run is said has a row: what has none counts as a false accept.
 """
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ import pandas as pd
 
 from kerastl.data.tables.table import read_frame
 from kerastl.errors import TableError, suggestion
+from kerastl.files import file_sha256
 from kerastl.media.audio.blocks import sound_seconds
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
@@ -113,7 +113,7 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
     return Recordings(
         items=tuple(items),
         source=table,
-        sha256=hashlib.sha256(table.read_bytes()).hexdigest(),
+        sha256=file_sha256(table).hex(),
         other_words=dict(others),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerastl.errors import CacheError
+from kerastl.files import WRITING
 
 FOLDER_VARIABLE = "KERASTL_CACHE"
 LIMIT_VARIABLE = "KERASTL_CACHE_LIMIT"
@@ -20,7 +21,6 @@ DEFAULT_LIMIT = "10GB"
 FEATURES = "features"
 ENGINES = "engines"
 HASHES = "files.sqlite"
-WRITING = ".writing-"
 
 _ABANDONED_SECONDS = 3600.0
 _UNITS = {

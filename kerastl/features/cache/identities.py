@@ -5,14 +5,14 @@ Convention: a file counts as unchanged where path, size, inode and the times of 
 two seconds before it was read isn't remembered: it may change again within the clock's step.
 """
 
-import hashlib
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from kerastl.files import FileStatus, file_sha256
 
 _RACY_NS = 2 * 10**9
 _TIMEOUT_SECONDS = 5.0
@@ -22,36 +22,6 @@ create table if not exists files (
     path text primary key, size integer, inode integer, mtime integer, ctime integer, sha256 blob
 ) without rowid
 """
-
-
-@dataclass(frozen=True)
-class Status:
-    """What tells whether a file has changed.
-
-    Args:
-        size: Bytes.
-        inode: Number of the file in its file system.
-        mtime: Last change of the content, in nanoseconds.
-        ctime: Last change of content or status, in nanoseconds.
-    """
-
-    size: int
-    inode: int
-    mtime: int
-    ctime: int
-
-    @classmethod
-    def of(cls, path: Path) -> "Status | None":
-        """Reads it from the file system; None where there is no such file."""
-        try:
-            found = path.stat()
-        except OSError:
-            return None
-        return cls(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
-
-    def is_settled(self, now_ns: int) -> bool:
-        """Whether the last change lies so far back that another would show."""
-        return now_ns - max(self.mtime, self.ctime) > _RACY_NS
 
 
 class FileHashes:
@@ -69,7 +39,7 @@ class FileHashes:
         names = [str(path.absolute()) for path in paths]
         known = self._select(names)
         return [
-            known[name][1] if name in known and known[name][0] == Status.of(path) else None
+            known[name][1] if name in known and known[name][0] == FileStatus.of(path) else None
             for name, path in zip(names, paths, strict=True)
         ]
 
@@ -86,7 +56,7 @@ class FileHashes:
         self.remember((path, *found) for path, found in read.items() if found is not None)
         return hashes
 
-    def remember(self, found: Iterable[tuple[Path, Status | None, bytes]]) -> None:
+    def remember(self, found: Iterable[tuple[Path, FileStatus | None, bytes]]) -> None:
         """Keeps hashes: path, its status from before the file was read, and the hash."""
         if self.path is None:
             return
@@ -94,7 +64,7 @@ class FileHashes:
         rows = [
             (str(path.absolute()), s.size, s.inode, s.mtime, s.ctime, digest)
             for path, s, digest in found
-            if s is not None and s.is_settled(now)
+            if s is not None and _is_settled(s, now)
         ]
         try:
             with closing(self._connect()) as database, database:
@@ -102,10 +72,10 @@ class FileHashes:
         except (sqlite3.Error, OSError):
             return
 
-    def _select(self, names: Sequence[str]) -> dict[str, tuple[Status, bytes]]:
+    def _select(self, names: Sequence[str]) -> dict[str, tuple[FileStatus, bytes]]:
         if self.path is None or not self.path.is_file():
             return {}
-        found: dict[str, tuple[Status, bytes]] = {}
+        found: dict[str, tuple[FileStatus, bytes]] = {}
         try:
             with closing(self._connect()) as database:
                 for begin in range(0, len(names), _CHUNK):
@@ -114,7 +84,7 @@ class FileHashes:
                     for path, *status, digest in database.execute(
                         f"select * from files where path in ({marks})", chosen
                     ):
-                        found[path] = (Status(*status), digest)
+                        found[path] = (FileStatus(*status), digest)
         except sqlite3.DatabaseError as error:
             self._drop_if_damaged(error)
         except OSError:
@@ -133,11 +103,15 @@ class FileHashes:
             self.path.unlink(missing_ok=True)
 
 
-def hash_file(path: Path) -> tuple[Status | None, bytes] | None:
+def hash_file(path: Path) -> tuple[FileStatus | None, bytes] | None:
     """Returns a file's status before it was read and the SHA-256 of its bytes, or None."""
-    status = Status.of(path)
+    status = FileStatus.of(path)
     try:
-        with path.open("rb") as file:
-            return status, hashlib.file_digest(file, "sha256").digest()
+        return status, file_sha256(path)
     except OSError:
         return None
+
+
+def _is_settled(status: FileStatus, now_ns: int) -> bool:
+    """Whether the last change is so long ago that another one would show."""
+    return now_ns - max(status.mtime, status.ctime) > _RACY_NS

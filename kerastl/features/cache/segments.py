@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerastl.features.cache.folder import WRITING, touch
+from kerastl.features.cache.folder import touch
+from kerastl.files import replacing
 
 SUFFIX = ".features"
 KEY_BYTES = 32
@@ -81,19 +82,10 @@ def write_segment(folder: Path, keys: list[bytes], values: np.ndarray) -> Path:
     checksums = np.fromiter(map(zlib.crc32, values), np.uint32, len(values))
     index = b"".join(keys) + checksums.astype("<u4").tobytes()
     header = _HEADER.pack(_MAGIC, len(keys), values.shape[1], zlib.crc32(index))
-    name = uuid.uuid4().hex
-    temporary = folder / f"{WRITING}{os.getpid()}-{name}"
-    final = folder / f"{name}{SUFFIX}"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with temporary.open("xb") as file:
-            file.write(header + index)
-            file.write(values.data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(final)
-    finally:
-        temporary.unlink(missing_ok=True)
+    final = folder / f"{uuid.uuid4().hex}{SUFFIX}"
+    with replacing(final, sync=True) as temporary, temporary.open("xb") as file:
+        file.write(header + index)
+        file.write(values.data)
     return final
 
 

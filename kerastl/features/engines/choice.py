@@ -5,9 +5,8 @@ from features in the precision of the shipped model (`exact`). What was found ab
 kept beside its converted form, so that a later run knows without trying.
 """
 
+import contextlib
 import json
-import os
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
@@ -17,7 +16,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from kerastl.features.cache.folder import WRITING, touch
+from kerastl.features.cache.folder import touch
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import Agreement, compare, output_of, timed_output
 from kerastl.features.engines.engine import Engine
@@ -28,6 +27,7 @@ from kerastl.features.engines.keras_engine import (
     has_gpu,
     mixed_precision_engine,
 )
+from kerastl.files import write_text
 from kerastl.progress import Progress
 
 Need = Literal["fast", "exact"]
@@ -218,13 +218,8 @@ class Engines:
         if self.folder is None:
             return
         text = json.dumps({"candidates": self._found_candidates, **self._known}, indent=1)
-        temporary = self.folder / f"{WRITING}{os.getpid()}-{uuid.uuid4().hex}"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(text)
-            temporary.replace(self.folder / _VERDICTS)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            write_text(self.folder / _VERDICTS, text)
 
 
 def multiply_adds(network: keras.Model) -> int:

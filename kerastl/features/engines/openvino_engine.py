@@ -5,8 +5,6 @@ are faster than large ones because the values between two layers stay in the pro
 """
 
 import importlib.util
-import os
-import uuid
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastl.data.inputs.streams import Part
-from kerastl.features.cache.folder import WRITING, touch
+from kerastl.features.cache.folder import touch
 from kerastl.features.engines.engine import Engine
+from kerastl.files import temporary_path
 
 if TYPE_CHECKING:
     from kerastl.features.engines.keras_engine import KerasEngine
@@ -161,7 +160,7 @@ def _keep(model: Any, folder: Path) -> None:
     """Writes the model into a folder that appears whole or not at all."""
     import openvino
 
-    temporary = folder.with_name(f"{WRITING}{os.getpid()}-{uuid.uuid4().hex}")
+    temporary = temporary_path(folder)
     try:
         temporary.mkdir(parents=True)
         openvino.save_model(model, temporary / _MODEL, compress_to_fp16=False)

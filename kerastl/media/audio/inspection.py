@@ -4,13 +4,13 @@ Convention: a sound is read in blocks, so an hour costs no more memory than a se
 the channels mixed down, as the backbone hears them; clipping is looked for in every channel.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kerastl.errors import MediaError
+from kerastl.files import file_sha256
 from kerastl.media.audio.decoding import segment_of
 from kerastl.media.audio.files import open_sound, read_blocks
 
@@ -85,8 +85,7 @@ def hash_sound(path: Path) -> str:
         MediaError: The file can't be opened.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path).hex()
     except OSError as error:
         raise MediaError(
             "The sound can't be opened.", where=str(path), received=error.strerror or str(error)

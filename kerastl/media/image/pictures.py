@@ -5,25 +5,22 @@ in memory while they are few and in a temporary file otherwise; `iter_batches` k
 """
 
 import math
-import os
-import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from kerastl.errors import KerastlError, MediaError
+from kerastl.errors import MediaError
 from kerastl.media.image.decoding import load_image
+from kerastl.scratch import MAX_MEMORY_BYTES, no_room, scratch_array
+from kerastl.threads import in_order
 
 OnError = Literal["raise", "collect"]
 OnProgress = Callable[[int, int], None]
 
-_MAX_MEMORY_BYTES = 512 * 2**20
 _CHUNK = 16  # pictures a thread takes at a time
 _CHUNKS_AHEAD = 8  # so that a slow picture doesn't stop the other threads
 
@@ -84,7 +81,7 @@ def load_pictures(
     num_threads: int | None = None,
     on_error: OnError = "raise",
     on_progress: OnProgress | None = None,
-    max_memory_bytes: int = _MAX_MEMORY_BYTES,
+    max_memory_bytes: int = MAX_MEMORY_BYTES,
 ) -> Pictures:
     """Decodes every file once.
 
@@ -113,7 +110,7 @@ def load_pictures(
     images = _allocate((len(paths), height, width, 3), max_memory_bytes)
     errors: dict[int, MediaError] = {}
     parts = _parts(paths, _CHUNK, lambda start, stop: images[start:stop], resize)
-    for part in _in_order(parts, num_threads, num_ahead=_CHUNKS_AHEAD):
+    for part in in_order(parts, num_ahead=_CHUNKS_AHEAD, num_threads=num_threads):
         errors.update(_checked(part, on_error).errors)
         if on_progress is not None:
             on_progress(part.start + len(part.images), len(paths))
@@ -150,15 +147,9 @@ def iter_batches(
     def blank(start: int, stop: int) -> np.ndarray:
         return np.zeros((stop - start, height, width, 3), np.uint8)
 
-    for batch in _in_order(_parts(paths, batch_size, blank, resize), num_threads, num_ahead):
+    tasks = _parts(paths, batch_size, blank, resize)
+    for batch in in_order(tasks, num_ahead=num_ahead, num_threads=num_threads):
         yield _checked(batch, on_error)
-
-
-def num_processors() -> int:
-    """Returns how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _parts(
@@ -182,25 +173,6 @@ def _decode_part(
     return PictureBatch(start=start, images=images, errors=errors)
 
 
-def _in_order(
-    tasks: Iterator[Callable[[], PictureBatch]], num_threads: int | None, num_ahead: int
-) -> Iterator[PictureBatch]:
-    """Runs tasks in threads and yields their results in order, few tasks ahead of the reader."""
-    num_threads = num_threads or num_processors()
-    with ThreadPoolExecutor(num_threads) as pool:
-        pending: deque[Future[PictureBatch]] = deque()
-        try:
-            for task in tasks:
-                pending.append(pool.submit(task))
-                if len(pending) >= num_threads + num_ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-
-
 def _checked(batch: PictureBatch, on_error: OnError) -> PictureBatch:
     if batch.errors and on_error == "raise":
         raise batch.errors[min(batch.errors)]
@@ -217,40 +189,7 @@ def _decode_into(images: np.ndarray, row: int, path: str | Path, resize: str) ->
 
 
 def _allocate(shape: tuple[int, ...], max_memory_bytes: int) -> np.ndarray:
-    num_bytes = math.prod(shape)
-    if num_bytes <= max_memory_bytes:
-        return np.zeros(shape, np.uint8)
     try:
-        with tempfile.TemporaryFile(prefix="kerastl-pictures-") as file:
-            reserve(file, num_bytes)
-            return np.memmap(file, np.uint8, "r+", shape=shape)
+        return scratch_array(shape, np.uint8, max_memory_bytes=max_memory_bytes)
     except OSError as error:
-        raise no_room(num_bytes, error, what="pictures") from error
-
-
-def reserve(file: IO[bytes], num_bytes: int) -> None:
-    """Takes the room on disk now: a full disk found while writing to memory kills the process."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, num_bytes)
-        return
-    block = bytes(2**20)
-    for start in range(0, num_bytes, len(block)):
-        file.write(block[: num_bytes - start])
-    file.flush()
-
-
-def no_room(num_bytes: int, error: OSError, *, what: str) -> KerastlError:
-    """Returns the error of a folder for temporary files that is full.
-
-    Args:
-        num_bytes: Bytes that were needed.
-        error: What the system says.
-        what: What was decoded, in the plural.
-    """
-    return KerastlError(
-        f"There is no room for the decoded {what}.",
-        where=tempfile.gettempdir(),
-        expected=f"{num_bytes / 1e9:.1f} GB free",
-        received=error.strerror or str(error),
-        fix="Free some space, or name a roomier folder in the environment variable TMPDIR.",
-    )
+        raise no_room(math.prod(shape), error, what="decoded images") from error

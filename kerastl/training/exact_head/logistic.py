@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 
-from kerastl.media.image.pictures import num_processors
-from kerastl.threads import one_blas_thread
+from kerastl.threads import num_processors, one_blas_thread
 
 Precision = type[np.float32] | type[np.float64]
 

@@ -142,5 +142,5 @@ def test_the_temporary_file_has_no_name_and_goes_with_the_pictures(paths, tempor
 
 
 def test_a_full_disk_is_an_error_before_anything_is_decoded(paths):
-    with pytest.raises(KerastlError, match="no room for the decoded pictures"):
+    with pytest.raises(KerastlError, match="no room for the decoded images"):
         load_pictures(paths, height=2**20, width=2**20, max_memory_bytes=0)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerastl import scratch
 from kerastl.config import parse_config
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.features import prefix
@@ -161,7 +162,7 @@ def test_frozen_stages_run_once(
 def test_without_room_the_frozen_stages_run_in_every_epoch(
     small_backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prefix, "_MAX_MEMORY_BYTES", 0)
+    monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
     monkeypatch.setattr(prefix, "_MAX_DISK_BYTES", 0)
     model = build_model(small_backbone, ["a", "b"], seed=0)
     _, history = fitted_weights(model, tmp_path, examples_of(pictures()), config_of())
@@ -175,7 +176,7 @@ def test_what_crosses_the_cut_may_lie_on_disk(
     cut = find_cut(find_layer(model))
     assert cut is not None
     in_memory = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
-    monkeypatch.setattr(prefix, "_MAX_MEMORY_BYTES", 0)
+    monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
     on_disk = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
     assert isinstance(on_disk.values, np.memmap)
     np.testing.assert_array_equal(on_disk.take(rows), in_memory.take(rows))

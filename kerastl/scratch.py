@@ -1,0 +1,66 @@
+"""Scratch arrays: in memory if they are small, otherwise in a temporary file without a name.
+
+Convention: the disk space of a scratch array is free again when nothing refers to the array, or
+when the process ends, however it ends.
+"""
+
+import math
+import os
+import tempfile
+from typing import IO
+
+import numpy as np
+
+from kerastl.errors import KerastlError
+
+MAX_MEMORY_BYTES = 512 * 2**20
+
+
+def scratch_array(
+    shape: tuple[int, ...], dtype: np.typing.DTypeLike, *, max_memory_bytes: int | None = None
+) -> np.ndarray:
+    """Returns an array of zeros.
+
+    Args:
+        shape: Shape of the array.
+        dtype: Its type.
+        max_memory_bytes: Size above which the array is a memory-mapped temporary file; None is
+            `MAX_MEMORY_BYTES`.
+
+    Raises:
+        OSError: The folder for temporary files has no room.
+    """
+    num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    if num_bytes <= (MAX_MEMORY_BYTES if max_memory_bytes is None else max_memory_bytes):
+        return np.zeros(shape, dtype)
+    with tempfile.TemporaryFile(prefix="kerastl-scratch-") as file:
+        _reserve(file, num_bytes)
+        return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def no_room(num_bytes: int, error: OSError, *, what: str) -> KerastlError:
+    """Returns the error for a folder for temporary files that is full.
+
+    Args:
+        num_bytes: Number of bytes that were needed.
+        error: What the operating system raised.
+        what: What was to be stored, in the plural, such as "decoded images".
+    """
+    return KerastlError(
+        f"There is no room for the {what}.",
+        where=tempfile.gettempdir(),
+        expected=f"{num_bytes / 1e9:.1f} GB free",
+        received=error.strerror or str(error),
+        fix="Free some space, or set the environment variable TMPDIR to a folder with more room.",
+    )
+
+
+def _reserve(file: IO[bytes], num_bytes: int) -> None:
+    """Allocates the disk space now: a full disk met later, through the map, kills the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, num_bytes)
+        return
+    block = bytes(2**20)
+    for start in range(0, num_bytes, len(block)):
+        file.write(block[: num_bytes - start])
+    file.flush()
