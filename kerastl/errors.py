@@ -113,3 +113,14 @@ def suggestion(received: str, names: Iterable[str]) -> str | None:
     """Returns the sentence "Did you mean 'x'?", or None where no name is near."""
     nearest = did_you_mean(received, names)
     return f"Did you mean '{nearest}'?" if nearest else None
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Returns a number with its noun: `counted(1, "image")` is "1 image", 2 gives "2 images".
+
+    Args:
+        count: The number; thousands are separated by commas.
+        noun: Singular of the noun.
+        plural: Plural of the noun; None adds an "s".
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
