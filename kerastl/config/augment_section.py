@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from kerastl.config import checks
-from kerastl.config.fields import (
+from kerastl.settings import (
     Count,
     FilePath,
     Fraction,

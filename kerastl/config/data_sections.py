@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag, ValidationInfo, field_validator
 
 from kerastl.config import checks
-from kerastl.config.fields import (
+from kerastl.settings import (
     Cells,
     Count,
     FilePath,

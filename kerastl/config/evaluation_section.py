@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from kerastl.config import checks
-from kerastl.config.fields import Count, FilePath, Positive, Section, Seed, Text, choice, refuse
+from kerastl.settings import Count, FilePath, Positive, Section, Seed, Text, choice, refuse
 
 
 def _without_spaces(policy: str) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from kerastl.config.fields import PROBLEMS_ERROR, SHAPE_ERROR
 from kerastl.config.problems import KeyPath, Problem, format_path
 from kerastl.config.schema import ExactFit, KerasFit
 from kerastl.config.schema_paths import Location, key_path, key_paths, sections_at
 from kerastl.errors import did_you_mean, suggestion
+from kerastl.settings import PROBLEMS_ERROR, SHAPE_ERROR
 
 _LONGEST = 60
 _FOREIGN = {

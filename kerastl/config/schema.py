@@ -23,7 +23,6 @@ from kerastl.config.data_sections import (
     Soft,
 )
 from kerastl.config.evaluation_section import EvaluationConfig, ListeningConfig
-from kerastl.config.fields import Count, Section, Sides, Text, choice, refuse, shape
 from kerastl.config.training_sections import (
     ExactFit,
     Fit,
@@ -35,6 +34,7 @@ from kerastl.config.training_sections import (
     TrainableStages,
     TrainableVariables,
 )
+from kerastl.settings import Count, Section, Sides, Text, choice, refuse, shape
 
 __all__ = [
     "AugmentConfig",

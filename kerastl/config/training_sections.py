@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Tag
 
-from kerastl.config.fields import (
+from kerastl.settings import (
     Count,
     Fraction,
     Listed,

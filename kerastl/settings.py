@@ -1,8 +1,8 @@
-"""What the fields of the schema are made of: bounded numbers, texts, and choices by shape.
+"""The base class of all settings, field types with bounds, and unions that are chosen by shape.
 
-Convention: where a key takes values of several shapes, its shape alone decides which model
-validates it, so that a mistake is reported once and against the shape that was meant. The tag of
-the choice stands in angle brackets, as no key does.
+Convention: if a key takes values of several shapes, the shape alone decides which member of the
+union validates the value, so that a mistake is reported once and against the shape that was meant.
+Tags of unions are in angle brackets, because no key is.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,17 +35,17 @@ PROBLEMS_ERROR = "problems"
 
 
 class Section(BaseModel):
-    """A part of the config: frozen, complete, and strict about types and keys."""
+    """A group of settings: frozen, complete, and strict about types and keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 def choice(expected: str, *, by: Callable[[Any], str | None] | None = None) -> Any:
-    """Returns what chooses among the tagged members of a union by the shape of the value.
+    """Returns a discriminator of tagged unions that goes by the shape of the value.
 
     Args:
-        expected: The shapes that are accepted, for the message.
-        by: Returns the tag for a value, or None; the default is `shape`.
+        expected: The accepted shapes, for the message.
+        by: Function from a value to its tag, or None if it has none; the default is `shape`.
     """
     return Discriminator(
         by or shape, custom_error_type=SHAPE_ERROR, custom_error_message=f"expected {expected}"
@@ -53,7 +53,7 @@ def choice(expected: str, *, by: Callable[[Any], str | None] | None = None) -> A
 
 
 def shape(value: Any) -> str | None:
-    """Returns the tag for the shape of a value, or None where no key takes such a value."""
+    """Returns the tag for the shape of a value, or None if no key takes such a value."""
     if value is None:
         return "<null>"
     if isinstance(value, bool):
@@ -68,18 +68,18 @@ def shape(value: Any) -> str | None:
 
 
 def has_key(value: Any, key: str) -> bool:
-    """Whether a mapping or a section holds the key."""
+    """Whether a mapping or a section has the key."""
     if isinstance(value, BaseModel):
         return key in type(value).model_fields
     return isinstance(value, Mapping) and key in value
 
 
 def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
-    """Returns the tag of the first key that a mapping holds, the shape of anything else.
+    """Returns the tag of the first key that a mapping has, or the shape of anything else.
 
     Args:
-        value: What is to be tagged.
-        otherwise: Tag of a mapping that holds none of the keys.
+        value: The value to tag.
+        otherwise: Tag of a mapping that has none of the keys.
         **tags: Key to tag.
     """
     if shape(value) != "<keys>":
@@ -88,10 +88,11 @@ def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
 
 
 def refuse(problems: list[tuple[tuple[str | int, ...], str]]) -> None:
-    """Raises what makes pydantic report all the problems, each at its path below the field.
+    """Raises an error that makes pydantic report all problems, each at its path below the field.
 
     Args:
-        problems: Path below the field and text; nothing happens where the list is empty.
+        problems: Path below the field and text of each problem; if there are none, nothing
+            happens.
     """
     if problems:
         raise PydanticCustomError(PROBLEMS_ERROR, "{text}", _context(problems))
@@ -102,18 +103,18 @@ def _context(problems: list[tuple[tuple[str | int, ...], str]]) -> dict[str, Any
 
 
 def repeated(values: tuple[str, ...]) -> list[int]:
-    """Returns the places of values that stand earlier in the list already."""
+    """Returns the indices of values that also occur earlier in the list."""
     return [index for index, value in enumerate(values) if value in values[:index]]
 
 
 def refuse_repeated(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuses a list that names a value twice."""
+    """Refuses a list that has a value twice."""
     refuse([((place,), f"'{values[place]}' is listed twice.") for place in repeated(values)])
     return values
 
 
 def refuse_empty_path(path: Path) -> Path:
-    """Refuses the path that an empty text or a lone dot makes."""
+    """Refuses the path that comes from an empty text or a single dot."""
     refuse([((), "expected the path of a file, received none.")] if path == Path() else [])
     return path
 
