@@ -80,7 +80,7 @@ def write_wake_word(
 
 def load_clips() -> dict[str, list[tuple[str, Sound]]]:
     """Returns the shipped words by voice: word and mono float32 in [-1, 1] at 16 kHz."""
-    shipped = files("kerastl.demo") / "sounds"
+    shipped = files("kerastl.demo") / "clips"
     with as_file(shipped / "wake_word.ogg") as path:
         sound, _ = soundfile.read(path, dtype="float32")
     with as_file(shipped / "wake_word.csv") as path:

@@ -29,7 +29,9 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, zipfile.ZipFil
     ).stdout.splitlines()
     for name in files:
         origin = ROOT / name
-        if origin.is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")):
+        if origin.is_file() and not name.startswith(
+            ("tests/", "docs/", "benchmarks/", "research/")
+        ):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes(origin.read_bytes())
     for folder in (source, *(source / "plugins" / name for name in PLUGINS)):

@@ -174,7 +174,9 @@ _SINGLE = {
     "xception": ("Xception", "xception", 299, 2048, 20861480),
 }
 
-_BY_OPTIONS = {
+_Row = tuple[str, str, int, Mapping[tuple[Any, ...], Size]]
+
+_BY_OPTIONS: dict[str, _Row] = {
     # name: constructor, architecture, default size, options to feature_dim and num_params
     "mobilenet": (
         "MobileNet",
@@ -224,7 +226,7 @@ _BY_OPTIONS = {
 
 
 def _networks() -> dict[str, Network]:
-    rows = {
+    rows: dict[str, _Row] = {
         name: (constructor, architecture, default_size, {(): Size(feature_dim, num_params)})
         for name, (constructor, architecture, default_size, feature_dim, num_params) in (
             _SINGLE.items()

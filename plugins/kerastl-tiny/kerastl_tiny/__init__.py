@@ -1,6 +1,6 @@
-"""The family `tiny`: backbones small enough to come inside the package.
+"""The family `tiny`: backbones small enough to ship in the package.
 
-Convention: this module is light; the networks are in modules of their own that import Keras.
+Convention: this module is light; the networks have modules of their own, which import Keras.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,13 +45,13 @@ IMAGE = BackboneSpec(
     num_params=527_336,
     weights=("synthetic-scenes-v1",),
     license=LICENSE,
-    reference="plugins/kerastl-tiny/pretraining/image in the source of kerastl",
+    reference="research/tiny/image in the source of kerastl",
     build=_build_image,
     stages=_image_stages,
     description="Small residual network pretrained on generated scenes; for demonstrations.",
     facts={
-        "pretraining": "91 yes/no questions on 40,000 generated pictures of 64 by 64 pixels; "
-        "never saw a photograph"
+        "pretraining": "91 yes/no questions on 40,000 generated images of 64 by 64 pixels; "
+        "no photographs"
     },
 )
 SPEECH = BackboneSpec(
@@ -61,13 +61,13 @@ SPEECH = BackboneSpec(
     num_params=317_600,
     weights=("synthetic-speech-v1",),
     license=LICENSE,
-    reference="plugins/kerastl-tiny/pretraining/speech in the source of kerastl",
+    reference="research/tiny/speech in the source of kerastl",
     build=_build_speech,
     stages=_speech_stages,
     description="Small network pretrained to recognize words in synthesized speech.",
     facts={
-        "pretraining": "295 English words and the sounds in them, spoken 48 times each by "
-        "espeak-ng; never heard a human voice"
+        "pretraining": "295 English words and the speech sounds in them, spoken 48 times each by "
+        "espeak-ng; no human voices"
     },
 )
 _SPECS = {spec.name: spec for spec in (IMAGE, SPEECH)}
@@ -81,7 +81,7 @@ class TinyFamily:
         return tuple(_SPECS)
 
     def spec(self, name: str, *, options: Mapping[str, Any] = {}) -> BackboneSpec:
-        """Returns the facts of one backbone; none of them has options."""
+        """Returns the facts of one backbone, which has no options."""
         if name not in _SPECS:
             raise unknown_backbone("tiny", name, self.names())
         return _SPECS[name]

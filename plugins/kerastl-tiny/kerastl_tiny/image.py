@@ -21,18 +21,18 @@ def build(*, weights: str | Path | None, input: ImageInput) -> keras.Model:
     Args:
         weights: A published name, a file (`.npz` of this package, or `.weights.h5`, `.keras`), or
             None for random weights.
-        input: Size of the pictures.
+        input: Size of the images.
 
     Returns:
         A model from RGB float32 in [0, 255] `(batch, height, width, 3)` to features
         `(batch, 560)`: the means over the three stages and the maxima over the last two.
 
     Raises:
-        WeightsError: The weights are missing or don't fit.
+        WeightsError: The weights are missing or do not fit.
     """
     if min(input.height, input.width) < input.min_size:
         raise WeightsError(
-            "The backbone 'tiny:image' can't take pictures this small.",
+            "The backbone 'tiny:image' cannot take images this small.",
             expected=f"both sides at least {input.min_size} pixels",
             received=f"{input.height} by {input.width}",
             fix="Set backbone.input_size.",

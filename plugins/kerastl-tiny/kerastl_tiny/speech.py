@@ -22,19 +22,19 @@ def build(*, weights: str | Path | None, input: AudioInput) -> keras.Model:
     Args:
         weights: A published name, a file (`.npz` of this package, or `.weights.h5`, `.keras`), or
             None for random weights.
-        input: Rate, which must be 16 kHz, and length of the window.
+        input: Sample rate, which must be 16 kHz, and length of the window.
 
     Returns:
         A model from mono float32 in [-1, 1] `(batch, samples)` to features `(batch, 256)`: the
         means over time of 128 channels and their maxima.
 
     Raises:
-        WeightsError: The window is too short or of another rate, or the weights are missing or
-            don't fit.
+        WeightsError: The window is too short, the sample rate differs, or the weights are missing
+            or do not fit.
     """
     if input.sample_rate_hz != 16_000 or input.num_samples < input.min_samples:
         raise WeightsError(
-            "The backbone 'tiny:speech' can't take sounds like these.",
+            "The backbone 'tiny:speech' cannot take audio like this.",
             expected=f"16000 samples per second, at least {input.min_samples} of them",
             received=f"{input.num_samples} samples at {input.sample_rate_hz} per second",
             fix="Set backbone.input_size.",
@@ -90,14 +90,14 @@ def _block(
     kernel: tuple[int, int] = (3, 3),
     halves: str | None = None,
 ) -> keras.KerasTensor:
-    """One depthwise and one pointwise convolution, added to what comes in where shapes agree.
+    """Adds a depthwise and a pointwise convolution, with a shortcut if the shapes agree.
 
     Args:
         x: `(batch, frames, bands, channels)`.
-        name: Of the block.
-        filters: Channels that come out.
-        kernel: Frames and bands that the depthwise convolution sees.
-        halves: `"bands"` halves those, `"both"` the frames too; None neither.
+        name: Name of the block.
+        filters: Number of output channels.
+        kernel: Size of the depthwise convolution in frames and bands.
+        halves: `"bands"` halves the bands, `"both"` the frames too; None halves neither.
     """
     y = keras.layers.DepthwiseConv2D(
         kernel,

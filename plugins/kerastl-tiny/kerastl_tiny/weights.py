@@ -1,4 +1,4 @@
-"""Weights inside the package: float16 arrays, one per variable, named by its path."""
+"""The weights in the package: one float16 array per variable, named by its path."""
 
 import zipfile
 from pathlib import Path
@@ -33,14 +33,14 @@ def load_weights(model: keras.Model, weights: str | Path, *, backbone: str) -> N
         backbone: Identifier of the backbone that the network is.
 
     Raises:
-        WeightsError: The file is missing, unreadable, or doesn't fit the network.
+        WeightsError: The file is missing, unreadable, or does not fit the network.
     """
     published = PUBLISHED[backbone]
     path = published.get(str(weights), Path(weights))
     if not path.is_file():
         names = ", ".join(published)
         raise WeightsError(
-            f"The weights of the backbone '{backbone}' can't be found.",
+            f"The weights of the backbone '{backbone}' cannot be found.",
             expected=f"a published name ({names}), a file, or null for random weights",
             received=str(path),
             fix="Set backbone.weights.",
@@ -52,7 +52,7 @@ def load_weights(model: keras.Model, weights: str | Path, *, backbone: str) -> N
             model.load_weights(path)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise WeightsError(
-            f"The weights don't fit the backbone '{backbone}'.",
+            f"The weights do not fit the backbone '{backbone}'.",
             where=str(path),
             expected=f"{len(model.weights)} arrays of its shapes in .npz, .weights.h5 or .keras",
             received=str(error).partition("\n")[0],

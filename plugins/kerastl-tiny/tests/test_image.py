@@ -59,11 +59,11 @@ def test_it_takes_other_sizes(height: int, width: int) -> None:
     assert np.isfinite(features).all()
 
 
-def test_pictures_that_are_too_small_are_refused() -> None:
+def test_images_that_are_too_small_are_refused() -> None:
     with pytest.raises(WeightsError) as error:
         IMAGE.build(weights=None, input=ImageInput(height=31, width=64))
     assert str(error.value) == (
-        "The backbone 'tiny:image' can't take pictures this small.\n"
+        "The backbone 'tiny:image' cannot take images this small.\n"
         "  expected: both sides at least 32 pixels\n"
         "  received: 31 by 64\n"
         "  fix:      Set backbone.input_size."
@@ -100,7 +100,7 @@ def test_a_missing_file_is_named_with_what_is_expected() -> None:
     with pytest.raises(WeightsError) as error:
         IMAGE.build(weights="synthetic-scene-v1", input=IMAGE.input)
     assert str(error.value) == (
-        "The weights of the backbone 'tiny:image' can't be found.\n"
+        "The weights of the backbone 'tiny:image' cannot be found.\n"
         "  expected: a published name (synthetic-scenes-v1), a file, or null for random weights\n"
         "  received: synthetic-scene-v1\n"
         "  fix:      Set backbone.weights."
@@ -112,22 +112,22 @@ def test_a_file_of_another_network_is_refused(name: str, tmp_path: Path) -> None
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     path = tmp_path / name
     save_weights(other, path) if path.suffix == ".npz" else other.save_weights(path)
-    with pytest.raises(WeightsError, match=r"The weights don't fit the backbone 'tiny:image'\."):
+    with pytest.raises(WeightsError, match=r"The weights do not fit the backbone 'tiny:image'\."):
         IMAGE.build(weights=str(path), input=IMAGE.input)
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.npz"
     path.write_bytes(b"not an archive")
-    with pytest.raises(WeightsError, match="don't fit"):
+    with pytest.raises(WeightsError, match="do not fit"):
         IMAGE.build(weights=str(path), input=IMAGE.input)
 
 
 def test_its_features_reproduce_the_stated_score_on_digits(network: keras.Model) -> None:
     digits = load_digits()
-    pictures = np.repeat(np.repeat(digits.images, 8, axis=1), 8, axis=2) * (255.0 / 16.0)
-    pictures = np.repeat(pictures[..., None], 3, axis=3).astype(np.float32)
-    features = network.predict(pictures, batch_size=200, verbose=0)
+    images = np.repeat(np.repeat(digits.images, 8, axis=1), 8, axis=2) * (255.0 / 16.0)
+    images = np.repeat(images[..., None], 3, axis=3).astype(np.float32)
+    features = network.predict(images, batch_size=200, verbose=0)
     scores = []
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(features))

@@ -56,23 +56,23 @@ def test_it_takes_other_windows(num_samples: int) -> None:
 
 
 @pytest.mark.parametrize(("rate_hz", "num_samples"), [(8_000, 16_000), (16_000, 3_999)])
-def test_sounds_of_another_rate_or_too_short_are_refused(rate_hz: int, num_samples: int) -> None:
+def test_audio_of_another_rate_or_too_short_are_refused(rate_hz: int, num_samples: int) -> None:
     window = AudioInput(sample_rate_hz=rate_hz, num_samples=num_samples, min_samples=4_000)
     with pytest.raises(WeightsError) as error:
         SPEECH.build(weights=None, input=window)
     assert str(error.value) == (
-        "The backbone 'tiny:speech' can't take sounds like these.\n"
+        "The backbone 'tiny:speech' cannot take audio like this.\n"
         "  expected: 16000 samples per second, at least 4000 of them\n"
         f"  received: {num_samples} samples at {rate_hz} per second\n"
         "  fix:      Set backbone.input_size."
     )
 
 
-def test_the_level_of_a_sound_changes_next_to_nothing(network: keras.Model) -> None:
+def test_the_level_of_audio_changes_next_to_nothing(network: keras.Model) -> None:
     time = np.arange(RATE_HZ) / RATE_HZ
     loud = 0.5 * np.sin(2 * np.pi * 300 * time) + np.random.default_rng(0).normal(0, 0.05, RATE_HZ)
-    sounds = np.stack([loud, 0.3 * loud]).astype(np.float32)
-    features = network.predict(sounds, verbose=0)
+    clips = np.stack([loud, 0.3 * loud]).astype(np.float32)
+    features = network.predict(clips, verbose=0)
     np.testing.assert_allclose(features[0], features[1], atol=0.02 * np.abs(features).max())
 
 
@@ -97,7 +97,7 @@ def test_published_weights_of_the_other_backbone_are_no_name_of_this_one() -> No
     with pytest.raises(WeightsError) as error:
         SPEECH.build(weights="synthetic-scenes-v1", input=SPEECH.input)
     assert str(error.value) == (
-        "The weights of the backbone 'tiny:speech' can't be found.\n"
+        "The weights of the backbone 'tiny:speech' cannot be found.\n"
         "  expected: a published name (synthetic-speech-v1), a file, or null for random weights\n"
         "  received: synthetic-scenes-v1\n"
         "  fix:      Set backbone.weights."
@@ -106,5 +106,5 @@ def test_published_weights_of_the_other_backbone_are_no_name_of_this_one() -> No
 
 def test_a_file_of_the_other_backbone_is_refused() -> None:
     path = PUBLISHED["tiny:image"]["synthetic-scenes-v1"]
-    with pytest.raises(WeightsError, match=r"The weights don't fit the backbone 'tiny:speech'\."):
+    with pytest.raises(WeightsError, match=r"The weights do not fit the backbone 'tiny:speech'\."):
         SPEECH.build(weights=str(path), input=SPEECH.input)

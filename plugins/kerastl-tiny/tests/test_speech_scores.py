@@ -25,21 +25,21 @@ Array = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def clips() -> tuple[Array, Array, Array]:
-    """The words of the demo in noise: sounds, words and numbers of the voices."""
-    rng, sounds, words, voices = np.random.default_rng(0), [], [], []
+    """The words of the demo in noise: clips, words and numbers of the voices."""
+    rng, clips, words, voices = np.random.default_rng(0), [], [], []
     for voice, spoken in enumerate(load_clips().values()):
         for word, sound in spoken:
             window = cut_windows(sound, num_samples=RATE_HZ, rule="center")[0]
-            sounds.append(window + 0.05 * pink_noise(rng, RATE_HZ))
+            clips.append(window + 0.05 * pink_noise(rng, RATE_HZ))
             words.append(word)
             voices.append(voice)
-    return np.stack(sounds).astype(np.float32), np.array(words), np.array(voices)
+    return np.stack(clips).astype(np.float32), np.array(words), np.array(voices)
 
 
 def wake_words_auc(network: keras.Model, clips: tuple[Array, Array, Array]) -> float:
     """Returns the mean AUC over the wake words, on the voices that the probe never heard."""
-    sounds, words, voices = clips
-    features = network.predict(sounds, batch_size=60, verbose=0)
+    clips, words, voices = clips
+    features = network.predict(clips, batch_size=60, verbose=0)
     scores = []
     for parity in (0, 1):
         heard = voices % 2 == parity
@@ -68,11 +68,11 @@ def test_random_weights_know_less(clips: tuple[Array, Array, Array]) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs recordings that aren't part of the project")
 def test_twenty_clips_of_a_digit_are_enough_for_unseen_speakers() -> None:
     table = pd.read_csv(SHARED / "spoken_digits.csv")
-    sounds = [
+    clips = [
         load_sound(SHARED / path, rate_hz=RATE_HZ, num_samples=RATE_HZ) for path in table["path"]
     ]
     network = SPEECH.build(weights=SPEECH.default_weights, input=SPEECH.input)
-    features = network.predict(np.stack(sounds), batch_size=100, verbose=0)
+    features = network.predict(np.stack(clips), batch_size=100, verbose=0)
     people, is_seven = table["speaker"].unique(), table["digit_7"].eq(1).to_numpy()
     scores = []
     for seed in range(5):

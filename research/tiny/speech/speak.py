@@ -11,11 +11,11 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, lfilter
 
-from pretraining.speech.voices import ACCENTS
+from research.tiny.speech.voices import ACCENTS
 
 RATE_HZ = 16_000
 _TELEPHONE_HZ = 8_000
-_QUIET = 0.02  # of the peak: what is below it before and after the word is cut off
+_QUIET = 0.02  # of the peak: quieter samples before and after the word are cut off
 _MARGIN = 400  # samples kept on both sides of it, 25 ms
 
 
@@ -26,13 +26,13 @@ class Draw:
     Args:
         voice: Variant of espeak-ng.
         accent: Its language.
-        pitch: 0 to 99.
+        pitch: From 0 to 99.
         words_per_minute: Speed.
-        size: Of the vocal tract: all frequencies are divided by it.
-        is_telephone: Whether nothing above 4 kHz is left.
+        size: Size of the vocal tract; all frequencies are divided by it.
+        is_telephone: Whether frequencies above 4 kHz are removed.
         tilt: Coefficient of a one-pole filter; above 0 dull, below 0 sharp.
-        echo_seconds: Time in which the room's echo falls by 60 dB; 0 for none.
-        echo_gain: Its strength against the direct sound.
+        echo_seconds: Time until the room's echo falls by 60 dB; 0 for no echo.
+        echo_gain: Its strength relative to the direct sound.
         level_db: Peak, in dB below full scale.
     """
 
@@ -72,30 +72,30 @@ def draw(rng: np.random.Generator, voices: tuple[str, ...]) -> Draw:
 def speak(text: str, drawn: Draw, rng: np.random.Generator) -> NDArray[np.float32]:
     """Returns the recording: mono float32 in [-1, 1] at 16 kHz, without silence around the word."""
     spoken, rate_hz = _espeak(text, drawn)
-    sound = soxr.resample(spoken, rate_hz * drawn.size, RATE_HZ)
-    sound = _trimmed(sound)
+    audio = soxr.resample(spoken, rate_hz * drawn.size, RATE_HZ)
+    audio = _trimmed(audio)
     if drawn.is_telephone:
-        sound = soxr.resample(soxr.resample(sound, RATE_HZ, _TELEPHONE_HZ), _TELEPHONE_HZ, RATE_HZ)
-    sound = lfilter([1.0, -max(0.0, -drawn.tilt)], [1.0, -max(0.0, drawn.tilt)], sound)
+        audio = soxr.resample(soxr.resample(audio, RATE_HZ, _TELEPHONE_HZ), _TELEPHONE_HZ, RATE_HZ)
+    audio = lfilter([1.0, -max(0.0, -drawn.tilt)], [1.0, -max(0.0, drawn.tilt)], audio)
     if drawn.echo_seconds:
-        sound = _with_echo(sound, drawn, rng)
-    return (sound / np.abs(sound).max() * 10 ** (-drawn.level_db / 20)).astype(np.float32)
+        audio = _with_echo(audio, drawn, rng)
+    return (audio / np.abs(audio).max() * 10 ** (-drawn.level_db / 20)).astype(np.float32)
 
 
 def _espeak(text: str, drawn: Draw) -> tuple[NDArray[np.float64], int]:
     command = ["espeak-ng", "-v", f"{drawn.accent}+{drawn.voice}", "-p", str(drawn.pitch)]
     command += ["-s", str(drawn.words_per_minute), "--stdout", text]
-    heard = subprocess.run(command, capture_output=True, check=True).stdout
-    return soundfile.read(io.BytesIO(heard), dtype="float64")
+    spoken = subprocess.run(command, capture_output=True, check=True).stdout
+    return soundfile.read(io.BytesIO(spoken), dtype="float64")
 
 
-def _trimmed(sound: NDArray[np.float64]) -> NDArray[np.float64]:
-    loud = np.flatnonzero(np.abs(sound) > _QUIET * np.abs(sound).max())
-    return sound[max(0, loud[0] - _MARGIN) : loud[-1] + _MARGIN]
+def _trimmed(audio: NDArray[np.float64]) -> NDArray[np.float64]:
+    loud = np.flatnonzero(np.abs(audio) > _QUIET * np.abs(audio).max())
+    return audio[max(0, loud[0] - _MARGIN) : loud[-1] + _MARGIN]
 
 
 def _with_echo(
-    sound: NDArray[np.float64], drawn: Draw, rng: np.random.Generator
+    audio: NDArray[np.float64], drawn: Draw, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Adds noise that falls exponentially from 10 ms after the direct sound on."""
     length = int(drawn.echo_seconds * RATE_HZ)
@@ -105,4 +105,4 @@ def _with_echo(
     echo *= drawn.echo_gain / np.sqrt(np.square(echo).sum())
     echo[0] = 1.0
     tail = min(length, RATE_HZ // 10)
-    return fftconvolve(sound, echo)[: len(sound) + tail]
+    return fftconvolve(audio, echo)[: len(audio) + tail]

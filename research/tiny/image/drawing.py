@@ -1,4 +1,4 @@
-"""Finished pictures: a scene, seen through a camera, as bytes, with all its answers.
+"""Finished images: a scene seen through a camera, as bytes, with all its answers.
 
 Convention: the answers of the other kind of scene are NaN, as are those that the camera hides.
 """
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pretraining.image import scenes, translucent
-from pretraining.image.textures import Array, grid
+from research.tiny.image import scenes, translucent
+from research.tiny.image.textures import Array, grid
 
 TRANSLUCENT_SHARE = 0.2
 CAMERA = (
@@ -38,16 +38,18 @@ _RARITY = {
 }
 
 
-def picture(seed: int, index: int, *, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Draws picture `index` of the stream `seed`.
+def draw_image(
+    seed: int, index: int, *, size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Draws image `index` of the stream `seed`.
 
     Args:
         seed: Seed of the stream.
-        index: Number of the picture in it.
+        index: Number of the image in it.
         size: Side in pixels; divides 128.
 
     Returns:
-        The picture `(size, size, 3)` and one answer per name in `ATTRIBUTES`: 1, 0 or NaN.
+        The image `(size, size, 3)` and one answer per name in `ATTRIBUTES`: 1, 0 or NaN.
     """
     rng = np.random.default_rng([seed, index])
     if rng.random() < TRANSLUCENT_SHARE:
@@ -74,7 +76,7 @@ def _reduced(pixels: Array, size: int) -> Array:
 def camera(
     rng: np.random.Generator, pixels: Array, *, gray: bool
 ) -> tuple[Array, dict[str, float]]:
-    """Returns the picture as a camera shows it, in [0, 1], and the answers to `CAMERA`."""
+    """Returns the image as the camera records it, in [0, 1], and the answers to `CAMERA`."""
     seen = {name: float(rng.random() < share) for name, share in _RARITY.items()}
     seen["is_gray"] = 1.0 if gray else seen["is_gray"]
     size = pixels.shape[0]
@@ -101,7 +103,7 @@ def camera(
 
 
 def _balance(pixels: Array) -> dict[str, float]:
-    """Answers which half is brighter; NaN where the halves are about equal."""
+    """Returns which half is brighter; NaN if the halves are about equal."""
     levels, middle = pixels.mean(axis=2), pixels.shape[0] // 2
     differences = {
         "left_is_brighter": levels[:, :middle].mean() - levels[:, middle:].mean(),
@@ -125,13 +127,13 @@ def _blurred(pixels: Array, *, passes: int) -> Array:
     return pixels
 
 
-def pictures(
+def draw_images(
     seed: int, indices: Sequence[int], *, size: int = 64
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Draws several pictures of one stream.
+    """Draws several images of one stream.
 
     Returns:
-        Pictures `(count, size, size, 3)` and answers `(count, attributes)`, NaN where open.
+        Images `(count, size, size, 3)` and answers `(count, attributes)`, NaN if unknown.
     """
-    drawn = [picture(seed, int(index), size=size) for index in indices]
+    drawn = [draw_image(seed, int(index), size=size) for index in indices]
     return np.stack([image for image, _ in drawn]), np.stack([answers for _, answers in drawn])

@@ -1,11 +1,11 @@
-"""Pretrains `tiny:image` on the drawn pictures by multi-task learning with unknown answers.
+"""Pretrains `tiny:image` on the drawn images by multi-task learning with unknown answers.
 
-Run from the plugin's folder. Two rounds, the second from where the first ended, give the published
-weights:
+Run from the root of the repository. The published weights come from two rounds; the second starts
+from the weights of the first:
 
-    python -m pretraining.image.draw --folder /tmp/tiny-image
-    python -m pretraining.image.pretrain --folder /tmp/tiny-image --output first.npz
-    python -m pretraining.image.pretrain --folder /tmp/tiny-image --output second.npz \\
+    python -m research.tiny.image.draw --folder /tmp/tiny-image
+    python -m research.tiny.image.pretrain --folder /tmp/tiny-image --output first.npz
+    python -m research.tiny.image.pretrain --folder /tmp/tiny-image --output second.npz \\
         --initial first.npz --seed 2
 """
 
@@ -23,8 +23,8 @@ from kerastl.backbones import Backbone, ImageInput
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl_tiny.image import build
 from kerastl_tiny.weights import save_weights
-from pretraining.image.batches import batch
-from pretraining.image.pictures import ATTRIBUTES
+from research.tiny.image.batches import batch
+from research.tiny.image.drawing import ATTRIBUTES
 
 SEED = 1
 STEPS = 3_000
@@ -56,7 +56,7 @@ def compiled_model(*, steps: int, seed: int, initial: Path | None = None) -> ker
 
 
 def pretrain(
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     answers: NDArray[np.float32],
     *,
     steps: int,
@@ -67,10 +67,10 @@ def pretrain(
     """Trains for `steps` batches.
 
     Args:
-        pictures: `(count, 64, 64, 3)`.
-        answers: `(count, attributes)`, NaN where open.
+        images: `(count, 64, 64, 3)`.
+        answers: `(count, attributes)`, NaN if unknown.
         steps: Number of batches.
-        batch_size: Pictures in each.
+        batch_size: Number of images in each batch.
         seed: Seed of the weights, the order and the augmentation.
         initial: Weights of an earlier round, or None for random ones.
 
@@ -80,7 +80,7 @@ def pretrain(
     model, losses = compiled_model(steps=steps, seed=seed, initial=initial), []
     start = time.perf_counter()
     for index in range(steps):
-        x, y = batch(pictures, answers, seed=seed, index=index, batch_size=batch_size)
+        x, y = batch(images, answers, seed=seed, index=index, batch_size=batch_size)
         losses.append(float(model.train_on_batch(x, y)))
         if (index + 1) % 100 == 0:
             seconds = time.perf_counter() - start
@@ -91,10 +91,10 @@ def pretrain(
 
 
 def attribute_auc(
-    model: keras.Model, pictures: NDArray[np.uint8], answers: NDArray[np.float32]
+    model: keras.Model, images: NDArray[np.uint8], answers: NDArray[np.float32]
 ) -> dict[str, float]:
-    """Returns the area under the ROC curve by attribute, where both answers occur."""
-    logits = model.predict(pictures.astype(np.float32), batch_size=100, verbose=0)
+    """Returns the area under the ROC curve of each attribute for which both answers occur."""
+    logits = model.predict(images.astype(np.float32), batch_size=100, verbose=0)
     scores = {}
     for name, y_true, y_score in zip(ATTRIBUTES, answers.T, logits.T, strict=True):
         known = ~np.isnan(y_true)
@@ -106,7 +106,7 @@ def attribute_auc(
 def main() -> None:
     """Runs the command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where draw put the pictures")
+    parser.add_argument("--folder", type=Path, required=True, help="folder that draw wrote")
     parser.add_argument("--output", type=Path, required=True, help="the .npz to write")
     parser.add_argument("--initial", type=Path, help="weights of an earlier round")
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -115,10 +115,10 @@ def main() -> None:
     parser.add_argument("--precision", default="mixed_bfloat16", help="Keras dtype policy")
     arguments = parser.parse_args()
     keras.mixed_precision.set_global_policy(arguments.precision)
-    pictures, answers = (np.load(arguments.folder / f"{n}.npy") for n in ("pictures", "answers"))
+    images, answers = (np.load(arguments.folder / f"{n}.npy") for n in ("images", "answers"))
     kept = slice(NUM_VALIDATION), slice(NUM_VALIDATION, None)
     model, _ = pretrain(
-        pictures[kept[1]],
+        images[kept[1]],
         answers[kept[1]],
         steps=arguments.steps,
         batch_size=arguments.batch_size,
@@ -126,7 +126,7 @@ def main() -> None:
         initial=arguments.initial,
     )
     save_weights(model.get_layer("backbone").model, arguments.output)
-    scores = attribute_auc(model, pictures[kept[0]], answers[kept[0]])
+    scores = attribute_auc(model, images[kept[0]], answers[kept[0]])
     print(json.dumps({name: round(score, 3) for name, score in scores.items()}, indent=1))
     print(f"macro AUC over {len(scores)} attributes: {np.mean(list(scores.values())):.4f}")
 

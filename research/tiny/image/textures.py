@@ -1,6 +1,6 @@
 """Surfaces: square float64 arrays in [0, 1] that fill backgrounds and objects.
 
-Convention: everything is float64, so that rounding to bytes gives the same picture everywhere.
+Convention: everything is float64, so that rounding to bytes gives the same image everywhere.
 """
 
 from functools import cache
@@ -29,7 +29,7 @@ def _radii(size: int) -> Array:
 def noise(rng: np.random.Generator, size: int, *, exponent: float) -> Array:
     """Returns noise whose amplitude falls with frequency as `f ** -exponent`, `(size, size)`.
 
-    Natural pictures have an exponent near 1 (Field, 1987, doi:10.1364/JOSAA.4.002379).
+    Natural images have an exponent near 1 (Field, 1987, doi:10.1364/JOSAA.4.002379).
 
     Args:
         rng: Source of randomness.

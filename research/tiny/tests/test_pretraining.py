@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pretraining.image.pictures import pictures
-from pretraining.image.pretrain import attribute_auc, pretrain
+from research.tiny.image.drawing import draw_images
+from research.tiny.image.pretrain import attribute_auc, pretrain
 
 Drawn = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
 @pytest.fixture(scope="module")
 def drawn() -> Drawn:
-    return pictures(5, range(96))
+    return draw_images(5, range(96))
 
 
 def _weights(model: keras.Model) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
-"""The voices of espeak-ng that speak, parted so that some are never heard in pretraining.
+"""The voices of espeak-ng and their split: some never occur in the pretraining.
 
-Convention: a voice is the name of a variant's file. Where espeak-ng doesn't know a name it silently
-falls back to its plain voice, so `check_voices` asks it first.
+Convention: a voice is the name of a variant's file. espeak-ng silently uses its plain voice
+if it doesn't know a name, so `check_voices` compares with its list first.
 """
 
 import subprocess
@@ -31,11 +31,11 @@ DEMO_VOICES = tuple(_DEMO.split())
 
 
 def check_voices(names: tuple[str, ...]) -> None:
-    """Raises ValueError where the installed espeak-ng lacks one of the voices."""
+    """Raises ValueError if the installed espeak-ng lacks one of the voices."""
     listing = subprocess.run(
         ["espeak-ng", "--voices=variant"], capture_output=True, text=True, check=True
     ).stdout
     known = {line.partition("!v/")[2].split("  ")[0].strip() for line in listing.splitlines()}
     missing = sorted(set(names) - known)
     if missing:
-        raise ValueError(f"espeak-ng knows no such voice: {', '.join(missing)}")
+        raise ValueError(f"espeak-ng does not have these voices: {', '.join(missing)}")

@@ -1,8 +1,8 @@
 """Takes the backbone out of the pretraining's run and writes its weights as the package ships them.
 
-Run from the plugin's folder:
+Run from the root of the repository:
 
-    python -m pretraining.speech.publish --run /tmp/tiny-speech/run --output weights.npz
+    python -m research.tiny.speech.publish --run /tmp/tiny-speech/run --output weights.npz
 """
 
 import argparse

@@ -6,9 +6,9 @@ Convention: batch `i` depends on the seed and on `i` alone.
 import numpy as np
 from numpy.typing import NDArray
 
-from pretraining.image.pictures import ATTRIBUTES
+from research.tiny.image.drawing import ATTRIBUTES
 
-Pictures = NDArray[np.uint8]
+Images = NDArray[np.uint8]
 Answers = NDArray[np.float32]
 
 LARGEST_SHIFT = 5
@@ -20,7 +20,7 @@ _NEGATED = ("largest_is_left", "lit_from_left", "left_is_brighter", "middle_lean
 
 
 def mirrored(answers: Answers) -> Answers:
-    """Returns what holds for pictures `(batch, attributes)` whose left and right are swapped."""
+    """Returns what holds for images `(batch, attributes)` whose left and right are swapped."""
     order = list(range(len(ATTRIBUTES)))
     for first, second in _SWAPPED:
         i, j = ATTRIBUTES.index(first), ATTRIBUTES.index(second)
@@ -32,16 +32,16 @@ def mirrored(answers: Answers) -> Answers:
 
 
 def augmented(
-    rng: np.random.Generator, pictures: Pictures, answers: Answers
+    rng: np.random.Generator, images: Images, answers: Answers
 ) -> tuple[NDArray[np.float32], Answers]:
-    """Draws a window, a mirror, contrast and brightness for each picture of a batch.
+    """Draws a window, a mirror, contrast and brightness for each image of a batch.
 
     Returns:
-        Pictures as float32 in [0, 255], and their answers.
+        Images as float32 in [0, 255], and their answers.
     """
-    count, size = pictures.shape[:2]
+    count, size = images.shape[:2]
     margin = ((0, 0), (LARGEST_SHIFT, LARGEST_SHIFT), (LARGEST_SHIFT, LARGEST_SHIFT), (0, 0))
-    padded = np.pad(pictures, margin, mode="reflect")
+    padded = np.pad(images, margin, mode="reflect")
     corners = rng.integers(0, 2 * LARGEST_SHIFT + 1, (count, 2))
     windows = np.stack(
         [image[y : y + size, x : x + size] for image, (y, x) in zip(padded, corners, strict=True)]
@@ -55,12 +55,12 @@ def augmented(
 
 
 def batch(
-    pictures: Pictures, answers: Answers, *, seed: int, index: int, batch_size: int
+    images: Images, answers: Answers, *, seed: int, index: int, batch_size: int
 ) -> tuple[NDArray[np.float32], Answers]:
-    """Returns batch `index`; every pass over the pictures has an order of its own."""
-    per_pass = len(pictures) // batch_size
-    order = np.random.default_rng([seed, index // per_pass]).permutation(len(pictures))
+    """Returns batch `index`; every pass over the images has an order of its own."""
+    per_pass = len(images) // batch_size
+    order = np.random.default_rng([seed, index // per_pass]).permutation(len(images))
     start = index % per_pass * batch_size
     chosen = np.sort(order[start : start + batch_size])
     rng = np.random.default_rng([seed, index // per_pass, index % per_pass])
-    return augmented(rng, pictures[chosen], answers[chosen])
+    return augmented(rng, images[chosen], answers[chosen])

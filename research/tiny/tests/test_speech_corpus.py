@@ -1,4 +1,4 @@
-"""The synthesized speech: what is kept out of it, and that a draw is the same everywhere."""
+"""The synthesized speech: what is excluded from it, and that a draw is reproducible."""
 
 import shutil
 from pathlib import Path
@@ -9,16 +9,16 @@ import pytest
 import soundfile
 
 from kerastl.config import load_config
-from pretraining.speech.clips import VOICES, clips
-from pretraining.speech.corpus import config, phonemes, speak_words, with_answers
-from pretraining.speech.speak import RATE_HZ, draw, generator, speak
-from pretraining.speech.voices import (
+from research.tiny.speech.clips import VOICES, clips
+from research.tiny.speech.corpus import config, phonemes, speak_words, with_answers
+from research.tiny.speech.speak import RATE_HZ, draw, generator, speak
+from research.tiny.speech.voices import (
     DEMO_VOICES,
     HELD_OUT_VOICES,
     LEARNED_VOICES,
     check_voices,
 )
-from pretraining.speech.words import (
+from research.tiny.speech.words import (
     DEMO_OTHER_WORDS,
     DEMO_WORDS,
     EVALUATED_WORDS,
@@ -66,12 +66,12 @@ def test_the_config_of_the_pretraining_loads_with_the_tasks_of_its_table(tmp_pat
 @needs_espeak
 def test_a_voice_that_espeak_would_silently_replace_is_named() -> None:
     check_voices((*LEARNED_VOICES, *HELD_OUT_VOICES, *DEMO_VOICES))
-    with pytest.raises(ValueError, match="no such voice: male3, nobody"):
+    with pytest.raises(ValueError, match="does not have these voices: male3, nobody"):
         check_voices(("f2", "nobody", "male3"))
 
 
 @needs_espeak
-def test_a_recording_is_a_short_sound_without_silence_around_it() -> None:
+def test_a_recording_is_short_and_has_no_silence_around_it() -> None:
     rng = generator(1, "river", 3)
     drawn = draw(rng, LEARNED_VOICES)
     sound = speak("river", drawn, rng)

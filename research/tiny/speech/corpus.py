@@ -1,8 +1,8 @@
 """Speaks the corpus of `tiny:speech`: FLAC files, their table of yes/no questions and its config.
 
-Run from the plugin's folder; needs espeak-ng (`apt-get install espeak-ng`):
+Run from the root of the repository; needs espeak-ng (`apt-get install espeak-ng`):
 
-    python -m pretraining.speech.corpus --folder /tmp/tiny-speech
+    python -m research.tiny.speech.corpus --folder /tmp/tiny-speech
 """
 
 import argparse
@@ -17,23 +17,23 @@ from pathlib import Path
 import pandas as pd
 import soundfile
 
-from pretraining.speech.speak import RATE_HZ, draw, generator, speak
-from pretraining.speech.voices import HELD_OUT_VOICES, LEARNED_VOICES, check_voices
-from pretraining.speech.words import HELD_OUT_WORDS, WORDS
+from research.tiny.speech.speak import RATE_HZ, draw, generator, speak
+from research.tiny.speech.voices import HELD_OUT_VOICES, LEARNED_VOICES, check_voices
+from research.tiny.speech.words import HELD_OUT_WORDS, WORDS
 
 SEED = 1
 DRAWS_PER_WORD = 48
-DRAWS_PER_PART = 2  # of each word, by other voices, for validation and for test
+DRAWS_PER_PART = 2  # of each word by other voices, for validation and for test each
 FIRST_OF_PART = 1_000  # draws of validation count from 1,000, those of test from 2,000
 TASK = re.compile("word_|sound_")
-FEWEST_WORDS = 5  # a sound in fewer words is no task
+FEWEST_WORDS = 5  # a speech sound in fewer words is not a task
 _MARKS = re.compile(r"[',#;:|^%=]")
 _SAME = {"I2": "I", "O2": "O", "@-": "@", "n-": "n", "aI3": "aI@"}
 
 
 @lru_cache(maxsize=1024)
 def phonemes(word: str) -> tuple[str, ...]:
-    """Returns the sounds of a word in American English, in espeak-ng's mnemonics without stress."""
+    """Returns the speech sounds of a word in espeak-ng's mnemonics for American English."""
     command = ["espeak-ng", "-q", "-x", "--sep=_", "-v", "en-us", word]
     spoken = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     sounds = filter(None, (_MARKS.sub("", sound) for sound in spoken.strip().split("_")))
@@ -58,9 +58,9 @@ def speak_words(
     def one(word: str, number: int) -> dict[str, object]:
         rng = generator(seed, word, number)
         drawn = draw(rng, voices)
-        sound, name = speak(word, drawn, rng), f"audio/{word}_{number:03d}.flac"
-        soundfile.write(folder / name, sound, RATE_HZ, subtype="PCM_16")
-        seconds = round(len(sound) / RATE_HZ, 3)
+        audio, name = speak(word, drawn, rng), f"audio/{word}_{number:03d}.flac"
+        soundfile.write(folder / name, audio, RATE_HZ, subtype="PCM_16")
+        seconds = round(len(audio) / RATE_HZ, 3)
         return {"path": name, "word": word, "voice": drawn.voice, "seconds": seconds}
 
     with ThreadPoolExecutor(2) as pool:
@@ -69,7 +69,7 @@ def speak_words(
 
 
 def with_answers(rows: pd.DataFrame) -> pd.DataFrame:
-    """Adds a yes/no column for each word, and for each sound that a word may contain."""
+    """Adds a yes/no column for each word, and one for each speech sound."""
     words = rows["word"].unique()
     answers = {f"word_{word}": rows["word"].eq(word).astype(int) for word in words}
     count = Counter(sound for word in words for sound in set(phonemes(word)))
@@ -88,7 +88,7 @@ def config(tasks: Sequence[str]) -> str:
 def main() -> None:
     """Runs the command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where the corpus goes")
+    parser.add_argument("--folder", type=Path, required=True, help="folder to write")
     parser.add_argument("--draws", type=int, default=DRAWS_PER_WORD, help="of each word")
     arguments = parser.parse_args()
     check_voices(LEARNED_VOICES + HELD_OUT_VOICES)
@@ -103,9 +103,11 @@ def main() -> None:
     ]
     table = with_answers(pd.concat(spoken, ignore_index=True))
     table.to_csv(folder / "speech.csv", index=False)
-    (folder / "speech.yaml").write_text(config([c for c in table if TASK.match(c)]))
-    unheard = speak_words(folder, HELD_OUT_WORDS, HELD_OUT_VOICES, numbers=range(100))
-    unheard.to_csv(folder / "unheard.csv", index=False)
+    (folder / "speech.yaml").write_text(
+        config([column for column in map(str, table) if TASK.match(column)])
+    )
+    held_out = speak_words(folder, HELD_OUT_WORDS, HELD_OUT_VOICES, numbers=range(100))
+    held_out.to_csv(folder / "held_out.csv", index=False)
     print(f"{len(table)} recordings of {table['word'].nunique()} words: {folder / 'speech.csv'}")
 
 

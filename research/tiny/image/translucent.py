@@ -1,4 +1,4 @@
-"""Translucent scenes: soft gray bodies that add up, as in pictures taken by shining through.
+"""Translucent scenes: soft gray bodies that add up, as in images taken by shining through.
 
 A bright trunk holds two dark chambers beside a middle column and body, crossed by curved bands;
 haze, spots, lines and marks lie over them.
@@ -6,8 +6,8 @@ haze, spots, lines and marks lie over them.
 
 import numpy as np
 
-from pretraining.image import textures
-from pretraining.image.textures import Array, grid
+from research.tiny.image import textures
+from research.tiny.image.textures import Array, grid
 
 ATTRIBUTES = (
     "chamber_pair",

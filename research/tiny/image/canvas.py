@@ -1,6 +1,6 @@
-"""Painting: things onto a picture, with light, shadow and a record of what stays visible.
+"""Painting: things onto an image, with light, shadow and a record of what stays visible.
 
-Convention: a canvas is painted back to front; what is painted later hides what lies below.
+Convention: a canvas is painted back to front; what is painted later hides what is below.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pretraining.image.shapes import ROLES, Thing
-from pretraining.image.textures import Array, grid
+from research.tiny.image.shapes import ROLES, Thing
+from research.tiny.image.textures import Array, grid
 
 Region = tuple[slice, slice]
 Mask = NDArray[np.bool_]
@@ -33,7 +33,7 @@ class Painted:
 
 @dataclass
 class Canvas:
-    """A square picture while it is painted.
+    """A square image while it is painted.
 
     Args:
         pixels: `(size, size, 3)` in [0, 1].
@@ -55,7 +55,7 @@ class Canvas:
         """Fills each part of a thing with its role's color under `shade`.
 
         Args:
-            roles: One plus the index in `ROLES` of the part on top, 0 where the thing isn't.
+            roles: One plus the index in `ROLES` of the part on top, 0 outside the thing.
             fills: By role a color `(3,)` or a surface `(size, size, 3)`.
             shade: Factors `(size, size)`.
         """
@@ -73,7 +73,7 @@ class Canvas:
         return 1.0 + self.strength * (0.45 * across + bulge)
 
     def cast_shadow(self, covered: Mask, radius: float) -> None:
-        """Darkens what lies behind a thing on the side away from the light."""
+        """Darkens what is behind a thing on the side away from the light."""
         shift = max(1, int(radius * self.size * 0.09))
         rows = -round(np.sin(self.light) * shift)
         columns = -round(np.cos(self.light) * shift)

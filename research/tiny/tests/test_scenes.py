@@ -1,13 +1,13 @@
-"""The generated pictures: the same everywhere, with answers that fit them."""
+"""The generated images: the same everywhere, with answers that fit them."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pretraining.image import scenes, translucent
-from pretraining.image.batches import augmented, batch, mirrored
-from pretraining.image.draw import fingerprint
-from pretraining.image.pictures import ATTRIBUTES, pictures
+from research.tiny.image import scenes, translucent
+from research.tiny.image.batches import augmented, batch, mirrored
+from research.tiny.image.draw import fingerprint
+from research.tiny.image.drawing import ATTRIBUTES, draw_images
 
 FIRST_100_SHA256 = "d6c82293f4f1a82b9d5ddddd9ed5b3643d80c9fc596bc8a9155d7b1f0d7a292e"
 Drawn = tuple[NDArray[np.uint8], NDArray[np.float32]]
@@ -15,20 +15,20 @@ Drawn = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 @pytest.fixture(scope="module")
 def drawn() -> Drawn:
-    return pictures(1, range(300))
+    return draw_images(1, range(300))
 
 
 def _column(answers: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     return answers[:, ATTRIBUTES.index(name)]
 
 
-def test_the_first_pictures_have_the_stored_fingerprint(drawn: Drawn) -> None:
+def test_the_first_images_have_the_stored_fingerprint(drawn: Drawn) -> None:
     assert fingerprint(drawn[0][:100]) == FIRST_100_SHA256
 
 
-def test_a_picture_depends_on_its_seed_and_number_alone(drawn: Drawn) -> None:
-    assert (pictures(1, [17])[0][0] == drawn[0][17]).all()
-    assert (pictures(2, [17])[0][0] != drawn[0][17]).any()
+def test_an_image_depends_on_its_seed_and_number_alone(drawn: Drawn) -> None:
+    assert (draw_images(1, [17])[0][0] == drawn[0][17]).all()
+    assert (draw_images(2, [17])[0][0] != drawn[0][17]).any()
 
 
 def test_answers_are_yes_no_or_open(drawn: Drawn) -> None:
@@ -49,7 +49,7 @@ def test_an_opaque_scene_leaves_questions_about_translucent_ones_open(drawn: Dra
     assert np.isnan(drawn[1][~is_translucent][:, of_translucent]).all()
 
 
-def test_colors_of_gray_pictures_are_open(drawn: Drawn) -> None:
+def test_colors_of_gray_images_are_open(drawn: Drawn) -> None:
     is_gray = _column(drawn[1], "is_gray") == 1
     gray = drawn[0][is_gray].astype(int)
     assert np.ptp(gray, axis=3).max() == 0
@@ -75,18 +75,18 @@ def test_mirroring_changes_the_answers_about_sides_and_no_others(drawn: Drawn) -
     assert np.array_equal(mirrored(changed), drawn[1], equal_nan=True)
 
 
-def test_augmentation_mirrors_pictures_and_answers_together() -> None:
+def test_augmentation_mirrors_images_and_answers_together() -> None:
     column = ATTRIBUTES.index("left_is_brighter")
-    pictures = np.zeros((40, 64, 64, 3), np.uint8)
-    pictures[:, :, :24] = 200
+    images = np.zeros((40, 64, 64, 3), np.uint8)
+    images[:, :, :24] = 200
     answers = np.ones((40, len(ATTRIBUTES)), np.float32)
-    windows, told = augmented(np.random.default_rng(0), pictures, answers)
+    windows, told = augmented(np.random.default_rng(0), images, answers)
     is_left = windows[:, :, :32].mean((1, 2, 3)) > windows[:, :, 32:].mean((1, 2, 3))
     assert 5 < is_left.sum() < 35
     assert (told[:, column] == is_left).all()
 
 
-def test_batches_of_one_pass_show_every_picture_once() -> None:
+def test_batches_of_one_pass_show_every_image_once() -> None:
     numbers = np.arange(40, dtype=np.float32)[:, None]
     answers = np.repeat(numbers, len(ATTRIBUTES), axis=1)
     blank = np.zeros((40, 64, 64, 3), np.uint8)

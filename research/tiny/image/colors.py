@@ -1,4 +1,4 @@
-"""Colors with names, so that a picture can be asked what colors it shows."""
+"""Colors with names, so that an image can be asked what colors it shows."""
 
 import colorsys
 

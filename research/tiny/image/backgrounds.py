@@ -1,12 +1,12 @@
-"""What lies behind the things: open country, streets, rooms, surfaces and noise."""
+"""Backgrounds of the scenes: open country, streets, rooms, surfaces and noise."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from pretraining.image import colors, textures
-from pretraining.image.textures import Array, grid
+from research.tiny.image import colors, textures
+from research.tiny.image.textures import Array, grid
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Opaque scenes: things before a background, under one light.
 
-Convention: an answer is 1.0, 0.0 or NaN; it is NaN where the picture leaves it open, such as a
+Convention: an answer is 1.0, 0.0 or NaN; it is NaN if the image leaves it open, such as a
 thing of which only a sliver shows.
 """
 
 import numpy as np
 
-from pretraining.image import backgrounds, colors, shapes, textures
-from pretraining.image.canvas import Array, Canvas, Painted, outline
+from research.tiny.image import backgrounds, colors, shapes, textures
+from research.tiny.image.canvas import Array, Canvas, Painted, outline
 
 CANVAS_SIZE = 128
 CLEARLY_VISIBLE = 0.006
@@ -100,7 +100,7 @@ def _area(painted: Painted) -> float:
 
 
 def _shown(things: list[Painted]) -> float:
-    """1 where one of the things is clearly visible, 0 where none shows, NaN between."""
+    """Returns 1 if one of the things is clearly visible, 0 if none is, NaN in between."""
     largest = max((_area(painted) for painted in things), default=0.0)
     if largest >= CLEARLY_VISIBLE:
         return 1.0

@@ -1,9 +1,9 @@
-"""Speaks the clips that `kerastl demo wake-word` ships: one sound, and where each word lies in it.
+"""Speaks the clips of `kerastl demo wake-word`: one audio file and the positions of its words.
 
-The voices and the wake words are none of those that `tiny:speech` has learned from. Run from the
-plugin's folder; needs espeak-ng:
+The voices and the wake words are not among those that `tiny:speech` was trained on. Run from the
+root of the repository; needs espeak-ng:
 
-    python -m pretraining.speech.clips --folder ../../kerastl/demo/sounds
+    python -m research.tiny.speech.clips --folder kerastl/demo/clips
 """
 
 import argparse
@@ -15,14 +15,14 @@ import pandas as pd
 import soundfile
 from numpy.typing import NDArray
 
-from pretraining.speech.speak import RATE_HZ, Draw, draw, generator, speak
-from pretraining.speech.voices import DEMO_VOICES, HELD_OUT_VOICES, check_voices
-from pretraining.speech.words import DEMO_OTHER_WORDS, DEMO_WORDS
+from research.tiny.speech.speak import RATE_HZ, Draw, draw, generator, speak
+from research.tiny.speech.voices import DEMO_VOICES, HELD_OUT_VOICES, check_voices
+from research.tiny.speech.words import DEMO_OTHER_WORDS, DEMO_WORDS
 
 SEED = 2
 VOICES = (*DEMO_VOICES, *HELD_OUT_VOICES[:4])
 OTHERS_PER_VOICE = 3
-SLOWEST = 160  # words per minute: a wake word fits into the second that the backbone hears
+SLOWEST = 160  # words per minute: a wake word fits into the second of the backbone's window
 _PAUSE = RATE_HZ // 20
 
 
@@ -41,7 +41,7 @@ def clean(voice: str, rng: np.random.Generator) -> Draw:
 
 
 def clips() -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Returns all clips in one sound, and a row for each: word, voice, start and end in seconds."""
+    """Returns all clips as one array, and a row for each: word, voice, start and end in seconds."""
     parts, rows, position = [], [], 0
     for number, voice in enumerate(VOICES):
         first = number * OTHERS_PER_VOICE
@@ -50,8 +50,8 @@ def clips() -> tuple[NDArray[np.float32], pd.DataFrame]:
         ]
         for word in (*DEMO_WORDS, *others):
             rng = generator(SEED, word, number)
-            sound = speak(word, clean(voice, rng), rng)
-            start, position = position, position + len(sound)
+            audio = speak(word, clean(voice, rng), rng)
+            start, position = position, position + len(audio)
             rows.append(
                 {
                     "word": word,
@@ -60,7 +60,7 @@ def clips() -> tuple[NDArray[np.float32], pd.DataFrame]:
                     "end_seconds": position / RATE_HZ,
                 }
             )
-            parts += [sound, np.zeros(_PAUSE, np.float32)]
+            parts += [audio, np.zeros(_PAUSE, np.float32)]
             position += _PAUSE
     return np.concatenate(parts), pd.DataFrame(rows)
 
@@ -68,16 +68,16 @@ def clips() -> tuple[NDArray[np.float32], pd.DataFrame]:
 def main() -> None:
     """Runs the command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where the two files go")
+    parser.add_argument("--folder", type=Path, required=True, help="folder to write")
     folder = parser.parse_args().folder
     check_voices(VOICES)
-    sound, table = clips()
+    audio, table = clips()
     folder.mkdir(parents=True, exist_ok=True)
     soundfile.write(
-        folder / "wake_word.ogg", sound, RATE_HZ, subtype="VORBIS", compression_level=0.5
+        folder / "wake_word.ogg", audio, RATE_HZ, subtype="VORBIS", compression_level=0.5
     )
     table.to_csv(folder / "wake_word.csv", index=False, float_format="%.5f")
-    print(f"{len(table)} clips, {len(sound) / RATE_HZ:.0f} seconds: {folder}")
+    print(f"{len(table)} clips, {len(audio) / RATE_HZ:.0f} seconds: {folder}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Scripts that made what kerastl ships; not part of an installed package."""

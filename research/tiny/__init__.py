@@ -1,0 +1,1 @@
+"""The pretraining of the backbones `tiny:image` and `tiny:speech`."""
