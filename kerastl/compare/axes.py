@@ -10,10 +10,10 @@ import yaml
 from kerastl.compare.sharing import MODES, sharing_study
 from kerastl.compare.sides import Question, Side, Study, Training, Treatment
 from kerastl.config import Config, TrainableStages
-from kerastl.config.problems import format_path
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
 from kerastl.data.tables.table import Table
 from kerastl.errors import ConfigError, suggestion
+from kerastl.settings.problems import format_path
 
 ALL = "all"
 FROM_SCRATCH = "from scratch"

@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from kerastl.config.explain import explain
 from kerastl.config.overrides import apply_overrides
 from kerastl.config.paths import anchor_paths
-from kerastl.config.problems import Problem, first_per_path, in_file_order
 from kerastl.config.schema import Config
 from kerastl.config.strict_yaml import read_yaml, syntax_problem, write_yaml
 from kerastl.errors import ConfigError, suggestion
+from kerastl.settings.problems import Problem
 
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -44,7 +43,7 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     raw, override_problems = apply_overrides(
         anchor_paths(raw, Path(path).absolute().parent), overrides, base=Path.cwd()
     )
-    return _validate(raw, where=where, problems=(*problems, *override_problems))
+    return Config.parse(raw, where=where, problems=(*problems, *override_problems))
 
 
 def parse_config(
@@ -60,7 +59,7 @@ def parse_config(
     Raises:
         ConfigError: Something in it is wrong; all problems are listed.
     """
-    return _validate(anchor_paths(mapping, Path(base).absolute()), where=where)
+    return Config.parse(anchor_paths(mapping, Path(base).absolute()), where=where)
 
 
 def dump_config(config: Config) -> str:
@@ -137,22 +136,6 @@ def _configs_beside(path: Path) -> list[str]:
     if not path.parent.is_dir():
         return []
     return sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
-
-
-def _validate(raw: Any, *, where: str, problems: Sequence[Problem] = ()) -> Config:
-    found = list(problems)
-    try:
-        config = Config.model_validate(raw)
-    except ValidationError as error:
-        found.extend(explain(error.errors(include_url=False), raw))
-    if found:
-        raise _config_error(in_file_order(first_per_path(found), raw), where)
-    return config
-
-
-def _config_error(problems: Sequence[Problem], where: str) -> ConfigError:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return ConfigError(f"Config has {count}.", problems=[str(p) for p in problems], where=where)
 
 
 def _plain(value: Any) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from kerastl.config.paths import anchor_paths
-from kerastl.config.problems import Problem
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
+from kerastl.settings.problems import Problem
 
 _KEY = re.compile(r'"([^"]+)"|([^."]+)')
 _FORM = "expected KEY=VALUE, such as fit.epochs=3"

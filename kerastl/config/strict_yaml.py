@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from kerastl.config.problems import KeyPath, Problem
+from kerastl.settings.problems import KeyPath, Problem
 
 _TAG = "tag:yaml.org,2002:"
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")

@@ -3,6 +3,7 @@
 Convention: a default stands here and nowhere else.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Tag
@@ -110,6 +111,12 @@ class ExactFit(Section):
     seed: Seed = Field(default=0, description="Seed of the folds.")
     engine: Engine = "auto"
 
+    @classmethod
+    def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:
+        """Returns the message for a key of `KerasFit`."""
+        why = "" if "solver" in given else ", the default for linear heads on a frozen backbone"
+        return f"has no effect with solver: exact{why}. Set fit.solver: keras, or remove fit.{key}."
+
 
 class KerasFit(Section):
     """The model is fitted by Keras."""
@@ -140,6 +147,16 @@ class KerasFit(Section):
     )
     seed: Seed = Field(default=0, description="Seed of initial weights, order and augmentation.")
     engine: Engine = "auto"
+
+    @classmethod
+    def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:
+        """Returns the message for a key of `ExactFit`."""
+        if "solver" in given:
+            return f"has no effect with solver: keras. Set fit.solver: exact, or remove fit.{key}."
+        return (
+            "has no effect with solver: keras, the default if the backbone is trained, a head has "
+            f"hidden layers or dropout, or examples are augmented. Remove fit.{key}."
+        )
 
 
 Heads = Annotated[

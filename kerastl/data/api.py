@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from kerastl.config import ColumnSplit, DataConfig, FractionSplit, LabelPolicy
+from kerastl.config import DataConfig
 from kerastl.data.inputs.batches import Labels, make_batches
 from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
 from kerastl.data.inputs.streams import FileInputs
@@ -92,6 +92,7 @@ def load_data(
         seed: Seed of the training order.
 
     Raises:
+        ConfigError: An argument is invalid; all problems are listed.
         TableError: The table or a column is missing.
         LabelError: A cell is no label.
         MediaError: A file can't be read.
@@ -103,17 +104,20 @@ def load_data(
     model.fit(data.train, validation_data=data.validation)
     ```
     """
-    config = DataConfig(
-        table=Path(table).absolute(),
-        image=image,
-        audio=audio,
-        tasks=tuple(tasks),
-        group=group,
-        split=_split(split),
-        labels={task: LabelPolicy(**policy) for task, policy in (labels or {}).items()},
-        resize=resize,
-        window=window,
-        sample_rate_hz=sample_rate_hz,
+    config = DataConfig.parse(
+        {
+            "table": Path(table).absolute(),
+            "image": image,
+            "audio": audio,
+            "tasks": tasks if isinstance(tasks, str) else tuple(tasks),
+            "group": group,
+            "split": split or {},
+            "labels": labels or {},
+            "resize": resize,
+            "window": window,
+            "sample_rate_hz": sample_rate_hz,
+        },
+        where="the arguments of load_data",
     )
     examples = load_table(config)
     refuse_missing_files(examples)
@@ -152,11 +156,6 @@ def _contract(config: DataConfig, size: int | tuple[int, int] | None) -> _Contra
         window=config.window,
         sample_rate_hz=rate_hz if config.modality == "audio" else None,
     )
-
-
-def _split(split: Mapping[str, Any] | None) -> FractionSplit | ColumnSplit:
-    settings = dict(split or {})
-    return ColumnSplit(**settings) if "column" in settings else FractionSplit(**settings)
 
 
 def _by_head(

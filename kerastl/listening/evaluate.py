@@ -103,7 +103,7 @@ def listen_to_table(
         cache: Whether the converted network is kept for later, and used.
         progress: Told how far it is.
     """
-    settings = settings_of(run.bundle).model_copy(update=dict(listening))
+    settings = settings_of(run.bundle).changed(**listening)
     recordings = load_recordings(table, run.tasks)
     scorer = WindowScorer.of_run(run, cache=cache, progress=progress)
     listener = Listener(scorer, settings)

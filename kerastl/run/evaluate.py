@@ -43,8 +43,8 @@ def evaluate(
 
 
 def _with_table(config: Config, table: Path) -> Config:
-    data = config.data.model_copy(update={"table": table.absolute()})
-    return config.model_copy(update={"data": data})
+    data = config.data.changed(table=table.absolute())
+    return config.changed(data=data)
 
 
 def _rows_of_split(run: "Run", split: str | None, table: Table) -> np.ndarray:

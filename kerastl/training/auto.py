@@ -74,7 +74,7 @@ def fit_auto(
     tuned = fit_model(
         model,
         examples,
-        config.model_copy(update={"trainable": True}),
+        config.changed(trainable=True),
         extraction=extraction,
         source=source,
         state=state,
@@ -103,12 +103,8 @@ def _frozen_config(model: keras.Model, config: Config) -> Config:
     """Returns the config of the frozen side: solved where the heads are linear."""
     assert isinstance(config.fit, KerasFit)
     exact = ExactFit(seed=config.fit.seed, engine=config.fit.engine)
-    return config.model_copy(
-        update={
-            "trainable": False,
-            "augment": None,
-            "fit": exact if _is_linear(model) else config.fit,
-        }
+    return config.changed(
+        trainable=False, augment=None, fit=exact if _is_linear(model) else config.fit
     )
 
 

@@ -1,4 +1,4 @@
-"""One thing wrong in a config, and how its place is written."""
+"""Problems of a config and the paths of their keys."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,16 +7,19 @@ from typing import Any
 
 KeyPath = tuple[str | int, ...]
 
+SHAPE_ERROR = "shape"  # pydantic error types of our own
+PROBLEMS_ERROR = "problems"
+
 _BARE_KEY = re.compile(r"[^\s.\[\]\"=]([^.\[\]\"=]*[^\s.\[\]\"=])?")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a config.
+    """One problem of a config.
 
     Args:
-        path: Keys from the outermost inwards; whole numbers are places in a list, from 0.
-        text: What is wrong and how to mend it.
+        path: Keys from the outermost inward; whole numbers are indices in a list, from 0.
+        text: What is wrong and how to fix it.
     """
 
     path: KeyPath
@@ -41,7 +44,7 @@ def format_path(path: KeyPath) -> str:
 
 
 def first_per_path(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Returns the problems, keeping the first at each key: the others follow from it."""
+    """Returns the first problem of each key: the others follow from it."""
     kept: dict[KeyPath | Problem, Problem] = {}
     for problem in problems:
         kept.setdefault(problem.path or problem, problem)
@@ -51,6 +54,13 @@ def first_per_path(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def in_file_order(problems: Iterable[Problem], raw: Any) -> tuple[Problem, ...]:
     """Returns the problems in the order of their keys in the file, missing keys last."""
     return tuple(sorted(problems, key=lambda problem: _place(problem.path, raw)))
+
+
+def value_at(raw: Any, path: KeyPath) -> Any:
+    """Returns the value at the path of keys that exist."""
+    for part in path:
+        raw = getattr(raw, str(part)) if hasattr(raw, "model_fields") else raw[part]
+    return raw
 
 
 def _place(path: KeyPath, raw: Any) -> list[int]:

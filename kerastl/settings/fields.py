@@ -1,4 +1,4 @@
-"""The base class of all settings, field types with bounds, and unions that are chosen by shape.
+"""Field types with bounds, and unions that are chosen by shape.
 
 Convention: if a key takes values of several shapes, the shape alone decides which member of the
 union validates the value, so that a mistake is reported once and against the shape that was meant.
@@ -12,13 +12,16 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Strict,
     StringConstraints,
 )
 from pydantic_core import PydanticCustomError
+
+from kerastl.settings.problems import PROBLEMS_ERROR, SHAPE_ERROR, KeyPath
+
+Problems = list[tuple[KeyPath, str]]  # path below the checked field, and text
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -29,15 +32,6 @@ Count = Annotated[int, Field(ge=1)]
 
 Listed = Strict(False)  # a YAML list becomes a tuple; its items stay strict
 Sides = Annotated[tuple[Count, Count], Listed]
-
-SHAPE_ERROR = "shape"
-PROBLEMS_ERROR = "problems"
-
-
-class Section(BaseModel):
-    """A group of settings: frozen, complete, and strict about types and keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 def choice(expected: str, *, by: Callable[[Any], str | None] | None = None) -> Any:
@@ -87,7 +81,7 @@ def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
     return next((tag for key, tag in tags.items() if has_key(value, key)), otherwise)
 
 
-def refuse(problems: list[tuple[tuple[str | int, ...], str]]) -> None:
+def refuse(problems: Problems) -> None:
     """Raises an error that makes pydantic report all problems, each at its path below the field.
 
     Args:
@@ -98,7 +92,7 @@ def refuse(problems: list[tuple[tuple[str | int, ...], str]]) -> None:
         raise PydanticCustomError(PROBLEMS_ERROR, "{text}", _context(problems))
 
 
-def _context(problems: list[tuple[tuple[str | int, ...], str]]) -> dict[str, Any]:
+def _context(problems: Problems) -> dict[str, Any]:
     return {"text": "; ".join(text for _, text in problems), "problems": problems}
 
 

@@ -1,4 +1,4 @@
-"""Where in the schema a location of pydantic lies, and which keys there are."""
+"""Keys of a tree of sections, and where in the tree a location of pydantic is."""
 
 import types
 from collections.abc import Iterator
@@ -6,30 +6,29 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-from kerastl.config.problems import KeyPath
-from kerastl.config.schema import Config
+from kerastl.settings.problems import KeyPath
 
 Location = tuple[str | int, ...]
 
-_KEY_MARK = "[key]"  # what pydantic appends where a key, not its value, is wrong
+_KEY_MARK = "[key]"  # pydantic appends it if a key, not its value, is wrong
 
 
-def key_path(location: Location) -> KeyPath:
+def key_path(root: type[BaseModel], location: Location) -> KeyPath:
     """Returns pydantic's location without the tags of choices and the marks of keys."""
-    kept = [part for part, is_tag, _ in _walk(location) if not is_tag]
+    kept = [part for part, is_tag, _ in _walk(root, location) if not is_tag]
     return tuple(kept[:-1] if kept and kept[-1] == _KEY_MARK else kept)
 
 
-def sections_at(location: Location) -> list[type[BaseModel]]:
-    """Returns the models that may stand at a location: the chosen one first, where one is."""
-    annotations: list[Any] = [Config]
-    for _, is_tag, annotation in _walk(location):
+def sections_at(root: type[BaseModel], location: Location) -> list[Any]:
+    """Returns the sections that a location accepts, the chosen one first."""
+    annotations: list[Any] = [root]
+    for _, is_tag, annotation in _walk(root, location):
         annotations = [annotation, *annotations[:1]] if is_tag else [annotation]
     return list(dict.fromkeys(m for annotation in annotations for m in _sections(annotation)))
 
 
-def key_paths(section: type[BaseModel] = Config, before: KeyPath = ()) -> tuple[KeyPath, ...]:
-    """Returns the path of every key of the schema; keys below names of the user's are left out."""
+def key_paths(section: type[BaseModel], before: KeyPath = ()) -> tuple[KeyPath, ...]:
+    """Returns the path of every key of a section, without keys below names that users choose."""
     paths: list[KeyPath] = []
     for name, info in section.model_fields.items():
         paths.append((*before, name))
@@ -38,12 +37,12 @@ def key_paths(section: type[BaseModel] = Config, before: KeyPath = ()) -> tuple[
     return tuple(dict.fromkeys(paths))
 
 
-def _walk(location: Location) -> Iterator[tuple[str | int, bool, Any]]:
+def _walk(root: type[BaseModel], location: Location) -> Iterator[tuple[str | int, bool, Any]]:
     """Yields each part of a location, whether it is a tag, and the type it leads to.
 
-    A tag is one only where the schema has a choice: a user's name may look like it.
+    A part is a tag only if the type is a choice: a name that a user chose may look like a tag.
     """
-    annotation: Any = Config
+    annotation: Any = root
     for part in location:
         chosen = _tagged(annotation, part)
         annotation = _below(annotation, part) if chosen is None else chosen
@@ -51,7 +50,7 @@ def _walk(location: Location) -> Iterator[tuple[str | int, bool, Any]]:
 
 
 def _below(annotation: Any, part: str | int) -> Any:
-    """Returns the type below a key or a place in a list; None where the schema has none."""
+    """Returns the type below a key or a place in a list; None if there is none."""
     for member in _members(annotation):
         if _is_section(member):
             info = member.model_fields.get(str(part))
@@ -70,7 +69,7 @@ def _is_section(member: Any) -> bool:
 
 
 def _members(annotation: Any) -> list[Any]:
-    """Returns the types that a union is made of, bare of their annotations."""
+    """Returns the members of a union without their annotations."""
     if get_origin(annotation) is Annotated:
         return _members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
@@ -79,7 +78,7 @@ def _members(annotation: Any) -> list[Any]:
 
 
 def _tagged(annotation: Any, tag: str | int) -> Any:
-    """Returns the member of a choice that carries the tag; None where there is none."""
+    """Returns the member of a choice that carries the tag; None if there is none."""
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
         is_tagged = any(isinstance(item, Tag) and item.tag == tag for item in metadata)

@@ -1,0 +1,174 @@
+"""Readable problems from pydantic's validation errors, each at the path of its key."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from kerastl.errors import did_you_mean, suggestion
+from kerastl.settings.locations import Location, key_path, key_paths, sections_at
+from kerastl.settings.problems import (
+    PROBLEMS_ERROR,
+    SHAPE_ERROR,
+    KeyPath,
+    Problem,
+    format_path,
+    value_at,
+)
+
+_LONGEST = 60
+_FOREIGN = {
+    "class_weight": "Keras's class_weight gives wrong results if labels are missing. "
+    "Set loss.positive_weight."
+}
+
+
+def explain(errors: Sequence[ErrorDetails], raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
+    """Returns pydantic's errors as problems.
+
+    A missing key is left out if a misspelled key beside it was meant to be it.
+
+    Args:
+        errors: `ValidationError.errors()`.
+        raw: The validated values.
+        root: The model that they were validated against.
+    """
+    explainer = _Explainer(raw, root)
+    problems = [problem for error in errors for problem in explainer.problems(error)]
+    meant = {
+        explainer.meant_path(error["loc"]) for error in errors if error["type"] == "extra_forbidden"
+    }
+    return tuple(
+        problem
+        for problem in problems
+        if not (problem.path in meant and problem.text.startswith("missing"))
+    )
+
+
+@dataclass(frozen=True)
+class _Explainer:
+    raw: Any
+    root: type[BaseModel]
+
+    def problems(self, error: ErrorDetails) -> Iterator[Problem]:
+        path = key_path(self.root, error["loc"])
+        if error["type"] == PROBLEMS_ERROR:
+            for below, text in error["ctx"]["problems"]:
+                yield Problem(_joined(path, tuple(below)), text)
+        elif error["type"] == "extra_forbidden":
+            yield Problem(path, self._unknown_key(error["loc"]))
+        elif error["type"] == "missing":
+            yield Problem(path, f"missing. {self._description(error['loc'])}".strip())
+        else:
+            yield Problem(path, _wrong_value(error))
+
+    def meant_path(self, location: Location) -> KeyPath | None:
+        """Returns the path of the key that an unknown key was meant to be, here or elsewhere."""
+        key = str(location[-1])
+        sections = sections_at(self.root, location[:-1])
+        nearest = did_you_mean(key, [name for section in sections for name in section.model_fields])
+        if nearest:
+            return (*key_path(self.root, location[:-1]), nearest)
+        return next((path for path in key_paths(self.root) if path[-1] == key), None)
+
+    def _unknown_key(self, location: Location) -> str:
+        key = str(location[-1])
+        if key in _FOREIGN:
+            return _FOREIGN[key]
+        section, *alternatives = sections_at(self.root, location[:-1])
+        if any(key in alternative.model_fields for alternative in alternatives):
+            given = value_at(self.raw, key_path(self.root, location[:-1]))
+            return section.explain_misplaced(key, given)
+        meant = self.meant_path(location)
+        return f"unknown key. Did you mean '{format_path(meant)}'?" if meant else "unknown key"
+
+    def _description(self, location: Location) -> str:
+        for section in sections_at(self.root, location[:-1])[:1]:
+            info = section.model_fields.get(str(location[-1]))
+            return (info.description or "") if info else ""
+        return ""
+
+
+def _wrong_value(error: ErrorDetails) -> str:
+    value = error["input"]
+    fix = _fix(error["type"], value, error.get("ctx", {}))
+    text = f"expected {_expected(error)}, received {received(value)}"
+    return f"{text}. {fix}" if fix else text
+
+
+_EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "string_type": lambda ctx: "text",
+    "int_type": lambda ctx: "a whole number",
+    "float_type": lambda ctx: "a number",
+    "finite_number": lambda ctx: "a finite number",
+    "bool_type": lambda ctx: "true or false",
+    "path_type": lambda ctx: "a path",
+    "tuple_type": lambda ctx: "a list",
+    "dict_type": lambda ctx: "keys with values",
+    "model_type": lambda ctx: "keys with values",
+    "model_attributes_type": lambda ctx: "keys with values",
+    "string_too_short": lambda ctx: "text that is not empty",
+    "too_short": lambda ctx: "at least one entry",
+    "greater_than": lambda ctx: f"a number above {_bound(ctx['gt'])}",
+    "greater_than_equal": lambda ctx: f"{_bound(ctx['ge'])} or more",
+    "less_than": lambda ctx: f"a number below {_bound(ctx['lt'])}",
+    "less_than_equal": lambda ctx: f"{_bound(ctx['le'])} or less",
+}
+
+
+def _expected(error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "literal_error":
+        words = _literals(context)
+        return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
+    if kind == SHAPE_ERROR:
+        return error["msg"].removeprefix("expected ")
+    if kind in _EXPECTED:
+        return _EXPECTED[kind](context)
+    return f"something else ({error['msg']})"
+
+
+def _fix(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
+    if kind == "literal_error" and isinstance(value, str):
+        return suggestion(value, _literals(context))
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f'In YAML write "{_scalar(value)}".'
+    if kind == "tuple_type" and isinstance(value, str | int | float) and value != "":
+        return f"In YAML write [{_scalar(value)}]."
+    return None
+
+
+def received(value: Any) -> str:
+    """Returns a value as messages show it, shortened if it is long."""
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, str):
+        short = value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…"
+        return f"'{short}'"
+    if isinstance(value, bool | int | float):
+        return _scalar(value)
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    if isinstance(value, Mapping):
+        return "keys with values" if value else "an empty mapping"
+    return f"a {type(value).__name__}"
+
+
+def _scalar(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _bound(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _literals(context: Mapping[str, Any]) -> list[str]:
+    return context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+
+
+def _joined(path: KeyPath, below: KeyPath) -> KeyPath:
+    for part in below:
+        path = path[:-1] if part == ".." else (*path, part)
+    return path

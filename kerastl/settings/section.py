@@ -1,0 +1,66 @@
+"""The base class of every section of settings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kerastl.errors import ConfigError, counted
+from kerastl.settings.explain import explain
+from kerastl.settings.problems import Problem, first_per_path, in_file_order
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, complete, and strict about types and keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @classmethod
+    def parse(
+        cls, values: Any, *, where: str | None = None, problems: Sequence[Problem] = ()
+    ) -> Self:
+        """Completes and checks plain values.
+
+        Args:
+            values: Mapping of keys to plain values or sections.
+            where: Name of the file or argument that holds the values, for errors.
+            problems: Problems found earlier, which are reported together with new ones.
+
+        Raises:
+            ConfigError: A value is invalid; all problems are listed, each with its key.
+        """
+        found = list(problems)
+        try:
+            section = cls.model_validate(values)
+        except ValidationError as error:
+            found.extend(explain(error.errors(include_url=False), values, cls))
+        if found:
+            ordered = in_file_order(first_per_path(found), values)
+            raise ConfigError(
+                f"Config has {counted(len(ordered), 'problem')}.",
+                problems=[str(problem) for problem in ordered],
+                where=where,
+            )
+        return section
+
+    def changed(self, **values: Any) -> Self:
+        """Returns a copy with other values, validated like a new section.
+
+        Args:
+            **values: Key to its new value, plain or a section.
+
+        Raises:
+            ConfigError: A key is unknown or a value is invalid; all problems are listed.
+        """
+        return self.parse({**dict(self), **values})
+
+    @classmethod
+    def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:
+        """Returns the message for a key that belongs to an alternative of this section.
+
+        Args:
+            key: A key of another section that may stand in this one's place.
+            given: The keys that were given together with it.
+        """
+        (distinctive, *_) = cls.model_fields
+        return f"has no effect beside {distinctive}. Remove one of them."
