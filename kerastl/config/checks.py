@@ -155,7 +155,7 @@ def recordings_serve(recordings: Any, threshold: Any) -> Problems:
     if rates and recordings is None:
         return [((), f"missing. {rates[0]} is chosen on long recordings: name their table.")]
     if recordings is not None and threshold is not None and not rates:
-        return [((), f"means nothing without threshold: {THRESHOLD_RATE}<=x.")]
+        return [((), f"has no effect without threshold: {THRESHOLD_RATE}<=x.")]
     return []
 
 
@@ -165,7 +165,7 @@ def listening(evaluation: "EvaluationConfig", data: "DataConfig | None") -> Prob
         return []
     fields = type(evaluation).model_fields
     return [
-        ((key,), "means nothing for pictures. Remove it.")
+        ((key,), "has no effect on images. Remove it.")
         for key in ("recordings", "listening")
         if getattr(evaluation, key) != fields[key].default
     ]
@@ -175,9 +175,9 @@ def augmentation(augment: "AugmentConfig | None", data: "DataConfig | None") -> 
     """What varies the examples exists for their modality."""
     if augment is None or data is None:
         return []
-    kind = {"image": "pictures", "audio": "sound"}[data.modality]
+    kind = {"image": "images", "audio": "audio"}[data.modality]
     return [
-        ((key,), f"means nothing for {kind}. Remove it.")
+        ((key,), f"has no effect on {kind}. Remove it.")
         for key in augment.active
         if key not in AUGMENTATIONS[data.modality]
     ]

@@ -86,7 +86,7 @@ class LabelPolicy(Section):
     @classmethod
     def _has_uncertain_cells(cls, policy: Any, info: ValidationInfo) -> Any:
         if policy != "ignore" and info.data.get("uncertain") == ():
-            refuse([((), "means nothing where uncertain lists no cells.")])
+            refuse([((), "has no effect if uncertain lists no cells.")])
         return policy
 
 
@@ -158,7 +158,7 @@ class DataConfig(Section):
     @classmethod
     def _only_pictures_are_resized(cls, resize: str, info: ValidationInfo) -> str:
         if info.data.get("audio") and resize != cls.model_fields["resize"].default:
-            refuse([((), "means nothing for sound. Remove it.")])
+            refuse([((), "has no effect on audio. Remove it.")])
         return resize
 
     @field_validator("window", "sample_rate_hz")
@@ -166,7 +166,7 @@ class DataConfig(Section):
     def _only_sounds_have_windows(cls, value: Any, info: ValidationInfo) -> Any:
         default = cls.model_fields[str(info.field_name)].default
         if info.data.get("image") and value != default:
-            refuse([((), "means nothing for pictures. Remove it.")])
+            refuse([((), "has no effect on images. Remove it.")])
         return value
 
     @property

@@ -67,7 +67,7 @@ fit: {solver: exact, epochs: 3, epochs: 4}
         "Config has 13 problems.\n"
         "  - data.imge: unknown key. Did you mean 'data.image'?\n"
         "  - data.tasks[2]: 'edema' is listed twice.\n"
-        "  - data.split.test: means nothing beside column. Remove one of them.\n"
+        "  - data.split.test: has no effect beside column. Remove one of them.\n"
         '  - data.labels.effusion.positive[0]: expected text, received 1. In YAML write "1".\n'
         "  - data.labels.effusion.uncertain[0]: the cell '0' is listed under negative too.\n"
         "  - data.labels.effusion.when_uncertain.soft: expected 1 or less, received 2\n"
@@ -77,7 +77,7 @@ fit: {solver: exact, epochs: 3, epochs: 4}
         "  - trainable: received the word off, which YAML reads as false. "
         'Write false, or "off" for the text.\n'
         "  - loss.label_smoothing: expected a number below 1, received 1\n"
-        "  - loss.class_weight: Keras's class_weight is silently wrong where labels are missing. "
+        "  - loss.class_weight: Keras's class_weight gives wrong results if labels are missing. "
         "Set loss.positive_weight.\n"
         '  - loss.class_weight.0: expected text as a key. In YAML write "0":\n'
         "  - fit.epochs: given twice, in lines 13 and 13.\n"
@@ -88,7 +88,7 @@ fit: {solver: exact, epochs: 3, epochs: 4}
 def test_a_key_of_keras_under_the_default_solver() -> None:
     assert message(VALID + "fit: {epochs: 3}\n") == (
         "Config has 1 problem.\n"
-        "  - fit.epochs: means nothing with solver: exact, the default for linear heads on a "
+        "  - fit.epochs: has no effect with solver: exact, the default for linear heads on a "
         "frozen backbone. Set fit.solver: keras, or remove fit.epochs.\n"
         "  where:    xray.yaml"
     )
@@ -97,7 +97,7 @@ def test_a_key_of_keras_under_the_default_solver() -> None:
 def test_a_key_of_exact_where_keras_is_the_default() -> None:
     assert message(VALID + "trainable: true\nfit: {folds: 3}\n") == (
         "Config has 1 problem.\n"
-        "  - fit.folds: means nothing with solver: keras, the default where the backbone learns, "
+        "  - fit.folds: has no effect with solver: keras, the default if the backbone is trained, "
         "a head has hidden layers or dropout, or examples are augmented. Remove fit.folds.\n"
         "  where:    xray.yaml"
     )

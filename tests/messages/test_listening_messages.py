@@ -28,7 +28,7 @@ def test_a_rate_is_chosen_on_recordings() -> None:
 
 def test_recordings_are_for_a_rate() -> None:
     assert problems({"threshold": "youden", "recordings": "b.csv"}) == (
-        "evaluation.recordings: means nothing without threshold: false_accepts_per_hour<=x.",
+        "evaluation.recordings: has no effect without threshold: false_accepts_per_hour<=x.",
     )
 
 
@@ -48,8 +48,8 @@ def test_a_misspelt_rate_is_recognized() -> None:
 def test_pictures_are_not_listened_to() -> None:
     evaluation = {"threshold": RATE, "recordings": "b.csv", "listening": {"hop_seconds": 0.2}}
     assert problems(evaluation, PICTURES) == (
-        "evaluation.recordings: means nothing for pictures. Remove it.",
-        "evaluation.listening: means nothing for pictures. Remove it.",
+        "evaluation.recordings: has no effect on images. Remove it.",
+        "evaluation.listening: has no effect on images. Remove it.",
     )
 
 

@@ -266,7 +266,7 @@ REQUIRED = {
 }
 # Deleting one of these leaves a config that means something else, or contradicts the rest.
 DECISIVE = {
-    ("data", "labels", "car", "uncertain"): "data.labels.car.when_uncertain: means nothing",
+    ("data", "labels", "car", "uncertain"): "data.labels.car.when_uncertain: has no effect",
     ("trainable", "variables"): "trainable.stages: missing.",
     ("evaluation", "recordings"): "evaluation.recordings: missing.",
 }

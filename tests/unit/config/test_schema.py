@@ -92,14 +92,14 @@ def test_exact_is_refused_where_it_is_impossible(problems, sections, culprit) ->
 def test_a_key_of_keras_means_nothing_with_exact(problems, key) -> None:
     (problem,) = problems(fit={"solver": "exact", key: 1})
     assert problem == (
-        f"fit.{key}: means nothing with solver: exact. Set fit.solver: keras, or remove fit.{key}."
+        f"fit.{key}: has no effect with solver: exact. Set fit.solver: keras, or remove fit.{key}."
     )
 
 
 @pytest.mark.parametrize("key", ["regularization", "folds"])
 def test_a_key_of_exact_means_nothing_with_keras(problems, key) -> None:
     (problem,) = problems(fit={"solver": "keras", key: 3})
-    assert problem.startswith(f"fit.{key}: means nothing with solver: keras. Set fit.solver: exact")
+    assert problem.startswith(f"fit.{key}: has no effect with solver: keras. Set fit.solver: exact")
 
 
 def test_every_shape_of_trainable_is_read(parse) -> None:
@@ -186,14 +186,14 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
         ({"data": data(resize="strech")}, ["data.resize: expected one of stretch, pad, crop"]),
         (
             {"data": {"table": "a", "audio": "c", "tasks": ["t"], "resize": "pad"}},
-            ["data.resize: means nothing for sound. Remove it."],
+            ["data.resize: has no effect on audio. Remove it."],
         ),
         (
             {
                 "data": {"table": "a.csv", "audio": "clip", "tasks": ["seven"]},
                 "augment": {"flip": True},
             },
-            ["augment.flip: means nothing for sound. Remove it."],
+            ["augment.flip: has no effect on audio. Remove it."],
         ),
         (
             {"data": data(split={"validation": 0.5, "test": 0.5})},
@@ -202,7 +202,7 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
         ({"data": data(split={"test": 0})}, ["data.split.test: expected a number above 0, rec"]),
         (
             {"data": data(split={"column": "s", "test": 0.1})},
-            ["data.split.test: means nothing beside column. Remove one of them."],
+            ["data.split.test: has no effect beside column. Remove one of them."],
         ),
         (
             {"data": data(labels={"cat": {}})},
@@ -218,7 +218,7 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
         ),
         (
             {"data": data(labels={"car": {"when_uncertain": "positive"}})},
-            ["data.labels.car.when_uncertain: means nothing where uncertain lists no cells."],
+            ["data.labels.car.when_uncertain: has no effect if uncertain lists no cells."],
         ),
         (
             {"data": data(labels={"car": {"uncertain": ["u"], "when_uncertain": {"soft": 2}}})},
@@ -236,7 +236,7 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
         ({"trainable": {"variables": []}}, ["trainable.variables: expected at least one entry"]),
         (
             {"trainable": {"stages": 1, "variables": "*"}},
-            ["trainable.stages: means nothing beside variables. Remove one of them."],
+            ["trainable.stages: has no effect beside variables. Remove one of them."],
         ),
         ({"trainable": {}}, ["trainable.stages: missing. Number of stages"]),
         ({"trainable": 2}, ["trainable: expected false, true, auto, {stages: 2} or"]),
@@ -321,7 +321,7 @@ def test_a_policy_per_task_leaves_the_others_with_the_default(parse) -> None:
 def test_class_weight_is_refused_wherever_it_stands(problems, section) -> None:
     (problem,) = problems(**{section: {"class_weight": {0: 1.0}}})
     assert problem == (
-        f"{section}.class_weight: Keras's class_weight is silently wrong where labels are missing. "
+        f"{section}.class_weight: Keras's class_weight gives wrong results if labels are missing. "
         "Set loss.positive_weight."
     )
 
@@ -371,15 +371,13 @@ def sound_problems(**sections: object) -> tuple[str, ...]:
 
 def test_what_varies_pictures_is_refused_for_sounds_and_the_other_way_round() -> None:
     assert sound_problems(augment={"flip": True, "gain": 3.0}) == (
-        "augment.flip: means nothing for sound. Remove it.",
+        "augment.flip: has no effect on audio. Remove it.",
     )
     pictures = {"table": "t.csv", "image": "path", "tasks": ["car"]}
     raw = {"data": pictures, "backbone": {"name": "run:a"}, "augment": {"spec_augment": {}}}
     with pytest.raises(ConfigError) as caught:
         parse_config(raw)
-    assert caught.value.problems == (
-        "augment.spec_augment: means nothing for pictures. Remove it.",
-    )
+    assert caught.value.problems == ("augment.spec_augment: has no effect on images. Remove it.",)
 
 
 def test_windows_and_rates_are_refused_for_pictures() -> None:
@@ -388,8 +386,8 @@ def test_windows_and_rates_are_refused_for_pictures() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config({**raw, "backbone": {"name": "run:a"}})
     assert caught.value.problems == (
-        "data.window: means nothing for pictures. Remove it.",
-        "data.sample_rate_hz: means nothing for pictures. Remove it.",
+        "data.window: has no effect on images. Remove it.",
+        "data.sample_rate_hz: has no effect on images. Remove it.",
     )
 
 
