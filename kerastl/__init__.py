@@ -1,11 +1,13 @@
-"""kerastl: transfer and multi-task learning on images and sounds with missing labels.
+"""kerastl: transfer and multi-task learning on images and audio with missing labels.
 
-Convention: importing this module is free; every name below imports its module when first used.
+Convention: importing this module is cheap; each name below imports its module on first use.
 """
 
 import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
+
+from kerastl import _moved
 
 if TYPE_CHECKING:
     from kerastl import layers, losses, metrics
@@ -48,6 +50,8 @@ __all__ = [
     "set_trainable",
     "train",
 ]
+
+_moved.install()
 
 
 def __getattr__(name: str) -> Any:

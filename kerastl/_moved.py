@@ -1,0 +1,139 @@
+"""Old import paths, which keep working for one release with a `DeprecationWarning`.
+
+Convention: both tables map a path of version 0.1 to the current one. A module below a moved package
+needs no line of its own if its name is the same.
+"""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
+from typing import Any
+
+MODULES = {
+    "kerastl.backbones.audio": "kerastl.backbones.log_mel",
+    "kerastl.config.fields": "kerastl.settings",
+    "kerastl.data.audio": "kerastl.media.audio.decoding",
+    "kerastl.data.batches": "kerastl.data.inputs.batches",
+    "kerastl.data.check": "kerastl.data.checking.check",
+    "kerastl.data.coco": "kerastl.data.importing.coco",
+    "kerastl.data.duplicates": "kerastl.data.tables.duplicates",
+    "kerastl.data.examples": "kerastl.data.inputs.decoders",
+    "kerastl.data.geometry": "kerastl.media.image.geometry",
+    "kerastl.data.guess": "kerastl.data.importing.guess",
+    "kerastl.data.images": "kerastl.media.image.decoding",
+    "kerastl.data.inspection": "kerastl.data.checking.inspection",
+    "kerastl.data.integrity": "kerastl.media.image.integrity",
+    "kerastl.data.labels": "kerastl.data.tables.labels",
+    "kerastl.data.leakage": "kerastl.data.tables.leakage",
+    "kerastl.data.media": "kerastl.media.extensions",
+    "kerastl.data.merging": "kerastl.data.tables.merging",
+    "kerastl.data.names": "kerastl.data.importing.names",
+    "kerastl.data.pictures": "kerastl.media.image.pictures",
+    "kerastl.data.recording_windows": "kerastl.data.importing.recordings",
+    "kerastl.data.recordings": "kerastl.data.tables.recordings",
+    "kerastl.data.segments": "kerastl.media.segments",
+    "kerastl.data.sound_blocks": "kerastl.media.audio.blocks",
+    "kerastl.data.sound_check": "kerastl.data.checking.sounds",
+    "kerastl.data.sound_files": "kerastl.media.audio.files",
+    "kerastl.data.sound_inspection": "kerastl.media.audio.inspection",
+    "kerastl.data.sound_windows": "kerastl.media.audio.windows",
+    "kerastl.data.sources": "kerastl.data.importing.folders",
+    "kerastl.data.splits": "kerastl.data.tables.splits",
+    "kerastl.data.stratification": "kerastl.data.tables.stratification",
+    "kerastl.data.streams": "kerastl.data.inputs.streams",
+    "kerastl.data.table": "kerastl.data.tables.table",
+    "kerastl.data.windows": "kerastl.data.inputs.windows",
+    "kerastl.run.files": "kerastl.files",
+    "kerastl.run.listening": "kerastl.listening",
+    "kerastl.run.report": "kerastl.report",
+    "kerastl.training.cache": "kerastl.features.cache",
+    "kerastl.training.engines": "kerastl.features.engines",
+    "kerastl.training.exact": "kerastl.training.exact_head.fitting",
+    "kerastl.training.extraction": "kerastl.features.extraction",
+    "kerastl.training.features": "kerastl.features.source",
+    "kerastl.training.logistic": "kerastl.training.exact_head.logistic",
+    "kerastl.training.logits": "kerastl.heads.logits",
+    "kerastl.training.pooling": "kerastl.features.pooling",
+    "kerastl.training.prefix": "kerastl.features.prefix",
+    "kerastl.training.rotation": "kerastl.training.exact_head.rotation",
+    "kerastl.training.solver": "kerastl.training.exact_head.solver",
+    "kerastl.training.speed": "kerastl.features.speed",
+}
+NAMES: dict[str, str] = {
+    "kerastl.data.pictures:num_processors": "kerastl.threads:num_processors",
+    "kerastl.run.bundle:file_sha256": "kerastl.files:file_sha256",
+}  # module:name
+
+
+def new_path(module: str) -> str | None:
+    """Returns the current path of a moved module, or None if it has not moved."""
+    old, rest = module, ""
+    while old:
+        if old in MODULES:
+            return MODULES[old] + rest
+        old, _, last = old.rpartition(".")
+        rest = f".{last}{rest}"
+    return None
+
+
+class MovedModules(MetaPathFinder):
+    """Finds the modules that have moved, and the names that have moved out of a module."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if new := new_path(fullname):
+            return ModuleSpec(fullname, _MovedModule(new), is_package=True)
+        if any(name.startswith(f"{fullname}:") for name in NAMES):
+            spec = PathFinder.find_spec(fullname, path)
+            if spec and spec.origin:
+                spec.loader = _ModuleWithMovedNames(fullname, spec.origin)
+            return spec
+        return None
+
+
+class _MovedModule(Loader):
+    """Gives an old path the contents of the module at the new one."""
+
+    def __init__(self, new: str) -> None:
+        self._new = new
+
+    def exec_module(self, module: ModuleType) -> None:
+        _warn(module.__name__, self._new)
+        contents = vars(importlib.import_module(self._new))
+        vars(module).update({n: value for n, value in contents.items() if not n.startswith("__")})
+        vars(module)["__getattr__"] = lambda name: _moved_name(module.__name__, name)
+
+
+class _ModuleWithMovedNames(SourceFileLoader):
+    """Loads a module from its file and adds the names that have moved out of it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        vars(module)["__getattr__"] = lambda name: _moved_name(module.__name__, name)
+
+
+def _moved_name(module: str, name: str) -> Any:
+    if f"{module}:{name}" not in NAMES:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    new_module, _, new_name = NAMES[f"{module}:{name}"].partition(":")
+    _warn(f"{module}.{name}", f"{new_module}.{new_name}", stacklevel=4)
+    return getattr(importlib.import_module(new_module), new_name)
+
+
+def _warn(old: str, new: str, *, stacklevel: int = 3) -> None:
+    warnings.warn(
+        f"{old} has moved to {new}. The old path will be removed in the next release.",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def install() -> None:
+    """Makes old import paths work; calling it again changes nothing."""
+    if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
+        sys.meta_path.insert(0, MovedModules())
