@@ -32,7 +32,6 @@ from kerastl.run.folder import Run
 from kerastl.training import auto
 from kerastl.training.choice import measure_gain, reason_not_to_try
 from kerastl.training.fit import Fitted
-from kerastl.training.phases import Examples
 
 AXIS = "trainable=false,{stages: 1},true"
 FROZEN, TUNED = "false", "true"
@@ -80,12 +79,12 @@ def main() -> None:
 def write_tables(base: Config, sizes: list[int | None], folder: Path) -> list[Path]:
     """Writes a table per number of training rows, with the same splits."""
     plan = pipeline.make_plan(base)
-    frame = split_frame(plan.table, plan.parts, base)
+    frame = split_frame(plan.examples, base)
     numbers = tuple(sorted(size for size in sizes if size is not None))
     paths = []
     for size in sizes:
         training = Training(examples=size)
-        changed = change_training(frame, plan.table, training, sizes=numbers)
+        changed = change_training(frame, plan.examples, training, sizes=numbers)
         paths.append(folder / ("all.csv" if size is None else f"{size}.csv"))
         write_table(paths[-1], changed)
     return paths
@@ -138,20 +137,11 @@ def slug(name: str) -> str:
 
 def decide(config: Config, frozen: Run, tuned: Run, seed: int) -> Decision:
     """Returns what `auto` does, by its own functions."""
-    plan = pipeline.make_plan(config)
-    table, parts = plan.table, plan.parts
+    examples = pipeline.make_plan(config).examples
     model = frozen.model
-    examples = Examples(
-        inputs=FileInputs(table.paths, frozen.bundle.input),
-        labels=table.labels,
-        training_labels=table.training_labels,
-        groups=table.groups,
-        tasks=table.tasks,
-        train=np.flatnonzero(parts == "train"),
-        validation=np.flatnonzero(parts == "validation"),
-    )
+    inputs = FileInputs(examples.paths, frozen.bundle.input)
     source = FeatureSource(cache=cache_folder(), engine=config.fit.engine)
-    values = source.extract(find_layer(model).model, examples.inputs, exact=examples.is_scored)
+    values = source.extract(find_layer(model).model, inputs, exact=examples.is_held_out)
     settings = config.model_copy(
         update={"trainable": "auto", "fit": config.fit.model_copy(update={"seed": seed})}
     )
@@ -160,7 +150,7 @@ def decide(config: Config, frozen: Run, tuned: Run, seed: int) -> Decision:
     reason = reason_not_to_try(supply)
     if reason is not None:
         return Decision(side=FROZEN, reason=reason)
-    logits = [_validation_logits(run.predictions, table.tasks) for run in (frozen, tuned)]
+    logits = [_validation_logits(run.predictions, examples.tasks) for run in (frozen, tuned)]
     gain = measure_gain(logits[0], logits[1], *auto._validation_labels(examples), seed=seed)
     told = f"gain {gain.loss:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on validation"
     return Decision(side=TUNED if gain.is_larger_than_noise else FROZEN, reason=told)

@@ -23,13 +23,13 @@ from frozen_common import SIZE, TASKS, street_table, street_weights
 
 from kerastl.config import Config, parse_config
 from kerastl.data.inputs.batches import ArrayInputs
+from kerastl.data.tables.examples import Examples
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import apply_policy, build_model, find_heads, find_layer, logits_model
 from kerastl.media.image.pictures import load_pictures
 from kerastl.progress import SILENT
 from kerastl.training import fit
 from kerastl.training.compilation import compile_heads
-from kerastl.training.phases import Examples
 from kerastl.training.trainable import make_optimizer
 
 BATCH_SIZE = 16
@@ -90,18 +90,24 @@ def ours(
 ) -> tuple[list[float], float]:
     """Fits as `kerastl train` does; returns seconds per epoch, and those before the first."""
     clock = Clock()
-    rows = np.arange(len(pictures))
+    names = [f"{row}.png" for row in range(len(pictures))]
     examples = Examples(
-        inputs=ArrayInputs(pictures),
+        frame=pd.DataFrame({"path": names}),
+        paths=tuple(map(Path, names)),
+        tasks=TASKS,
         labels=np.full_like(labels, np.nan),
         training_labels=labels,
+        uncertain=np.zeros(labels.shape, bool),
         groups=None,
-        tasks=TASKS,
-        train=rows,
-        validation=rows[:0],
+        modality="image",
+        source="benchmark",
+        invalid_cells={},
+        assigned=np.full(len(pictures), "train"),
     )
     started = time.perf_counter()
-    trained, inputs = fit._what_learns(model, examples, config, FeatureSource(), SILENT)
+    trained, inputs = fit._what_learns(
+        model, examples, ArrayInputs(pictures), config, FeatureSource(), SILENT
+    )
     before = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
         original = keras.callbacks.TensorBoard

@@ -14,7 +14,8 @@ import numpy as np
 
 from kerastl.config import ColumnSplit, DataConfig
 from kerastl.data.inputs.decoders import decode_pictures
-from kerastl.data.tables.table import Table, load_table
+from kerastl.data.tables.examples import Examples
+from kerastl.data.tables.loading import load_table
 from kerastl.evaluation.calibration import fit_platt
 from kerastl.evaluation.differences import paired_difference
 from kerastl.evaluation.intervals import Bootstrap
@@ -52,14 +53,14 @@ def main() -> None:
     print("positives of person more often known:", *warnings(features, biased, parts), sep="\n  ")
 
 
-def read(path: Path) -> Table:
+def read(path: Path) -> Examples:
     """Reads one of the tables."""
     return load_table(
         DataConfig(table=path, image="path", tasks=TASKS, split=ColumnSplit(column="split"))
     )
 
 
-def features_of(table: Table, arguments: argparse.Namespace) -> np.ndarray:
+def features_of(table: Examples, arguments: argparse.Namespace) -> np.ndarray:
     """Returns the features of all photos, `(photos, 1280)`."""
     if arguments.features is not None and arguments.features.is_file():
         return np.load(arguments.features)

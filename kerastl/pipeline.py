@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from kerastl.backbones import BackboneSpec, find_backbone
 from kerastl.config import Config, dump_config, load_config
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.leakage import leak_warning
+from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits, split_gaps
-from kerastl.data.tables.table import Table, load_table, refuse_missing_files
 from kerastl.errors import BackboneError, RunError
 from kerastl.features.cache.folder import cache_folder
 from kerastl.features.source import FeatureSource
@@ -35,7 +35,6 @@ from kerastl.run.results import Facts, write_results
 from kerastl.run.splits import read_splits, splits_frame
 from kerastl.training.auto import fit_auto
 from kerastl.training.fit import fit_model, prepare
-from kerastl.training.phases import Examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +44,12 @@ class Plan:
     Args:
         config: What was asked for.
         spec: The backbone.
-        table: The examples.
-        parts: Split of each example.
+        examples: The examples with their splits.
     """
 
     config: Config
     spec: BackboneSpec
-    table: Table
-    parts: np.ndarray
+    examples: Examples
 
 
 def train(
@@ -118,8 +115,8 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
         )
     config = load_config(folder / CONFIG)
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
-    table = load_table(config.data)
-    plan = Plan(config=config, spec=spec, table=table, parts=read_splits(folder, table))
+    examples = read_splits(folder, load_table(config.data))
+    plan = Plan(config=config, spec=spec, examples=examples)
     return _carry_out(plan, folder, cache=cache, progress=progress, is_new=False)
 
 
@@ -133,16 +130,16 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
     refuse_other_modality(spec, config)
     if spec.warning:
         progress.warn(spec.warning)
-    table = load_table(config.data)
-    refuse_missing_files(table)
-    parts = assign_splits(table, config.data.split)
-    for sentence in split_gaps(table, parts):
+    examples = load_table(config.data)
+    refuse_missing_files(examples)
+    examples = assign_splits(examples, config.data.split)
+    for sentence in split_gaps(examples):
         progress.warn(sentence)
-    trained_on = {table.paths[row] for row in np.flatnonzero(parts == "train")}
-    for leak in (leak_warning(table, parts), check_recordings(config, trained_on)):
+    trained_on = {examples.paths[row] for row in examples.rows("train")}
+    for leak in (leak_warning(examples), check_recordings(config, trained_on)):
         if leak is not None:
             progress.warn(leak)
-    return Plan(config=config, spec=spec, table=table, parts=parts)
+    return Plan(config=config, spec=spec, examples=examples)
 
 
 def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
@@ -162,37 +159,30 @@ def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
 
 
 def _carry_out(plan: Plan, path: Path, *, cache: bool, progress: Progress, is_new: bool) -> Run:
-    config, table = plan.config, plan.table
+    config, examples = plan.config, plan.examples
     keras.utils.set_random_seed(config.fit.seed)
     progress.step("Building the model", None)
     model = build_model(
         plan.spec,
-        table.tasks,
+        examples.tasks,
         heads=config.heads,
         weights=config.backbone.weights,
         input_size=config.backbone.input_size,
         options=config.backbone.options,
         seed=config.fit.seed,
     )
-    facts = Facts.of(model, plan.spec, config, table)
-    examples = Examples(
-        inputs=FileInputs(table.paths, facts.input, segments=table.segments),
-        labels=table.labels,
-        training_labels=table.training_labels,
-        groups=table.groups,
-        tasks=table.tasks,
-        train=np.flatnonzero(plan.parts == "train"),
-        validation=np.flatnonzero(plan.parts == "validation"),
-    )
+    facts = Facts.of(model, plan.spec, config)
+    inputs = FileInputs(examples.paths, facts.input, segments=examples.segments)
     source = FeatureSource(cache=cache_folder() if cache else None, engine=config.fit.engine)
-    extraction = prepare(model, examples, config, source=source, progress=progress)
+    extraction = prepare(model, examples, inputs, config, source=source, progress=progress)
     if is_new:
-        start_run(path, config=dump_config(config), splits=splits_frame(table, plan.parts))
+        start_run(path, config=dump_config(config), splits=splits_frame(examples))
     with _explaining_interrupts(path):
         fit = fit_auto if config.trainable == "auto" else fit_model
         fitted = fit(
             model,
             examples,
+            inputs,
             config,
             extraction=extraction,
             source=source,
@@ -200,7 +190,7 @@ def _carry_out(plan: Plan, path: Path, *, cache: bool, progress: Progress, is_ne
             progress=progress,
         )
         progress.note("\n".join(fitted.learned))
-        write_results(path, model, fitted, examples, plan.parts, facts, progress=progress)
+        write_results(path, model, fitted, examples, facts, progress=progress)
     finish_run(path)
     write_report_or_warn(path, progress=progress)
     return Run(path)

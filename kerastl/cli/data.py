@@ -12,10 +12,8 @@ from kerastl.cli.table_output import TABLE_ENDINGS, refuse_output, write_made, w
 from kerastl.errors import ConfigError, TableError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from kerastl.config import DataConfig
-    from kerastl.data.tables.table import Table
+    from kerastl.data.tables.examples import Examples
 
 _overrides = click.option(
     "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key of the config."
@@ -63,7 +61,7 @@ def check(
     from kerastl.cli.table_checks import check_split, listener_of
     from kerastl.config import load_config
     from kerastl.data.checking.check import check_table
-    from kerastl.data.tables.table import load_table
+    from kerastl.data.tables.loading import read_table
 
     if source.suffix.lower() in TABLE_ENDINGS:
         data, listener = _data_of_table(source, image, audio, tasks, group), None
@@ -71,7 +69,7 @@ def check(
         _refuse_columns(image, audio, tasks, group)
         config = load_config(source, overrides)
         data, listener = config.data, listener_of(config)
-    table = load_table(data, refuse=False)
+    table = read_table(data)
     with TerminalProgress() as progress:
         report = check_table(table, group_column=data.group, listener=listener, progress=progress)
     problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
@@ -99,18 +97,18 @@ def split(
 ) -> None:
     """Write CONFIG's table with a column that says train, validation or test."""
     refuse_output(output, overwrite=overwrite)
+    from kerastl.data.tables.loading import load_table
     from kerastl.data.tables.splits import assign_splits, split_gaps
-    from kerastl.data.tables.table import load_table
 
     data = _data_of_config(config, overrides)
     table = load_table(data)
     _refuse_taken(table, data, column)
-    parts = assign_splits(table, data.split)
+    table = assign_splits(table, data.split)
     frame = table.frame.copy()
-    frame[data.file_column], frame[column] = _moved(table, data, output), parts
+    frame[data.file_column], frame[column] = _moved(table, data, output), table.splits
     write_table(frame, output)
-    _show_parts(table, parts)
-    for sentence in split_gaps(table, parts):
+    _show_parts(table)
+    for sentence in split_gaps(table):
         click.echo(f"Warning: {sentence}", err=True)
     click.echo(
         f"\nWrote {output}. In the config: table: {output.name}, split: {{column: {column}}}"
@@ -219,7 +217,7 @@ def _data_of_table(
 ) -> "DataConfig":
     from kerastl.config import parse_config
     from kerastl.data.importing.guess import guess_data
-    from kerastl.data.tables.table import read_frame
+    from kerastl.data.tables.loading import read_frame
 
     frame = read_frame(path)
     data = guess_data(frame, path, image=image, audio=audio, tasks=tasks, group=group)
@@ -236,7 +234,7 @@ def _refuse_columns(*options: object) -> None:
         )
 
 
-def _refuse_taken(table: "Table", data: "DataConfig", column: str) -> None:
+def _refuse_taken(table: "Examples", data: "DataConfig", column: str) -> None:
     if column in table.frame.columns and column != getattr(data.split, "column", None):
         raise TableError(
             f"The table has a column '{column}' already.",
@@ -245,7 +243,7 @@ def _refuse_taken(table: "Table", data: "DataConfig", column: str) -> None:
         )
 
 
-def _moved(table: "Table", data: "DataConfig", output: Path) -> list[str]:
+def _moved(table: "Examples", data: "DataConfig", output: Path) -> list[str]:
     """The files as seen from the folder of the new table."""
     from kerastl.data.importing.folders import relative_path
 
@@ -254,16 +252,16 @@ def _moved(table: "Table", data: "DataConfig", output: Path) -> list[str]:
     return [relative_path(path, output.parent) for path in table.paths]
 
 
-def _show_parts(table: "Table", parts: "np.ndarray") -> None:
+def _show_parts(table: "Examples") -> None:
     from kerastl.cli.table_report import show_columns
     from kerastl.data.tables.splits import PARTS
 
     def counts(column: int, part: str) -> str:
-        labels = table.labels[parts == part, column]
+        labels = table.labels[table.rows(part), column]
         return f"{int((labels == 1).sum())} / {int((labels == 0).sum())}"
 
     click.echo("Rows, and known positives / negatives of each task:\n")
-    rows: list[list[object]] = [["rows", *(int((parts == part).sum()) for part in PARTS)]]
+    rows: list[list[object]] = [["rows", *(len(table.rows(part)) for part in PARTS)]]
     for column, task in enumerate(table.tasks):
         rows.append([task, *(counts(column, part) for part in PARTS)])
     show_columns(("", *PARTS), rows)

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 from kerastl.errors import KerastlError, SplitError, TableError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from kerastl.config import Config, DataConfig
     from kerastl.data.checking.sounds import Listener
-    from kerastl.data.tables.table import Table
+    from kerastl.data.tables.examples import Examples
 
 
 def listener_of(config: "Config") -> "Listener | None":
@@ -29,24 +27,24 @@ def listener_of(config: "Config") -> "Listener | None":
     return Listener(window_seconds=num_samples / taken.sample_rate_hz, window=config.data.window)
 
 
-def check_split(table: "Table", data: "DataConfig") -> tuple[list[str], list[str]]:
+def check_split(examples: "Examples", data: "DataConfig") -> tuple[list[str], list[str]]:
     """Returns a sentence for each problem and each warning about the config's split."""
     from kerastl.data.tables.splits import assign_splits, split_gaps
 
     try:
-        parts = assign_splits(table, data.split)
-        return [], [*split_gaps(table, parts), *_divided(table, parts)]
+        examples = assign_splits(examples, data.split)
+        return [], [*split_gaps(examples), *_divided(examples)]
     except (SplitError, TableError) as error:
         return [f"data.split: {error.what}"], []
 
 
-def _divided(table: "Table", parts: "np.ndarray") -> list[str]:
+def _divided(examples: "Examples") -> list[str]:
     """A sentence where recordings are cut into examples of several splits."""
     from kerastl.data.tables.splits import divided_groups
 
-    if table.segments is None:
+    if examples.segments is None:
         return []
-    divided = divided_groups([str(path) for path in table.paths], parts)
+    divided = divided_groups([str(path) for path in examples.paths], examples.splits)
     if not divided:
         return []
     names = ", ".join(Path(path).name for path in divided[:3])

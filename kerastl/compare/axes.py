@@ -11,7 +11,7 @@ from kerastl.compare.sharing import MODES, sharing_study
 from kerastl.compare.sides import Question, Side, Study, Training, Treatment
 from kerastl.config import Config, TrainableStages
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
-from kerastl.data.tables.table import Table
+from kerastl.data.tables.examples import Examples
 from kerastl.errors import ConfigError, suggestion
 from kerastl.settings.problems import format_path
 
@@ -26,7 +26,7 @@ _TREATMENTS: dict[str, Treatment] = {
 }
 
 
-def plan_study(axis: str, config: Config, table: Table, *, num_train: int) -> Study:
+def plan_study(axis: str, config: Config, table: Examples, *, num_train: int) -> Study:
     """Returns the study that the text after `--axis` asks for.
 
     Args:
@@ -83,12 +83,12 @@ def value_name(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _sharing(values: list[Any], config: Config, table: Table) -> Study:
+def _sharing(values: list[Any], config: Config, table: Examples) -> Study:
     _refuse_others("sharing", values, MODES)
     return sharing_study(config, table.tasks, modes=[str(v) for v in values] or list(MODES))
 
 
-def _trainable(values: list[Any], config: Config, table: Table) -> Study:
+def _trainable(values: list[Any], config: Config, table: Examples) -> Study:
     stages = config.trainable.stages if isinstance(config.trainable, TrainableStages) else 1
     wanted = values or [False, {"stages": stages}, True, FROM_SCRATCH]
     sides = [
@@ -114,8 +114,8 @@ def _from_scratch(config: Config, tasks: Sequence[str]) -> Side:
     return Side(name=FROM_SCRATCH, tasks=tuple(tasks), changes=changes)
 
 
-def _uncertain(values: list[Any], config: Config, table: Table) -> Study:
-    unsure = [task for task in table.tasks if table.decoded[task].uncertain.any()]
+def _uncertain(values: list[Any], config: Config, table: Examples) -> Study:
+    unsure = [task for i, task in enumerate(table.tasks) if table.uncertain[:, i].any()]
     if not unsure:
         raise ConfigError(
             "No cell of the table is uncertain, so there is nothing to compare.",
@@ -136,7 +136,7 @@ def _uncertain(values: list[Any], config: Config, table: Table) -> Study:
     return _pairs("uncertain", sides)
 
 
-def _backbone(values: list[Any], config: Config, table: Table) -> Study:
+def _backbone(values: list[Any], config: Config, table: Examples) -> Study:
     if not values:
         raise ConfigError(
             "Say which backbones to compare.",
@@ -159,7 +159,7 @@ def _with_backbone(value: Any, config: Config, tasks: Sequence[str]) -> Side:
     )
 
 
-def _unknown(values: list[Any], config: Config, table: Table) -> Study:
+def _unknown(values: list[Any], config: Config, table: Examples) -> Study:
     _refuse_others("unknown", values, _TREATMENTS)
     sides = [
         Side(name=name, tasks=table.tasks, training=Training(treatment=_TREATMENTS[name]))
@@ -229,7 +229,7 @@ def _pairs(axis: str, sides: Sequence[Side], *, notes: tuple[str, ...] = ()) -> 
     return Study(axis=axis, sides=tuple(sides), questions=tuple(questions), notes=notes)
 
 
-_NAMED: dict[str, Callable[[list[Any], Config, Table], Study]] = {
+_NAMED: dict[str, Callable[[list[Any], Config, Examples], Study]] = {
     "sharing": _sharing,
     "trainable": _trainable,
     "uncertain": _uncertain,

@@ -102,8 +102,8 @@ def compare(
     stem = "config" if isinstance(config, Config) else Path(config).stem
     folder = Path(output) if output is not None else _default_folder(stem, axis)
     plan = pipeline.make_plan(settings, progress=progress)
-    num_train = int((plan.parts == "train").sum())
-    study = plan_study(axis, settings, plan.table, num_train=num_train)
+    num_train = len(plan.examples.rows("train"))
+    study = plan_study(axis, settings, plan.examples, num_train=num_train)
     arms = [
         _arm(study, side, seed, settings, folder.absolute())
         for side in study.sides
@@ -159,12 +159,12 @@ def _refuse_missing_backbones(arms: Sequence[Arm]) -> None:
 
 def _tables(study: Study, seeds: int, plan: pipeline.Plan) -> dict[str, Any]:
     """Returns name to frame of every table that the study needs."""
-    frame = split_frame(plan.table, plan.parts, plan.config)
+    frame = split_frame(plan.examples, plan.config)
     wanted = {side.training for side in study.sides}
     sizes = tuple(sorted(t.examples for t in wanted if t.examples is not None))
     return {
         training.table_name(seed): change_training(
-            frame, plan.table, training, sizes=sizes, seed=seed
+            frame, plan.examples, training, sizes=sizes, seed=seed
         )
         for training in sorted(wanted, key=str)
         for seed in range(seeds)
@@ -185,7 +185,7 @@ def _values(
     study: Study, arms: Sequence[Arm], plan: pipeline.Plan, config: Config, seeds: int
 ) -> dict[str, Any]:
     frames = {(arm.side.name, arm.seed): Run(arm.path).predictions for arm in arms}
-    part = "test" if (plan.parts == "test").any() else "validation"
+    part = "test" if len(plan.examples.rows("test")) else "validation"
     evaluation = config.evaluation
     rows = TestRows(
         next(iter(frames.values())),
@@ -211,10 +211,10 @@ def _values(
     return {
         "format": 1,
         "axis": study.axis,
-        "tasks": list(plan.table.tasks),
+        "tasks": list(plan.examples.tasks),
         "seeds": list(range(seeds)),
         "backbone": config.backbone.name,
-        "rows": {name: int((plan.parts == name).sum()) for name in ("train", "validation", "test")},
+        "rows": {name: len(plan.examples.rows(name)) for name in ("train", "validation", "test")},
         "scored": {
             "part": part,
             "rows": len(rows.paths),
@@ -271,10 +271,12 @@ def _conditions(
     plan: pipeline.Plan,
     arms: Sequence[Arm],
 ) -> list[Condition]:
-    train = plan.parts == "train"
+    train = plan.examples.rows("train")
     if study.axis == "sharing":
-        labels = plan.table.training_labels[train]
-        known = dict(zip(plan.table.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
+        labels = plan.examples.training_labels[train]
+        known = dict(
+            zip(plan.examples.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True)
+        )
         epochs = {
             side.name: [losses_by_epoch(Run(arm.path), known) for arm in arms if arm.side == side]
             for side in study.sides
@@ -286,7 +288,7 @@ def _conditions(
             answers,
             modality=plan.config.data.modality,
             weights=plan.spec.default_weights if asked == "default" else asked,
-            num_rows=int(train.sum()),
+            num_rows=len(train),
             scratch=FROM_SCRATCH,
         )
     return []

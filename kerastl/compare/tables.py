@@ -11,13 +11,13 @@ import pandas as pd
 
 from kerastl.compare.sides import SPLIT_COLUMN, UNCERTAIN, Training
 from kerastl.config import Config
+from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.stratification import stratify
-from kerastl.data.tables.table import Table
 from kerastl.errors import TableError
 from kerastl.files import write_text
 
 
-def split_frame(table: Table, parts: np.ndarray, config: Config) -> pd.DataFrame:
+def split_frame(table: Examples, config: Config) -> pd.DataFrame:
     """Returns the table with absolute paths, plain cells and the split of each row.
 
     Cells are 1, 0, blank or `uncertain`, whatever the table's own were.
@@ -27,17 +27,17 @@ def split_frame(table: Table, parts: np.ndarray, config: Config) -> pd.DataFrame
     for column, task in enumerate(table.tasks):
         cells = np.where(np.isnan(table.labels[:, column]), "", "0").astype(object)
         cells[table.labels[:, column] == 1] = "1"
-        cells[table.decoded[task].uncertain] = UNCERTAIN
+        cells[table.uncertain[:, column]] = UNCERTAIN
         frame[task] = cells
     if config.data.group is not None and table.groups is not None:
         frame[config.data.group] = table.groups
-    frame[SPLIT_COLUMN] = parts
+    frame[SPLIT_COLUMN] = table.splits
     return frame
 
 
 def change_training(
     frame: pd.DataFrame,
-    table: Table,
+    table: Examples,
     training: Training,
     *,
     sizes: tuple[int, ...] = (),
@@ -80,7 +80,7 @@ def change_training(
 
 
 def nested_rows(
-    table: Table, rows: np.ndarray, sizes: tuple[int, ...], seed: int
+    table: Examples, rows: np.ndarray, sizes: tuple[int, ...], seed: int
 ) -> dict[int, np.ndarray]:
     """Returns for each size rows that keep the labels' proportions, groups whole.
 

@@ -1,5 +1,6 @@
 """Data for whoever calls Keras directly: `kerastl.load_data`."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from kerastl.config import DataConfig
 from kerastl.data.inputs.batches import Labels, make_batches
 from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.examples import Examples, refuse_missing_files
+from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits
-from kerastl.data.tables.table import Table, load_table, refuse_missing_files
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -34,15 +36,25 @@ class Data:
         validation: The same in the order of the table, without the training policies for
             uncertain labels.
         test: The same.
-        table: The examples.
-        parts: Split of each example.
+        examples: The examples with their splits.
     """
 
     train: "tf.data.Dataset"
     validation: "tf.data.Dataset"
     test: "tf.data.Dataset"
-    table: Table
-    parts: np.ndarray
+    examples: Examples
+
+    @property
+    def table(self) -> Examples:
+        """The examples; use `examples`."""
+        _warn_renamed("table", "examples")
+        return self.examples
+
+    @property
+    def parts(self) -> np.ndarray:
+        """Split of each example; use `examples.splits`."""
+        _warn_renamed("parts", "examples.splits")
+        return self.examples.splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +133,7 @@ def load_data(
     )
     examples = load_table(config)
     refuse_missing_files(examples)
-    parts = assign_splits(examples, config.split)
+    examples = assign_splits(examples, config.split)
     inputs = FileInputs(examples.paths, _contract(config, input_size), segments=examples.segments)
     inputs.decode_all()
 
@@ -129,7 +141,7 @@ def load_data(
         return make_batches(
             inputs,
             _by_head(values, tuple(tasks), heads),
-            np.flatnonzero(parts == part),
+            examples.rows(part),
             batch_size=batch_size,
             shuffle_seed=shuffle_seed,
         )
@@ -138,9 +150,12 @@ def load_data(
         train=batches("train", examples.training_labels, seed),
         validation=batches("validation", examples.labels, None),
         test=batches("test", examples.labels, None),
-        table=examples,
-        parts=parts,
+        examples=examples,
     )
+
+
+def _warn_renamed(old: str, new: str) -> None:
+    warnings.warn(f"`Data.{old}` is now `Data.{new}`.", DeprecationWarning, stacklevel=3)
 
 
 def _contract(config: DataConfig, size: int | tuple[int, int] | None) -> _Contract:

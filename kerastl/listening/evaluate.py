@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastl.config import Config, ConfigError, ListeningConfig, checks, load_config
+from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.recordings import about_other_words, about_training, load_recordings
-from kerastl.data.tables.table import load_table
 from kerastl.evaluation.detection.matching import RULE
 from kerastl.evaluation.detection.policy import is_rate_policy
 from kerastl.evaluation.detection.scoring import score_words
@@ -164,7 +164,6 @@ def _rescored(run: "Run", bundle: Bundle, config: Config) -> dict[str, Any]:
 
     frame = run.predictions
     logits = np.stack([frame[f"{task}_logit"].to_numpy() for task in run.tasks], axis=1)
-    table = load_table(config.data)
+    examples = load_table(config.data).with_splits(frame["split"].to_numpy())
     found: dict[str, Any] = json.loads((run.path / places.METRICS).read_text(encoding="utf-8"))
-    parts = frame["split"].to_numpy()
-    return {**found, **score_parts(table, logits, parts, bundle, config.evaluation)}
+    return {**found, **score_parts(examples, logits, bundle, config.evaluation)}

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kerastl.config import Config, load_config
-from kerastl.data.tables.table import Table, load_table
+from kerastl.data.tables.examples import Examples
+from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError, suggestion
 from kerastl.progress import Progress
 from kerastl.run.inference import predict_files
@@ -22,19 +21,19 @@ def evaluate(
     """Returns the scores; see `kerastl.run.folder.Run.evaluate`."""
     config = load_config(run.path / "config.yaml")
     if table is None:
-        examples = load_table(config.data)
-        rows = _rows_of_split(run, split, examples)
+        examples = _examples_of_split(run, split, load_table(config.data))
     else:
         examples = load_table(_with_table(config, table).data)
-        rows = np.arange(len(examples))
-    paths = [examples.paths[row] for row in rows]
-    segments = None if examples.segments is None else examples.segments.take(rows)
     logits, _ = predict_files(
-        run, paths, segments=segments, on_error="raise", cache=cache, progress=progress
+        run,
+        examples.paths,
+        segments=examples.segments,
+        on_error="raise",
+        cache=cache,
+        progress=progress,
     )
     return score_rows(
         examples,
-        rows,
         logits,
         run.bundle,
         config.evaluation,
@@ -47,12 +46,12 @@ def _with_table(config: Config, table: Path) -> Config:
     return config.changed(data=data)
 
 
-def _rows_of_split(run: "Run", split: str | None, table: Table) -> np.ndarray:
-    """Returns the rows of a split as the run stored them, so that no row changes sides."""
+def _examples_of_split(run: "Run", split: str | None, examples: Examples) -> Examples:
+    """Returns the examples of a split as the run stored it, so that no row changes splits."""
     from kerastl.run.splits import read_splits
 
-    parts = read_splits(run.path, table)
-    known = sorted(set(parts))
+    examples = read_splits(run.path, examples)
+    known = sorted(set(examples.splits))
     if split not in known:
         raise RunError(
             f"The run has no split '{split}'.",
@@ -60,4 +59,4 @@ def _rows_of_split(run: "Run", split: str | None, table: Table) -> np.ndarray:
             expected=", ".join(known),
             fix=suggestion(split or "", known),
         )
-    return np.flatnonzero(parts == split)
+    return examples.take(examples.rows(str(split)))

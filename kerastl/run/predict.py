@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.data.inputs.decoders import has_media_extension
-from kerastl.data.tables.table import read_frame
+from kerastl.data.tables.loading import read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.media.segments import (
     COLUMNS,

@@ -11,8 +11,8 @@ import pandas as pd
 from kerastl.backbones import AudioInput, BackboneError, BackboneSpec, distributions
 from kerastl.config import Config, EvaluationConfig
 from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
+from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.splits import PARTS
-from kerastl.data.tables.table import Table
 from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.missingness import examine_missingness
 from kerastl.files import file_sha256, write_json, write_text, write_with
@@ -37,7 +37,6 @@ from kerastl.run.splits import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, Unseen, find_unseen, missingness_evidence, tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.fit import Fitted
-from kerastl.training.phases import Examples
 
 if TYPE_CHECKING:
     import keras
@@ -49,23 +48,20 @@ class Facts:
 
     Args:
         config: What was asked for.
-        table: The examples.
         input: The input contract.
         backbone: The backbone before it learned.
     """
 
     config: Config
-    table: Table
     input: InputContract
     backbone: BackboneFacts
 
     @classmethod
-    def of(cls, model: "keras.Model", spec: BackboneSpec, config: Config, table: Table) -> "Facts":
+    def of(cls, model: "keras.Model", spec: BackboneSpec, config: Config) -> "Facts":
         """Gathers the facts of a model that hasn't been fitted."""
         asked = config.backbone.weights
         return cls(
             config=config,
-            table=table,
             input=input_contract(model, config, spec),
             backbone=BackboneFacts(
                 id=spec.id,
@@ -121,7 +117,6 @@ def write_results(
     model: "keras.Model",
     fitted: Fitted,
     examples: Examples,
-    parts: np.ndarray,
     facts: Facts,
     *,
     progress: Progress,
@@ -131,19 +126,19 @@ def write_results(
     logits = logits_of_features(model, fitted.features, examples.tasks)
     evaluation = facts.config.evaluation
     unseen = find_unseen(fitted, examples, logits)
-    tasks = tune_tasks(unseen, evaluation, facts.table.tasks, facts.config.data.labels)
+    tasks = tune_tasks(unseen, evaluation, examples.tasks, facts.config.data.labels)
     tasks, chosen_on = tune_on_recordings(
         model, tasks, facts.config, facts.input, progress=progress
     )
-    bundle = make_bundle(model, fitted, facts, tasks, chosen_on)
-    write_json(path / places.METRICS, score_parts(facts.table, logits, parts, bundle, evaluation))
-    missingness = look_at_missingness(fitted, examples, unseen, parts, bundle, facts)
+    bundle = make_bundle(model, fitted, examples, facts, tasks, chosen_on)
+    write_json(path / places.METRICS, score_parts(examples, logits, bundle, evaluation))
+    missingness = look_at_missingness(fitted, examples, unseen, bundle, facts)
     write_json(path / places.MISSINGNESS, missingness)
     for sentence in (*_tuning_notes(tasks), *missingness["warnings"]):
         progress.warn(sentence)
     write_with(
         path / places.PREDICTIONS,
-        predictions_frame(facts.table, parts, logits, calibrate(bundle, logits)).to_parquet,
+        predictions_frame(examples, logits, calibrate(bundle, logits)).to_parquet,
     )
     write_text(path / places.HISTORY, pd.DataFrame(fitted.history).to_csv(index=False))
     write_with(path / places.MODEL, model.save)
@@ -151,16 +146,15 @@ def write_results(
 
 
 def score_parts(
-    table: Table,
+    examples: Examples,
     logits: np.ndarray,
-    parts: np.ndarray,
     bundle: Bundle,
     evaluation: EvaluationConfig,
 ) -> dict[str, Any]:
     """Returns split to scores, for every split that has rows."""
-    rows = {part: np.flatnonzero(parts == part) for part in reversed(PARTS)}
+    rows = {part: examples.rows(part) for part in reversed(PARTS)}
     return {
-        part: score_rows(table, here, logits[here], bundle, evaluation, part=part)
+        part: score_rows(examples.take(here), logits[here], bundle, evaluation, part=part)
         for part, here in rows.items()
         if len(here)
     }
@@ -170,29 +164,29 @@ def look_at_missingness(
     fitted: Fitted,
     examples: Examples,
     unseen: Unseen,
-    parts: np.ndarray,
     bundle: Bundle,
     facts: Facts,
 ) -> dict[str, Any]:
     """Returns what `missingness.json` holds: counts, what depends on what, and warnings."""
-    table = facts.table
-    labels = np.where((parts == "train")[:, None], table.training_labels, table.labels)
+    held_out = examples.is_held_out[:, None]
+    labels = np.where(held_out, examples.labels, examples.training_labels)
     found = examine_missingness(
         labels,
-        parts,
-        table.tasks,
-        bootstrap=make_bootstrap(facts.config.evaluation, table, np.arange(len(table))),
-        groups=table.groups,
+        examples.splits,
+        examples.tasks,
+        bootstrap=make_bootstrap(facts.config.evaluation, examples),
+        groups=examples.groups,
         evidence=missingness_evidence(fitted, examples, unseen, bundle.tasks),
-        modality=table.modality,
+        modality=examples.modality,
     )
-    uncertain = {task: int(decoded.uncertain.sum()) for task, decoded in table.decoded.items()}
+    uncertain = dict(zip(examples.tasks, examples.uncertain.sum(axis=0).tolist(), strict=True))
     return {**found, "uncertain": uncertain}
 
 
 def make_bundle(
     model: "keras.Model",
     fitted: Fitted,
+    examples: Examples,
     facts: Facts,
     tasks: dict[str, TaskBundle],
     chosen_on: dict[str, Any],
@@ -204,8 +198,8 @@ def make_bundle(
         heads={head.name: list(head.tasks) for head in find_heads(model)},
         input=facts.input,
         backbone=facts.backbone.model_copy(update={"trained": not fitted.is_frozen}),
-        data=_data_facts(facts),
-        evidence={**_evidence(fitted, facts.table.tasks), **chosen_on},
+        data=_data_facts(facts, len(examples)),
+        evidence={**_evidence(fitted, examples.tasks), **chosen_on},
         listening=facts.config.evaluation.listening if is_sound else None,
         versions=versions(),
         plugins=distributions(),
@@ -214,24 +208,24 @@ def make_bundle(
 
 
 def predictions_frame(
-    table: Table, parts: np.ndarray, logits: np.ndarray, probabilities: np.ndarray
+    examples: Examples, logits: np.ndarray, probabilities: np.ndarray
 ) -> pd.DataFrame:
     """Returns path, segment, split, group, and per task label, logit, calibrated probability."""
-    columns = {**example_columns(table), "split": parts}
-    if table.groups is not None:
-        columns["group"] = table.groups
-    for column, task in enumerate(table.tasks):
-        columns[f"{task}_label"] = table.labels[:, column]
+    columns = {**example_columns(examples), "split": examples.splits}
+    if examples.groups is not None:
+        columns["group"] = examples.groups
+    for column, task in enumerate(examples.tasks):
+        columns[f"{task}_label"] = examples.labels[:, column]
         columns[f"{task}_logit"] = logits[:, column]
         columns[task] = probabilities[:, column]
     return pd.DataFrame(columns)
 
 
-def _data_facts(facts: Facts) -> dict[str, Any]:
+def _data_facts(facts: Facts, num_examples: int) -> dict[str, Any]:
     data = facts.config.data
     return {
         "tables": [{"path": str(path), "sha256": file_sha256(path).hex()} for path in data.tables],
-        "rows": len(facts.table),
+        "rows": num_examples,
         "column": data.file_column,
         "group": data.group,
     }

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from kerastl.config import EvaluationConfig
-from kerastl.data.tables.table import Table
+from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import CALIBRATION_SCORES, calibration_scores, score_split
@@ -16,27 +16,23 @@ _FITTED = "The model was fitted on these examples: their scores are too good to 
 _TUNED = "Thresholds and calibration were chosen on these examples: their scores are flattered."
 
 
-def make_bootstrap(evaluation: EvaluationConfig, table: Table, rows: np.ndarray) -> Bootstrap:
+def make_bootstrap(evaluation: EvaluationConfig, examples: Examples) -> Bootstrap:
     """Returns how intervals are made: over groups, or over files where nothing groups them.
 
     Args:
         evaluation: Says how many replicates.
-        table: The examples.
-        rows: Indices of those that are scored.
+        examples: The examples to score.
     """
-    grouped = table.groups is not None
-    names = table.groups if table.groups is not None else np.array([str(p) for p in table.paths])
     return Bootstrap(
-        groups=names[rows],
-        unit="groups" if grouped else "examples",
+        groups=examples.units,
+        unit="examples" if examples.groups is None else "groups",
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,
     )
 
 
 def score_rows(
-    table: Table,
-    rows: np.ndarray,
+    examples: Examples,
     logits: np.ndarray,
     bundle: Bundle,
     evaluation: EvaluationConfig,
@@ -49,20 +45,19 @@ def score_rows(
     error without calibration.
 
     Args:
-        table: The examples.
-        rows: Indices of those to score.
-        logits: Uncalibrated logits of these, `(rows, tasks)`.
+        examples: The examples to score.
+        logits: Their uncalibrated logits, `(examples, tasks)`.
         bundle: Thresholds and calibration.
         evaluation: How intervals are made.
         part: The split that the rows are, or None for another table.
     """
-    labels = table.labels[rows]
+    labels = examples.labels
     scores = score_split(
         labels,
         calibrate(bundle, logits),
         bundle.task_names,
         bundle.thresholds,
-        bootstrap=None if part == "train" else make_bootstrap(evaluation, table, rows),
+        bootstrap=None if part == "train" else make_bootstrap(evaluation, examples),
     )
     raw = calibrated_probabilities(logits, [1.0] * logits.shape[1], [0.0] * logits.shape[1])
     before = [calibration_scores(labels[:, i], raw[:, i]) for i in range(logits.shape[1])]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerastl.config import EvaluationConfig, LabelPolicy
+from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.calibration import (
     NO_SKILL,
     Platt,
@@ -21,7 +22,6 @@ from kerastl.evaluation.missingness import Evidence
 from kerastl.evaluation.thresholds import DEFAULT, Choice, choose_threshold
 from kerastl.run.bundle import Calibration, TaskBundle
 from kerastl.training.fit import Fitted
-from kerastl.training.phases import Examples
 
 OUT_OF_FOLD = "out-of-fold"
 VALIDATION = "validation"
@@ -56,10 +56,11 @@ def find_unseen(fitted: Fitted, examples: Examples, logits: np.ndarray) -> Unsee
     # Where the backbone stood still to the end, the exact head is the model's own.
     out_of_fold = fitted.exact is not None and fitted.is_frozen
     if fitted.exact is not None and out_of_fold and _is_complete(fitted.exact.out_of_fold_logits):
-        rows, source = examples.train, OUT_OF_FOLD
+        rows, source = examples.rows("train"), OUT_OF_FOLD
         found = level_folds(fitted.exact.out_of_fold_logits, fitted.exact.folds)
     else:
-        rows, found, source = examples.validation, logits[examples.validation], VALIDATION
+        rows, source = examples.rows("validation"), VALIDATION
+        found = logits[rows]
     return Unseen(rows=rows, logits=found, labels=examples.labels[rows], source=source)
 
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 
 from kerastl.config import Config, ExactFit, KerasFit
+from kerastl.data.inputs.batches import Inputs
+from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.stratification import stratify
 from kerastl.features.source import Extraction, FeatureSource
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
@@ -23,12 +25,12 @@ from kerastl.training.choice import (
 )
 from kerastl.training.exact_head.fitting import solve_heads
 from kerastl.training.fit import Fitted, fit_model
-from kerastl.training.phases import Examples
 
 
 def fit_auto(
     model: keras.Model,
     examples: Examples,
+    inputs: Inputs,
     config: Config,
     *,
     extraction: Extraction | None,
@@ -55,6 +57,7 @@ def fit_auto(
     frozen = fit_model(
         model,
         examples,
+        inputs,
         _frozen_config(model, config),
         extraction=extraction,
         source=source,
@@ -74,6 +77,7 @@ def fit_auto(
     tuned = fit_model(
         model,
         examples,
+        inputs,
         config.changed(trainable=True),
         extraction=extraction,
         source=source,
@@ -113,7 +117,7 @@ def _is_linear(model: keras.Model) -> bool:
 
 
 def _find_supply(model: keras.Model, frozen: Fitted, examples: Examples, config: Config) -> Supply:
-    labels = examples.training_labels[examples.train]
+    labels = examples.training_labels[examples.rows("train")]
     positives, negatives = count_labels(labels, examples.tasks)
     return Supply(
         positives=positives,
@@ -141,7 +145,7 @@ def _second_half(
     """
     if not _is_linear(model) or not _has_validation(examples):
         return None
-    rows = examples.train
+    rows = examples.rows("train")
     labels = examples.training_labels[rows]
     parts = stratify(
         np.where(np.isnan(labels), np.nan, labels >= 0.5),
@@ -154,12 +158,18 @@ def _second_half(
         return None
     whole_logits = _validation_logits(model, frozen, examples)
     weights = model.get_weights()
-    solve_heads(model, frozen.features, replace(examples, train=half), config, SILENT)
+    solve_heads(model, frozen.features, _only_training_on(examples, half), config, SILENT)
     half_logits = _validation_logits(model, frozen, examples)
     model.set_weights(weights)
     return measure_gain(
         half_logits, whole_logits, *_validation_labels(examples), seed=config.fit.seed
     )
+
+
+def _only_training_on(examples: Examples, rows: np.ndarray) -> Examples:
+    splits = np.where(examples.is_held_out, examples.splits, "unused")
+    splits[rows] = "train"
+    return examples.with_splits(splits)
 
 
 def _reason_not_to_try(supply: Supply, examples: Examples) -> str | None:
@@ -169,16 +179,16 @@ def _reason_not_to_try(supply: Supply, examples: Examples) -> str | None:
 
 
 def _has_validation(examples: Examples) -> bool:
-    return bool((~np.isnan(examples.labels[examples.validation])).any())
+    return bool((~np.isnan(examples.labels[examples.rows("validation")])).any())
 
 
 def _validation_labels(examples: Examples) -> tuple[np.ndarray, np.ndarray | None]:
-    rows = examples.validation
+    rows = examples.rows("validation")
     return examples.labels[rows], None if examples.groups is None else examples.groups[rows]
 
 
 def _validation_logits(model: keras.Model, fitted: Fitted, examples: Examples) -> np.ndarray:
-    return logits_of_features(model, fitted.features[examples.validation], examples.tasks)
+    return logits_of_features(model, fitted.features[examples.rows("validation")], examples.tasks)
 
 
 def _told(gain: Gain, supply: Supply, seconds: dict[str, float]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from kerastl.config import Config, ExactFit, KerasFit
 from kerastl.data.inputs.batches import ArrayInputs, Inputs
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.examples import Examples
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.features.source import Extraction, FeatureSource, too_different
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
@@ -23,7 +24,7 @@ from kerastl.training.augmentation import augmented_inputs, make_augmentation
 from kerastl.training.exact_head.fitting import solve_heads
 from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.learning import learning_table
-from kerastl.training.phases import FINE_TUNING_PHASE, HEADS_PHASE, Examples, fit_phase
+from kerastl.training.phases import FINE_TUNING_PHASE, HEADS_PHASE, fit_phase
 from kerastl.training.recipe import keeping_regularization, scheduled_optimizer
 
 
@@ -52,6 +53,7 @@ class Fitted:
 def prepare(
     model: keras.Model,
     examples: Examples,
+    inputs: Inputs,
     config: Config,
     *,
     source: FeatureSource,
@@ -65,21 +67,22 @@ def prepare(
     Raises:
         MediaError: A file is unreadable.
     """
-    augmented_inputs(examples.inputs, config.augment)  # refuses noise that can't be read
+    augmented_inputs(inputs, config.augment)  # refuses noise that can't be read
     if config.trainable is False and _is_augmented(config):
         assert config.augment is not None
         progress.note(
             f"Features aren't cached: augment.{config.augment.active[0]} changes the "
             f"{_examples_word(config)} in every epoch."
         )
-        _decode(examples.inputs, progress)
+        _decode(inputs, progress)
         return None
-    return _extract(model, examples, source, progress)
+    return _extract(model, examples, inputs, source, progress)
 
 
 def fit_model(
     model: keras.Model,
     examples: Examples,
+    inputs: Inputs,
     config: Config,
     *,
     extraction: Extraction | None,
@@ -108,9 +111,9 @@ def fit_model(
     if extraction is None or config.trainable is not False:
         apply_policy(find_layer(model), config.trainable)
         history += _fit_through(
-            model, examples, config, source, heads=heads, state=state, progress=progress
+            model, examples, inputs, config, source, heads=heads, state=state, progress=progress
         )
-        extraction = _extract(model, examples, source, progress)
+        extraction = _extract(model, examples, inputs, source, progress)
     differences = extraction.probability_differences(head_model(model))
     if differences:
         progress.note(_differences_text(differences))
@@ -207,6 +210,7 @@ def _is_exact(config: Config) -> bool:
 def _fit_through(
     model: keras.Model,
     examples: Examples,
+    inputs: Inputs,
     config: Config,
     source: FeatureSource,
     *,
@@ -222,7 +226,7 @@ def _fit_through(
     fit = config.fit
     assert isinstance(fit, KerasFit)
     frozen = config.trainable is False
-    trained, inputs = _what_learns(model, examples, config, source, progress)
+    trained, inputs = _what_learns(model, examples, inputs, config, source, progress)
     features = np.empty(0) if heads is None else heads.extraction.values
     exact = None if heads is None else heads.exact
     with keeping_regularization(model, exact, features, examples):
@@ -232,7 +236,7 @@ def _fit_through(
             examples,
             config,
             heads=find_heads(model),
-            optimizer=scheduled_optimizer(model, config, num_examples=len(examples.train)),
+            optimizer=scheduled_optimizer(model, config, num_examples=len(examples.rows("train"))),
             phase=HEADS_PHASE if frozen else FINE_TUNING_PHASE,
             state=state,
             progress=progress,
@@ -244,6 +248,7 @@ def _fit_through(
 def _what_learns(
     model: keras.Model,
     examples: Examples,
+    inputs: Inputs,
     config: Config,
     source: FeatureSource,
     progress: Progress,
@@ -251,12 +256,10 @@ def _what_learns(
     """Returns the model to fit, and its inputs: from the last frozen stage on where that is one."""
     cut = find_cut(find_layer(model))
     if cut is not None and not _is_augmented(config) and config.data.window != "pool":
-        rows = np.concatenate([examples.train, examples.validation])
+        rows = np.concatenate([examples.rows("train"), examples.rows("validation")])
         try:
-            inputs: Inputs = run_prefix(
-                cut, examples.inputs, rows, source=source, progress=progress
-            )
-            return suffix_model(model, cut), inputs
+            behind = run_prefix(cut, inputs, rows, source=source, progress=progress)
+            return suffix_model(model, cut), behind
         except OSError as error:
             progress.note(
                 f"The frozen stages run in every epoch: no room for their output ({error})."
@@ -266,15 +269,19 @@ def _what_learns(
         progress.note(
             f"The frozen stages run in every epoch: {reason} the {_examples_word(config)}."
         )
-    _decode(examples.inputs, progress)
-    return logits_model(model), augmented_inputs(examples.inputs, config.augment)
+    _decode(inputs, progress)
+    return logits_model(model), augmented_inputs(inputs, config.augment)
 
 
 def _extract(
-    model: keras.Model, examples: Examples, source: FeatureSource, progress: Progress
+    model: keras.Model,
+    examples: Examples,
+    inputs: Inputs,
+    source: FeatureSource,
+    progress: Progress,
 ) -> Extraction:
     return source.extract(
-        find_layer(model).model, examples.inputs, exact=examples.is_scored, progress=progress
+        find_layer(model).model, inputs, exact=examples.is_held_out, progress=progress
     )
 
 

@@ -1,7 +1,6 @@
 """One phase of fitting by Keras: compile, batches, early stopping, and what resumes it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from kerastl.config import Config, KerasFit
 from kerastl.data.inputs.batches import Inputs, Labels, make_batches
+from kerastl.data.tables.examples import Examples
 from kerastl.features.speed import ShowEpochs
 from kerastl.heads.head import Head, columns
 from kerastl.progress import Progress
@@ -20,36 +20,6 @@ from kerastl.training.imbalance import positive_weights
 
 HEADS_PHASE = "heads"
 FINE_TUNING_PHASE = "fine_tuning"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Examples:
-    """What a model is fitted on.
-
-    Args:
-        inputs: Raw inputs of all examples.
-        labels: `(examples, tasks)` for validation and scores, NaN where unknown.
-        training_labels: The same as the loss sees them.
-        groups: Group of each example, or None.
-        tasks: Names of the columns.
-        train: Indices of the training examples.
-        validation: Indices of the validation examples; may be empty.
-    """
-
-    inputs: Inputs
-    labels: np.ndarray
-    training_labels: np.ndarray
-    groups: np.ndarray | None
-    tasks: tuple[str, ...]
-    train: np.ndarray
-    validation: np.ndarray
-
-    @property
-    def is_scored(self) -> np.ndarray:
-        """`(examples,)`: which are not learned from, so that what is said of them counts."""
-        scored = np.ones(len(self.labels), bool)
-        scored[self.train] = False
-        return scored
 
 
 def fit_phase(
@@ -95,7 +65,9 @@ def fit_phase(
         from_logits=True,
         label_smoothing=config.loss.label_smoothing,
         positive_weight=positive_weights(
-            config.loss.positive_weight, examples.training_labels[examples.train], examples.tasks
+            config.loss.positive_weight,
+            examples.training_labels[examples.rows("train")],
+            examples.tasks,
         ),
     )
     validation = _validation(inputs, examples, heads, fit.batch_size)
@@ -114,7 +86,7 @@ def fit_phase(
         make_batches(
             inputs,
             by_head(examples.training_labels, heads, examples.tasks),
-            examples.train,
+            examples.rows("train"),
             batch_size=fit.batch_size,
             shuffle_seed=fit.seed,
             first_epoch=first_epoch,
@@ -128,7 +100,7 @@ def fit_phase(
             keep_best,
             Backup(keep_best),
             keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
-            *through_backbone * [ShowEpochs(len(examples.train), progress)],
+            *through_backbone * [ShowEpochs(len(examples.rows("train")), progress)],
         ],
     )
     return [
@@ -155,12 +127,12 @@ def _evaluate(trained: keras.Model, validation: Any) -> dict[str, float]:
 
 
 def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:
-    known = ~np.isnan(examples.labels[examples.validation])
+    known = ~np.isnan(examples.labels[examples.rows("validation")])
     if not known.any():
         return None
     return make_batches(
         inputs,
         by_head(examples.labels, heads, examples.tasks),
-        examples.validation,
+        examples.rows("validation"),
         batch_size=batch_size,
     )

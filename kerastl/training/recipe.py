@@ -13,12 +13,12 @@ import keras
 import numpy as np
 
 from kerastl.config import Config, KerasFit
+from kerastl.data.tables.examples import Examples
 from kerastl.heads.builder import find_heads
 from kerastl.heads.head import columns
 from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.learning import heads_rate
-from kerastl.training.phases import Examples
 from kerastl.training.trainable import Rate, make_optimizer
 
 
@@ -90,7 +90,7 @@ def keeping_regularization(
     if exact is None:
         yield
         return
-    rows = examples.train
+    rows = examples.rows("train")
     scale = standardize(features[rows])[2]
     known = (~np.isnan(examples.training_labels[rows])).mean(axis=0)
     penalty = 0.5 * (exact.strengths * known)[None, :] * np.square(scale)[:, None]

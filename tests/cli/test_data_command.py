@@ -106,7 +106,7 @@ def test_check_warns_of_what_training_accepts(folder, kerastl):
 def test_check_tells_of_a_split_that_cannot_be_made(folder, kerastl):
     code, _, err = kerastl("data", "check", "config.yaml", "--set", "data.split={column: text}")
     assert code == 2
-    assert "data.split: 20 cells of the column 'text' name no split." in err
+    assert "data.split: 20 cells of the column 'text' do not name a split." in err
 
 
 def test_check_refuses_columns_beside_a_config(folder, kerastl):

@@ -10,7 +10,7 @@ from kerastl.compare.axes import plan_study, read_values
 from kerastl.compare.running import PLAN, open_folder
 from kerastl.compare.sharing import sharing_study
 from kerastl.config import parse_config
-from kerastl.data.tables.table import load_table
+from kerastl.data.tables.loading import load_table
 from kerastl.errors import KerastlError
 
 

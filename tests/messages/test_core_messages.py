@@ -10,25 +10,20 @@ import pytest
 import kerastl
 from kerastl import errors
 from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
-from kerastl.data.tables.labels import decode_labels, refuse_out_of_range
+from kerastl.data.tables.examples import Examples, refuse_missing_files
+from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
+from kerastl.data.tables.loading import build_examples, load_table, read_frame
 from kerastl.data.tables.splits import assign_splits
-from kerastl.data.tables.table import (
-    Table,
-    build_table,
-    load_table,
-    read_frame,
-    refuse_missing_files,
-)
 from kerastl.errors import KerastlError
 from kerastl.heads.head import resolve_heads
 
 
-def table(**columns: list[object]) -> Table:
+def table(**columns: list[object]) -> Examples:
     frame = pd.DataFrame({"path": ["a.png", "b.png"], "car": ["1", "0"], **columns})
     data = DataConfig(
         table=Path("t.csv"), image="path", tasks=("car",), group="g" if "g" in columns else None
     )
-    return build_table(frame, [Path("/d/a.png"), Path("/d/b.png")], data, source="t.csv")
+    return build_examples(frame, [Path("/d/a.png"), Path("/d/b.png")], data, source="t.csv")
 
 
 def csv(folder: Path, text: str) -> DataConfig:
@@ -64,7 +59,7 @@ The table lacks the column 'car'.
     (
         lambda folder: load_table(csv(folder, "path,car\n,1\n")),
         """\
-1 rows name no file.
+1 row names no file.
   where:    t.csv: column path, first in row 1
   expected: the file of the example
   fix:      Fill the cells or remove the rows.""",
@@ -80,20 +75,20 @@ The table lacks the column 'car'.
   fix:      Correct the paths or remove the rows; `kerastl data check` lists all of them.""",
     ),
     (
-        lambda folder: refuse_out_of_range(
-            "car", decode_labels(["1", "x", "y"], LabelPolicy()), source="t.csv"
+        lambda folder: refuse_invalid_cells(
+            "car", decode_labels(["1", "x", "y"], LabelPolicy()).invalid_cells, source="t.csv"
         ),
         """\
-2 cells of the task 'car' are no labels.
+2 cells of the task 'car' are not labels.
   where:    t.csv: column car
-  expected: 1, 0 or blank, or what data.labels maps
+  expected: 1, 0 or blank, or a cell that data.labels lists
   received: 'x' in row 2, 'y' in row 3
-  fix:      Correct the cells, or say what they mean under data.labels.car.""",
+  fix:      Correct the cells, or list them under data.labels.car.""",
     ),
     (
         lambda folder: assign_splits(table(s=["train", "tets"]), ColumnSplit(column="s")),
         """\
-1 cells of the column 's' name no split.
+1 cell of the column 's' does not name a split.
   where:    t.csv: first in row 2
   expected: train, validation or test
   received: 'tets'
@@ -112,7 +107,7 @@ No row is left for training.
             table(s=["train", "test"], g=["x", "x"]), ColumnSplit(column="s")
         ),
         """\
-1 groups fall into different splits.
+1 group has rows in different splits.
   where:    t.csv
   expected: all rows of a group in one split
   received: 'x'

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from kerastl.config import DataConfig, parse_config
-from kerastl.data.tables.table import load_table
+from kerastl.data.tables.loading import load_table
 from kerastl.errors import KerastlError
 
 
@@ -26,13 +26,13 @@ def test_tables_that_contradict_each_other(tmp_path: Path) -> None:
     one = write(tmp_path / "north.csv", path=names, car=[1, 1, 0, 1, 1])
     two = write(tmp_path / "south.csv", path=names, car=[0, 0, 1, 0, 1], bus=[1] * 5)
     assert message(one, two) == (
-        "The tables contradict each other about 4 labels.\n"
+        "The tables contradict each other in 4 labels.\n"
         "  - car of 0.png: yes in row 1 of north.csv, no in row 1 of south.csv\n"
         "  - car of 1.png: yes in row 2 of north.csv, no in row 2 of south.csv\n"
         "  - car of 2.png: yes in row 3 of south.csv, no in row 3 of north.csv\n"
         "  - and 1 more\n"
         "  where:    north.csv and south.csv\n"
-        "  expected: one answer per file and task; blank where a table doesn't know\n"
+        "  expected: one answer per file and task; blank if a table does not know it\n"
         "  fix:      Correct the cells, or blank those that are wrong."
     )
 
@@ -54,9 +54,9 @@ def test_a_file_in_two_groups(tmp_path: Path) -> None:
         "The tables disagree about the column 'patient' of 1 file.\n"
         "  - a.png: 'p1' in row 1 of north.csv, 'p2' in row 1 of south.csv\n"
         "  where:    north.csv and south.csv\n"
-        "  expected: the same cell wherever a file is named, or a blank\n"
-        "  fix:      Correct the cells: a file that is in two groups or splits would be trained "
-        "and tested on."
+        "  expected: the same cell in every row of a file, or a blank\n"
+        "  fix:      Correct the cells. A file in two groups or splits would be in both training "
+        "and test."
     )
 
 

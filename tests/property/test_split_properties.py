@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit
+from kerastl.data.tables.examples import Examples
+from kerastl.data.tables.loading import build_examples
 from kerastl.data.tables.splits import assign_folds, assign_splits, divided_groups, split_gaps
 from kerastl.data.tables.stratification import stratify
-from kerastl.data.tables.table import Table, build_table
 from kerastl.errors import SplitError, TableError
 
 
-def make_table(labels: np.ndarray, groups: np.ndarray | None = None, **more: object) -> Table:
+def make_table(labels: np.ndarray, groups: np.ndarray | None = None, **more: object) -> Examples:
     tasks = tuple(f"t{i}" for i in range(labels.shape[1]))
     frame = pd.DataFrame(labels, columns=list(tasks)).assign(
         path=[f"{i}.png" for i in range(len(labels))], **more
@@ -25,7 +26,7 @@ def make_table(labels: np.ndarray, groups: np.ndarray | None = None, **more: obj
     data = DataConfig(
         table=Path("t.csv"), image="path", tasks=tasks, group=None if groups is None else "g"
     )
-    return build_table(frame, [Path(p) for p in frame["path"]], data, source="t.csv")
+    return build_examples(frame, [Path(p) for p in frame["path"]], data, source="t.csv")
 
 
 def random_labels(num_rows: int, num_tasks: int, unknown: float, seed: int) -> np.ndarray:
@@ -51,13 +52,13 @@ def test_every_row_falls_into_one_part_and_no_group_is_divided(
     table = make_table(random_labels(num_rows, num_tasks, unknown, seed), groups)
     split = FractionSplit(validation=0.2, test=0.2, method=method, seed=seed)
     try:
-        parts = assign_splits(table, split)
+        parts = assign_splits(table, split).splits
     except SplitError:
         assert method == "hash" or num_rows / group_size < 3
         return
     assert set(parts) <= {"train", "validation", "test"}
     assert divided_groups(groups, parts) == []
-    np.testing.assert_array_equal(parts, assign_splits(table, split))
+    np.testing.assert_array_equal(parts, assign_splits(table, split).splits)
 
 
 @settings(derandomize=True, max_examples=40, deadline=None)
@@ -68,7 +69,7 @@ def test_every_part_gets_positives_and_negatives_of_every_task_that_has_enough(
     labels = random_labels(120, 4, unknown, seed)
     groups = np.array([f"g{i // 2}" for i in range(120)]) if grouped else None
     table = make_table(labels, groups)
-    parts = assign_splits(table, FractionSplit(seed=seed))
+    parts = assign_splits(table, FractionSplit(seed=seed)).splits
     units = np.arange(120) // 2 if grouped else np.arange(120)
     for column in range(4):
         for value in (0, 1):
@@ -82,7 +83,7 @@ def test_a_rare_label_reaches_every_part() -> None:
     labels = np.zeros((100, 2))
     labels[:3, 0] = 1
     labels[50:, 1] = 1
-    parts = assign_splits(make_table(labels), FractionSplit())
+    parts = assign_splits(make_table(labels), FractionSplit()).splits
     assert sorted(parts[:3]) == ["test", "train", "validation"]
 
 
@@ -91,14 +92,14 @@ def test_a_task_that_cannot_be_in_every_part_is_named_with_its_counts() -> None:
     labels[0, 0] = 1
     labels[25:, 1] = 1
     table = make_table(labels)
-    gaps = split_gaps(table, assign_splits(table, FractionSplit()))
+    gaps = split_gaps(assign_splits(table, FractionSplit()))
     assert len(gaps) == 1
-    assert gaps[0].startswith("t0: known positives are not in every part (train")
+    assert gaps[0].startswith("t0: known positives are not in every split (train")
 
 
 def test_proportions_are_near_the_wanted_ones() -> None:
     labels = random_labels(2000, 5, 0.5, 1)
-    parts = assign_splits(make_table(labels), FractionSplit(validation=0.15, test=0.15))
+    parts = assign_splits(make_table(labels), FractionSplit(validation=0.15, test=0.15)).splits
     for part, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
         assert abs((parts == part).mean() - share) < 0.02
         for column in range(5):
@@ -109,19 +110,20 @@ def test_proportions_are_near_the_wanted_ones() -> None:
 def test_a_hashed_split_keeps_old_rows_where_they_were_when_rows_are_added() -> None:
     labels = random_labels(300, 2, 0.3, 2)
     split = FractionSplit(method="hash")
-    before = assign_splits(make_table(labels[:200]), split)
-    after = assign_splits(make_table(labels), split)
+    before = assign_splits(make_table(labels[:200]), split).splits
+    after = assign_splits(make_table(labels), split).splits
     np.testing.assert_array_equal(before, after[:200])
 
 
 def test_a_column_gives_the_split() -> None:
     table = make_table(np.ones((3, 1)), part=["train", "VAL", "test"])
-    assert list(assign_splits(table, ColumnSplit(column="part"))) == ["train", "validation", "test"]
+    splits = assign_splits(table, ColumnSplit(column="part")).splits
+    assert list(splits) == ["train", "validation", "test"]
 
 
 def test_a_column_that_divides_a_group_is_refused() -> None:
     table = make_table(np.ones((2, 1)), np.array(["a", "a"]), part=["train", "test"])
-    with pytest.raises(SplitError, match="1 groups fall into different splits"):
+    with pytest.raises(SplitError, match="1 group has rows in different splits"):
         assign_splits(table, ColumnSplit(column="part"))
 
 

@@ -16,7 +16,7 @@ from kerastl.data.checking.inspection import FileFacts, inspect_files
 from kerastl.data.checking.sounds import Listener, SoundCounts, count_sounds
 from kerastl.data.tables import duplicates
 from kerastl.data.tables.duplicates import Rows
-from kerastl.data.tables.table import Table
+from kerastl.data.tables.examples import Examples
 from kerastl.errors import MediaError
 from kerastl.progress import SILENT, Progress
 
@@ -132,7 +132,7 @@ class TableReport:
 
 
 def check_table(
-    table: Table,
+    table: Examples,
     *,
     group_column: str | None = None,
     listener: Listener | None = None,
@@ -142,7 +142,7 @@ def check_table(
     """Reads every cell and every file of a table.
 
     Args:
-        table: A table, loaded with `refuse=False` so that all of its bad cells are reported.
+        table: Examples from `read_table`, which keeps invalid cells.
         group_column: Column of the groups, to find blank ones.
         listener: What the backbone hears of a sound, to find those that are too short or too long.
         num_threads: Threads that decode; None takes one for each processor at hand.
@@ -151,7 +151,7 @@ def check_table(
     Example:
 
     ```python
-    report = check_table(load_table(config.data, refuse=False))
+    report = check_table(read_table(config.data))
     ```
     """
     facts = _inspect(table, num_threads, progress)
@@ -187,7 +187,7 @@ def check_table(
     )
 
 
-def _inspect(table: Table, num_threads: int | None, progress: Progress) -> list[FileFacts]:
+def _inspect(table: Examples, num_threads: int | None, progress: Progress) -> list[FileFacts]:
     progress.step(
         "Looking into files", len(set(table.paths)) if table.segments is None else len(table)
     )
@@ -204,11 +204,12 @@ def _from_one(several: Sequence[Rows]) -> tuple[Rows, ...]:
     return tuple(tuple(row + 1 for row in rows) for rows in several)
 
 
-def _count_task(table: Table, column: int) -> TaskCounts:
+def _count_task(table: Examples, column: int) -> TaskCounts:
     task = table.tasks[column]
-    labels, decoded = table.labels[:, column], table.decoded[task]
+    labels = table.labels[:, column]
     positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
-    uncertain, out_of_range = int(decoded.uncertain.sum()), len(decoded.out_of_range)
+    uncertain = int(table.uncertain[:, column].sum())
+    out_of_range = len(table.invalid_cells[task])
     return TaskCounts(
         task=task,
         known=positive + negative,
@@ -220,15 +221,15 @@ def _count_task(table: Table, column: int) -> TaskCounts:
     )
 
 
-def _bad_cells(table: Table) -> tuple[BadCell, ...]:
+def _bad_cells(table: Examples) -> tuple[BadCell, ...]:
     return tuple(
         BadCell(row=row + 1, column=task, cell=cell)
         for task in table.tasks
-        for row, cell in table.decoded[task].out_of_range
+        for row, cell in table.invalid_cells[task]
     )
 
 
-def _bad_segments(table: Table) -> tuple[BadCell, ...]:
+def _bad_segments(table: Examples) -> tuple[BadCell, ...]:
     found = () if table.segments is None else table.segments.out_of_range
     return tuple(BadCell(row=row + 1, column=column, cell=cell) for row, column, cell in found)
 
@@ -250,7 +251,7 @@ def _reason(error: MediaError) -> str:
     return error.what.rstrip(".") + (f": {received}" if received else "")
 
 
-def _count_groups(table: Table, column: str | None) -> GroupCounts | None:
+def _count_groups(table: Examples, column: str | None) -> GroupCounts | None:
     if table.groups is None or table.grouped_by_recording:
         return None
     sizes = sorted(Counter(table.groups).values())

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerastl.data.tables.table import Table
+from kerastl.data.tables.examples import Examples
 from kerastl.media.audio.inspection import SoundFacts
 
 _FAR_LONGER = 4  # windows: of longer sounds one window hears less than a quarter
@@ -72,7 +72,7 @@ class SoundCounts:
 
 
 def count_sounds(
-    table: Table, facts: Sequence[SoundFacts | None], listener: Listener | None
+    table: Examples, facts: Sequence[SoundFacts | None], listener: Listener | None
 ) -> SoundCounts | None:
     """Returns the counts, or None where no sound could be read.
 
@@ -120,7 +120,7 @@ def _is_too_long(fact: SoundFacts, listener: Listener | None) -> bool:
     return fact.seconds > _FAR_LONGER * listener.window_seconds
 
 
-def _num_recordings(table: Table) -> int:
+def _num_recordings(table: Examples) -> int:
     if table.segments is None:
         return 0
     return sum(count > 1 for count in Counter(table.paths).values())

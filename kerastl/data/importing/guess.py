@@ -70,4 +70,4 @@ def _file_column(
 
 def _holds_labels(cells: pd.Series) -> bool:
     decoded = decode_labels(cells.tolist(), LabelPolicy())
-    return not decoded.out_of_range and bool((~np.isnan(decoded.labels)).any())
+    return not decoded.invalid_cells and bool((~np.isnan(decoded.labels)).any())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.data.tables.table import Table
+from kerastl.data.tables.examples import Examples
 from kerastl.media.segments import Segments, bounds_of
 
 Rows = tuple[int, ...]
@@ -58,7 +58,7 @@ def divided_recordings(
     return across_groups(groups, same(paths))
 
 
-def contradictions(table: Table, equals: Iterable[Rows]) -> tuple[tuple[str, Rows], ...]:
+def contradictions(table: Examples, equals: Iterable[Rows]) -> tuple[tuple[str, Rows], ...]:
     """Returns task and rows wherever equal examples have different known labels."""
     found = []
     for rows in equals:

@@ -1,7 +1,6 @@
-"""Cells of the table to labels: 1, 0 or unknown.
+"""Decoding of the table's cells to labels: 1, 0 or unknown.
 
-Convention: an unknown label is NaN from here to the report; only this module knows what a cell
-means.
+Convention: an unknown label is NaN from here to the report. Only this module interprets cells.
 """
 
 import math
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.config import LabelPolicy
-from kerastl.errors import LabelError
+from kerastl.errors import LabelError, counted
 
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "<na>"})
 _WORDS = {"true": "1", "false": "0"}
@@ -21,31 +20,30 @@ _WORDS = {"true": "1", "false": "0"}
 
 @dataclass(frozen=True, kw_only=True)
 class TaskLabels:
-    """The labels of one task, and the cells that no policy knows.
+    """The labels of one task.
 
     Args:
-        labels: 1, 0 or NaN, shape `(examples,)`; an uncertain cell is NaN.
-        training_labels: The same with uncertain cells as the policy says, in [0, 1] or NaN.
-        uncertain: True where the cell is uncertain, shape `(examples,)`.
-        out_of_range: Row index and cell of every cell that means nothing.
+        labels: `(examples,)` float32: 1, 0 or NaN for unknown; an uncertain cell is unknown.
+        training_labels: The same, with the policy's value for uncertain cells, in [0, 1] or NaN.
+        uncertain: `(examples,)` bool: whether the cell is uncertain.
+        invalid_cells: Row index and text of every cell that the policy does not know.
     """
 
     labels: np.ndarray
     training_labels: np.ndarray
     uncertain: np.ndarray
-    out_of_range: tuple[tuple[int, str], ...]
+    invalid_cells: tuple[tuple[int, str], ...]
 
 
 def decode_labels(cells: Sequence[Any] | pd.Series, policy: LabelPolicy) -> TaskLabels:
     """Decodes one column of cells.
 
-    A number counts as the same cell however it is written (`1`, `1.0`, `01.0`), and `true` and
-    `false` count as 1 and 0. A blank, `NaN`, `NA`, `null` or `None` is unknown unless the policy
-    names it.
+    A number is the same cell in every notation (`1`, `1.0`, `01.0`), and `true` and `false` equal
+    1 and 0. A blank, `NaN`, `NA`, `null` or `None` is unknown unless the policy lists it.
 
     Args:
         cells: One cell per example.
-        policy: Which cells are positive, negative and uncertain.
+        policy: Cells that are positive, negative and uncertain.
     """
     codes, distinct = pd.factorize(np.asarray(cells, dtype=object))  # -1 is a missing cell
     texts = [*map(canonical_cell, distinct), ""]
@@ -60,12 +58,12 @@ def decode_labels(cells: Sequence[Any] | pd.Series, policy: LabelPolicy) -> Task
         labels=labels,
         training_labels=training,
         uncertain=uncertain,
-        out_of_range=tuple((int(row), texts[codes[row]]) for row in np.flatnonzero(invalid)),
+        invalid_cells=tuple((int(row), texts[codes[row]]) for row in np.flatnonzero(invalid)),
     )
 
 
 def canonical_cell(cell: Any) -> str:
-    """Returns the text by which a cell is compared: numbers in their shortest form, no spaces."""
+    """Returns a cell as text for comparison: numbers in their shortest form, no outer spaces."""
     if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, bool | np.bool_):
@@ -78,18 +76,25 @@ def canonical_cell(cell: Any) -> str:
     return f"{number:g}" if math.isfinite(number) else text
 
 
-def refuse_out_of_range(task: str, decoded: TaskLabels, *, source: str) -> None:
-    """Raises a `LabelError` that names the first cells that mean nothing."""
-    if not decoded.out_of_range:
+def refuse_invalid_cells(task: str, cells: Sequence[tuple[int, str]], *, source: str) -> None:
+    """Raises a `LabelError` that names the first invalid cells.
+
+    Args:
+        task: Name of the column.
+        cells: Row index and text of each invalid cell.
+        source: Name of the table.
+    """
+    if not cells:
         return
-    shown = ", ".join(f"'{cell}' in row {row + 1}" for row, cell in decoded.out_of_range[:3])
-    more = len(decoded.out_of_range) - 3
+    shown = ", ".join(f"'{cell}' in row {row + 1}" for row, cell in cells[:3])
+    more = f" and {len(cells) - 3} more" if len(cells) > 3 else ""
     raise LabelError(
-        f"{len(decoded.out_of_range)} cells of the task '{task}' are no labels.",
+        f"{counted(len(cells), 'cell')} of the task '{task}' "
+        f"{'is not a label' if len(cells) == 1 else 'are not labels'}.",
         where=f"{source}: column {task}",
-        expected="1, 0 or blank, or what data.labels maps",
-        received=shown + (f" and {more} more" if more > 0 else ""),
-        fix=f"Correct the cells, or say what they mean under data.labels.{task}.",
+        expected="1, 0 or blank, or a cell that data.labels lists",
+        received=shown + more,
+        fix=f"Correct the cells, or list them under data.labels.{task}.",
     )
 
 

@@ -1,23 +1,19 @@
-"""Several tables as one: a file that more than one of them names is one example.
+"""Merging of several tables: a file that more than one of them names becomes one example.
 
-Convention: what one table knows and another doesn't is known; where two tables say different
-things nobody is believed, and the rows are named.
+Convention: a label that only one table knows is known. If two tables disagree, merging raises an
+error that names the rows.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from kerastl.data.tables.labels import TaskLabels
-from kerastl.errors import LabelError, TableError
-
-if TYPE_CHECKING:
-    from kerastl.data.tables.table import Table
+from kerastl.data.tables.examples import Examples
+from kerastl.errors import LabelError, TableError, counted
 
 _SHOWN = 3
 
@@ -38,7 +34,7 @@ class Origins:
 
     @classmethod
     def of(cls, paths: Sequence[Path], sizes: Sequence[int]) -> "Origins":
-        """Returns the origins of rows of tables that were put below each other."""
+        """Returns the origins of the rows of concatenated tables."""
         return cls(
             names=_names(paths),
             table=np.repeat(np.arange(len(sizes)), sizes),
@@ -46,39 +42,41 @@ class Origins:
         )
 
     def place(self, row: int) -> str:
-        """Returns where a row stands, in words."""
+        """Returns row and table in words: "row 3 of a.csv"."""
         return f"row {self.row[row] + 1} of {self.names[self.table[row]]}"
 
 
-def merge_examples(table: "Table", origins: Origins, same: Sequence[str]) -> "Table":
-    """Returns the table with one row for each file that several tables name.
+def merge_examples(examples: Examples, origins: Origins, same: Sequence[str]) -> Examples:
+    """Returns the examples with one row for each file that several tables name.
 
     Args:
-        table: The rows of all tables, below each other.
-        origins: Which table each row comes from.
-        same: Columns that must say the same wherever a file is named: its group and split.
+        examples: The rows of all tables, concatenated.
+        origins: Table that each row comes from.
+        same: Columns that must be equal in all rows of a file: its group and split.
 
     Raises:
         LabelError: A file is positive in one table and negative in another.
         TableError: A file's group or split differs between tables.
     """
-    codes = _examples(table, origins)
+    codes = _example_numbers(examples, origins)
     if len(codes) == codes.max() + 1:
-        return table
+        return examples
     for column in same:
-        _refuse_differences(table, column, codes, origins)
-    _refuse_contradictions(table, codes, origins)
+        _refuse_differences(examples, column, codes, origins)
+    _refuse_contradictions(examples, codes, origins)
     first = np.unique(codes, return_index=True)[1]
-    decoded = {task: _merged(labels, codes) for task, labels in table.decoded.items()}
+    labels, training_labels = (
+        _merged_labels(given, codes) for given in (examples.labels, examples.training_labels)
+    )
     return replace(
-        table,
-        frame=_merged_frame(table.frame, codes),
-        paths=tuple(table.paths[row] for row in first),
-        labels=np.stack([one.labels for one in decoded.values()], axis=1),
-        training_labels=np.stack([one.training_labels for one in decoded.values()], axis=1),
-        groups=_groups(table, same, codes, first),
-        decoded=decoded,
-        segments=None if table.segments is None else table.segments.take(first),
+        examples,
+        frame=_merged_frame(examples.frame, codes),
+        paths=tuple(examples.paths[row] for row in first),
+        labels=labels,
+        training_labels=np.where(np.isnan(labels), training_labels, labels),
+        uncertain=_merged_uncertain(examples.uncertain, codes) & np.isnan(labels),
+        groups=_groups(examples, same, codes, first),
+        segments=None if examples.segments is None else examples.segments.take(first),
     )
 
 
@@ -90,15 +88,15 @@ def _names(paths: Sequence[Path]) -> tuple[str, ...]:
     )
 
 
-def _examples(table: "Table", origins: Origins) -> np.ndarray:
+def _example_numbers(examples: Examples, origins: Origins) -> np.ndarray:
     """Returns the number of each row's example, in the order of their first rows.
 
-    Rows of one table stay apart, unless another table names their file, or segment of it, too.
+    Rows of one table stay separate unless another table names their file (or segment) too.
     """
-    paths = table.paths
+    paths = examples.paths
     split = [os.path.split(path) for path in paths]
     folders = {folder: os.path.realpath(folder) for folder in {folder for folder, _ in split}}
-    parts = [""] * len(paths) if table.segments is None else table.segments.texts()
+    parts = [""] * len(paths) if examples.segments is None else examples.segments.texts()
     keys = pd.Series(
         [
             f"{folders[folder]}/{name}\0{part}"
@@ -110,25 +108,22 @@ def _examples(table: "Table", origins: Origins) -> np.ndarray:
     return pd.factorize(keys.where(shared, apart))[0]
 
 
-def _merged(labels: TaskLabels, codes: np.ndarray) -> TaskLabels:
-    num_examples = int(codes.max()) + 1
-    merged = np.full(num_examples, np.nan, np.float32)
-    training = merged.copy()
-    for source, target in ((labels.training_labels, training), (labels.labels, merged)):
-        known = ~np.isnan(source)
-        target[codes[known]] = source[known]
-    uncertain = np.zeros(num_examples, bool)
-    uncertain[codes[labels.uncertain]] = True
-    return TaskLabels(
-        labels=merged,
-        training_labels=np.where(np.isnan(merged), training, merged),
-        uncertain=uncertain & np.isnan(merged),
-        out_of_range=tuple((int(codes[row]), cell) for row, cell in labels.out_of_range),
-    )
+def _merged_labels(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    merged = np.full((int(codes.max()) + 1, labels.shape[1]), np.nan, np.float32)
+    rows, columns = np.nonzero(~np.isnan(labels))
+    merged[codes[rows], columns] = labels[rows, columns]
+    return merged
+
+
+def _merged_uncertain(uncertain: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    merged = np.zeros((int(codes.max()) + 1, uncertain.shape[1]), bool)
+    rows, columns = np.nonzero(uncertain)
+    merged[codes[rows], columns] = True
+    return merged
 
 
 def _merged_frame(frame: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
-    """Returns the first cell that isn't blank, column by column."""
+    """Returns the first cell of each example that is not blank, column by column."""
     filled = frame.mask(_blank(frame))
     merged = filled.groupby(codes, sort=True).first().reset_index(drop=True)
     texts = [name for name in merged.columns if merged[name].dtype == object]
@@ -136,18 +131,20 @@ def _merged_frame(frame: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
 
 
 def _groups(
-    table: "Table", same: Sequence[str], codes: np.ndarray, first: np.ndarray
+    examples: Examples, same: Sequence[str], codes: np.ndarray, first: np.ndarray
 ) -> np.ndarray | None:
-    if table.groups is None or table.grouped_by_recording:
-        return None if table.groups is None else table.groups[first]
-    return _merged_groups(table, same[0], codes, first)
+    if examples.groups is None or examples.grouped_by_recording:
+        return None if examples.groups is None else examples.groups[first]
+    return _merged_groups(examples, same[0], codes, first)
 
 
-def _merged_groups(table: "Table", column: str, codes: np.ndarray, first: np.ndarray) -> np.ndarray:
-    assert table.groups is not None
-    groups = table.groups[first].copy()
-    given = np.flatnonzero(~_blank(table.frame[[column]]).to_numpy()[:, 0])
-    groups[codes[given]] = table.groups[given]
+def _merged_groups(
+    examples: Examples, column: str, codes: np.ndarray, first: np.ndarray
+) -> np.ndarray:
+    assert examples.groups is not None
+    groups = examples.groups[first].copy()
+    given = np.flatnonzero(~_blank(examples.frame[[column]]).to_numpy()[:, 0])
+    groups[codes[given]] = examples.groups[given]
     return groups
 
 
@@ -155,11 +152,13 @@ def _blank(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.apply(lambda column: column.isna() | (column.astype(str).str.strip() == ""))
 
 
-def _refuse_differences(table: "Table", column: str, codes: np.ndarray, origins: Origins) -> None:
-    if column not in table.frame.columns:
+def _refuse_differences(
+    examples: Examples, column: str, codes: np.ndarray, origins: Origins
+) -> None:
+    if column not in examples.frame.columns:
         return
-    cells = table.frame[column].astype(str).str.strip().to_numpy()
-    given = np.flatnonzero(~_blank(table.frame[[column]]).to_numpy()[:, 0])
+    cells = examples.frame[column].astype(str).str.strip().to_numpy()
+    given = np.flatnonzero(~_blank(examples.frame[[column]]).to_numpy()[:, 0])
     distinct = pd.Series(cells[given]).groupby(codes[given]).nunique()
     different = distinct.index[distinct > 1].to_numpy()
     if not len(different):
@@ -168,41 +167,40 @@ def _refuse_differences(table: "Table", column: str, codes: np.ndarray, origins:
     for code in different[:_SHOWN]:
         one, other = _first_two(given[codes[given] == code], cells)
         problems.append(
-            f"{table.paths[one].name}: '{cells[one]}' in {origins.place(one)}, "
+            f"{examples.paths[one].name}: '{cells[one]}' in {origins.place(one)}, "
             f"'{cells[other]}' in {origins.place(other)}"
         )
     raise TableError(
-        f"The tables disagree about the column '{column}' of {_files(len(different))}.",
+        f"The tables disagree about the column '{column}' of {counted(len(different), 'file')}.",
         problems=[*problems, *_more(len(different))],
-        where=table.source,
-        expected="the same cell wherever a file is named, or a blank",
-        fix="Correct the cells: a file that is in two groups or splits would be trained and "
-        "tested on.",
+        where=examples.source,
+        expected="the same cell in every row of a file, or a blank",
+        fix="Correct the cells. A file in two groups or splits would be in both training and test.",
     )
 
 
-def _refuse_contradictions(table: "Table", codes: np.ndarray, origins: Origins) -> None:
-    found = list(_contradictions(table, codes))
+def _refuse_contradictions(examples: Examples, codes: np.ndarray, origins: Origins) -> None:
+    found = list(_contradictions(examples, codes))
     if not found:
         return
     problems = [
-        f"{task} of {table.paths[yes].name}: yes in {origins.place(yes)}, no in {origins.place(no)}"
+        f"{task} of {examples.paths[yes].name}: yes in {origins.place(yes)}, "
+        f"no in {origins.place(no)}"
         for task, yes, no in found[:_SHOWN]
     ]
-    count = "1 label" if len(found) == 1 else f"{len(found)} labels"
     raise LabelError(
-        f"The tables contradict each other about {count}.",
+        f"The tables contradict each other in {counted(len(found), 'label')}.",
         problems=[*problems, *_more(len(found))],
-        where=table.source,
-        expected="one answer per file and task; blank where a table doesn't know",
+        where=examples.source,
+        expected="one answer per file and task; blank if a table does not know it",
         fix="Correct the cells, or blank those that are wrong.",
     )
 
 
-def _contradictions(table: "Table", codes: np.ndarray) -> Iterator[tuple[str, int, int]]:
-    """Yields task, a row that says yes and one that says no about the same file."""
-    for column, task in enumerate(table.tasks):
-        labels = table.labels[:, column]
+def _contradictions(examples: Examples, codes: np.ndarray) -> Iterator[tuple[str, int, int]]:
+    """Yields a task with a positive and a negative row of the same file."""
+    for column, task in enumerate(examples.tasks):
+        labels = examples.labels[:, column]
         rows = {}
         for value in (1.0, 0.0):
             holders = np.flatnonzero(labels == value)
@@ -212,13 +210,9 @@ def _contradictions(table: "Table", codes: np.ndarray) -> Iterator[tuple[str, in
 
 
 def _first_two(rows: np.ndarray, cells: np.ndarray) -> tuple[int, int]:
-    """Returns the first row and the first that says something else."""
+    """Returns the first row and the first row with another cell."""
     other = next(row for row in rows if cells[row] != cells[rows[0]])
     return int(rows[0]), int(other)
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def _more(count: int) -> list[str]:

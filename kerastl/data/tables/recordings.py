@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerastl.data.tables.table import read_frame
+from kerastl.data.tables.loading import read_frame
 from kerastl.errors import TableError, suggestion
 from kerastl.files import file_sha256
 from kerastl.media.audio.blocks import sound_seconds

@@ -1,6 +1,6 @@
 """Multi-label stratification with whole groups and unknown labels.
 
-Convention: the unit that is dealt out is a group; it brings its known positives and negatives.
+Convention: the unit that is assigned is a group, with its known positives and negatives.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ import numpy as np
 def stratify(
     labels: np.ndarray, groups: np.ndarray | None, *, fractions: Sequence[float], seed: int
 ) -> np.ndarray:
-    """Deals examples out to parts, rarest label first.
+    """Assigns examples to parts, rarest label first.
 
-    Iterative stratification: of all kinds of label (a task's positives, a task's negatives) the
-    one in the fewest remaining groups is dealt out first, each group to the part that still wants
-    most of that kind. Afterwards a part that lacks a kind is given a group that another part can
+    Iterative stratification: of all kinds of labels (a task's positives, a task's negatives), the
+    kind in the fewest remaining groups is assigned first, each group to the part that still needs
+    most of that kind. Afterwards, a part without a kind receives a group that another part can
     spare.
 
     Args:
         labels: `(examples, tasks)`, NaN where unknown.
-        groups: Group of each example, or None where each is its own.
-        fractions: Wanted share of each part, adding up to 1; a part of 0 stays empty.
-        seed: Seed of the order among equals.
+        groups: Group of each example, or None if each is its own group.
+        fractions: Share of each part; they add up to 1, and a part with 0 stays empty.
+        seed: Seed of the order among equal groups.
 
     Returns:
         Index of the part of each example, shape `(examples,)`.
@@ -36,10 +36,10 @@ def stratify(
     counts = np.zeros((num_units, kinds.shape[1]))
     np.add.at(counts, unit_of_row, kinds)
     sizes = np.bincount(unit_of_row, minlength=num_units).astype(np.float64)
-    deal = _Deal(counts, sizes, np.asarray(fractions, dtype=np.float64), seed)
-    deal.run()
-    deal.repair()
-    return deal.part[unit_of_row]
+    assignment = _Assignment(counts, sizes, np.asarray(fractions, dtype=np.float64), seed)
+    assignment.run()
+    assignment.repair()
+    return assignment.part[unit_of_row]
 
 
 def _units(groups: np.ndarray | None, num_rows: int) -> np.ndarray:
@@ -48,8 +48,8 @@ def _units(groups: np.ndarray | None, num_rows: int) -> np.ndarray:
     return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
 
 
-class _Deal:
-    """Groups on the table, and what each part still wants."""
+class _Assignment:
+    """Part of each group so far, and what each part still needs."""
 
     def __init__(self, counts: np.ndarray, sizes: np.ndarray, fractions: np.ndarray, seed: int):
         self.counts = counts
@@ -62,7 +62,7 @@ class _Deal:
         self.order = order[np.argsort(-sizes[order], kind="stable")]
 
     def run(self) -> None:
-        """Deals every group out."""
+        """Assigns every group to a part."""
         while True:
             free = self.part < 0
             holders = (self.counts[free] > 0).sum(axis=0)
@@ -76,7 +76,7 @@ class _Deal:
             self._give(unit, self._neediest(self.wanted_rows))
 
     def repair(self) -> None:
-        """Gives a part that lacks a kind of label a group that another part can spare."""
+        """Moves a group that another part can spare to each part that lacks a kind of label."""
         held = np.stack(
             [self.counts[self.part == p].sum(axis=0) for p in range(len(self.fractions))]
         )

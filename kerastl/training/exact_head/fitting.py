@@ -4,12 +4,12 @@ import keras
 import numpy as np
 
 from kerastl.config import Config, ExactFit
+from kerastl.data.tables.examples import Examples
 from kerastl.heads.builder import find_heads
 from kerastl.heads.head import columns
 from kerastl.progress import Progress
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.imbalance import positive_weights
-from kerastl.training.phases import Examples
 
 
 def solve_heads(
@@ -30,7 +30,7 @@ def solve_heads(
     """
     fit = config.fit
     exact = fit if isinstance(fit, ExactFit) else ExactFit(seed=fit.seed)
-    rows = examples.train
+    rows = examples.rows("train")
     labels = examples.training_labels[rows]
     weights = positive_weights(config.loss.positive_weight, labels, examples.tasks)
     progress.step("Solving the head", None)

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from kerastl.config import Config, parse_config
-from kerastl.data.tables.table import Table, load_table
+from kerastl.data.tables.examples import Examples
+from kerastl.data.tables.loading import load_table
 
 TASKS = ("car", "bus", "van")
 
@@ -53,6 +54,6 @@ def make_config(table_path: Path) -> Callable[..., Config]:
 
 
 @pytest.fixture
-def table(make_config: Callable[..., Config]) -> Table:
+def table(make_config: Callable[..., Config]) -> Examples:
     """The examples."""
     return load_table(make_config().data)

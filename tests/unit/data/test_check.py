@@ -10,7 +10,7 @@ from PIL import Image
 from kerastl.config import DataConfig, LabelPolicy
 from kerastl.data.checking import inspection
 from kerastl.data.checking.check import BadCell, TaskCounts, check_table
-from kerastl.data.tables.table import load_table
+from kerastl.data.tables.loading import load_table, read_table
 from kerastl.progress import Progress
 
 
@@ -23,7 +23,7 @@ def check(folder, rows, **data):
     pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
     data = {"image": "path", "tasks": ("car",), **data}
     config = DataConfig(table=folder / "table.csv", **data)
-    return check_table(load_table(config, refuse=False), group_column=config.group)
+    return check_table(read_table(config), group_column=config.group)
 
 
 @pytest.fixture

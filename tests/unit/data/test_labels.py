@@ -5,7 +5,7 @@ import pytest
 
 from kerastl.config import LabelPolicy
 from kerastl.config.schema import Soft
-from kerastl.data.tables.labels import canonical_cell, decode_labels, refuse_out_of_range
+from kerastl.data.tables.labels import canonical_cell, decode_labels, refuse_invalid_cells
 from kerastl.errors import LabelError
 
 CHEXPERT = {"positive": ("1",), "negative": ("0",), "uncertain": ("-1",)}
@@ -14,7 +14,7 @@ CHEXPERT = {"positive": ("1",), "negative": ("0",), "uncertain": ("-1",)}
 def test_a_blank_is_unknown_however_it_is_written() -> None:
     decoded = decode_labels(["", " ", "NaN", "na", "None", None, float("nan")], LabelPolicy())
     assert np.isnan(decoded.labels).all()
-    assert decoded.out_of_range == ()
+    assert decoded.invalid_cells == ()
 
 
 @pytest.mark.parametrize("cell", ["1", "1.0", " 1 ", "01.0", 1, 1.0, True, "true", np.bool_(True)])
@@ -29,7 +29,7 @@ def test_mapped_cells_are_read_as_the_policy_says() -> None:
 
 def test_a_cell_that_the_policy_does_not_name_is_out_of_range() -> None:
     decoded = decode_labels(["1", "maybe", "0", "3"], LabelPolicy())
-    assert decoded.out_of_range == ((1, "maybe"), (3, "3"))
+    assert decoded.invalid_cells == ((1, "maybe"), (3, "3"))
     assert np.isnan(decoded.labels[[1, 3]]).all()
 
 
@@ -62,4 +62,6 @@ def test_numbers_are_compared_in_their_shortest_form() -> None:
 
 def test_cells_out_of_range_are_refused_with_their_rows() -> None:
     with pytest.raises(LabelError, match="'maybe' in row 2"):
-        refuse_out_of_range("car", decode_labels(["1", "maybe"], LabelPolicy()), source="a.csv")
+        refuse_invalid_cells(
+            "car", decode_labels(["1", "maybe"], LabelPolicy()).invalid_cells, source="a.csv"
+        )

@@ -8,7 +8,7 @@ import pytest
 
 from kerastl.config import DataConfig
 from kerastl.data.tables.leakage import leak_warning, leaks
-from kerastl.data.tables.table import build_table
+from kerastl.data.tables.loading import build_examples
 
 
 def files(folder: Path, **contents: bytes) -> list[Path]:
@@ -47,10 +47,10 @@ def test_the_warning_names_files_splits_and_what_to_do(tmp_path: Path) -> None:
     paths = files(tmp_path, a=b"one", b=b"one")
     frame = pd.DataFrame({"path": ["a.png", "b.png"], "car": [1, 0]})
     data = DataConfig(table=tmp_path / "t.csv", image="path", tasks=("car",))
-    table = build_table(frame, paths, data, source="t.csv")
-    assert leak_warning(table, np.array(["train", "test"])) == (
-        "1 file is in different splits, byte for byte, so scores are flattered: a.png in train "
-        "and b.png in test. Give equal files the same value in a column and name it under "
+    table = build_examples(frame, paths, data, source="t.csv")
+    assert leak_warning(table.with_splits(np.array(["train", "test"]))) == (
+        "1 file is in different splits, byte for byte, so scores are too optimistic: a.png in "
+        "train and b.png in test. Give equal files the same value in a column and name it under "
         "data.group."
     )
-    assert leak_warning(table, np.array(["train", "train"])) is None
+    assert leak_warning(table.with_splits(np.array(["train", "train"]))) is None

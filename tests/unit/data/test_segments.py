@@ -9,14 +9,15 @@ import soundfile
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit
 from kerastl.data.tables import duplicates
+from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.leakage import leak_warning
+from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits
-from kerastl.data.tables.table import Table, load_table
 from kerastl.errors import TableError
 from kerastl.media.segments import read_segments
 
 
-def table(folder: Path, frame: pd.DataFrame, **more) -> Table:
+def table(folder: Path, frame: pd.DataFrame, **more) -> Examples:
     frame.to_csv(folder / "table.csv", index=False)
     config = DataConfig(table=folder / "table.csv", audio="path", tasks=("word",), **more)
     return load_table(config)
@@ -71,24 +72,25 @@ def test_what_is_no_segment_is_refused_with_its_row(folder: Path, start: str, en
 
 def test_the_parts_of_a_recording_fall_into_one_split(folder: Path) -> None:
     examples = table(folder, cut(6))
-    parts = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
+    examples = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
+    parts = examples.splits
     assert examples.grouped_by_recording
     for path in set(examples.paths):
         assert len({parts[row] for row, other in enumerate(examples.paths) if other == path}) == 1
-    assert leak_warning(examples, parts) is None
+    assert leak_warning(examples) is None
 
 
 def test_too_few_recordings_to_keep_whole_are_divided_and_that_is_said(folder: Path) -> None:
     examples = table(folder, cut(2))
-    parts = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
-    assert set(parts) == {"train", "validation", "test"}
-    assert "2 files are in different splits" in (leak_warning(examples, parts) or "")
+    examples = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
+    assert set(examples.splits) == {"train", "validation", "test"}
+    assert "2 files are in different splits" in (leak_warning(examples) or "")
 
 
 def test_a_column_may_divide_recordings_and_that_is_said(folder: Path) -> None:
     examples = table(folder, cut(6))
-    parts = assign_splits(examples, ColumnSplit(column="split"))
-    assert "6 files are in different splits" in (leak_warning(examples, parts) or "")
+    examples = assign_splits(examples, ColumnSplit(column="split"))
+    assert "6 files are in different splits" in (leak_warning(examples) or "")
 
 
 def test_a_group_of_the_config_comes_before_the_recording(folder: Path) -> None:

@@ -11,7 +11,7 @@ from kerastl.cli.table_report import problems_of, warnings_of
 from kerastl.config import DataConfig
 from kerastl.data.checking.check import TableReport, check_table
 from kerastl.data.checking.sounds import Listener
-from kerastl.data.tables.table import load_table
+from kerastl.data.tables.loading import read_table
 from kerastl.media.audio.inspection import listen
 
 RATE_HZ = 8000
@@ -43,7 +43,7 @@ def check(folder: Path, rows: list[dict], *, window: str = "center") -> TableRep
     frame.to_csv(folder / "table.csv", index=False)
     config = DataConfig(table=folder / "table.csv", audio="path", tasks=("word",))
     listener = Listener(window_seconds=1.0, window=window)
-    return check_table(load_table(config, refuse=False), listener=listener)
+    return check_table(read_table(config), listener=listener)
 
 
 def test_silent_clipped_short_and_long_sounds_are_counted_with_their_names(folder: Path) -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from kerastl.config import DataConfig
-from kerastl.data.tables.table import load_table, missing_files, refuse_missing_files
+from kerastl.data.tables.examples import missing_files, refuse_missing_files
+from kerastl.data.tables.loading import load_table
 from kerastl.errors import LabelError, TableError
 
 

@@ -9,13 +9,13 @@ import pytest
 from kerastl import scratch
 from kerastl.config import parse_config
 from kerastl.data.inputs.batches import ArrayInputs
+from kerastl.data.tables.examples import Examples
 from kerastl.features import prefix
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import apply_policy, build_model, find_layer, logits_model
 from kerastl.progress import SILENT
 from kerastl.training import fit
-from kerastl.training.phases import Examples
 
 SOURCE = FeatureSource(engine="keras")
 
@@ -29,19 +29,11 @@ def model(small_backbone) -> keras.Model:
     return build_model(small_backbone, ["a", "b"], seed=0, trainable={"stages": 1})
 
 
-def examples_of(inputs: np.ndarray) -> Examples:
-    labels = (np.random.default_rng(1).random((len(inputs), 2)) < 0.5).astype(np.float32)
+@pytest.fixture
+def examples(make_examples) -> Examples:
+    labels = (np.random.default_rng(1).random((24, 2)) < 0.5).astype(np.float32)
     labels[::5, 0] = np.nan
-    rows = np.arange(len(inputs))
-    return Examples(
-        inputs=ArrayInputs(inputs),
-        labels=labels,
-        training_labels=labels,
-        groups=None,
-        tasks=("a", "b"),
-        train=rows[:16],
-        validation=rows[16:],
-    )
+    return make_examples(labels, ("a", "b"), num_train=16)
 
 
 def config_of(**more: object):
@@ -108,11 +100,13 @@ def prefix_stage(name: str, layers: list[str]):
 def fitted_weights(
     model: keras.Model, folder: Path, examples: Examples, config
 ) -> tuple[list[np.ndarray], list[dict]]:
+    inputs = ArrayInputs(pictures())
     found = fit.fit_model(
         model,
         examples,
+        inputs,
         config,
-        extraction=fit.prepare(model, examples, config, source=SOURCE, progress=SILENT),
+        extraction=fit.prepare(model, examples, inputs, config, source=SOURCE, progress=SILENT),
         source=SOURCE,
         state=folder / "state",
         progress=SILENT,
@@ -121,9 +115,9 @@ def fitted_weights(
 
 
 def test_fine_tuning_behind_the_cut_gives_the_weights_of_plain_fine_tuning(
-    small_backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_backbone, examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    examples, config = examples_of(pictures()), config_of()
+    config = config_of()
     model = build_model(small_backbone, ["a", "b"], seed=0)
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
@@ -144,7 +138,7 @@ def test_fine_tuning_behind_the_cut_gives_the_weights_of_plain_fine_tuning(
 
 
 def test_frozen_stages_run_once(
-    small_backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_backbone, examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = []
     original = prefix.run_prefix
@@ -155,17 +149,17 @@ def test_frozen_stages_run_once(
 
     monkeypatch.setattr(fit, "run_prefix", counting)
     model = build_model(small_backbone, ["a", "b"], seed=0)
-    fitted_weights(model, tmp_path, examples_of(pictures()), config_of())
+    fitted_weights(model, tmp_path, examples, config_of())
     assert runs == [1]
 
 
 def test_without_room_the_frozen_stages_run_in_every_epoch(
-    small_backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_backbone, examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
     monkeypatch.setattr(prefix, "_MAX_DISK_BYTES", 0)
     model = build_model(small_backbone, ["a", "b"], seed=0)
-    _, history = fitted_weights(model, tmp_path, examples_of(pictures()), config_of())
+    _, history = fitted_weights(model, tmp_path, examples, config_of())
     assert [row["epoch"] for row in history] == [0, 1, 2, 3]
 
 

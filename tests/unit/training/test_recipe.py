@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 
 from kerastl.config import KerasFit, parse_config
-from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.heads.builder import build_model, find_layer, head_model, logits_model
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.progress import SILENT
 from kerastl.training.checkpoints import START, KeepBest
 from kerastl.training.exact_head.fitting import solve_heads
 from kerastl.training.learning import heads_rate
-from kerastl.training.phases import Examples
 from kerastl.training.recipe import keeping_regularization, scheduled
 
 TASKS = ("car", "bus")
@@ -68,7 +66,7 @@ def test_heads_that_start_at_random_have_their_own_rate() -> None:
 
 
 @pytest.fixture(scope="module")
-def solved():
+def solved(make_examples):
     """A model whose heads are solved on features, a third of the labels unknown."""
     random = np.random.default_rng(0)
     raw = keras.Input((6,))
@@ -79,15 +77,7 @@ def solved():
     values = random.normal(size=(60, 6)).astype(np.float32) * np.array([1, 5, 0.2, 1, 2, 1])
     labels = (values[:, :2] + random.normal(size=(60, 2)) > 0).astype(np.float32)
     labels[random.random(labels.shape) < 0.3] = np.nan
-    examples = Examples(
-        inputs=ArrayInputs(values),
-        labels=labels,
-        training_labels=labels,
-        groups=None,
-        tasks=TASKS,
-        train=np.arange(60),
-        validation=np.arange(0),
-    )
+    examples = make_examples(labels, TASKS, num_train=60)
     features = np.asarray(find_layer(model).model(values.astype(np.float32)), np.float32)
     exact = solve_heads(model, features, examples, config(), SILENT)
     return model, exact, features, examples

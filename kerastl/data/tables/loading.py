@@ -1,0 +1,218 @@
+"""Reading the table of examples: one row per example, its file, its labels and its group."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
+from kerastl.data.tables.examples import Examples
+from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
+from kerastl.data.tables.merging import Origins, merge_examples
+from kerastl.errors import TableError, counted, suggestion
+from kerastl.media.segments import read_segments, recordings_as_groups, refuse_bad_segments
+
+
+def load_table(data: DataConfig) -> Examples:
+    """Reads the table or tables that a config names.
+
+    A task whose column is missing from one of several tables is unknown there. A file that several
+    tables name is one example with the labels of all of them. Files are relative to the folder of
+    the table that names them.
+
+    Args:
+        data: The `data` section of a config.
+
+    Raises:
+        TableError: A table is missing, unreadable or empty, lacks a column, or has an invalid
+            segment.
+        LabelError: A cell is not a label, or two tables contradict each other.
+    """
+    frames = _read_frames(data)
+    if len(frames) == 1:
+        examples = _stack(frames, data)
+        refuse_bad_cells(examples)
+        return examples
+    for (frame, paths), table in zip(frames, data.tables, strict=True):
+        refuse_bad_cells(build_examples(frame, paths, data, source=table.name))
+    origins = Origins.of(data.tables, [len(frame) for frame, _ in frames])
+    columns = (data.group, data.split.column if isinstance(data.split, ColumnSplit) else None)
+    return merge_examples(
+        _stack(frames, data), origins, [name for name in columns if name is not None]
+    )
+
+
+def read_table(data: DataConfig) -> Examples:
+    """Reads the table or tables for `check_table`: invalid cells stay, and no rows are merged.
+
+    Raises:
+        TableError: A table is missing, unreadable or empty, or lacks a column.
+    """
+    return _stack(_read_frames(data), data)
+
+
+def build_examples(
+    frame: pd.DataFrame, paths: Sequence[Path], data: DataConfig, *, source: str
+) -> Examples:
+    """Builds examples from a frame with the columns that a config names; cells may be invalid.
+
+    Args:
+        frame: One row per example.
+        paths: Absolute path of each row's file.
+        data: The `data` section of a config.
+        source: Name of the table, for messages.
+    """
+    decoded = {
+        task: decode_labels(_cells(frame, task), data.labels.get(task, LabelPolicy()))
+        for task in data.tasks
+    }
+    segments = read_segments(frame) if data.modality == "audio" else None
+    recordings = recordings_as_groups(paths, segments) if data.group is None else None
+    columns = decoded.values()
+    return Examples(
+        frame=frame,
+        paths=tuple(paths),
+        tasks=tuple(data.tasks),
+        labels=_stacked([column.labels for column in columns], len(frame), np.float32),
+        training_labels=_stacked(
+            [column.training_labels for column in columns], len(frame), np.float32
+        ),
+        uncertain=_stacked([column.uncertain for column in columns], len(frame), bool),
+        groups=_groups(frame, data.group) if recordings is None else recordings,
+        modality=data.modality,
+        source=source,
+        segments=segments,
+        grouped_by_recording=recordings is not None,
+        invalid_cells={task: column.invalid_cells for task, column in decoded.items()},
+    )
+
+
+def refuse_bad_cells(examples: Examples) -> None:
+    """Raises a `LabelError` or `TableError` for cells that are not labels or not times."""
+    for task, cells in examples.invalid_cells.items():
+        refuse_invalid_cells(task, cells, source=examples.source)
+    refuse_bad_segments(examples.segments, source=examples.source)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Reads a CSV or Parquet file; the cells of a CSV file stay text.
+
+    Raises:
+        TableError: The file is missing, unreadable or empty.
+    """
+    if not path.is_file():
+        nearby = sorted(p.name for p in path.parent.glob("*.csv")) if path.parent.is_dir() else []
+        raise TableError(
+            f"There is no table '{path.name}'.",
+            where=str(path),
+            expected="a CSV or Parquet file",
+            fix=suggestion(path.name, nearby) or "Check data.table; it is relative to the config.",
+        )
+    try:
+        frame = (
+            pd.read_parquet(path)
+            if path.suffix.lower() in {".parquet", ".pq"}
+            else pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        )
+    except (OSError, ValueError) as error:
+        raise TableError(
+            f"The table '{path.name}' cannot be read.",
+            where=str(path),
+            expected="a CSV file in UTF-8 with a header, or a Parquet file",
+            received=str(error).splitlines()[0],
+        ) from error
+    if frame.empty:
+        raise TableError(
+            f"The table '{path.name}' has no rows.", where=str(path), expected="one row per example"
+        )
+    return frame
+
+
+def _read_frames(data: DataConfig) -> list[tuple[pd.DataFrame, list[Path]]]:
+    frames = [_read_checked(path, data) for path in data.tables]
+    if len(frames) > 1:
+        _require_tasks([frame for frame, _ in frames], data)
+    return frames
+
+
+def _stack(frames: Sequence[tuple[pd.DataFrame, list[Path]]], data: DataConfig) -> Examples:
+    return build_examples(
+        frames[0][0]
+        if len(frames) == 1
+        else pd.concat([frame for frame, _ in frames], ignore_index=True),
+        [path for _, paths in frames for path in paths],
+        data,
+        source=" and ".join(path.name for path in data.tables),
+    )
+
+
+def _read_checked(path: Path, data: DataConfig) -> tuple[pd.DataFrame, list[Path]]:
+    frame = read_frame(path)
+    required = [data.file_column]
+    if data.group is not None:
+        required.append(data.group)
+    if len(data.tables) == 1:
+        required.extend(data.tasks)
+    _require_columns(frame, required, path)
+    cells = frame[data.file_column]
+    blank = [row for row, cell in enumerate(cells) if pd.isna(cell) or not str(cell).strip()]
+    if blank:
+        raise TableError(
+            f"{counted(len(blank), 'row')} {'names' if len(blank) == 1 else 'name'} no file.",
+            where=f"{path.name}: column {data.file_column}, first in row {blank[0] + 1}",
+            expected="the file of the example",
+            fix="Fill the cells or remove the rows.",
+        )
+    return frame, [path.parent / str(cell).strip() for cell in cells]
+
+
+def _require_tasks(frames: Sequence[pd.DataFrame], data: DataConfig) -> None:
+    columns = list(dict.fromkeys(str(name) for frame in frames for name in frame.columns))
+    missing = [task for task in data.tasks if task not in columns]
+    if missing:
+        raise TableError(
+            f"No table has the column '{missing[0]}'.",
+            where=", ".join(str(path) for path in data.tables),
+            expected="each task in at least one of the tables",
+            received=", ".join(columns[:12]) + (", ..." if len(columns) > 12 else ""),
+            fix=suggestion(missing[0], columns),
+        )
+
+
+def _require_columns(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
+    missing = [name for name in names if name not in frame.columns]
+    if not missing:
+        return
+    columns = [str(column) for column in frame.columns]
+    shown = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
+    quoted = ", ".join(f"'{name}'" for name in missing)
+    raise TableError(
+        f"The table lacks the column {quoted}."
+        if len(missing) == 1
+        else f"The table lacks the columns {quoted}.",
+        where=str(path),
+        expected="the columns that the config names",
+        received=shown,
+        fix=suggestion(missing[0], columns),
+    )
+
+
+def _cells(frame: pd.DataFrame, task: str) -> Sequence[object] | pd.Series:
+    return frame[task].tolist() if task in frame.columns else [""] * len(frame)
+
+
+def _stacked(columns: Sequence[np.ndarray], num_rows: int, dtype: type) -> np.ndarray:
+    return np.stack(columns, axis=1) if columns else np.zeros((num_rows, 0), dtype)
+
+
+def _groups(frame: pd.DataFrame, column: str | None) -> np.ndarray | None:
+    if column is None:
+        return None
+    return np.array(
+        [
+            f"row {row}" if pd.isna(cell) or not str(cell).strip() else str(cell).strip()
+            for row, cell in enumerate(frame[column])
+        ],
+        dtype=object,
+    )
