@@ -33,7 +33,7 @@ def test_a_model_is_built_compiled_and_fitted_on_a_table_with_gaps(
     history = model.fit(data.train, validation_data=data.validation, epochs=2, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     assert np.isfinite(history.history["val_loss"]).all()
-    assert len(data.parts) == 60
+    assert len(data.examples.splits) == 60
 
 
 def test_keras_own_compile_takes_the_masked_loss(bright_pictures: Path) -> None:
