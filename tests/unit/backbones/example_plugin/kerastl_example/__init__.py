@@ -1,4 +1,4 @@
-"""The family `example`: one small network for pictures."""
+"""The family `example`: one small network for images."""
 
 from collections.abc import Mapping
 
