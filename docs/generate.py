@@ -1,6 +1,6 @@
 """Writes docs/reference/ and the plugin table of the README: `python docs/generate.py`.
 
-Convention: nothing here imports Keras; what is documented is read, not run.
+Convention: nothing here imports Keras; the code is parsed, not run.
 """
 
 import argparse
@@ -31,13 +31,13 @@ def generated(root: Path = ROOT) -> dict[Path, str]:
 
 
 def with_table(readme: str, table: str) -> str:
-    """Returns the README with the table between its marks."""
+    """Returns the README with the table between its markers."""
     begin, end = (readme.index(mark) for mark in TABLE_MARKS)
     return readme[: begin + len(TABLE_MARKS[0])] + table + readme[end:]
 
 
 def stale(root: Path = ROOT) -> list[Path]:
-    """Returns the generated files that aren't what the code says, sorted."""
+    """Returns the generated files that are out of date, sorted."""
     return sorted(
         path
         for path, text in generated(root).items()
@@ -46,7 +46,7 @@ def stale(root: Path = ROOT) -> list[Path]:
 
 
 def write(root: Path = ROOT) -> list[Path]:
-    """Writes every generated file that is stale, and returns their paths."""
+    """Writes all files that are out of date and returns their paths."""
     changed, texts = stale(root), generated(root)
     for path in changed:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def write(root: Path = ROOT) -> list[Path]:
 
 
 def main() -> None:
-    """Writes, or with --check says what is stale and exits with code 1."""
+    """Writes the files, or with --check lists those out of date and exits with code 1."""
     parser = argparse.ArgumentParser(description="Write docs/reference/ from the code.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
     if parser.parse_args().check:

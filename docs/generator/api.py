@@ -13,23 +13,23 @@ _WIDTH = 88
 _HEAD = """\
 # Python
 
-Every public name. `import kerastl` is free; each name imports what it needs when it is first used.
+All public names. `import kerastl` is cheap: each name imports what it needs when it is first used.
 """
 _SECTIONS = {
     "kerastl": (
         "kerastl",
-        "What the command line does, and models for whoever calls Keras directly.",
+        "The functions behind the command line, and functions for building models in Keras code.",
         tuple(name for name in kerastl.__all__ if name not in ("layers", "losses", "metrics")),
     ),
     "results": (
-        "What the functions return",
+        "Return types",
         "",
         ("run.folder:Run", "data.api:Data"),
     ),
     "losses": ("kerastl.losses", "", ("losses:MaskedBinaryCrossentropy", "losses:check_labels")),
     "metrics": (
         "kerastl.metrics",
-        "One object for each output of a model; what is undefined is NaN, never 0.",
+        "Use one object per output of a model. Undefined values are NaN, never 0.",
         tuple(
             f"metrics:{name}"
             for name in (
@@ -43,12 +43,12 @@ _SECTIONS = {
     ),
     "layers": (
         "kerastl.layers",
-        "What a saved model holds. Import it before `keras.models.load_model`.",
+        "The layers in a saved model. Import this module before `keras.models.load_model`.",
         ("layers:Backbone", "layers:LogMel", "layers:Probabilities"),
     ),
     "backbones": (
         "kerastl.backbones",
-        "For whoever writes a plugin: all of kerastl that a plugin imports.",
+        "For authors of plugins. A plugin imports only this package of kerastl.",
         tuple(
             f"backbones:{name}"
             for name in (
@@ -70,7 +70,7 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class _Found:
-    """A public name and what defines it."""
+    """A public name and its definition."""
 
     title: str
     node: Definition
@@ -94,7 +94,7 @@ def _find(section: str, name: str) -> _Found:
 
 
 def definition(module: str, name: str) -> Definition:
-    """Returns the definition of a name that a module defines or passes on."""
+    """Returns the definition of a name that a module defines or re-exports."""
     for node in ast.walk(ast.parse(_source(module))):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             return node
@@ -141,7 +141,7 @@ def _decorated(node: ast.FunctionDef, *names: str) -> bool:
 
 
 def signature(node: Definition, name: str) -> str:
-    """Returns how a function or class is called, one argument a line where it is long."""
+    """Returns the call signature of a function or class, one argument per line if it is long."""
     arguments = _arguments(node)
     returns = (
         "" if isinstance(node, ast.ClassDef) or node.returns is None else ast.unparse(node.returns)

@@ -1,4 +1,4 @@
-"""The backbones' reference: what the plugins of this repository list."""
+"""The reference of backbones: those that the plugins of this repository list."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ _OPEN = {
 _HEAD = """\
 # Backbones
 
-A backbone is named `family:name`. A family comes with a package; `kerastl backbones list` shows
-what is installed, `kerastl backbones show ID` all that is known of one. Whatever scaling a backbone
-needs lies inside of it: pictures go in as RGB in [0, 255].
+A backbone is named `family:name`. Each family is provided by a package; `kerastl backbones list` shows
+the installed ones, `kerastl backbones show ID` all facts about one of them. Backbones include the scaling
+they need: pass images as RGB in [0, 255] and audio in [-1, 1].
 
 """
 
@@ -49,7 +49,7 @@ def _family(plugin: Plugin) -> str:
     if not specs:
         return ""
     head = f"\n## {plugin.family}\n\nFrom `{plugin.distribution}`.\n\n"
-    columns = "| name | input | features | weights in all | published weights | license |\n"
+    columns = "| name | input | features | parameters | published weights | license |\n"
     return head + columns + "|---|---|---|---|---|---|\n" + "".join(map(_facts, specs))
 
 
@@ -71,7 +71,7 @@ def _input(spec: BackboneSpec) -> str:
     if isinstance(spec.input, AudioInput):
         seconds = spec.input.num_samples / spec.input.sample_rate_hz
         return f"{spec.input.sample_rate_hz:,} Hz, {seconds:g} s"
-    return "as the config says"
+    return "set by the config"
 
 
 def _number(value: int | None) -> str:

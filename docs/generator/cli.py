@@ -1,4 +1,4 @@
-"""The command line's reference: what `--help` prints, of every command."""
+"""The reference of the command line: the `--help` of every command."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ _WIDTH = 88
 _HEAD = """\
 # Command line
 
-What `--help` prints. Results go to standard output, progress and notes to standard error. The exit
-code is 0, 2 for what you can mend (the message says how), 130 after Ctrl-C, and 1 with a traceback
-for a defect of kerastl.
+The output of `--help` for every command. Results are written to standard output, progress and notes to
+standard error. The exit code is 0 on success, 2 for errors that you can fix (the message says how), 130
+after Ctrl-C, and 1 with a traceback for a bug in kerastl.
 """
 
 

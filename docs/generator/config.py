@@ -1,4 +1,4 @@
-"""The config's reference: key, type, default and meaning, from the JSON Schema of configs."""
+"""The reference of the config: key, type, default and meaning, from the JSON Schema of configs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,17 @@ Schema = Mapping[str, Any]
 _HEAD = """\
 # Config
 
-One YAML file says everything about a training. `kerastl config init` writes a commented one to
-start from, `kerastl config validate FILE` checks it, `kerastl config schema` prints the JSON Schema
-that editors complete and check with.
+One YAML file defines a training. `kerastl config init` writes a commented file to start from,
+`kerastl config validate FILE` checks it, and `kerastl config schema` prints the JSON Schema, which editors
+can use for completion and validation.
 
-- Paths are relative to the folder of the file; those in `--set KEY=VALUE` to the current folder.
-- An unknown key, a key given twice, or a value of another type is an error, never a guess. All
-  problems are reported at once.
-- Numbers are numbers: YAML reads `1e-4` as text and `1.0e-4` as a number. `true` and `false` are
-  the only flags; `yes`, `no`, `on` and `off` are refused.
-- `--set` replaces a value as a whole: `--set fit.epochs=3`, `--set trainable={stages: 2}` (in
-  quotes, where the shell needs them).
+- Paths are relative to the folder of the file; those in `--set KEY=VALUE` are relative to the current
+  folder.
+- Unknown keys, duplicate keys and values of the wrong type are errors. All problems are reported at
+  once.
+- Files are read by the core schema of YAML 1.2: `1e-4` is a number, `true` and `false` are the only
+  booleans, and `yes`, `no`, `on` and `off` are text.
+- `--set` replaces the whole value of a key: `--set fit.epochs=3`, `--set "trainable={stages: 2}"`.
 """
 _NAMED = {"labels": "TASK", "heads": "NAME"}
 _BOUNDS = {
@@ -48,7 +48,7 @@ def page() -> str:
 
 
 def _sections(schema: Schema, path: str, definitions: Schema) -> Iterator[str]:
-    """Yields the section of a part of the config, then those of the parts inside of it."""
+    """Yields the section of a part of the config, then those of its own parts."""
     yield _section(schema, path, definitions)
     for key, value in schema["properties"].items():
         for name, below in _parts(value, f"{path}.{key}".lstrip(".")):
@@ -56,7 +56,7 @@ def _sections(schema: Schema, path: str, definitions: Schema) -> Iterator[str]:
 
 
 def _parts(value: Schema, path: str) -> Iterator[tuple[str, str]]:
-    """Yields path and definition of each part that a key holds."""
+    """Yields path and definition of each part below a key."""
     named = [
         (f"{path}.{_NAMED.get(path.rpartition('.')[2], 'NAME')}", inner["additionalProperties"])
         for inner in _shapes(value)
@@ -97,7 +97,7 @@ def _title(path: str, schema: Schema) -> str:
 
 
 def _alternative(schema: Schema) -> str:
-    """Returns what tells a section from the others at the same key, or nothing."""
+    """Returns what distinguishes a section from the others at the same key, or an empty text."""
     solver = schema["properties"].get("solver", {}).get("const")
     if solver:
         return f"with solver {solver}"
@@ -171,9 +171,9 @@ def _default(key: str, value: Schema, required: list[str]) -> str:
         return "required"
     default = value.get("default")
     if isinstance(default, dict) and default:
-        return "its own defaults"
+        return "see its section"
     if "default" not in value:
-        return "by the other keys"
+        return "depends on other keys"
     return f"`{_as_yaml(default)}`"
 
 

@@ -1,4 +1,4 @@
-"""Docstrings with Google sections, as Markdown."""
+"""Conversion of Google-style docstrings to Markdown."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""The errors' reference: the tree of what a user can cause and mend."""
+"""The reference of errors: the tree of exceptions that users can cause and fix."""
 
 import inspect
 
@@ -7,11 +7,11 @@ from kerastl.errors import KerastlError
 _HEAD = """\
 # Errors
 
-Everything that kerastl refuses on purpose is a `kerastl.errors.KerastlError`. Its text is one
-sentence that says what happened, a line per problem where there are several, and up to four parts:
-`where`, `expected`, `received` and `fix`. The parts are attributes too: `error.what`,
-`error.problems` and `error.parts`. On the command line the text is printed without a traceback and
-the exit code is 2. Any other exception is a defect of kerastl.
+All deliberate errors are subclasses of `kerastl.errors.KerastlError`. The message is a sentence that says
+what happened, followed by one line per problem if there are several, and by up to four parts: `where`,
+`expected`, `received` and `fix`. They are also attributes: `error.what`, `error.problems` and
+`error.parts`. On the command line the message is printed without a traceback and the exit code is 2. Any
+other exception is a bug in kerastl.
 
 ```text
 Error: No installed plugin provides the backbone 'applications:mobilnet_v2'.

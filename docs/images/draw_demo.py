@@ -21,8 +21,8 @@ def sheet() -> Image.Image:
     canvas = Image.new("RGB", size, "white")
     for index, number in enumerate(SCENES):
         row, column = divmod(index, COLUMNS)
-        picture, _ = draw_frame(draw_scene(0, number), 0)
-        canvas.paste(picture, (column * (WIDTH + GAP), row * (HEIGHT + GAP)))
+        image, _ = draw_frame(draw_scene(0, number), 0)
+        canvas.paste(image, (column * (WIDTH + GAP), row * (HEIGHT + GAP)))
     return canvas
 
 

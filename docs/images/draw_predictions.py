@@ -1,4 +1,4 @@
-"""Draws test pictures of the driving demo with what its run says about them.
+"""Draws test images of the driving demo with the predictions of its run.
 
 python docs/images/draw_predictions.py demo/driving
 """
@@ -17,7 +17,7 @@ RIGHT, WRONG, UNSURE, INK, TRACK = "#2f855a", "#c53030", "#718096", "#1a202c", "
 
 
 def sheet(run: Run, truth: pd.DataFrame) -> Image.Image:
-    """Returns one test picture of each of the first test scenes, with its answers below."""
+    """Returns one test image per scene, for the first test scenes, with its predictions below."""
     predictions = run.predictions
     chosen = predictions[predictions.split == "test"].groupby("group").first().reset_index()
     chosen = chosen.head(COLUMNS * ROWS)
@@ -34,8 +34,8 @@ def _draw_cell(
     canvas: Image.Image, corner: tuple[int, int], run: Run, row: pd.Series, truth: pd.DataFrame
 ) -> None:
     left, top = corner
-    with Image.open(row["path"]) as picture:
-        canvas.paste(picture.resize((WIDTH, HEIGHT)), corner)
+    with Image.open(row["path"]) as image:
+        canvas.paste(image.resize((WIDTH, HEIGHT)), corner)
     answers = truth.loc[Path(row["path"]).name]
     for number, task in enumerate(run.tasks):
         place = (left, top + HEIGHT + 4 + number * LINE)
@@ -65,7 +65,7 @@ def _draw_answer(
 
 
 def main() -> None:
-    """Writes the sheet beside this file; a tick marks each threshold."""
+    """Writes the sheet next to this file; a tick marks each threshold."""
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo/driving")
     truth = pd.read_csv(demo / "truth.csv")
     truth.index = pd.Index([Path(path).name for path in truth["path"]])

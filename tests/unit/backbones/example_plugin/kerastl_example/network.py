@@ -1,4 +1,4 @@
-"""The network of `example:small`, from raw pictures to features."""
+"""The network of `example:small`, from raw images to features."""
 
 import keras
 from keras import layers
