@@ -13,7 +13,8 @@ _WIDTH = 88
 _HEAD = """\
 # Python
 
-All public names. `import kerastl` is cheap: each name imports what it needs when it is first used.
+All public names. `import kerastl` is cheap: each name imports what it needs when it is first
+used.
 """
 _SECTIONS = {
     "kerastl": (

@@ -13,9 +13,9 @@ _OPEN = {
 _HEAD = """\
 # Backbones
 
-A backbone is named `family:name`. Each family is provided by a package; `kerastl backbones list` shows
-the installed ones, `kerastl backbones show ID` all facts about one of them. Backbones include the scaling
-they need: pass images as RGB in [0, 255] and audio in [-1, 1].
+A backbone is named `family:name`. Each family is provided by a package; `kerastl backbones
+list` shows the installed ones, `kerastl backbones show ID` all facts about one of them.
+Backbones include the scaling they need: pass images as RGB in [0, 255] and audio in [-1, 1].
 
 """
 

@@ -10,9 +10,9 @@ _WIDTH = 88
 _HEAD = """\
 # Command line
 
-The output of `--help` for every command. Results are written to standard output, progress and notes to
-standard error. The exit code is 0 on success, 2 for errors that you can fix (the message says how), 130
-after Ctrl-C, and 1 with a traceback for a bug in kerastl.
+The output of `--help` for every command. Results are written to standard output, progress and
+notes to standard error. The exit code is 0 on success, 2 for errors that you can fix (the
+message says how), 130 after Ctrl-C, and 1 with a traceback for a bug in kerastl.
 """
 
 

@@ -12,16 +12,17 @@ _HEAD = """\
 # Config
 
 One YAML file defines a training. `kerastl config init` writes a commented file to start from,
-`kerastl config validate FILE` checks it, and `kerastl config schema` prints the JSON Schema, which editors
-can use for completion and validation.
+`kerastl config validate FILE` checks it, and `kerastl config schema` prints the JSON Schema,
+which editors can use for completion and validation.
 
-- Paths are relative to the folder of the file; those in `--set KEY=VALUE` are relative to the current
-  folder.
-- Unknown keys, duplicate keys and values of the wrong type are errors. All problems are reported at
-  once.
-- Files are read by the core schema of YAML 1.2: `1e-4` is a number, `true` and `false` are the only
-  booleans, and `yes`, `no`, `on` and `off` are text.
-- `--set` replaces the whole value of a key: `--set fit.epochs=3`, `--set "trainable={stages: 2}"`.
+- Paths are relative to the folder of the file; those in `--set KEY=VALUE` are relative to the
+  current folder.
+- Unknown keys, duplicate keys and values of the wrong type are errors. All problems are
+  reported at once.
+- Files are read by the core schema of YAML 1.2: `1e-4` is a number, `true` and `false` are the
+  only booleans, and `yes`, `no`, `on` and `off` are text.
+- `--set` replaces the whole value of a key: `--set fit.epochs=3`,
+  `--set "trainable={stages: 2}"`.
 """
 _NAMED = {"labels": "TASK", "heads": "NAME"}
 _BOUNDS = {

@@ -7,11 +7,11 @@ from kerastl.errors import KerastlError
 _HEAD = """\
 # Errors
 
-All deliberate errors are subclasses of `kerastl.errors.KerastlError`. The message is a sentence that says
-what happened, followed by one line per problem if there are several, and by up to four parts: `where`,
-`expected`, `received` and `fix`. They are also attributes: `error.what`, `error.problems` and
-`error.parts`. On the command line the message is printed without a traceback and the exit code is 2. Any
-other exception is a bug in kerastl.
+All deliberate errors are subclasses of `kerastl.errors.KerastlError`. The message is a sentence
+that says what happened, followed by one line per problem if there are several, and by up to
+four parts: `where`, `expected`, `received` and `fix`. They are also attributes: `error.what`,
+`error.problems` and `error.parts`. On the command line the message is printed without a
+traceback and the exit code is 2. Any other exception is a bug in kerastl.
 
 ```text
 Error: No installed plugin provides the backbone 'applications:mobilnet_v2'.
