@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from kerastl.config import checks
 from kerastl.settings import (
     Count,
     FilePath,
@@ -15,11 +14,18 @@ from kerastl.settings import (
     FractionOrAll,
     Listed,
     Positive,
+    Problems,
     Section,
     refuse,
 )
 
 Decibels = Annotated[float, Field(ge=-60, le=100)]
+
+
+def _unordered(bounds: tuple[float, float]) -> Problems:
+    if bounds[0] <= bounds[1]:
+        return []
+    return [((), "expected two numbers, the smaller one first")]
 
 
 class NoiseConfig(Section):
@@ -44,7 +50,7 @@ class NoiseConfig(Section):
     @field_validator("snr_db")
     @classmethod
     def _is_a_range(cls, snr_db: tuple[float, float]) -> tuple[float, float]:
-        refuse(checks.ordered_range(snr_db))
+        refuse(_unordered(snr_db))
         return snr_db
 
 
@@ -62,7 +68,7 @@ class ReverberationConfig(Section):
     @field_validator("seconds")
     @classmethod
     def _is_a_range(cls, seconds: tuple[float, float]) -> tuple[float, float]:
-        refuse(checks.ordered_range(seconds))
+        refuse(_unordered(seconds))
         return seconds
 
 

@@ -3,18 +3,20 @@
 Convention: a default stands here and nowhere else.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, Tag, ValidationInfo, field_validator
 
-from kerastl.config import checks
+from kerastl.errors import suggestion
 from kerastl.settings import (
     Cells,
     Count,
     FilePath,
     Files,
     FractionOrAll,
+    Problems,
     Section,
     Seed,
     SomeTexts,
@@ -44,7 +46,8 @@ class FractionSplit(Section):
     @field_validator("test")
     @classmethod
     def _leaves_training_rows(cls, test: float, info: ValidationInfo) -> float:
-        refuse(checks.fractions(test, info.data.get("validation", 0.0)))
+        if test + info.data.get("validation", 0.0) >= 1:
+            refuse([((), "validation and test together leave no rows for training")])
         return test
 
 
@@ -79,7 +82,7 @@ class LabelPolicy(Section):
     @field_validator("negative", "uncertain")
     @classmethod
     def _cells_mean_one_thing(cls, cells: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        refuse(checks.disjoint_cells(cells, info.data))
+        refuse(_cells_of_two_meanings(cells, info.data))
         return cells
 
     @field_validator("when_uncertain")
@@ -139,19 +142,19 @@ class DataConfig(Section):
     @field_validator("audio")
     @classmethod
     def _is_the_only_file_column(cls, audio: str | None, info: ValidationInfo) -> str | None:
-        refuse(checks.one_file_column(audio, info.data))
+        refuse(_file_columns(audio, info.data))
         return audio
 
     @field_validator("tasks", "group", "split")
     @classmethod
     def _columns_have_one_use(cls, value: Any, info: ValidationInfo) -> Any:
-        refuse(checks.one_use_per_column(str(info.field_name), value, info.data))
+        refuse(_columns_used_twice(str(info.field_name), value, info.data))
         return value
 
     @field_validator("labels")
     @classmethod
     def _labels_are_of_tasks(cls, labels: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        refuse(checks.known_tasks(labels, info.data.get("tasks")))
+        refuse(unknown_tasks(labels, info.data.get("tasks")))
         return labels
 
     @field_validator("resize")
@@ -183,3 +186,56 @@ class DataConfig(Section):
     def file_column(self) -> str:
         """The column with the path of each example's file."""
         return self.image or self.audio or ""
+
+
+def unknown_tasks(names: Iterable[str], tasks: tuple[str, ...] | None) -> Problems:
+    """Returns a problem for each name that is not a task; none if the tasks are not known."""
+    problems: Problems = []
+    for name in names:
+        if tasks is not None and name not in tasks:
+            parts = [f"'{name}' is not in data.tasks.", suggestion(name, tasks)]
+            problems.append(((name,), " ".join(filter(None, parts))))
+    return problems
+
+
+def _cells_of_two_meanings(cells: tuple[str, ...], earlier: Mapping[str, Any]) -> Problems:
+    return [
+        ((place,), f"the cell '{cell}' is listed under {meaning} too.")
+        for place, cell in enumerate(cells)
+        for meaning in ("positive", "negative")
+        if _cell_value(cell) in {_cell_value(other) for other in earlier.get(meaning, ())}
+    ]
+
+
+def _cell_value(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell.strip()
+
+
+def _file_columns(audio: str | None, earlier: Mapping[str, Any]) -> Problems:
+    if "image" not in earlier:
+        return []
+    image = earlier["image"]
+    if image is None and audio is None:
+        return [(("..", "image"), "missing. Name the column with the files: image or audio.")]
+    if image is not None and audio is not None:
+        return [((), "given beside image. An example is an image or audio: keep one of them.")]
+    return []
+
+
+def _columns_used_twice(name: str, value: Any, earlier: Mapping[str, Any]) -> Problems:
+    used = {earlier[key]: key for key in ("image", "audio") if earlier.get(key) is not None}
+    if name == "tasks":
+        return [
+            ((place,), f"the column '{task}' is data.{used[task]} already.")
+            for place, task in enumerate(value)
+            if task in used
+        ]
+    used |= dict.fromkeys(earlier.get("tasks", ()), "tasks")
+    column = getattr(value, "column", None) if name == "split" else value
+    if column not in used:
+        return []
+    path = ("column",) if name == "split" else ()
+    return [(path, f"the column '{column}' is data.{used[column]} already.")]

@@ -5,41 +5,22 @@ Convention: a default stands here and nowhere else.
 
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    Tag,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
+from pydantic import Field, Tag, ValidationInfo, field_validator
+
+from kerastl.config.policies import FALSE_ACCEPTS, ThresholdPolicy
+from kerastl.settings import (
+    Count,
+    FilePath,
+    Positive,
+    Problems,
+    Section,
+    Seed,
+    choice,
+    refuse,
+    shape,
 )
 
-from kerastl.config import checks
-from kerastl.settings import Count, FilePath, Positive, Section, Seed, Text, choice, refuse
-
-
-def _without_spaces(policy: str) -> str:
-    compact = "".join(policy.split())
-    refuse(checks.threshold_policy(compact, written=policy))
-    return compact
-
-
-PolicyText = Annotated[
-    Text,
-    AfterValidator(_without_spaces),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": r"^\s*(youden|f1|(sensitivity|specificity|precision)\s*>=\s*[0-9.]+"
-            r"|false_accepts_per_hour\s*<=\s*[0-9.]+)\s*$",
-        }
-    ),
-]
-Between = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-ThresholdPolicy = Annotated[
-    Annotated[PolicyText, Tag("<text>")] | Annotated[Between, Tag("<number>")],
-    choice("a policy such as youden, or a probability"),
-]
+_DEFAULT_POLICY = ThresholdPolicy("youden")
 
 
 class ListeningConfig(Section):
@@ -65,12 +46,15 @@ class EvaluationConfig(Section):
     """How decisions and figures are made."""
 
     threshold: Annotated[
-        Annotated[PolicyText, Tag("<text>")]
-        | Annotated[Between, Tag("<number>")]
+        Annotated[ThresholdPolicy, Tag("<policy>")]
         | Annotated[dict[str, ThresholdPolicy], Tag("<keys>")],
-        choice("a policy such as youden, a probability, or one of them per task"),
+        choice(
+            "a policy such as youden, a probability, or one of them per task",
+            by=lambda value: _threshold_shape(value),
+        ),
     ] = Field(
         default="youden",
+        validate_default=True,  # parses it
         description="From which probability on the answer is yes: youden, f1, sensitivity>=0.9, "
         "specificity>=0.95, precision>=0.8, or the probability itself, above 0 and below 1; or one "
         "of these per task, youden for the others. Chosen on out-of-fold or validation "
@@ -98,11 +82,26 @@ class EvaluationConfig(Section):
     @field_validator("recordings")
     @classmethod
     def _serve_a_policy(cls, recordings: Any, info: ValidationInfo) -> Any:
-        refuse(checks.recordings_serve(recordings, info.data.get("threshold")))
+        refuse(_use_of_recordings(recordings, info.data.get("threshold")))
         return recordings
 
-    def policy(self, task: str) -> str | float:
-        """The threshold's policy of one task."""
+    def policy(self, task: str) -> ThresholdPolicy:
+        """Returns the policy of one task."""
         if isinstance(self.threshold, dict):
-            return self.threshold.get(task, str(type(self).model_fields["threshold"].default))
+            return self.threshold.get(task, _DEFAULT_POLICY)
         return self.threshold
+
+
+def _threshold_shape(value: Any) -> str | None:
+    tags = {"<text>": "<policy>", "<number>": "<policy>", "<keys>": "<keys>"}
+    return "<policy>" if isinstance(value, ThresholdPolicy) else tags.get(shape(value) or "")
+
+
+def _use_of_recordings(recordings: Any, threshold: Any) -> Problems:
+    policies = threshold.values() if isinstance(threshold, dict) else filter(None, [threshold])
+    rates = [policy for policy in policies if policy.needs_recordings]
+    if rates and recordings is None:
+        return [((), f"missing. {rates[0]} is chosen on long recordings: name their table.")]
+    if recordings is not None and threshold is not None and not rates:
+        return [((), f"has no effect without threshold: {FALSE_ACCEPTS}<=x.")]
+    return []

@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from kerastl.config.overrides import apply_overrides
 from kerastl.config.paths import anchor_paths
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.config.schema import Config
 from kerastl.config.strict_yaml import read_yaml, syntax_problem, write_yaml
 from kerastl.errors import ConfigError, suggestion
@@ -146,4 +147,6 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, ThresholdPolicy):
+        return value.plain
     return str(value) if isinstance(value, Path) else value

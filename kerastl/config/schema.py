@@ -1,14 +1,14 @@
 """The config as frozen, strict models: every key, its meaning, its bounds and its default.
 
 Convention: a default stands in its section and nowhere else; what concerns several keys is
-checked by `checks`, on the last of them.
+checked by `agreement`, on the last of them.
 """
 
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
 
-from kerastl.config import checks
+from kerastl.config import agreement
 from kerastl.config.augment_section import (
     AugmentConfig,
     NoiseConfig,
@@ -133,26 +133,26 @@ class Config(Section):
     @field_validator("heads")
     @classmethod
     def _heads_cover_tasks(cls, heads: Any, info: ValidationInfo) -> Any:
-        refuse(checks.heads(heads, info.data.get("data")))
+        refuse(agreement.heads(heads, info.data.get("data")))
         return heads
 
     @field_validator("loss")
     @classmethod
     def _weights_are_of_tasks(cls, loss: LossConfig, info: ValidationInfo) -> LossConfig:
-        refuse(checks.positive_weights(loss, info.data.get("data")))
+        refuse(agreement.positive_weights(loss, info.data.get("data")))
         return loss
 
     @field_validator("evaluation")
     @classmethod
     def _thresholds_are_of_tasks(cls, evaluation: Any, info: ValidationInfo) -> Any:
-        refuse(checks.thresholds(evaluation, info.data.get("data")))
-        refuse(checks.listening(evaluation, info.data.get("data")))
+        refuse(agreement.thresholds(evaluation, info.data.get("data")))
+        refuse(agreement.listening(evaluation, info.data.get("data")))
         return evaluation
 
     @field_validator("augment")
     @classmethod
     def _augments_its_modality(cls, augment: Any, info: ValidationInfo) -> Any:
-        refuse(checks.augmentation(augment, info.data.get("data")))
+        refuse(agreement.augmentation(augment, info.data.get("data")))
         return augment
 
     @field_validator("fit", mode="before")
@@ -160,13 +160,13 @@ class Config(Section):
     def _choose_solver(cls, fit: Any, info: ValidationInfo) -> Any:
         if not isinstance(fit, dict):
             return fit
-        chosen = {"solver": checks.default_solver(fit, info.data), **fit}
-        refuse(checks.solver_name(chosen["solver"]))
+        chosen = {"solver": agreement.default_solver(fit, info.data), **fit}
+        refuse(agreement.solver_name(chosen["solver"]))
         return chosen
 
     @field_validator("fit")
     @classmethod
     def _solver_is_possible(cls, fit: Any, info: ValidationInfo) -> Any:
         if fit.solver == "exact":
-            refuse(checks.exact_is_possible(info.data))
+            refuse(agreement.exact_is_possible(info.data))
         return fit

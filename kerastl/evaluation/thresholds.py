@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.evaluation import ranking
 
 DEFAULT = 0.5
@@ -62,7 +63,9 @@ class Steps:
         return 2 * self.hits / (self.hits + self.false_alarms + self.hits[-1])
 
 
-def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, policy: str | float) -> Choice:
+def choose_threshold(
+    labels: np.ndarray, probabilities: np.ndarray, policy: ThresholdPolicy | str | float
+) -> Choice:
     """Chooses the threshold of one task.
 
     `youden` maximizes sensitivity + specificity, `f1` the F1 score. `sensitivity>=x` is the highest
@@ -75,8 +78,9 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, policy: str 
         probabilities: Calibrated, of examples that the model hasn't seen, shape `(examples,)`.
         policy: As in the config, such as `"sensitivity>=0.9"`.
     """
-    if not isinstance(policy, str):
-        return Choice(threshold=float(policy))
+    policy = ThresholdPolicy.parse(policy)
+    if policy.is_fixed and policy.value is not None:
+        return Choice(threshold=policy.value)
     usable = ~np.isnan(labels) & np.isfinite(probabilities)
     y, p = labels[usable] == 1, probabilities[usable].astype(np.float64)
     for kind, count in (("positives", y.sum()), ("negatives", (~y).sum())):
@@ -85,8 +89,9 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, policy: str 
                 threshold=DEFAULT, note=f"no known {kind} to choose a threshold on, so it is 0.5"
             )
     steps = threshold_steps(y, p)
-    goal, _, target = policy.partition(">=")
-    return _GOALS[goal](steps, float(target)) if target else _best(steps, goal)
+    if policy.value is None:
+        return _best(steps, policy.goal)
+    return _GOALS[policy.goal](steps, policy.value)
 
 
 def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:

@@ -16,6 +16,7 @@ from kerastl.backbones import (
     find_backbone,
     stages_by_resolution,
 )
+from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.head import Head, HeadsSpec, resolve_heads
 from kerastl.heads.layer import Probabilities
@@ -147,37 +148,27 @@ def head_model(model: keras.Model) -> keras.Model:
 
 
 def apply_policy(layer: Backbone, policy: Any) -> None:
-    """Sets which weights of the backbone learn; see `kerastl.set_trainable` for the policies.
+    """Sets which weights of the backbone are trained; see `kerastl.set_trainable` for policies.
 
     Raises:
-        ModelError: The policy is none, or the backbone lacks what it names.
+        ModelError: The policy is not valid, or the backbone lacks what it names.
     """
-    parts = _policy_parts(policy)
-    layer.batch_norm = parts.get("batch_norm", "frozen")
-    if "stages" in parts:
-        layer.unfreeze_stages(parts["stages"])
-    elif "variables" in parts:
-        patterns = parts["variables"]
-        layer.unfreeze_variables([patterns] if isinstance(patterns, str) else list(patterns))
-    elif parts["backbone"]:
-        layer.unfreeze()
-    else:
+    parsed = TrainablePolicy.parse(policy)
+    if parsed.is_auto:
+        raise ModelError(
+            "The trainable policy 'auto' needs a training.",
+            expected="false, true, {stages: n} or {variables: pattern}",
+            fix="Call kerastl.train with trainable: auto.",
+        )
+    layer.batch_norm = parsed.batch_norm
+    if parsed.backbone == "stages":
+        layer.unfreeze_stages(parsed.stages)
+    elif parsed.backbone == "variables":
+        layer.unfreeze_variables(parsed.variables)
+    elif parsed.is_frozen:
         layer.freeze()
-
-
-def _policy_parts(policy: Any) -> dict[str, Any]:
-    if isinstance(policy, bool):
-        return {"backbone": policy}
-    parts = policy.model_dump() if hasattr(policy, "model_dump") else policy
-    if isinstance(parts, Mapping) and ("stages" in parts or "variables" in parts):
-        return dict(parts)
-    if isinstance(parts, Mapping) and set(parts) == {"batch_norm"}:
-        return {"backbone": True, **parts}
-    raise ModelError(
-        "This is no trainable policy.",
-        expected="false, true, {stages: n} or {variables: pattern}, with batch_norm if wanted",
-        received=repr(policy),
-    )
+    else:
+        layer.unfreeze()
 
 
 def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:

@@ -78,14 +78,8 @@ def columns(head: Head, tasks: Sequence[str]) -> list[int]:
 
 
 def _named(name: str, config: HeadConfig | Mapping[str, Any]) -> Head:
-    parts = config if isinstance(config, Mapping) else config.model_dump()
-    return Head(
-        name=name,
-        tasks=tuple(parts["tasks"]),
-        hidden=tuple(parts.get("hidden", ())),
-        dropout=float(parts.get("dropout", 0.0)),
-        weight=float(parts.get("weight", 1.0)),
-    )
+    parsed = config if isinstance(config, HeadConfig) else HeadConfig.parse(config, where=name)
+    return Head(name=name, **dict(parsed))
 
 
 def _refuse_bad_names(heads: Sequence[Head]) -> None:

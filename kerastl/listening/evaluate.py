@@ -1,5 +1,6 @@
 """Scoring a finished run on long recordings, and choosing its thresholds on them."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -8,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerastl.config import Config, ConfigError, ListeningConfig, checks, load_config
+from kerastl.config import Config, ConfigError, ListeningConfig, load_config
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.recordings import about_other_words, about_training, load_recordings
 from kerastl.evaluation.detection.matching import RULE
-from kerastl.evaluation.detection.policy import is_rate_policy
 from kerastl.evaluation.detection.scoring import score_words
 from kerastl.files import write_json
 from kerastl.listening.hearing import Heard, hear
@@ -116,24 +117,25 @@ def settings_of(bundle: Bundle) -> ListeningConfig:
     return bundle.listening or ListeningConfig()
 
 
-def rate_policy(policy: str) -> str:
-    """Returns a policy without spaces.
+def rate_policy(policy: str) -> ThresholdPolicy:
+    """Returns the policy that a text stands for.
 
     Raises:
         ConfigError: It isn't `false_accepts_per_hour<=x`.
     """
-    compact = "".join(policy.split())
-    if not is_rate_policy(compact) or checks.threshold_policy(compact, written=policy):
-        raise ConfigError(
-            "Recordings choose thresholds by one policy only.",
-            expected="false_accepts_per_hour<=x with a number above 0",
-            received=policy,
-            fix="Write 'false_accepts_per_hour<=1' in quotes, or another number.",
-        )
-    return compact
+    with contextlib.suppress(ConfigError):
+        parsed = ThresholdPolicy.parse(policy)
+        if parsed.needs_recordings:
+            return parsed
+    raise ConfigError(
+        "Recordings choose thresholds by one policy only.",
+        expected="false_accepts_per_hour<=x with a number above 0",
+        received=policy,
+        fix="Write 'false_accepts_per_hour<=1' in quotes, or another number.",
+    )
 
 
-def store_thresholds(session: Session, policy: str, *, progress: Progress) -> None:
+def store_thresholds(session: Session, policy: ThresholdPolicy, *, progress: Progress) -> None:
     """Chooses all thresholds of a run anew and writes them, with scores and report that follow.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from kerastl.data.tables.recordings import Recordings
 from kerastl.evaluation.detection.curve import Word
 from kerastl.evaluation.detection.matching import Track
-from kerastl.evaluation.detection.policy import choose_for_rate, rate_of
+from kerastl.evaluation.detection.policy import choose_for_rate
 from kerastl.evaluation.thresholds import Choice
 from kerastl.listening.listener import Listener
 from kerastl.media.audio.blocks import file_blocks
@@ -35,9 +35,9 @@ class Heard:
         """Processor time on one core per time of sound; below 1 is faster than the sound."""
         return self.seconds / (self.recordings.hours * 3600)
 
-    def choose(self, word: str, policy: str) -> Choice:
-        """Returns the threshold of a word under `false_accepts_per_hour<=x`."""
-        return choose_for_rate(self.words[word], rate_of(policy))
+    def choose(self, word: str, rate: float) -> Choice:
+        """Returns the threshold of a word for a number of false accepts per hour."""
+        return choose_for_rate(self.words[word], rate)
 
     @property
     def tuned_on(self) -> str:

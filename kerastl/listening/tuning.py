@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerastl.config import Config
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.data.tables.recordings import (
     Recordings,
     about_other_words,
     about_training,
     load_recordings,
 )
-from kerastl.evaluation.detection.policy import is_rate_policy
 from kerastl.listening.hearing import Heard, hear
 from kerastl.listening.listener import Listener
 from kerastl.listening.scorer import WindowScorer
@@ -67,15 +67,15 @@ def tune_on_recordings(
     heard = hear(
         listener, load_recordings(evaluation.recordings, config.data.tasks), progress=progress
     )
-    asked = {name: str(evaluation.policy(name)) for name in tasks}
-    policies = {name: policy for name, policy in asked.items() if is_rate_policy(policy)}
+    asked = {name: evaluation.policy(name) for name in tasks}
+    policies = {name: policy for name, policy in asked.items() if policy.needs_recordings}
     return choose_thresholds(heard, tasks, policies, progress=progress), evidence_of(heard)
 
 
 def choose_thresholds(
     heard: Heard,
     tasks: Mapping[str, TaskBundle],
-    policies: Mapping[str, str],
+    policies: Mapping[str, ThresholdPolicy],
     *,
     progress: Progress,
 ) -> dict[str, TaskBundle]:
@@ -115,12 +115,12 @@ def is_tuned_on(evidence: Mapping[str, Any], recordings: Recordings) -> bool:
     return bool(evidence.get("recordings", {}).get("sha256") == recordings.sha256)
 
 
-def _choose(heard: Heard, name: str, task: TaskBundle, policy: str) -> TaskBundle:
-    choice = heard.choose(name, policy)
+def _choose(heard: Heard, name: str, task: TaskBundle, policy: ThresholdPolicy) -> TaskBundle:
+    choice = heard.choose(name, policy.value or 0.0)
     return task.model_copy(
         update={
             "threshold": choice.threshold,
-            "threshold_policy": policy,
+            "threshold_policy": str(policy),
             "threshold_note": choice.note,
             "tuned_on": heard.tuned_on,
         }

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.gallery import Gallery, gather_galleries, limits_for
 from kerastl.report.learning import Learning, gather_learning
@@ -167,9 +168,10 @@ def _task(source: Source, index: int, limits: tuple[int, int], media: MediaStore
 
 def _how_chosen(bundle: Bundle, task: str) -> str:
     facts = bundle.tasks[task]
-    goal, _, target = facts.threshold_policy.replace("<=", ">=").partition(">=")
-    said = f"{_POLICIES[goal]} {target}".strip() if goal in _POLICIES else "fixed"
-    if said != "fixed" and facts.tuned_on != "nothing":
+    policy = ThresholdPolicy.of_bundle(facts.threshold_policy)
+    value = "" if policy.value is None else f" {policy.value:g}"
+    said = "fixed" if policy.is_fixed else f"{_POLICIES[policy.goal]}{value}"
+    if not policy.is_fixed and facts.tuned_on != "nothing":
         source, _, size = facts.tuned_on.partition(", ")
         is_of_clips = not source.endswith("recordings")
         said += f", chosen on {source}" + (" predictions" if is_of_clips else "")

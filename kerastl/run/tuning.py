@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerastl.config import EvaluationConfig, LabelPolicy
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.calibration import (
     NO_SKILL,
@@ -17,7 +18,6 @@ from kerastl.evaluation.calibration import (
     calibrated_probabilities,
     fit_platt,
 )
-from kerastl.evaluation.detection.policy import is_rate_policy
 from kerastl.evaluation.missingness import Evidence
 from kerastl.evaluation.thresholds import DEFAULT, Choice, choose_threshold
 from kerastl.run.bundle import Calibration, TaskBundle
@@ -130,7 +130,7 @@ def _tune(
     logits: np.ndarray,
     source: str,
     *,
-    policy: str | float,
+    policy: ThresholdPolicy,
     calibrate: bool,
     labels_policy: LabelPolicy,
 ) -> TaskBundle:
@@ -138,10 +138,10 @@ def _tune(
     probabilities = calibrated_probabilities(logits[:, None], [platt.scale], [platt.offset])[:, 0]
     choice = (
         Choice(threshold=DEFAULT)  # until recordings choose it
-        if is_rate_policy(policy)
+        if policy.needs_recordings
         else choose_threshold(labels, probabilities, policy)
     )
-    is_tuned = calibrate or isinstance(policy, str)
+    is_tuned = calibrate or not policy.is_fixed
     num_known = int((~np.isnan(labels)).sum())
     return TaskBundle(
         threshold=choice.threshold,

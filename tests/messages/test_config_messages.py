@@ -112,9 +112,9 @@ fit: {solver: exact}
 """
     assert message(VALID + text) == (
         "Config has 1 problem.\n"
-        "  - fit.solver: exact can't be used with trainable, heads.all.hidden and augment: it "
+        "  - fit.solver: exact cannot be used with trainable, heads.all.hidden and augment: it "
         "solves linear heads on frozen features without augmentation. Set fit.solver: keras, or "
-        "remove what is in the way.\n"
+        "remove these settings.\n"
         "  where:    xray.yaml"
     )
 

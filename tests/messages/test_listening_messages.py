@@ -57,6 +57,6 @@ def test_a_rate_with_recordings_is_valid_and_its_path_absolute() -> None:
     evaluation = {"threshold": f" {RATE} ", "recordings": "b.csv"}
     raw = {"data": SOUNDS, "backbone": {"name": "tiny:speech"}, "evaluation": evaluation}
     config = parse_config(raw)
-    assert config.evaluation.policy("two") == RATE
+    assert str(config.evaluation.policy("two")) == RATE
     assert config.evaluation.recordings is not None
     assert config.evaluation.recordings.is_absolute()

@@ -11,19 +11,7 @@ import scipy.stats
 from kerastl.evaluation.detection.curve import Point, Word, between, candidates, walk
 from kerastl.evaluation.thresholds import Choice
 
-GOAL = "false_accepts_per_hour"
-SIGN = "<="
 _LEVEL = 0.95
-
-
-def is_rate_policy(policy: str | float) -> bool:
-    """Whether a policy is `false_accepts_per_hour<=x`, which needs recordings."""
-    return isinstance(policy, str) and policy.startswith(GOAL)
-
-
-def rate_of(policy: str) -> float:
-    """Returns the x of `false_accepts_per_hour<=x`."""
-    return float(policy.partition(SIGN)[2])
 
 
 def choose_for_rate(word: Word, rate: float) -> Choice:

@@ -18,6 +18,7 @@ from kerastl.config import (
     TrainableVariables,
     parse_config,
 )
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.errors import ConfigError
 
 HEADS = {"a": {"tasks": ["car"]}, "b": {"tasks": ["stop_sign"]}}
@@ -75,7 +76,7 @@ def test_the_solver_follows_from_what_is_trained(parse, sections, solver) -> Non
 )
 def test_exact_is_refused_where_it_is_impossible(problems, sections, culprit) -> None:
     (problem,) = problems(fit={"solver": "exact"}, **sections)
-    assert problem.startswith(f"fit.solver: exact can't be used with {culprit}: it solves")
+    assert problem.startswith(f"fit.solver: exact cannot be used with {culprit}: it solves")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
             {"heads": {"a": {"tasks": ["car", "stop_sgn", "stop_sign"]}}},
             ["heads.a.tasks[1]: 'stop_sgn' is not in data.tasks. Did you mean 'stop_sign'?"],
         ),
-        ({"heads": {"a/b": {"tasks": ["car", "stop_sign"]}}}, ["heads.a/b: a head's name"]),
+        ({"heads": {"a/b": {"tasks": ["car", "stop_sign"]}}}, ["heads.a/b: the name of a head"]),
         ({"heads": {}}, ["heads: expected at least one entry, received an empty mapping"]),
         ({"heads": {**HEADS, "c": {"tasks": []}}}, ["heads.c.tasks: expected at least one entry"]),
         ({"heads": "singel"}, ["heads: expected one of single, multi, received 'singel'. Did you"]),
@@ -272,7 +273,7 @@ def test_what_is_wrong_is_reported_at_its_path(problems, sections, expected) -> 
 
 def test_multi_refuses_a_task_that_can_name_no_output(problems) -> None:
     (problem,) = problems(data=data(tasks=["a/b"]), heads="multi")
-    assert problem.startswith("heads.a/b: a head's name is the name of an output")
+    assert problem.startswith("heads.a/b: the name of a head is the name of an output")
 
 
 POLICIES = "youden, f1, sensitivity>=0.9, specificity>=0.9, precision>=0.9 or a number"
@@ -312,9 +313,9 @@ def test_a_threshold_that_is_none_is_reported_with_what_was_meant(
 
 def test_a_policy_per_task_leaves_the_others_with_the_default(parse) -> None:
     evaluation = parse(evaluation={"threshold": {"car": "sensitivity >= 0.9"}}).evaluation
-    assert evaluation.policy("car") == "sensitivity>=0.9"
-    assert evaluation.policy("stop_sign") == "youden"
-    assert parse(evaluation={"threshold": 0.3}).evaluation.policy("car") == 0.3
+    assert evaluation.policy("car") == ThresholdPolicy("sensitivity", 0.9)
+    assert evaluation.policy("stop_sign") == ThresholdPolicy("youden")
+    assert parse(evaluation={"threshold": 0.3}).evaluation.policy("car").plain == 0.3
 
 
 @pytest.mark.parametrize("section", ["fit", "loss", "augment"])

@@ -8,7 +8,7 @@ from kerastl.data.tables.recordings import Event
 from kerastl.evaluation.detection.curve import Word, between, candidates, curve, walk
 from kerastl.evaluation.detection.firing import Grid, Smoother, Trigger, fire
 from kerastl.evaluation.detection.matching import Track, match, outcome
-from kerastl.evaluation.detection.policy import choose_for_rate, is_rate_policy, upper_limit
+from kerastl.evaluation.detection.policy import choose_for_rate, upper_limit
 from kerastl.evaluation.detection.scoring import poisson_interval, score_words
 
 GRID = Grid(hop_seconds=0.1, window_seconds=1.0, refractory_frames=10)
@@ -184,13 +184,6 @@ def test_the_interval_of_a_rate_is_exact() -> None:
     assert scipy.stats.poisson.sf(6, low * 2) == pytest.approx(0.025)
     assert scipy.stats.poisson.cdf(7, high * 2) == pytest.approx(0.025)
     assert poisson_interval(0, 1.0)[0] == 0.0
-
-
-@pytest.mark.parametrize(
-    ("policy", "is_one"), [("false_accepts_per_hour<=1", True), ("youden", False), (0.5, False)]
-)
-def test_a_policy_by_rate_is_told_from_others(policy: str | float, is_one: bool) -> None:
-    assert is_rate_policy(policy) is is_one
 
 
 def test_several_words_are_scored_each_and_together() -> None:

@@ -139,5 +139,5 @@ def test_more_stages_than_there_are_is_an_error(small_backbone: kerastl.layers.B
 
 def test_what_is_no_policy_is_an_error(small_backbone: kerastl.layers.Backbone) -> None:
     model = kerastl.build_model(small_backbone, ["car"])
-    with pytest.raises(ModelError, match="no trainable policy"):
+    with pytest.raises(ModelError, match="trainable policy is not valid"):
         kerastl.set_trainable(model, "everything")

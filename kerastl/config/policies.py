@@ -1,0 +1,226 @@
+"""Policies that a config writes as short texts or keys: how thresholds are chosen, what is trained.
+
+Convention: each policy has one parser, which takes every form that a config or a caller writes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+from kerastl.errors import ConfigError, ModelError, did_you_mean
+from kerastl.settings import refuse
+from kerastl.settings.explain import received
+
+FALSE_ACCEPTS = "false_accepts_per_hour"
+FIXED = "fixed"
+_OPTIMIZED = ("youden", "f1")
+_SHARES = ("sensitivity", "specificity", "precision")
+_EXAMPLES = (*_OPTIMIZED, *(f"{goal}>=0.9" for goal in _SHARES))
+
+
+@dataclass(frozen=True)
+class ThresholdPolicy:
+    """How the threshold of a task is chosen.
+
+    Args:
+        goal: `"youden"`, `"f1"`, `"sensitivity"`, `"specificity"`, `"precision"`,
+            `"false_accepts_per_hour"`, or `"fixed"` if the threshold is given.
+        value: The share to reach, above 0 and at most 1; the highest number of false accepts per
+            hour; or the threshold itself, above 0 and below 1. None for `"youden"` and `"f1"`.
+
+    Example:
+
+    ```python
+    ThresholdPolicy.parse("sensitivity >= 0.9")  # goal "sensitivity", value 0.9
+    ```
+    """
+
+    goal: str
+    value: float | None = None
+
+    @classmethod
+    def parse(cls, policy: "ThresholdPolicy | str | float") -> Self:
+        """Returns the policy that a text such as `"precision>=0.8"` or a threshold stands for.
+
+        Raises:
+            ConfigError: The text is not a policy, or the threshold is not between 0 and 1.
+        """
+        try:
+            return cls._parsed(policy)
+        except ValueError as error:
+            raise ConfigError("The threshold policy is not valid.", problems=[str(error)]) from None
+
+    @classmethod
+    def of_bundle(cls, text: str) -> Self:
+        """Returns the policy whose text a bundle holds; a number in it is a text too."""
+        if text == FIXED or not math.isnan(_number(text)):
+            return cls(FIXED, None if text == FIXED else _number(text))
+        return cls.parse(text)
+
+    @property
+    def needs_recordings(self) -> bool:
+        """Whether the threshold is chosen on long recordings."""
+        return self.goal == FALSE_ACCEPTS
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the threshold is given and not chosen."""
+        return self.goal == FIXED
+
+    @property
+    def plain(self) -> str | float:
+        """The policy as a config writes it."""
+        if self.value is None:
+            return self.goal
+        if self.is_fixed:
+            return self.value
+        sign = "<=" if self.needs_recordings else ">="
+        return f"{self.goal}{sign}{repr(self.value).removesuffix('.0')}"
+
+    def __str__(self) -> str:
+        return str(self.plain)
+
+    @classmethod
+    def _parsed(cls, policy: Any) -> Self:
+        if isinstance(policy, cls):
+            return policy
+        if isinstance(policy, str):
+            return cls._of_text(policy)
+        if isinstance(policy, bool) or not isinstance(policy, int | float):
+            expected = "a policy such as youden, or a probability"
+        elif 0 < policy < 1:
+            return cls(FIXED, float(policy))
+        else:
+            expected = f"a number {'above 0' if policy <= 0 else 'below 1'}"
+        raise ValueError(f"expected {expected}, received {received(policy)}")
+
+    @classmethod
+    def _of_text(cls, written: str) -> Self:
+        text = "".join(written.split())
+        if text in _OPTIMIZED:
+            return cls(text)
+        goal, sign, number = text.partition("<=" if text.startswith(FALSE_ACCEPTS) else ">=")
+        highest = math.inf if goal == FALSE_ACCEPTS else 1.0
+        value = _number(number)
+        if goal in (*_SHARES, FALSE_ACCEPTS) and sign and 0 < value <= highest:
+            return cls(goal, value)
+        raise ValueError(_not_a_policy(text, written))
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls._validated)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        pattern = (
+            rf"^\s*({'|'.join(_OPTIMIZED)}|({'|'.join(_SHARES)})\s*>=\s*[0-9.]+"
+            rf"|{FALSE_ACCEPTS}\s*<=\s*[0-9.]+)\s*$"
+        )
+        number = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+        return {"anyOf": [{"type": "string", "pattern": pattern}, number]}
+
+    @classmethod
+    def _validated(cls, policy: Any) -> Self:
+        try:
+            return cls._parsed(policy)
+        except ValueError as error:
+            refuse([((), str(error))])
+            raise
+
+
+def _number(text: str) -> float:
+    """Returns the finite number that a text is, or NaN."""
+    try:
+        return float(text) if math.isfinite(float(text)) else math.nan
+    except ValueError:
+        return math.nan
+
+
+def _not_a_policy(text: str, written: str) -> str:
+    if text.startswith(FALSE_ACCEPTS):
+        return f"expected {FALSE_ACCEPTS}<=1 or another number, received '{written}'."
+    expected = f"expected {', '.join(_EXAMPLES)} or a number, received '{written}'"
+    goal = text.partition(">=")[0]
+    if goal in _SHARES:
+        return f"{expected}. Write {goal}>= and a share above 0, at most 1."
+    examples = {example.partition(">=")[0]: example for example in _EXAMPLES}
+    examples[FALSE_ACCEPTS] = f"{FALSE_ACCEPTS}<=1"
+    nearest = did_you_mean(text.rstrip("<>=.0123456789"), examples)
+    return f"{expected}. Did you mean '{examples[nearest]}'?" if nearest else expected
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainablePolicy:
+    """What of the backbone is trained.
+
+    Args:
+        backbone: `"frozen"`, `"all"`, `"stages"` (the last ones), `"variables"` (by name), or
+            `"auto"` (frozen or all, whichever is better on validation).
+        stages: Number of stages that are trained, counted from the output, for `"stages"`.
+        variables: Patterns of the paths of the variables that are trained, for `"variables"`.
+        batch_norm: `"frozen"`, or `"update"` if the statistics of BatchNorm follow the new data.
+
+    Example:
+
+    ```python
+    TrainablePolicy.parse({"stages": 2})
+    ```
+    """
+
+    backbone: Literal["frozen", "all", "stages", "variables", "auto"]
+    stages: int = 0
+    variables: tuple[str, ...] = ()
+    batch_norm: Literal["frozen", "update"] = "frozen"
+
+    @classmethod
+    def parse(cls, policy: Any) -> Self:
+        """Returns the policy that a value of the config's `trainable` stands for.
+
+        Args:
+            policy: False, True, `"auto"`, `{"stages": n}`, `{"variables": pattern}`, or
+                `{"batch_norm": "update"}` alone for the whole backbone.
+
+        Raises:
+            ModelError: The value is not a policy.
+        """
+        if isinstance(policy, cls):
+            return policy
+        if isinstance(policy, bool):
+            return cls(backbone="all" if policy else "frozen")
+        if policy == "auto":
+            return cls(backbone="auto")
+        keys = dict(policy) if isinstance(policy, Mapping | BaseModel) else {}
+        chosen = set(keys) - {"batch_norm"}
+        if not keys or len(chosen) > 1 or not chosen <= {"stages", "variables"}:
+            raise _no_trainable_policy(policy)
+        if keys.get("batch_norm", "frozen") not in ("frozen", "update"):
+            raise _no_trainable_policy(policy)
+        if isinstance(keys.get("variables"), str):
+            keys["variables"] = (keys["variables"],)
+        if "variables" in keys:
+            keys["variables"] = tuple(keys["variables"])
+        return cls(backbone=chosen.pop() if chosen else "all", **keys)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing of the backbone is trained."""
+        return self.backbone == "frozen"
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether training decides between a frozen backbone and all of it."""
+        return self.backbone == "auto"
+
+
+def _no_trainable_policy(policy: Any) -> ModelError:
+    return ModelError(
+        "The trainable policy is not valid.",
+        expected="false, true, {stages: n} or {variables: pattern}, with batch_norm if wanted",
+        received=repr(policy),
+    )
