@@ -25,12 +25,13 @@ from kerastl.compare.tables import change_training, split_frame, write_table
 from kerastl.compare.verdicts import Difference, differences
 from kerastl.config import Config, config_values, load_config, parse_config
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.evaluation.gains import measure_gain
 from kerastl.features.cache.folder import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.run.folder import Run
 from kerastl.training import auto
-from kerastl.training.choice import measure_gain, reason_not_to_try
+from kerastl.training.choice import reason_not_to_try
 from kerastl.training.fit import Fitted
 
 AXIS = "trainable=false,{stages: 1},true"

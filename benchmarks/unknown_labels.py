@@ -18,8 +18,9 @@ from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.evaluation.calibration import fit_platt
 from kerastl.evaluation.differences import paired_difference
+from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.intervals import Bootstrap
-from kerastl.evaluation.missingness import Evidence, examine_missingness
+from kerastl.evaluation.missingness import examine_missingness
 from kerastl.evaluation.scores import score_split
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 
@@ -145,7 +146,7 @@ def macro_auc(labels: np.ndarray, logits: np.ndarray) -> float:
     """Returns the macro AUC."""
     probabilities = 1 / (1 + np.exp(-logits))
     scores = score_split(labels, probabilities, TASKS, dict.fromkeys(TASKS, 0.5))
-    return scores["macro"]["auc"]
+    return scores.macro.auc
 
 
 def warnings(features: np.ndarray, labels: np.ndarray, parts: np.ndarray) -> list[str]:
@@ -157,18 +158,19 @@ def warnings(features: np.ndarray, labels: np.ndarray, parts: np.ndarray) -> lis
         parts,
         TASKS,
         bootstrap=Bootstrap(groups=np.arange(len(labels)).astype(str), unit="photos"),
-        evidence=Evidence(
+        held_out=HeldOutPredictions(
             rows=train,
             logits=calibrated_logits(labels[train], head),
-            features=features[train],
+            labels=labels[train],
             source="out-of-fold",
         ),
+        features=features,
     )
-    for task, one in found["predictability"].items():
-        low, high = one["input"]["auc_interval"]
-        auc = one["input"]["auc"]
+    for task, one in found.predictability.items():
+        low, high = one.input.auc_interval
+        auc = one.input.auc
         print(f"    {task}: known from the photo: AUC {auc:.3f} ({low:.3f} to {high:.3f})")
-    return found["warnings"] or ["no warning"]
+    return list(found.warnings) or ["no warning"]
 
 
 def calibrated_logits(labels: np.ndarray, head: ExactHead) -> np.ndarray:

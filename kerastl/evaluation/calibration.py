@@ -1,7 +1,7 @@
 """Calibrated probabilities: Platt's scale and offset on the logits.
 
-Convention: the calibrated logit is scale * logit + offset, and the scale is above 0, so that
-calibration never changes how examples are ranked.
+Convention: the calibrated logit is scale * logit + offset, and the scale is above 0, so calibration
+never changes how examples are ranked.
 """
 
 from collections.abc import Sequence
@@ -51,11 +51,11 @@ def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Platt:
     """Fits scale and offset by maximum likelihood on the known labels.
 
     The targets are Platt's `(positives + 1) / (positives + 2)` and `1 / (negatives + 2)`, which
-    keep the fit finite where the logits separate the classes.
+    keep the fit finite if the logits separate the classes.
 
     Args:
         labels: 1, 0 or NaN for unknown, shape `(examples,)`.
-        logits: Of examples that the model hasn't seen, shape `(examples,)`.
+        logits: Held-out logits, shape `(examples,)`.
 
     Reference:
         Lin, Lin, Weng (2007), https://doi.org/10.1007/s10994-007-5018-6
@@ -66,29 +66,33 @@ def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Platt:
     if reason is not None:
         return Platt(reason=reason)
     targets = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
-    scale, offset = _maximum_likelihood(z, targets)
+    scale, offset = maximum_likelihood(z, targets)
     if not scale > 0:
         return Platt(reason=NO_SKILL)
     return Platt(scale=scale, offset=offset)
 
 
-def _too_few(positives: int, negatives: int) -> str | None:
-    for count, kind in ((positives, "positives"), (negatives, "negatives")):
-        if count < FEWEST_LABELS:
-            return f"{count} known {kind}, {FEWEST_LABELS} are needed"
-    return None
+def maximum_likelihood(
+    z: np.ndarray, targets: np.ndarray, *, penalty: float = 0.0
+) -> tuple[float, float]:
+    """Returns the scale and offset of logits that minimize the mean logistic loss.
 
-
-def _maximum_likelihood(z: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    """Returns scale and offset for raw logits; the fit itself runs on standardized ones."""
+    Args:
+        z: Logits, shape `(examples,)`.
+        targets: Probabilities, shape `(examples,)`.
+        penalty: Half of it times the squared scale of the standardized logits is added to the sum
+            of the losses; above 0 it keeps the fit finite if the logits separate the targets.
+    """
     mean, spread = z.mean(), z.std() or 1.0
     x = (z - mean) / spread
+    ridge = penalty / len(z)
 
     def loss_and_gradient(w: np.ndarray) -> tuple[float, np.ndarray]:
         scores = w[0] * x + w[1]
         slopes = scipy.special.expit(scores) - targets
         losses = np.logaddexp(0, scores) - targets * scores
-        return float(losses.mean()), np.array([(slopes * x).mean(), slopes.mean()])
+        loss = float(losses.mean()) + ridge * w[0] ** 2 / 2
+        return loss, np.array([(slopes * x).mean() + ridge * w[0], slopes.mean()])
 
     best = scipy.optimize.minimize(
         loss_and_gradient,
@@ -98,3 +102,10 @@ def _maximum_likelihood(z: np.ndarray, targets: np.ndarray) -> tuple[float, floa
         options={"gtol": 1e-9},
     ).x
     return float(best[0] / spread), float(best[1] - best[0] * mean / spread)
+
+
+def _too_few(positives: int, negatives: int) -> str | None:
+    for count, kind in ((positives, "positives"), (negatives, "negatives")):
+        if count < FEWEST_LABELS:
+            return f"{count} known {kind}, {FEWEST_LABELS} are needed"
+    return None

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kerastl.evaluation import ranking
 from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws, interval
+from kerastl.evaluation.means import divided
 from kerastl.evaluation.replicates import auc_under
 from kerastl.evaluation.scores import score_task
 
@@ -52,7 +52,7 @@ def paired_difference(
 def _macro_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     ranks = _ranks(scores)
     tasks = [score_task(labels[:, i], ranks[:, i], threshold=0.5) for i in range(labels.shape[1])]
-    return float(np.nanmean([task["auc"] for task in tasks]))
+    return float(np.nanmean([task.auc for task in tasks]))
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
@@ -66,4 +66,4 @@ def _replicates(labels: np.ndarray, scores: np.ndarray, draws: Draws) -> np.ndar
     tasks = [auc_under(labels[:, i], scores[:, i], draws) for i in range(labels.shape[1])]
     found = np.stack(tasks)
     defined = ~np.isnan(found)
-    return ranking.divided(np.where(defined, found, 0).sum(axis=0), defined.sum(axis=0))
+    return divided(np.where(defined, found, 0).sum(axis=0), defined.sum(axis=0))

@@ -6,6 +6,8 @@ curve, so ties are exact.
 
 import numpy as np
 
+from kerastl.evaluation.means import divided
+
 
 def tie_starts(scores: np.ndarray) -> np.ndarray:
     """Returns the index of the first example of each distinct score.
@@ -41,9 +43,3 @@ def areas(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.
         divided(won, num_positives * num_negatives),
         divided(recalled, num_positives),
     )
-
-
-def divided(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Returns the quotient, NaN where the denominator is 0."""
-    quotient = np.full(np.shape(denominator), np.nan)
-    return np.divide(numerator, denominator, out=quotient, where=denominator != 0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerastl.evaluation import ranking
 from kerastl.evaluation.intervals import Draws
+from kerastl.evaluation.means import divided
 
 _LEAST = 1e-15
 
@@ -41,9 +42,7 @@ def log_loss_under(
     rows = np.flatnonzero(~np.isnan(labels))
     p = np.clip(probabilities[rows], _LEAST, 1 - _LEAST)
     losses = -np.log(np.where(labels[rows] >= 0.5, p, 1 - p))
-    found = [
-        ranking.divided(weights @ losses, weights.sum(axis=1)) for weights in _weights(rows, draws)
-    ]
+    found = [divided(weights @ losses, weights.sum(axis=1)) for weights in _weights(rows, draws)]
     return np.concatenate(found) if found else np.full(_count(draws), np.nan)
 
 

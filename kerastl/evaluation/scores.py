@@ -1,14 +1,12 @@
-"""Scores that rest on what is known, exact and per task, with their intervals.
+"""Exact scores of the known labels, per task and averaged over tasks, with their intervals."""
 
-Convention: an undefined score is NaN here, null in JSON and a dash on the terminal, never 0.
-"""
-
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from kerastl.errors import counted
 from kerastl.evaluation import ranking
 from kerastl.evaluation.intervals import (
     FEWEST_GROUPS,
@@ -18,23 +16,19 @@ from kerastl.evaluation.intervals import (
     interval,
     method,
 )
+from kerastl.evaluation.means import divided, mean_of_defined, means_of_defined
+from kerastl.evaluation.score_types import (
+    SCORES,
+    CalibrationScores,
+    IntervalFacts,
+    MacroScores,
+    SplitScores,
+    TaskScores,
+)
 from kerastl.threads import one_blas_thread
 
-SCORES = (
-    "auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-    "expected_calibration_error",
-    "accuracy",
-    "sensitivity",
-    "specificity",
-    "f1",
-)
 CALIBRATION_SCORES = ("log_loss", "brier", "expected_calibration_error")
 NUM_BINS = 15  # of the expected calibration error, of equal width
-
-TaskScores = dict[str, Any]
 
 
 def score_split(
@@ -44,31 +38,44 @@ def score_split(
     thresholds: Mapping[str, float],
     *,
     bootstrap: Bootstrap | None = None,
-) -> dict[str, Any]:
-    """Returns `{"macro": {...}, "tasks": {task: {...}}}` for one split.
+    uncalibrated: np.ndarray | None = None,
+    tuned_on: str | None = None,
+    note: str | None = None,
+) -> SplitScores:
+    """Scores each task of a split and averages over the tasks for which a score is defined.
 
-    A task has every score of `SCORES`, its interval as `<score>_interval`, the number of `known`
-    labels and of `positives` among them, its `threshold`, and under `intervals` how they were
-    made. A macro score is the mean over the tasks where it is defined; `defined` says for how many
-    the AUC is. The interval of the expected calibration error lies above what it was drawn from:
-    the error counts the noise of drawing, too.
+    The interval of the expected calibration error can be above the error itself, because the error
+    includes the noise of each resampling.
 
     Args:
         labels: `(examples, tasks)`, NaN where unknown.
         probabilities: `(examples, tasks)`.
         tasks: Names of the columns.
-        thresholds: Threshold of each task; a probability at or above it counts as a yes.
-        bootstrap: How intervals are made; None makes none.
+        thresholds: Threshold of each task; a probability at or above it counts as positive.
+        bootstrap: How intervals are computed; None computes none.
+        uncalibrated: Probabilities without calibration, scored under `before_calibration`.
+        tuned_on: What thresholds and calibration were chosen on.
+        note: Why the scores are too optimistic.
     """
     draws = Draws(bootstrap) if bootstrap is not None and bootstrap.replicates else None
     found = [
         _Task(labels[:, i], probabilities[:, i], threshold=thresholds[task], draws=draws)
         for i, task in enumerate(tasks)
     ]
-    return {
-        "macro": _macro(found, labels, bootstrap, draws),
-        "tasks": {task: one.as_dict(bootstrap) for task, one in zip(tasks, found, strict=True)},
-    }
+    macro = _macro(found, labels, bootstrap, draws)
+    by_task = [one.scores_with(bootstrap) for one in found]
+    if uncalibrated is not None:
+        before = [calibration_scores(labels[:, i], uncalibrated[:, i]) for i in range(len(found))]
+        macro = replace(macro, before_calibration=_mean_calibration(before))
+        by_task = [
+            replace(one, before_calibration=b) for one, b in zip(by_task, before, strict=True)
+        ]
+    return SplitScores(
+        macro=macro,
+        tasks=dict(zip(tasks, by_task, strict=True)),
+        tuned_on=tuned_on,
+        note=note,
+    )
 
 
 def score_task(
@@ -78,19 +85,19 @@ def score_task(
     threshold: float,
     bootstrap: Bootstrap | None = None,
 ) -> TaskScores:
-    """Returns the scores of one task as `score_split` has them.
+    """Returns the scores of one task as in `score_split`.
 
     Args:
         labels: 1, 0 or NaN for unknown, shape `(examples,)`.
         probabilities: In [0, 1], shape `(examples,)`.
-        threshold: A probability at or above it counts as a yes.
-        bootstrap: How intervals are made; None makes none.
+        threshold: A probability at or above it counts as positive.
+        bootstrap: How intervals are computed; None computes none.
     """
     draws = Draws(bootstrap) if bootstrap is not None and bootstrap.replicates else None
-    return _Task(labels, probabilities, threshold=threshold, draws=draws).as_dict(bootstrap)
+    return _Task(labels, probabilities, threshold=threshold, draws=draws).scores_with(bootstrap)
 
 
-def calibration_scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def calibration_scores(labels: np.ndarray, probabilities: np.ndarray) -> CalibrationScores:
     """Returns log loss, Brier score and expected calibration error of one task.
 
     Args:
@@ -98,7 +105,7 @@ def calibration_scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
         probabilities: In [0, 1], shape `(examples,)`.
     """
     scores = score_task(labels, probabilities, threshold=0.5)
-    return {name: scores[name] for name in CALIBRATION_SCORES}
+    return CalibrationScores(**{name: scores.value(name) for name in CALIBRATION_SCORES})
 
 
 class _Task:
@@ -146,43 +153,38 @@ class _Task:
         return {
             "auc": auc,
             "average_precision": average_precision,
-            "log_loss": ranking.divided(loss, count),
-            "brier": ranking.divided(squared, count),
-            "expected_calibration_error": ranking.divided(np.abs(sums[:, 6:]).sum(axis=1), count),
-            "accuracy": ranking.divided(hits + negatives - false_alarms, count),
-            "sensitivity": ranking.divided(hits, positives),
-            "specificity": ranking.divided(negatives - false_alarms, negatives),
-            "f1": ranking.divided(2 * hits, called_or_positive),
+            "log_loss": divided(loss, count),
+            "brier": divided(squared, count),
+            "expected_calibration_error": divided(np.abs(sums[:, 6:]).sum(axis=1), count),
+            "accuracy": divided(hits + negatives - false_alarms, count),
+            "sensitivity": divided(hits, positives),
+            "specificity": divided(negatives - false_alarms, negatives),
+            "f1": divided(2 * hits, called_or_positive),
         }
 
-    def as_dict(self, bootstrap: Bootstrap | None) -> TaskScores:
-        """Returns everything that is reported of the task."""
+    def scores_with(self, bootstrap: Bootstrap | None) -> TaskScores:
+        """Returns the scores with their intervals."""
         num_groups = 0 if self.groups is None else len(np.unique(self.groups))
         facts = interval_facts(bootstrap, num_groups, self.replicates["auc"])
-        missing = facts["replicates"] == 0
-        if not missing and facts["reason"] is None:
-            facts["reason"] = self._caution(bootstrap)
-        return {
-            **self.scores,
-            **{
-                f"{name}_interval": None if missing else interval(self.replicates[name])
-                for name in SCORES
-            },
-            "known": len(self.y),
-            "positives": int(self.y.sum()),
-            "threshold": self.threshold,
-            "intervals": facts,
-        }
+        if facts.replicates and facts.reason is None:
+            facts = replace(facts, reason=self._caution(bootstrap))
+        return TaskScores(
+            **_named(self.scores, self.replicates, has_intervals=facts.replicates > 0),
+            known=len(self.y),
+            positives=int(self.y.sum()),
+            threshold=self.threshold,
+            intervals=facts,
+        )
 
     def _caution(self, bootstrap: Bootstrap | None) -> str | None:
-        """What to say where few groups hold a class: how much they differ isn't known then."""
+        """Returns a caution if a class comes from few groups: their spread is then unknown."""
         if bootstrap is None or self.groups is None:
             return None
         for value, kind in ((1, "positives"), (0, "negatives")):
             count = len(np.unique(self.groups[self.y == value]))
             if 0 < count < FEWEST_OF_A_CLASS:
-                unit = bootstrap.unit.removesuffix("s") if count == 1 else bootstrap.unit
-                return f"all known {kind} are from {count} {unit}, so the intervals are too narrow"
+                unit = counted(count, bootstrap.unit.removesuffix("s"))
+                return f"all known {kind} are from {unit}, so the intervals are too narrow"
         return None
 
     def _summands(self) -> np.ndarray:
@@ -214,27 +216,29 @@ class _Task:
 
 def interval_facts(
     bootstrap: Bootstrap | None, num_groups: int, auc_replicates: np.ndarray
-) -> dict[str, Any]:
-    """Returns how intervals were made, or why there are none.
+) -> IntervalFacts:
+    """Returns how intervals are computed, or why there are none.
 
     Args:
-        bootstrap: How they were asked for.
-        num_groups: Groups with known labels.
-        auc_replicates: The AUC in each replicate, NaN where a class is missing.
+        bootstrap: The requested bootstrap, or None.
+        num_groups: Number of groups with known labels.
+        auc_replicates: AUC of each replicate, NaN where a class is missing.
     """
-    none = {"method": None, "replicates": 0, "groups": num_groups, "undefined_replicates": 0}
-    if bootstrap is None or not bootstrap.replicates:
-        return {**none, "reason": "no intervals were asked for"}
-    if num_groups < FEWEST_GROUPS:
-        short = f"{num_groups} {bootstrap.unit} with known labels, {FEWEST_GROUPS} are needed"
-        return {**none, "reason": short}
-    return {
-        "method": method(bootstrap),
-        "replicates": bootstrap.replicates,
-        "groups": num_groups,
-        "undefined_replicates": int(np.isnan(auc_replicates).sum()),
-        "reason": None,
-    }
+    if bootstrap is not None and bootstrap.replicates and num_groups >= FEWEST_GROUPS:
+        return IntervalFacts(
+            method=method(bootstrap),
+            replicates=bootstrap.replicates,
+            groups=num_groups,
+            undefined_replicates=int(np.isnan(auc_replicates).sum()),
+            reason=None,
+        )
+    reason = "no intervals were asked for"
+    if bootstrap is not None and bootstrap.replicates:
+        unit = counted(num_groups, bootstrap.unit.removesuffix("s"))
+        reason = f"{unit} with known labels, {FEWEST_GROUPS} are needed"
+    return IntervalFacts(
+        method=None, replicates=0, groups=num_groups, undefined_replicates=0, reason=reason
+    )
 
 
 def _macro(
@@ -242,34 +246,41 @@ def _macro(
     labels: np.ndarray,
     bootstrap: Bootstrap | None,
     draws: Draws | None,
-) -> dict[str, Any]:
+) -> MacroScores:
     num_groups = 0
     if draws is not None:
         num_groups = len(set(draws.group_of_row[~np.isnan(labels).all(axis=1)].tolist()))
-    scored = [one for one in found if not math.isnan(one.scores["auc"])]
-    replicates = [one.replicates["auc"] for one in scored]
-    facts = interval_facts(bootstrap, num_groups, np.sum(replicates, axis=0))
-    return {
-        **{name: _mean_of_defined([one.scores[name] for one in found]) for name in SCORES},
-        **{
-            f"{name}_interval": _macro_interval(found, name) if facts["replicates"] else None
-            for name in SCORES
-        },
-        "defined": len(scored),
-        "known": sum(len(one.y) for one in found),
-        "examples": len(labels),
-        "intervals": facts,
+    scored = [one for one in found if not np.isnan(one.scores["auc"])]
+    facts = interval_facts(
+        bootstrap, num_groups, np.sum([one.replicates["auc"] for one in scored], axis=0)
+    )
+    means = {name: mean_of_defined([one.scores[name] for one in found]) for name in SCORES}
+    has_intervals = facts.replicates > 0
+    replicates = {
+        name: means_of_defined([one.replicates[name] for one in found])
+        for name in (SCORES if has_intervals else ())
     }
+    return MacroScores(
+        **_named(means, replicates, has_intervals=has_intervals),
+        defined=len(scored),
+        known=sum(len(one.y) for one in found),
+        examples=len(labels),
+        intervals=facts,
+    )
 
 
-def _macro_interval(found: Sequence[_Task], name: str) -> tuple[float, float] | None:
-    """The interval of the mean over the tasks that are defined, in each replicate anew."""
-    replicates = np.stack([one.replicates[name] for one in found])
-    defined = ~np.isnan(replicates)
-    sums = np.where(defined, replicates, 0).sum(axis=0)
-    return interval(ranking.divided(sums, defined.sum(axis=0)))
+def _named(
+    scores: Mapping[str, float], replicates: Mapping[str, np.ndarray], *, has_intervals: bool
+) -> dict[str, Any]:
+    """Returns the fields of `Scores`."""
+    ends = {name: interval(replicates[name]) if has_intervals else None for name in SCORES}
+    return {**scores, **{f"{name}_interval": found for name, found in ends.items()}}
 
 
-def _mean_of_defined(values: Sequence[float]) -> float:
-    defined = [value for value in values if not math.isnan(value)]
-    return float(np.mean(defined)) if defined else math.nan
+def _mean_calibration(found: Sequence[CalibrationScores]) -> CalibrationScores:
+    return CalibrationScores(
+        **{
+            name: mean_of_defined([getattr(one, name) for one in found])
+            for name in CALIBRATION_SCORES
+        }
+    )

@@ -11,12 +11,13 @@ import numpy as np
 
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.evaluation import ranking
+from kerastl.evaluation.means import divided
 
 DEFAULT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ChosenThreshold:
     """A threshold and what is to be said about it.
 
     Args:
@@ -55,7 +56,7 @@ class Steps:
     @property
     def precision(self) -> np.ndarray:
         """Share of positives among what is called; NaN where nothing is."""
-        return ranking.divided(self.hits, self.hits + self.false_alarms)
+        return divided(self.hits, self.hits + self.false_alarms)
 
     @property
     def f1(self) -> np.ndarray:
@@ -64,28 +65,27 @@ class Steps:
 
 
 def choose_threshold(
-    labels: np.ndarray, probabilities: np.ndarray, policy: ThresholdPolicy | str | float
-) -> Choice:
+    labels: np.ndarray, probabilities: np.ndarray, policy: ThresholdPolicy
+) -> ChosenThreshold:
     """Chooses the threshold of one task.
 
     `youden` maximizes sensitivity + specificity, `f1` the F1 score. `sensitivity>=x` is the highest
     threshold with that sensitivity, `specificity>=x` the lowest with that specificity, and
-    `precision>=x` the lowest with that precision; where none has it, the one with most. A number
-    is taken as it is.
+    `precision>=x` the lowest with that precision, or the one with the highest precision if none
+    reaches it.
 
     Args:
         labels: 1, 0 or NaN for unknown, shape `(examples,)`.
-        probabilities: Calibrated, of examples that the model hasn't seen, shape `(examples,)`.
-        policy: As in the config, such as `"sensitivity>=0.9"`.
+        probabilities: Calibrated and held out, shape `(examples,)`.
+        policy: Any but `false_accepts_per_hour<=x`, which needs recordings.
     """
-    policy = ThresholdPolicy.parse(policy)
     if policy.is_fixed and policy.value is not None:
-        return Choice(threshold=policy.value)
+        return ChosenThreshold(threshold=policy.value)
     usable = ~np.isnan(labels) & np.isfinite(probabilities)
     y, p = labels[usable] == 1, probabilities[usable].astype(np.float64)
     for kind, count in (("positives", y.sum()), ("negatives", (~y).sum())):
         if not count:
-            return Choice(
+            return ChosenThreshold(
                 threshold=DEFAULT, note=f"no known {kind} to choose a threshold on, so it is 0.5"
             )
     steps = threshold_steps(y, p)
@@ -116,37 +116,37 @@ def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
     )
 
 
-def _best(steps: Steps, goal: str) -> Choice:
+def _best(steps: Steps, goal: str) -> ChosenThreshold:
     value = steps.f1 if goal == "f1" else steps.sensitivity + steps.specificity
-    return Choice(threshold=float(steps.thresholds[int(np.argmax(value))]))
+    return ChosenThreshold(threshold=float(steps.thresholds[int(np.argmax(value))]))
 
 
-def _sensitivity(steps: Steps, target: float) -> Choice:
+def _sensitivity(steps: Steps, target: float) -> ChosenThreshold:
     first = int(np.argmax(steps.sensitivity >= target))
-    return Choice(threshold=float(steps.thresholds[first]))
+    return ChosenThreshold(threshold=float(steps.thresholds[first]))
 
 
-def _specificity(steps: Steps, target: float) -> Choice:
+def _specificity(steps: Steps, target: float) -> ChosenThreshold:
     last = int(np.flatnonzero(steps.specificity >= target)[-1])
     note = None
     if not steps.hits[last]:
         note = f"a specificity of {target:g} is only reached by finding none of the positives"
-    return Choice(threshold=float(steps.thresholds[last]), note=note)
+    return ChosenThreshold(threshold=float(steps.thresholds[last]), note=note)
 
 
-def _precision(steps: Steps, target: float) -> Choice:
+def _precision(steps: Steps, target: float) -> ChosenThreshold:
     precision = np.nan_to_num(steps.precision, nan=-1.0)
     reached = np.flatnonzero(precision >= target)
     if len(reached):
-        return Choice(threshold=float(steps.thresholds[reached[-1]]))
+        return ChosenThreshold(threshold=float(steps.thresholds[reached[-1]]))
     best = int(np.flatnonzero(precision == precision.max())[-1])
-    return Choice(
+    return ChosenThreshold(
         threshold=float(steps.thresholds[best]),
         note=f"a precision of {target:g} is never reached; {precision[best]:.2f} is the highest",
     )
 
 
-_GOALS: dict[str, Callable[[Steps, float], Choice]] = {
+_GOALS: dict[str, Callable[[Steps, float], ChosenThreshold]] = {
     "sensitivity": _sensitivity,
     "specificity": _specificity,
     "precision": _precision,

@@ -21,6 +21,7 @@ from kerastl.listening.listener import Listener
 from kerastl.listening.scorer import WindowScorer
 from kerastl.listening.tuning import choose_thresholds, evidence_of, is_tuned_on
 from kerastl.progress import Progress
+from kerastl.records import to_values
 from kerastl.report import write_report_or_warn
 from kerastl.run import folder as places
 from kerastl.run.bundle import FILE_NAME, Bundle
@@ -168,4 +169,4 @@ def _rescored(run: "Run", bundle: Bundle, config: Config) -> dict[str, Any]:
     logits = np.stack([frame[f"{task}_logit"].to_numpy() for task in run.tasks], axis=1)
     examples = load_table(config.data).with_splits(frame["split"].to_numpy())
     found: dict[str, Any] = json.loads((run.path / places.METRICS).read_text(encoding="utf-8"))
-    return {**found, **score_parts(examples, logits, bundle, config.evaluation)}
+    return {**found, **to_values(score_parts(examples, logits, bundle, config.evaluation))}

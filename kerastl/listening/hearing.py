@@ -10,7 +10,7 @@ from kerastl.data.tables.recordings import Recordings
 from kerastl.evaluation.detection.curve import Word
 from kerastl.evaluation.detection.matching import Track
 from kerastl.evaluation.detection.policy import choose_for_rate
-from kerastl.evaluation.thresholds import Choice
+from kerastl.evaluation.thresholds import ChosenThreshold
 from kerastl.listening.listener import Listener
 from kerastl.media.audio.blocks import file_blocks
 from kerastl.progress import SILENT, Progress
@@ -35,7 +35,7 @@ class Heard:
         """Processor time on one core per time of sound; below 1 is faster than the sound."""
         return self.seconds / (self.recordings.hours * 3600)
 
-    def choose(self, word: str, rate: float) -> Choice:
+    def choose(self, word: str, rate: float) -> ChosenThreshold:
         """Returns the threshold of a word for a number of false accepts per hour."""
         return choose_for_rate(self.words[word], rate)
 

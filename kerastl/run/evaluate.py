@@ -8,6 +8,7 @@ from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError, suggestion
 from kerastl.progress import Progress
+from kerastl.records import to_values
 from kerastl.run.inference import predict_files
 from kerastl.run.scoring import score_rows
 
@@ -32,13 +33,15 @@ def evaluate(
         cache=cache,
         progress=progress,
     )
-    return score_rows(
+    scores = score_rows(
         examples,
         logits,
         run.bundle,
         config.evaluation,
         part=split if table is None else None,
     )
+    values: dict[str, Any] = to_values(scores)
+    return values
 
 
 def _with_table(config: Config, table: Path) -> Config:

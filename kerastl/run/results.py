@@ -1,7 +1,7 @@
 """Writing what a training found: model, bundle, scores, predictions and history."""
 
+import dataclasses
 import datetime
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,10 @@ from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.splits import PARTS
 from kerastl.evaluation.calibration import NO_SKILL
-from kerastl.evaluation.missingness import examine_missingness
+from kerastl.evaluation.held_out import HeldOutPredictions
+from kerastl.evaluation.missingness import MissingnessReport, examine_missingness
+from kerastl.evaluation.score_types import SplitScores
+from kerastl.evaluation.tuning import NOT_ASKED_FOR
 from kerastl.files import file_sha256, write_json, write_text, write_with
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.heads.logits import logits_of_features
@@ -22,6 +25,7 @@ from kerastl.listening.tuning import tune_on_recordings
 from kerastl.media.audio.decoding import SOUND_RULE_VERSION
 from kerastl.media.image.decoding import RULE_VERSION
 from kerastl.progress import Progress
+from kerastl.records import to_values
 from kerastl.run import folder as places
 from kerastl.run.bundle import (
     FILE_NAME,
@@ -34,7 +38,7 @@ from kerastl.run.bundle import (
 )
 from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
 from kerastl.run.splits import example_columns
-from kerastl.run.tuning import NOT_ASKED_FOR, Unseen, find_unseen, missingness_evidence, tune_tasks
+from kerastl.run.tuning import find_held_out, tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.fit import Fitted
 
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     import keras
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Facts:
     """What is known before training and belongs into the bundle.
 
@@ -125,16 +129,17 @@ def write_results(
     progress.step("Scoring", None)
     logits = logits_of_features(model, fitted.features, examples.tasks)
     evaluation = facts.config.evaluation
-    unseen = find_unseen(fitted, examples, logits)
-    tasks = tune_tasks(unseen, evaluation, examples.tasks, facts.config.data.labels)
+    held_out = find_held_out(fitted, examples, logits)
+    tasks = tune_tasks(held_out, evaluation, examples.tasks, facts.config.data.labels)
     tasks, chosen_on = tune_on_recordings(
         model, tasks, facts.config, facts.input, progress=progress
     )
     bundle = make_bundle(model, fitted, examples, facts, tasks, chosen_on)
-    write_json(path / places.METRICS, score_parts(examples, logits, bundle, evaluation))
-    missingness = look_at_missingness(fitted, examples, unseen, bundle, facts)
-    write_json(path / places.MISSINGNESS, missingness)
-    for sentence in (*_tuning_notes(tasks), *missingness["warnings"]):
+    scores = score_parts(examples, logits, bundle, evaluation)
+    write_json(path / places.METRICS, to_values(scores))
+    missingness = look_at_missingness(fitted, examples, held_out, bundle, facts)
+    write_json(path / places.MISSINGNESS, to_values(missingness))
+    for sentence in (*_tuning_notes(tasks), *missingness.warnings):
         progress.warn(sentence)
     write_with(
         path / places.PREDICTIONS,
@@ -150,7 +155,7 @@ def score_parts(
     logits: np.ndarray,
     bundle: Bundle,
     evaluation: EvaluationConfig,
-) -> dict[str, Any]:
+) -> dict[str, SplitScores]:
     """Returns split to scores, for every split that has rows."""
     rows = {part: examples.rows(part) for part in reversed(PARTS)}
     return {
@@ -163,24 +168,26 @@ def score_parts(
 def look_at_missingness(
     fitted: Fitted,
     examples: Examples,
-    unseen: Unseen,
+    held_out: HeldOutPredictions,
     bundle: Bundle,
     facts: Facts,
-) -> dict[str, Any]:
+) -> MissingnessReport:
     """Returns what `missingness.json` holds: counts, what depends on what, and warnings."""
-    held_out = examples.is_held_out[:, None]
-    labels = np.where(held_out, examples.labels, examples.training_labels)
-    found = examine_missingness(
-        labels,
+    is_held_out = examples.is_held_out[:, None]
+    calibrations = [task.calibration for task in bundle.tasks.values()]
+    scales = np.array([one.scale for one in calibrations])
+    offsets = np.array([one.offset for one in calibrations])
+    return examine_missingness(
+        np.where(is_held_out, examples.labels, examples.training_labels),
         examples.splits,
         examples.tasks,
         bootstrap=make_bootstrap(facts.config.evaluation, examples),
         groups=examples.groups,
-        evidence=missingness_evidence(fitted, examples, unseen, bundle.tasks),
-        modality=examples.modality,
+        held_out=dataclasses.replace(held_out, logits=held_out.logits * scales + offsets),
+        features=fitted.features,
+        uncertain=dict(zip(examples.tasks, examples.uncertain.sum(axis=0).tolist(), strict=True)),
+        inputs={"image": "images", "audio": "audio clips"}[examples.modality],
     )
-    uncertain = dict(zip(examples.tasks, examples.uncertain.sum(axis=0).tolist(), strict=True))
-    return {**found, "uncertain": uncertain}
 
 
 def make_bundle(

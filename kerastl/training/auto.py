@@ -12,15 +12,15 @@ from kerastl.config import Config, ExactFit, KerasFit
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.stratification import stratify
+from kerastl.evaluation.gains import Gain, measure_gain
 from kerastl.features.source import Extraction, FeatureSource
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
 from kerastl.heads.logits import logits_of_features
 from kerastl.progress import SILENT, Progress
+from kerastl.records import to_values
 from kerastl.training.choice import (
-    Gain,
     Supply,
     count_labels,
-    measure_gain,
     reason_not_to_try,
 )
 from kerastl.training.exact_head.fitting import solve_heads
@@ -92,7 +92,7 @@ def fit_auto(
         seed=config.fit.seed,
     )
     progress.note(_told(gain, supply, evidence["seconds"]))
-    evidence["gain"] = gain.as_evidence()
+    evidence["gain"] = to_values(gain)
     if gain.is_larger_than_noise:
         return _with_evidence(
             tuned, {**evidence, "trained": True, "reason": "better on validation"}

@@ -5,47 +5,17 @@ and kept only where its gain on validation is larger than the noise of that gain
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.special
-from sklearn.linear_model import LogisticRegression
+
+from kerastl.evaluation.gains import Gain
+from kerastl.records import to_values
 
 FEW_LABELS = 50  # of the rarer answer: below, fine-tuning isn't tried
 SOME_LABELS = 200  # below, it isn't where more labels would still make the frozen head better
 MANY_WEIGHTS = 1_000  # per known label, above which it isn't either
-_FEWEST_OF_A_CLASS = 5  # for a scale and an offset
-_REPLICATES = 2_000
-_INTERVAL = (0.025, 0.975)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gain:
-    """How much lower the validation loss of one model is than that of another.
-
-    Args:
-        loss: Loss of the first model minus that of the second: the mean logistic loss over known
-            validation labels, in nats, both with the scale and offset per task that fit best; above
-            0 the second is better.
-        low: Lower end of its 95 % interval from a bootstrap over groups.
-        high: Upper end.
-        known: Number of known validation labels it rests on.
-    """
-
-    loss: float
-    low: float
-    high: float
-    known: int
-
-    @property
-    def is_larger_than_noise(self) -> bool:
-        """Whether the whole interval lies above 0."""
-        return self.low > 0
-
-    def as_evidence(self) -> dict[str, Any]:
-        """Returns plain values for the bundle."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +58,7 @@ class Supply:
             "negatives": self.negatives,
             "weights": self.weights,
             "weights_per_label": self.weights_per_label,
-            "second_half": None if self.curve is None else self.curve.as_evidence(),
+            "second_half": None if self.curve is None else to_values(self.curve),
         }
 
 
@@ -132,67 +102,3 @@ def reason_not_to_try(supply: Supply) -> str | None:
             f"label, more than {MANY_WEIGHTS:,}"
         )
     return None
-
-
-def measure_gain(
-    first_logits: np.ndarray,
-    second_logits: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray | None,
-    *,
-    seed: int,
-) -> Gain:
-    """Compares two models on the same validation examples, paired, with a bootstrap over groups.
-
-    Both get the scale and the offset per task that fit these examples best, because the model that
-    ships is calibrated too: what is compared is what they know, not how sure they sound.
-
-    Args:
-        first_logits: `(examples, tasks)`.
-        second_logits: The same of the other model.
-        labels: 1, 0 or NaN for unknown, `(examples, tasks)`.
-        groups: Group of each example, or None where each is its own.
-        seed: Seed of the bootstrap.
-    """
-    known = ~np.isnan(labels)
-    first, second = (_loss(_calibrated(z, labels), labels) for z in (first_logits, second_logits))
-    saved = np.where(known, first - second, 0.0)
-    units = (
-        np.arange(len(labels))
-        if groups is None
-        else np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
-    )
-    saved_by_unit = np.bincount(units, saved.sum(axis=1))
-    known_by_unit = np.bincount(units, known.sum(axis=1))
-    num_units = len(known_by_unit)
-    draws = np.random.default_rng(seed).multinomial(
-        num_units, np.full(num_units, 1 / num_units), size=_REPLICATES
-    )
-    gains = (draws @ saved_by_unit) / np.maximum(draws @ known_by_unit, 1)
-    low, high = np.quantile(gains, _INTERVAL)
-    return Gain(
-        loss=float(saved.sum() / max(known.sum(), 1)),
-        low=float(low),
-        high=float(high),
-        known=int(known.sum()),
-    )
-
-
-def _calibrated(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns logits with scale and offset fitted; as they are where a class is too rare."""
-    calibrated = np.array(logits, np.float64)
-    for column in range(labels.shape[1]):
-        known = ~np.isnan(labels[:, column])
-        y = labels[known, column] >= 0.5
-        if min(y.sum(), (~y).sum()) < _FEWEST_OF_A_CLASS:
-            continue
-        z = calibrated[:, column : column + 1]
-        spread = max(float(z[known].std()), 1e-9)
-        fitted = LogisticRegression(C=1e3).fit(z[known] / spread, y)
-        calibrated[:, column] = fitted.decision_function(z / spread)
-    return calibrated
-
-
-def _loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    y = np.nan_to_num(labels)
-    return -scipy.special.log_expit(np.where(y >= 0.5, logits, -logits))

@@ -11,6 +11,7 @@ from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import score_split
 from kerastl.files import write_json
+from kerastl.records import to_values
 from kerastl.run.bundle import (
     BackboneFacts,
     Bundle,
@@ -119,13 +120,14 @@ def _metrics(
     for part in parts:
         rows = frame[frame["split"] == part]
         groups = rows["group" if "group" in rows else "path"].to_numpy()
-        metrics[part] = score_split(
+        scores = score_split(
             rows[[f"{task}_label" for task in facts]].to_numpy(),
             rows[list(facts)].to_numpy(),
             tuple(facts),
             {task: one.threshold for task, one in facts.items()},
             bootstrap=Bootstrap(groups=groups, replicates=50),
         )
+        metrics[part] = to_values(scores)
     return metrics
 
 

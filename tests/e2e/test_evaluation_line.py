@@ -127,7 +127,7 @@ def test_labels_that_are_not_missing_by_chance_are_warned_of(
 ) -> None:
     run, listening = trained
     (warning,) = [text for text in listening.warnings if "missing by chance" in text]
-    assert warning.startswith("red: labels aren't missing by chance")
+    assert warning.startswith("red: labels are not missing by chance")
     assert "overstated" in warning
     assert run.missingness["warnings"] == [warning]
     assert run.missingness["tasks"]["bright"]["train"]["unknown"] == 0

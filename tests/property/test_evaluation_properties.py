@@ -7,11 +7,17 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.evaluation.intervals import Bootstrap
-from kerastl.evaluation.scores import NUM_BINS, SCORES, score_split, score_task
-from kerastl.evaluation.thresholds import choose_threshold
+from kerastl.evaluation.score_types import SCORES, SplitScores
+from kerastl.evaluation.scores import NUM_BINS, score_split, score_task
+from kerastl.evaluation.thresholds import ChosenThreshold, choose_threshold
 
 SETTINGS = settings(derandomize=True, max_examples=60, deadline=None)
+
+
+def chosen(labels: np.ndarray, probabilities: np.ndarray, policy: str | float) -> ChosenThreshold:
+    return choose_threshold(labels, probabilities, ThresholdPolicy.parse(policy))
 
 
 @st.composite
@@ -57,7 +63,7 @@ def test_every_score_equals_scikit_learns_on_the_known_labels(
     scores = score_task(labels, probabilities, threshold=threshold)
     assert set(expected) == set(SCORES)
     for name, value in expected.items():
-        assert scores[name] == pytest.approx(value, abs=1e-6), name
+        assert scores.value(name) == pytest.approx(value, abs=1e-6), name
 
 
 @SETTINGS
@@ -69,7 +75,7 @@ def test_scores_and_intervals_do_not_depend_on_the_order_of_the_rows(
     groups = np.array([f"g{row // 2}" for row in range(len(labels))])
     order = np.random.default_rng(seed).permutation(len(labels))
 
-    def scores(rows: np.ndarray) -> dict:
+    def scores(rows: np.ndarray) -> SplitScores:
         return score_split(
             labels[rows, None],
             probabilities[rows, None],
@@ -79,12 +85,11 @@ def test_scores_and_intervals_do_not_depend_on_the_order_of_the_rows(
         )
 
     one, other = scores(np.arange(len(labels))), scores(order)
-    for part in ("macro", "tasks"):
-        before, after = (found[part].get("one", found[part]) for found in (one, other))
+    for before, after in ((one.macro, other.macro), (one.tasks["one"], other.tasks["one"])):
         for name in SCORES:
-            np.testing.assert_allclose(after[name], before[name], rtol=0, atol=1e-9)
+            np.testing.assert_allclose(after.value(name), before.value(name), rtol=0, atol=1e-9)
             for low_or_high in zip(
-                after[f"{name}_interval"] or (), before[f"{name}_interval"] or (), strict=True
+                after.interval(name) or (), before.interval(name) or (), strict=True
             ):
                 np.testing.assert_allclose(*low_or_high, rtol=0, atol=1e-6)
 
@@ -102,7 +107,7 @@ def test_examples_without_a_label_change_nothing(
         threshold=0.5,
     )
     for name in (*SCORES, "known", "positives"):
-        np.testing.assert_equal(extended[name], alone[name])
+        np.testing.assert_equal(getattr(extended, name), getattr(alone, name))
 
 
 @SETTINGS
@@ -114,7 +119,7 @@ def test_an_example_counted_twice_is_a_weight_of_two(
     once = score_task(labels, probabilities, threshold=0.5)
     often = score_task(np.tile(labels, times), np.tile(probabilities, times), threshold=0.5)
     for name in SCORES:
-        np.testing.assert_allclose(often[name], once[name], atol=1e-12)
+        np.testing.assert_allclose(often.value(name), once.value(name), atol=1e-12)
 
 
 @SETTINGS
@@ -127,7 +132,7 @@ def test_a_threshold_reaches_its_goal_or_says_why_not(
     task: tuple[np.ndarray, np.ndarray], goal: str, share: float
 ) -> None:
     labels, probabilities = task
-    choice = choose_threshold(labels, probabilities, f"{goal}>={share}")
+    choice = chosen(labels, probabilities, f"{goal}>={share}")
     known = ~np.isnan(labels)
     y, called = labels[known], probabilities[known] >= choice.threshold
     reached = {
@@ -145,7 +150,7 @@ def test_no_other_threshold_is_better(task: tuple[np.ndarray, np.ndarray], polic
 
     def value(threshold: float) -> float:
         scores = score_task(labels, probabilities, threshold=threshold)
-        return scores["f1"] if policy == "f1" else scores["sensitivity"] + scores["specificity"]
+        return scores.f1 if policy == "f1" else scores.sensitivity + scores.specificity
 
-    best = value(choose_threshold(labels, probabilities, policy).threshold)
+    best = value(chosen(labels, probabilities, policy).threshold)
     assert all(value(threshold) <= best + 1e-12 for threshold in np.linspace(0, 1, 41))

@@ -9,12 +9,12 @@ import math
 import scipy.stats
 
 from kerastl.evaluation.detection.curve import Point, Word, between, candidates, walk
-from kerastl.evaluation.thresholds import Choice
+from kerastl.evaluation.thresholds import ChosenThreshold
 
 _LEVEL = 0.95
 
 
-def choose_for_rate(word: Word, rate: float) -> Choice:
+def choose_for_rate(word: Word, rate: float) -> ChosenThreshold:
     """Returns the threshold that misses least with at most `rate` false accepts per hour.
 
     Where several thresholds miss equally little it is the middle of them by log-odds: as far from
@@ -28,7 +28,7 @@ def choose_for_rate(word: Word, rate: float) -> Choice:
     """
     points = list(walk(word, candidates(word), highest_rate=rate))
     chosen = _middle(word, points, rate) if word.num_events else points[-1]
-    return Choice(threshold=chosen.threshold, note=_note(word, chosen, rate))
+    return ChosenThreshold(threshold=chosen.threshold, note=_note(word, chosen, rate))
 
 
 def upper_limit(num_false: int, hours: float) -> float:

@@ -6,6 +6,7 @@ import pytest
 from kerastl.cli.scores import show_scores
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import score_split
+from kerastl.records import to_values
 
 TASKS = ("car", "bus")
 
@@ -19,7 +20,7 @@ def scores(num_rows: int = 200, *, labels: np.ndarray | None = None, **more: obj
     split = score_split(
         found, np.nan_to_num(probabilities), TASKS, dict.fromkeys(TASKS, 0.5), bootstrap=bootstrap
     )
-    return {**split, **more}
+    return {**to_values(split), **more}
 
 
 def shown(found: dict, capsys: pytest.CaptureFixture[str]) -> str:

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from kerastl.evaluation.calibration import calibrated_probabilities, fit_platt
 from kerastl.evaluation.scores import calibration_scores
+from kerastl.records import to_values
 
 
 def drawn(scale: float, offset: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -39,8 +40,8 @@ def test_calibration_improves_log_loss_brier_and_calibration_error() -> None:
     found = fit_platt(labels, logits)
     after = calibrated_probabilities(logits[:, None], [found.scale], [found.offset])[:, 0]
     before = calibration_scores(labels, scipy.special.expit(logits))
-    for name, value in calibration_scores(labels, after).items():
-        assert value < before[name]
+    for name, value in to_values(calibration_scores(labels, after)).items():
+        assert value < getattr(before, name)
 
 
 def test_the_effect_of_a_positive_weight_is_undone() -> None:

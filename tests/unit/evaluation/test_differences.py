@@ -13,7 +13,7 @@ def test_the_difference_is_that_of_the_macro_scores(gapped) -> None:
     _, second = gapped(200, 3, seed=1)
     tasks = ("a", "b", "c")
     aucs = [
-        score_split(labels, scores, tasks, dict.fromkeys(tasks, 0.5))["macro"]["auc"]
+        score_split(labels, scores, tasks, dict.fromkeys(tasks, 0.5)).macro.auc
         for scores in (first, second)
     ]
     bootstrap = Bootstrap(groups=np.arange(200).astype(str), replicates=200)

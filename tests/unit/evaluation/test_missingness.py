@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
+from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.intervals import Bootstrap
-from kerastl.evaluation.missingness import Evidence, examine_missingness
+from kerastl.evaluation.missingness import (
+    GroupCounts,
+    KnownGroups,
+    LabelCounts,
+    MissingnessReport,
+    examine_missingness,
+)
 
 TASKS = ("car", "bus")
 
@@ -18,7 +25,7 @@ def world(num_rows: int = 800, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return labels, 2 * labels - 1 + random.normal(size=labels.shape)
 
 
-def examine(labels: np.ndarray, logits: np.ndarray, **more: object) -> dict:
+def examine(labels: np.ndarray, logits: np.ndarray, **more: object) -> MissingnessReport:
     rows = np.arange(len(labels))
     names = np.array([f"row {row}" for row in rows])
     return examine_missingness(
@@ -26,7 +33,7 @@ def examine(labels: np.ndarray, logits: np.ndarray, **more: object) -> dict:
         np.full(len(labels), "train"),
         TASKS,
         bootstrap=Bootstrap(groups=names, replicates=200),
-        evidence=Evidence(rows=rows, logits=logits, features=None, source="out-of-fold"),
+        held_out=HeldOutPredictions(rows=rows, logits=logits, labels=labels, source="out-of-fold"),
         **more,
     )
 
@@ -38,29 +45,29 @@ def without(labels: np.ndarray, share: np.ndarray, seed: int = 1) -> np.ndarray:
 def test_labels_missing_by_chance_give_no_warning() -> None:
     labels, logits = world()
     for seed in range(5):
-        assert examine(without(labels, np.full((1, 2), 0.6), seed), logits)["warnings"] == []
+        assert examine(without(labels, np.full((1, 2), 0.6), seed), logits).warnings == ()
 
 
 def test_positives_that_are_known_more_often_warn_of_overstatement() -> None:
     labels, logits = world()
     share = np.stack([np.where(labels[:, 0] == 1, 0.2, 0.8), np.full(len(labels), 0.5)], axis=1)
     found = examine(without(labels, share), logits)
-    (warning,) = found["warnings"]
-    assert warning.startswith("car: labels aren't missing by chance")
-    assert "from the pictures (AUC 0." in warning
-    assert "How common" not in warning
+    (warning,) = found.warnings
+    assert warning.startswith("car: labels are not missing by chance")
+    assert "from the images (AUC 0." in warning
+    assert "The prevalence" not in warning
     assert warning.endswith(
-        "how common 'car' is, and with it its probabilities, are probably overstated."
+        "the prevalence of 'car', and with it its probabilities, are probably overstated."
     )
-    one = found["predictability"]["car"]
-    assert one["input"]["auc_interval"][0] > 0.55
-    assert one["mean_probability_known"] > one["mean_probability_unknown"]
+    one = found.predictability["car"]
+    assert one.input.auc_interval[0] > 0.55
+    assert one.mean_probability_known > one.mean_probability_unknown
 
 
 def test_negatives_that_are_known_more_often_warn_of_understatement() -> None:
     labels, logits = world()
     share = np.stack([np.where(labels[:, 0] == 1, 0.8, 0.2), np.full(len(labels), 0.5)], axis=1)
-    (warning,) = examine(without(labels, share), logits)["warnings"]
+    (warning,) = examine(without(labels, share), logits).warnings
     assert "are probably understated" in warning
 
 
@@ -68,31 +75,31 @@ def test_missing_by_the_value_of_another_label_is_seen_without_the_picture() -> 
     labels, logits = world()
     share = np.stack([np.where(labels[:, 1] == 1, 0.2, 0.8), np.zeros(len(labels))], axis=1)
     found = examine(without(labels, share), np.zeros_like(logits))
-    one = found["predictability"]["car"]
-    assert one["other_labels"]["auc"] > 0.7
-    assert "from the other labels" in found["warnings"][0]
-    assert "alike" in found["warnings"][0]
+    one = found.predictability["car"]
+    assert one.other_labels.auc > 0.7
+    assert "from the other labels" in found.warnings[0]
+    assert "alike" in found.warnings[0]
 
 
 def test_missing_together_alone_is_no_bias() -> None:
     labels, logits = world()
     gone = np.random.default_rng(2).random(len(labels)) < 0.5
     found = examine(np.where(gone[:, None], np.nan, labels), logits)
-    assert found["warnings"] == []
-    assert found["together"]["correlation"][0][1] == pytest.approx(1.0)
-    assert found["together"]["unknown_in_both"][0][1] == gone.sum()
+    assert found.warnings == ()
+    assert found.together.correlation[0][1] == pytest.approx(1.0)
+    assert found.together.unknown_in_both[0][1] == gone.sum()
 
 
 def test_what_cannot_be_examined_says_why() -> None:
     labels, logits = world(100)
     labels[:19, 1] = np.nan
-    found = examine(labels, logits)["predictability"]
-    assert found["car"]["input"]["reason"] == "every label is known"
-    assert found["bus"]["input"]["reason"] == "19 unknown labels, 20 are needed"
-    assert found["bus"]["input"]["auc"] is None
+    found = examine(labels, logits).predictability
+    assert found["car"].input.reason == "every label is known"
+    assert found["bus"].input.reason == "19 unknown labels, 20 are needed"
+    assert np.isnan(found["bus"].input.auc)
 
 
-def test_counts_are_told_by_task_split_and_group() -> None:
+def test_counts_are_given_by_task_split_and_group() -> None:
     labels = np.array([[1, np.nan], [0, np.nan], [np.nan, 1], [0, 1]])
     found = examine_missingness(
         labels,
@@ -101,23 +108,19 @@ def test_counts_are_told_by_task_split_and_group() -> None:
         bootstrap=Bootstrap(groups=np.array(["a", "a", "b", "b"])),
         groups=np.array(["a", "a", "b", "b"]),
     )
-    assert found["tasks"]["car"]["train"] == {
-        "examples": 2,
-        "known": 2,
-        "unknown": 0,
-        "positives": 1,
-        "share_unknown": 0.0,
-    }
-    assert found["tasks"]["car"]["test"]["unknown"] == 1
-    assert found["tasks"]["car"]["validation"]["share_unknown"] is None
-    assert found["groups"] == {
-        "count": 2,
-        "tasks": {
-            "car": {"all_known": 1, "some_known": 1, "none_known": 0},
-            "bus": {"all_known": 1, "some_known": 0, "none_known": 1},
+    assert found.tasks["car"]["train"] == LabelCounts(
+        examples=2, known=2, unknown=0, positives=1, share_unknown=0.0
+    )
+    assert found.tasks["car"]["test"].unknown == 1
+    assert np.isnan(found.tasks["car"]["validation"].share_unknown)
+    assert found.groups == GroupCounts(
+        count=2,
+        tasks={
+            "car": KnownGroups(all_known=1, some_known=1, none_known=0),
+            "bus": KnownGroups(all_known=1, some_known=0, none_known=1),
         },
-    }
-    assert found["predictability"] == {}
+    )
+    assert found.predictability == {}
 
 
 def test_features_show_what_the_logits_do_not() -> None:
@@ -130,7 +133,8 @@ def test_features_show_what_the_logits_do_not() -> None:
         np.full(len(labels), "train"),
         TASKS,
         bootstrap=Bootstrap(groups=rows.astype(str), replicates=200),
-        evidence=Evidence(rows=rows, logits=logits, features=hidden, source="out-of-fold"),
+        held_out=HeldOutPredictions(rows=rows, logits=logits, labels=labels, source="out-of-fold"),
+        features=hidden,
     )
-    assert found["predictability"]["car"]["input"]["auc"] > 0.65
-    assert len(found["warnings"]) == 1
+    assert found.predictability["car"].input.auc > 0.65
+    assert len(found.warnings) == 1

@@ -18,33 +18,33 @@ def names(count: int) -> np.ndarray:
 def test_a_worked_example() -> None:
     labels = np.array([1, 0, NAN, 1, 0])
     scores = score_task(labels, np.array([0.9, 0.8, 0.99, 0.6, 0.1]), threshold=0.7)
-    assert scores["known"] == 4
-    assert scores["positives"] == 2
-    assert scores["auc"] == 0.75
-    assert scores["average_precision"] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
-    assert scores["accuracy"] == 0.5
-    assert scores["sensitivity"] == 0.5
-    assert scores["specificity"] == 0.5
-    assert scores["f1"] == 0.5
-    assert scores["brier"] == pytest.approx((0.01 + 0.64 + 0.16 + 0.01) / 4)
+    assert scores.known == 4
+    assert scores.positives == 2
+    assert scores.auc == 0.75
+    assert scores.average_precision == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+    assert scores.accuracy == 0.5
+    assert scores.sensitivity == 0.5
+    assert scores.specificity == 0.5
+    assert scores.f1 == 0.5
+    assert scores.brier == pytest.approx((0.01 + 0.64 + 0.16 + 0.01) / 4)
     losses = [math.log(0.9), math.log(0.2), math.log(0.6), math.log(0.9)]
-    assert scores["log_loss"] == pytest.approx(-sum(losses) / 4)
+    assert scores.log_loss == pytest.approx(-sum(losses) / 4)
 
 
 def test_a_probability_at_the_threshold_is_a_yes() -> None:
     scores = score_task(np.array([1.0, 0.0]), np.array([0.5, 0.4]), threshold=0.5)
-    assert scores["accuracy"] == 1
+    assert scores.accuracy == 1
 
 
 def test_the_calibration_error_weighs_the_gap_of_each_bin_by_its_examples() -> None:
     labels = np.array([1.0, 0.0, 1.0, 1.0])
     scores = score_task(labels, np.array([0.25, 0.25, 0.95, 0.95]), threshold=0.5)
-    assert scores["expected_calibration_error"] == pytest.approx(0.5 * 0.25 + 0.5 * 0.05)
+    assert scores.expected_calibration_error == pytest.approx(0.5 * 0.25 + 0.5 * 0.05)
 
 
 def test_a_calibration_error_of_zero_is_reached_and_the_edges_belong_to_bins() -> None:
     scores = score_task(np.array([0.0, 1.0]), np.array([0.0, 1.0]), threshold=0.5)
-    assert scores["expected_calibration_error"] == 0
+    assert scores.expected_calibration_error == 0
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_a_calibration_error_of_zero_is_reached_and_the_edges_belong_to_bins() -
 )
 def test_what_is_undefined_is_nan_and_not_0(labels: list[float], undefined: set[str]) -> None:
     scores = score_task(np.array(labels), np.array([0.2, 0.7]), threshold=0.5)
-    assert {name for name in SCORES if math.isnan(scores[name])} == undefined
+    assert {name for name in SCORES if math.isnan(scores.value(name))} == undefined
 
 
 def test_a_certain_and_wrong_probability_gives_a_finite_log_loss() -> None:
     scores = score_task(np.array([1.0, 0.0]), np.array([0.0, 1.0]), threshold=0.5)
-    assert scores["log_loss"] == pytest.approx(-math.log(np.finfo(float).eps), rel=1e-3)
+    assert scores.log_loss == pytest.approx(-math.log(np.finfo(float).eps), rel=1e-3)
 
 
 def test_the_macro_score_is_the_mean_over_the_tasks_that_are_defined(gapped) -> None:
@@ -70,13 +70,11 @@ def test_the_macro_score_is_the_mean_over_the_tasks_that_are_defined(gapped) -> 
     labels[:, 1] = np.where(np.isnan(labels[:, 1]), NAN, 0.0)
     tasks = ("a", "b", "c")
     scores = score_split(labels, probabilities, tasks, dict.fromkeys(tasks, 0.5))
-    found = scores["tasks"]
-    assert scores["macro"]["defined"] == 2
-    assert scores["macro"]["auc"] == pytest.approx((found["a"]["auc"] + found["c"]["auc"]) / 2)
-    assert scores["macro"]["brier"] == pytest.approx(
-        np.mean([found[task]["brier"] for task in tasks])
-    )
-    assert scores["macro"]["known"] == sum(found[task]["known"] for task in tasks)
+    found = scores.tasks
+    assert scores.macro.defined == 2
+    assert scores.macro.auc == pytest.approx((found["a"].auc + found["c"].auc) / 2)
+    assert scores.macro.brier == pytest.approx(np.mean([found[task].brier for task in tasks]))
+    assert scores.macro.known == sum(found[task].known for task in tasks)
 
 
 def test_an_interval_holds_its_score_and_narrows_with_more_labels(gapped) -> None:
@@ -86,10 +84,10 @@ def test_an_interval_holds_its_score_and_narrows_with_more_labels(gapped) -> Non
         bootstrap = Bootstrap(groups=names(num_rows), unit="examples", replicates=200)
         scores = score_split(labels, probabilities, ("a",), {"a": 0.5}, bootstrap=bootstrap)
         for name in ("auc", "average_precision", "log_loss", "accuracy", "f1"):
-            for found in (scores["tasks"]["a"], scores["macro"]):
-                low, high = found[f"{name}_interval"]
-                assert low < found[name] < high
-        low, high = scores["tasks"]["a"]["auc_interval"]
+            for found in (scores.tasks["a"], scores.macro):
+                low, high = found.interval(name)
+                assert low < found.value(name) < high
+        low, high = scores.tasks["a"].auc_interval
         widths.append(high - low)
     assert widths[1] < widths[0] / 3
 
@@ -100,8 +98,8 @@ def test_fewer_than_20_groups_give_no_interval_and_the_reason(gapped) -> None:
     scores = score_task(
         labels[:, 0], probabilities[:, 0], threshold=0.5, bootstrap=Bootstrap(groups=groups)
     )
-    assert scores["auc_interval"] is None
-    assert scores["intervals"]["reason"] == "19 groups with known labels, 20 are needed"
+    assert scores.auc_interval is None
+    assert scores.intervals.reason == "19 groups with known labels, 20 are needed"
 
 
 def test_groups_without_a_known_label_do_not_count(gapped) -> None:
@@ -112,20 +110,18 @@ def test_groups_without_a_known_label_do_not_count(gapped) -> None:
         labels, probabilities, ("a",), {"a": 0.5}, bootstrap=Bootstrap(groups=groups)
     )
     reason = "15 groups with known labels, 20 are needed"
-    assert scores["tasks"]["a"]["intervals"]["reason"] == reason
-    assert scores["macro"]["intervals"]["reason"] == reason
+    assert scores.tasks["a"].intervals.reason == reason
+    assert scores.macro.intervals.reason == reason
 
 
 def test_replicates_without_both_classes_are_counted(gapped) -> None:
     labels, probabilities = np.zeros(50), np.linspace(0, 1, 50)
     labels[40] = 1
     scores = score_task(labels, probabilities, threshold=0.5, bootstrap=Bootstrap(groups=names(50)))
-    facts = scores["intervals"]
-    assert 300 < facts["undefined_replicates"] < 440  # (1 - 1/50)^50 of 1000 is 364
-    assert facts["reason"] == (
-        "all known positives are from 1 group, so the intervals are too narrow"
-    )
-    low, high = scores["auc_interval"]
+    facts = scores.intervals
+    assert 300 < facts.undefined_replicates < 440  # (1 - 1/50)^50 of 1000 is 364
+    assert facts.reason == ("all known positives are from 1 group, so the intervals are too narrow")
+    low, high = scores.auc_interval
     assert 0 <= low < high <= 1
 
 
@@ -136,7 +132,7 @@ def test_many_positives_of_few_groups_are_few(gapped) -> None:
     scores = score_task(
         labels, probabilities[:, 0], threshold=0.5, bootstrap=Bootstrap(groups=groups)
     )
-    assert scores["intervals"]["reason"] == (
+    assert scores.intervals.reason == (
         "all known positives are from 4 groups, so the intervals are too narrow"
     )
 
@@ -149,15 +145,15 @@ def test_examples_of_one_group_count_as_one(gapped) -> None:
     often = score_task(
         np.tile(labels[:, 0], 4), np.tile(probabilities[:, 0], 4), threshold=0.5, bootstrap=copied
     )
-    np.testing.assert_allclose(often["auc_interval"], once["auc_interval"], atol=1e-6)
+    np.testing.assert_allclose(often.auc_interval, once.auc_interval, atol=1e-6)
 
 
 def test_without_replicates_there_are_no_intervals(gapped) -> None:
     labels, probabilities = gapped(100, 1)
     bootstrap = Bootstrap(groups=names(100), replicates=0)
     scores = score_task(labels[:, 0], probabilities[:, 0], threshold=0.5, bootstrap=bootstrap)
-    assert scores["auc_interval"] is None
-    assert scores["intervals"]["reason"] == "no intervals were asked for"
+    assert scores.auc_interval is None
+    assert scores.intervals.reason == "no intervals were asked for"
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -167,8 +163,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         labels = (np.arange(150) % 2).astype(float)
         probabilities = 1 / (1 + np.exp(-random.normal(size=150) - labels))
         bootstrap = Bootstrap(groups=names(150), replicates=200, seed=seed)
-        low, high = score_task(labels, probabilities, threshold=0.5, bootstrap=bootstrap)[
-            "auc_interval"
-        ]
+        found = score_task(labels, probabilities, threshold=0.5, bootstrap=bootstrap)
+        assert found.auc_interval is not None
+        low, high = found.auc_interval
         covered += low <= truth <= high
     assert covered >= 51  # 95 % of 60 is 57

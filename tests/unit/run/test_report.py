@@ -208,11 +208,11 @@ def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
             "count": 9,
             "tasks": {"car": {"all_known": 4, "some_known": 3, "none_known": 2}},
         },
-        "warnings": ["car: labels aren't missing by chance."],
+        "warnings": ["car: labels are not missing by chance."],
     }
     (run / "missingness.json").write_text(json.dumps(found))
     text = report(run).text
-    assert text.count("car: labels aren't missing by chance.") == 2
+    assert text.count("car: labels are not missing by chance.") == 2
     for words in ("0.731 0.702–0.760", "too few", "0.614", "0.312", "4 / 3 / 2", "car 3"):
         assert words in text
 

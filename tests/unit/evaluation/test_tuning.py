@@ -1,21 +1,28 @@
-"""Thresholds and calibration from predictions of examples the model wasn't fitted on."""
+"""Calibration and thresholds from predictions of held-out examples."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from kerastl.config import EvaluationConfig, LabelPolicy
-from kerastl.run.tuning import Unseen, level_folds, tune_tasks
+from kerastl.config.policies import ThresholdPolicy
+from kerastl.evaluation.held_out import HeldOutPredictions, level_folds
+from kerastl.evaluation.tuning import TunedTask, tune
 
 
-def unseen(labels: np.ndarray, logits: np.ndarray, source: str = "out-of-fold") -> Unseen:
-    return Unseen(
+def held_out(
+    labels: np.ndarray, logits: np.ndarray, source: str = "out-of-fold"
+) -> HeldOutPredictions:
+    return HeldOutPredictions(
         rows=np.arange(len(labels)), logits=logits[:, None], labels=labels[:, None], source=source
     )
 
 
-def tuned(found: Unseen, **evaluation: object):
-    return tune_tasks(found, EvaluationConfig(**evaluation), ("car",), {})["car"]
+def tuned(
+    found: HeldOutPredictions, *, threshold: str | float = "youden", calibrate: bool = True
+) -> TunedTask:
+    return tune(found, ("car",), {"car": ThresholdPolicy.parse(threshold)}, calibrate=calibrate)[
+        "car"
+    ]
 
 
 def drawn(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -26,35 +33,28 @@ def drawn(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 def test_thresholds_are_on_the_calibrated_scale() -> None:
     labels, logits = drawn()
-    found = tuned(unseen(labels, 5 * logits + 20))
-    plain = tuned(unseen(labels, logits))
-    assert found.threshold == pytest.approx(plain.threshold, abs=1e-4)
+    found = tuned(held_out(labels, 5 * logits + 20))
+    plain = tuned(held_out(labels, logits))
+    assert found.threshold.threshold == pytest.approx(plain.threshold.threshold, abs=1e-4)
     assert found.calibration.scale == pytest.approx(plain.calibration.scale / 5, rel=1e-3)
 
 
-def test_it_is_told_what_was_tuned_on_how_many_labels() -> None:
+def test_the_source_and_its_number_of_labels_are_stated() -> None:
     labels, logits = drawn()
     labels[:100] = np.nan
-    assert tuned(unseen(labels, logits)).tuned_on == "out-of-fold, 300 known labels"
-    assert tuned(unseen(labels, logits, "validation")).tuned_on == "validation, 300 known labels"
-    assert tuned(unseen(labels, logits), calibrate=False, threshold=0.2).tuned_on == "nothing"
+    assert tuned(held_out(labels, logits)).tuned_on == "out-of-fold, 300 known labels"
+    assert tuned(held_out(labels, logits, "validation")).tuned_on == "validation, 300 known labels"
+    assert tuned(held_out(labels, logits), calibrate=False, threshold=0.2).tuned_on == "nothing"
 
 
 def test_a_task_without_skill_is_not_calibrated_and_called_a_guess() -> None:
     labels, logits = drawn()
-    found = tuned(unseen(labels, -logits))
+    found = tuned(held_out(labels, -logits))
     assert (found.calibration.scale, found.calibration.offset) == (1, 0)
-    assert found.threshold_note == (
-        "its decisions are guesses, because positives have no higher logits than negatives in "
+    assert found.threshold.note == (
+        "its decisions are guesses because positives have no higher logits than negatives in "
         "out-of-fold predictions"
     )
-
-
-def test_a_policy_of_labels_is_kept() -> None:
-    labels, logits = drawn()
-    policy = LabelPolicy(positive=("Y",), negative=("N",))
-    found = tune_tasks(unseen(labels, logits), EvaluationConfig(), ("car",), {"car": policy})
-    assert found["car"].labels == policy
 
 
 def test_leveled_folds_have_one_mean_and_keep_their_order() -> None:

@@ -1,0 +1,43 @@
+"""Predictions of examples that the model was not fitted on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+OUT_OF_FOLD = "out-of-fold"
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutPredictions:
+    """Predictions of examples that the model was not fitted on.
+
+    Args:
+        rows: Indices of the examples, shape `(rows,)`.
+        logits: `(rows, tasks)`.
+        labels: `(rows, tasks)`, NaN where unknown or uncertain.
+        source: `"out-of-fold"` or `"validation"`.
+    """
+
+    rows: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+    source: str
+
+
+def level_folds(logits: np.ndarray, folds: np.ndarray | None) -> np.ndarray:
+    """Returns out-of-fold logits whose mean is the same in every fold.
+
+    The model that predicts a fold with more positives than average saw fewer of them, so its logits
+    are lower: across folds, logits fall as the share of positives rises. If a model knows little,
+    this outweighs what it knows, and a useless task looks reversed.
+
+    Args:
+        logits: `(examples, tasks)`, each from a model that was not fitted on the example's fold.
+        folds: Fold of each example, or None.
+    """
+    leveled = logits.astype(np.float64)
+    for fold in np.unique(folds) if folds is not None else ():
+        rows = folds == fold
+        leveled[rows] += logits.mean(axis=0) - logits[rows].mean(axis=0)
+    return leveled

@@ -1,0 +1,36 @@
+"""Quotients, and means over the values that are defined.
+
+Convention: NaN is undefined; a mean divides by the number of defined values and is NaN without any.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def mean_of_defined(values: Sequence[float] | np.ndarray) -> float:
+    """Returns the sum of the defined values divided by their number, NaN if none is defined.
+
+    Args:
+        values: Shape `(values,)`.
+    """
+    array = np.asarray(values, np.float64)
+    defined = array[~np.isnan(array)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def means_of_defined(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the mean of each column over the rows that define it, NaN if none does.
+
+    Args:
+        rows: Arrays of equal length, such as the replicates of each task.
+    """
+    stacked = np.stack(rows)
+    defined = ~np.isnan(stacked)
+    return divided(np.where(defined, stacked, 0).sum(axis=0), defined.sum(axis=0))
+
+
+def divided(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Returns the quotient, NaN where the denominator is 0."""
+    quotient = np.full(np.shape(denominator), np.nan)
+    return np.divide(numerator, denominator, out=quotient, where=denominator != 0)

@@ -1,0 +1,49 @@
+"""The gain of one model over another, paired, with its noise."""
+
+import numpy as np
+
+from kerastl.evaluation.gains import measure_gain
+
+
+def random_case(shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    y = random.integers(0, 2, (300, 2)).astype(float)
+    signal = 2 * y - 1
+    frozen = signal + random.normal(size=y.shape)
+    tuned = frozen + shift * signal + 0.1 * random.normal(size=y.shape)
+    y[random.random(y.shape) < 0.4] = np.nan
+    return frozen, tuned, y
+
+
+def test_a_clear_gain_is_larger_than_its_noise() -> None:
+    gain = measure_gain(*random_case(1.0), None, seed=0)
+    assert gain.is_larger_than_noise
+    assert gain.low < gain.loss < gain.high
+
+
+def test_no_gain_is_not_larger_than_its_noise() -> None:
+    assert not measure_gain(*random_case(0.0), None, seed=0).is_larger_than_noise
+    assert measure_gain(*random_case(-1.0), None, seed=0).high < 0
+
+
+def test_the_gain_rests_on_known_labels_only() -> None:
+    frozen, tuned, y = random_case(1.0)
+    gain = measure_gain(frozen, tuned, y, None, seed=0)
+    disturbed = np.where(np.isnan(y), 1e3, tuned)
+    assert measure_gain(frozen, disturbed, y, None, seed=0) == gain
+    assert gain.known == (~np.isnan(y)).sum()
+
+
+def test_few_groups_make_the_interval_wide() -> None:
+    frozen, tuned, y = random_case(0.2)
+    rows = measure_gain(frozen, tuned, y, None, seed=0)
+    noisy = tuned + np.repeat(np.random.default_rng(1).normal(size=(6, 2)), 50, axis=0)
+    groups = np.repeat(np.arange(6), 50)
+    by_group = measure_gain(frozen, noisy, y, groups, seed=0)
+    assert by_group.high - by_group.low > rows.high - rows.low
+
+
+def test_how_sure_a_model_sounds_is_no_gain() -> None:
+    frozen, _, y = random_case(0.0)
+    gain = measure_gain(frozen, 4 * frozen - 3, y, None, seed=0)
+    assert abs(gain.loss) < 1e-3
