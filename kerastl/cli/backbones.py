@@ -1,17 +1,24 @@
-"""`kerastl backbones`: list, show and check what the installed plugins offer.
+"""`kerastl backbones`: list, show and check the backbones of installed plugins.
 
-Convention: a broken plugin is named on standard error, with its distribution, and the rest goes on.
+Convention: a broken plugin is reported on standard error and does not stop the others.
 """
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from kerastl.backbones import BackboneSpec, Catalog, Plugin
-    from kerastl.backbones.testing import Outcome
+from kerastl.backbones import (
+    BackboneSpec,
+    Catalog,
+    ImageInput,
+    Plugin,
+    find_backbone,
+    read_catalog,
+)
+from kerastl.backbones.testing import Outcome, run_checks
+from kerastl.errors import BackboneError
 
 _NO_FACT = "-"
 
@@ -22,12 +29,14 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--modality", type=click.Choice(["image", "audio"]), help="Only for this input.")
+@click.option(
+    "--modality",
+    type=click.Choice(["image", "audio"]),
+    help="List only backbones for this kind of input.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(modality: str | None, as_json: bool) -> None:
     """List the backbones of all installed plugins."""
-    from kerastl.backbones import read_catalog
-
     catalog = read_catalog()
     specs = [spec for spec in catalog.specs if modality in (None, spec.modality)]
     if as_json:
@@ -36,7 +45,7 @@ def list_command(modality: str | None, as_json: bool) -> None:
     for line in _aligned([_HEADINGS, *(_row(spec) for spec in specs)]):
         click.echo(line)
     for plugin in catalog.problems:
-        click.echo(_complaint(plugin), err=True)
+        click.echo(_warning(plugin), err=True)
 
 
 @command.command()
@@ -44,8 +53,6 @@ def list_command(modality: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(identifier: str, as_json: bool) -> None:
     """Show the facts of the backbone ID, such as applications:mobilenet_v2."""
-    from kerastl.backbones import find_backbone
-
     facts = _facts(find_backbone(identifier))
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -56,17 +63,14 @@ def show(identifier: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("identifier", metavar="ID")
-@click.option("--weights", help="A published name or a file; random weights without it.")
+@click.option("--weights", help="Published name or file. Default: random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(identifier: str, weights: str | None, as_json: bool) -> None:
-    """Check that the backbone ID keeps what a backbone promises."""
-    from kerastl.backbones import find_backbone
+    """Run the conformance checks on the backbone ID."""
     from kerastl.cli.console import quiet_frameworks
 
     find_backbone(identifier)
     quiet_frameworks()
-    from kerastl.backbones.testing import run_checks
-
     outcomes = []
     for outcome in run_checks(identifier, weights=weights):
         outcomes.append(outcome)
@@ -77,15 +81,13 @@ def check(identifier: str, weights: str | None, as_json: bool) -> None:
     _raise_if_failed(identifier, outcomes)
 
 
-def _raise_if_failed(identifier: str, outcomes: "Sequence[Outcome]") -> None:
-    from kerastl.errors import BackboneError
-
+def _raise_if_failed(identifier: str, outcomes: Sequence[Outcome]) -> None:
     failed = [outcome.check for outcome in outcomes if outcome.is_failure]
     if failed:
         raise BackboneError(
             f"The backbone '{identifier}' fails {len(failed)} of {len(outcomes)} checks.",
             received=", ".join(failed),
-            fix="Mend the plugin, or declare the check in known_failures with a reason.",
+            fix="Fix the plugin, or declare the check in known_failures with a reason.",
         )
 
 
@@ -98,7 +100,7 @@ _MARKS = {
 }
 
 
-def _outcome_line(outcome: "Outcome") -> str:
+def _outcome_line(outcome: Outcome) -> str:
     line = f"{_MARKS[outcome.result]} {outcome.check}"
     return f"{line}\n        {outcome.reason}" if outcome.reason else line
 
@@ -106,7 +108,7 @@ def _outcome_line(outcome: "Outcome") -> str:
 _HEADINGS = ("backbone", "input", "features", "weights in it", "published", "license")
 
 
-def _row(spec: "BackboneSpec") -> tuple[str, ...]:
+def _row(spec: BackboneSpec) -> tuple[str, ...]:
     return (
         spec.id,
         _input_text(spec),
@@ -117,9 +119,7 @@ def _row(spec: "BackboneSpec") -> tuple[str, ...]:
     )
 
 
-def _input_text(spec: "BackboneSpec") -> str:
-    from kerastl.backbones import ImageInput
-
+def _input_text(spec: BackboneSpec) -> str:
     if spec.input is None:
         return _NO_FACT
     if isinstance(spec.input, ImageInput):
@@ -132,7 +132,7 @@ def _number(value: int | None) -> str:
     return _NO_FACT if value is None else f"{value:,}"
 
 
-def _facts(spec: "BackboneSpec") -> dict[str, Any]:
+def _facts(spec: BackboneSpec) -> dict[str, Any]:
     return {
         "id": spec.id,
         "description": spec.description,
@@ -149,7 +149,7 @@ def _facts(spec: "BackboneSpec") -> dict[str, Any]:
     }
 
 
-def _catalog_facts(specs: "Sequence[BackboneSpec]", catalog: "Catalog") -> dict[str, Any]:
+def _catalog_facts(specs: Sequence[BackboneSpec], catalog: Catalog) -> dict[str, Any]:
     return {
         "backbones": [_facts(spec) for spec in specs],
         "problems": [
@@ -164,7 +164,7 @@ def _catalog_facts(specs: "Sequence[BackboneSpec]", catalog: "Catalog") -> dict[
     }
 
 
-def _complaint(plugin: "Plugin") -> str:
+def _warning(plugin: Plugin) -> str:
     return (
         f"Warning: the plugin '{plugin.family}' of {plugin.distribution} {plugin.version} fails: "
         f"{plugin.problem}"

@@ -1,14 +1,12 @@
-"""`kerastl cache`: list, prune or clear the features that were kept."""
+"""`kerastl cache`: list, prune or clear the feature cache."""
 
 import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from kerastl.features.cache.folder import Entry
+from kerastl.features.cache import folder as cache
 
 _KINDS = {"features": "features", "engines": "converted network"}
 
@@ -17,19 +15,19 @@ _KINDS = {"features": "features", "engines": "converted network"}
 def command() -> None:
     """List, prune or clear the feature cache.
 
-    It keeps what frozen backbones said of each file, so that no file passes through the same
-    backbone twice. KERASTL_CACHE names its folder, KERASTL_CACHE_LIMIT its size, such as 5GB.
+    The cache stores the features that frozen backbones compute, so that no file passes through
+    the same backbone twice. KERASTL_CACHE sets its folder, KERASTL_CACHE_LIMIT its size, such as
+    5GB.
     """
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
-    """List what the cache holds, the oldest use first."""
-    from kerastl.features.cache.folder import cache_folder, entries, size_limit
-
-    folder, found = cache_folder(), entries(cache_folder())
-    total, limit = sum(entry.num_bytes for entry in found), size_limit()
+    """List the entries of the cache, least recently used first."""
+    folder, limit = cache.cache_folder(), cache.size_limit()
+    found = cache.entries(folder)
+    total = sum(entry.num_bytes for entry in found)
     if as_json:
         facts = [_facts(entry) for entry in found]
         report = {"folder": str(folder), "bytes": total, "limit": limit, "entries": facts}
@@ -41,11 +39,11 @@ def list_command(as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--limit", metavar="SIZE", help="What may stay, such as 5GB; else the cache's limit.")
+@click.option(
+    "--limit", metavar="SIZE", help="Size to keep, such as 5GB. Default: the limit of the cache."
+)
 def prune(limit: str | None) -> None:
-    """Delete what was used longest ago, until the rest fits."""
-    from kerastl.features.cache import folder as cache
-
+    """Delete the least recently used entries until the rest fits."""
     num_bytes = cache.size_limit() if limit is None else cache.parse_size(limit, where="--limit")
     freed = cache.prune(cache.cache_folder(), num_bytes)
     click.echo(f"{size_text(freed)} freed")
@@ -54,14 +52,12 @@ def prune(limit: str | None) -> None:
 @command.command()
 def clear() -> None:
     """Delete everything in the cache."""
-    from kerastl.features.cache import folder as cache
-
     freed = cache.clear(cache.cache_folder())
     click.echo(f"{size_text(freed)} freed")
 
 
 def size_text(num_bytes: int) -> str:
-    """Returns a size as people read it, in units of 1000."""
+    """Returns a readable size, in units of 1000."""
     size = float(num_bytes)
     for unit in ("bytes", "KB", "MB", "GB"):
         if size < 1000 or unit == "GB":
@@ -70,7 +66,7 @@ def size_text(num_bytes: int) -> str:
     return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
-def _facts(entry: "Entry") -> dict[str, object]:
+def _facts(entry: cache.Entry) -> dict[str, object]:
     return {
         "kind": entry.kind,
         "name": entry.name,
@@ -80,7 +76,7 @@ def _facts(entry: "Entry") -> dict[str, object]:
     }
 
 
-def _lines(found: "Sequence[Entry]") -> list[str]:
+def _lines(found: Sequence[cache.Entry]) -> list[str]:
     return [
         f"{entry.name}  {_KINDS[entry.kind]:<18}{size_text(entry.num_bytes):>10}  "
         f"used {time.strftime('%Y-%m-%d %H:%M', time.localtime(entry.used))}"

@@ -1,4 +1,4 @@
-"""What the command line shows while it works: bars on a terminal, plain lines in a log.
+"""Progress on the command line: bars on a terminal, plain lines in a log.
 
 Convention: progress and notes go to standard error, results to standard output.
 """
@@ -16,13 +16,13 @@ _LOG_SECONDS = 10.0
 
 
 def quiet_frameworks() -> None:
-    """Silences what TensorFlow prints at import, unless the environment says otherwise."""
+    """Silences TensorFlow's messages at import, unless environment variables are set."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 class TerminalProgress(Progress):
-    """Shows steps with time left on a terminal, and as plain lines elsewhere."""
+    """Shows progress bars with the time left on a terminal, and plain lines elsewhere."""
 
     def __init__(self) -> None:
         self.console = rich.console.Console(stderr=True, highlight=False)
@@ -57,7 +57,7 @@ class TerminalProgress(Progress):
             self._bars.stop()
 
     def step(self, title: str, total: int | None = None) -> None:
-        """Begins a bar or prints a line."""
+        """Starts a bar or prints a line."""
         self._title, self._total = title, total
         self._started = self._printed = time.monotonic()
         if self._bars is not None:

@@ -1,4 +1,4 @@
-"""`kerastl demo`: draw data, train on it, and show what came out."""
+"""`kerastl demo`: generate data, train on it, and show the results."""
 
 import shlex
 import time
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerastl.demo.recipes import RECIPES
+from kerastl.demo.recipes import RECIPES, prepare
 
 if TYPE_CHECKING:
     from kerastl.run.folder import Run
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Where the data and the run go, in a folder of the demo's name.",
+    help="Output folder; data and run go into a subfolder with the demo's name.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the drawn data.")
-@click.option("--draw-only", is_flag=True, help="Write data and config, and stop there.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the generated data.")
+@click.option("--draw-only", is_flag=True, help="Only write the data and the config.")
 def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
-    """Draw data, train on it and print the scores: no download, no data of your own.
+    """Generate data, train on it and print the scores, without any download.
 
     \b
     driving    drawn street scenes, half of the labels blank (the default)
@@ -33,13 +33,12 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
     wake-word  synthesized speech: three wake words, and recordings to find them in
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
-    from kerastl.demo.recipes import prepare
 
     quiet_frameworks()
     started, recipe = time.monotonic(), RECIPES[name]
     click.echo(f"Making {recipe.summary} ...", err=True)
-    config, drawn = prepare(recipe, folder / name, seed=seed)
-    click.echo(f"{drawn.num_examples} {recipe.things}: {drawn.table}", err=True)
+    config, data = prepare(recipe, folder / name, seed=seed)
+    click.echo(f"{data.num_examples} {recipe.examples}: {data.table}", err=True)
     if draw_only:
         click.echo(f"Next:    kerastl train {shlex.quote(str(config))}")
         return
@@ -57,12 +56,12 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
 
 
 def _listen(run: "Run", recordings: Path) -> None:
-    """Finds the words in long recordings, and shows how well and with which command."""
+    """Evaluates the run on recordings, and shows the command that does so."""
     from kerastl.cli.console import TerminalProgress
     from kerastl.cli.listening import show_detection_scores
 
     with TerminalProgress() as progress:
         scores = run.evaluate_recordings(recordings, progress=progress)
     show_detection_scores(scores, title=f"Detections in {recordings.name}")
-    place, sound = shlex.quote(str(run.path)), shlex.quote(str(recordings.with_suffix(".flac")))
-    click.echo(f"Listen:  kerastl predict {place} {sound} --listen")
+    folder, audio = shlex.quote(str(run.path)), shlex.quote(str(recordings.with_suffix(".flac")))
+    click.echo(f"Listen:  kerastl predict {folder} {audio} --listen")

@@ -1,17 +1,16 @@
-"""`kerastl doctor`: is everything installed, and does this Keras behave as kerastl needs?"""
+"""`kerastl doctor`: check the installation and the behavior of Keras."""
 
 import json
 import logging
 import sys
-from typing import TYPE_CHECKING
 
 import click
+import rich.console
+import rich.table
+import rich.text
 
-if TYPE_CHECKING:
-    import rich.console
-    import rich.table
-
-    from kerastl.health import Health
+from kerastl import health
+from kerastl.cli.console import quiet_frameworks
 
 
 @click.command()
@@ -19,45 +18,39 @@ if TYPE_CHECKING:
 def command(as_json: bool) -> None:
     """Check versions, devices, plugins and Keras's behavior.
 
-    Trains a tiny model several times, which takes some seconds. Exit code 0 if all is well, 1 if
-    something is not.
+    Trains a tiny model several times, which takes a few seconds. The exit code is 1 if there are
+    problems, otherwise 0.
     """
-    from kerastl.cli.console import quiet_frameworks
-
     quiet_frameworks()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many tiny fits
-    from kerastl.health import examine
-
-    health = examine()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about many short fits
+    report = health.examine()
     if as_json:
-        click.echo(json.dumps(health.facts(), indent=2))
+        click.echo(json.dumps(report.facts(), indent=2))
     else:
-        _show(health)
-    sys.exit(1 if health.problems else 0)
+        _show(report)
+    sys.exit(1 if report.problems else 0)
 
 
-def _show(health: "Health") -> None:
-    import rich.console
-
+def _show(report: health.Health) -> None:
     console = rich.console.Console(highlight=False)
-    _print_table(console, "Versions", [(name, v or "missing") for name, v in _software(health)])
-    _print_table(console, f"Devices ({health.backend})", [(device,) for device in health.devices])
-    _print_table(console, "Plugins", _plugin_rows(health))
-    _print_table(console, "Behavior", [(*_mark(c.ok), c.name, c.detail) for c in health.checks])
-    console.print("All is well." if not health.problems else "Not well:", style="bold")
-    for problem in health.problems:
+    _print_table(console, "Versions", [(name, v or "missing") for name, v in _software(report)])
+    _print_table(console, f"Devices ({report.backend})", [(device,) for device in report.devices])
+    _print_table(console, "Plugins", _plugin_rows(report))
+    _print_table(console, "Behavior", [(*_mark(c.ok), c.name, c.detail) for c in report.checks])
+    console.print("No problems." if not report.problems else "Problems:", style="bold")
+    for problem in report.problems:
         console.print(f"  - {problem}", markup=False, soft_wrap=True)
 
 
-def _software(health: "Health") -> list[tuple[str, str | None]]:
+def _software(report: health.Health) -> list[tuple[str, str | None]]:
     backends = {
-        f"backend {name}{' (used)' if name == health.backend else ''}": version or "not installed"
-        for name, version in health.backends.items()
+        f"backend {name}{' (used)' if name == report.backend else ''}": version or "not installed"
+        for name, version in report.backends.items()
     }
-    return [*health.versions.items(), *backends.items()]
+    return [*report.versions.items(), *backends.items()]
 
 
-def _plugin_rows(health: "Health") -> list[tuple[str, ...]]:
+def _plugin_rows(report: health.Health) -> list[tuple[str, ...]]:
     return [
         (
             *_mark(plugin.problem is None),
@@ -65,7 +58,7 @@ def _plugin_rows(health: "Health") -> list[tuple[str, ...]]:
             f"{plugin.distribution} {plugin.version}",
             plugin.problem or "",
         )
-        for plugin in health.plugins
+        for plugin in report.plugins
     ]
 
 
@@ -73,10 +66,7 @@ def _mark(ok: bool) -> tuple[str]:
     return ("ok" if ok else "FAILED",)
 
 
-def _print_table(console: "rich.console.Console", title: str, rows: list[tuple[str, ...]]) -> None:
-    import rich.table
-    import rich.text
-
+def _print_table(console: rich.console.Console, title: str, rows: list[tuple[str, ...]]) -> None:
     console.print(title, style="bold")
     table = rich.table.Table(show_header=False, box=None)
     for row in rows:

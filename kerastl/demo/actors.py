@@ -1,7 +1,7 @@
-"""What the questions are about: pedestrians, cars, stop signs and traffic lights.
+"""The objects of the tasks: pedestrians, cars, stop signs and traffic lights.
 
 Convention: an actor stands at `(x, 0, z)` and is painted by a function of a brush, a source of
-randomness that belongs to the actor alone (so it looks the same in every frame), and its place.
+randomness that belongs to the actor alone (so it looks the same in every frame), and its position.
 """
 
 import itertools
@@ -62,7 +62,7 @@ def pedestrian(brush: Brush, rng: np.random.Generator, x: float, z: float, *, st
 
 
 def car_along(brush: Brush, rng: np.random.Generator, x: float, z: float, *, night: bool) -> None:
-    """Paints a car that stands or drives along the street, seen from behind or ahead."""
+    """Paints a parked or driving car on this street, seen from behind or from the front."""
     paint, is_ahead = pick(rng, PAINT), bool(rng.random() < 0.5)
     half, length, roof = rng.uniform(0.82, 0.95), rng.uniform(3.6, 4.6), rng.uniform(1.38, 1.65)
     waist, glass = rng.uniform(0.78, 0.9), (44, 54, 64)

@@ -1,7 +1,7 @@
-"""A camera in a street, and a brush that paints what stands in it.
+"""A camera in a street, and a brush that paints objects in perspective.
 
 Convention: x points right, y up and z forward, in meters; everything is painted far to near, on
-the picture and on a second canvas that records whose pixel it is.
+the image and on a second canvas that records the owner of each pixel.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ def shaded(color: Color, factor: float) -> Color:
 
 
 def mixed(first: Color, second: Color, share: float) -> Color:
-    """Returns a color that lies by `share` (0 to 1) on the way from `first` to `second`."""
+    """Returns the color a `share` (0 to 1) of the way from `first` to `second`."""
     red, green, blue = (int(a + share * (b - a)) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where the picture is taken from.
+    """The camera's position and geometry.
 
     Args:
         x: Position to the right, in meters.
@@ -54,7 +54,7 @@ class Camera:
     focal: float
 
     def depth(self, z: float) -> float:
-        """Returns how far ahead `z` lies, in meters, at least 0.6."""
+        """Returns the distance ahead to `z` in meters, at least 0.6."""
         return max(z - self.z, 0.6)
 
     def project(self, x: float, y: float, z: float) -> Point:
@@ -68,22 +68,22 @@ class Brush:
     """Paints polygons and ellipses of the world.
 
     Args:
-        camera: Where the picture is taken from.
+        camera: The camera that takes the image.
         air: Color that distant things fade to.
-        visibility: Distance in meters at which they have faded by two thirds.
-        owner: Whose pixels are painted now; `NOBODY` where it doesn't matter.
+        visibility: Distance in meters at which colors have faded by two thirds.
+        owner: Owner of the pixels that are painted now, or `NOBODY`.
     """
 
     camera: Camera
     air: Color
     visibility: float
     owner: int = NOBODY
-    picture: Image.Image = field(default_factory=lambda: Image.new("RGB", SIZE))
+    image: Image.Image = field(default_factory=lambda: Image.new("RGB", SIZE))
     owners: Image.Image = field(default_factory=lambda: Image.new("L", SIZE, NOBODY))
     glows: list[tuple[Point, float, Color, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._draw = ImageDraw.Draw(self.picture)
+        self._draw = ImageDraw.Draw(self.image)
         self._draw_owner = ImageDraw.Draw(self.owners)
 
     def polygon(self, points: Sequence[tuple[float, float, float]], color: Color) -> None:
@@ -98,7 +98,7 @@ class Brush:
         self.polygon([(x + right, up, z) for right, up in points], color)
 
     def post(self, x: float, z: float, points: Sequence[Point], color: Color) -> None:
-        """Fills what holds an owner up but isn't part of it, as `flat` does."""
+        """Fills what supports an object without being part of it, as `flat` does."""
         owner, self.owner = self.owner, NOBODY
         self.flat(x, z, points, color)
         self.owner = owner
@@ -117,7 +117,7 @@ class Brush:
     def box(
         self, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], color: Color
     ) -> None:
-        """Fills the visible faces of a block: one side, the top where it shows, the near face."""
+        """Fills the visible faces of a block: one side, the top if it is visible, the near face."""
         (left, right), (low, high), (near, far) = x, y, z
         if right < self.camera.x or left > self.camera.x:
             side = right if right < self.camera.x else left
@@ -140,15 +140,15 @@ class Brush:
             points = [self.camera.project(x + a, 0.0, z + b) for a, b in corners]
             draw.polygon(points, fill=int(255 * strength))
         black = Image.new("RGB", SIZE, (8, 8, 14))
-        self.picture.paste(black, mask=mask.filter(ImageFilter.GaussianBlur(2.5)))
+        self.image.paste(black, mask=mask.filter(ImageFilter.GaussianBlur(2.5)))
 
     def glow(self, x: float, y: float, z: float, radius: float, color: Color) -> None:
-        """Notes a light whose halo is added when everything is painted."""
+        """Records a light, whose halo is added after everything is painted."""
         size = min(radius * self.camera.focal / self.camera.depth(z), LARGEST_HALO)
         self.glows.append((self.camera.project(x, y, z), size, color, self.owner))
 
     def shining(self) -> list[tuple[Point, float, Color]]:
-        """Returns place, radius and color of the noted lights that nothing hides."""
+        """Returns position, radius and color of the recorded lights that are visible."""
         return [
             (place, size, color)
             for place, size, color, owner in self.glows
@@ -158,12 +158,12 @@ class Brush:
         ]
 
     def visible(self, owner: int) -> int:
-        """Returns how many pixels of the finished picture show `owner`."""
+        """Returns how many pixels of the finished image show `owner`."""
         return int((np.asarray(self.owners) == owner).sum()) // SCALE**2
 
     def array(self) -> NDArray[np.float64]:
-        """Returns the picture at its final size, `(HEIGHT, WIDTH, 3)` in [0, 255]."""
-        return np.asarray(self.picture.reduce(SCALE), dtype=np.float64)
+        """Returns the image at its final size, `(HEIGHT, WIDTH, 3)` in [0, 255]."""
+        return np.asarray(self.image.reduce(SCALE), dtype=np.float64)
 
     def _seen(self, color: Color, depth: float) -> Color:
         return mixed(color, self.air, 1.0 - float(np.exp(-depth / self.visibility)))

@@ -1,4 +1,4 @@
-"""The digits demo: scikit-learn's scanned digits as files, and yes/no questions with gaps."""
+"""The digits demo: scikit-learn's scanned digits as files, and a table with missing labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kerastl.demo.driving import Drawn, write_with_gaps
+from kerastl.demo.driving import DemoData, write_with_gaps
 
 SHARE_BLANK = 0.4
 QUESTIONS: dict[str, Callable[[int], bool]] = {
@@ -19,15 +19,15 @@ QUESTIONS: dict[str, Callable[[int], bool]] = {
 }
 
 
-def write_digits(folder: Path, *, seed: int = 0) -> Drawn:
+def write_digits(folder: Path, *, seed: int = 0) -> DemoData:
     """Writes 1,797 digits into `folder`: `images/*.png`, `digits.csv` and `truth.csv`.
 
-    The table has the column path and one per question; two fifths of the answers are blank. The
-    pictures are 8 by 8 pixels, scanned digits of 43 people.
+    The table has the column path and one column per task; two fifths of the labels are blank. The
+    images are scans of 8 by 8 pixels, written by 43 people.
 
     Args:
-        folder: Made where it doesn't exist; files of an earlier run are overwritten.
-        seed: Seed of the blanks.
+        folder: Output folder; existing files are overwritten.
+        seed: Seed of the blank labels.
 
     Reference:
         E. Alpaydin and C. Kaynak (1998), https://doi.org/10.24432/C50P49

@@ -1,4 +1,4 @@
-"""The driving demo: drawn street scenes as files, and their table with half of the labels blank."""
+"""The driving demo: drawn street scenes as files, and a table with half of the labels blank."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,12 @@ _QUALITY = 85
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """What a demo has written.
+class DemoData:
+    """The files of a demo.
 
     Args:
-        table: The table to train on; its labels have gaps.
-        truth: The same rows with every label that was known to the one who drew them.
+        table: The table to train on, with missing labels.
+        truth: The same rows with all labels that are known.
         num_examples: Number of rows.
         tasks: Names of the label columns.
     """
@@ -37,17 +37,17 @@ def draw_driving(
     seed: int = 0,
     num_scenes: int = NUM_SCENES,
     frames_per_scene: int = FRAMES_PER_SCENE,
-) -> Drawn:
+) -> DemoData:
     """Draws scenes into `folder`: `images/*.jpg`, `driving.csv` and `truth.csv`.
 
-    The table has the columns path, scene and one per question; half of the answers are blank, in
-    every row by chance, those that are scored included. `truth.csv` has them all.
+    The table has the columns path and scene and one column per task. Half of the labels, drawn at
+    random, are blank in every split; `truth.csv` has them all.
 
     Args:
-        folder: Made where it doesn't exist; files of an earlier drawing are overwritten.
-        seed: Seed of scenes and blanks.
+        folder: Output folder; existing files are overwritten.
+        seed: Seed of the scenes and of the blank labels.
         num_scenes: Number of scenes, the groups of the table.
-        frames_per_scene: Pictures of each.
+        frames_per_scene: Number of images of each scene.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     rows = [
@@ -64,19 +64,19 @@ def draw_driving(
 
 def write_with_gaps(
     truth: pd.DataFrame, path: Path, *, tasks: tuple[str, ...], share_blank: float, seed: int
-) -> Drawn:
-    """Writes `truth.csv` and, with each label blanked by chance, the table at `path`."""
+) -> DemoData:
+    """Writes `truth.csv` and, with labels blanked at random, the table at `path`."""
     blank = np.random.default_rng([seed, 7]).random((len(truth), len(tasks))) < share_blank
     table = truth.copy()
     table[list(tasks)] = truth[list(tasks)].mask(blank)
     truth_path = path.with_name("truth.csv")
     truth.to_csv(truth_path, index=False)
     table.to_csv(path, index=False)
-    return Drawn(table=path, truth=truth_path, num_examples=len(truth), tasks=tasks)
+    return DemoData(table=path, truth=truth_path, num_examples=len(truth), tasks=tasks)
 
 
 def _write_frame(folder: Path, scene: Scene, number: int, frame: int) -> dict[str, object]:
     name = f"images/scene_{number:03d}_{frame}.jpg"
-    picture, answers = draw_frame(scene, frame)
-    picture.save(folder / name, quality=_QUALITY)
+    image, answers = draw_frame(scene, frame)
+    image.save(folder / name, quality=_QUALITY)
     return {"path": name, "scene": f"scene_{number:03d}", **answers}

@@ -1,12 +1,12 @@
-"""What each demo draws and the config that it trains with."""
+"""The data and the config of each demo."""
 
-from collections.abc import Callable
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kerastl.demo.driving import Drawn
+    from kerastl.demo.driving import DemoData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,41 +15,23 @@ class Recipe:
 
     Args:
         name: Name of the demo, of its folder and of its table.
-        summary: What it shows, in one sentence.
-        draw: Writes the data into a folder; the seed decides what.
-        config: Text of the config that is written beside the table.
-        things: What an example is, in the plural.
-        recordings: Table of long recordings to listen to after training, in the demo's folder.
+        summary: Its data and tasks, in one sentence.
+        draw: Function that writes the data, as `module:name`.
+        config: Text of the config, which is written next to the table.
+        examples: Plural noun for its examples.
+        recordings: Table of recordings to evaluate after training, relative to the demo's folder.
     """
 
     name: str
     summary: str
-    draw: Callable[[Path, int], "Drawn"]
+    draw: str
     config: str
-    things: str = "pictures"
+    examples: str = "images"
     recordings: str | None = None
 
 
-def _draw_driving(folder: Path, seed: int) -> "Drawn":
-    from kerastl.demo.driving import draw_driving
-
-    return draw_driving(folder, seed=seed)
-
-
-def _write_digits(folder: Path, seed: int) -> "Drawn":
-    from kerastl.demo.digits import write_digits
-
-    return write_digits(folder, seed=seed)
-
-
-def _write_wake_word(folder: Path, seed: int) -> "Drawn":
-    from kerastl.demo.wake_word import write_wake_word
-
-    return write_wake_word(folder, seed=seed)
-
-
 _DRIVING = """\
-# Purpose: what can be seen from behind the wheel? Half of the labels are blank.
+# Purpose: recognize objects in street scenes. Half of the labels are blank.
 # Data: street scenes drawn by `kerastl demo driving`; frames of one scene share `scene`.
 # Command: kerastl train driving.yaml
 
@@ -60,15 +42,15 @@ data:
   group: scene                 # frames of one scene stay in one split
 
 backbone:
-  name: tiny:image             # comes with kerastl-tiny: no download
-  input_size: [96, 144]        # small things need more pixels than its default of 64
+  name: tiny:image             # included in kerastl-tiny: no download
+  input_size: [96, 144]        # small objects need more pixels than the default of 64
 
 heads: single                  # one output for the four tasks
-trainable: false               # the backbone stands still: its features are computed once
+trainable: false               # the backbone is frozen; its features are computed once
 """
 
 _DIGITS = """\
-# Purpose: real pictures with gaps in their labels. Two fifths of the labels are blank.
+# Purpose: scanned digits with missing labels. Two fifths of the labels are blank.
 # Data: the 1,797 handwritten digits of scikit-learn, written by `kerastl demo digits`.
 # Command: kerastl train digits.yaml
 
@@ -78,7 +60,7 @@ data:
   tasks: [is_even, at_least_five, has_loop, is_prime, is_multiple_of_three]
 
 backbone:
-  name: tiny:image             # comes with kerastl-tiny: no download
+  name: tiny:image             # included in kerastl-tiny: no download
 
 heads: single
 trainable: false
@@ -86,22 +68,22 @@ trainable: false
 
 _WAKE_WORD = """\
 # Purpose: three wake words that share one small network and one set of other words.
-# Data: windows of recordings in which espeak-ng speaks, written by `kerastl demo wake-word`. Where
-#   a window cuts a word, its answer is blank.
+# Data: windows of recordings of synthesized speech, written by `kerastl demo wake-word`. If a
+#   window cuts a word, its label is blank.
 # Command: kerastl train wake-word.yaml
 
 data:
   table: wake-word.csv
   audio: path
   tasks: [computer, jupiter, marigold]
-  group: speaker               # the voices of one split speak in no other
+  group: speaker               # each voice is in one split only
   split: {validation: 0.2, test: 0.3}
 
 backbone:
-  name: tiny:speech            # comes with kerastl-tiny: no download
+  name: tiny:speech            # included in kerastl-tiny: no download
 
 heads: single                  # one output for the three words
-trainable: false               # the backbone stands still: its features are computed once
+trainable: false               # the backbone is frozen; its features are computed once
 
 evaluation:
   threshold: false_accepts_per_hour<=12     # chosen on a recording of other voices
@@ -114,39 +96,40 @@ RECIPES = {
         Recipe(
             name="driving",
             summary="drawn street scenes: pedestrian, car, stop sign, traffic light",
-            draw=_draw_driving,
+            draw="kerastl.demo.driving:draw_driving",
             config=_DRIVING,
         ),
         Recipe(
             name="digits",
             summary="scikit-learn's handwritten digits: five questions about each",
-            draw=_write_digits,
+            draw="kerastl.demo.digits:write_digits",
             config=_DIGITS,
         ),
         Recipe(
             name="wake-word",
             summary="synthesized speech: three wake words among others, and long recordings",
-            draw=_write_wake_word,
+            draw="kerastl.demo.wake_word:write_wake_word",
             config=_WAKE_WORD,
-            things="windows of sound",
+            examples="windows",
             recordings="recordings/test.csv",
         ),
     )
 }
 
 
-def prepare(recipe: Recipe, folder: Path, *, seed: int = 0) -> tuple[Path, "Drawn"]:
+def prepare(recipe: Recipe, folder: Path, *, seed: int = 0) -> tuple[Path, "DemoData"]:
     """Writes the data and the config of a demo.
 
     Args:
         recipe: One of `RECIPES`.
-        folder: Folder of the demo, made where it doesn't exist.
+        folder: Folder of the demo.
         seed: Seed of the data.
 
     Returns:
-        The path of the config, and what was drawn.
+        The path of the config, and the files of the demo.
     """
-    drawn = recipe.draw(folder, seed)
+    module, _, name = recipe.draw.partition(":")
+    data = getattr(importlib.import_module(module), name)(folder, seed=seed)
     config = folder / f"{recipe.name}.yaml"
     config.write_text(recipe.config, encoding="utf-8")
-    return config, drawn
+    return config, data

@@ -1,7 +1,7 @@
-"""Street scenes with known answers: who stands where, seen in a few frames by a moving camera.
+"""Street scenes with known labels: placed objects, seen in a few frames by a moving camera.
 
-Convention: a scene is drawn from its seed alone; its frames differ by the camera and by those who
-move, so frames of one scene must never fall into different parts of a split.
+Convention: a scene is drawn from its seed alone; its frames differ by the camera and by moving
+objects, so frames of one scene must never be in different splits.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,10 @@ Painter = Callable[[Brush, int], None]
 
 @dataclass(frozen=True)
 class Placed:
-    """Something that stands in the street.
+    """An object in the street.
 
     Args:
-        task: The question that it answers, or None for all the rest.
+        task: The task of which it is a positive example, or None.
         x: Position in meters, to the right of the middle of the street.
         z: Position in meters along the street.
         half: Half of its width in meters, for its shadow.
@@ -42,14 +42,14 @@ class Placed:
     paint: Callable[[Brush, float, float, int], None]
 
     def place(self, frame: int) -> tuple[float, float]:
-        """Returns where it stands in a frame."""
+        """Returns its position in a frame."""
         along, across = self.speed
         return self.x + across * frame, self.z + along * frame
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything about one scene that its frames share."""
+    """Everything that the frames of one scene share."""
 
     seed: tuple[int, int]
     place: str
@@ -59,7 +59,7 @@ class Scene:
 
 
 def draw_scene(seed: int, number: int) -> Scene:
-    """Draws scene `number` of the stream `seed`: place, light, camera and who stands where."""
+    """Draws scene `number` of the stream `seed`: place, light, camera and objects."""
     rng = np.random.default_rng([seed, number])
     place, light = str(rng.choice(PLACES, p=[0.5, 0.3, 0.2])), weather.draw_name(rng)
     camera = Camera(
@@ -75,11 +75,11 @@ def draw_scene(seed: int, number: int) -> Scene:
 
 
 def draw_frame(scene: Scene, frame: int) -> tuple[Image.Image, dict[str, int | None]]:
-    """Draws one picture of a scene.
+    """Draws one image of a scene.
 
     Returns:
-        The picture, and for each of `TASKS` 1 where one is clearly visible, 0 where none shows,
-        None where too little of it shows to say.
+        The image, and for each of `TASKS` 1 if one is clearly visible, 0 if none is, and
+        None if too little of it is visible to tell.
     """
     rng = np.random.default_rng([*scene.seed, frame])
     brush = _stage(scene, frame)
@@ -118,7 +118,7 @@ def _stage(scene: Scene, frame: int) -> Brush:
     )
     brush = Brush(camera=camera, air=light.air, visibility=light.visibility)
     rng = np.random.default_rng([*scene.seed, 1_000])
-    brush.picture.paste(street.sky(rng, light.top, light.air, cloud=light.cloud))
+    brush.image.paste(street.sky(rng, light.top, light.air, cloud=light.cloud))
     street.ground(brush, rng, scene.place)
     street.houses(brush, rng, scene.place, night=scene.weather in ("night", "dusk"))
     return brush

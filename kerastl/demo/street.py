@@ -1,4 +1,4 @@
-"""The stage: sky, street, houses, and things that resemble what the questions are about."""
+"""The background: sky, street, houses, and objects that resemble those of the tasks."""
 
 import itertools
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def sky(rng: np.random.Generator, top: Color, bottom: Color, *, cloud: float) ->
 
 
 def ground(brush: Brush, rng: np.random.Generator, place: str) -> None:
-    """Paints the street, its markings, the walkways and what lies beside them."""
+    """Paints the street, its markings, the walkways and the ground beside them."""
     near, far = brush.camera.z + 0.7, brush.camera.z + 220.0
     beside: Color = (
         (104, 100, 96) if place == "city" else pick(rng, ((92, 112, 62), (110, 120, 70)))

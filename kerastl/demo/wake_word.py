@@ -1,7 +1,7 @@
 """The wake-word demo: recordings of synthesized words in noise, and the table of their windows.
 
-Convention: the voices of training, of the recordings for validation and of those for test are
-others; a recording depends on the seed alone.
+Convention: training, validation and test recordings have different voices; a recording depends on
+the seed alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,16 +14,16 @@ import soundfile
 from numpy.typing import NDArray
 
 from kerastl.data.importing.recordings import table_from_recordings
-from kerastl.demo.driving import Drawn
+from kerastl.demo.driving import DemoData
 
 WORDS = ("computer", "jupiter", "marigold")
 RATE_HZ = 16_000
 TRAINING_SECONDS = 45.0
 RECORDING_SECONDS = 300.0
 HOP_SECONDS = 0.2
-_RECORDED_VOICES = 3  # of validation, and as many others of test
+_RECORDED_VOICES = 3  # in validation and in test, each
 _PAUSE_SECONDS = (0.1, 2.0)
-Sound = NDArray[np.float32]
+Clip = NDArray[np.float32]
 Event = dict[str, str | float]
 
 
@@ -33,20 +33,20 @@ def write_wake_word(
     seed: int = 0,
     training_seconds: float = TRAINING_SECONDS,
     recording_seconds: float = RECORDING_SECONDS,
-) -> Drawn:
+) -> DemoData:
     """Writes recordings of wake words among others, and the table of windows to train on.
 
     The words are spoken by espeak-ng and come with the package. `recordings/` holds one recording
     for each voice of training, `validation.flac` and `test.flac` by other voices, and the tables of
     their events. `wake-word.csv` has a row for each window of the training recordings: path,
-    start_seconds, end_seconds, one column per wake word, and speaker; where a window cuts a word,
-    its answer is blank.
+    start_seconds, end_seconds, one column per wake word, and speaker; if a window
+    cuts a word, its label is blank.
 
     Args:
-        folder: Made where it doesn't exist; files of an earlier run are overwritten.
+        folder: Output folder; existing files are overwritten.
         seed: Seed of voices, order, pauses, levels and noise.
-        training_seconds: Length of the recording of each voice of training.
-        recording_seconds: Length of the other two recordings.
+        training_seconds: Length of the training recording of each voice.
+        recording_seconds: Length of the validation and test recordings.
     """
     spoken = load_clips()
     voices = np.random.default_rng([seed, 0]).permutation(sorted(spoken)).tolist()
@@ -78,23 +78,23 @@ def write_wake_word(
     return _write_windows(folder)
 
 
-def load_clips() -> dict[str, list[tuple[str, Sound]]]:
+def load_clips() -> dict[str, list[tuple[str, Clip]]]:
     """Returns the shipped words by voice: word and mono float32 in [-1, 1] at 16 kHz."""
     shipped = files("kerastl.demo") / "clips"
     with as_file(shipped / "wake_word.ogg") as path:
-        sound, _ = soundfile.read(path, dtype="float32")
+        audio, _ = soundfile.read(path, dtype="float32")
     with as_file(shipped / "wake_word.csv") as path:
         rows = pd.read_csv(path)
-    clips: dict[str, list[tuple[str, Sound]]] = {}
+    clips: dict[str, list[tuple[str, Clip]]] = {}
     for row in rows.to_dict("records"):
-        part = sound[_sample(row["start_seconds"]) : _sample(row["end_seconds"])]
+        part = audio[_sample(row["start_seconds"]) : _sample(row["end_seconds"])]
         clips.setdefault(str(row["voice"]), []).append((str(row["word"]), part))
     return clips
 
 
 def write_recording(
     path: Path,
-    words: Sequence[tuple[str, Sound]],
+    words: Sequence[tuple[str, Clip]],
     rng: np.random.Generator,
     *,
     seconds: float,
@@ -103,21 +103,21 @@ def write_recording(
 
     Args:
         path: The FLAC file.
-        words: Word and its sound; each is said as often as the others, give or take one.
-        rng: Draws order, pauses, levels and noise.
+        words: Words and their clips; each is spoken equally often, give or take one.
+        rng: Source of order, pauses, levels and noise.
         seconds: Length of the recording.
 
     Returns:
-        A row for each time that a wake word is said: path, word, start_seconds and end_seconds.
+        A row for each spoken wake word: path, word, start_seconds and end_seconds.
     """
     recording, events = np.zeros(_sample(seconds), np.float32), list[Event]()
     position = _pause(rng)
     for number in _shuffled_forever(len(words), rng):
-        word, sound = words[number]
-        end = position + len(sound)
+        word, clip = words[number]
+        end = position + len(clip)
         if end > len(recording):
             break
-        recording[position:end] = sound * rng.uniform(0.3, 1.0)
+        recording[position:end] = clip * rng.uniform(0.3, 1.0)
         if word in WORDS:
             start_seconds, end_seconds = position / RATE_HZ, end / RATE_HZ
             events.append(
@@ -134,8 +134,8 @@ def write_recording(
     return events
 
 
-def pink_noise(rng: np.random.Generator, num_samples: int) -> Sound:
-    """Returns noise with the power 1 that falls by 3 dB per octave."""
+def pink_noise(rng: np.random.Generator, num_samples: int) -> Clip:
+    """Returns pink noise (3 dB less power per octave) with power 1."""
     spectrum = rng.standard_normal(num_samples // 2 + 1) + 0j
     spectrum += 1j * rng.standard_normal(num_samples // 2 + 1)
     lowest = num_samples * 40 // RATE_HZ  # below 40 Hz it is white
@@ -144,7 +144,7 @@ def pink_noise(rng: np.random.Generator, num_samples: int) -> Sound:
     return np.asarray(noise / noise.std(), np.float32)
 
 
-def _write_windows(folder: Path) -> Drawn:
+def _write_windows(folder: Path) -> DemoData:
     path = folder / "wake-word.csv"
     made = table_from_recordings(
         folder / "recordings" / "train.csv",
@@ -154,7 +154,7 @@ def _write_windows(folder: Path) -> Drawn:
     )
     speakers = made.frame["path"].str.extract(r"train_(.+)\.flac", expand=False)
     made.frame.assign(speaker=speakers).to_csv(path, index=False)
-    return Drawn(table=path, truth=path, num_examples=len(made.frame), tasks=WORDS)
+    return DemoData(table=path, truth=path, num_examples=len(made.frame), tasks=WORDS)
 
 
 def _write_events(path: Path, events: Sequence[Event]) -> None:

@@ -1,4 +1,4 @@
-"""Light and weather: what they do to colors, to distance and to the finished picture."""
+"""Light and weather: their effect on colors, visibility and the finished image."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +21,7 @@ class Weather:
         top: Color of the sky above.
         air: Color of the sky at the horizon, to which distant things fade.
         visibility: Distance in meters at which they have faded by two thirds.
-        tint: Factors on red, green and blue of the finished picture.
+        tint: Factors on red, green and blue of the finished image.
         shadow: Strength of shadows on the ground, 0 to 1.
         glow: Strength of the halos of lamps.
         cloud: Covered part of the sky, 0 to 1.
@@ -71,7 +71,7 @@ def draw_name(rng: np.random.Generator) -> str:
 
 
 def finished(brush: Brush, rng: np.random.Generator, name: str) -> Pixels:
-    """Returns the picture in its light, `(HEIGHT, WIDTH, 3)` in [0, 255]."""
+    """Returns the image in its light, `(HEIGHT, WIDTH, 3)` in [0, 255]."""
     weather = WEATHERS[name]
     pixels = brush.array() * weather.tint * rng.uniform(0.85, 1.1)
     pixels = pixels + weather.glow * _halos(brush)

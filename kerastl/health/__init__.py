@@ -1,6 +1,6 @@
-"""The health of an installation: versions, devices, plugins, and whether Keras behaves.
+"""The health of an installation: versions, devices, plugins and the behavior of Keras.
 
-Convention: what is broken becomes a line of the report; looking never fails.
+Convention: a failure becomes a line of the report, never an exception.
 """
 
 import importlib
@@ -20,12 +20,12 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """The outcome of trying one behavior.
+    """The outcome of one check.
 
     Args:
-        name: The behavior, as a sentence without its full stop.
-        ok: Whether it was seen.
-        detail: What was seen instead, or a figure worth knowing.
+        name: The expected behavior, as a sentence without its period.
+        ok: Whether Keras behaves so.
+        detail: The observed behavior if it differs, or a figure of interest.
     """
 
     name: str
@@ -35,15 +35,15 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """All that `kerastl doctor` shows.
+    """The report of `kerastl doctor`.
 
     Args:
-        versions: Name to version; None where it is not installed.
-        backend: The backend of Keras that is used.
-        backends: Every backend of Keras to its version; None where it is not installed.
-        devices: Devices that the used backend sees.
-        plugins: Every installed plugin, broken ones with their problem.
-        checks: Behaviors that were tried.
+        versions: Version of each package; None if it is not installed.
+        backend: The active backend of Keras.
+        backends: Version of each backend of Keras; None if it is not installed.
+        devices: Devices of the active backend.
+        plugins: All installed plugins, broken ones with their problem.
+        checks: Outcomes of the checks.
     """
 
     versions: Mapping[str, str | None]
@@ -55,23 +55,23 @@ class Health:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is not as it should be, one line each."""
+        """The problems, one line each."""
         broken = [
             f"The plugin '{plugin.family}' of {plugin.distribution} {plugin.version} fails: "
             f"{plugin.problem}"
             for plugin in self.plugins
             if plugin.problem
         ]
-        failed = [f"Not so: {check.name}. {check.detail}" for check in self.checks if not check.ok]
+        failed = [f"Failed: {check.name}. {check.detail}" for check in self.checks if not check.ok]
         return (*broken, *failed)
 
     def facts(self) -> dict[str, Any]:
-        """Returns everything as JSON can hold it."""
+        """Returns the report as values for JSON."""
         return {"ok": not self.problems, **asdict(self), "problems": list(self.problems)}
 
 
 def examine() -> Health:
-    """Looks at the installation and tries what kerastl needs of Keras; takes some seconds."""
+    """Inspects the installation and checks the behavior of Keras; takes a few seconds."""
     checks = _tried_behaviors()
     return Health(
         versions=_versions(),
@@ -84,15 +84,15 @@ def examine() -> Health:
 
 
 def try_behavior(name: str, behavior: Callable[[], str]) -> Check:
-    """Returns whether a behavior was seen.
+    """Runs one check.
 
     Args:
-        name: The behavior, as a sentence without its full stop.
-        behavior: Returns a detail, or raises with what was seen instead.
+        name: The expected behavior, as a sentence without its period.
+        behavior: Function that returns a detail, or raises an error with the observed behavior.
     """
     try:
         return Check(name=name, ok=True, detail=behavior())
-    except Exception as error:  # whatever goes wrong is the finding
+    except Exception as error:  # any error is a finding
         text = " ".join(str(error).split())
         kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
         return Check(name=name, ok=False, detail=f"{kind}{text}"[:500])
@@ -119,7 +119,7 @@ def _backend() -> str:
         import keras
 
         return str(keras.backend.backend())
-    except Exception:  # the check of the import reports it
+    except Exception:  # the check of the import reports the error
         return os.environ.get("KERAS_BACKEND", "unknown")
 
 
@@ -147,8 +147,8 @@ def _devices() -> tuple[str, ...]:
         if keras.backend.backend() == "torch":
             return _torch_devices()
         return tuple(keras.distribution.list_devices())
-    except Exception as error:  # that they can't be listed is a finding
-        return (f"can't be listed: {type(error).__name__}: {error}",)
+    except Exception as error:  # a failure is a finding too
+        return (f"cannot be listed: {type(error).__name__}: {error}",)
 
 
 def _torch_devices() -> tuple[str, ...]:

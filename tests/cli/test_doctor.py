@@ -17,10 +17,11 @@ WELL = Health(
     plugins=(
         Plugin(family="tiny", distribution="kerastl-tiny", version="0.1", target="tiny:family"),
     ),
-    checks=(Check(name="Labels with gaps train", ok=True, detail="loss 1.0"),),
+    checks=(Check(name="Training works with missing labels", ok=True, detail="loss 1.0"),),
 )
 ILL = dataclasses.replace(
-    WELL, checks=(Check(name="Labels with gaps train", ok=False, detail="the loss was nan"),)
+    WELL,
+    checks=(Check(name="Training works with missing labels", ok=False, detail="the loss was nan"),),
 )
 
 
@@ -36,7 +37,7 @@ def doctor(monkeypatch):
 def test_all_well_is_said_and_exits_with_0(doctor):
     result = doctor(WELL)
     assert result.exit_code == 0
-    assert "All is well." in result.output
+    assert "No problems." in result.output
     for text in ("3.11.7", "pillow", "missing", "cpu:0", "kerastl-tiny 0.1", "loss 1.0"):
         assert text in result.output
 
@@ -45,7 +46,7 @@ def test_whatever_is_not_well_is_said_at_the_end_and_exits_with_1(doctor):
     result = doctor(ILL)
     assert result.exit_code == 1
     assert result.output.endswith(
-        "Not well:\n  - Not so: Labels with gaps train. the loss was nan\n"
+        "Problems:\n  - Failed: Training works with missing labels. the loss was nan\n"
     )
 
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kerastl.demo.driving import Drawn, draw_driving
+from kerastl.demo.driving import DemoData, draw_driving
 from kerastl.demo.scenes import TASKS
 
 
@@ -28,7 +28,7 @@ def test_two_drawings_of_one_seed_are_identical_to_the_byte(tmp_path: Path) -> N
     assert _digest(tmp_path / "first") == _digest(tmp_path / "second")
 
 
-def test_the_table_names_every_picture_and_its_scene(drawn: Drawn) -> None:
+def test_the_table_names_every_image_and_its_scene(drawn: DemoData) -> None:
     table = pd.read_csv(drawn.table)
     assert list(table.columns) == ["path", "scene", *TASKS]
     assert len(table) == drawn.num_examples == 120
@@ -37,29 +37,29 @@ def test_the_table_names_every_picture_and_its_scene(drawn: Drawn) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_question_has_both_answers_in_good_number(drawn: Drawn, task: str) -> None:
+def test_every_question_has_both_answers_in_good_number(drawn: DemoData, task: str) -> None:
     share = pd.read_csv(drawn.truth)[task].mean()
     assert 0.15 < share < 0.75
 
 
-def test_half_of_the_labels_are_blank(drawn: Drawn) -> None:
+def test_half_of_the_labels_are_blank(drawn: DemoData) -> None:
     blank = pd.read_csv(drawn.table)[list(TASKS)].isna()
     assert 0.42 < blank.to_numpy().mean() < 0.58
     assert blank.mean().between(0.35, 0.65).all()
 
 
-def test_labels_that_are_not_blank_are_true(drawn: Drawn) -> None:
+def test_labels_that_are_not_blank_are_true(drawn: DemoData) -> None:
     table, truth = (pd.read_csv(path)[list(TASKS)] for path in (drawn.table, drawn.truth))
     known = table.notna().to_numpy()
     assert (table.to_numpy()[known] == truth.to_numpy()[known]).all()
 
 
-def test_blank_labels_fall_into_rows_by_chance(drawn: Drawn) -> None:
+def test_blank_labels_fall_into_rows_by_chance(drawn: DemoData) -> None:
     counts = pd.read_csv(drawn.table)[list(TASKS)].isna().sum(axis=1)
     assert set(counts) == {0, 1, 2, 3, 4}
 
 
-def test_mean_colors_alone_answer_poorly(drawn: Drawn) -> None:
+def test_mean_colors_alone_answer_poorly(drawn: DemoData) -> None:
     truth = pd.read_csv(drawn.truth)
     colors = np.stack(
         [

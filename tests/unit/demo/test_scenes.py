@@ -18,13 +18,13 @@ def test_the_same_seed_draws_identical_pixels() -> None:
 
 
 @pytest.mark.parametrize("other", [(4, 5, 0), (3, 6, 0), (3, 5, 1)])
-def test_another_seed_scene_or_frame_draws_another_picture(other: tuple[int, int, int]) -> None:
+def test_another_seed_scene_or_frame_draws_another_image(other: tuple[int, int, int]) -> None:
     assert _pixels(3, 5) != _pixels(*other)
 
 
-def test_a_picture_has_the_stated_size() -> None:
-    picture, _ = draw_frame(draw_scene(0, 0), 0)
-    assert (picture.size, picture.mode) == ((WIDTH, HEIGHT), "RGB")
+def test_an_image_has_the_stated_size() -> None:
+    image, _ = draw_frame(draw_scene(0, 0), 0)
+    assert (image.size, image.mode) == ((WIDTH, HEIGHT), "RGB")
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -7,20 +7,20 @@ import pandas as pd
 import pytest
 import soundfile
 
-from kerastl.demo.driving import Drawn
+from kerastl.demo.driving import DemoData
 from kerastl.demo.wake_word import RATE_HZ, WORDS, load_clips, pink_noise, write_wake_word
 
 SECONDS = 20.0
 
 
-def write(folder: Path, seed: int) -> Drawn:
+def write(folder: Path, seed: int) -> DemoData:
     return write_wake_word(
         folder, seed=seed, training_seconds=SECONDS / 2, recording_seconds=SECONDS
     )
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> DemoData:
     return write(tmp_path_factory.mktemp("wake_word"), seed=3)
 
 
@@ -33,7 +33,7 @@ def test_the_shipped_speech_is_small_and_every_voice_says_every_wake_word() -> N
     assert all(0.1 < np.abs(sound).max() <= 1 for sound in sounds)
 
 
-def test_the_table_names_windows_of_one_second_in_files_that_exist(drawn: Drawn) -> None:
+def test_the_table_names_windows_of_one_second_in_files_that_exist(drawn: DemoData) -> None:
     table = pd.read_csv(drawn.table)
     assert len(table) == drawn.num_examples
     assert (table["end_seconds"] - table["start_seconds"]).round(3).eq(1.0).all()
@@ -42,21 +42,21 @@ def test_the_table_names_windows_of_one_second_in_files_that_exist(drawn: Drawn)
         assert (info.samplerate, info.duration) == (RATE_HZ, SECONDS / 2)
 
 
-def test_every_word_has_windows_that_hold_it_that_dont_and_that_cut_it(drawn: Drawn) -> None:
+def test_every_word_has_windows_that_hold_it_that_dont_and_that_cut_it(drawn: DemoData) -> None:
     answers = pd.read_csv(drawn.table)[list(WORDS)]
     assert (answers.eq(1).sum() > 10).all()
     assert (answers.eq(0).mean() > 0.5).all()
     assert (answers.isna().sum() > 3).all()
 
 
-def test_voices_of_training_and_of_the_other_recordings_are_others(drawn: Drawn) -> None:
+def test_voices_of_training_and_of_the_other_recordings_are_others(drawn: DemoData) -> None:
     in_table = pd.read_csv(drawn.table)["speaker"]
     assert set(in_table) < set(load_clips())
     assert len(load_clips()) - in_table.nunique() == 6
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
-def test_the_events_of_a_recording_lie_where_it_is_loud(drawn: Drawn, part: str) -> None:
+def test_the_events_of_a_recording_lie_where_it_is_loud(drawn: DemoData, part: str) -> None:
     folder = drawn.table.parent / "recordings"
     sound, _ = soundfile.read(folder / f"{part}.flac")
     assert len(sound) == SECONDS * RATE_HZ
@@ -70,7 +70,7 @@ def test_the_events_of_a_recording_lie_where_it_is_loud(drawn: Drawn, part: str)
 
 
 def test_the_same_seed_gives_the_same_sounds_and_another_seed_others(
-    drawn: Drawn, tmp_path: Path
+    drawn: DemoData, tmp_path: Path
 ) -> None:
     for name, seed in (("same", 3), ("other", 4)):
         write(tmp_path / name, seed)

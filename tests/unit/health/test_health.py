@@ -60,7 +60,7 @@ def test_a_broken_plugin_is_a_problem_told_by_name(report):
 def test_a_failed_check_is_a_problem_told_with_what_was_seen(report):
     check = Check(name="Water is wet", ok=False, detail="it was dry")
     assert dataclasses.replace(report, plugins=(), checks=(check,)).problems == (
-        "Not so: Water is wet. it was dry",
+        "Failed: Water is wet. it was dry",
     )
 
 
@@ -88,8 +88,8 @@ def test_a_backbone_that_runs_in_training_mode_is_noticed(monkeypatch):
         Backbone, "call", lambda self, x, training=None: self.model(x, training=training)
     )
     names = [
-        "Dropout is off inside the backbone",
-        "BatchNorm's statistics stand still while the backbone learns",
+        "Dropout is off in a frozen backbone",
+        "BatchNorm's statistics do not change while the backbone learns",
     ]
     assert failed(*names) == names
 
@@ -97,5 +97,5 @@ def test_a_backbone_that_runs_in_training_mode_is_noticed(monkeypatch):
 def test_a_loss_that_does_not_mask_is_noticed(monkeypatch):
     stock = keras.losses.BinaryCrossentropy(reduction=None)
     monkeypatch.setattr(MaskedBinaryCrossentropy, "call", lambda self, y, p: stock(y, p))
-    names = ["Labels with gaps train", "Unknown labels have no gradient"]
+    names = ["Training works with missing labels", "Unknown labels have no gradient"]
     assert failed(*names) == names
