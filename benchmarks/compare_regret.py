@@ -29,7 +29,7 @@ from kerastl.evaluation.gains import measure_gain
 from kerastl.features.cache.folder import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
-from kerastl.run.folder import Run
+from kerastl.runs import Run
 from kerastl.training import auto
 from kerastl.training.choice import reason_not_to_try
 from kerastl.training.fit import Fitted

@@ -26,7 +26,7 @@ lap("import Keras and TensorFlow")
 import kerastl.run.predict, kerastl.run.inference, kerastl.run.models, kerastl.layers
 lap("import kerastl, pandas, SciPy, scikit-learn")
 from pathlib import Path
-from kerastl.run.folder import load_run
+from kerastl.runs import load_run
 run = load_run({run!r})
 run.model
 lap("load the model")

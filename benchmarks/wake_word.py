@@ -28,11 +28,10 @@ import soundfile
 import kerastl
 from kerastl.config import parse_config
 from kerastl.data.importing.recordings import table_from_recordings
-from kerastl.listening.predict import Ear
 from kerastl.media.audio.blocks import file_blocks
 from kerastl.media.audio.decoding import read_sound
 from kerastl.progress import Progress
-from kerastl.run.folder import Run
+from kerastl.runs import Run
 
 RATE_HZ = 8000
 GAP_SECONDS = (0.2, 3.0)
@@ -169,11 +168,11 @@ def train(folder: Path, tables: dict[str, Path], arguments: argparse.Namespace) 
 
 def streaming_difference(run: Run, recording: Path) -> float:
     """Returns the largest difference of a score between streaming and the whole array."""
-    ear = Ear(run)
-    rate_hz = ear.listener.scorer.rate_hz
-    whole = ear.listener.scores([read_sound(recording, rate_hz=rate_hz)])
+    scorer = run.streaming_detector().stream_scorer
+    rate_hz = scorer.scorer.rate_hz
+    whole = scorer.scores([read_sound(recording, rate_hz=rate_hz)])
     blocks = file_blocks(recording, rate_hz=rate_hz, block_seconds=0.5)
-    return float(np.abs(ear.listener.scores(blocks) - whole).max())
+    return float(np.abs(scorer.scores(blocks) - whole).max())
 
 
 def piped(run: Run, recording: Path) -> tuple[int, float]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from kerastl.data.api import load_data
     from kerastl.heads.builder import build_model
     from kerastl.pipeline import train
-    from kerastl.run.folder import load_run
     from kerastl.run.models import load_model
+    from kerastl.runs import load_run
     from kerastl.training.compilation import compile
     from kerastl.training.trainable import set_trainable
 
@@ -29,7 +29,7 @@ _HOMES = {
     "load_config": "kerastl.config",
     "load_data": "kerastl.data.api",
     "load_model": "kerastl.run.models",
-    "load_run": "kerastl.run.folder",
+    "load_run": "kerastl.runs",
     "set_trainable": "kerastl.training.trainable",
     "train": "kerastl.pipeline",
 }

@@ -1,4 +1,4 @@
-"""The whole story: from a config to a finished run."""
+"""From a config to a finished run: plan, fit, compute results, write them, report."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kerastl.backbones import BackboneSpec, find_backbone
+from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config, dump_config, load_config
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples, refuse_missing_files
@@ -18,31 +18,40 @@ from kerastl.errors import BackboneError, RunError
 from kerastl.features.cache.folder import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model
-from kerastl.listening.tuning import check_recordings
+from kerastl.heads.logits import logits_of_features
+from kerastl.listening.recording_thresholds import check_recordings, tune_on_recordings
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
-from kerastl.run.folder import (
-    CONFIG,
-    STATE,
-    Run,
+from kerastl.run.layout import (
+    RunLayout,
     finish_run,
     free_name,
-    is_finished,
     refuse_taken,
+    remove_leftovers,
     start_run,
 )
-from kerastl.run.results import Facts, write_results
-from kerastl.run.splits import read_splits, splits_frame
+from kerastl.run.record import RunRecord
+from kerastl.run.results import (
+    RunSetup,
+    backbone_sha256,
+    compute_results,
+    input_contract,
+    make_bundle,
+    write_results,
+)
+from kerastl.run.splits import splits_frame
+from kerastl.run.tuning import find_held_out
+from kerastl.runs import Run
 from kerastl.training.auto import fit_auto
-from kerastl.training.fit import fit_model, prepare
+from kerastl.training.fit import Fitted, fit_model, prepare
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that is decided before anything is learned.
+    """Everything that is determined before a model is built.
 
     Args:
-        config: What was asked for.
+        config: The training configuration.
         spec: The backbone.
         examples: The examples with their splits.
     """
@@ -60,20 +69,21 @@ def train(
     cache: bool = True,
     progress: Progress = SILENT,
 ) -> Run:
-    """Trains a model as a config says and writes its run folder.
+    """Trains a model and writes its run folder.
 
-    Nothing is written before the table, the splits, the model and every file have been found good.
+    Nothing is written until the table, the splits, the model and every file have been checked.
 
     Args:
         config: A config, or the path of its YAML file.
-        output: Folder of the run; None takes `runs/` and the config's name, with a number where
-            that is taken.
-        overrides: `key=value` changes, as after `--set`.
-        cache: Whether features of a frozen backbone are kept for later runs, and used.
-        progress: Told what happens.
+        output: Folder of the run. By default, `runs/` and the name of the config, with a number
+            if that folder exists.
+        overrides: `key=value` changes of the config, as after `--set`.
+        cache: Whether to read the features of a frozen backbone from the cache and write them to
+            it.
+        progress: Receives progress updates.
 
     Raises:
-        KerastlError: Whatever the user can mend; the subclasses say what.
+        KerastlError: Something that the user can fix; the subclasses say what.
 
     Example:
 
@@ -87,44 +97,46 @@ def train(
     settings = config if isinstance(config, Config) else load_config(config, overrides)
     refuse_taken(path)
     plan = make_plan(settings, progress=progress)
-    return _carry_out(plan, path, cache=cache, progress=progress, is_new=True)
+    return _carry_out(plan, RunLayout(path), cache=cache, progress=progress, is_new=True)
 
 
 def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
-    """Continues an interrupted training as if nothing had happened.
+    """Continues an interrupted training as if it had never stopped.
 
     Args:
         path: Folder of the run.
-        cache: Whether features of a frozen backbone are kept for later runs, and used.
-        progress: Told what happens.
+        cache: Whether to read the features of a frozen backbone from the cache and write them to
+            it.
+        progress: Receives progress updates.
 
     Raises:
-        RunError: The folder holds no run, or a finished one.
+        RunError: The folder does not contain a run, or the run is finished.
     """
-    folder = Path(path)
-    if not (folder / CONFIG).is_file():
+    layout = RunLayout(Path(path))
+    if not layout.is_started:
         raise RunError(
-            f"There is no run '{folder}' to continue.",
-            expected="a folder that an interrupted `kerastl train` left",
+            f"There is no run '{layout.folder}' to resume.",
+            expected="the folder of an interrupted `kerastl train`",
         )
-    if is_finished(folder):
+    if layout.is_finished:
         raise RunError(
-            f"The run '{folder}' is finished; there is nothing to continue.",
-            where=str(folder),
-            fix=f"`kerastl evaluate {folder}` shows its scores.",
+            f"The run '{layout.folder}' is already finished.",
+            where=str(layout.folder),
+            fix=f"`kerastl evaluate {layout.folder}` shows its scores.",
         )
-    config = load_config(folder / CONFIG)
+    record = RunRecord(layout)
+    config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
-    examples = read_splits(folder, load_table(config.data))
-    plan = Plan(config=config, spec=spec, examples=examples)
-    return _carry_out(plan, folder, cache=cache, progress=progress, is_new=False)
+    plan = Plan(config=config, spec=spec, examples=record.examples())
+    remove_leftovers(layout)
+    return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
 
 
 def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
     """Finds the backbone, reads the table and draws the splits; loads no framework.
 
     Raises:
-        KerastlError: Whatever is wrong with any of them.
+        KerastlError: The backbone, the table or the splits are invalid.
     """
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     refuse_other_modality(spec, config)
@@ -143,41 +155,47 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
 
 
 def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
-    """Raises a `BackboneError` where the backbone takes another kind of input than the table's."""
-    if spec.modality in (None, config.data.modality):
+    """Checks that the backbone takes the kind of input that the table contains.
+
+    Raises:
+        BackboneError: It takes another kind.
+    """
+    modality = config.data.modality
+    if spec.modality in (None, modality):
         return
-    holds = {"image": "images", "audio": "sounds"}
-    fitting = [name for name in _offered(config.data.modality) if name != spec.id]
+    nouns = {"image": "images", "audio": "audio"}
+    fitting = [name for name in list_backbones(modality=modality) if name != spec.id]
     raise BackboneError(
-        f"The backbone '{spec.id}' takes {_a(spec.modality)}, but the table's column "
-        f"'{config.data.file_column}' holds {holds[config.data.modality]}.",
+        f"The backbone '{spec.id}' takes {nouns[str(spec.modality)]}, but the table's column "
+        f"'{config.data.file_column}' contains {nouns[modality]}.",
         where="backbone.name",
-        fix=f"Choose a backbone for {holds[config.data.modality]}: {', '.join(fitting[:3])}"
+        fix=f"Choose a backbone for {nouns[modality]}: {', '.join(fitting[:3])}"
         if fitting
-        else f"Install a plugin with backbones for {holds[config.data.modality]}.",
+        else f"Install a plugin with backbones for {nouns[modality]}.",
     )
 
 
-def _carry_out(plan: Plan, path: Path, *, cache: bool, progress: Progress, is_new: bool) -> Run:
+def _carry_out(
+    plan: Plan, layout: RunLayout, *, cache: bool, progress: Progress, is_new: bool
+) -> Run:
     config, examples = plan.config, plan.examples
     keras.utils.set_random_seed(config.fit.seed)
     progress.step("Building the model", None)
-    model = build_model(
-        plan.spec,
-        examples.tasks,
-        heads=config.heads,
-        weights=config.backbone.weights,
-        input_size=config.backbone.input_size,
-        options=config.backbone.options,
-        seed=config.fit.seed,
+    model = _build(plan)
+    setup = RunSetup(
+        config=config,
+        spec=plan.spec,
+        examples=examples,
+        input=input_contract(model, config, plan.spec),
+        backbone_sha256=backbone_sha256(model),
     )
-    facts = Facts.of(model, plan.spec, config)
-    inputs = FileInputs(examples.paths, facts.input, segments=examples.segments)
+    inputs = FileInputs(examples.paths, setup.input, segments=examples.segments)
     source = FeatureSource(cache=cache_folder() if cache else None, engine=config.fit.engine)
     extraction = prepare(model, examples, inputs, config, source=source, progress=progress)
     if is_new:
-        start_run(path, config=dump_config(config), splits=splits_frame(examples))
-    with _explaining_interrupts(path):
+        splits = splits_frame(examples).to_csv(index=False)
+        start_run(layout, config=dump_config(config), splits=splits)
+    with _explaining_interrupts(layout.folder):
         fit = fit_auto if config.trainable == "auto" else fit_model
         fitted = fit(
             model,
@@ -186,14 +204,47 @@ def _carry_out(plan: Plan, path: Path, *, cache: bool, progress: Progress, is_ne
             config,
             extraction=extraction,
             source=source,
-            state=path / STATE,
+            state=layout.state,
             progress=progress,
         )
         progress.note("\n".join(fitted.learned))
-        write_results(path, model, fitted, examples, facts, progress=progress)
-    finish_run(path)
-    write_report_or_warn(path, progress=progress)
-    return Run(path)
+        _conclude(layout, model, fitted, setup, progress=progress)
+    finish_run(layout)
+    write_report_or_warn(layout.folder, progress=progress)
+    return Run(layout.folder)
+
+
+def _build(plan: Plan) -> keras.Model:
+    config = plan.config
+    return build_model(
+        plan.spec,
+        plan.examples.tasks,
+        heads=config.heads,
+        weights=config.backbone.weights,
+        input_size=config.backbone.input_size,
+        options=config.backbone.options,
+        seed=config.fit.seed,
+    )
+
+
+def _conclude(
+    layout: RunLayout,
+    model: keras.Model,
+    fitted: Fitted,
+    setup: RunSetup,
+    *,
+    progress: Progress,
+) -> None:
+    """Chooses thresholds and calibration, scores the model, and writes the results."""
+    progress.step("Scoring", None)
+    logits = logits_of_features(model, fitted.features, setup.examples.tasks)
+    held_out = find_held_out(fitted, setup.examples, logits)
+    bundle = make_bundle(model, fitted, held_out, setup)
+    bundle = tune_on_recordings(model, bundle, setup.config, progress=progress)
+    results = compute_results(model, fitted, logits, held_out, bundle, setup)
+    for sentence in results.warnings:
+        progress.warn(sentence)
+    write_results(layout, results)
 
 
 @contextmanager
@@ -202,15 +253,5 @@ def _explaining_interrupts(path: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
-            f"What was learned so far is kept; continue with `kerastl train --resume {path}`."
+            f"The progress so far is saved; continue with `kerastl train --resume {path}`."
         ) from stop
-
-
-def _offered(modality: str) -> tuple[str, ...]:
-    from kerastl.backbones import list_backbones
-
-    return list_backbones(modality="image" if modality == "image" else "audio")
-
-
-def _a(modality: str | None) -> str:
-    return {"image": "images", "audio": "audio"}[str(modality)]

@@ -25,7 +25,7 @@ _SECTIONS = {
     "results": (
         "Return types",
         "",
-        ("run.folder:Run", "data.api:Data"),
+        ("runs:Run", "data.api:Data"),
     ),
     "losses": ("kerastl.losses", "", ("losses:MaskedBinaryCrossentropy", "losses:check_labels")),
     "metrics": (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from kerastl.run.folder import Run, load_run
+from kerastl.runs import Run, load_run
 
 COLUMNS, ROWS = 4, 2
 WIDTH, HEIGHT, LINE, GAP, BAR = 216, 144, 17, 10, 66

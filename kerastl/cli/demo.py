@@ -10,7 +10,7 @@ import click
 from kerastl.demo.recipes import RECIPES, prepare
 
 if TYPE_CHECKING:
-    from kerastl.run.folder import Run
+    from kerastl.runs import Run
 
 
 @click.command("demo")
@@ -44,7 +44,7 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
         return
     from kerastl import pipeline
     from kerastl.cli.scores import show_run
-    from kerastl.run.folder import free_name
+    from kerastl.run.layout import free_name
 
     with TerminalProgress() as progress:
         run = pipeline.train(config, output=free_name(folder / name / "run"), progress=progress)

@@ -59,7 +59,7 @@ def command(
     asked = {"set_thresholds": set_thresholds, "report": report, **settings}
     _refuse_options(recordings, table, [name for name, value in asked.items() if value is not None])
     quiet_frameworks()
-    from kerastl.run.folder import load_run
+    from kerastl.runs import load_run
 
     finished = load_run(run)
     with TerminalProgress() as progress:

@@ -18,8 +18,8 @@ from kerastl.cli.console import TerminalProgress
 from kerastl.errors import RunError
 
 if TYPE_CHECKING:
-    from kerastl.listening.predict import News
-    from kerastl.run.folder import Run
+    from kerastl.listening.detection import DetectionUpdate
+    from kerastl.runs import Run
 
 PIPE = Path("-")
 Write = Callable[[Sequence[object]], None]
@@ -69,7 +69,7 @@ def listen(
     as_json: bool,
 ) -> None:
     """Writes detections as they happen."""
-    from kerastl.listening.predict import COLUMNS
+    from kerastl.listening.detection import COLUMNS
 
     is_live = PIPE in inputs
     score_columns = ("path", "start_seconds", "end_seconds", *run.tasks)
@@ -78,8 +78,8 @@ def listen(
         _maybe_rows(scores, score_columns, is_live=is_live) as write_scores,
     ):
         try:
-            num_detected, num_unreadable = _write(
-                _news(run, inputs, rate_hz=rate_hz, cache=cache, is_shown=output is None),
+            num_detections, num_unreadable = _write(
+                _updates(run, inputs, rate_hz=rate_hz, cache=cache, is_shown=output is None),
                 write,
                 write_scores,
             )
@@ -87,7 +87,7 @@ def listen(
             kept = "What was detected until now is written." if is_live else "Nothing was written."
             raise KeyboardInterrupt(kept) from None
     if output is not None:
-        click.echo(f"{num_detected} detections in {output}", err=True)
+        click.echo(f"{num_detections} detections in {output}", err=True)
     if num_unreadable:
         click.echo(f"{num_unreadable} recordings can't be read; see 'error'.", err=True)
 
@@ -113,36 +113,37 @@ def show_detection_scores(scores: Mapping[str, Any], *, title: str) -> None:
         click.echo(line)
 
 
-def _news(
+def _updates(
     run: "Run", inputs: Sequence[Path], *, rate_hz: int | None, cache: bool, is_shown: bool
-) -> Iterator["News"]:
-    from kerastl.listening.predict import Ear
+) -> Iterator["DetectionUpdate"]:
     from kerastl.run.predict import find_files
 
     with TerminalProgress() as progress:
-        files = [] if PIPE in inputs else list(zip(*find_files(run, inputs), strict=True))
-        ear = Ear(run, cache=cache, progress=progress)
+        files = [] if PIPE in inputs else find_files(run.bundle, inputs)
+        detector = run.streaming_detector(cache=cache, progress=progress)
         if PIPE in inputs:
-            yield from ear.hear_pipe(sys.stdin.buffer, rate_hz=rate_hz)
+            yield from detector.detect_in_pipe(sys.stdin.buffer, rate_hz=rate_hz)
             return
-        if not is_shown:  # a bar would run through the rows
+        if not is_shown:  # a bar would interleave with the rows
             progress.step("Listening (files)", len(files))
-        for done, (path, shown) in enumerate(files, start=1):
-            yield from ear.hear_file(path, shown)
+        for done, file in enumerate(files, start=1):
+            yield from detector.detect_in_file(file.path, file.name)
             if not is_shown:
                 progress.advance(done)
 
 
-def _write(all_news: Iterator["News"], write: Write, write_scores: Write) -> tuple[int, int]:
-    num_detected = num_unreadable = 0
-    for news in all_news:
-        num_detected += len(news.detections)
-        num_unreadable += news.error is not None
-        for row in news.rows():
+def _write(
+    updates: Iterator["DetectionUpdate"], write: Write, write_scores: Write
+) -> tuple[int, int]:
+    num_detections = num_unreadable = 0
+    for update in updates:
+        num_detections += len(update.detections)
+        num_unreadable += update.error is not None
+        for row in update.rows():
             write(row)
-        for row in news.score_rows():
+        for row in update.score_rows():
             write_scores(row)
-    return num_detected, num_unreadable
+    return num_detections, num_unreadable
 
 
 def _maybe_rows(

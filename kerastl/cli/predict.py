@@ -54,7 +54,7 @@ def command(
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
 
     quiet_frameworks()
-    from kerastl.run.folder import load_run
+    from kerastl.runs import load_run
 
     finished = load_run(run)
     if listen:

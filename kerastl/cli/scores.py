@@ -12,7 +12,7 @@ import rich.table
 from kerastl.files import without_nan
 
 if TYPE_CHECKING:
-    from kerastl.run.folder import Run
+    from kerastl.runs import Run
 
 _COLUMNS = {
     "AP": "average_precision",

@@ -37,7 +37,7 @@ from kerastl.errors import ConfigError
 from kerastl.files import file_sha256, without_nan, write_json, write_text
 from kerastl.progress import SILENT, Progress
 from kerastl.run.bundle import versions
-from kerastl.run.folder import Run
+from kerastl.runs import Run
 
 RESULT = "compare.json"
 TABLES = "tables"

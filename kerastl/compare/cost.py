@@ -4,9 +4,8 @@ import time
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from kerastl.run.folder import HISTORY, MODEL, Run
+from kerastl.runs import Run
 
 _BATCH = 32
 _REPEATS = 5
@@ -26,7 +25,7 @@ def measure_cost(run: Run) -> dict[str, Any]:
     return {
         "parameters": int(sum(np.prod(w.shape) for w in weights)),
         "trainable_parameters": int(sum(np.prod(w.shape) for w in model.trainable_weights)),
-        "bytes": (run.path / MODEL).stat().st_size,
+        "bytes": run.record.layout.model.stat().st_size,
         "milliseconds_per_example": _inference_milliseconds(model),
     }
 
@@ -44,6 +43,5 @@ def _inference_milliseconds(model: Any) -> float:
 
 def num_epochs(run: Run) -> int:
     """Returns how many epochs a finished run took in all its phases."""
-    path = run.path / HISTORY
-    text = path.read_text(encoding="utf-8").strip()
-    return int((pd.read_csv(path)["epoch"] > 0).sum()) if text else 0
+    history = run.record.history
+    return int((history["epoch"] > 0).sum()) if len(history) else 0

@@ -1,12 +1,10 @@
 """How the training loss of an arm fell, epoch by epoch, comparable between layouts of heads."""
 
 from collections.abc import Mapping
-from io import StringIO
 
 import numpy as np
-import pandas as pd
 
-from kerastl.run.folder import HISTORY, Run
+from kerastl.runs import Run
 
 _LOSS = "log_loss"
 
@@ -20,10 +18,9 @@ def losses_by_epoch(run: Run, known: Mapping[str, int]) -> np.ndarray:
         run: A finished run.
         known: Task to its number of known training labels.
     """
-    text = (run.path / HISTORY).read_text(encoding="utf-8").strip()
-    if not text:
+    history = run.record.history
+    if not len(history):
         return np.zeros(0)
-    history = pd.read_csv(StringIO(text))
     rows = history[(history["phase"] == history["phase"].iloc[-1]) & (history["epoch"] > 0)]
     heads = run.bundle.heads
     weights = {name: sum(known[task] for task in tasks) for name, tasks in heads.items()}

@@ -22,7 +22,8 @@ from kerastl.config import Config, dump_config
 from kerastl.errors import RunError
 from kerastl.files import write_json
 from kerastl.progress import Progress
-from kerastl.run.folder import CONFIG, Run, free_name, is_finished
+from kerastl.run.layout import RunLayout, free_name
+from kerastl.runs import Run
 
 PLAN = "plan.json"
 ARMS = "arms"
@@ -90,7 +91,9 @@ def run_arms(arms: Sequence[Arm], *, cache: bool, progress: Progress) -> None:
         cache: Whether features of frozen backbones are kept and used.
         progress: Told which arm is trained.
     """
-    left = [arm for arm in arms if not (is_finished(arm.path) and "epochs" in read_facts(arm))]
+    left = [
+        arm for arm in arms if not (RunLayout(arm.path).is_finished and "epochs" in read_facts(arm))
+    ]
     done = len(arms) - len(left)
     if done:
         progress.note(f"{done} of {len(arms)} trainings are finished already.")
@@ -102,6 +105,10 @@ def run_arms(arms: Sequence[Arm], *, cache: bool, progress: Progress) -> None:
 def read_facts(arm: Arm) -> dict[str, Any]:
     """Returns what is kept beside an arm: its seconds and, once it is finished, its cost."""
     return _read(arm.facts_path)
+
+
+def _is_finished(arm: Arm) -> bool:
+    return RunLayout(arm.path).is_finished and "epochs" in read_facts(arm)
 
 
 def _run_arm(arm: Arm, *, cache: bool, progress: Progress) -> None:
@@ -123,10 +130,11 @@ def _run_arm(arm: Arm, *, cache: bool, progress: Progress) -> None:
 
 
 def _train(arm: Arm, *, cache: bool, progress: Progress) -> Run:
-    if is_finished(arm.path):
+    layout = RunLayout(arm.path)
+    if layout.is_finished:
         return Run(arm.path)
-    if (arm.path / CONFIG).is_file():
-        if (arm.path / CONFIG).read_text(encoding="utf-8") == dump_config(arm.config):
+    if layout.is_started:
+        if layout.config.read_text(encoding="utf-8") == dump_config(arm.config):
             return pipeline.resume(arm.path, cache=cache, progress=progress)
         shutil.rmtree(arm.path)
     return pipeline.train(arm.config, output=arm.path, cache=cache, progress=progress)

@@ -1,1 +1,1 @@
-"""A run of short sounds applied to long ones: the window slides, words are detected, and scored."""
+"""Detecting words in long recordings with a model of short audio clips."""

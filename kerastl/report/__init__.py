@@ -13,11 +13,9 @@ from kerastl.files import write_text
 from kerastl.progress import SILENT, Progress
 from kerastl.report.content import gather_content
 from kerastl.report.render import render
-from kerastl.report.source import read_source
+from kerastl.run.record import read_record
 
-FILE_NAME = "report.html"
-
-__all__ = ["FILE_NAME", "write_report", "write_report_or_warn"]
+__all__ = ["write_report", "write_report_or_warn"]
 
 
 def write_report(
@@ -43,8 +41,9 @@ def write_report(
     ```
     """
     progress.step("Writing the report", None)
-    content = gather_content(read_source(Path(run)))
-    path = Path(output) if output is not None else Path(run) / FILE_NAME
+    record = read_record(run)
+    content = gather_content(record)
+    path = Path(output) if output is not None else record.layout.report
     write_text(path, render(content))
     return path
 

@@ -22,9 +22,8 @@ from kerastl.report.panels import (
     is_calibrated,
     make_panel,
 )
-from kerastl.report.source import Source
-from kerastl.run import folder as places
 from kerastl.run.bundle import Bundle
+from kerastl.run.record import RunRecord
 
 _PINNED = ("kerastl", "keras", "tensorflow", "numpy", "pillow")
 FEW = 10  # known labels of a class, below which a task's figures deserve a word
@@ -129,39 +128,39 @@ class Content:
         return {panel.id: panel.slider for task in self.tasks for panel in task.panels}
 
 
-def gather_content(source: Source) -> Content:
+def gather_content(record: RunRecord) -> Content:
     """Gathers everything that the report shows."""
-    media = MediaStore(source.bundle.input.modality)
-    limits = limits_for(len(source.tasks), source.bundle.input.modality, BUDGET)
-    tasks = tuple(_task(source, i, limits, media) for i in range(len(source.tasks)))
-    parts = tuple(_part(source, name, tasks) for name in source.parts)
-    missing = gather_missing(source)
+    media = MediaStore(record.bundle.input.modality)
+    limits = limits_for(len(record.tasks), record.bundle.input.modality, BUDGET)
+    tasks = tuple(_task(record, i, limits, media) for i in range(len(record.tasks)))
+    parts = tuple(_part(record, name, tasks) for name in record.parts)
+    missing = gather_missing(record)
     return Content(
-        name=source.path.resolve().name,
-        path=str(source.path.resolve()),
-        bundle=source.bundle,
+        name=record.path.resolve().name,
+        path=str(record.path.resolve()),
+        bundle=record.bundle,
         parts=parts,
         tasks=tasks,
-        gallery_part=source.parts[0],
-        learning=gather_learning(source),
+        gallery_part=record.parts[0],
+        learning=gather_learning(record),
         missing=missing,
-        config=source.config,
-        commands=_commands(source),
-        warnings=(*_warnings(source.parts, tasks), *missing.warnings),
+        config=record.config_text,
+        commands=_commands(record),
+        warnings=(*_warnings(record.parts, tasks), *missing.warnings),
     )
 
 
-def _task(source: Source, index: int, limits: tuple[int, int], media: MediaStore) -> Task:
-    name = source.tasks[index]
-    facts = source.bundle.tasks[name]
+def _task(record: RunRecord, index: int, limits: tuple[int, int], media: MediaStore) -> Task:
+    name = record.tasks[index]
+    facts = record.bundle.tasks[name]
     return Task(
         index=index,
         name=name,
         threshold=facts.threshold,
-        chosen=_how_chosen(source.bundle, name),
-        panels=tuple(make_panel(source, index, part) for part in source.parts),
+        chosen=_how_chosen(record.bundle, name),
+        panels=tuple(make_panel(record, index, part) for part in record.parts),
         galleries=gather_galleries(
-            source.rows(source.parts[0]), name, facts.threshold, limits=limits, media=media
+            record.rows(record.parts[0]), name, facts.threshold, limits=limits, media=media
         ),
     )
 
@@ -180,15 +179,15 @@ def _how_chosen(bundle: Bundle, task: str) -> str:
     return f"{said}; {facts.threshold_note}" if facts.threshold_note else said
 
 
-def _part(source: Source, name: str, tasks: tuple[Task, ...]) -> Part:
-    frame, macro = source.rows(name), source.scores(name)
+def _part(record: RunRecord, name: str, tasks: tuple[Task, ...]) -> Part:
+    frame, macro = record.rows(name), record.scores(name)
     panels = [next(p for p in task.panels if p.part == name) for task in tasks]
     aucs = [_figure(panel, "auc") for panel in panels]
     ends = [end for f in aucs if f for end in (f.value, *(f.interval or ())) if math.isfinite(end)]
     lowest = 0.5 if min(ends, default=1.0) >= 0.5 else 0.0
     return Part(
         name=name,
-        words=" ".join(filter(None, [_WORDS.get(name, ""), _flattery(source, name)])),
+        words=" ".join(filter(None, [_WORDS.get(name, ""), _flattery(record, name)])),
         examples=len(frame),
         groups=int(frame["group"].nunique()) if "group" in frame else None,
         known=sum(panel.known for panel in panels),
@@ -202,9 +201,9 @@ def _part(source: Source, name: str, tasks: tuple[Task, ...]) -> Part:
     )
 
 
-def _flattery(source: Source, part: str) -> str | None:
+def _flattery(record: RunRecord, part: str) -> str | None:
     """Returns why figures of the validation split flatter, where they do."""
-    note = source.metrics.get(part, {}).get("note") if part == "validation" else None
+    note = record.metrics.get(part, {}).get("note") if part == "validation" else None
     return str(note) if note else None
 
 
@@ -241,12 +240,12 @@ def _warnings(parts: tuple[str, ...], tasks: tuple[Task, ...]) -> tuple[str, ...
     return tuple(found)
 
 
-def _commands(source: Source) -> tuple[str, ...]:
-    bundle = source.bundle
+def _commands(record: RunRecord) -> tuple[str, ...]:
+    bundle = record.bundle
     pinned = {name: bundle.versions[name] for name in _PINNED if name in bundle.versions}
     packages = [f"{name}=={version}" for name, version in {**bundle.plugins, **pinned}.items()]
-    config = source.path.resolve() / places.CONFIG
-    again = f"{source.path.resolve().name}-again"
+    config = record.layout.config.resolve()
+    again = f"{record.path.resolve().name}-again"
     return (
         f"pip install {' '.join(packages)}",
         f"kerastl train {shlex.quote(str(config))} --output {shlex.quote(again)}",

@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from kerastl.report.charts import Line, learning_chart, strength_chart
-from kerastl.report.source import Source
+from kerastl.run.record import RunRecord
 
 FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy", "accuracy"))
 PHASES = {"heads": "heads", "fine_tuning": "fine-tuning"}
@@ -44,12 +44,12 @@ class Learning:
     path: Markup | None
 
 
-def gather_learning(source: Source) -> Learning:
+def gather_learning(record: RunRecord) -> Learning:
     """Gathers the section from the history and the bundle."""
-    history = source.history
-    evidence = source.bundle.evidence
+    history = record.history
+    evidence = record.bundle.evidence
     strengths = evidence.get("regularization") or {}
-    heads = list(source.bundle.heads)
+    heads = list(record.bundle.heads)
     several = len(heads) > 1
     return Learning(
         epochs=len(history),

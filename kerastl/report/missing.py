@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from kerastl.report.charts import heat_map, label_bar
 from kerastl.report.panels import interval_of, number
-from kerastl.report.source import Source
+from kerastl.run.record import RunRecord
 
 _ALL_KNOWN = "every label is known"
 MOST_TASKS = 60  # in the matrix; more would be too small to read
@@ -33,7 +33,7 @@ class LabelCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """How well being known can be told from one source.
+    """How well being known can be told from one record.
 
     Args:
         words: What the source is.
@@ -97,18 +97,18 @@ class Missing:
     warnings: tuple[str, ...]
 
 
-def gather_missing(source: Source) -> Missing:
+def gather_missing(record: RunRecord) -> Missing:
     """Gathers the section from the predictions and from `missingness.json`, where it is."""
-    labels = source.labels()
+    labels = record.labels()
     unknown = np.isnan(labels)
-    gaps = [i for i in range(len(source.tasks)) if unknown[:, i].any()]
-    names = [source.tasks[i] for i in gaps]
+    gaps = [i for i in range(len(record.tasks)) if unknown[:, i].any()]
+    names = [record.tasks[i] for i in gaps]
     drawn = 2 <= len(gaps) <= MOST_TASKS
-    found = source.missingness or {}
+    found = record.missingness
     return Missing(
         unknown=int(unknown.sum()),
         total=int(labels.size),
-        tasks={task: _counts(source, i) for i, task in enumerate(source.tasks)},
+        tasks={task: _counts(record, i) for i, task in enumerate(record.tasks)},
         matrix=heat_map(
             missing_together(unknown[:, gaps]), names, label="Which tasks are unknown together"
         )
@@ -120,7 +120,7 @@ def gather_missing(source: Source) -> Missing:
         else None,
         groups=_groups(found) if unknown.any() else {},
         uncertain={t: int(n) for t, n in (found.get("uncertain") or {}).items() if n},
-        predictability=tuple(_predictability(source, found)),
+        predictability=tuple(_predictability(record, found)),
         examined_on=found.get("examined_on"),
         warnings=tuple(str(sentence) for sentence in found.get("warnings") or ()),
     )
@@ -140,13 +140,13 @@ def missing_together(unknown: np.ndarray) -> np.ndarray:
     return np.where(alone > 0, together / np.maximum(alone, 1), np.nan)
 
 
-def _counts(source: Source, index: int) -> tuple[LabelCounts, ...]:
+def _counts(record: RunRecord, index: int) -> tuple[LabelCounts, ...]:
     counts = []
-    for part in source.parts:
-        column = source.labels(part)[:, index]
+    for part in record.parts:
+        column = record.labels(part)[:, index]
         yes, no = int((column == 1).sum()), int((column == 0).sum())
         unknown = len(column) - yes - no
-        label = f"{source.tasks[index]} on {part}: {yes} yes, {no} no, {unknown} unknown"
+        label = f"{record.tasks[index]} on {part}: {yes} yes, {no} no, {unknown} unknown"
         counts.append(
             LabelCounts(
                 part=part,
@@ -167,9 +167,10 @@ def _groups(found: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
     }
 
 
-def _predictability(source: Source, found: Mapping[str, Any]) -> Iterator[Predictability]:
+def _predictability(record: RunRecord, found: Mapping[str, Any]) -> Iterator[Predictability]:
     """Yields the tasks that have gaps and something to say about them."""
-    words = {"input": f"the {source.things}", "other_labels": "the other labels"}
+    things = "images" if record.bundle.input.modality == "image" else "audio clips"
+    words = {"input": f"the {things}", "other_labels": "the other labels"}
     for task, one in (found.get("predictability") or {}).items():
         told = tuple(_told(text, one[name]) for name, text in words.items() if one.get(name))
         if any(item.reason != _ALL_KNOWN for item in told):

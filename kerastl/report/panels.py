@@ -10,8 +10,8 @@ import scipy.special
 from markupsafe import Markup
 
 from kerastl.report import curves, plots
-from kerastl.report.source import Source
 from kerastl.run.bundle import TaskBundle
+from kerastl.run.record import RunRecord
 
 FIGURES = (
     ("auc", "AUC", "probability that a yes scores above a no; 1 is best, 0.5 is chance"),
@@ -133,16 +133,16 @@ def undefined_reason(known: int, positives: int) -> str | None:
     return f"all {known:,} known labels are yes" if positives == known else None
 
 
-def make_panel(source: Source, index: int, part: str) -> Panel:
+def make_panel(record: RunRecord, index: int, part: str) -> Panel:
     """Gathers everything about one task on one split."""
-    task = source.tasks[index]
-    facts, rows = source.bundle.tasks[task], source.rows(part)
+    task = record.tasks[index]
+    facts, rows = record.bundle.tasks[task], record.rows(part)
     labels = rows[f"{task}_label"].to_numpy(np.float64)
     known = ~np.isnan(labels)
     y = labels[known]
     p = rows[task].to_numpy(np.float64)[known]
     raw = scipy.special.expit(rows[f"{task}_logit"].to_numpy(np.float64)[known])
-    scores = source.scores(part, task)
+    scores = record.scores(part, task)
     bins = curves.reliability_bins(y, p)
     counts = curves.confusion(y, p, facts.threshold)
     return Panel(

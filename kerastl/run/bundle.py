@@ -5,20 +5,23 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from kerastl.config import LabelPolicy, ListeningConfig
 from kerastl.errors import RunError
+from kerastl.run.layout import RunLayout, no_finished_run
 
-FILE_NAME = "bundle.json"
 _VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def changed(self, **values: Any) -> Self:
+        """Returns a validated copy with other values of some fields."""
+        return type(self).model_validate({**dict(self), **values})
 
 
 class Calibration(_Part):
@@ -83,26 +86,30 @@ class Bundle(_Part):
         return tuple(self.tasks)
 
     @property
+    def listening_config(self) -> ListeningConfig:
+        """The listening settings, or the defaults if the bundle has none."""
+        return self.listening or ListeningConfig()
+
+    @property
     def thresholds(self) -> dict[str, float]:
         """The threshold of each task, on the calibrated scale."""
         return {name: task.threshold for name, task in self.tasks.items()}
 
 
-def read_bundle(run: Path) -> Bundle:
-    """Reads the bundle of a run.
+def read_bundle(layout: RunLayout) -> Bundle:
+    """Reads the bundle of a finished run.
 
     Raises:
-        RunError: There is no finished run, or its bundle can't be read.
+        RunError: The folder does not contain a finished run, or its bundle cannot be read.
     """
-    path = run / FILE_NAME
-    if not path.is_file():
-        raise _no_run(run)
+    if not layout.is_finished:
+        raise no_finished_run(layout.folder)
     try:
-        return Bundle.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, ValidationError) as error:
+        return Bundle.model_validate(json.loads(layout.bundle.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
         raise RunError(
-            f"The run '{run.name}' has a bundle that can't be read.",
-            where=str(path),
+            f"The bundle of the run '{layout.folder.name}' cannot be read.",
+            where=str(layout.bundle),
             expected="a bundle.json of this version of kerastl",
             received=str(error).splitlines()[0],
             fix="Train the run again, or restore the file.",
@@ -123,23 +130,3 @@ def weights_sha256(arrays: Mapping[str, Any]) -> str:
         digest.update(f"{name}:{array.dtype}:{array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _no_run(run: Path) -> RunError:
-    if not run.is_dir():
-        return RunError(
-            f"There is no run '{run}'.",
-            expected="a folder that `kerastl train` wrote",
-            fix="Check the path; `kerastl train CONFIG --output RUN` makes a run.",
-        )
-    if (run / "config.yaml").is_file():
-        return RunError(
-            f"The run '{run}' isn't finished.",
-            where=str(run),
-            fix=f"Run `kerastl train --resume {run}`.",
-        )
-    return RunError(
-        f"The folder '{run}' holds no run.",
-        where=str(run),
-        expected="bundle.json and model.keras, as `kerastl train` writes them",
-    )

@@ -27,10 +27,11 @@ class RunFamily:
             UnknownBackboneError: The folder holds no finished run.
         """
         from kerastl.run.bundle import read_bundle
+        from kerastl.run.layout import RunLayout
 
         folder = Path(name).expanduser()
         try:
-            bundle = read_bundle(folder)
+            bundle = read_bundle(RunLayout(folder))
         except RunError as error:
             raise UnknownBackboneError(
                 f"The backbone 'run:{name}' can't be used: {error.what[0].lower()}{error.what[1:]}",

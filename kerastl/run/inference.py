@@ -1,4 +1,4 @@
-"""Logits of files by a finished run: through the cache, on the fastest engine that agrees."""
+"""Logits of files: through the feature cache, on the fastest engine that agrees with Keras."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,16 +13,18 @@ from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import logits_of_features
 from kerastl.media.segments import Segments
 from kerastl.progress import Progress
+from kerastl.run.bundle import Bundle
 
 if TYPE_CHECKING:
-    from kerastl.run.folder import Run
+    import keras
 
 
-def predict_files(
-    run: "Run",
+def file_logits(
+    model: "keras.Model",
+    bundle: Bundle,
     paths: Sequence[Path],
     *,
-    segments: Segments | None = None,
+    segments: Segments | None,
     on_error: Literal["raise", "collect"],
     cache: bool,
     progress: Progress,
@@ -30,21 +32,22 @@ def predict_files(
     """Returns uncalibrated logits in the precision of the shipped model, and unreadable files.
 
     Args:
-        run: The run.
-        paths: Files, in the order of the rows.
-        segments: The part of each file, or None: the whole.
-        on_error: What an unreadable file does.
-        cache: Whether features are kept for later, and used.
-        progress: Told how far it is.
+        model: Model of the run.
+        bundle: Bundle of the run.
+        paths: Files in the order of the rows.
+        segments: The segment of each file; None uses whole files.
+        on_error: `"raise"` or `"collect"` for unreadable files.
+        cache: Whether to read features from the cache and write them to it.
+        progress: Receives progress updates.
 
     Returns:
-        `(files, tasks)`, meaningless where unreadable; and index of each unreadable file to the
-        reason.
+        `(files, tasks)`, with meaningless rows for unreadable files; and the index of each
+        unreadable file to the reason.
 
     Raises:
         MediaError: A file is unreadable, with `on_error="raise"`.
     """
-    inputs = FileInputs(paths, run.bundle.input, segments=segments, on_error=on_error)
+    inputs = FileInputs(paths, bundle.input, segments=segments, on_error=on_error)
     source = FeatureSource(cache=cache_folder() if cache else None)
-    found = source.extract(find_layer(run.model).model, inputs, progress=progress)
-    return logits_of_features(run.model, found.values, run.tasks), inputs.errors
+    found = source.extract(find_layer(model).model, inputs, progress=progress)
+    return logits_of_features(model, found.values, bundle.task_names), inputs.errors

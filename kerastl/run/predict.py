@@ -1,6 +1,7 @@
-"""Predicting files, folders and tables with a finished run."""
+"""Predictions for files, folders and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,88 +21,101 @@ from kerastl.media.segments import (
     refuse_bad_segments,
 )
 from kerastl.progress import Progress
-from kerastl.run.inference import predict_files
+from kerastl.run.bundle import Bundle
+from kerastl.run.inference import file_logits
 from kerastl.run.scoring import calibrate
 
 if TYPE_CHECKING:
-    from kerastl.run.folder import Run
+    import keras
 
 TABLES = (".csv", ".parquet", ".pq")
 
-_Example = tuple[Path, str, Bounds]  # file, how it is called in the result, part of it
+
+@dataclass(frozen=True)
+class InputFile:
+    """One example to predict.
+
+    Args:
+        path: Its file.
+        name: The file as the user wrote it.
+        bounds: Start and end of the segment in seconds, None for an open end.
+    """
+
+    path: Path
+    name: str
+    bounds: Bounds = WHOLE
 
 
-def predict(run: "Run", inputs: Sequence[Path], *, cache: bool, progress: Progress) -> pd.DataFrame:
-    """Returns one row per example; see `kerastl.run.folder.Run.predict`."""
-    found = _find(run, inputs)
-    paths, segments = [path for path, _, _ in found], _segments(found)
-    logits, errors = predict_files(
-        run, paths, segments=segments, on_error="collect", cache=cache, progress=progress
+def predict(
+    model: "keras.Model",
+    bundle: Bundle,
+    files: Sequence[InputFile],
+    *,
+    cache: bool,
+    progress: Progress,
+) -> pd.DataFrame:
+    """Returns one row per example; see `kerastl.runs.Run.predict`."""
+    segments = _segments(files)
+    logits, errors = file_logits(
+        model,
+        bundle,
+        [file.path for file in files],
+        segments=segments,
+        on_error="collect",
+        cache=cache,
+        progress=progress,
     )
-    probabilities = calibrate(run.bundle, logits)
-    columns: dict[str, object] = {"path": [shown for _, shown, _ in found]}
+    columns: dict[str, object] = {"path": [file.name for file in files]}
     if segments is not None:
         columns |= dict(zip(COLUMNS, segments.values.T, strict=True))
-    readable = np.array([row not in errors for row in range(len(paths))])
-    for column, task in enumerate(run.tasks):
-        threshold = run.bundle.thresholds[task]
-        values = probabilities[:, column]
+    readable = np.array([row not in errors for row in range(len(files))])
+    for task, values in zip(bundle.task_names, calibrate(bundle, logits).T, strict=True):
         columns[task] = np.where(readable, values, np.nan)
-        columns[f"{task}_decision"] = pd.array(
-            [int(v >= threshold) if ok else None for v, ok in zip(values, readable, strict=True)],
-            dtype="Int8",
-        )
-    columns["error"] = [errors.get(row) for row in range(len(paths))]
+        decisions = pd.array(values >= bundle.thresholds[task]).astype("Int8")
+        decisions[~readable] = pd.NA
+        columns[f"{task}_decision"] = decisions
+    columns["error"] = [errors.get(row) for row in range(len(files))]
     return pd.DataFrame(columns)
 
 
-def find_files(run: "Run", inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Returns the files that are meant, and how they are called in the result.
+def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:
+    """Returns the examples in files, folders and tables.
 
     Args:
-        run: Whose kind of input is looked for.
+        bundle: Bundle of the run, which determines the kind of files to look for.
         inputs: Files, folders and tables.
 
     Raises:
-        RunError: There are none.
+        RunError: There are no examples.
         TableError: A table lacks the column with the files.
     """
-    found = _find(run, inputs)
-    return [path for path, _, _ in found], [shown for _, shown, _ in found]
-
-
-def _find(run: "Run", inputs: Sequence[Path]) -> list[_Example]:
-    found = [example for item in inputs for example in _examples_of(run, item)]
+    inputs = list(inputs)
+    found = [file for item in inputs for file in _files_in(item, bundle)]
     if not found:
         raise RunError(
             "There is nothing to predict.",
             where=", ".join(str(item) for item in inputs),
-            expected=f"files, folders or a table with {run.bundle.input.modality} files",
+            expected=f"files, folders or a table with {bundle.input.modality} files",
         )
     return found
 
 
-def _segments(found: Sequence[_Example]) -> Segments | None:
-    values = np.array([bounds for _, _, bounds in found], np.float64)
-    return None if np.isnan(values).all() else Segments(values=values)
-
-
-def _examples_of(run: "Run", item: Path) -> list[_Example]:
+def _files_in(item: Path, bundle: Bundle) -> list[InputFile]:
     if item.is_dir():
         inside = sorted(
             path
             for path in item.rglob("*")
-            if path.is_file() and has_media_extension(path, run.bundle.input.modality)
+            if path.is_file() and has_media_extension(path, bundle.input.modality)
         )
-        return [(path, str(path), WHOLE) for path in inside]
+        return [InputFile(path, str(path)) for path in inside]
     if item.suffix.lower() in TABLES:
-        return _examples_of_table(run, item)
-    return [(item, str(item), WHOLE)]
+        return _files_in_table(item, bundle)
+    return [InputFile(item, str(item))]
 
 
-def _examples_of_table(run: "Run", table: Path) -> list[_Example]:
+def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
     frame = read_frame(table)
-    column = str(run.bundle.data.get("column", "path"))
+    column = str(bundle.data.get("column", "path"))
     if column not in frame.columns:
         raise TableError(
             f"The table lacks the column '{column}'.",
@@ -109,7 +123,15 @@ def _examples_of_table(run: "Run", table: Path) -> list[_Example]:
             expected=f"the column with the files, named as in the run's config: {column}",
             received=", ".join(str(name) for name in frame.columns[:12]),
         )
-    segments = read_segments(frame) if run.bundle.input.modality == "audio" else None
+    segments = read_segments(frame) if bundle.input.modality == "audio" else None
     refuse_bad_segments(segments, source=table.name)
     names = [str(cell).strip() for cell in frame[column]]
-    return [(table.parent / name, name, bounds_of(segments, row)) for row, name in enumerate(names)]
+    return [
+        InputFile(table.parent / name, name, bounds_of(segments, row))
+        for row, name in enumerate(names)
+    ]
+
+
+def _segments(files: Sequence[InputFile]) -> Segments | None:
+    values = np.array([file.bounds for file in files], np.float64)
+    return None if np.isnan(values).all() else Segments(values=values)

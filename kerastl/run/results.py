@@ -1,18 +1,17 @@
-"""Writing what a training found: model, bundle, scores, predictions and history."""
+"""The results of a training: computed as values, then written into the run folder."""
 
-import dataclasses
 import datetime
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from kerastl.backbones import AudioInput, BackboneError, BackboneSpec, distributions
-from kerastl.config import Config, EvaluationConfig
+from kerastl.config import Config
 from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
 from kerastl.data.tables.examples import Examples
-from kerastl.data.tables.splits import PARTS
 from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.missingness import MissingnessReport, examine_missingness
@@ -20,25 +19,20 @@ from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.tuning import NOT_ASKED_FOR
 from kerastl.files import file_sha256, write_json, write_text, write_with
 from kerastl.heads.builder import find_heads, find_layer
-from kerastl.heads.logits import logits_of_features
-from kerastl.listening.tuning import tune_on_recordings
 from kerastl.media.audio.decoding import SOUND_RULE_VERSION
 from kerastl.media.image.decoding import RULE_VERSION
-from kerastl.progress import Progress
 from kerastl.records import to_values
-from kerastl.run import folder as places
 from kerastl.run.bundle import (
-    FILE_NAME,
     BackboneFacts,
     Bundle,
     InputContract,
-    TaskBundle,
     versions,
     weights_sha256,
 )
-from kerastl.run.scoring import calibrate, make_bootstrap, score_rows
+from kerastl.run.layout import RunLayout
+from kerastl.run.scoring import calibrate, make_bootstrap, score_parts
 from kerastl.run.splits import example_columns
-from kerastl.run.tuning import find_held_out, tune_tasks
+from kerastl.run.tuning import tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.fit import Fitted
 
@@ -46,36 +40,56 @@ if TYPE_CHECKING:
     import keras
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known before training and belongs into the bundle.
+@dataclass(frozen=True, kw_only=True)
+class RunSetup:
+    """What is known about a run before training.
 
     Args:
-        config: What was asked for.
-        input: The input contract.
-        backbone: The backbone before it learned.
+        config: The training configuration.
+        spec: The backbone.
+        examples: The examples with their splits.
+        input: The input contract of the model.
+        backbone_sha256: Hash of the backbone's weights before training.
     """
 
     config: Config
+    spec: BackboneSpec
+    examples: Examples
     input: InputContract
-    backbone: BackboneFacts
+    backbone_sha256: str
 
-    @classmethod
-    def of(cls, model: "keras.Model", spec: BackboneSpec, config: Config) -> "Facts":
-        """Gathers the facts of a model that hasn't been fitted."""
-        asked = config.backbone.weights
-        return cls(
-            config=config,
-            input=input_contract(model, config, spec),
-            backbone=BackboneFacts(
-                id=spec.id,
-                weights=spec.default_weights if asked == "default" else asked,
-                options=dict(config.backbone.options),
-                license=spec.license,
-                sha256=backbone_sha256(model),
-                trained=config.trainable is not False,
-            ),
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class RunResults:
+    """Everything a finished training writes.
+
+    Args:
+        bundle: What prediction needs besides the model.
+        model: The trained model, without calibration.
+        metrics: Split to scores.
+        missingness: Analysis of the unknown labels.
+        predictions: Labels, logits and probabilities of every example.
+        history: One row per epoch.
+    """
+
+    bundle: Bundle
+    model: "keras.Model"
+    metrics: Mapping[str, SplitScores]
+    missingness: MissingnessReport
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know about thresholds, calibration and unknown labels."""
+        tasks = self.bundle.tasks.items()
+        thresholds = [f"{name}: {t.threshold_note}." for name, t in tasks if t.threshold_note]
+        uncalibrated = [
+            f"{name}: not calibrated ({task.calibration.reason})."
+            for name, task in tasks
+            if task.calibration.reason not in (None, NOT_ASKED_FOR, NO_SKILL)
+        ]
+        return (*thresholds, *uncalibrated, *self.missingness.warnings)
 
 
 def input_contract(model: "keras.Model", config: Config, spec: BackboneSpec) -> InputContract:
@@ -116,108 +130,110 @@ def backbone_sha256(model: "keras.Model") -> str:
     )
 
 
-def write_results(
-    path: Path,
-    model: "keras.Model",
-    fitted: Fitted,
-    examples: Examples,
-    facts: Facts,
-    *,
-    progress: Progress,
-) -> None:
-    """Writes everything; the bundle last, because it is what makes a run finished."""
-    progress.step("Scoring", None)
-    logits = logits_of_features(model, fitted.features, examples.tasks)
-    evaluation = facts.config.evaluation
-    held_out = find_held_out(fitted, examples, logits)
-    tasks = tune_tasks(held_out, evaluation, examples.tasks, facts.config.data.labels)
-    tasks, chosen_on = tune_on_recordings(
-        model, tasks, facts.config, facts.input, progress=progress
-    )
-    bundle = make_bundle(model, fitted, examples, facts, tasks, chosen_on)
-    scores = score_parts(examples, logits, bundle, evaluation)
-    write_json(path / places.METRICS, to_values(scores))
-    missingness = look_at_missingness(fitted, examples, held_out, bundle, facts)
-    write_json(path / places.MISSINGNESS, to_values(missingness))
-    for sentence in (*_tuning_notes(tasks), *missingness.warnings):
-        progress.warn(sentence)
-    write_with(
-        path / places.PREDICTIONS,
-        predictions_frame(examples, logits, calibrate(bundle, logits)).to_parquet,
-    )
-    write_text(path / places.HISTORY, pd.DataFrame(fitted.history).to_csv(index=False))
-    write_with(path / places.MODEL, model.save)
-    write_json(path / FILE_NAME, bundle.model_dump(mode="json"))
-
-
-def score_parts(
-    examples: Examples,
-    logits: np.ndarray,
-    bundle: Bundle,
-    evaluation: EvaluationConfig,
-) -> dict[str, SplitScores]:
-    """Returns split to scores, for every split that has rows."""
-    rows = {part: examples.rows(part) for part in reversed(PARTS)}
-    return {
-        part: score_rows(examples.take(here), logits[here], bundle, evaluation, part=part)
-        for part, here in rows.items()
-        if len(here)
-    }
-
-
-def look_at_missingness(
-    fitted: Fitted,
-    examples: Examples,
-    held_out: HeldOutPredictions,
-    bundle: Bundle,
-    facts: Facts,
-) -> MissingnessReport:
-    """Returns what `missingness.json` holds: counts, what depends on what, and warnings."""
-    is_held_out = examples.is_held_out[:, None]
-    calibrations = [task.calibration for task in bundle.tasks.values()]
-    scales = np.array([one.scale for one in calibrations])
-    offsets = np.array([one.offset for one in calibrations])
-    return examine_missingness(
-        np.where(is_held_out, examples.labels, examples.training_labels),
-        examples.splits,
-        examples.tasks,
-        bootstrap=make_bootstrap(facts.config.evaluation, examples),
-        groups=examples.groups,
-        held_out=dataclasses.replace(held_out, logits=held_out.logits * scales + offsets),
-        features=fitted.features,
-        uncertain=dict(zip(examples.tasks, examples.uncertain.sum(axis=0).tolist(), strict=True)),
-        inputs={"image": "images", "audio": "audio clips"}[examples.modality],
-    )
-
-
 def make_bundle(
-    model: "keras.Model",
-    fitted: Fitted,
-    examples: Examples,
-    facts: Facts,
-    tasks: dict[str, TaskBundle],
-    chosen_on: dict[str, Any],
+    model: "keras.Model", fitted: Fitted, held_out: HeldOutPredictions, setup: RunSetup
 ) -> Bundle:
-    """Returns what a deployed model needs to know besides its weights."""
-    is_sound = facts.input.modality == "audio"
+    """Returns the bundle, with thresholds and calibration from held-out predictions.
+
+    Args:
+        model: The trained model.
+        fitted: The outcome of training.
+        held_out: Predictions to choose thresholds and calibration on.
+        setup: What was known before training.
+    """
+    config, spec = setup.config, setup.spec
+    asked = config.backbone.weights
     return Bundle(
-        tasks=tasks,
+        tasks=tune_tasks(held_out, config.evaluation, setup.examples.tasks, config.data.labels),
         heads={head.name: list(head.tasks) for head in find_heads(model)},
-        input=facts.input,
-        backbone=facts.backbone.model_copy(update={"trained": not fitted.is_frozen}),
-        data=_data_facts(facts, len(examples)),
-        evidence={**_evidence(fitted, examples.tasks), **chosen_on},
-        listening=facts.config.evaluation.listening if is_sound else None,
+        input=setup.input,
+        backbone=BackboneFacts(
+            id=spec.id,
+            weights=spec.default_weights if asked == "default" else asked,
+            options=dict(config.backbone.options),
+            license=spec.license,
+            sha256=setup.backbone_sha256,
+            trained=not fitted.is_frozen,
+        ),
+        data=_data_facts(setup),
+        evidence={**_regularization(fitted, setup.examples.tasks), "features": fitted.evidence},
+        listening=config.evaluation.listening if setup.input.modality == "audio" else None,
         versions=versions(),
         plugins=distributions(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 
 
-def predictions_frame(
+def compute_results(
+    model: "keras.Model",
+    fitted: Fitted,
+    logits: np.ndarray,
+    held_out: HeldOutPredictions,
+    bundle: Bundle,
+    setup: RunSetup,
+) -> RunResults:
+    """Scores the trained model on every split and gathers everything to write.
+
+    Args:
+        model: The trained model.
+        fitted: The outcome of training.
+        logits: Uncalibrated logits of all examples, `(examples, tasks)`.
+        held_out: Predictions of examples that the model was not fitted on.
+        bundle: Thresholds and calibration.
+        setup: What was known before training.
+    """
+    examples = setup.examples
+    return RunResults(
+        bundle=bundle,
+        model=model,
+        metrics=score_parts(examples, logits, bundle, setup.config.evaluation),
+        missingness=_missingness(fitted, held_out, bundle, setup),
+        predictions=_predictions_frame(examples, logits, calibrate(bundle, logits)),
+        history=pd.DataFrame(fitted.history),
+    )
+
+
+def write_results(layout: RunLayout, results: RunResults) -> None:
+    """Writes the results; the bundle last, because it marks the run as finished."""
+    write_json(layout.metrics, to_values(results.metrics))
+    write_json(layout.missingness, to_values(results.missingness))
+    write_with(layout.predictions, results.predictions.to_parquet)
+    write_text(layout.history, results.history.to_csv(index=False))
+    write_with(layout.model, results.model.save)
+    write_json(layout.bundle, results.bundle.model_dump(mode="json"))
+
+
+def write_thresholds(layout: RunLayout, bundle: Bundle, metrics: Mapping[str, Any]) -> None:
+    """Writes the bundle of a finished run and the scores that depend on its thresholds."""
+    write_json(layout.metrics, dict(metrics))
+    write_json(layout.bundle, bundle.model_dump(mode="json"))
+
+
+def _missingness(
+    fitted: Fitted, held_out: HeldOutPredictions, bundle: Bundle, setup: RunSetup
+) -> MissingnessReport:
+    """Returns how many labels are unknown, whether at random, and warnings."""
+    examples = setup.examples
+    calibrations = [task.calibration for task in bundle.tasks.values()]
+    scales = np.array([one.scale for one in calibrations])
+    offsets = np.array([one.offset for one in calibrations])
+    is_held_out = examples.is_held_out[:, None]
+    return examine_missingness(
+        np.where(is_held_out, examples.labels, examples.training_labels),
+        examples.splits,
+        examples.tasks,
+        bootstrap=make_bootstrap(setup.config.evaluation, examples),
+        groups=examples.groups,
+        held_out=replace(held_out, logits=held_out.logits * scales + offsets),
+        features=fitted.features,
+        uncertain=dict(zip(examples.tasks, examples.uncertain.sum(axis=0).tolist(), strict=True)),
+        inputs={"image": "images", "audio": "audio clips"}[examples.modality],
+    )
+
+
+def _predictions_frame(
     examples: Examples, logits: np.ndarray, probabilities: np.ndarray
 ) -> pd.DataFrame:
-    """Returns path, segment, split, group, and per task label, logit, calibrated probability."""
     columns = {**example_columns(examples), "split": examples.splits}
     if examples.groups is not None:
         columns["group"] = examples.groups
@@ -228,32 +244,14 @@ def predictions_frame(
     return pd.DataFrame(columns)
 
 
-def _data_facts(facts: Facts, num_examples: int) -> dict[str, Any]:
-    data = facts.config.data
+def _data_facts(setup: RunSetup) -> dict[str, Any]:
+    data = setup.config.data
     return {
         "tables": [{"path": str(path), "sha256": file_sha256(path).hex()} for path in data.tables],
-        "rows": num_examples,
+        "rows": len(setup.examples),
         "column": data.file_column,
         "group": data.group,
     }
-
-
-def _tuning_notes(tasks: dict[str, TaskBundle]) -> list[str]:
-    thresholds = [
-        f"{task}: {found.threshold_note}."
-        for task, found in tasks.items()
-        if found.threshold_note is not None
-    ]
-    uncalibrated = [
-        f"{task}: not calibrated ({found.calibration.reason})."
-        for task, found in tasks.items()
-        if found.calibration.reason not in (None, NOT_ASKED_FOR, NO_SKILL)
-    ]
-    return [*thresholds, *uncalibrated]
-
-
-def _evidence(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:
-    return {**_regularization(fitted, tasks), "features": fitted.evidence}
 
 
 def _regularization(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerastl.config import EvaluationConfig
-from kerastl.data.tables.examples import Examples
+from kerastl.data.tables.examples import PARTS, Examples
 from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.evaluation.held_out import VALIDATION
 from kerastl.evaluation.intervals import Bootstrap
@@ -59,6 +59,18 @@ def score_rows(
         tuned_on=source,
         note=_note(part, source),
     )
+
+
+def score_parts(
+    examples: Examples, logits: np.ndarray, bundle: Bundle, evaluation: EvaluationConfig
+) -> dict[str, SplitScores]:
+    """Returns split to scores, for every split that has rows."""
+    rows = {part: examples.rows(part) for part in reversed(PARTS)}
+    return {
+        part: score_rows(examples.take(here), logits[here], bundle, evaluation, part=part)
+        for part, here in rows.items()
+        if len(here)
+    }
 
 
 def calibrate(bundle: Bundle, logits: np.ndarray) -> np.ndarray:

@@ -42,4 +42,4 @@ def test_a_folder_without_a_run_is_refused(
     with pytest.raises(SystemExit) as stop:
         main(["report", str(tmp_path)])
     assert stop.value.code == 2
-    assert "holds no run" in capsys.readouterr().err
+    assert "does not contain a run" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def test_a_backbone_for_sound_is_refused_before_anything_heavy_is_loaded(
 ) -> None:
     config = write_config(tmp_path, bright_pictures / "table.csv", name="tfhub:yamnet")
     result = kerastl_command("train", config)
-    refused(result, "takes audio", "column 'path' holds images", "Choose a backbone for images")
+    refused(result, "takes audio", "column 'path' contains images", "Choose a backbone for images")
 
 
 def test_missing_weights_are_named(
@@ -126,7 +126,7 @@ def test_an_earlier_run_is_never_overwritten(
 ) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("precious")
-    refused(kerastl_command("train", config, "-o", tmp_path / "run"), "exists already", "run-2")
+    refused(kerastl_command("train", config, "-o", tmp_path / "run"), "already exists", "run-2")
     assert (tmp_path / "run" / "mine.txt").read_text() == "precious"
 
 

@@ -10,7 +10,7 @@ import yaml
 from kerastl.compare import Comparison, compare, read_comparison
 from kerastl.compare import running as arms
 from kerastl.errors import ConfigError, RunError
-from kerastl.run.folder import Run
+from kerastl.runs import Run
 
 
 def write_config(folder: Path, table: Path, **more: Any) -> Path:

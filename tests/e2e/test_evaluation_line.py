@@ -10,7 +10,7 @@ from PIL import Image
 
 import kerastl
 from kerastl.progress import Progress
-from kerastl.run.folder import Run
+from kerastl.runs import Run
 
 NUM_PICTURES = 320
 

@@ -11,7 +11,7 @@ import yaml
 
 import kerastl
 from kerastl.errors import KerastlError, RunError
-from kerastl.run.folder import Run
+from kerastl.runs import Run
 
 
 def write_config(folder: Path, table: Path, **more: object) -> Path:

@@ -14,8 +14,8 @@ import yaml
 
 import kerastl
 from kerastl.cli import main
-from kerastl.errors import KerastlError
-from kerastl.run.folder import Run
+from kerastl.errors import ConfigError, KerastlError
+from kerastl.runs import Run
 
 RATE_HZ = 16000
 WORDS = {"low": 300.0, "high": 2500.0}
@@ -111,7 +111,7 @@ def test_figures_on_the_recordings_of_the_choice_are_called_flattered(
     run: Run, folder: Path
 ) -> None:
     notes = run.evaluate_recordings(folder / "validation.csv")["notes"]
-    assert notes[0] == "Thresholds were chosen on these recordings: their figures are flattered."
+    assert notes[0] == "Thresholds were chosen on these recordings, so the scores are optimistic."
 
 
 def test_detections_are_where_the_words_are(run: Run, folder: Path) -> None:
@@ -214,7 +214,7 @@ def test_thresholds_can_be_chosen_again_and_the_scores_follow(
     ).read_text(encoding="utf-8")
     page = report.read_text(encoding="utf-8")
     assert page.count("<svg") == 2
-    assert "their figures are flattered" in page
+    assert "so the scores are optimistic" in page
     assert "https://" not in page
 
 
@@ -224,10 +224,23 @@ def test_a_policy_that_recordings_cannot_choose_is_refused_before_listening(
     with pytest.raises(KerastlError) as raised:
         run.evaluate_recordings(folder / "test.csv", set_thresholds="youden")
     assert str(raised.value) == (
-        "Recordings choose thresholds by one policy only.\n"
+        "Only one threshold policy can be used with recordings.\n"
         "  expected: false_accepts_per_hour<=x with a number above 0\n"
         "  received: youden\n"
         "  fix:      Write 'false_accepts_per_hour<=1' in quotes, or another number."
+    )
+
+
+def test_impossible_listening_settings_are_refused_with_their_keys(run: Run, folder: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        run.evaluate_recordings(
+            folder / "test.csv", listening={"hop_second": 9, "smooth_windows": 0}
+        )
+    assert str(raised.value) == (
+        "Config has 2 problems.\n"
+        "  - smooth_windows: expected 1 or more, received 0\n"
+        "  - hop_second: unknown key. Did you mean 'hop_seconds'?\n"
+        "  where:    the listening settings"
     )
 
 

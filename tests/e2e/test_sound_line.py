@@ -14,7 +14,7 @@ import kerastl
 from kerastl.errors import BackboneError, RunError
 from kerastl.pipeline import resume
 from kerastl.progress import Progress
-from kerastl.run.folder import Run
+from kerastl.runs import Run
 
 RATE_HZ = 8000
 NUM_RECORDINGS = 12

@@ -14,19 +14,31 @@ from kerastl.config import ListeningConfig
 from kerastl.errors import RunError
 from kerastl.heads.builder import build_model
 from kerastl.layers import Backbone
-from kerastl.listening.listener import Detection, Listener
-from kerastl.listening.scorer import WindowScorer
-from kerastl.listening.windows import SlidingWindow
+from kerastl.listening.sliding_window import SlidingWindow
+from kerastl.listening.stream_scorer import Detection, StreamScorer
+from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
 from kerastl.media.audio.decoding import read_sound
-from kerastl.run.bundle import Calibration, InputContract
+from kerastl.run.bundle import BackboneFacts, Bundle, Calibration, InputContract, TaskBundle
 
 RATE_HZ = 4000
 WINDOW = 2000
 WORDS = {"low": Calibration(scale=3.0, offset=-1.0), "high": Calibration()}
+BUNDLE = Bundle(
+    tasks={word: TaskBundle(calibration=calibration) for word, calibration in WORDS.items()},
+    heads={"tasks": list(WORDS)},
+    input=InputContract(modality="audio", shape=(WINDOW,), sample_rate_hz=RATE_HZ),
+    backbone=BackboneFacts(
+        id="tones", weights=None, options={}, license="", sha256="", trained=False
+    ),
+    data={},
+    versions={},
+    plugins={},
+    created="",
+)
 
 
-def make_scorer(engine: str) -> WindowScorer:
+def make_scorer(engine: str, bundle: Bundle = BUNDLE) -> WindowScorer:
     """A model whose two words share one backbone: tones of 200 Hz and of 800 Hz."""
     raw = keras.Input((WINDOW,))
     x = keras.layers.Reshape((WINDOW, 1))(raw)
@@ -39,8 +51,7 @@ def make_scorer(engine: str) -> WindowScorer:
     stages = [{"name": "all", "layers": [layer.name for layer in network.layers]}]
     model = build_model(Backbone(network, stages=stages, name="backbone"), list(WORDS))
     model.get_layer("tasks_logits").set_weights([np.eye(2, dtype=np.float32), -np.ones(2) * 3])
-    contract = InputContract(modality="audio", shape=(WINDOW,), sample_rate_hz=RATE_HZ)
-    return WindowScorer(model, WORDS, contract, cache=False, engine=engine)
+    return WindowScorer(model, bundle, cache=False, engine=engine)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +60,8 @@ def scorer() -> WindowScorer:
 
 
 @pytest.fixture(scope="module")
-def listener(scorer: WindowScorer) -> Listener:
-    return Listener(scorer, ListeningConfig(smooth_windows=2, refractory_seconds=0.6))
+def stream_scorer(scorer: WindowScorer) -> StreamScorer:
+    return StreamScorer(scorer, ListeningConfig(smooth_windows=2, refractory_seconds=0.6))
 
 
 def sound(seconds: float = 12.3, rate_hz: int = RATE_HZ) -> np.ndarray:
@@ -63,9 +74,9 @@ def sound(seconds: float = 12.3, rate_hz: int = RATE_HZ) -> np.ndarray:
     return samples.astype(np.float32)
 
 
-def detections(listener: Listener, blocks: Sequence[np.ndarray]) -> list[Detection]:
-    detector = listener.trigger({"low": 0.5, "high": 0.5})
-    return [one for frames in listener.frames(blocks) for one in detector.push(frames)]
+def detections(stream_scorer: StreamScorer, blocks: Sequence[np.ndarray]) -> list[Detection]:
+    detector = stream_scorer.detector({"low": 0.5, "high": 0.5})
+    return [one for frames in stream_scorer.stream(blocks) for one in detector.push(frames)]
 
 
 def windows_of(samples: np.ndarray, cuts: Sequence[int], *, hop: int) -> np.ndarray:
@@ -90,22 +101,26 @@ def test_a_sound_shorter_than_the_window_is_one_window_with_silence_behind() -> 
     np.testing.assert_array_equal(found, [[1, 1, 1, 1, 0, 0, 0, 0, 0, 0]])
 
 
-def test_nothing_to_hear_gives_no_window_and_no_score(listener: Listener) -> None:
-    assert listener.scores([]).shape == (0, 2)
-    assert listener.scores([np.zeros(0, np.float32)]).shape == (0, 2)
+def test_nothing_to_hear_gives_no_window_and_no_score(stream_scorer: StreamScorer) -> None:
+    assert stream_scorer.scores([]).shape == (0, 2)
+    assert stream_scorer.scores([np.zeros(0, np.float32)]).shape == (0, 2)
 
 
 @pytest.mark.parametrize("length", [37, 400, 1999, 2001, 30_000])
-def test_scores_in_blocks_are_the_scores_of_the_whole(listener: Listener, length: int) -> None:
+def test_scores_in_blocks_are_the_scores_of_the_whole(
+    stream_scorer: StreamScorer, length: int
+) -> None:
     samples = sound()
     blocks = np.split(samples, range(length, len(samples), length))
-    whole = listener.scores([samples])
-    np.testing.assert_allclose(listener.scores(blocks), whole, atol=1e-6)
-    assert detections(listener, blocks) == detections(listener, [samples])
+    whole = stream_scorer.scores([samples])
+    np.testing.assert_allclose(stream_scorer.scores(blocks), whole, atol=1e-6)
+    assert detections(stream_scorer, blocks) == detections(stream_scorer, [samples])
 
 
-def test_both_words_are_detected_where_they_are_by_one_backbone(listener: Listener) -> None:
-    found = [(one.word, round(one.end_seconds, 1)) for one in detections(listener, [sound()])]
+def test_both_words_are_detected_where_they_are_by_one_backbone(
+    stream_scorer: StreamScorer,
+) -> None:
+    found = [(one.word, round(one.end_seconds, 1)) for one in detections(stream_scorer, [sound()])]
     assert [word for word, _ in found] == ["low", "high", "low", "high"]
     for (_, end), begin in zip(found, (3.0, 7.0, 10.0, 10.0), strict=True):
         assert begin <= end <= begin + 0.4
@@ -113,33 +128,32 @@ def test_both_words_are_detected_where_they_are_by_one_backbone(listener: Listen
 
 def test_scores_are_calibrated_as_predictions_are(scorer: WindowScorer) -> None:
     windows = sound()[: 3 * WINDOW].reshape(3, WINDOW)
-    uncalibrated = {word: Calibration() for word in WORDS}
     raw = scorer.score(windows)[:, 0]
-    scorer_of_raw = make_scorer("keras")
-    scorer_of_raw._calibrations = tuple(uncalibrated.values())
+    uncalibrated = BUNDLE.changed(tasks={word: TaskBundle() for word in WORDS})
+    scorer_of_raw = make_scorer("keras", uncalibrated)
     logits = np.log(scorer_of_raw.score(windows)[:, 0])
     logits -= np.log1p(-np.exp(logits))
     np.testing.assert_allclose(raw, 1 / (1 + np.exp(-(3 * logits - 1))), rtol=1e-4)
 
 
-def test_the_last_window_ends_with_the_sound(listener: Listener) -> None:
-    ends = np.concatenate([frames.ends for frames in listener.frames([sound(2.33)])])
+def test_the_last_window_ends_with_the_sound(stream_scorer: StreamScorer) -> None:
+    ends = np.concatenate([frames.ends for frames in stream_scorer.stream([sound(2.33)])])
     assert ends[-1] == pytest.approx(2.33)
     np.testing.assert_allclose(np.diff(ends)[:-1], 0.1)
 
 
 @pytest.mark.parametrize("source_hz", [4000, 8000, 11025])
 def test_a_pipe_a_file_and_the_whole_array_give_the_same_scores(
-    listener: Listener, tmp_path: Path, source_hz: int
+    stream_scorer: StreamScorer, tmp_path: Path, source_hz: int
 ) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, sound(rate_hz=source_hz), source_hz, subtype="PCM_16")
-    whole = listener.scores([read_sound(path, rate_hz=RATE_HZ)])
-    of_file = listener.scores(file_blocks(path, rate_hz=RATE_HZ, block_seconds=0.7))
+    whole = stream_scorer.scores([read_sound(path, rate_hz=RATE_HZ)])
+    of_file = stream_scorer.scores(file_blocks(path, rate_hz=RATE_HZ, block_seconds=0.7))
     with path.open("rb") as stream:
-        of_pipe = listener.scores(pipe_blocks(stream, rate_hz=RATE_HZ))
+        of_pipe = stream_scorer.scores(pipe_blocks(stream, rate_hz=RATE_HZ))
     bare = io.BytesIO(path.read_bytes()[44:])
-    of_bare = listener.scores(pipe_blocks(bare, rate_hz=RATE_HZ, source_hz=source_hz))
+    of_bare = stream_scorer.scores(pipe_blocks(bare, rate_hz=RATE_HZ, source_hz=source_hz))
     for streamed in (of_file, of_pipe, of_bare):
         assert len(streamed) == len(whole)
         np.testing.assert_allclose(streamed, whole, atol=1e-4)
@@ -153,10 +167,10 @@ def test_the_fast_engine_gives_the_scores_of_keras(scorer: WindowScorer) -> None
     np.testing.assert_allclose(fast.score(windows), scorer.score(windows), atol=1e-4)
 
 
-def test_memory_is_bounded_however_long_the_sound(listener: Listener) -> None:
+def test_memory_is_bounded_however_long_the_sound(stream_scorer: StreamScorer) -> None:
     block, num_blocks = sound(2.0), 200
     tracemalloc.start()
-    num_frames = sum(len(f.scores) for f in listener.frames(block for _ in range(num_blocks)))
+    num_frames = sum(len(f.scores) for f in stream_scorer.stream(block for _ in range(num_blocks)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert num_frames > 3900
@@ -165,9 +179,9 @@ def test_memory_is_bounded_however_long_the_sound(listener: Listener) -> None:
 
 def test_a_hop_beyond_the_window_is_refused(scorer: WindowScorer) -> None:
     with pytest.raises(RunError) as raised:
-        Listener(scorer, ListeningConfig(hop_seconds=0.6))
+        StreamScorer(scorer, ListeningConfig(hop_seconds=0.6))
     assert str(raised.value) == (
-        "The window would jump over parts of the sound.\n"
+        "The hop is longer than the window, so parts of the audio would be skipped.\n"
         "  where:    evaluation.listening.hop_seconds\n"
         "  expected: at most the length of the window, 0.5 s\n"
         "  received: 0.6 s"

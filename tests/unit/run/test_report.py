@@ -13,7 +13,7 @@ from kerastl.errors import RunError
 from kerastl.progress import Progress
 from kerastl.report import write_report, write_report_or_warn
 from kerastl.report.content import gather_content
-from kerastl.report.source import read_source
+from kerastl.run.record import read_record
 
 
 class Page(HTMLParser):
@@ -106,14 +106,14 @@ def test_without_a_test_split_the_report_says_so(tmp_path: Path, parts: tuple[st
 
 
 def test_few_labels_of_a_class_are_named_first(tmp_path: Path) -> None:
-    content = gather_content(read_source(write_run(tmp_path / "run", rows=36, gaps=0)))
+    content = gather_content(read_record(write_run(tmp_path / "run", rows=36, gaps=0)))
     assert content.warnings
     assert all(re.search(r"rest on only \d known (yes|no)\.$", w) for w in content.warnings)
 
 
 def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    content = gather_content(read_source(run))
+    content = gather_content(read_record(run))
     frame = pd.read_parquet(run / "predictions.parquet").query("split == 'test'")
     wrong = frame[(frame["car_label"] == 0) & (frame["car"] >= content.tasks[0].threshold)]
     shown = content.tasks[0].galleries[0]
@@ -123,7 +123,7 @@ def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
 
 
 def test_uncertain_examples_may_be_unlabeled(tmp_path: Path) -> None:
-    content = gather_content(read_source(write_run(tmp_path / "run", gaps=0.7)))
+    content = gather_content(read_record(write_run(tmp_path / "run", gaps=0.7)))
     uncertain = content.tasks[0].galleries[2].examples
     distances = [abs(example.probability - 0.5) for example in uncertain]
     assert distances == sorted(distances)
@@ -155,7 +155,7 @@ def test_many_tasks_stay_below_three_megabytes(tmp_path: Path) -> None:
 
 
 def test_learning_curves_are_drawn_from_the_history(tmp_path: Path) -> None:
-    learning = gather_content(read_source(write_run(tmp_path / "run", epochs=5))).learning
+    learning = gather_content(read_record(write_run(tmp_path / "run", epochs=5))).learning
     assert learning.phases == (("heads", 2), ("fine-tuning", 3))
     assert [chart.title for chart in learning.charts] == ["log loss per known label", "AUC"]
 
@@ -171,7 +171,7 @@ def test_the_path_of_strengths_is_drawn_where_it_was_stored(tmp_path: Path) -> N
     losses = {"car": [0.6, 0.5, 0.55], "stop sign": [0.7, None, 0.6]}
     bundle["evidence"]["regularization_path"] = {"strengths": [1, 0.1, 0.01], "losses": losses}
     (run / "bundle.json").write_text(json.dumps(bundle))
-    path = gather_content(read_source(run)).learning.path
+    path = gather_content(read_record(run)).learning.path
     assert path is not None
     assert path.count('class="line train"') == path.count('class="value"') == 2
 
@@ -183,7 +183,7 @@ def test_how_the_threshold_was_chosen_is_told_in_words(tmp_path: Path) -> None:
     for task, (policy, tuned_on) in zip("ab", told, strict=True):
         bundle["tasks"][task] |= {"threshold_policy": policy, "tuned_on": tuned_on}
     (run / "bundle.json").write_text(json.dumps(bundle))
-    assert [task.chosen for task in gather_content(read_source(run)).tasks] == [
+    assert [task.chosen for task in gather_content(read_record(run)).tasks] == [
         "the highest with a sensitivity of at least 0.9, chosen on validation predictions "
         "(80 known labels), as calibration was",
         "fixed",
@@ -231,9 +231,9 @@ def test_a_run_without_predictions_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         write_report(run)
     assert str(caught.value) == (
-        "The report needs 'predictions.parquet', which is missing.\n"
+        "The run file 'predictions.parquet' is missing.\n"
         f"  where:    {run}/predictions.parquet\n"
-        "  expected: the predictions that `kerastl train` writes\n"
+        "  expected: the file as `kerastl train` writes it\n"
         "  fix:      Restore the file, or train the run again."
     )
 

@@ -1,21 +1,21 @@
-"""The sliding window over a sound that comes in blocks.
+"""A sliding window over audio that arrives in blocks.
 
-Convention: window i holds the samples from i * hop on. The last window is the first that reaches
-the end of the sound, filled up with silence. How the sound is divided into blocks changes nothing.
+Convention: window i starts at sample i * hop. The last window is the first that reaches the end of
+the audio, padded with silence. The size of the blocks does not change the windows.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-_AT_A_TIME = 128  # windows that lie in memory at once
+_AT_A_TIME = 128  # windows in memory at once
 
 
 class SlidingWindow:
-    """Cuts windows out of blocks; keeps no more than a window of what has passed.
+    """Cuts windows out of blocks and keeps at most one window of past samples.
 
     Args:
-        length: Samples of a window.
+        length: Length of a window in samples.
         hop: Samples from the start of one window to the start of the next, at most `length`.
     """
 
@@ -27,10 +27,10 @@ class SlidingWindow:
         self._kept = np.zeros(0, np.float32)
 
     def push(self, samples: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields the windows that the next samples complete, `(windows, length)`, some at a time.
+        """Yields the windows that the next samples complete, in batches `(windows, length)`.
 
         Args:
-            samples: Mono float32, shape `(samples,)`; all windows have to be taken before the next.
+            samples: Mono float32, shape `(samples,)`. Consume all windows before the next call.
         """
         self.num_samples += len(samples)
         self._kept = np.concatenate([self._kept, samples])
@@ -43,7 +43,7 @@ class SlidingWindow:
         self._kept = self._kept[len(every) * self.hop :].copy()
 
     def finish(self) -> Iterator[np.ndarray]:
-        """Yields the last window, where samples are left that no window holds."""
+        """Yields the last window if it contains samples that no earlier window does."""
         reached = (self._num_windows - 1) * self.hop + self.length if self._num_windows else 0
         if self.num_samples > reached:
             self._num_windows += 1

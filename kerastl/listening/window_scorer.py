@@ -1,14 +1,10 @@
-"""Probabilities of windows: the backbone on the fastest engine that agrees, heads, calibration."""
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+"""Calibrated probabilities of windows, on the fastest engine that agrees with Keras."""
 
 import keras
 import numpy as np
 
 from kerastl.data.inputs.streams import Part
 from kerastl.errors import RunError
-from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.features.cache.fingerprint import combined_fingerprint, network_fingerprint
 from kerastl.features.cache.folder import ENGINES, cache_folder
 from kerastl.features.engines.agreement import NUM_EXAMPLES
@@ -16,43 +12,39 @@ from kerastl.features.engines.choice import EngineName, Engines
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.progress import SILENT, Progress
-from kerastl.run.bundle import Calibration, InputContract
+from kerastl.run.bundle import Bundle, InputContract
+from kerastl.run.scoring import calibrate
 
-if TYPE_CHECKING:
-    from kerastl.run.folder import Run
-
-_WORTH = 36_000  # windows of an hour: for these an engine is chosen, so that it is always the same
+_NUM_WINDOWS = 36_000  # of one hour: the engine is always chosen for this many
 
 
 class WindowScorer:
-    """Gives calibrated probabilities for windows of sound.
+    """Returns calibrated probabilities for windows of audio.
 
     Args:
-        model: A model of `kerastl.build_model` for sounds.
-        calibrations: Of each task, in the order of the probabilities.
-        contract: What goes into the model.
-        cache: Whether the converted network is kept for later, and used.
+        model: An audio model of `kerastl.build_model`.
+        bundle: Tasks, calibration and input contract of the model.
+        cache: Whether to read the converted network from the cache and write it to it.
         engine: `"auto"`, or the engine to use.
-        progress: Told which engine is used, and why.
+        progress: Receives progress updates.
 
     Raises:
-        RunError: The model takes pictures.
+        RunError: The model does not take audio.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        calibrations: Mapping[str, Calibration],
-        contract: InputContract,
+        bundle: Bundle,
         *,
         cache: bool = True,
         engine: EngineName = "auto",
         progress: Progress = SILENT,
     ):
-        self.rate_hz = _rate(contract)
-        self.num_samples = contract.shape[0]
-        self.words = tuple(calibrations)
-        self._calibrations = tuple(calibrations.values())
+        self.rate_hz = sample_rate_of(bundle.input)
+        self.num_samples = bundle.input.shape[0]
+        self.words = bundle.task_names
+        self._bundle = bundle
         self._heads = HeadLogits(model, self.words)
         network = find_layer(model).model
         rule = {"network": network_fingerprint(network), "rule": "windows of a recording"}
@@ -64,17 +56,8 @@ class WindowScorer:
             sample=lambda: _sample(self.num_samples, self.rate_hz),
             progress=progress,
         )
-        label = engines.known("exact") or engines.choose("exact", _WORTH)
+        label = engines.known("exact") or engines.choose("exact", _NUM_WINDOWS)
         self._engine = engines.engine(label)
-
-    @classmethod
-    def of_run(
-        cls, run: "Run", *, cache: bool = True, progress: Progress = SILENT
-    ) -> "WindowScorer":
-        """Returns the scorer of a finished run."""
-        calibrations = {name: task.calibration for name, task in run.bundle.tasks.items()}
-        _rate(run.bundle.input)  # before the model is loaded
-        return cls(run.model, calibrations, run.bundle.input, cache=cache, progress=progress)
 
     @property
     def engine(self) -> str:
@@ -91,17 +74,18 @@ class WindowScorer:
         keys = (None,) * len(rows)
         part = Part(rows=rows, values=windows, keys=keys, errors={}, seconds=0.0)
         ((_, features),) = self._engine.run(iter([part]))
-        return calibrated_probabilities(
-            self._heads(features),
-            [one.scale for one in self._calibrations],
-            [one.offset for one in self._calibrations],
-        )
+        return calibrate(self._bundle, self._heads(features))
 
 
-def _rate(contract: InputContract) -> int:
+def sample_rate_of(contract: InputContract) -> int:
+    """Returns the sample rate of a model's audio input in Hz.
+
+    Raises:
+        RunError: The model does not take audio.
+    """
     if contract.sample_rate_hz is None:
         raise RunError(
-            "The run takes pictures; only a run of sounds can listen to recordings.",
+            "The run takes images; only an audio run can listen to recordings.",
             expected="a run whose config has data.audio",
             received=f"a run for inputs of the shape {contract.shape}",
         )
@@ -109,7 +93,7 @@ def _rate(contract: InputContract) -> int:
 
 
 def _sample(num_samples: int, rate_hz: int) -> np.ndarray:
-    """Returns sounds on which engines are compared: gliding tones in noise, each another."""
+    """Returns different gliding tones in noise, on which the engines are compared."""
     random = np.random.default_rng(0)
     seconds = np.arange(num_samples) / rate_hz
     pitch = random.uniform(80, 400, (NUM_EXAMPLES, 1))

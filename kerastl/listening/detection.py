@@ -1,0 +1,136 @@
+"""Detections in files and pipes, with times, scores and words."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from kerastl.errors import MediaError
+from kerastl.listening.stream_scorer import Detection, StreamScorer, WindowScores
+from kerastl.listening.window_scorer import WindowScorer
+from kerastl.media.audio.blocks import file_blocks, pipe_blocks
+from kerastl.progress import SILENT, Progress
+from kerastl.run.bundle import Bundle
+
+if TYPE_CHECKING:
+    import keras
+
+COLUMNS = ("path", "start_seconds", "end_seconds", "word", "score", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionUpdate:
+    """New scores and detections of one file or pipe.
+
+    Args:
+        path: The name of the file as given; `-` for a pipe.
+        scores: Scores of the next windows, or None.
+        detections: Detections in these windows.
+        error: Why the rest of the audio cannot be read, or None.
+    """
+
+    path: str
+    scores: WindowScores | None = None
+    detections: Sequence[Detection] = ()
+    error: str | None = None
+
+    def rows(self) -> list[tuple[object, ...]]:
+        """Returns a row of `COLUMNS` per detection, or one row with the error."""
+        if self.error is not None:
+            return [(self.path, None, None, None, None, self.error)]
+        return [
+            (self.path, one.start_seconds, one.end_seconds, one.word, one.score, None)
+            for one in self.detections
+        ]
+
+    def score_rows(self) -> list[tuple[object, ...]]:
+        """Returns a row per window: path, start, end and the score of each word."""
+        if self.scores is None:
+            return []
+        times = zip(self.scores.starts.tolist(), self.scores.ends.tolist(), strict=True)
+        scores = self.scores.scores.tolist()
+        return [(self.path, *ends, *row) for ends, row in zip(times, scores, strict=True)]
+
+
+class StreamingDetector:
+    """Detects the words of a run in files and pipes.
+
+    Args:
+        model: Model of the run.
+        bundle: Bundle of the run.
+        cache: Whether to read the converted network from the cache and write it to it.
+        progress: Receives progress updates.
+
+    Raises:
+        RunError: The model does not take audio.
+    """
+
+    def __init__(
+        self,
+        model: "keras.Model",
+        bundle: Bundle,
+        *,
+        cache: bool = True,
+        progress: Progress = SILENT,
+    ):
+        scorer = WindowScorer(model, bundle, cache=cache, progress=progress)
+        self.stream_scorer = StreamScorer(scorer, bundle.listening_config)
+        self._thresholds = bundle.thresholds
+
+    def detect_in_file(self, path: Path, name: str) -> Iterator[DetectionUpdate]:
+        """Yields updates block by block; an unreadable file gives an update with the error.
+
+        Args:
+            path: The file.
+            name: Its name in the updates.
+        """
+        try:
+            yield from self._detect(file_blocks(path, rate_hz=self._rate_hz), name)
+        except MediaError as error:
+            yield DetectionUpdate(path=name, error=error.what)
+
+    def detect_in_pipe(
+        self, stream: IO[bytes], *, rate_hz: int | None
+    ) -> Iterator[DetectionUpdate]:
+        """Yields updates as the audio arrives.
+
+        Args:
+            stream: WAV, or raw samples.
+            rate_hz: Rate of raw samples; None expects a WAV header.
+
+        Raises:
+            MediaError: There is no header, or the audio is not PCM.
+        """
+        yield from self._detect(pipe_blocks(stream, rate_hz=self._rate_hz, source_hz=rate_hz), "-")
+
+    @property
+    def _rate_hz(self) -> int:
+        return self.stream_scorer.scorer.rate_hz
+
+    def _detect(self, blocks: Iterator[np.ndarray], name: str) -> Iterator[DetectionUpdate]:
+        detector = self.stream_scorer.detector(self._thresholds)
+        for scores in self.stream_scorer.stream(blocks):
+            yield DetectionUpdate(path=name, scores=scores, detections=detector.push(scores))
+
+
+def detect_in_files(
+    detector: StreamingDetector, files: Iterable[tuple[Path, str]], *, progress: Progress
+) -> pd.DataFrame:
+    """Returns one row per detection; see `kerastl.runs.Run.listen`.
+
+    Args:
+        detector: Detects words.
+        files: Path and name of each file; repeated files are read once.
+        progress: Receives progress updates.
+    """
+    distinct = list(dict.fromkeys(files))
+    progress.step("Listening (files)", len(distinct))
+    rows: list[tuple[object, ...]] = []
+    for done, (path, name) in enumerate(distinct, start=1):
+        for update in detector.detect_in_file(path, name):
+            rows += update.rows()
+        progress.advance(done)
+    return pd.DataFrame(rows, columns=list(COLUMNS))

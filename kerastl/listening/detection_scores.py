@@ -1,0 +1,55 @@
+"""Scores of a run on long recordings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kerastl.data.tables.recordings import about_other_words, about_training
+from kerastl.evaluation.detection.matching import RULE
+from kerastl.evaluation.detection.scoring import score_words
+from kerastl.listening.recording_thresholds import is_tuned_on
+from kerastl.listening.scored_recordings import ScoredRecordings
+from kerastl.run.record import RunRecord
+
+_OPTIMISTIC = "Thresholds were chosen on these recordings, so the scores are optimistic."
+
+
+def detection_scores(record: RunRecord, scored: ScoredRecordings) -> dict[str, Any]:
+    """Returns the scores at the run's thresholds; see `kerastl.runs.Run.evaluate_recordings`.
+
+    Args:
+        record: The run.
+        scored: The recordings and the run's scores on them.
+    """
+    evaluation, settings = record.config.evaluation, scored.settings
+    found = score_words(
+        scored.words,
+        record.bundle.thresholds,
+        replicates=evaluation.bootstrap,
+        seed=evaluation.seed,
+    )
+    return {
+        **found,
+        "recordings": len(scored.recordings.items),
+        "hours": scored.recordings.hours,
+        "real_time_factor": scored.real_time_factor,
+        "engine": scored.engine,
+        "listening": {**settings.model_dump(), "window_seconds": scored.window_seconds},
+        "rule": RULE.format(tolerance=settings.tolerance_seconds),
+        "tuned_on": {name: task.tuned_on for name, task in record.bundle.tasks.items()},
+        "notes": list(_notes(record, scored)),
+    }
+
+
+def _notes(record: RunRecord, scored: ScoredRecordings) -> Iterator[str]:
+    trained_on = map(Path, record.rows("train")["path"].unique())
+    for note in (
+        about_training(scored.recordings, trained_on),
+        _OPTIMISTIC if is_tuned_on(record.bundle, scored.recordings) else None,
+        about_other_words(scored.recordings, record.tasks),
+    ):
+        if note is not None:
+            yield note
+    for name, task in record.bundle.tasks.items():
+        if task.threshold_note:
+            yield f"{name}: {task.threshold_note}."

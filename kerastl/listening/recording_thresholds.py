@@ -1,0 +1,154 @@
+"""Thresholds for `false_accepts_per_hour<=x`, chosen on recordings for validation."""
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerastl.config import Config, ConfigError
+from kerastl.config.policies import ThresholdPolicy
+from kerastl.data.tables.recordings import (
+    Recordings,
+    about_other_words,
+    about_training,
+    load_recordings,
+)
+from kerastl.errors import counted
+from kerastl.evaluation.detection.policy import choose_for_rate
+from kerastl.listening.scored_recordings import ScoredRecordings, score_recordings
+from kerastl.listening.stream_scorer import StreamScorer
+from kerastl.listening.window_scorer import WindowScorer
+from kerastl.progress import Progress
+from kerastl.run.bundle import Bundle, TaskBundle
+
+if TYPE_CHECKING:
+    import keras
+
+
+def check_recordings(config: Config, trained_on: Iterable[Path]) -> str | None:
+    """Reads the table of recordings that a config names, and returns a warning or None.
+
+    Args:
+        config: The training configuration.
+        trained_on: Absolute paths of the training files.
+
+    Raises:
+        TableError: The table cannot be read, or one of its rows is invalid.
+        MediaError: A recording is missing or not an audio file.
+    """
+    if config.evaluation.recordings is None:
+        return None
+    recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
+    return about_training(recordings, trained_on)
+
+
+def tune_on_recordings(
+    model: "keras.Model", bundle: Bundle, config: Config, *, progress: Progress
+) -> Bundle:
+    """Returns the bundle with the thresholds that are chosen on the config's recordings.
+
+    Args:
+        model: The trained model.
+        bundle: Its bundle, calibrated; tasks with another policy keep their thresholds.
+        config: The training configuration.
+        progress: Receives progress updates and the chosen thresholds.
+    """
+    evaluation = config.evaluation
+    if evaluation.recordings is None:
+        return bundle
+    scorer = WindowScorer(model, bundle, engine=config.fit.engine, progress=progress)
+    recordings = load_recordings(evaluation.recordings, config.data.tasks)
+    scored = score_recordings(
+        StreamScorer(scorer, evaluation.listening), recordings, progress=progress
+    )
+    asked = {name: evaluation.policy(name) for name in bundle.tasks}
+    policies = {name: policy for name, policy in asked.items() if policy.needs_recordings}
+    return choose_thresholds(scored, bundle, policies, progress=progress)
+
+
+def choose_thresholds(
+    scored: ScoredRecordings,
+    bundle: Bundle,
+    policies: Mapping[str, ThresholdPolicy],
+    *,
+    progress: Progress,
+) -> Bundle:
+    """Returns a bundle with new thresholds, what they were chosen on, and the settings.
+
+    Args:
+        scored: The recordings to choose on.
+        bundle: The bundle to change.
+        policies: `false_accepts_per_hour<=x` of each task whose threshold is chosen.
+        progress: Receives the misses and false accepts of each chosen threshold.
+    """
+    others = about_other_words(scored.recordings, list(bundle.tasks))
+    if others is not None:
+        progress.note(others)
+    changed = {
+        name: _with_threshold(scored, name, bundle.tasks[name], policy)
+        for name, policy in policies.items()
+    }
+    for name, task in changed.items():
+        progress.note(_summary(scored, name, task.threshold))
+    return bundle.changed(
+        tasks={**bundle.tasks, **changed},
+        evidence={**bundle.evidence, "recordings": _evidence(scored.recordings)},
+        listening=scored.settings,
+    )
+
+
+def is_tuned_on(bundle: Bundle, recordings: Recordings) -> bool:
+    """Whether thresholds of a run were chosen on these recordings."""
+    return bool(bundle.evidence.get("recordings", {}).get("sha256") == recordings.sha256)
+
+
+def rate_policy(policy: str) -> ThresholdPolicy:
+    """Parses `false_accepts_per_hour<=x`.
+
+    Raises:
+        ConfigError: It is another policy, or invalid.
+    """
+    with contextlib.suppress(ConfigError):
+        parsed = ThresholdPolicy.parse(policy)
+        if parsed.needs_recordings:
+            return parsed
+    raise ConfigError(
+        "Only one threshold policy can be used with recordings.",
+        expected="false_accepts_per_hour<=x with a number above 0",
+        received=policy,
+        fix="Write 'false_accepts_per_hour<=1' in quotes, or another number.",
+    )
+
+
+def _with_threshold(
+    scored: ScoredRecordings, name: str, task: TaskBundle, policy: ThresholdPolicy
+) -> TaskBundle:
+    choice = choose_for_rate(scored.words[name], policy.value or 0.0)
+    hours, num_events = scored.recordings.hours, scored.recordings.num_events()
+    return task.changed(
+        threshold=choice.threshold,
+        threshold_policy=str(policy),
+        threshold_note=choice.note,
+        tuned_on=f"validation recordings, {hours:.2g} hours, {counted(num_events, 'event')}",
+    )
+
+
+def _evidence(recordings: Recordings) -> dict[str, Any]:
+    return {
+        "table": str(recordings.source.absolute()),
+        "sha256": recordings.sha256,
+        "recordings": len(recordings.items),
+        "hours": recordings.hours,
+        "events": recordings.num_events(),
+    }
+
+
+def _summary(scored: ScoredRecordings, name: str, threshold: float) -> str:
+    word = scored.words[name]
+    found = word.at(threshold)
+    return (
+        f"{name}: the threshold {threshold:.4g} misses {found.missed.sum()} of "
+        f"{counted(word.num_events, 'event')}, with "
+        f"{counted(int(found.false_accepts.sum()), 'false accept')} in {word.hours:.2g} hours of "
+        "the validation recordings."
+    )

@@ -1,0 +1,153 @@
+"""The layout of a run folder: which file is stored where, and how a run starts and finishes."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerastl.errors import RunError
+from kerastl.files import WRITING, write_text
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """The paths of the files in a run folder.
+
+    Args:
+        folder: Path of the run folder.
+    """
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.folder / "config.yaml"
+
+    @property
+    def splits(self) -> Path:
+        """The split of each example."""
+        return self.folder / "splits.csv"
+
+    @property
+    def model(self) -> Path:
+        """The Keras model, without calibration."""
+        return self.folder / "model.keras"
+
+    @property
+    def bundle(self) -> Path:
+        """What prediction needs besides the model; written last."""
+        return self.folder / "bundle.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Scores of each split."""
+        return self.folder / "metrics.json"
+
+    @property
+    def missingness(self) -> Path:
+        """Analysis of the unknown labels."""
+        return self.folder / "missingness.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Labels, logits and probabilities of every example."""
+        return self.folder / "predictions.parquet"
+
+    @property
+    def history(self) -> Path:
+        """One row per epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.folder / "report.html"
+
+    @property
+    def state(self) -> Path:
+        """Folder with the state that an interrupted training resumes from."""
+        return self.folder / "state"
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the folder contains a run, finished or not."""
+        return self.config.is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the folder contains a finished run."""
+        return self.bundle.is_file()
+
+
+def free_name(path: Path) -> Path:
+    """Returns `path`, or `path-2`, `path-3`, ... if it exists."""
+    number = 2
+    candidate = path
+    while candidate.exists():
+        candidate = path.with_name(f"{path.name}-{number}")
+        number += 1
+    return candidate
+
+
+def refuse_taken(path: Path) -> None:
+    """Checks that the folder of a new run does not exist or is empty.
+
+    Raises:
+        RunError: The path exists and is not an empty folder.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(
+            f"'{path}' already exists; earlier runs are never overwritten.",
+            where=str(path),
+            fix=f"Choose another folder, such as --output {free_name(path)}.",
+        )
+
+
+def start_run(layout: RunLayout, *, config: str, splits: str) -> None:
+    """Creates the folder of a new run and writes what a resumed training needs.
+
+    Args:
+        layout: Layout of the run.
+        config: The resolved config as YAML.
+        splits: The splits as CSV.
+
+    Raises:
+        RunError: The path exists and is not an empty folder.
+    """
+    refuse_taken(layout.folder)
+    layout.folder.mkdir(parents=True, exist_ok=True)
+    write_text(layout.config, config)
+    write_text(layout.splits, splits)
+
+
+def finish_run(layout: RunLayout) -> None:
+    """Removes everything that only an interrupted run needs."""
+    shutil.rmtree(layout.state, ignore_errors=True)
+    remove_leftovers(layout)
+
+
+def remove_leftovers(layout: RunLayout) -> None:
+    """Removes the temporary files that an interrupted training left in the run folder."""
+    for path in layout.folder.rglob(f"{WRITING}*"):
+        path.unlink(missing_ok=True)
+
+
+def no_finished_run(folder: Path) -> RunError:
+    """Returns the error that says why a folder cannot be used as a finished run."""
+    if not folder.is_dir():
+        return RunError(
+            f"There is no run '{folder}'.",
+            expected="a folder that `kerastl train` wrote",
+            fix="Check the path; `kerastl train CONFIG --output RUN` creates a run.",
+        )
+    if RunLayout(folder).is_started:
+        return RunError(
+            f"The run '{folder}' is not finished.",
+            where=str(folder),
+            fix=f"Run `kerastl train --resume {folder}`.",
+        )
+    return RunError(
+        f"The folder '{folder}' does not contain a run.",
+        where=str(folder),
+        expected="bundle.json and model.keras, as `kerastl train` writes them",
+    )

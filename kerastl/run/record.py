@@ -1,0 +1,177 @@
+"""The record of a run: everything in its folder, read once and typed.
+
+Convention: only the bundle, the metrics and the predictions are required; a run folder without one
+of the other files is still readable.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerastl.config import Config, load_config
+from kerastl.data.tables.examples import PARTS, Examples
+from kerastl.data.tables.loading import load_table
+from kerastl.errors import RunError
+from kerastl.run.bundle import Bundle, read_bundle
+from kerastl.run.layout import RunLayout
+from kerastl.run.splits import with_stored_splits
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The files of a run, each read at its first use.
+
+    An unfinished run has a config and splits only.
+
+    Args:
+        layout: Layout of the run folder.
+    """
+
+    layout: RunLayout
+
+    @property
+    def path(self) -> Path:
+        """Path of the run folder."""
+        return self.layout.folder
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """What prediction needs besides the model."""
+        return read_bundle(self.layout)
+
+    @cached_property
+    def config(self) -> Config:
+        """The resolved config."""
+        return load_config(self.layout.config)
+
+    @property
+    def config_text(self) -> str:
+        """The resolved config as YAML; empty if the file is missing."""
+        return _read_text(self.layout.config)
+
+    @cached_property
+    def splits(self) -> pd.DataFrame:
+        """The split of each example, with all columns as text."""
+        try:
+            return pd.read_csv(self.layout.splits, dtype=str)
+        except (OSError, ValueError) as error:
+            raise _unreadable(self.layout.splits) from error
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Split to macro scores and scores of each task."""
+        found = _read_json(self.layout.metrics)
+        if found is None:
+            raise _unreadable(self.layout.metrics)
+        return found
+
+    @cached_property
+    def missingness(self) -> dict[str, Any]:
+        """Analysis of the unknown labels; empty if the file is missing."""
+        return _read_json(self.layout.missingness) or {}
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Path, split, and per task label, logit and calibrated probability of every example."""
+        try:
+            frame = pd.read_parquet(self.layout.predictions)
+        except (OSError, ValueError) as error:
+            raise _unreadable(self.layout.predictions) from error
+        per_task = [(f"{task}_label", f"{task}_logit", task) for task in self.tasks]
+        for name in ("path", "split", *(name for names in per_task for name in names)):
+            if name not in frame.columns:
+                raise _unreadable(self.layout.predictions, f"no column '{name}'")
+        return frame
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row per epoch; empty if nothing was trained in epochs."""
+        text = _read_text(self.layout.history).strip()
+        try:
+            return pd.read_csv(StringIO(text)) if text else pd.DataFrame()
+        except ValueError:
+            return pd.DataFrame()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks in the order of the model's probabilities."""
+        return self.bundle.task_names
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The splits that have rows: test, validation, train, then any others."""
+        present = set(self.predictions["split"])
+        known = [part for part in reversed(PARTS) if part in present]
+        return (*known, *sorted(present - set(known)))
+
+    def examples(self) -> Examples:
+        """Reads the run's own table, with the splits that the run stored.
+
+        Raises:
+            RunError: The table has changed since the run was trained.
+        """
+        return with_stored_splits(load_table(self.config.data), self.splits)
+
+    def rows(self, part: str) -> pd.DataFrame:
+        """Returns the predictions of one split, in the order of the table."""
+        return self.predictions[self.predictions["split"] == part]
+
+    def labels(self, part: str | None = None) -> np.ndarray:
+        """Returns `(examples, tasks)`: 1, 0 or NaN if unknown; of all splits without `part`."""
+        frame = self.predictions if part is None else self.rows(part)
+        return frame[[f"{task}_label" for task in self.tasks]].to_numpy(np.float64)
+
+    @property
+    def logits(self) -> np.ndarray:
+        """Uncalibrated logits of all examples, `(examples, tasks)`."""
+        return np.stack([self.predictions[f"{t}_logit"].to_numpy() for t in self.tasks], axis=1)
+
+    def scores(self, part: str, task: str | None = None) -> Mapping[str, Any]:
+        """Returns the scores of one task on one split, or the macro scores."""
+        split = self.metrics.get(part, {})
+        found = split.get("macro", {}) if task is None else split.get("tasks", {}).get(task, {})
+        return found if isinstance(found, Mapping) else {}
+
+
+def read_record(path: str | Path) -> RunRecord:
+    """Returns the record of a finished run.
+
+    Args:
+        path: Path of the run folder.
+
+    Raises:
+        RunError: The folder does not contain a finished run, or its bundle cannot be read.
+    """
+    record = RunRecord(RunLayout(Path(path)))
+    _ = record.bundle
+    return record
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _unreadable(path: Path, received: str | None = None) -> RunError:
+    is_missing = received is None and not path.is_file()
+    return RunError(
+        f"The run file '{path.name}' {'is missing' if is_missing else 'cannot be read'}.",
+        where=str(path),
+        expected="the file as `kerastl train` writes it",
+        received=received,
+        fix="Restore the file, or train the run again.",
+    )

@@ -1,0 +1,296 @@
+"""A finished run as an object: predict, evaluate, listen."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kerastl.progress import SILENT, Progress
+from kerastl.run.bundle import Bundle
+from kerastl.run.record import read_record
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerastl.config.policies import ThresholdPolicy
+    from kerastl.listening.detection import StreamingDetector
+    from kerastl.listening.scored_recordings import ScoredRecordings
+
+
+class Run:
+    """A finished run.
+
+    Args:
+        path: Path of the run folder.
+
+    Raises:
+        RunError: The folder does not contain a finished run.
+    """
+
+    def __init__(self, path: str | Path):
+        self.record = read_record(path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """Path of the run folder."""
+        return self.record.path
+
+    @property
+    def bundle(self) -> Bundle:
+        """All of `bundle.json`: what prediction needs besides the model."""
+        return self.record.bundle
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The Keras model: raw input to uncalibrated probabilities."""
+        from kerastl.run.models import load_model
+
+        return load_model(self.record.layout.model)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """All of `metrics.json`: split to macro scores and scores of each task."""
+        return self.record.metrics
+
+    @property
+    def missingness(self) -> dict[str, Any]:
+        """All of `missingness.json`: how many labels are unknown, and whether at random."""
+        return self.record.missingness
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks in the order of the probabilities."""
+        return self.record.tasks
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """All of `predictions.parquet`: split, labels and probabilities of every example."""
+        return self.record.predictions
+
+    def predict(
+        self,
+        inputs: Sequence[str | Path] | str | Path,
+        *,
+        cache: bool = True,
+        progress: Progress = SILENT,
+    ) -> pd.DataFrame:
+        """Predicts files, folders or a table.
+
+        Args:
+            inputs: Files and folders, or one CSV or Parquet table.
+            cache: Whether to read features from the cache and write them to it.
+            progress: Receives progress updates.
+
+        Returns:
+            One row per example in the given order: `path`, a calibrated probability and a decision
+            per task, and `error` with the reason if a file cannot be read.
+
+        Raises:
+            RunError: There is nothing to predict.
+
+        Example:
+
+        ```python
+        kerastl.load_run("runs/driving").predict(["a.jpg"])
+        ```
+        """
+        from kerastl.run.predict import find_files, predict
+
+        files = find_files(self.bundle, _paths(inputs))
+        return predict(self.model, self.bundle, files, cache=cache, progress=progress)
+
+    def evaluate(
+        self,
+        table: str | Path | None = None,
+        *,
+        split: str | None = "test",
+        cache: bool = True,
+        progress: Progress = SILENT,
+    ) -> dict[str, Any]:
+        """Scores the run on one of its splits, or on another table with the same columns.
+
+        Args:
+            table: CSV or Parquet; None uses the run's own table.
+            split: A split of the run's own table; another table is scored as a whole.
+            cache: Whether to read features from the cache and write them to it.
+            progress: Receives progress updates.
+
+        Returns:
+            `{"macro": {...}, "tasks": {task: {...}}, ...}` with NaN for undefined scores, and what
+            thresholds and calibration were chosen on.
+
+        Raises:
+            RunError: The run has no such split.
+            TableError: The table lacks a column.
+        """
+        from kerastl.run.evaluate import evaluate, examples_of_split, examples_of_table
+
+        if table is None:
+            examples = examples_of_split(self.record, str(split))
+        else:
+            examples = examples_of_table(self.record, Path(table))
+        return evaluate(
+            self.record,
+            self.model,
+            examples,
+            part=split if table is None else None,
+            cache=cache,
+            progress=progress,
+        )
+
+    def listen(
+        self,
+        inputs: Sequence[str | Path] | str | Path,
+        *,
+        cache: bool = True,
+        progress: Progress = SILENT,
+    ) -> pd.DataFrame:
+        """Detects words in long recordings by sliding the model's window over them.
+
+        Args:
+            inputs: Audio files and folders, or one CSV or Parquet table.
+            cache: Whether to read the converted network from the cache and write it to it.
+            progress: Receives progress updates.
+
+        Returns:
+            One row per detection: `path`, `start_seconds` and `end_seconds` of the window that
+            detected it, `word`, its smoothed calibrated probability as `score`, and `error` with
+            the reason if a file cannot be read. The time of a detection is `end_seconds`.
+
+        Raises:
+            RunError: The run does not take audio, or no files were found.
+
+        Example:
+
+        ```python
+        kerastl.load_run("runs/wake-word").listen("evening.wav")
+        ```
+        """
+        from kerastl.listening.detection import detect_in_files
+        from kerastl.run.predict import find_files
+
+        files = find_files(self.bundle, _paths(inputs))
+        detector = self.streaming_detector(cache=cache, progress=progress)
+        return detect_in_files(
+            detector, [(file.path, file.name) for file in files], progress=progress
+        )
+
+    def streaming_detector(
+        self, *, cache: bool = True, progress: Progress = SILENT
+    ) -> "StreamingDetector":
+        """Returns a detector of the run's words in files and pipes.
+
+        Args:
+            cache: Whether to read the converted network from the cache and write it to it.
+            progress: Receives progress updates.
+
+        Raises:
+            RunError: The run does not take audio.
+        """
+        from kerastl.listening.detection import StreamingDetector
+        from kerastl.listening.window_scorer import sample_rate_of
+
+        sample_rate_of(self.bundle.input)  # fails before the model is loaded
+        return StreamingDetector(self.model, self.bundle, cache=cache, progress=progress)
+
+    def evaluate_recordings(
+        self,
+        table: str | Path,
+        *,
+        set_thresholds: str | None = None,
+        listening: Mapping[str, float] = MappingProxyType({}),
+        cache: bool = True,
+        progress: Progress = SILENT,
+    ) -> dict[str, Any]:
+        """Scores the run on long recordings with known events.
+
+        Args:
+            table: CSV or Parquet, one row per event: `path`, `word` (a task), `start_seconds`,
+                `end_seconds`. A recording without events has one row with the others blank.
+            set_thresholds: `false_accepts_per_hour<=x` chooses the thresholds of all tasks on these
+                recordings and writes them into the run. Use recordings for validation, not test.
+            listening: Settings of `evaluation.listening` that replace the run's. They are written
+                into the run together with thresholds.
+            cache: Whether to read the converted network from the cache and write it to it.
+            progress: Receives progress updates.
+
+        Returns:
+            `{"all": {...}, "words": {word: {...}}, ...}`: false accepts per hour, missed events,
+            latency, the curve of each word, the real-time factor on one core, and the matching
+            rule.
+
+        Raises:
+            RunError: The run does not take audio, or the hop is longer than the window.
+            ConfigError: A listening setting is invalid, or the policy is not
+                `false_accepts_per_hour<=x`.
+            TableError: The table cannot be read, or one of its rows is invalid.
+            MediaError: A recording cannot be read.
+        """
+        from kerastl.data.tables.recordings import load_recordings
+        from kerastl.listening.detection_scores import detection_scores
+        from kerastl.listening.recording_thresholds import rate_policy
+        from kerastl.listening.scored_recordings import score_recordings
+        from kerastl.listening.stream_scorer import StreamScorer
+        from kerastl.listening.window_scorer import WindowScorer, sample_rate_of
+
+        policy = None if set_thresholds is None else rate_policy(set_thresholds)
+        own = self.bundle.listening_config
+        settings = own.parse({**dict(own), **listening}, where="the listening settings")
+        recordings = load_recordings(Path(table), self.tasks)
+        sample_rate_of(self.bundle.input)  # fails before the model is loaded
+        scorer = WindowScorer(self.model, self.bundle, cache=cache, progress=progress)
+        scored = score_recordings(StreamScorer(scorer, settings), recordings, progress=progress)
+        if policy is not None:
+            self._set_thresholds(scored, policy, progress=progress)
+        return detection_scores(self.record, scored)
+
+    def _set_thresholds(
+        self, scored: "ScoredRecordings", policy: "ThresholdPolicy", *, progress: Progress
+    ) -> None:
+        """Writes new thresholds into the run, with the scores and the report that depend on them.
+
+        Args:
+            scored: The recordings to choose thresholds on.
+            policy: `false_accepts_per_hour<=x`.
+            progress: Receives the chosen thresholds.
+        """
+        from kerastl.listening.recording_thresholds import choose_thresholds
+        from kerastl.report import write_report_or_warn
+        from kerastl.run.evaluate import rescore
+        from kerastl.run.results import write_thresholds
+
+        policies = dict.fromkeys(self.tasks, policy)
+        bundle = choose_thresholds(scored, self.bundle, policies, progress=progress)
+        write_thresholds(self.record.layout, bundle, rescore(self.record, bundle))
+        self.record = read_record(self.path)
+        write_report_or_warn(self.path, progress=progress)
+
+
+def load_run(path: str | Path) -> Run:
+    """Returns the finished run in a folder.
+
+    Args:
+        path: Path of the run folder.
+
+    Raises:
+        RunError: The folder does not contain a finished run.
+
+    Example:
+
+    ```python
+    run = kerastl.load_run("runs/driving")
+    run.metrics["test"]["macro"]["auc"]
+    ```
+    """
+    return Run(path)
+
+
+def _paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    return [Path(item) for item in given]
