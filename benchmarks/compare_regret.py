@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from kerastl.features.cache.location import cache_folder
 
 from kerastl import pipeline
 from kerastl.compare import compare
@@ -26,7 +27,7 @@ from kerastl.compare.verdicts import Difference, differences
 from kerastl.config import Config, config_values, load_config, parse_config
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.evaluation.gains import measure_gain
-from kerastl.features.cache.folder import cache_folder
+from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.runs import Run

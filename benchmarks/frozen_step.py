@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf  # noqa: F401  # part of the imports, not of the work
 from frozen_common import SIZE, TASKS, peak_megabytes, street_table, street_weights
+from kerastl.features.cache.folder import cache_folder
 from threadpoolctl import threadpool_limits
 
 import kerastl
@@ -26,7 +27,6 @@ import kerastl.pipeline
 import kerastl.report
 from kerastl.cli import spare_collections
 from kerastl.data.inputs.streams import FileInputs, Part
-from kerastl.features.cache.folder import cache_folder
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.source import FeatureSource

@@ -31,9 +31,9 @@ def repeat_pictures(source: Path, folder: Path, num: int) -> None:
 def extract(shared: Path, folder: Path) -> dict:
     """Extracts the features of every picture of a folder."""
     import numpy as np
+    from kerastl.features.cache.folder import cache_folder
 
     from kerastl.data.inputs.streams import FileInputs
-    from kerastl.features.cache.folder import cache_folder
     from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
     from kerastl.run.bundle import InputContract

@@ -15,7 +15,7 @@ from kerastl.data.tables.leakage import leak_warning
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits, split_gaps
 from kerastl.errors import BackboneError, RunError
-from kerastl.features.cache.folder import cache_folder
+from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model
 from kerastl.heads.logits import logits_of_features

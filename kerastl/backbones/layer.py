@@ -141,7 +141,7 @@ class Backbone(keras.layers.Layer):
     @property
     def trainable(self) -> bool:
         """False where nothing learns. Setting it is `freeze` or `unfreeze`."""
-        return self._trainable
+        return bool(keras.layers.Layer.trainable.fget(self))
 
     @trainable.setter
     def trainable(self, value: bool) -> None:

@@ -1,7 +1,7 @@
 """Stages of a backbone, derived from its architecture.
 
-Convention: a stage begins at the last point before the resolution falls through which everything
-flows as a single tensor, so stages never cut a block or a shortcut in two.
+Convention: a stage begins at the last point before the resolution falls that a single tensor
+crosses, so a stage never splits a block or a shortcut connection.
 """
 
 import itertools
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kerastl.backbones.spec import Stage
+from kerastl.backbones.wiring import Span, operations, spans
 
 if TYPE_CHECKING:
     import keras
 
-_Tensors = Sequence["keras.KerasTensor"]
-
 _FALL = 0.6
-"""A fall is to this share of the resolution or less: a half, with some give for odd sizes."""
+"""The resolution falls if it shrinks to this share or less: a half, with a margin for odd sizes."""
 
 _FEW_STAGES = 3
 
@@ -28,9 +27,9 @@ class _Cut:
     """A place between two layers that few tensors cross.
 
     Args:
-        index: Of the layer after it.
+        index: Index of the layer after it.
         resolution: Smallest side of the tensors that cross, 0 for vectors.
-        num_values: Values in all tensors that cross, per example.
+        num_values: Number of values per example in all tensors that cross.
     """
 
     index: int
@@ -48,19 +47,19 @@ def stages_by_resolution(model: "keras.Model") -> tuple[Stage, ...]:
         Stages from input to output, each with weights; together they name every layer and
         operation of the model once. A model whose resolution never falls is one stage.
     """
-    layers = list(model.operations)
-    bounds = _bounds(layers, num_tensors=1)
+    layers = operations(model)
+    bounds = _bounds(model, num_tensors=1)
     if len(bounds) <= _FEW_STAGES:
-        # Cells that look two cells back, as NASNet's, leave no place that one tensor crosses.
-        bounds = max(bounds, _bounds(layers, num_tensors=2), key=len)
+        # In NASNet each cell takes the outputs of two cells, so two tensors cross every place.
+        bounds = max(bounds, _bounds(model, num_tensors=2), key=len)
     return tuple(
         Stage(name=f"stage_{number}", layers=tuple(layer.name for layer in layers[begin:end]))
         for number, (begin, end) in enumerate(itertools.pairwise(bounds), start=1)
     )
 
 
-def _bounds(layers: Sequence["keras.Layer"], *, num_tensors: int) -> list[int]:
-    cuts = _cuts(layers, num_tensors=num_tensors)
+def _bounds(model: "keras.Model", *, num_tensors: int) -> list[int]:
+    layers, cuts = operations(model), _cuts(model, num_tensors=num_tensors)
     return _with_weights_between(layers, [*_starts(layers, cuts), len(layers)])
 
 
@@ -78,8 +77,7 @@ def _starts(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut]) -> list[int]:
 def _narrowest(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut], last: _Cut) -> _Cut:
     """Returns the narrowest cut up to `last`, looking back past one convolution.
 
-    That takes a padding and the expansion of an inverted bottleneck into the stage that they
-    prepare.
+    So a padding layer and the expansion of an inverted bottleneck belong to the stage that follows.
     """
     reach: list[_Cut] = []
     num_kernels = 0
@@ -93,7 +91,7 @@ def _narrowest(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut], last: _Cut
 
 
 def _with_weights_between(layers: Sequence["keras.Layer"], bounds: Sequence[int]) -> list[int]:
-    """Drops bounds so that a stage without weights joins the one before it, the first the next."""
+    """Drops bounds so that a stage without weights joins the previous one, or the next if first."""
     kept = [0]
     for begin, end in itertools.pairwise(bounds):
         if any(_can_learn(layer) for layer in layers[begin:end]):
@@ -103,17 +101,18 @@ def _with_weights_between(layers: Sequence["keras.Layer"], bounds: Sequence[int]
     return kept if len(kept) > 1 else [0, len(layers)]
 
 
-def _cuts(layers: Sequence["keras.Layer"], *, num_tensors: int) -> list[_Cut]:
+def _cuts(model: "keras.Model", *, num_tensors: int) -> list[_Cut]:
     """Returns every place that at most `num_tensors` tensors cross, input to output."""
-    wiring = _wiring(layers)
-    last_use = {id(t): index for index, (inputs, _) in enumerate(wiring) for t in inputs}
+    starting: dict[int, list[Span]] = {}
+    for span in spans(model):
+        starting.setdefault(span.first, []).append(span)
     cuts = []
-    alive: dict[int, keras.KerasTensor] = {}
-    for index, (_, outputs) in enumerate(wiring):
-        alive = {key: t for key, t in alive.items() if last_use.get(key, -1) >= index}
-        if 1 <= len(alive) <= num_tensors:
-            cuts.append(_cut(index, list(alive.values())))
-        alive.update((id(t), t) for t in outputs)
+    crossing: list[Span] = []
+    for index in range(len(operations(model))):
+        crossing = [span for span in crossing if span.last >= index]
+        if 1 <= len(crossing) <= num_tensors:
+            cuts.append(_cut(index, [span.tensor for span in crossing]))
+        crossing.extend(starting.get(index, ()))
     return cuts
 
 
@@ -124,24 +123,6 @@ def _cut(index: int, tensors: Sequence["keras.KerasTensor"]) -> _Cut:
         resolution=min(sides, default=0),
         num_values=sum(math.prod(side or 1 for side in t.shape[1:]) for t in tensors),
     )
-
-
-def _wiring(layers: Sequence["keras.Layer"]) -> list[tuple[_Tensors, _Tensors]]:
-    """Returns what goes into each layer and what comes out, in this model.
-
-    A nested model also has a node of its own, and a shared layer one for each call.
-    """
-    produced: set[int] = set()
-    wiring = []
-    for layer in layers:
-        node = next(
-            node
-            for node in layer._inbound_nodes
-            if all(id(tensor) in produced for tensor in node.input_tensors)
-        )
-        wiring.append((node.input_tensors, node.outputs))
-        produced.update(id(tensor) for tensor in node.outputs)
-    return wiring
 
 
 def _has_kernel(layer: "keras.Layer") -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from kerastl.features.cache import folder as cache
+from kerastl.features.cache import location, pruning
 
 _KINDS = {"features": "features", "engines": "converted network"}
 
@@ -25,8 +25,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
     """List the entries of the cache, least recently used first."""
-    folder, limit = cache.cache_folder(), cache.size_limit()
-    found = cache.entries(folder)
+    folder, limit = location.cache_folder(), location.size_limit()
+    found = pruning.list_entries(folder)
     total = sum(entry.num_bytes for entry in found)
     if as_json:
         facts = [_facts(entry) for entry in found]
@@ -44,15 +44,15 @@ def list_command(as_json: bool) -> None:
 )
 def prune(limit: str | None) -> None:
     """Delete the least recently used entries until the rest fits."""
-    num_bytes = cache.size_limit() if limit is None else cache.parse_size(limit, where="--limit")
-    freed = cache.prune(cache.cache_folder(), num_bytes)
+    num_bytes = location.size_limit() if limit is None else location.parse_size(limit, where="--limit")
+    freed = pruning.prune(location.cache_folder(), num_bytes)
     click.echo(f"{size_text(freed)} freed")
 
 
 @command.command()
 def clear() -> None:
     """Delete everything in the cache."""
-    freed = cache.clear(cache.cache_folder())
+    freed = pruning.clear(location.cache_folder())
     click.echo(f"{size_text(freed)} freed")
 
 
@@ -66,7 +66,7 @@ def size_text(num_bytes: int) -> str:
     return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
-def _facts(entry: cache.Entry) -> dict[str, object]:
+def _facts(entry: pruning.CacheEntry) -> dict[str, object]:
     return {
         "kind": entry.kind,
         "name": entry.name,
@@ -76,7 +76,7 @@ def _facts(entry: cache.Entry) -> dict[str, object]:
     }
 
 
-def _lines(found: Sequence[cache.Entry]) -> list[str]:
+def _lines(found: Sequence[pruning.CacheEntry]) -> list[str]:
     return [
         f"{entry.name}  {_KINDS[entry.kind]:<18}{size_text(entry.num_bytes):>10}  "
         f"used {time.strftime('%Y-%m-%d %H:%M', time.localtime(entry.used))}"

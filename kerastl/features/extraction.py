@@ -1,10 +1,6 @@
-"""One pass over all examples: look up, choose engines, compute what is missing, keep it.
+"""Extraction of features: look up what is cached, compute what is missing, and store it."""
 
-Convention: each precision has a store of its own, so that the precision of a row never depends on
-what happens to be cached.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,266 +11,185 @@ import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
-from kerastl.features.cache.fingerprint import combined_fingerprint, network_fingerprint
-from kerastl.features.cache.folder import ENGINES, FEATURES, HASHES, prune, size_limit
-from kerastl.features.cache.identities import FileHashes
-from kerastl.features.cache.store import FeatureStore
+from kerastl.features.cache.file_hashes import FileHashes
+from kerastl.features.cache.location import HASHES
+from kerastl.features.cache.network_stores import NetworkStores
+from kerastl.features.comparison import ComparedFeatures
+from kerastl.features.computing import compute_features
 from kerastl.features.engines.agreement import NUM_EXAMPLES
-from kerastl.features.engines.choice import REFERENCE, EngineName, Engines, Need
-from kerastl.features.pooling import run_pooled
-from kerastl.features.speed import PassClock, summary_of_pass
-from kerastl.files import FileStatus
+from kerastl.features.engines.selection import EngineSelector
+from kerastl.features.engines.verdicts import REFERENCE, EngineName, Purpose, Verdicts
+from kerastl.features.keeping import FeatureKeeper
+from kerastl.features.lookup import FeatureLookup
+from kerastl.features.sample import Sample, input_dtype, take_sample
+from kerastl.features.timing import ExtractionClock, extraction_text
 from kerastl.progress import Progress
 
-_PURPOSES: Mapping[Need, str] = {"fast": "training", "exact": "scores"}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """Features of the same examples by Keras and by each engine that was used.
+class _Request:
+    """Examples whose features are needed for one purpose, after the lookup.
 
     Args:
-        reference: `(examples, feature_dim)`, by Keras in float32.
-        by_engine: Label of an engine to its features.
+        purpose: `"training"` or `"scores"`.
+        engine: Label of the engine whose features were looked up.
+        num_examples: Number of examples for this purpose.
+        missing: Indices of those that are not cached.
+        parts: The inputs of the missing examples, which threads decode already.
     """
 
-    reference: np.ndarray
-    by_engine: Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Gap:
-    """What the cache lacks for a need.
-
-    Args:
-        need: `"fast"` or `"exact"`.
-        label: The engine whose features were looked up.
-        num_rows: Rows of that need.
-        missing: Those of them that the cache lacks.
-        parts: Their inputs, being decoded while engines are made.
-    """
-
-    need: Need
-    label: str
-    num_rows: int
+    purpose: Purpose
+    engine: str
+    num_examples: int
     missing: np.ndarray
     parts: Iterator[Part]
 
 
-class Pass:
-    """The extraction of one network's features from one set of inputs.
+class Extractor:
+    """Extracts the features of one network for one set of inputs.
 
     Args:
         network: From raw input to features.
         inputs: Raw inputs of all examples.
-        exact: Which examples need the precision of the shipped model.
         cache: Folder of the cache, or None to use none.
-        engine: `"auto"`, or the engine to use.
-        progress: Told how many examples are done, and by what.
+        requested: `"auto"`, or the engine to use.
+        progress: Receives progress updates.
     """
 
     def __init__(
         self,
         network: keras.Model,
         inputs: Inputs,
-        exact: np.ndarray,
         *,
         cache: Path | None,
-        engine: EngineName,
+        requested: EngineName,
         progress: Progress,
     ):
-        self.inputs = inputs
-        self.progress = progress
-        self.files = inputs if isinstance(inputs, FileInputs) and cache is not None else None
-        self.values = np.zeros((len(inputs), int(network.output_shape[1])), np.float32)
-        self.facts: dict[str, Any] = {}
-        self._exact = exact
-        self._cache = cache if self.files is not None else None
-        self._keys: list[bytes | None] = [None] * len(inputs)
-        self._digests: list[bytes | None] = [None] * len(inputs)
-        self._stores: dict[str, FeatureStore] = {}
+        cache = cache if isinstance(inputs, FileInputs) else None
+        rule = inputs.rule if isinstance(inputs, FileInputs) else {}
+        self._network = network
+        self._inputs = inputs
+        self._requested = requested
+        self._progress = progress
+        self._stores = NetworkStores(network, rule, cache=cache, progress=progress)
+        self._verdicts = Verdicts(self._stores.engine_folder, requested)
+        hashes = FileHashes(None if cache is None else cache / HASHES)
+        self._lookup = FeatureLookup(inputs, self._stores, hashes)
+        self._keeper = FeatureKeeper(inputs, self._stores, hashes, self._lookup)
         self._used: set[str] = set()
-        self._fingerprint = network_fingerprint(network) if self._cache is not None else ""
-        self._hashes = FileHashes(None if self._cache is None else self._cache / HASHES)
-        self._engines = Engines(
-            network,
-            inputs.dtype if isinstance(inputs, FileInputs) else inputs.take(np.arange(1)).dtype,
-            asked=engine,
-            folder=self._engines_folder(),
-            sample=lambda: self._sample[1],
-            progress=progress,
-        )
+        self._num_missing = 0
+        self.values = np.zeros((len(inputs), self._stores.dim), np.float32)
 
-    def fill(self) -> None:
-        """Fills `values` and `facts`."""
-        statuses = self._find_keys()
-        known = [digest is not None for digest in self._digests]
-        needs: tuple[tuple[Need, np.ndarray], ...] = (
-            ("fast", ~self._exact),
-            ("exact", self._exact),
+    def run(self, is_scored: np.ndarray) -> dict[str, Any]:
+        """Fills `values`; returns engines, numbers of examples, seconds and agreement.
+
+        Args:
+            is_scored: `(examples,)` bool: which examples need the precision of the shipped model.
+        """
+        purposes: tuple[tuple[Purpose, np.ndarray], ...] = (
+            ("training", ~is_scored),
+            ("scores", is_scored),
         )
-        gaps = [self._find_gap(need, np.flatnonzero(rows)) for need, rows in needs if rows.any()]
-        for gap in gaps:
-            self._complete(gap)
-        self.facts["agreement"] = {
-            label: verdict.facts() for label, verdict in self._engines.verdicts.items()
+        known = {self._verdicts.engine_for(purpose) for purpose, _ in purposes}
+        self._lookup.find_keys({REFERENCE} | {engine for engine in known if engine is not None})
+        requests = [
+            self._look_up(purpose, np.flatnonzero(rows)) for purpose, rows in purposes if rows.any()
+        ]
+        self._num_missing = max((len(request.missing) for request in requests), default=0)
+        facts: dict[str, Any] = {r.purpose: self._complete(r) for r in requests}
+        facts["agreement"] = {
+            label: agreement.facts() for label, agreement in self._selector.agreements.items()
         }
-        self._remember(statuses, known)
-        self._close()
+        self._keeper.close()
+        return facts
 
-    def find_check(self) -> Check | None:
-        """Returns features of the same examples by Keras and by the engines that were used."""
-        labels = sorted(self._used - {REFERENCE})
-        if not labels:
+    def compared_features(self) -> ComparedFeatures | None:
+        """Returns features of the same examples by Keras and by each other engine that was used.
+
+        None if all features come from Keras.
+        """
+        labels = [REFERENCE, *sorted(self._used - {REFERENCE})]
+        if len(labels) == 1:
             return None
-        cached = self._cached_check(labels)
-        if cached is not None:
-            return cached
-        outputs = {label: self._engines.sample_output(label) for label in [REFERENCE, *labels]}
-        keys, _ = self._sample
-        for label, output in outputs.items():
-            if self._cache is not None:
-                self._store(label).add(keys, output[: len(keys)])
-        self._close()
-        return Check(reference=outputs.pop(REFERENCE), by_engine=outputs)
+        features = self._lookup.read_common(labels)
+        if len(features[REFERENCE]) < min(NUM_EXAMPLES, len(self._inputs)):
+            features = {label: self._sample_features(label) for label in labels}
+            self._stores.close()
+        return ComparedFeatures(reference=features.pop(REFERENCE), by_engine=features)
 
-    def _find_gap(self, need: Need, rows: np.ndarray) -> "_Gap":
-        """Fills the rows that the cache has; files of the others are decoded from now on."""
-        label = self._engines.known(need) or REFERENCE
-        missing = self._look_up(label, rows)
-        if need == "exact" and label != REFERENCE:
-            missing = self._look_up(REFERENCE, missing)
-        parts = stream_inputs(self.inputs, missing) if len(missing) else iter(())
-        return _Gap(need=need, label=label, num_rows=len(rows), missing=missing, parts=parts)
+    def _look_up(self, purpose: Purpose, rows: np.ndarray) -> _Request:
+        engine = self._verdicts.engine_for(purpose) or REFERENCE
+        missing = self._read(engine, rows)
+        if purpose == "scores" and engine != REFERENCE:
+            missing = self._read(REFERENCE, missing)
+        return _Request(
+            purpose=purpose,
+            engine=engine,
+            num_examples=len(rows),
+            missing=missing,
+            parts=self._stream(missing),
+        )
 
-    def _complete(self, gap: "_Gap") -> None:
-        """Computes what is missing."""
-        engine, missing, parts = gap.label, gap.missing, gap.parts
+    def _complete(self, request: _Request) -> dict[str, Any]:
+        """Computes and stores what is missing for a purpose."""
+        engine, missing, parts = request.engine, request.missing, request.parts
         if len(missing):
-            self._engines.num_missing = len(missing)
-            engine = self._engines.choose(gap.need, len(missing))
-            still_missing = self._look_up(engine, missing) if engine != gap.label else missing
-            if len(still_missing) < len(missing):
-                missing, parts = still_missing, stream_inputs(self.inputs, still_missing)
-        seconds = self._compute(engine, missing, parts)
-        facts = {"engine": engine, "examples": gap.num_rows, "computed": len(missing), **seconds}
-        self.facts[_PURPOSES[gap.need]] = facts
-        self.progress.note(summary_of_pass(_PURPOSES[gap.need], facts))
+            engine = self._selector.select(request.purpose, len(missing))
+            if engine != request.engine:
+                missing = self._read(engine, missing)
+            if len(missing) < len(request.missing):
+                parts = self._stream(missing)
+        facts = {
+            "engine": engine,
+            "examples": request.num_examples,
+            "computed": len(missing),
+            **self._compute(engine, len(missing), parts),
+        }
+        self._progress.note(extraction_text(request.purpose, facts))
+        return facts
 
-    def _look_up(self, label: str, rows: np.ndarray) -> np.ndarray:
-        """Fills the rows that the cache has; returns the others."""
-        if self._cache is None or not len(rows):
-            return rows
-        keys = [self._keys[row] for row in rows]
-        found = self._store(label).read_into(self.values, rows, keys)
-        if found.any():
-            self._used.add(label)
-        return rows[~found]
-
-    def _compute(self, label: str, rows: np.ndarray, parts: Iterator[Part]) -> dict[str, float]:
-        if not len(rows):
+    def _compute(self, engine: str, num_examples: int, parts: Iterator[Part]) -> dict[str, float]:
+        if not num_examples:
             return {}
-        self._used.add(label)
-        self.progress.step(f"Features by {label}", len(rows))
-        clock = PassClock()
+        self._used.add(engine)
+        self._progress.step(f"Features by {engine}", num_examples)
+        clock = ExtractionClock()
         num_done = 0
-        for part, values in run_pooled(self._engines.engine(label).run, clock.watch(parts)):
-            self.values[part.rows] = values
-            digests = part.digests or part.keys
-            for row, key, digest in zip(part.rows, part.keys, digests, strict=True):
-                self._keys[row], self._digests[row] = key, digest
-            if self._cache is not None:
-                self._store(label).add(part.keys, values)
+        for part, features in compute_features(self._selector.engine(engine), clock.watch(parts)):
+            self.values[part.rows] = features
+            self._keeper.add(part, features, engine=engine)
             num_done += len(part.rows)
-            self.progress.advance(num_done)
+            self._progress.advance(num_done)
         return clock.seconds()
 
-    def _cached_check(self, labels: Sequence[str]) -> Check | None:
-        """Returns the comparison on examples that the cache has in all precisions, if any."""
-        if self._cache is None:
-            return None
-        every = np.arange(len(self._keys))
-        found = every
-        outputs: dict[str, np.ndarray] = {}
-        for label in [REFERENCE, *labels]:
-            values = np.zeros((len(found), self.values.shape[1]), np.float32)
-            keys = [self._keys[row] for row in found]
-            kept = self._store(label).read_into(values, np.arange(len(found)), keys)
-            outputs = {name: output[kept] for name, output in outputs.items()}
-            outputs[label] = values[kept]
-            found = found[kept]
-        if len(found) < min(NUM_EXAMPLES, len(every)):
-            return None
-        return Check(reference=outputs.pop(REFERENCE), by_engine=outputs)
+    def _read(self, engine: str, rows: np.ndarray) -> np.ndarray:
+        """Fills the rows of `values` that are cached; returns the other rows."""
+        missing = self._lookup.read_into(self.values, rows, engine=engine)
+        if len(missing) < len(rows):
+            self._used.add(engine)
+        return missing
+
+    def _stream(self, rows: np.ndarray) -> Iterator[Part]:
+        return stream_inputs(self._inputs, rows) if len(rows) else iter(())
+
+    def _sample_features(self, engine: str) -> np.ndarray:
+        features = self._selector.engines.sample_output(engine)
+        self._stores.store(engine).add(self._sample.keys, features[: len(self._sample.keys)])
+        return features
 
     @cached_property
-    def _sample(self) -> tuple[list[bytes | None], np.ndarray]:
-        """Returns keys and raw inputs of examples spread over the whole, filled up with noise.
+    def _sample(self) -> Sample:
+        return take_sample(self._inputs)
 
-        Of an example with several windows it is the loudest, without the key of the whole.
-        """
-        num_all = len(self.inputs)
-        rows = np.unique(np.linspace(0, num_all - 1, min(NUM_EXAMPLES, num_all)).astype(int))
-        parts = list(stream_inputs(self.inputs, rows))
-        values = np.concatenate([part.representatives for part in parts])
-        missing = NUM_EXAMPLES - len(values)
-        if missing > 0:
-            values = np.concatenate([values, _noise((missing, *values.shape[1:]), values.dtype)])
-        keys = [key if part.counts is None else None for part in parts for key in part.keys]
-        return keys, values
-
-    def _find_keys(self) -> list[FileStatus | None]:
-        """Finds the hashes of the files; reads files only where something may be cached."""
-        if self.files is None:
-            return []
-        statuses = [FileStatus.of(path) for path in self.files.paths]
-        labels = {REFERENCE, self._engines.known("fast"), self._engines.known("exact")} - {None}
-        if any(not self._store(str(label)).is_empty for label in labels):
-            self._digests = self._hashes.hash_files(self.files.paths)
-            self._keys = self.files.keys_of(self._digests)
-        return statuses
-
-    def _remember(self, statuses: Sequence[FileStatus | None], known: Sequence[bool]) -> None:
-        """Keeps the hashes of the files that were read, with their status from before."""
-        if self.files is None:
-            return
-        rows = [row for row, digest in enumerate(self._digests) if digest and not known[row]]
-        self._hashes.remember(
-            (self.files.paths[row], statuses[row], self._digests[row] or b"") for row in rows
+    @cached_property
+    def _selector(self) -> EngineSelector:
+        return EngineSelector(
+            self._network,
+            input_dtype(self._inputs),
+            requested=self._requested,
+            folder=self._stores.engine_folder,
+            sample=lambda: self._sample.values,
+            progress=self._progress,
+            num_examples=self._num_missing or 2**31,
+            verdicts=self._verdicts,
         )
-
-    def _store(self, label: str) -> FeatureStore:
-        if label not in self._stores:
-            assert self._cache is not None
-            name = combined_fingerprint({**self._rule(), "engine": label})
-            self._stores[label] = FeatureStore(
-                self._cache / FEATURES / name,
-                self.values.shape[1],
-                on_refusal=lambda reason: self.progress.warn(
-                    f"The cache can't be written ({reason}); going on without it."
-                ),
-            )
-        return self._stores[label]
-
-    def _rule(self) -> dict[str, Any]:
-        rule = {} if self.files is None else self.files.rule
-        return {"network": self._fingerprint, "rule": rule}
-
-    def _engines_folder(self) -> Path | None:
-        if self._cache is None:
-            return None
-        return self._cache / ENGINES / combined_fingerprint(self._rule())
-
-    def _close(self) -> None:
-        for store in self._stores.values():
-            store.close()
-        if self._cache is not None and any(store.has_written for store in self._stores.values()):
-            prune(self._cache, size_limit())
-
-
-def _noise(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Returns examples that are nothing: random pixels, or sound at a tenth of full scale."""
-    random = np.random.default_rng(0)
-    if dtype == np.uint8:
-        return random.integers(0, 256, shape, np.uint8)
-    return (0.1 * random.standard_normal(shape)).astype(dtype)

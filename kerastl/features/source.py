@@ -1,7 +1,8 @@
-"""Features of a frozen backbone: constants, computed in one pass, ever.
+"""Features of a frozen backbone, which are constants: each file passes through it once, ever.
 
-Convention: a row that is only learned from may come from an engine of reduced precision; a row that
-is scored or predicted comes from the precision of the shipped model.
+Convention: the features of an example that is only trained on may come from an engine of reduced
+precision. The features of an example that is scored or predicted have the precision of the shipped
+model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,48 +14,49 @@ import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
-from kerastl.features.engines.agreement import PROBABILITY_LIMITS
-from kerastl.features.engines.choice import EngineName
-from kerastl.features.extraction import Check, Pass
+from kerastl.data.inputs.streams import stream_inputs
+from kerastl.features.cache.network_stores import engine_folder
+from kerastl.features.comparison import ComparedFeatures
+from kerastl.features.computing import compute_features
+from kerastl.features.engines.agreement import NUM_EXAMPLES
+from kerastl.features.engines.engine import Engine
+from kerastl.features.engines.selection import EngineSelector
+from kerastl.features.engines.verdicts import EngineName
+from kerastl.features.extraction import Extractor
+from kerastl.features.sample import input_dtype
 from kerastl.progress import SILENT, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extraction:
-    """Features of all examples, and how they were found.
+    """Features of all examples, and how they were computed.
 
     Args:
-        values: `(examples, feature_dim)` float32; meaningless where a file is unreadable.
-        facts: Engines, examples, seconds and agreement as plain values, for the bundle.
-        find_check: Returns the examples on which probabilities are compared with Keras's, None
-            where Keras did all.
-        without: Given labels of engines, extracts again without them, all in float32.
+        values: `(examples, feature_dim)` float32; meaningless if a file is unreadable.
+        facts: Engines, numbers of examples, seconds and agreement as plain values.
+        compared_features: Returns features of the same examples by Keras and by the other engines
+            that were used; None if all features come from Keras.
+        extract_without: Extracts all features again without these engines, in float32.
     """
 
     values: np.ndarray
     facts: Mapping[str, Any]
-    find_check: Callable[[], Check | None]
-    without: "Callable[[Sequence[str]], Extraction]"
+    compared_features: Callable[[], ComparedFeatures | None]
+    extract_without: "Callable[[Sequence[str]], Extraction]"
 
     def probability_differences(self, heads: keras.Model) -> dict[str, float]:
-        """Returns label of each engine to the largest difference of a probability from Keras's.
+        """Returns the label of each engine to its largest difference of a probability from Keras.
 
         Args:
             heads: From features to logits.
         """
-        check = self.find_check()
-        if check is None:
-            return {}
-        reference = _probabilities(heads, check.reference)
-        return {
-            label: float(np.abs(_probabilities(heads, features) - reference).max())
-            for label, features in check.by_engine.items()
-        }
+        compared = self.compared_features()
+        return {} if compared is None else compared.probability_differences(heads)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSource:
-    """Where features come from: the cache, and the engine for what it lacks.
+    """The source of features: the cache, and engines for what is not cached.
 
     Args:
         cache: Folder of the cache, or None to use none.
@@ -69,45 +71,105 @@ class FeatureSource:
         network: keras.Model,
         inputs: Inputs,
         *,
-        exact: np.ndarray | None = None,
+        is_scored: np.ndarray | None = None,
         progress: Progress = SILENT,
     ) -> Extraction:
-        """Passes every input through a frozen network once, in inference mode.
+        """Returns the features of all examples.
+
+        Args:
+            network: From raw input to features; it runs in inference mode.
+            inputs: Raw inputs of all examples; the features of files are cached.
+            is_scored: `(examples,)` bool: which examples need the precision of the shipped model;
+                None is all.
+            progress: Receives progress updates.
+
+        Raises:
+            MediaError: A file is unreadable, and `inputs` raises.
+        """
+        needed = np.ones(len(inputs), bool) if is_scored is None else is_scored
+        extractor = Extractor(
+            network, inputs, cache=self.cache, requested=self.engine, progress=progress
+        )
+        facts = extractor.run(needed)
+
+        def extract_without(engines: Sequence[str]) -> Extraction:
+            only_reduced = all(not label.endswith("float32") for label in engines)
+            source = self if only_reduced else replace(self, engine="keras")
+            return source.extract(network, inputs, progress=progress)
+
+        return Extraction(
+            values=extractor.values,
+            facts=facts,
+            compared_features=extractor.compared_features,
+            extract_without=extract_without,
+        )
+
+    def compute(
+        self,
+        network: keras.Model,
+        inputs: Inputs,
+        rows: np.ndarray,
+        values: np.ndarray,
+        *,
+        title: str,
+        progress: Progress = SILENT,
+    ) -> None:
+        """Computes the output of a frozen network without the cache.
+
+        Args:
+            network: Any model with one output.
+            inputs: Raw inputs of all examples.
+            rows: Indices of the examples.
+            values: Array for the output, one row for each of `rows`.
+            title: What is computed, for the progress.
+            progress: Receives progress updates.
+        """
+        spread = rows[np.linspace(0, len(rows) - 1, NUM_EXAMPLES).astype(int)]
+        selector = EngineSelector(
+            network,
+            input_dtype(inputs),
+            requested=self.engine,
+            folder=None,
+            sample=lambda: inputs.take(spread),
+            progress=progress,
+        )
+        label = selector.select("scores", len(rows))
+        progress.step(f"{title} by {label}", len(rows))
+        num_done = 0
+        parts = stream_inputs(inputs, rows)
+        for _, output in compute_features(selector.engine(label), parts):
+            values[num_done : num_done + len(output)] = output
+            num_done += len(output)
+            progress.advance(num_done)
+
+    def select_engine(
+        self,
+        network: keras.Model,
+        sample: Callable[[], np.ndarray],
+        *,
+        dtype: np.dtype,
+        rule: str,
+        num_examples: int,
+        progress: Progress = SILENT,
+    ) -> Engine:
+        """Returns the engine for inputs that are not known yet, in the shipped model's precision.
 
         Args:
             network: From raw input to features.
-            inputs: Raw inputs of all examples; files are found in the cache by their bytes.
-            exact: Which examples need the precision of the shipped model; None: all.
-            progress: Told how many examples are done, and by what.
-
-        Raises:
-            MediaError: A file is unreadable, and the inputs raise.
+            sample: Returns inputs on which engines are compared.
+            dtype: Type of the inputs.
+            rule: What the inputs are; networks with other inputs are converted separately.
+            num_examples: Expected number of inputs.
+            progress: Receives a note about each engine that is tried.
         """
-        needed = np.ones(len(inputs), bool) if exact is None else exact
-        run = Pass(network, inputs, needed, cache=self.cache, engine=self.engine, progress=progress)
-        run.fill()
-
-        def without(refused: Sequence[str]) -> Extraction:
-            only_reduced = all(not label.endswith("float32") for label in refused)
-            other = self if only_reduced else replace(self, engine="keras")
-            return other.extract(network, inputs, progress=progress)
-
-        return Extraction(
-            values=run.values, facts=run.facts, find_check=run.find_check, without=without
+        folder = None if self.cache is None else engine_folder(network, rule, cache=self.cache)
+        selector = EngineSelector(
+            network,
+            dtype,
+            requested=self.engine,
+            folder=folder,
+            sample=sample,
+            progress=progress,
         )
-
-
-def too_different(differences: Mapping[str, float]) -> list[str]:
-    """Returns the engines whose probabilities lie further from Keras's than is allowed."""
-    return [
-        label
-        for label, difference in differences.items()
-        if difference > PROBABILITY_LIMITS[label.split()[-1]]
-    ]
-
-
-def _probabilities(heads: keras.Model, features: np.ndarray) -> np.ndarray:
-    outputs = heads(features, training=False)
-    logits = list(outputs.values()) if isinstance(outputs, Mapping) else [outputs]
-    values = np.concatenate([keras.ops.convert_to_numpy(item) for item in logits], axis=1)
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.sigmoid(values)))
+        known = selector.verdicts.engine_for("scores")
+        return selector.engine(known or selector.select("scores", num_examples))

@@ -3,12 +3,11 @@
 import keras
 import numpy as np
 
-from kerastl.data.inputs.streams import Part
 from kerastl.errors import RunError
-from kerastl.features.cache.fingerprint import combined_fingerprint, network_fingerprint
-from kerastl.features.cache.folder import ENGINES, cache_folder
+from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines.agreement import NUM_EXAMPLES
-from kerastl.features.engines.choice import EngineName, Engines
+from kerastl.features.engines.verdicts import EngineName
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.progress import SILENT, Progress
@@ -46,18 +45,15 @@ class WindowScorer:
         self.words = bundle.task_names
         self._bundle = bundle
         self._heads = HeadLogits(model, self.words)
-        network = find_layer(model).model
-        rule = {"network": network_fingerprint(network), "rule": "windows of a recording"}
-        engines = Engines(
-            network,
-            np.dtype(np.float32),
-            asked=engine,
-            folder=cache_folder() / ENGINES / combined_fingerprint(rule) if cache else None,
-            sample=lambda: _sample(self.num_samples, self.rate_hz),
+        source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
+        self._engine = source.select_engine(
+            find_layer(model).model,
+            lambda: _sample(self.num_samples, self.rate_hz),
+            dtype=np.dtype(np.float32),
+            rule="windows of a recording",
+            num_examples=_NUM_WINDOWS,
             progress=progress,
         )
-        label = engines.known("exact") or engines.choose("exact", _NUM_WINDOWS)
-        self._engine = engines.engine(label)
 
     @property
     def engine(self) -> str:
@@ -70,10 +66,7 @@ class WindowScorer:
         Args:
             windows: Mono float32 in [-1, 1], shape `(windows, num_samples)`.
         """
-        rows = np.arange(len(windows))
-        keys = (None,) * len(rows)
-        part = Part(rows=rows, values=windows, keys=keys, errors={}, seconds=0.0)
-        ((_, features),) = self._engine.run(iter([part]))
+        (features,) = self._engine.run(iter([windows]))
         return calibrate(self._bundle, self._heads(features))
 
 

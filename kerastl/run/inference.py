@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.features.cache.folder import cache_folder
+from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import logits_of_features

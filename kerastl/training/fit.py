@@ -17,7 +17,8 @@ from kerastl.data.inputs.batches import ArrayInputs, Inputs
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
-from kerastl.features.source import Extraction, FeatureSource, too_different
+from kerastl.features.comparison import engines_above_limit
+from kerastl.features.source import Extraction, FeatureSource
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
 from kerastl.progress import Progress
 from kerastl.training.augmentation import augmented_inputs, make_augmentation
@@ -162,7 +163,7 @@ def _fit_heads(
     """
     found = _fit_heads_on(model, examples, config, extraction, state=state, progress=progress)
     differences = extraction.probability_differences(head_model(model))
-    refused = too_different(differences)
+    refused = engines_above_limit(differences)
     if not refused:
         return found
     progress.note(
@@ -170,7 +171,7 @@ def _fit_heads(
         "features instead."
     )
     shutil.rmtree(state / HEADS_PHASE, ignore_errors=True)
-    again = extraction.without(refused)
+    again = extraction.extract_without(refused)
     return _fit_heads_on(model, examples, config, again, state=state, progress=progress)
 
 
@@ -281,7 +282,7 @@ def _extract(
     progress: Progress,
 ) -> Extraction:
     return source.extract(
-        find_layer(model).model, inputs, exact=examples.is_held_out, progress=progress
+        find_layer(model).model, inputs, is_scored=examples.is_held_out, progress=progress
     )
 
 

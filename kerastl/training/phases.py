@@ -11,11 +11,11 @@ import numpy as np
 from kerastl.config import Config, KerasFit
 from kerastl.data.inputs.batches import Inputs, Labels, make_batches
 from kerastl.data.tables.examples import Examples
-from kerastl.features.speed import ShowEpochs
 from kerastl.heads.head import Head, columns
 from kerastl.progress import Progress
 from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
 from kerastl.training.compilation import compile_heads
+from kerastl.training.epoch_notes import EpochNotes
 from kerastl.training.imbalance import positive_weights
 
 HEADS_PHASE = "heads"
@@ -100,7 +100,7 @@ def fit_phase(
             keep_best,
             Backup(keep_best),
             keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
-            *through_backbone * [ShowEpochs(len(examples.rows("train")), progress)],
+            *through_backbone * [EpochNotes(len(examples.rows("train")), progress)],
         ],
     )
     return [

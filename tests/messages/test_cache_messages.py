@@ -1,9 +1,9 @@
 """What the cache says to people."""
 
 import pytest
+from kerastl.features.cache.folder import parse_size
 
 from kerastl.errors import CacheError
-from kerastl.features.cache.folder import parse_size
 
 
 def test_a_limit_that_is_no_size() -> None:

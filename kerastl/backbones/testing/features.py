@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerastl.backbones.testing.subject import SAME_ROW, DoesNotApply, Subject, assert_equal_features
+from kerastl.backbones.wiring import input_of
 
 _SAME_PROGRAM = 1e-5
 _ROUNDINGS = 4
@@ -115,9 +116,7 @@ def _weighted(network: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def _values(network: keras.Model, layer: keras.layers.Layer, raw: np.ndarray) -> np.ndarray:
-    # A model called inside another has an inner node of its own besides that of the call.
-    entrance = layer._inbound_nodes[-1].input_tensors[0]
-    part = keras.Model(network.inputs, entrance)
+    part = keras.Model(network.inputs, input_of(network, layer))
     return keras.ops.convert_to_numpy(part([raw], training=False))
 
 

@@ -1,1 +1,1 @@
-"""The feature cache: what a frozen backbone said of a file, kept for every later run."""
+"""The feature cache on disk: features of frozen backbones, converted networks, file hashes."""

@@ -1,1 +1,1 @@
-"""Engines: whatever can pass inputs through a frozen network, Keras being the reference."""
+"""Engines: programs that run a frozen network; Keras is the reference."""

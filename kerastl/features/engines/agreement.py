@@ -1,8 +1,8 @@
-"""How far an engine lies from Keras, and how far it may lie.
+"""Agreement of an engine with Keras.
 
-Convention: features are compared by the root mean square of the difference, relative to how much
-each feature varies between examples: a head sees nothing but this variation. Probabilities are
-compared by the largest difference.
+Convention: the difference between features is the root mean square error divided by the standard
+deviation over examples, because only this variation matters to a head. The difference between
+probabilities is the largest absolute difference.
 """
 
 import time
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from kerastl.data.inputs.streams import Part
 from kerastl.features.engines.engine import Engine
 
 NUM_EXAMPLES = 64
@@ -22,13 +21,13 @@ PROBABILITY_LIMITS: Mapping[str, float] = {"float32": 1e-3, "bfloat16": 0.1, "fl
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """The comparison of one engine with Keras.
+    """The result of comparing an engine with Keras.
 
     Args:
-        num_examples: Number of examples that were compared.
-        difference: Root mean square of the difference, relative to the features' own variation.
-        limit: The largest `difference` at which the engine is used.
-        per_second: Examples per second on those examples, or None where they were cached.
+        num_examples: Number of examples on which they were compared.
+        difference: Root mean square error divided by the standard deviation of the features.
+        limit: Largest `difference` at which the engine is used.
+        per_second: Speed of the engine in examples per second, or None if it was not measured.
     """
 
     num_examples: int
@@ -42,20 +41,20 @@ class Agreement:
         return bool(self.difference <= self.limit)
 
     def facts(self) -> dict[str, Any]:
-        """Returns everything as plain values."""
+        """Returns the fields and the verdict as plain values."""
         return {**asdict(self), "agrees": self.agrees}
 
 
-def compare(
+def compare_features(
     reference: np.ndarray, features: np.ndarray, precision: str, *, per_second: float | None = None
 ) -> Agreement:
-    """Compares an engine's output with Keras's on the same examples.
+    """Compares the output of an engine with that of Keras for the same inputs.
 
     Args:
-        reference: Output of Keras, the first axis for examples.
+        reference: Output of Keras; the first axis is the batch.
         features: Output of the engine.
-        precision: The engine's.
-        per_second: The engine's speed.
+        precision: Precision of the engine.
+        per_second: Speed of the engine in examples per second.
     """
     difference = _root_mean_square(features - reference)
     spread = _root_mean_square(reference - reference.mean(axis=0))
@@ -67,34 +66,27 @@ def compare(
     )
 
 
-def timed_output(engine: Engine, values: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns an engine's output for some examples, and its speed in examples per second.
+def timed_output(engine: Engine, inputs: np.ndarray) -> tuple[np.ndarray, float]:
+    """Returns the output of an engine for the inputs, and its speed in examples per second.
 
-    The first examples warm it up; the speed is that of the faster half of the others, because
-    whatever else runs on the machine only slows it down.
+    The first eighth of the inputs warms the engine up. The speed is that of the faster half of the
+    others, because other programs on the machine can only slow it down.
     """
-    first = max(1, len(values) // 8)
-    middle = (first + len(values)) // 2
-    outputs, speeds = [output_of(engine, values[:first])], []
-    for chunk in (values[first:middle], values[middle:]):
+    first = max(1, len(inputs) // 8)
+    middle = (first + len(inputs)) // 2
+    outputs, speeds = [output_of(engine, inputs[:first])], []
+    for chunk in (inputs[first:middle], inputs[middle:]):
         started = time.perf_counter()
         outputs.append(output_of(engine, chunk))
         speeds.append(len(chunk) / max(time.perf_counter() - started, 1e-9))
     return np.concatenate(outputs), max(speeds)
 
 
-def output_of(engine: Engine, values: np.ndarray) -> np.ndarray:
-    """Returns an engine's output for some examples, in their order."""
-    rows = np.arange(len(values))
-    output = np.zeros((len(values), *engine.output_shape), np.float32)
-    chunks = np.array_split(rows, max(1, len(rows) // 16)) if len(rows) else []
-    parts = (
-        Part(rows=chunk, values=values[chunk], keys=(None,) * len(chunk), errors={}, seconds=0.0)
-        for chunk in chunks
-    )
-    for part, values_of_part in engine.run(parts):
-        output[part.rows] = values_of_part
-    return output
+def output_of(engine: Engine, inputs: np.ndarray) -> np.ndarray:
+    """Returns the output of an engine for the inputs, which run in batches of about 16."""
+    batches = np.array_split(inputs, max(1, len(inputs) // 16)) if len(inputs) else []
+    empty = np.zeros((0, *engine.output_shape), np.float32)
+    return np.concatenate([empty, *engine.run(iter(batches))])
 
 
 def _root_mean_square(values: np.ndarray) -> float:

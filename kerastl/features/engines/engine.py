@@ -1,7 +1,8 @@
-"""What an engine is.
+"""The interface of engines.
 
-Convention: Keras says what is right; every other engine is used only after it agreed with Keras on
-examples, and its name and precision are part of the key under which its features are kept.
+Convention: an engine takes arrays and gives arrays; examples, files and windows are handled by its
+caller. Keras is the reference: another engine is used only if its output agrees with that of Keras
+on a sample, and its name and precision are part of the key of cached features.
 """
 
 from abc import ABC, abstractmethod
@@ -9,16 +10,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerastl.data.inputs.streams import Part
-
 
 class Engine(ABC):
-    """Passes inputs through one frozen network, in inference mode.
+    """Runs one frozen network in inference mode.
 
     Args:
         name: `"keras"`, `"xla"` or `"openvino"`.
-        precision: Of the arithmetic: `"float32"`, `"bfloat16"` or `"float16"`.
-        output_shape: Shape of what comes out for one example.
+        precision: Precision of the arithmetic: `"float32"`, `"bfloat16"` or `"float16"`.
+        output_shape: Shape of the output for one input.
     """
 
     def __init__(self, name: str, precision: str, output_shape: tuple[int, ...]):
@@ -28,9 +27,13 @@ class Engine(ABC):
 
     @property
     def label(self) -> str:
-        """Name and precision, as users see them."""
+        """Name and precision, such as `"keras float32"`."""
         return f"{self.name} {self.precision}"
 
     @abstractmethod
-    def run(self, parts: Iterator[Part]) -> Iterator[tuple[Part, np.ndarray]]:
-        """Yields each part with the float32 output of its examples, in any order of parts."""
+    def run(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields the float32 output for each batch, in the order of the batches.
+
+        Args:
+            batches: Arrays of one or more inputs each; the first axis is the batch.
+        """

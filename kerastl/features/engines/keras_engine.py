@@ -1,4 +1,4 @@
-"""The reference engine: the network as Keras runs it; on GPUs also compiled, in mixed precision."""
+"""Keras as an engine: the reference, and compiled by XLA in mixed precision on GPUs."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -7,26 +7,25 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastl.data.inputs.streams import Part
 from kerastl.features.engines.engine import Engine
 
 NAME = "keras"
 XLA_NAME = "xla"
 BATCH_SIZE = 32
 
-EAGER_EXAMPLES = 48  # tracing a network costs about as much as passing so many through it
+EAGER_EXAMPLES = 48  # tracing a network takes about as long as running it on so many examples
 
 
 class KerasEngine(Engine):
-    """A network as Keras runs it.
+    """A network run by Keras.
 
     Args:
         network: From raw input to features.
-        dtype: Type of the arrays that come in; they are cast to float32 inside.
-        num_examples: How many are expected: few are passed through without tracing.
+        dtype: Type of the input arrays, which are cast to float32.
+        num_examples: Expected number of examples; for few the network is not traced.
         jit_compile: Whether XLA compiles the network (TensorFlow only).
         name: Name of the engine.
-        precision: Of the network's arithmetic.
+        precision: Precision of the arithmetic.
     """
 
     def __init__(
@@ -45,18 +44,14 @@ class KerasEngine(Engine):
         self._num_examples = num_examples
         self._jit_compile = jit_compile
 
-    def run(self, parts: Iterator[Part]) -> Iterator[tuple[Part, np.ndarray]]:
-        """Yields each part with its output, in their order."""
-        for part in parts:
-            yield part, self.compute(part.values)
-
-    def compute(self, values: np.ndarray) -> np.ndarray:
-        """Returns the output for a batch, float32."""
-        return np.asarray(keras.ops.convert_to_numpy(self._call(values)), np.float32)
+    def run(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields the float32 output for each batch."""
+        for batch in batches:
+            yield np.asarray(keras.ops.convert_to_numpy(self._call(batch)), np.float32)
 
     @cached_property
     def concrete_function(self) -> Any:
-        """The traced network as TensorFlow's concrete function; other engines convert it."""
+        """The network as a concrete function of TensorFlow, which other engines convert."""
         import tensorflow as tf
 
         network = self.network
@@ -81,7 +76,7 @@ class KerasEngine(Engine):
 
 
 def mixed_precision_engine(network: keras.Model, dtype: np.dtype) -> KerasEngine:
-    """Returns an engine for GPUs: a copy of the network in mixed float16, compiled by XLA."""
+    """Returns an engine for GPUs: a copy of the network in mixed float16 that XLA compiles."""
     copy = keras.models.clone_model(network, clone_function=_in_mixed_precision)
     copy.set_weights(network.get_weights())
     return KerasEngine(
@@ -90,7 +85,7 @@ def mixed_precision_engine(network: keras.Model, dtype: np.dtype) -> KerasEngine
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow is the backend and sees a GPU."""
+    """Returns whether TensorFlow is the backend and has a GPU."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf

@@ -1,19 +1,19 @@
-"""OpenVINO on the processor: the converted network, fed with small batches, two at a time.
+"""OpenVINO as an engine: the converted network on the CPU, in small batches.
 
-Convention: converting costs seconds, so the converted network is kept in the cache; small batches
-are faster than large ones because the values between two layers stay in the processor's caches.
+Convention: conversion takes seconds, so the converted network is cached. Small batches are faster
+than large ones because the activations between two layers stay in the caches of the CPU.
 """
 
 import importlib.util
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerastl.data.inputs.streams import Part
-from kerastl.features.cache.folder import touch
+from kerastl.features.cache.location import touch
 from kerastl.features.engines.engine import Engine
 from kerastl.files import temporary_path
 
@@ -24,17 +24,17 @@ NAME = "openvino"
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 
 _MODEL = "model.xml"
-_BATCH_VALUES = 40_000  # inputs per batch: a batch of 1 from about 115 px on, 8 at 40 px
+_BATCH_VALUES = 40_000  # input values per batch: a batch of 1 from about 115 px on, 8 at 40 px
 _MAX_BATCH = 8
 
 
 class OpenvinoEngine(Engine):
-    """A converted network, compiled for this processor.
+    """A converted network, compiled for this CPU.
 
     Args:
-        model: The `openvino.Model`, with a free first axis.
+        model: The `openvino.Model`, with a batch axis of any length.
         precision: `"float32"` or `"bfloat16"`.
-        output_shape: Shape of what comes out for one example.
+        output_shape: Shape of the output for one input.
     """
 
     def __init__(self, model: Any, precision: str, output_shape: tuple[int, ...]):
@@ -52,78 +52,71 @@ class OpenvinoEngine(Engine):
         self._compiled = openvino.Core().compile_model(fixed, "CPU", settings)
         self._num_requests = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
 
-    def run(self, parts: Iterator[Part]) -> Iterator[tuple[Part, np.ndarray]]:
-        """Yields each part with its output, in their order.
+    def run(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields the float32 output for each batch, with as many requests in flight as pay off.
 
-        Requests are waited for and never call back: OpenVINO's threads would need Python's lock
-        for that, and whoever lets go of the network meanwhile would wait for them forever.
+        Requests are polled and never call back: a callback needs the GIL in a thread of OpenVINO,
+        and deleting the network while holding the GIL would wait for that thread forever.
         """
         free = [self._compiled.create_infer_request() for _ in range(self._num_requests)]
-        running: deque[tuple[Any, _Job, int]] = deque()
-        for part in parts:
-            job = _Job(part, self.output_shape, self._batch_size)
-            for begin in range(0, len(part.rows), self._batch_size):
+        running: deque[_Running] = deque()
+        for batch in batches:
+            output = np.empty((len(batch), *self.output_shape), np.float32)
+            for begin in range(0, len(batch), self._batch_size):
                 if not free:
-                    yield from _finish_first(running, free)
+                    yield from _finish_oldest(running, free)
                 request = free.pop()
-                request.start_async({0: self._filled(part.values, begin)})
-                running.append((request, job, begin))
+                request.start_async({0: self._padded(batch[begin : begin + self._batch_size])})
+                running.append(_Running(request, output, begin))
         while running:
-            yield from _finish_first(running, free)
+            yield from _finish_oldest(running, free)
 
-    def _filled(self, values: np.ndarray, begin: int) -> np.ndarray:
-        batch = values[begin : begin + self._batch_size]
-        missing = self._batch_size - len(batch)
-        if not missing:
-            return np.ascontiguousarray(batch)
-        return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-
-
-class _Job:
-    """A part on its way through the engine."""
-
-    def __init__(self, part: Part, output_shape: tuple[int, ...], batch_size: int):
-        self._part = part
-        self._output = np.empty((len(part.rows), *output_shape), np.float32)
-        self._num_open = -(-len(part.rows) // batch_size)
-
-    def take(self, output: np.ndarray, begin: int) -> bool:
-        """Stores the output of a batch; returns whether it was the last one."""
-        place = self._output[begin : begin + len(output)]
-        place[...] = output[: len(place)]
-        self._num_open -= 1
-        return self._num_open == 0
-
-    @property
-    def result(self) -> tuple[Part, np.ndarray]:
-        """The part and its output."""
-        return self._part, self._output
+    def _padded(self, inputs: np.ndarray) -> np.ndarray:
+        num_missing = self._batch_size - len(inputs)
+        if not num_missing:
+            return np.ascontiguousarray(inputs)
+        return np.concatenate([inputs, np.repeat(inputs[-1:], num_missing, axis=0)])
 
 
-def _finish_first(
-    running: deque[tuple[Any, _Job, int]], free: list[Any]
-) -> Iterator[tuple[Part, np.ndarray]]:
-    """Waits for the oldest request; yields its part where that was the last batch of it."""
-    request, job, begin = running.popleft()
-    request.wait()
-    is_done = job.take(request.get_output_tensor(0).data, begin)
-    free.append(request)
-    if is_done:
-        yield job.result
+@dataclass(frozen=True)
+class _Running:
+    """A request in flight, and the place of its result.
+
+    Args:
+        request: The request of OpenVINO.
+        output: Output for the whole batch.
+        begin: Index of the first row of `output` that the request computes.
+    """
+
+    request: Any
+    output: np.ndarray
+    begin: int
+
+
+def _finish_oldest(running: deque[_Running], free: list[Any]) -> Iterator[np.ndarray]:
+    """Waits for the oldest request; yields the output of its batch if it was the last of it."""
+    oldest = running.popleft()
+    oldest.request.wait()
+    computed = oldest.request.get_output_tensor(0).data
+    place = oldest.output[oldest.begin : oldest.begin + len(computed)]
+    place[...] = computed[: len(place)]
+    free.append(oldest.request)
+    if oldest.begin + len(computed) >= len(oldest.output):
+        yield oldest.output
 
 
 def is_installed() -> bool:
-    """Whether OpenVINO can be imported; doesn't import it."""
+    """Returns whether OpenVINO is installed, without importing it."""
     return importlib.util.find_spec("openvino") is not None
 
 
-def is_kept(folder: Path | None) -> bool:
-    """Whether a folder holds a converted network, so that nothing has to be converted."""
+def is_stored(folder: Path | None) -> bool:
+    """Returns whether a folder contains a converted network."""
     return folder is not None and (folder / _MODEL).is_file()
 
 
 def precisions() -> tuple[str, ...]:
-    """Returns the precisions in which this processor is fast, the fastest first."""
+    """Returns the precisions that this CPU supports in hardware, fastest first."""
     import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -131,33 +124,33 @@ def precisions() -> tuple[str, ...]:
 
 
 def converted(engine: "KerasEngine", folder: Path | None) -> Any:
-    """Returns the network as an OpenVINO model, from the cache where it lies there.
+    """Returns the network as an OpenVINO model, from the cache if it is stored there.
 
     Args:
-        engine: The reference, whose traced function is converted.
-        folder: Where the converted network is kept, or None.
+        engine: The reference engine, whose traced function is converted.
+        folder: Folder for the converted network, or None to store nothing.
 
     Raises:
-        Exception: Whatever OpenVINO raises about operations that it doesn't know.
+        Exception: OpenVINO cannot convert the network.
     """
     import openvino
     from openvino.frontend import FrontEndManager
     from openvino.frontend.tensorflow.utils import create_tf_graph_iterator
 
-    if folder is not None and is_kept(folder):
+    if folder is not None and is_stored(folder):
         touch(folder / _MODEL)
         return openvino.Core().read_model(folder / _MODEL)
-    # openvino.convert_model does the same in twice the time, and reports to its makers.
+    # openvino.convert_model takes twice as long and sends telemetry.
     frontend = FrontEndManager().load_by_framework("tf")
     graph = create_tf_graph_iterator(engine.concrete_function, None, None, None, True)
     model = frontend.convert(frontend.load(graph))
     if folder is not None:
-        _keep(model, folder)
+        _store(model, folder)
     return model
 
 
-def _keep(model: Any, folder: Path) -> None:
-    """Writes the model into a folder that appears whole or not at all."""
+def _store(model: Any, folder: Path) -> None:
+    """Writes the model into a temporary folder that is then renamed."""
     import openvino
 
     temporary = temporary_path(folder)
@@ -165,7 +158,7 @@ def _keep(model: Any, folder: Path) -> None:
         temporary.mkdir(parents=True)
         openvino.save_model(model, temporary / _MODEL, compress_to_fp16=False)
         temporary.rename(folder)
-    except (OSError, RuntimeError):  # no room, no permission, or another process was faster
+    except (OSError, RuntimeError):  # disk full, no permission, or another process was faster
         for leftover in temporary.glob("*"):
             leftover.unlink(missing_ok=True)
         if temporary.is_dir():

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from kerastl.features.cache.identities import FileHashes, hash_file
 
 from kerastl.features.cache import identities
-from kerastl.features.cache.identities import FileHashes, hash_file
 from kerastl.files import FileStatus as Status
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from kerastl.features.cache.segments import KEY_BYTES, SUFFIX, read_segment, write_segment
 from kerastl.features.cache.store import FeatureStore
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from kerastl.features.engines.choice import REFERENCE, Engines, multiply_adds
 
 from kerastl.data.inputs.streams import Part
 from kerastl.features.engines import agreement, choice, openvino_engine
 from kerastl.features.engines.agreement import NUM_EXAMPLES, compare
-from kerastl.features.engines.choice import REFERENCE, Engines, multiply_adds
 from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.progress import Progress
 

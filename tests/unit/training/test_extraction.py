@@ -7,13 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from kerastl.features.cache.fingerprint import network_fingerprint
+from kerastl.features.cache.folder import clear, entries
 from PIL import Image
 
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
 from kerastl.features.cache import identities
-from kerastl.features.cache.fingerprint import network_fingerprint
-from kerastl.features.cache.folder import clear, entries
 from kerastl.features.engines import openvino_engine
 from kerastl.features.source import Extraction, FeatureSource, too_different
 from kerastl.media.image import decoding as images

@@ -1,18 +1,19 @@
-"""The hash of each file's bytes, remembered so that a file that hasn't changed isn't read again.
+"""SHA-256 hashes of files, stored so that an unchanged file is not read again.
 
-Convention: a file counts as unchanged where path, size, inode and the times of its last change
-(`mtime`, and `ctime`, which nobody can set back) are as remembered. A file that changed less than
-two seconds before it was read isn't remembered: it may change again within the clock's step.
+Convention: a file is unchanged if its path, size, inode, `mtime` and `ctime` (which cannot be set
+back) are the stored ones. The hash of a file that changed less than two seconds ago is not stored,
+because another change within the resolution of the clock would go unnoticed.
 """
 
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from kerastl.files import FileStatus, file_sha256
+from kerastl.threads import in_order, num_processors
 
 _RACY_NS = 2 * 10**9
 _TIMEOUT_SECONDS = 5.0
@@ -25,17 +26,17 @@ create table if not exists files (
 
 
 class FileHashes:
-    """Remembers the hashes of files; where it can't, it hashes again.
+    """Stores the hashes of files; any error of the database only means hashing again.
 
     Args:
-        path: The SQLite file, or None to remember nothing.
+        path: The SQLite file, or None to store nothing.
     """
 
     def __init__(self, path: Path | None):
         self.path = path
 
     def recall(self, paths: Sequence[Path]) -> list[bytes | None]:
-        """Returns the hash of each file that is known and hasn't changed, else None."""
+        """Returns the stored hash of each file, None if there is none or the file has changed."""
         names = [str(path.absolute()) for path in paths]
         known = self._select(names)
         return [
@@ -44,12 +45,13 @@ class FileHashes:
         ]
 
     def hash_files(self, paths: Sequence[Path]) -> list[bytes | None]:
-        """Returns the hash of each file, reading those that aren't known; None if unreadable."""
+        """Returns the hash of each file, reading those without a stored one; None if unreadable."""
         hashes = self.recall(paths)
         missing = [row for row, digest in enumerate(hashes) if digest is None]
-        unknown = list(dict.fromkeys(paths[row] for row in missing))  # a file has many segments
-        with ThreadPoolExecutor() as pool:
-            read = dict(zip(unknown, pool.map(hash_file, unknown), strict=True))
+        unknown = list(dict.fromkeys(paths[row] for row in missing))  # segments share files
+        tasks = (partial(_status_and_hash, path) for path in unknown)
+        found_in_order = in_order(tasks, num_ahead=64, num_threads=num_processors() + 4)
+        read = dict(zip(unknown, found_in_order, strict=True))
         for row in missing:
             found = read[paths[row]]
             hashes[row] = None if found is None else found[1]
@@ -57,7 +59,7 @@ class FileHashes:
         return hashes
 
     def remember(self, found: Iterable[tuple[Path, FileStatus | None, bytes]]) -> None:
-        """Keeps hashes: path, its status from before the file was read, and the hash."""
+        """Stores hashes, each with the path and the status of the file before it was read."""
         if self.path is None:
             return
         now = time.time_ns()
@@ -103,8 +105,8 @@ class FileHashes:
             self.path.unlink(missing_ok=True)
 
 
-def hash_file(path: Path) -> tuple[FileStatus | None, bytes] | None:
-    """Returns a file's status before it was read and the SHA-256 of its bytes, or None."""
+def _status_and_hash(path: Path) -> tuple[FileStatus | None, bytes] | None:
+    """Returns the status of a file before it was read, and its SHA-256; None if unreadable."""
     status = FileStatus.of(path)
     try:
         return status, file_sha256(path)
@@ -113,5 +115,5 @@ def hash_file(path: Path) -> tuple[FileStatus | None, bytes] | None:
 
 
 def _is_settled(status: FileStatus, now_ns: int) -> bool:
-    """Whether the last change is so long ago that another one would show."""
+    """Whether the last change is so long ago that another one would change the times."""
     return now_ns - max(status.mtime, status.ctime) > _RACY_NS

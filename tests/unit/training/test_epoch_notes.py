@@ -4,8 +4,8 @@ import re
 
 import keras
 import numpy as np
-
 from kerastl.features.speed import ShowEpochs
+
 from kerastl.progress import Progress
 
 

@@ -1,13 +1,14 @@
-"""One file of features: written once, whole, under a temporary name, then renamed.
+"""The format of a file of features, which is written once and never changed.
 
-Convention: a segment begins with its keys and the checksums of its rows, themselves under a
-checksum. So a file that was cut off is recognized before a row of it is used, and a row that was
-damaged later is a miss. Layout, little-endian:
+Convention: a file begins with its keys and the checksums of its rows, which have a checksum of
+their own. So a truncated file is detected before any row is used, and a damaged row is a miss.
+Layout, little-endian:
 
-    magic (8) · rows (8) · dim (4) · checksum of what follows up to the rows (4)
+    magic (8) · rows (8) · dim (4) · checksum of keys and checksums (4)
     keys (rows × 32) · checksums (rows × 4) · rows (rows × dim × 4)
 """
 
+import contextlib
 import os
 import struct
 import uuid
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerastl.features.cache.folder import touch
+from kerastl.features.cache.location import touch
 from kerastl.files import replacing
 
 SUFFIX = ".features"
@@ -29,8 +30,8 @@ _HEADER = struct.Struct("<8sQII")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segment:
-    """A finished file of features.
+class FeatureFile:
+    """A file of features, opened for reading.
 
     Args:
         path: The file.
@@ -46,7 +47,7 @@ class Segment:
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """The rows as they lie on disk, `(rows, dim)` float32; memory-mapped."""
+        """The rows, `(rows, dim)` float32; memory-mapped."""
         return np.memmap(
             self.path,
             "<f4",
@@ -59,7 +60,7 @@ class Segment:
         """Returns the rows at these indices, and which of them are undamaged.
 
         Raises:
-            OSError: The file is gone.
+            OSError: The file has been deleted.
         """
         values = np.array(self.rows[rows])
         intact = np.fromiter(map(zlib.crc32, values), np.uint32, len(rows)) == self.checksums[rows]
@@ -67,16 +68,16 @@ class Segment:
         return values, intact
 
 
-def write_segment(folder: Path, keys: list[bytes], values: np.ndarray) -> Path:
-    """Writes a segment under a name of its own; a crash leaves at most a temporary file.
+def write_feature_file(folder: Path, keys: list[bytes], values: np.ndarray) -> Path:
+    """Writes a file under a new name; a crash leaves at most a temporary file.
 
     Args:
-        folder: Folder of the store.
+        folder: Folder of the store; it is created.
         keys: Key of each row, 32 bytes.
         values: `(rows, dim)`.
 
     Raises:
-        OSError: The disk is full or refuses.
+        OSError: The disk is full or read-only.
     """
     values = np.ascontiguousarray(values, "<f4")
     checksums = np.fromiter(map(zlib.crc32, values), np.uint32, len(values))
@@ -89,30 +90,26 @@ def write_segment(folder: Path, keys: list[bytes], values: np.ndarray) -> Path:
     return final
 
 
-def read_segment(path: Path, dim: int) -> Segment | None:
-    """Reads the index of a segment; None where the file is gone, cut off or damaged.
+def read_feature_file(path: Path, dim: int) -> FeatureFile | None:
+    """Reads the keys of a file; returns None if it has been deleted, is truncated or damaged.
 
-    A damaged file is deleted: no row of it can be trusted.
+    A damaged file is deleted, because none of its rows can be trusted.
     """
     try:
         with path.open("rb") as file:
             num_bytes = os.fstat(file.fileno()).st_size
-            header = file.read(_HEADER.size)
-            if len(header) < _HEADER.size or not header.startswith(_MAGIC):
-                _discard(path)
-                return None
-            _, num_rows, stored_dim, checksum = _HEADER.unpack(header)
-            if num_bytes != _data_offset(num_rows) + num_rows * stored_dim * 4 or stored_dim != dim:
-                _discard(path)
-                return None
+            num_rows, checksum = _parse_header(file.read(_HEADER.size), num_bytes, dim)
             index = file.read(num_rows * (KEY_BYTES + 4))
+        if zlib.crc32(index) != checksum:
+            raise ValueError("damaged keys")
     except OSError:
         return None
-    if zlib.crc32(index) != checksum:
-        _discard(path)
+    except ValueError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         return None
     keys = index[: num_rows * KEY_BYTES]
-    return Segment(
+    return FeatureFile(
         path=path,
         keys=tuple(keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)),
         checksums=np.frombuffer(index, "<u4", offset=num_rows * KEY_BYTES),
@@ -120,12 +117,19 @@ def read_segment(path: Path, dim: int) -> Segment | None:
     )
 
 
+def _parse_header(header: bytes, num_bytes: int, dim: int) -> tuple[int, int]:
+    """Returns the number of rows and the checksum of what follows.
+
+    Raises:
+        ValueError: This is not the header of a file of this size with rows of this length.
+    """
+    if len(header) < _HEADER.size or not header.startswith(_MAGIC):
+        raise ValueError("not a file of features")
+    _, num_rows, stored_dim, checksum = _HEADER.unpack(header)
+    if stored_dim != dim or num_bytes != _data_offset(num_rows) + num_rows * dim * 4:
+        raise ValueError("truncated, or of another length")
+    return num_rows, checksum
+
+
 def _data_offset(num_rows: int) -> int:
     return _HEADER.size + num_rows * (KEY_BYTES + 4)
-
-
-def _discard(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return

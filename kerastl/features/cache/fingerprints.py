@@ -1,7 +1,8 @@
-"""What determines the features of a network: its architecture, weights and code.
+"""Fingerprints of networks: hashes of architecture, weights and code.
 
-Convention: names don't count. Keras numbers layers as they are made, so the same network has other
-names in another process; where names connect layers they are replaced by their order.
+Convention: the names of layers do not count, because Keras numbers layers as they are created, so
+the same network has other names in another process. Names that connect layers are replaced by the
+order of the layers.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ _DIGITS = 32
 
 
 def network_fingerprint(network: keras.Model) -> str:
-    """Returns the hash of all that decides which output a network gives for an input.
+    """Returns the hash of everything that determines the output of a network.
 
     Args:
         network: A functional model.
@@ -37,7 +38,7 @@ def network_fingerprint(network: keras.Model) -> str:
 
 
 def combined_fingerprint(facts: Mapping[str, Any]) -> str:
-    """Returns a short hash of facts, fit for the name of a folder."""
+    """Returns a short hash of facts that serves as the name of a folder."""
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
@@ -83,7 +84,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def _own_sources(network: keras.Model) -> set[str]:
-    """Returns the files with the code of layers that aren't Keras's own."""
+    """Returns the source files of the layers that are not part of Keras."""
     kinds = {type(layer) for layer in _layers(network)}
     own = [kind for kind in kinds if kind.__module__.partition(".")[0] != "keras"]
     sources = (inspect.getsourcefile(kind) for kind in own)

@@ -1,0 +1,70 @@
+"""Location and size limit of the cache.
+
+Convention: the last use of a file is its modification time, so each reader of a file in the cache
+touches it.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from kerastl.errors import CacheError
+
+FOLDER_VARIABLE = "KERASTL_CACHE"
+LIMIT_VARIABLE = "KERASTL_CACHE_LIMIT"
+DEFAULT_LIMIT = "10GB"
+FEATURES = "features"
+ENGINES = "engines"
+HASHES = "files.sqlite"
+
+_UNITS = {
+    "": 1,
+    "B": 1,
+    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)},
+    **{f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", start=1)},
+}
+
+
+def cache_folder() -> Path:
+    """Returns the folder of the cache: KERASTL_CACHE, or the platform's folder for caches."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("kerastl", appauthor=False))
+
+
+def size_limit() -> int:
+    """Returns the maximum size of the cache in bytes: KERASTL_CACHE_LIMIT, or 10 GB."""
+    return parse_size(os.environ.get(LIMIT_VARIABLE) or DEFAULT_LIMIT, where=LIMIT_VARIABLE)
+
+
+def parse_size(text: str, *, where: str) -> int:
+    """Returns the number of bytes in a text such as `5GB`, `500 MB` or `2GiB`.
+
+    Args:
+        text: A number and a unit; the default unit is bytes.
+        where: The option or variable that holds the text, for the error message.
+
+    Raises:
+        CacheError: The text is not a size.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text, re.IGNORECASE)
+    unit = match.group(2).upper() if match else ""
+    if match is None or unit not in _UNITS:
+        raise CacheError(
+            "The size limit of the cache is not a size.",
+            where=where,
+            expected="a number and a unit, such as 5GB or 500MB",
+            received=f"'{text}'",
+        )
+    return int(float(match.group(1)) * _UNITS[unit])
+
+
+def touch(path: Path) -> None:
+    """Marks a file as used now, if the file system allows it."""
+    try:
+        os.utime(path)
+    except OSError:
+        return

@@ -1,0 +1,118 @@
+"""The engines for one network, created on first use, and their output for a sample of inputs."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastl.features.engines import openvino_engine
+from kerastl.features.engines.agreement import output_of, timed_output
+from kerastl.features.engines.engine import Engine
+from kerastl.features.engines.keras_engine import XLA_NAME, KerasEngine, mixed_precision_engine
+from kerastl.features.engines.verdicts import REFERENCE
+from kerastl.progress import Progress
+
+
+class NetworkEngines:
+    """The engines for one network.
+
+    Args:
+        network: From raw input to features.
+        dtype: Type of the input arrays.
+        num_examples: Number of examples that the engines will compute.
+        folder: Folder for the converted network, or None to store nothing.
+        sample: Returns raw inputs of the examples on which engines are compared.
+        progress: Receives a note about an engine that cannot run the network.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        dtype: np.dtype,
+        *,
+        num_examples: int,
+        folder: Path | None,
+        sample: Callable[[], np.ndarray],
+        progress: Progress,
+    ):
+        self.network = network
+        self._dtype = dtype
+        self._num_examples = num_examples
+        self._folder = folder
+        self._make_sample = sample
+        self._progress = progress
+        self._engines: dict[str, Engine] = {}
+        self._failed: set[str] = set()
+        self._outputs: dict[str, tuple[np.ndarray, float]] = {}
+
+    def engine(self, label: str) -> Engine:
+        """Returns the engine with a label, or Keras if that engine cannot run the network."""
+        if label not in self._engines:
+            self._engines[label] = self._create(label)
+        return self._engines[label]
+
+    @cached_property
+    def reference(self) -> KerasEngine:
+        """Keras in float32."""
+        return KerasEngine(self.network, self._dtype, num_examples=self._num_examples)
+
+    @property
+    def reference_output(self) -> np.ndarray:
+        """Output of Keras for the sample."""
+        return self._reference_output.result()
+
+    def sample_output(self, label: str) -> np.ndarray:
+        """Returns the output of an engine for the sample."""
+        return self.reference_output if label == REFERENCE else self.timed_sample_output(label)[0]
+
+    def timed_sample_output(self, label: str) -> tuple[np.ndarray, float]:
+        """Returns the output of an engine for the sample, and its speed in examples per second."""
+        if label not in self._outputs:
+            self._outputs[label] = timed_output(self.engine(label), self._sample)
+        return self._outputs[label]
+
+    def _create(self, label: str) -> Engine:
+        name, precision = label.split()
+        if label == REFERENCE or name in self._failed:
+            return self.reference
+        try:
+            if name == XLA_NAME:
+                return mixed_precision_engine(self.network, self._dtype)
+            return openvino_engine.OpenvinoEngine(
+                self._converted, precision, self.reference.output_shape
+            )
+        except Exception as error:
+            # Converters raise errors of any type for operations that they do not support.
+            self._progress.note(f"{name} cannot run this network ({_first_reason(error)}).")
+            self._failed.add(name)
+            return self.reference
+
+    @cached_property
+    def _sample(self) -> np.ndarray:
+        return self._make_sample()
+
+    @cached_property
+    def _reference_output(self) -> Future[np.ndarray]:
+        """Computed in a thread, while the network is converted."""
+        pool = ThreadPoolExecutor(1)
+        output = pool.submit(lambda: output_of(self.reference, self._sample))
+        pool.shutdown(wait=False)
+        return output
+
+    @cached_property
+    def _converted(self) -> Any:
+        if not openvino_engine.is_stored(self._folder):
+            # Traced before the thread starts, which would otherwise trace it a second time.
+            _ = self.reference.concrete_function, self._reference_output
+        return openvino_engine.converted(self.reference, self._folder)
+
+
+def _first_reason(error: Exception) -> str:
+    """Returns the first line that states a reason; such lines of OpenVINO begin with dashes."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    reasons = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+    return (reasons or lines)[0][:120]
