@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from kerastl.features.cache.location import cache_folder
 
 from kerastl import pipeline
 from kerastl.compare import compare
@@ -143,7 +142,7 @@ def decide(config: Config, frozen: Run, tuned: Run, seed: int) -> Decision:
     model = frozen.model
     inputs = FileInputs(examples.paths, frozen.bundle.input)
     source = FeatureSource(cache=cache_folder(), engine=config.fit.engine)
-    values = source.extract(find_layer(model).model, inputs, exact=examples.is_held_out)
+    values = source.extract(find_layer(model).model, inputs, is_scored=examples.is_held_out)
     settings = config.model_copy(
         update={"trainable": "auto", "fit": config.fit.model_copy(update={"seed": seed})}
     )

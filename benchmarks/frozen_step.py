@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf  # noqa: F401  # part of the imports, not of the work
 from frozen_common import SIZE, TASKS, peak_megabytes, street_table, street_weights
-from kerastl.features.cache.folder import cache_folder
 from threadpoolctl import threadpool_limits
 
 import kerastl
 import kerastl.pipeline
 import kerastl.report
 from kerastl.cli import spare_collections
-from kerastl.data.inputs.streams import FileInputs, Part
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.source import FeatureSource
@@ -158,17 +158,7 @@ def pass_through(
     compiled: openvino_engine.OpenvinoEngine, pictures: np.ndarray, rows: np.ndarray
 ) -> None:
     """Runs an engine over decoded pictures."""
-    parts = (
-        Part(
-            rows=rows[i : i + 16],
-            values=pictures[rows[i : i + 16]],
-            keys=(None,) * 16,
-            errors={},
-            seconds=0.0,
-        )
-        for i in range(0, len(rows), 16)
-    )
-    for _ in compiled.run(parts):
+    for _ in compiled.run(pictures[rows[i : i + 16]] for i in range(0, len(rows), 16)):
         pass
 
 
@@ -181,7 +171,7 @@ def sweep(shared: str) -> dict:
         [paths[row] for row in rows], InputContract(modality="image", shape=(SIZE, SIZE, 3))
     )
     found = FeatureSource(cache=cache_folder()).extract(
-        network(Path(shared)), inputs, exact=np.zeros(len(rows), bool)
+        network(Path(shared)), inputs, is_scored=np.zeros(len(rows), bool)
     )
     losses = sweep_strengths(
         found.values,

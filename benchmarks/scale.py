@@ -31,9 +31,9 @@ def repeat_pictures(source: Path, folder: Path, num: int) -> None:
 def extract(shared: Path, folder: Path) -> dict:
     """Extracts the features of every picture of a folder."""
     import numpy as np
-    from kerastl.features.cache.folder import cache_folder
 
     from kerastl.data.inputs.streams import FileInputs
+    from kerastl.features.cache.location import cache_folder
     from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
     from kerastl.run.bundle import InputContract
@@ -45,7 +45,7 @@ def extract(shared: Path, folder: Path) -> dict:
     inputs = FileInputs(paths, InputContract(modality="image", shape=(SIZE, SIZE, 3)))
     before, started = peak_megabytes(), time.perf_counter()
     source = FeatureSource(cache=cache_folder())
-    found = source.extract(find_layer(model).model, inputs, exact=np.zeros(len(paths), bool))
+    found = source.extract(find_layer(model).model, inputs, is_scored=np.zeros(len(paths), bool))
     return {
         **found.facts["training"],
         "seconds": time.perf_counter() - started,  # of all, the making of engines included

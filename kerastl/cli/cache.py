@@ -44,8 +44,10 @@ def list_command(as_json: bool) -> None:
 )
 def prune(limit: str | None) -> None:
     """Delete the least recently used entries until the rest fits."""
-    num_bytes = location.size_limit() if limit is None else location.parse_size(limit, where="--limit")
-    freed = pruning.prune(location.cache_folder(), num_bytes)
+    num_bytes = (
+        location.size_limit() if limit is None else location.parse_size(limit, where="--limit")
+    )
+    freed = pruning.prune(location.cache_folder(), allowed)
     click.echo(f"{size_text(freed)} freed")
 
 

@@ -16,8 +16,8 @@ from kerastl.config import Config, ExactFit, KerasFit
 from kerastl.data.inputs.batches import ArrayInputs, Inputs
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
-from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.features.comparison import engines_above_limit
+from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.features.source import Extraction, FeatureSource
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
 from kerastl.progress import Progress

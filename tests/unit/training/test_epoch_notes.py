@@ -1,12 +1,12 @@
-"""What each epoch tells whoever waits."""
+"""The note about each epoch."""
 
 import re
 
 import keras
 import numpy as np
-from kerastl.features.speed import ShowEpochs
 
 from kerastl.progress import Progress
+from kerastl.training.epoch_notes import EpochNotes
 
 
 class Notes(Progress):
@@ -19,7 +19,7 @@ class Notes(Progress):
         self.notes.append(text)
 
 
-def test_each_epoch_tells_its_losses_and_its_examples_per_second() -> None:
+def test_each_epoch_notes_its_losses_and_its_examples_per_second() -> None:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse", run_eagerly=True)
     notes = Notes()
@@ -30,15 +30,17 @@ def test_each_epoch_tells_its_losses_and_its_examples_per_second() -> None:
         validation_data=(ones, ones),
         epochs=2,
         verbose=0,
-        callbacks=[ShowEpochs(4, notes)],
+        callbacks=[EpochNotes(4, notes)],
     )
     pattern = r"Epoch {} of 2: loss \d+\.\d{{4}}, in validation \d+\.\d{{4}}; [\d,]+ examples/s{}"
-    assert re.fullmatch(pattern.format(1, ", the network's making included."), notes.notes[0])
+    assert re.fullmatch(
+        pattern.format(1, ", including the tracing of the network."), notes.notes[0]
+    )
     assert re.fullmatch(pattern.format(2, r"\."), notes.notes[1])
 
 
 def test_validation_does_not_count_as_training_time() -> None:
-    show = ShowEpochs(10, notes := Notes())
+    show = EpochNotes(10, notes := Notes())
     show.set_params({"epochs": 1})
     show.on_epoch_begin(0)
     show._started -= 1.0

@@ -10,14 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kerastl.features.cache.segments import KEY_BYTES, SUFFIX, read_segment, write_segment
-from kerastl.features.cache.store import FeatureStore
+
+from kerastl.features.cache.feature_file import (
+    KEY_BYTES,
+    SUFFIX,
+    read_feature_file,
+    write_feature_file,
+)
+from kerastl.features.cache.feature_store import FeatureStore
 
 DIM = 6
 
 
 def open_store(folder: Path, dim: int = DIM, refusals: list[str] | None = None) -> FeatureStore:
-    return FeatureStore(folder, dim, on_refusal=(refusals if refusals is not None else []).append)
+    return FeatureStore(
+        folder, dim, on_write_error=(refusals if refusals is not None else []).append
+    )
 
 
 def key(number: int) -> bytes:
@@ -38,7 +46,7 @@ def read(store: FeatureStore, numbers: list[int]) -> tuple[np.ndarray, np.ndarra
     return values, found
 
 
-def the_segment(folder: Path) -> Path:
+def the_file(folder: Path) -> Path:
     (path,) = folder.glob(f"*{SUFFIX}")
     return path
 
@@ -57,7 +65,7 @@ def test_an_example_without_a_hash_is_never_kept(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.add([key(1), None], np.stack([row(1), row(2)]))
     store.close()
-    segment = read_segment(the_segment(tmp_path), DIM)
+    segment = read_feature_file(the_file(tmp_path), DIM)
     assert segment is not None
     assert segment.keys == (key(1),)
 
@@ -74,8 +82,8 @@ def test_a_reader_sees_what_another_writes_later(tmp_path: Path) -> None:
 def test_a_file_that_was_cut_off_serves_nothing_and_is_removed(
     tmp_path: Path, num_bytes: int
 ) -> None:
-    write_segment(tmp_path, [key(n) for n in range(10)], np.stack([row(n) for n in range(10)]))
-    path = the_segment(tmp_path)
+    write_feature_file(tmp_path, [key(n) for n in range(10)], np.stack([row(n) for n in range(10)]))
+    path = the_file(tmp_path)
     content = path.read_bytes()
     path.write_bytes(content[:num_bytes])
     assert not read(open_store(tmp_path), list(range(10)))[1].any()
@@ -83,8 +91,8 @@ def test_a_file_that_was_cut_off_serves_nothing_and_is_removed(
 
 
 def test_a_row_with_a_flipped_bit_is_a_miss_and_the_others_are_not(tmp_path: Path) -> None:
-    write_segment(tmp_path, [key(n) for n in range(3)], np.stack([row(n) for n in range(3)]))
-    path = the_segment(tmp_path)
+    write_feature_file(tmp_path, [key(n) for n in range(3)], np.stack([row(n) for n in range(3)]))
+    path = the_file(tmp_path)
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -94,8 +102,8 @@ def test_a_row_with_a_flipped_bit_is_a_miss_and_the_others_are_not(tmp_path: Pat
 
 
 def test_a_key_with_a_flipped_bit_serves_nothing(tmp_path: Path) -> None:
-    write_segment(tmp_path, [key(n) for n in range(3)], np.stack([row(n) for n in range(3)]))
-    path = the_segment(tmp_path)
+    write_feature_file(tmp_path, [key(n) for n in range(3)], np.stack([row(n) for n in range(3)]))
+    path = the_file(tmp_path)
     content = bytearray(path.read_bytes())
     content[30] ^= 1
     path.write_bytes(content)
@@ -115,7 +123,7 @@ def test_a_file_that_is_deleted_under_a_reader_is_a_miss(tmp_path: Path) -> None
     writer.close()
     reader = open_store(tmp_path)
     assert not reader.is_empty
-    the_segment(tmp_path).unlink()
+    the_file(tmp_path).unlink()
     assert not read(reader, [0])[1].any()
 
 
@@ -133,9 +141,9 @@ def test_many_small_files_are_joined_and_nothing_is_lost(tmp_path: Path) -> None
 WRITER = """
 import hashlib, sys, numpy as np
 from pathlib import Path
-from kerastl.features.cache.store import FeatureStore
+from kerastl.features.cache.feature_store import FeatureStore
 folder, first, last, dim = Path(sys.argv[1]), *map(int, sys.argv[2:5])
-store = FeatureStore(folder, dim, on_refusal=print)
+store = FeatureStore(folder, dim, on_write_error=print)
 for n in range(first, last):
     values = np.random.default_rng(n).normal(size=dim).astype(np.float32)
     store.add([hashlib.sha256(str(n).encode()).digest()], values[None])

@@ -1,4 +1,4 @@
-"""Engines: used only where they say what Keras says, and never missed where they are absent."""
+"""Engines: used only if they agree with Keras, and not needed if they are not installed."""
 
 import json
 import subprocess
@@ -8,12 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from kerastl.features.engines.choice import REFERENCE, Engines, multiply_adds
 
-from kerastl.data.inputs.streams import Part
-from kerastl.features.engines import agreement, choice, openvino_engine
-from kerastl.features.engines.agreement import NUM_EXAMPLES, compare
+from kerastl.features.engines import agreement, openvino_engine
+from kerastl.features.engines.agreement import NUM_EXAMPLES, compare_features
+from kerastl.features.engines.cost import multiply_adds
 from kerastl.features.engines.keras_engine import KerasEngine
+from kerastl.features.engines.selection import EngineSelector
+from kerastl.features.engines.verdicts import REFERENCE, EngineName
 from kerastl.progress import Progress
 
 UINT8 = np.dtype(np.uint8)
@@ -35,43 +36,30 @@ def network(small_backbone) -> keras.Model:
     return small_backbone.model
 
 
-def pictures(num: int = NUM_EXAMPLES, seed: int = 0) -> np.ndarray:
+def images(num: int = NUM_EXAMPLES, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (num, 32, 32, 3), np.uint8)
 
 
-def parts_of(values: np.ndarray, size: int) -> list[Part]:
-    return [
-        Part(
-            rows=np.arange(begin, min(begin + size, len(values))),
-            values=values[begin : begin + size],
-            keys=(None,) * len(values[begin : begin + size]),
-            errors={},
-            seconds=0.0,
-        )
-        for begin in range(0, len(values), size)
-    ]
-
-
 def output_of(engine, values: np.ndarray, size: int = 16) -> np.ndarray:
-    output = np.full((len(values), *engine.output_shape), np.nan, np.float32)
-    for part, found in engine.run(iter(parts_of(values, size))):
-        output[part.rows] = found
-    return output
+    batches = (values[begin : begin + size] for begin in range(0, len(values), size))
+    return np.concatenate(list(engine.run(batches)))
 
 
-def engines_for(
-    network: keras.Model, folder: Path | None = None, asked: str = "openvino"
-) -> tuple[Engines, Notes]:
+def selector_for(
+    network: keras.Model, folder: Path | None = None, requested: str = "openvino"
+) -> tuple[EngineSelector, Notes]:
     notes = Notes()
-    engines = Engines(network, UINT8, asked=asked, folder=folder, sample=pictures, progress=notes)
-    return engines, notes
+    selector = EngineSelector(
+        network, UINT8, requested=requested, folder=folder, sample=images, progress=notes
+    )
+    return selector, notes
 
 
 @pytest.mark.parametrize("num_examples", [1, 10**6])
 def test_keras_gives_the_same_with_and_without_tracing(
     network: keras.Model, num_examples: int
 ) -> None:
-    values = pictures(20)
+    values = images(20)
     expected = network(values.astype(np.float32), training=False)
     engine = KerasEngine(network, UINT8, num_examples=num_examples)
     np.testing.assert_allclose(output_of(engine, values), expected, atol=1e-5)
@@ -80,21 +68,21 @@ def test_keras_gives_the_same_with_and_without_tracing(
 @needs_openvino
 @pytest.mark.parametrize("size", [1, 5, 16])
 def test_openvino_gives_every_example_its_own_output(network: keras.Model, size: int) -> None:
-    values = pictures(37)
+    values = images(37)
     reference = KerasEngine(network, UINT8, num_examples=100)
     engine = openvino_engine.OpenvinoEngine(
         openvino_engine.converted(reference, None), "float32", reference.output_shape
     )
     np.testing.assert_allclose(
-        output_of(engine, values, size), reference.compute(values), atol=1e-4, rtol=1e-4
+        output_of(engine, values, size), output_of(reference, values), atol=1e-4, rtol=1e-4
     )
 
 
 @needs_openvino
-def test_an_engine_that_agrees_is_chosen_and_its_agreement_is_told(network: keras.Model) -> None:
-    engines, notes = engines_for(network)
-    assert engines.choose("exact", 1000) == "openvino float32"
-    verdict = engines.verdicts["openvino float32"]
+def test_an_engine_that_agrees_is_selected_and_its_agreement_is_noted(network: keras.Model) -> None:
+    selector, notes = selector_for(network)
+    assert selector.select("scores", 1000) == "openvino float32"
+    verdict = selector.agreements["openvino float32"]
     assert verdict.num_examples >= 64
     assert verdict.difference < 1e-4
     assert "on 64 examples" in notes.texts[0]
@@ -106,24 +94,24 @@ def test_an_engine_that_differs_is_not_used(
 ) -> None:
     limits = {"float32": -1.0, "bfloat16": -1.0}
     monkeypatch.setattr(agreement, "FEATURE_LIMITS", limits)
-    engines, notes = engines_for(network)
-    assert engines.choose("fast", 1000) == REFERENCE
-    assert all("isn't used" in text for text in notes.texts)
+    selector, notes = selector_for(network)
+    assert selector.select("training", 1000) == REFERENCE
+    assert all("is not used" in text for text in notes.texts)
 
 
 @needs_openvino
 def test_what_was_found_is_known_to_the_next(network: keras.Model, tmp_path: Path) -> None:
     folder = tmp_path / "engines" / "x"
-    first, _ = engines_for(network, folder)
-    assert first.known("exact") is None
-    first.choose("exact", 1000)
+    first, _ = selector_for(network, folder)
+    assert first.verdicts.engine_for("scores") is None
+    first.select("scores", 1000)
     assert (folder / "model.xml").is_file()
-    second, _ = engines_for(network, folder)
-    assert second.known("exact") == "openvino float32"
-    values = pictures(5)
+    second, _ = selector_for(network, folder)
+    assert second.verdicts.engine_for("scores") == "openvino float32"
+    values = images(5)
     np.testing.assert_allclose(
         output_of(second.engine("openvino float32"), values),
-        KerasEngine(network, UINT8, num_examples=1).compute(values),
+        output_of(KerasEngine(network, UINT8, num_examples=1), values),
         atol=1e-4,
     )
 
@@ -131,9 +119,9 @@ def test_what_was_found_is_known_to_the_next(network: keras.Model, tmp_path: Pat
 @needs_openvino
 def test_damaged_notes_of_earlier_runs_are_ignored(network: keras.Model, tmp_path: Path) -> None:
     folder = tmp_path / "engines" / "x"
-    engines_for(network, folder)[0].choose("exact", 1000)
+    selector_for(network, folder)[0].select("scores", 1000)
     (folder / "verdicts.json").write_text("{")
-    assert engines_for(network, folder)[0].known("exact") is None
+    assert selector_for(network, folder)[0].verdicts.engine_for("scores") is None
 
 
 @needs_openvino
@@ -144,30 +132,30 @@ def test_a_network_that_cannot_be_converted_stays_with_keras_and_says_why(
         raise RuntimeError("no such operation: Mystery\nand a long trace")
 
     monkeypatch.setattr(openvino_engine, "converted", fail)
-    engines, notes = engines_for(network)
-    assert engines.choose("exact", 1000) == REFERENCE
-    assert "openvino can't run this network (no such operation: Mystery)." in notes.texts
+    selector, notes = selector_for(network)
+    assert selector.select("scores", 1000) == REFERENCE
+    assert "openvino cannot run this network (no such operation: Mystery)." in notes.texts
 
 
 def test_without_openvino_keras_does_it_with_one_line(
     network: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
-    engines, notes = engines_for(network)
-    assert engines.choose("fast", 1000) == REFERENCE
-    assert notes.texts == ["OpenVINO isn't installed here: the features come from Keras."]
+    selector, notes = selector_for(network)
+    assert selector.select("training", 1000) == REFERENCE
+    assert notes.texts == ["OpenVINO is not installed: Keras computes the features."]
 
 
 def test_keras_is_asked_for_and_used(network: keras.Model) -> None:
-    engines, notes = engines_for(network, asked="keras")
-    assert engines.known("fast") == REFERENCE
+    selector, notes = selector_for(network, requested="keras")
+    assert selector.verdicts.engine_for("training") == REFERENCE
     assert notes.texts == []
 
 
 def test_few_examples_are_not_worth_a_conversion(network: keras.Model) -> None:
-    engines, notes = engines_for(network, asked="auto")
-    assert engines.choose("fast", 100) == REFERENCE
-    assert engines.choose("exact", 10) == REFERENCE
+    selector, notes = selector_for(network, requested="auto")
+    assert selector.select("training", 100) == REFERENCE
+    assert selector.select("scores", 10) == REFERENCE
     assert notes.texts == []
 
 
@@ -184,14 +172,14 @@ def test_multiplications_are_counted_per_place_and_kernel_value() -> None:
 
 def test_agreement_is_relative_to_what_varies_between_examples() -> None:
     reference = np.array([[100.0, 0.0], [102.0, 0.0]])
-    verdict = compare(reference, reference + 0.1, "float32")
+    verdict = compare_features(reference, reference + 0.1, "float32")
     assert verdict.difference == pytest.approx(0.1 / np.sqrt(0.5))
     assert not verdict.agrees
-    assert compare(reference, reference.copy(), "float32").agrees
+    assert compare_features(reference, reference.copy(), "float32").agrees
 
 
 def test_verdicts_are_plain_values() -> None:
-    verdict = compare(np.eye(3), np.eye(3), "bfloat16", per_second=7.0)
+    verdict = compare_features(np.eye(3), np.eye(3), "bfloat16", per_second=7.0)
     assert json.loads(json.dumps(verdict.facts()))["agrees"] is True
 
 
@@ -206,24 +194,22 @@ def test_every_engine_that_can_be_asked_for_exists() -> None:
 
     from kerastl.config.training_sections import Engine
 
-    assert set(get_args(get_args(Engine)[0])) == set(get_args(choice.EngineName))
+    assert set(get_args(get_args(Engine)[0])) == set(get_args(EngineName))
 
 
 @needs_openvino
-def test_letting_go_of_a_network_right_after_its_last_example_never_waits_forever() -> None:
+def test_deleting_a_network_right_after_its_last_example_never_deadlocks() -> None:
     """In a process of its own, because what fails here hangs."""
     code = """
 import numpy as np, openvino
 from openvino import opset13 as ops
-from kerastl.data.inputs.streams import Part
 from kerastl.features.engines.openvino_engine import OpenvinoEngine
 for _ in range(150):
-    pictures = ops.parameter([-1, 4, 4, 3], np.float32)
-    model = openvino.Model([ops.reduce_mean(pictures, np.array([1, 2]), False)], [pictures])
+    images = ops.parameter([-1, 4, 4, 3], np.float32)
+    model = openvino.Model([ops.reduce_mean(images, np.array([1, 2]), False)], [images])
     engine = OpenvinoEngine(model, "float32", (3,))
     ones = np.ones((2, 4, 4, 3), np.float32)
-    parts = [Part(rows=np.arange(2), values=ones, keys=(None, None), errors={}, seconds=0.0)]
-    [(_, output)] = engine.run(iter(parts))
+    [output] = engine.run(iter([ones]))
     assert output.min() == output.max() == 1
     del engine
 """
@@ -242,10 +228,10 @@ def test_why_a_network_cannot_be_converted_is_said_once_and_in_words(
 
     monkeypatch.setattr(openvino_engine, "converted", fail)
     monkeypatch.setattr(openvino_engine, "precisions", lambda: ("bfloat16", "float32"))
-    engines, notes = engines_for(network)
-    assert engines.choose("fast", 10**6) == REFERENCE
-    assert engines.choose("exact", 10**6) == REFERENCE
+    selector, notes = selector_for(network)
+    assert selector.select("training", 10**6) == REFERENCE
+    assert selector.select("scores", 10**6) == REFERENCE
     assert len(calls) == 1
     assert notes.texts == [
-        "openvino can't run this network (No conversion rule found for: TensorList)."
+        "openvino cannot run this network (No conversion rule found for: TensorList)."
     ]

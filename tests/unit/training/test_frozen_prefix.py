@@ -1,4 +1,4 @@
-"""Fine-tuning behind the frozen stages: the same result, without running them in every epoch."""
+"""Fine-tuning after the frozen stages: the same result without running them in every epoch."""
 
 from pathlib import Path
 
@@ -11,22 +11,16 @@ from kerastl.config import parse_config
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features import prefix
-from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import apply_policy, build_model, find_layer, logits_model
+from kerastl.heads.builder import build_model
 from kerastl.progress import SILENT
 from kerastl.training import fit
 
 SOURCE = FeatureSource(engine="keras")
 
 
-def pictures(num: int = 24) -> np.ndarray:
+def images(num: int = 24) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (num, 32, 32, 3), np.uint8)
-
-
-@pytest.fixture
-def model(small_backbone) -> keras.Model:
-    return build_model(small_backbone, ["a", "b"], seed=0, trainable={"stages": 1})
 
 
 @pytest.fixture
@@ -50,57 +44,10 @@ def config_of(**more: object):
     )
 
 
-def test_what_learns_behind_the_cut_says_what_the_whole_model_says(model: keras.Model) -> None:
-    values = pictures()
-    cut = find_cut(find_layer(model))
-    assert cut is not None
-    rows = np.arange(len(values))
-    inputs = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
-    behind = suffix_model(model, cut)(inputs.take(rows), training=False)
-    whole = logits_model(model)(values.astype(np.float32), training=False)
-    np.testing.assert_allclose(behind, whole, atol=1e-5)
-
-
-def test_what_learns_behind_the_cut_is_what_the_policy_names(model: keras.Model) -> None:
-    cut = find_cut(find_layer(model))
-    assert cut is not None
-    behind = suffix_model(model, cut)
-    assert {id(v) for v in behind.trainable_variables} == {id(v) for v in model.trainable_variables}
-    assert {id(v) for v in model.trainable_variables} == {
-        id(v) for v in logits_model(model).trainable_variables
-    }
-
-
-@pytest.mark.parametrize("policy", [False, True, {"stages": 2}, {"variables": "high*"}])
-def test_without_frozen_stages_before_the_learning_ones_there_is_no_cut(
-    model: keras.Model, policy: object
-) -> None:
-    apply_policy(find_layer(model), policy)
-    assert find_cut(find_layer(model)) is None
-
-
-def test_frozen_stages_that_draw_at_random_are_not_constant(model: keras.Model) -> None:
-    layer = find_layer(model)
-    layer.stages = (
-        prefix_stage("low", [o.name for o in layer.model.operations[:-1]]),
-        prefix_stage("high", [layer.model.operations[-1].name]),
-    )
-    apply_policy(layer, {"stages": 1})
-    assert find_cut(layer) is not None
-    apply_policy(layer, {"stages": 1, "batch_norm": "update"})
-    assert find_cut(layer) is None
-
-
-def prefix_stage(name: str, layers: list[str]):
-    from kerastl.backbones import Stage
-
-    return Stage(name=name, layers=tuple(layers))
-
-
 def fitted_weights(
     model: keras.Model, folder: Path, examples: Examples, config
 ) -> tuple[list[np.ndarray], list[dict]]:
-    inputs = ArrayInputs(pictures())
+    inputs = ArrayInputs(images())
     found = fit.fit_model(
         model,
         examples,
@@ -161,16 +108,3 @@ def test_without_room_the_frozen_stages_run_in_every_epoch(
     model = build_model(small_backbone, ["a", "b"], seed=0)
     _, history = fitted_weights(model, tmp_path, examples, config_of())
     assert [row["epoch"] for row in history] == [0, 1, 2, 3]
-
-
-def test_what_crosses_the_cut_may_lie_on_disk(
-    model: keras.Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    values, rows = pictures(), np.arange(24)
-    cut = find_cut(find_layer(model))
-    assert cut is not None
-    in_memory = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
-    monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
-    on_disk = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
-    assert isinstance(on_disk.values, np.memmap)
-    np.testing.assert_array_equal(on_disk.take(rows), in_memory.take(rows))

@@ -1,4 +1,4 @@
-"""Features by file: computed once, found by the bytes, never stale, in the right precision."""
+"""Features of files: computed once, found by content, never stale, in the right precision."""
 
 import os
 import shutil
@@ -7,15 +7,16 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from kerastl.features.cache.fingerprint import network_fingerprint
-from kerastl.features.cache.folder import clear, entries
 from PIL import Image
 
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
-from kerastl.features.cache import identities
+from kerastl.features.cache import file_hashes
+from kerastl.features.cache.fingerprints import network_fingerprint
+from kerastl.features.cache.pruning import clear, list_entries
+from kerastl.features.comparison import engines_above_limit
 from kerastl.features.engines import openvino_engine
-from kerastl.features.source import Extraction, FeatureSource, too_different
+from kerastl.features.source import Extraction, FeatureSource
 from kerastl.media.image import decoding as images
 from kerastl.progress import Progress
 from kerastl.run.bundle import InputContract
@@ -52,7 +53,7 @@ def network(small_backbone) -> keras.Model:
 
 @pytest.fixture
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    monkeypatch.setattr(identities, "_RACY_NS", -(10**10))
+    monkeypatch.setattr(file_hashes, "_RACY_NS", -(10**10))
     folder = tmp_path / "pictures"
     folder.mkdir()
     return [draw(folder / f"{n:02d}.png", n) for n in range(NUM)]
@@ -204,7 +205,7 @@ def test_a_cache_that_cannot_be_written_warns_and_the_features_are_there(
     values = extract(network, paths, blocked / "cache", progress=notes).values
     assert np.abs(values).max() > 0
     assert len(notes.warnings) == 1
-    assert "going on without it" in notes.warnings[0]
+    assert "continuing without it" in notes.warnings[0]
 
 
 def test_arrays_are_extracted_without_a_cache(network: keras.Model, cache: Path) -> None:
@@ -222,14 +223,16 @@ def test_arrays_are_extracted_without_a_cache(network: keras.Model, cache: Path)
 def test_what_is_scored_never_comes_from_reduced_precision(
     network: keras.Model, paths: list[Path], cache: Path
 ) -> None:
-    exact = np.arange(NUM) % 2 == 0
-    found = extract(network, paths, cache, exact=exact, engine="openvino")
+    is_scored = np.arange(NUM) % 2 == 0
+    found = extract(network, paths, cache, is_scored=is_scored, engine="openvino")
     assert found.facts["scores"]["engine"] == "openvino float32"
     reference = extract(network, paths, None).values
-    np.testing.assert_allclose(found.values[exact], reference[exact], rtol=1e-3, atol=1e-4)
-    # Now the other half is scored: what was computed for learning must not serve it.
-    swapped = extract(network, paths, cache, exact=~exact, engine="openvino")
-    np.testing.assert_allclose(swapped.values[~exact], reference[~exact], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.values[is_scored], reference[is_scored], rtol=1e-3, atol=1e-4)
+    # Now the other half is scored, and features for training must not be used for it.
+    swapped = extract(network, paths, cache, is_scored=~is_scored, engine="openvino")
+    np.testing.assert_allclose(
+        swapped.values[~is_scored], reference[~is_scored], rtol=1e-3, atol=1e-4
+    )
 
 
 @needs_openvino
@@ -238,11 +241,11 @@ def test_probabilities_are_compared_with_those_of_keras_warm_and_cold(
 ) -> None:
     raw = keras.Input(network.output_shape[1:])
     heads = keras.Model(raw, keras.layers.Dense(2, name="tasks_logits")(raw))
-    exact = np.arange(NUM) % 2 == 0
-    cold = extract(network, paths, cache, exact=exact, engine="openvino")
+    is_scored = np.arange(NUM) % 2 == 0
+    cold = extract(network, paths, cache, is_scored=is_scored, engine="openvino")
     first = cold.probability_differences(heads)
     assert first["openvino float32"] < 1e-3
-    warm = extract(network, paths, cache, exact=exact, engine="openvino")
+    warm = extract(network, paths, cache, is_scored=is_scored, engine="openvino")
     assert warm.facts["scores"]["computed"] == 0
     second = warm.probability_differences(heads)
     assert second == pytest.approx(first, abs=1e-4)
@@ -250,14 +253,14 @@ def test_probabilities_are_compared_with_those_of_keras_warm_and_cold(
 
 def test_too_different_probabilities_name_their_engine() -> None:
     differences = {"openvino bfloat16": 0.05, "openvino float32": 0.05}
-    assert too_different(differences) == ["openvino float32"]
+    assert engines_above_limit(differences) == ["openvino float32"]
 
 
 def test_the_cache_is_listed_and_cleared(
     network: keras.Model, paths: list[Path], cache: Path, decoded: list[str]
 ) -> None:
     extract(network, paths, cache)
-    (entry,) = entries(cache)
+    (entry,) = list_entries(cache)
     assert entry.num_bytes > NUM * network.output_shape[1] * 4
     clear(cache)
     decoded.clear()
@@ -270,7 +273,7 @@ def test_the_limit_is_kept(
 ) -> None:
     monkeypatch.setenv("KERASTL_CACHE_LIMIT", "1KB")
     extract(network, paths, cache)
-    assert sum(entry.num_bytes for entry in entries(cache)) <= 1000
+    assert sum(entry.num_bytes for entry in list_entries(cache)) <= 1000
 
 
 def build(width: int, activation: str, padding: str = "valid") -> keras.Model:

@@ -1,4 +1,4 @@
-"""Features of sounds: windows averaged, segments cached by themselves."""
+"""Features of audio: averaged over windows, and cached by segment."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def extract(network, paths, cache=None, *, window="pool", engine="keras", **more
     return source.extract(network, FileInputs(paths, contract, **more))
 
 
-def test_the_features_of_a_pooled_sound_are_the_mean_over_its_windows(network, paths) -> None:
+def test_the_features_of_a_pooled_clip_are_the_mean_over_its_windows(network, paths) -> None:
     found = extract(network, paths).values
     samples, _ = soundfile.read(paths[2], dtype="float32")
     windows = np.stack([samples[start : start + RATE_HZ] for start in (0, 3000, 6000)])

@@ -1,4 +1,4 @@
-"""The folder of the cache: sizes, the limit, and what goes first."""
+"""The folder of the cache: sizes, the limit, and what is deleted first."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kerastl.errors import CacheError
-from kerastl.features.cache import folder as cache
+from kerastl.features.cache import location
+from kerastl.features.cache.pruning import clear, list_entries, prune
 
 HOUR = 3600.0
 
@@ -34,33 +35,33 @@ def filled(tmp_path: Path) -> Path:
     [("5GB", 5 * 10**9), ("500 mb", 5 * 10**8), ("1.5KiB", 1536), ("12", 12), ("7 B", 7)],
 )
 def test_a_size_is_a_number_and_a_unit(text: str, num_bytes: int) -> None:
-    assert cache.parse_size(text, where="--limit") == num_bytes
+    assert location.parse_size(text, where="--limit") == num_bytes
 
 
 @pytest.mark.parametrize("text", ["", "much", "5 XB", "-3GB", "5GB5"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_text_that_is_not_a_size_is_refused(text: str) -> None:
     with pytest.raises(CacheError, match="such as 5GB"):
-        cache.parse_size(text, where="--limit")
+        location.parse_size(text, where="--limit")
 
 
 def test_entries_come_with_their_size_the_oldest_use_first(filled: Path) -> None:
-    found = [(entry.kind, entry.name, entry.num_bytes) for entry in cache.entries(filled)]
+    found = [(entry.kind, entry.name, entry.num_bytes) for entry in list_entries(filled)]
     assert found == [("features", "b", 300), ("engines", "c", 400), ("features", "a", 300)]
 
 
-def test_what_was_used_longest_ago_goes_first(filled: Path) -> None:
-    assert cache.prune(filled, 650, now=5 * HOUR) == 400
+def test_the_least_recently_used_files_are_deleted_first(filled: Path) -> None:
+    assert prune(filled, 650, now=5 * HOUR) == 400
     left = sorted(path.name for path in filled.rglob("*") if path.is_file())
     assert left == ["2.features", "model.bin", "model.xml"]
     assert not (filled / "features" / "b").exists()
 
 
-def test_nothing_goes_where_all_fits(filled: Path) -> None:
-    assert cache.prune(filled, 1000, now=5 * HOUR) == 0
+def test_nothing_is_deleted_if_everything_fits(filled: Path) -> None:
+    assert prune(filled, 1000, now=5 * HOUR) == 0
 
 
-def test_a_converted_network_goes_whole(filled: Path) -> None:
-    cache.prune(filled, 250, now=5 * HOUR)
+def test_a_converted_network_is_deleted_as_a_whole(filled: Path) -> None:
+    prune(filled, 250, now=5 * HOUR)
     assert not (filled / "engines" / "c").exists()
     assert (filled / "features" / "a" / "2.features").exists()
 
@@ -68,7 +69,7 @@ def test_a_converted_network_goes_whole(filled: Path) -> None:
 def test_what_a_crash_left_is_removed_after_an_hour_and_not_before(filled: Path) -> None:
     old = make_file(filled / "features" / "a" / ".writing-1-x", 50, used=3.5 * HOUR)
     new = make_file(filled / "features" / "a" / ".writing-2-y", 50, used=4.5 * HOUR)
-    assert cache.prune(filled, 1000, now=5 * HOUR) == 50
+    assert prune(filled, 1000, now=5 * HOUR) == 50
     assert not old.exists()
     assert new.exists()
 
@@ -76,30 +77,30 @@ def test_what_a_crash_left_is_removed_after_an_hour_and_not_before(filled: Path)
 def test_clear_removes_all_that_is_ours_and_nothing_else(filled: Path) -> None:
     make_file(filled / "files.sqlite", 10, used=HOUR)
     foreign = make_file(filled / "photo.jpg", 10, used=HOUR)
-    assert cache.clear(filled) == 1010
+    assert clear(filled) == 1010
     assert list(filled.iterdir()) == [foreign]
 
 
 def test_an_absent_cache_is_empty(tmp_path: Path) -> None:
-    assert cache.entries(tmp_path / "none") == []
-    assert cache.prune(tmp_path / "none", 0) == 0
-    assert cache.clear(tmp_path / "none") == 0
+    assert list_entries(tmp_path / "none") == []
+    assert prune(tmp_path / "none", 0) == 0
+    assert clear(tmp_path / "none") == 0
 
 
 def test_the_environment_names_folder_and_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASTL_CACHE", "/somewhere")
     monkeypatch.setenv("KERASTL_CACHE_LIMIT", "3MB")
-    assert cache.cache_folder() == Path("/somewhere")
-    assert cache.size_limit() == 3_000_000
+    assert location.cache_folder() == Path("/somewhere")
+    assert location.size_limit() == 3_000_000
     monkeypatch.delenv("KERASTL_CACHE")
     monkeypatch.delenv("KERASTL_CACHE_LIMIT")
-    assert cache.cache_folder().name == "kerastl"
-    assert cache.size_limit() == 10**10
+    assert location.cache_folder().name == "kerastl"
+    assert location.size_limit() == 10**10
 
 
-def test_the_limit_of_the_environment_is_named_where_it_is_wrong(
+def test_an_error_names_the_variable_of_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KERASTL_CACHE_LIMIT", "lots")
     with pytest.raises(CacheError, match="KERASTL_CACHE_LIMIT"):
-        cache.size_limit()
+        location.size_limit()

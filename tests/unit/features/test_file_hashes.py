@@ -1,4 +1,4 @@
-"""Remembered hashes: never of a file that has changed."""
+"""Stored hashes: never of a file that has changed."""
 
 import hashlib
 import os
@@ -6,16 +6,16 @@ import time
 from pathlib import Path
 
 import pytest
-from kerastl.features.cache.identities import FileHashes, hash_file
 
-from kerastl.features.cache import identities
+from kerastl.features.cache import file_hashes
+from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.files import FileStatus as Status
 
 
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets files count as unchanged at once, instead of after two seconds."""
-    monkeypatch.setattr(identities, "_RACY_NS", -(10**10))
+    monkeypatch.setattr(file_hashes, "_RACY_NS", -(10**10))
 
 
 def make_file(path: Path, content: bytes = b"one") -> Path:
@@ -76,7 +76,6 @@ def test_a_file_that_has_rested_is_remembered(tmp_path: Path) -> None:
 
 def test_a_missing_file_has_no_hash(tmp_path: Path) -> None:
     assert FileHashes(tmp_path / "files.sqlite").hash_files([tmp_path / "gone"]) == [None]
-    assert hash_file(tmp_path / "gone") is None
     assert Status.of(tmp_path / "gone") is None
 
 
