@@ -47,7 +47,7 @@ def prune(limit: str | None) -> None:
     num_bytes = (
         location.size_limit() if limit is None else location.parse_size(limit, where="--limit")
     )
-    freed = pruning.prune(location.cache_folder(), allowed)
+    freed = pruning.prune(location.cache_folder(), num_bytes)
     click.echo(f"{size_text(freed)} freed")
 
 

@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kerastl.features.cache.location import touch
+from kerastl.features.cache.location import SUFFIX, touch
 from kerastl.files import replacing
 
-SUFFIX = ".features"
 KEY_BYTES = 32
 
 _MAGIC = b"KTLFEAT1"

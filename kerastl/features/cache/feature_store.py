@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from kerastl.features.cache.feature_file import (
-    SUFFIX,
     FeatureFile,
     read_feature_file,
     write_feature_file,
 )
+from kerastl.features.cache.location import SUFFIX
 
 _ROWS_PER_FILE = 2048
 _MAX_FILES = 64

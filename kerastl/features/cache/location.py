@@ -16,6 +16,7 @@ DEFAULT_LIMIT = "10GB"
 FEATURES = "features"
 ENGINES = "engines"
 HASHES = "files.sqlite"
+SUFFIX = ".features"
 
 _UNITS = {
     "": 1,

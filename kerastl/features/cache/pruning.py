@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerastl.features.cache.feature_file import SUFFIX
-from kerastl.features.cache.location import ENGINES, FEATURES, HASHES
+from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, SUFFIX
 from kerastl.files import WRITING
 
 _ABANDONED_SECONDS = 3600.0

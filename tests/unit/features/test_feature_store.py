@@ -13,11 +13,11 @@ import pytest
 
 from kerastl.features.cache.feature_file import (
     KEY_BYTES,
-    SUFFIX,
     read_feature_file,
     write_feature_file,
 )
 from kerastl.features.cache.feature_store import FeatureStore
+from kerastl.features.cache.location import SUFFIX
 
 DIM = 6
 
