@@ -12,7 +12,7 @@ from kerastl.config.overrides import apply_overrides
 from kerastl.config.paths import anchor_paths
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.config.schema import Config
-from kerastl.config.strict_yaml import read_yaml, syntax_problem, write_yaml
+from kerastl.config.strict_yaml import LimitError, read_yaml, syntax_problem, write_yaml
 from kerastl.errors import ConfigError, suggestion
 from kerastl.settings.problems import Problem
 
@@ -96,17 +96,23 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
         value, problems = read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(
-            "Config is no YAML.", where=str(path), received=syntax_problem(error)
+            "The config is too large."
+            if isinstance(error, LimitError)
+            else "The config is not valid YAML.",
+            where=str(path),
+            received=syntax_problem(error),
         ) from None
     if value is None:
         raise ConfigError(
-            "Config is empty.",
+            "The config is empty.",
             where=str(path),
             fix="`kerastl config init` writes one to start from.",
         )
     if not isinstance(value, dict):
         raise ConfigError(
-            "Config is no mapping.", where=str(path), expected="keys with values, such as data:"
+            "The config is not a mapping.",
+            where=str(path),
+            expected="keys with values, such as data:",
         )
     return value, problems
 
@@ -117,19 +123,19 @@ def _read_text(path: Path) -> str:
     except FileNotFoundError:
         nearest = suggestion(path.name, _configs_beside(path))
         raise ConfigError(
-            f"There is no config '{path}'.",
+            f"The config '{path}' does not exist.",
             fix=nearest or f"`kerastl config init {path}` writes one to start from.",
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
-            "Config can't be read.",
+            "The config cannot be read.",
             where=str(path),
             expected="text in UTF-8",
             received=f"byte 0x{error.object[error.start]:02x} at position {error.start}",
         ) from None
     except OSError as error:
         raise ConfigError(
-            "Config can't be read.", where=str(path), received=error.strerror or str(error)
+            "The config cannot be read.", where=str(path), received=error.strerror or str(error)
         ) from None
 
 

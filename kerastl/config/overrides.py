@@ -56,7 +56,7 @@ def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
     try:
         value, problems = read_yaml(value_text, path=keys)
     except yaml.YAMLError as error:
-        text = f"--set {override}: the value is no YAML ({syntax_problem(error)})"
+        text = f"--set {override}: the value is not valid YAML ({syntax_problem(error)})"
         return (), None, (Problem((), text),)
     return keys, value, problems
 

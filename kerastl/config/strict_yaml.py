@@ -1,28 +1,37 @@
-"""YAML without its traps: what two readers of YAML could take for different values is reported.
+"""YAML 1.2 by its core schema, with the path of everything that is wrong.
 
-Convention: a trap is a problem, and the value most likely meant stands in for it, so that reading
-goes on and everything wrong is reported at once.
+Convention: `1e-4` is a number, and `yes`, `1_000` and dates are text, as the core schema of YAML
+1.2 has it. What is refused is reported, and reading goes on, so that all problems appear at once.
 """
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
 
-from kerastl.settings.problems import KeyPath, Problem
+from kerastl.settings import KeyPath, Problem
 
-_TAG = "tag:yaml.org,2002:"
-_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
+MAX_CHARACTERS = 1_000_000
+MAX_VALUES = 50_000  # aliases count as what they stand for
+MAX_DEPTH = 50
 _MAX_DIGITS = 100
-_OCTAL_1_2 = re.compile(r"0o[0-7]+")
-_EXPONENT = re.compile(
-    r"(?P<mantissa>[-+]?([0-9]+\.?[0-9]*|\.[0-9]+))[eE](?P<exponent>[-+]?[0-9]+)"
+_CORE: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
+    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
+    (re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text.lower() == "true"),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+"), lambda text: int(text, 0)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (
+        re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+        lambda text: float(text.replace(".", "")),
+    ),
 )
+
+
+class LimitError(yaml.MarkedYAMLError):
+    """YAML that is larger or nested deeper than any config."""
 
 
 def read_yaml(text: str, *, path: KeyPath = ()) -> tuple[Any, tuple[Problem, ...]]:
@@ -30,13 +39,13 @@ def read_yaml(text: str, *, path: KeyPath = ()) -> tuple[Any, tuple[Problem, ...
 
     Args:
         text: The document.
-        path: Where the document stands in the whole; the paths of problems begin with it.
+        path: Path of the document in the whole config; the paths of problems begin with it.
 
     Returns:
         The value, made of dict, list, str, int, float, bool and None, and what is wrong with it.
 
     Raises:
-        yaml.YAMLError: The text is no YAML at all.
+        yaml.YAMLError: The text is not valid YAML, or exceeds a limit (`LimitError`).
 
     Example:
 
@@ -44,14 +53,17 @@ def read_yaml(text: str, *, path: KeyPath = ()) -> tuple[Any, tuple[Problem, ...
     value, problems = read_yaml("fit: {learning_rate: 1e-4}")
     ```
     """
-    reader = _Reader()
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    value = None if node is None else reader.value(node, path)
-    return value, tuple(reader.problems)
+    if len(text) > MAX_CHARACTERS:
+        raise LimitError(problem=f"more than {MAX_CHARACTERS:,} characters")
+    reader = _Reader(yaml.parse(text, Loader=yaml.SafeLoader))
+    return reader.document(path), tuple(reader.problems)
 
 
 def write_yaml(value: Any) -> str:
-    """Returns the YAML of plain Python values; `read_yaml` reads it back without problems."""
+    """Returns the YAML of plain Python values.
+
+    `read_yaml` and readers of YAML 1.1 read the same values from it.
+    """
     return yaml.dump(
         value,
         Dumper=_Dumper,
@@ -62,70 +74,122 @@ def write_yaml(value: Any) -> str:
     )
 
 
-@dataclass
 class _Reader:
-    problems: list[Problem] = field(default_factory=list)
-    open_nodes: list[yaml.Node] = field(default_factory=list)
+    def __init__(self, events: Iterator[yaml.Event]):
+        self.problems: list[Problem] = []
+        self._events = events
+        self._anchors: dict[str, tuple[Any, int] | None] = {}  # value and size, None while open
+        self._num_values = 0
 
-    def value(self, node: yaml.Node, path: KeyPath) -> Any:
-        if any(node is open_node for open_node in self.open_nodes):
-            self._report(path, "an alias inside of what it stands for. Write it out.")
-            return None
-        if _explicit_tag(node):
-            short = node.tag.replace(_TAG, "!!")
-            self._report(path, f"the tag {short} is not read here. Write the plain value.")
-            return None
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, path)
-        self.open_nodes.append(node)
-        value = (
-            self._sequence(node, path)
-            if isinstance(node, yaml.SequenceNode)
-            else self._mapping(node, path)
-        )
-        self.open_nodes.pop()
+    def document(self, path: KeyPath) -> Any:
+        value = None
+        for event in self._events:
+            if isinstance(event, yaml.NodeEvent):
+                value = self._value(event, path, 0)
+            elif isinstance(event, yaml.DocumentStartEvent) and self._num_values:
+                raise _error("expected a single document", event)
         return value
 
-    def _sequence(self, node: yaml.Node, path: KeyPath) -> list[Any]:
-        return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+    def _value(self, event: Any, path: KeyPath, depth: int) -> Any:
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, path)
+        before = self._num_values
+        self._count(event, 1)
+        if depth > MAX_DEPTH:
+            raise _error(f"more than {MAX_DEPTH} levels of nesting", event, LimitError)
+        if event.tag is not None:
+            short = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._report(path, f"the tag {short} is not supported. Write the plain value.")
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        value: Any
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event, path)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = self._sequence(path, depth)
+        else:
+            value = self._mapping(path, depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value, self._num_values - before
+        return value
 
-    def _mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+    def _alias(self, event: Any, path: KeyPath) -> Any:
+        if event.anchor not in self._anchors:
+            raise _error(f"found the undefined alias '{event.anchor}'", event)
+        anchored = self._anchors[event.anchor]
+        if anchored is None:
+            self._report(path, "an alias cannot be inside what it stands for. Write it out.")
+            return None
+        value, size = anchored
+        self._count(event, size)
+        return value
+
+    def _count(self, event: Any, size: int) -> None:
+        self._num_values += size
+        if self._num_values > MAX_VALUES:
+            raise _error(f"more than {MAX_VALUES:,} values", event, LimitError)
+
+    def _sequence(self, path: KeyPath, depth: int) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            values.append(self._value(event, (*path, len(values)), depth + 1))
+        return values
+
+    def _mapping(self, path: KeyPath, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        for key_node, value_node in node.value:
-            key = self._key(key_node, path)
-            if key is None:
-                continue
-            line = key_node.start_mark.line + 1
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._key(event, path, depth)
+            inner = path if key is None else (*path, key)
+            value = self._value(next(self._events), inner, depth + 1)
+            line = event.start_mark.line + 1
             if key in mapping:
-                self._report((*path, key), f"given twice, in lines {lines[key]} and {line}.")
-                continue
-            lines[key] = line
-            mapping[key] = self.value(value_node, (*path, key))
+                self._report(inner, f"given twice, in lines {lines[key]} and {line}.")
+            elif key is not None:
+                lines[key], mapping[key] = line, value
         return mapping
 
-    def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
-        if not isinstance(node, yaml.ScalarNode):
-            self._report(path, "a key is a list or a mapping. Keys are text.")
+    def _key(self, event: Any, path: KeyPath, depth: int) -> str | None:
+        if not isinstance(event, yaml.ScalarEvent):
+            self._value(event, path, depth + 1)
+            self._report(path, "a key is a list, a mapping or an alias. Write text.")
             return None
-        text = node.value
-        if node.tag == _TAG + "merge" and node.style is None:
-            self._report(path, "the merge key << is not read here. Repeat the keys.")
+        text = str(event.value)
+        if event.implicit[0] and text == "<<":
+            self._report(path, "the merge key << is not supported. Repeat the keys.")
             return None
-        if not is_text(node):
+        if event.implicit[0] and _converter(text):
             self._report((*path, text), f'expected text as a key. In YAML write "{text}":')
         return text
 
-    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
-        if is_text(node):
-            return node.value
-        value, trap = _plain_value(node)
-        if trap:
-            self._report(path, trap)
+    def _scalar(self, event: Any, path: KeyPath) -> Any:
+        text = event.value
+        convert = _converter(text) if event.implicit[0] else None
+        if convert is None:
+            return text
+        if len(text) > _MAX_DIGITS:
+            expected = f"expected a number of up to {_MAX_DIGITS} characters"
+            self._report(path, f"{expected}, received {len(text)}")
+            return 0
+        value = convert(text)
+        if isinstance(value, float) and not math.isfinite(value):
+            self._report(path, f"expected a finite number, received {text}")
+            return 0.0
         return value
 
     def _report(self, path: KeyPath, text: str) -> None:
         self.problems.append(Problem(path, text))
+
+
+def _error(
+    problem: str, event: Any, kind: type[yaml.MarkedYAMLError] = yaml.MarkedYAMLError
+) -> yaml.MarkedYAMLError:
+    return kind(problem=problem, problem_mark=event.start_mark)
+
+
+def _converter(text: str) -> Callable[[str], Any] | None:
+    """Returns what makes a value of a plain scalar, or None if it is text."""
+    return next((convert for pattern, convert in _CORE if pattern.fullmatch(text)), None)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -134,117 +198,18 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    needs_escapes = not text.isprintable() or _number_in_disguise(text) is not None
-    style = '"' if needs_escapes else None
-    return dumper.represent_scalar(_TAG + "str", text, style=style)
+    # PyYAML quotes what YAML 1.1 takes for another value.
+    is_quoted = not text.isprintable() or _converter(text) is not None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if is_quoted else None)
 
 
 _Dumper.add_representer(str, _represent_text)
 
 
-def is_text(node: yaml.ScalarNode) -> bool:
-    """Whether every reader of YAML takes the scalar for text."""
-    if node.style is not None:
-        return True
-    return node.tag == _TAG + "str" and _number_in_disguise(node.value) is None
-
-
-def _explicit_tag(node: yaml.Node) -> bool:
-    if isinstance(node, yaml.ScalarNode):
-        plain = node.style is None
-        return node.tag != _RESOLVER.resolve(yaml.ScalarNode, node.value, (plain, not plain))
-    return node.tag not in (_TAG + "map", _TAG + "seq")
-
-
-_RESOLVER = yaml.resolver.Resolver()
-
-
-def _plain_value(node: yaml.ScalarNode) -> tuple[Any, str | None]:
-    """Returns the value of a plain scalar that is no text, and the trap it is, if any."""
-    text, kind = node.value, node.tag.removeprefix(_TAG)
-    if kind == "null":
-        return None, None
-    if kind == "bool":
-        return _boolean(text)
-    if kind in ("int", "float", "str"):
-        return _number(text, node)
-    if kind == "timestamp":
-        return text, f'received {text}, which YAML reads as a date. For the text write "{text}".'
-    return text, f'received {text}, which has a meaning of its own in YAML. Write "{text}".'
-
-
-def _boolean(text: str) -> tuple[bool, str | None]:
-    value = text.lower() in ("true", "yes", "on")
-    if text.lower() in ("true", "false"):
-        return value, None
-    word = "true" if value else "false"
-    return value, (
-        f"received the word {text}, which YAML reads as {word}. "
-        f'Write {word}, or "{text}" for the text.'
-    )
-
-
-def _number(text: str, node: yaml.ScalarNode) -> tuple[Any, str | None]:
-    if len(text) > _MAX_DIGITS:
-        return 0, f"expected a number of up to {_MAX_DIGITS} characters, received {len(text)}"
-    if _DECIMAL.fullmatch(text):
-        return int(text), None
-    disguised = _number_in_disguise(text)
-    if disguised is not None:
-        return disguised, (
-            f"expected a number, received the text '{text}'. In YAML write {_as_yaml(text)}."
-        )
-    if _LEADING_ZERO.fullmatch(text):
-        return _leading_zero(text)
-    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
-        return float(text), None
-    value = yaml.constructor.SafeConstructor().construct_object(node)
-    if not math.isfinite(value):
-        return 0.0, f"expected a finite number, received {text}"
-    return value, (
-        f'received {text}, which YAML reads as {value}. Write {value}, or "{text}" for the text.'
-    )
-
-
-def _leading_zero(text: str) -> tuple[int, str]:
-    octal = int(text, 8)
-    return int(text), (
-        f"received {text}, which YAML reads as the octal number {octal}. "
-        f'Write {int(text)} or {octal}, whichever is meant, or "{text}" for the text.'
-    )
-
-
-def _number_in_disguise(text: str) -> float | None:
-    """Returns the number that PyYAML takes for text and other readers for a number, or None."""
-    if _OCTAL_1_2.fullmatch(text):
-        return int(text, 8)
-    if _LEADING_ZERO.fullmatch(text) and set(text) & {"8", "9"}:
-        return int(text)
-    if _EXPONENT.fullmatch(text) and not _FLOAT.fullmatch(text):
-        return float(text)
-    return None
-
-
-def _as_yaml(text: str) -> str:
-    """Returns a number as every reader of YAML takes it for one."""
-    match = _EXPONENT.fullmatch(text)
-    if match is None:
-        return str(_number_in_disguise(text))
-    mantissa, exponent = match["mantissa"], match["exponent"]
-    mantissa += "" if "." in mantissa else ".0"
-    return f"{mantissa}e{exponent if exponent[0] in '+-' else '+' + exponent}"
-
-
 def syntax_problem(error: yaml.YAMLError) -> str:
-    """Returns what a YAML error says, with its line and column, in one line."""
-    return ", ".join(_syntax_parts(error))
-
-
-def _syntax_parts(error: yaml.YAMLError) -> Iterator[str]:
+    """Returns the message of a YAML error with its line and column, in one line."""
     if not isinstance(error, yaml.MarkedYAMLError):
-        yield str(error).splitlines()[0]
-        return
-    mark = error.problem_mark
-    if mark is not None:
-        yield f"line {mark.line + 1}, column {mark.column + 1}"
-    yield error.problem or error.context or "not readable"
+        return str(error).splitlines()[0]
+    problem = error.problem or error.context or "not readable"
+    mark: Any = error.problem_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}, {problem}" if mark else problem

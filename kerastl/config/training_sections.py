@@ -21,6 +21,7 @@ from kerastl.settings import (
     shape,
     tag_by_key,
 )
+from kerastl.settings.explain import FLAG_WORDS
 
 BatchNorm = Annotated[
     Literal["frozen", "update"],
@@ -171,13 +172,19 @@ Trainable = Annotated[
     | Annotated[TrainableVariables, Tag("<variables>")],
     choice(
         "false, true, auto, {stages: 2} or {variables: pattern}",
-        by=lambda value: tag_by_key(value, variables="<variables>", otherwise="<stages>"),
+        by=lambda value: _tag_of_trainable(value),
     ),
 ]
 Fit = Annotated[
     Annotated[ExactFit, Tag("<exact>")] | Annotated[KerasFit, Tag("<keras>")],
     choice("keys, with solver: exact or solver: keras", by=lambda value: _tag_by_solver(value)),
 ]
+
+
+def _tag_of_trainable(value: Any) -> str | None:
+    if isinstance(value, str) and value.lower() in FLAG_WORDS:
+        return "<flag>"
+    return tag_by_key(value, variables="<variables>", otherwise="<stages>")
 
 
 def _tag_by_solver(value: Any) -> str | None:

@@ -1,5 +1,6 @@
 """Readable problems from pydantic's validation errors, each at the path of its key."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,10 @@ from kerastl.settings.problems import (
 )
 
 _LONGEST = 60
+FLAG_WORDS = {
+    **dict.fromkeys(("yes", "on", "y", "true"), "true"),
+    **dict.fromkeys(("no", "off", "n", "false"), "false"),
+}
 _FOREIGN = {
     "class_weight": "Keras's class_weight gives wrong results if labels are missing. "
     "Set loss.positive_weight."
@@ -134,10 +139,24 @@ def _fix(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
     if kind == "literal_error" and isinstance(value, str):
         return suggestion(value, _literals(context))
     if kind == "string_type" and isinstance(value, bool | int | float):
-        return f'In YAML write "{_scalar(value)}".'
+        return "Put it in quotes."
+    if kind == "bool_type" and str(value).lower() in FLAG_WORDS:
+        return f"Write {FLAG_WORDS[str(value).lower()]}."
+    if kind in ("int_type", "float_type") and isinstance(value, str | float):
+        return _as_number(value, whole=kind == "int_type")
     if kind == "tuple_type" and isinstance(value, str | int | float) and value != "":
         return f"In YAML write [{_scalar(value)}]."
     return None
+
+
+def _as_number(value: str | float, *, whole: bool) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    if not math.isfinite(number) or (whole and not number.is_integer()):
+        return None
+    return f"In YAML write {int(number) if number.is_integer() else number}."
 
 
 def received(value: Any) -> str:

@@ -46,11 +46,11 @@ def test_a_misspelt_axis(config) -> None:
 
 
 def test_values_that_are_no_yaml_numbers() -> None:
-    assert text(read_values, "fit.learning_rate", "1e-3,1.0e-4") == expected("""
+    assert text(read_values, "fit.learning_rate", ".inf,1.0e-4") == expected("""
         The axis 'fit.learning_rate' can't take these values.
           where:    --axis fit.learning_rate
-          expected: a number, received the text '1e-3'. In YAML write 1.0e-3.
-          received: 1e-3,1.0e-4
+          expected: a finite number, received .inf
+          received: .inf,1.0e-4
     """)
 
 

@@ -35,14 +35,13 @@ def test_all_problems_of_a_file_are_told_at_once() -> None:
     text = """\
 bakbone: {name: tiny:image}
 data: {table: a.csv, image: path, tasks: [edema]}
-fit: {solver: keras, batch_size: many, learning_rate: 1e-4}
+fit: {solver: keras, batch_size: many, learning_rate: 1_000}
 """
     assert message(text) == (
         "Config has 3 problems.\n"
         "  - bakbone: unknown key. Did you mean 'backbone'?\n"
         "  - fit.batch_size: expected a whole number, received 'many'\n"
-        "  - fit.learning_rate: expected a number, received the text '1e-4'. "
-        "In YAML write 1.0e-4.\n"
+        "  - fit.learning_rate: expected a number, received '1_000'. In YAML write 1000.\n"
         "  where:    xray.yaml"
     )
 
@@ -57,7 +56,7 @@ data:
   labels:
     edma: {}
     effusion: {positive: [1], uncertain: ["0"], when_uncertain: {soft: 2}}
-backbone: {name: tiny:image, options: {alpha: 012}}
+backbone: {name: tiny:image, options: {alpha: .inf}}
 heads: singel
 trainable: off
 loss: {label_smoothing: 1, class_weight: {0: 1}}
@@ -68,14 +67,12 @@ fit: {solver: exact, epochs: 3, epochs: 4}
         "  - data.imge: unknown key. Did you mean 'data.image'?\n"
         "  - data.tasks[2]: 'edema' is listed twice.\n"
         "  - data.split.test: has no effect beside column. Remove one of them.\n"
-        '  - data.labels.effusion.positive[0]: expected text, received 1. In YAML write "1".\n'
+        "  - data.labels.effusion.positive[0]: expected text, received 1. Put it in quotes.\n"
         "  - data.labels.effusion.uncertain[0]: the cell '0' is listed under negative too.\n"
         "  - data.labels.effusion.when_uncertain.soft: expected 1 or less, received 2\n"
-        "  - backbone.options.alpha: received 012, which YAML reads as the octal number 10. "
-        'Write 12 or 10, whichever is meant, or "012" for the text.\n'
+        "  - backbone.options.alpha: expected a finite number, received .inf\n"
         "  - heads: expected one of single, multi, received 'singel'. Did you mean 'single'?\n"
-        "  - trainable: received the word off, which YAML reads as false. "
-        'Write false, or "off" for the text.\n'
+        "  - trainable: expected true or false, received 'off'. Write false.\n"
         "  - loss.label_smoothing: expected a number below 1, received 1\n"
         "  - loss.class_weight: Keras's class_weight gives wrong results if labels are missing. "
         "Set loss.positive_weight.\n"
@@ -131,15 +128,14 @@ def test_heads_that_miss_repeat_and_invent_tasks() -> None:
 
 
 def test_overrides_are_told_with_the_file() -> None:
-    overrides = ("fit.epoch=3", "fit.learning_rate=1e-3", "seed", "backbone.weights=")
+    overrides = ("fit.epoch=3", "fit.learning_rate=.inf", "seed", "backbone.weights=")
     assert message(VALID, *overrides) == (
         "Config has 4 problems.\n"
         "  - --set seed: expected KEY=VALUE, such as fit.epochs=3\n"
         "  - --set backbone.weights=: expected a value after '='. For none write null.\n"
         "  - fit.epoch: unknown key. Did you mean 'fit.epochs'?\n"
-        "  - fit.learning_rate: expected a number, received the text '1e-3'. "
-        "In YAML write 1.0e-3.\n"
-        "  where:    xray.yaml, --set fit.epoch=3, --set fit.learning_rate=1e-3, --set seed, "
+        "  - fit.learning_rate: expected a finite number, received .inf\n"
+        "  where:    xray.yaml, --set fit.epoch=3, --set fit.learning_rate=.inf, --set seed, "
         "--set backbone.weights="
     )
 
@@ -164,7 +160,7 @@ def test_no_file_column() -> None:
 
 def test_an_empty_file() -> None:
     assert message("# nothing yet\n") == (
-        "Config is empty.\n"
+        "The config is empty.\n"
         "  where:    xray.yaml\n"
         "  fix:      `kerastl config init` writes one to start from."
     )
@@ -172,13 +168,15 @@ def test_an_empty_file() -> None:
 
 def test_a_list_instead_of_a_mapping() -> None:
     assert message("- data\n") == (
-        "Config is no mapping.\n  where:    xray.yaml\n  expected: keys with values, such as data:"
+        "The config is not a mapping.\n"
+        "  where:    xray.yaml\n"
+        "  expected: keys with values, such as data:"
     )
 
 
 def test_broken_yaml() -> None:
     assert message("data:\n  tasks: [edema\nbackbone: {}\n") == (
-        "Config is no YAML.\n"
+        "The config is not valid YAML.\n"
         "  where:    xray.yaml\n"
         "  received: line 3, column 9, expected ',' or ']', but got ':'"
     )
@@ -186,7 +184,7 @@ def test_broken_yaml() -> None:
 
 def test_a_file_in_another_encoding() -> None:
     assert message(b"data: {table: caf\xe9.csv}\n") == (
-        "Config can't be read.\n"
+        "The config cannot be read.\n"
         "  where:    xray.yaml\n"
         "  expected: text in UTF-8\n"
         "  received: byte 0xe9 at position 17"
@@ -196,13 +194,13 @@ def test_a_file_in_another_encoding() -> None:
 def test_a_missing_file_with_a_like_one_beside_it() -> None:
     Path("xray.yaml").touch()
     assert message_of("xrya.yaml") == (
-        "There is no config 'xrya.yaml'.\n  fix:      Did you mean 'xray.yaml'?"
+        "The config 'xrya.yaml' does not exist.\n  fix:      Did you mean 'xray.yaml'?"
     )
 
 
 def test_a_missing_file_in_an_empty_folder() -> None:
     assert message_of("a/xray.yaml") == (
-        "There is no config 'a/xray.yaml'.\n"
+        "The config 'a/xray.yaml' does not exist.\n"
         "  fix:      `kerastl config init a/xray.yaml` writes one to start from."
     )
 
@@ -210,7 +208,7 @@ def test_a_missing_file_in_an_empty_folder() -> None:
 def test_a_folder_instead_of_a_file() -> None:
     Path("configs").mkdir()
     assert message_of("configs") == (
-        "Config can't be read.\n  where:    configs\n  received: Is a directory"
+        "The config cannot be read.\n  where:    configs\n  received: Is a directory"
     )
 
 

@@ -122,7 +122,7 @@ def test_another_backbone_takes_its_own_weights_and_options(study, make_config, 
         ("backbone", "Say which backbones"),
         ("unknown=maskd,drop rows", "Did you mean 'masked'"),
         ("sharing=frosen", "Did you mean 'frozen'"),
-        ("fit.learning_rate=1e-3,1e-4", "can't take these values"),
+        ("fit.learning_rate=.inf,1e-4", "can't take these values"),
     ],
 )
 def test_what_is_no_axis_is_refused_with_what_would_be_one(study, axis, text) -> None:

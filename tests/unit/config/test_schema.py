@@ -175,7 +175,10 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
         ({"data": data(tasks=[])}, ["data.tasks: expected at least one entry"]),
         ({"data": data(tasks=["car", "car"])}, ["data.tasks[1]: 'car' is listed twice."]),
         ({"data": data(tasks="car")}, ["data.tasks: expected a list, received 'car'. In YAML"]),
-        ({"data": data(tasks=[1])}, ["data.tasks[0]: expected text, received 1. In YAML write"]),
+        (
+            {"data": data(tasks=[1])},
+            ["data.tasks[0]: expected text, received 1. Put it in quotes."],
+        ),
         ({"data": data(tasks=["path"])}, ["data.tasks[0]: the column 'path' is data.image"]),
         ({"data": data(group="car")}, ["data.group: the column 'car' is data.tasks already."]),
         ({"data": data(split={"column": "car"})}, ["data.split.column: the column 'car' is"]),
