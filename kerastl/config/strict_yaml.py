@@ -75,7 +75,7 @@ def write_yaml(value: Any) -> str:
 
 
 class _Reader:
-    def __init__(self, events: Iterator[yaml.Event]):
+    def __init__(self, events: Iterator[Any]):
         self.problems: list[Problem] = []
         self._events = events
         self._anchors: dict[str, tuple[Any, int] | None] = {}  # value and size, None while open
