@@ -201,7 +201,7 @@ def walk_of(value: str) -> tuple[Walk, Any]:
     if value == "image":
         pixels, features = numbers(has_color), numbers(has_row(features_of_the_image()))
         forms = [text("marked.png"), pixels, features]
-        return Walk(forms, last="cache/store.py"), False
+        return Walk(forms, last="store.py"), False
     return Walk([cells("Y", "N"), numbers(has_answers)]), False
 
 
