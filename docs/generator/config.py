@@ -179,9 +179,8 @@ def _default(key: str, value: Schema, required: list[str]) -> str:
 
 
 def _as_yaml(value: Any) -> str:
-    """Returns a default as one would write it: YAML reads a number only with its dot."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text.replace("e-", ".0e-") if isinstance(value, float) and "." not in text else text
+    """Returns a default as one would write it in a config."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _cell(text: str) -> str:
