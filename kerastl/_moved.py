@@ -15,7 +15,11 @@ from typing import Any
 
 MODULES = {
     "kerastl.backbones.audio": "kerastl.backbones.log_mel",
+    "kerastl.config.checks": "kerastl.config.agreement",
+    "kerastl.config.explain": "kerastl.settings.explain",
     "kerastl.config.fields": "kerastl.settings",
+    "kerastl.config.problems": "kerastl.settings.problems",
+    "kerastl.config.schema_paths": "kerastl.settings.locations",
     "kerastl.data.audio": "kerastl.media.audio.decoding",
     "kerastl.data.batches": "kerastl.data.inputs.batches",
     "kerastl.data.check": "kerastl.data.checking.check",
@@ -45,7 +49,7 @@ MODULES = {
     "kerastl.data.splits": "kerastl.data.tables.splits",
     "kerastl.data.stratification": "kerastl.data.tables.stratification",
     "kerastl.data.streams": "kerastl.data.inputs.streams",
-    "kerastl.data.table": "kerastl.data.tables.table",
+    "kerastl.data.table": "kerastl.data.tables.examples",
     "kerastl.data.windows": "kerastl.data.inputs.windows",
     "kerastl.run.files": "kerastl.files",
     "kerastl.run.folder": "kerastl.runs",
@@ -78,25 +82,74 @@ MODULES = {
     "kerastl.training.solver": "kerastl.training.exact_head.solver",
     "kerastl.training.speed": "kerastl.features.timing",
 }
-NAMES: dict[str, str] = {
-    "kerastl.data.pictures:num_processors": "kerastl.threads:num_processors",
-    "kerastl.run.bundle:file_sha256": "kerastl.files:file_sha256",
-    "kerastl.run.folder:finish_run": "kerastl.run.layout:finish_run",
-    "kerastl.run.folder:free_name": "kerastl.run.layout:free_name",
-    "kerastl.run.folder:refuse_taken": "kerastl.run.layout:refuse_taken",
-    "kerastl.run.folder:start_run": "kerastl.run.layout:start_run",
-    "kerastl.run.inference:predict_files": "kerastl.run.inference:file_logits",
-    "kerastl.run.listening.hearing:Heard": "kerastl.listening.scored_recordings:ScoredRecordings",
-    "kerastl.run.listening.hearing:hear": "kerastl.listening.scored_recordings:score_recordings",
-    "kerastl.run.listening.listener:Frames": "kerastl.listening.stream_scorer:WindowScores",
-    "kerastl.run.listening.listener:Listener": "kerastl.listening.stream_scorer:StreamScorer",
-    "kerastl.run.listening.predict:Ear": "kerastl.listening.detection:StreamingDetector",
-    "kerastl.run.listening.predict:News": "kerastl.listening.detection:DetectionUpdate",
-    "kerastl.run.report.source:Source": "kerastl.run.record:RunRecord",
-    "kerastl.run.report.source:read_source": "kerastl.run.record:read_record",
-    "kerastl.run.tuning:Unseen": "kerastl.evaluation.held_out:HeldOutPredictions",
-    "kerastl.run.tuning:find_unseen": "kerastl.run.tuning:find_held_out",
-}  # module:name
+NAMES: dict[str, dict[str, str]] = {
+    "kerastl.data.labels": {
+        "refuse_out_of_range": "kerastl.data.tables.labels:refuse_invalid_cells",
+    },
+    "kerastl.data.pictures": {
+        "num_processors": "kerastl.threads:num_processors",
+    },
+    "kerastl.data.table": {
+        "Table": "kerastl.data.tables.examples:Examples",
+        "build_table": "kerastl.data.tables.loading:build_examples",
+        "load_table": "kerastl.data.tables.loading:load_table",
+        "read_frame": "kerastl.data.tables.loading:read_frame",
+    },
+    "kerastl.demo.driving": {
+        "Drawn": "kerastl.demo.driving:DemoData",
+    },
+    "kerastl.demo.wake_word": {
+        "Sound": "kerastl.demo.wake_word:Clip",
+    },
+    "kerastl.evaluation.thresholds": {
+        "Choice": "kerastl.evaluation.thresholds:ChosenThreshold",
+    },
+    "kerastl.run.bundle": {
+        "file_sha256": "kerastl.files:file_sha256",
+    },
+    "kerastl.run.folder": {
+        "finish_run": "kerastl.run.layout:finish_run",
+        "free_name": "kerastl.run.layout:free_name",
+        "refuse_taken": "kerastl.run.layout:refuse_taken",
+        "start_run": "kerastl.run.layout:start_run",
+    },
+    "kerastl.run.inference": {
+        "predict_files": "kerastl.run.inference:file_logits",
+    },
+    "kerastl.run.listening.evaluate": {
+        "rate_policy": "kerastl.listening.recording_thresholds:rate_policy",
+    },
+    "kerastl.run.listening.hearing": {
+        "Heard": "kerastl.listening.scored_recordings:ScoredRecordings",
+        "hear": "kerastl.listening.scored_recordings:score_recordings",
+    },
+    "kerastl.run.listening.listener": {
+        "Frames": "kerastl.listening.stream_scorer:WindowScores",
+        "Listener": "kerastl.listening.stream_scorer:StreamScorer",
+    },
+    "kerastl.run.listening.predict": {
+        "Ear": "kerastl.listening.detection:StreamingDetector",
+        "News": "kerastl.listening.detection:DetectionUpdate",
+    },
+    "kerastl.run.report.source": {
+        "Source": "kerastl.run.record:RunRecord",
+        "read_source": "kerastl.run.record:read_record",
+    },
+    "kerastl.run.splits": {
+        "read_splits": "kerastl.run.record:RunRecord",
+    },
+    "kerastl.run.tuning": {
+        "NOT_ASKED_FOR": "kerastl.evaluation.tuning:NOT_ASKED_FOR",
+        "Unseen": "kerastl.evaluation.held_out:HeldOutPredictions",
+        "find_unseen": "kerastl.run.tuning:find_held_out",
+    },
+    "kerastl.training.cache.identities": {
+        "Status": "kerastl.files:FileStatus",
+    },
+    "kerastl.training.choice": {
+        "measure_gain": "kerastl.evaluation.gains:measure_gain",
+    },
+}  # by module: old name to `module:name`
 
 
 def new_path(module: str) -> str | None:
@@ -118,7 +171,7 @@ class MovedModules(MetaPathFinder):
     ) -> ModuleSpec | None:
         if new := new_path(fullname):
             return ModuleSpec(fullname, _MovedModule(new), is_package=True)
-        if any(name.startswith(f"{fullname}:") for name in NAMES):
+        if fullname in NAMES:
             spec = PathFinder.find_spec(fullname, path)
             if spec and spec.origin:
                 spec.loader = _ModuleWithMovedNames(fullname, spec.origin)
@@ -148,9 +201,10 @@ class _ModuleWithMovedNames(SourceFileLoader):
 
 
 def _moved_name(module: str, name: str) -> Any:
-    if f"{module}:{name}" not in NAMES:
+    path = NAMES.get(module, {}).get(name)
+    if path is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    new_module, _, new_name = NAMES[f"{module}:{name}"].partition(":")
+    new_module, _, new_name = path.partition(":")
     _warn(f"{module}.{name}", f"{new_module}.{new_name}", stacklevel=4)
     return getattr(importlib.import_module(new_module), new_name)
 

@@ -25,6 +25,7 @@ HEAVY = (
     "soundfile",
     "soxr",
     "tensorflow",
+    "threadpoolctl",
 )
 
 
@@ -144,13 +145,15 @@ def _reachable(module: str, after: Mapping[str, set[str]]) -> set[str]:
     return seen
 
 
-def is_heavy(module: str) -> bool:
-    """Whether importing a module loads a large package, directly or through others."""
-    after: dict[str, set[str]] = {}
+def heavy_packages(module: str) -> set[str]:
+    """Returns the large packages that importing a module loads, directly or through others."""
+    return {module, *_reachable(module, _loaded_at_import())}.intersection(HEAVY)
+
+
+@cache
+def _loaded_at_import() -> Mapping[str, set[str]]:
+    after = {name: {name.rpartition(".")[0]} - {""} for name in files()}
     for found in imports():
         if not found.is_deferred and not found.is_for_types:
-            after.setdefault(found.importer, set()).add(found.imported)
-    parents = {m: {m.rpartition(".")[0]} for m in files() if "." in m}
-    for name, parent in parents.items():
-        after.setdefault(name, set()).update(parent)
-    return not {module, *_reachable(module, after)}.isdisjoint(HEAVY)
+            after[found.importer].add(found.imported)
+    return after

@@ -13,8 +13,8 @@ MIRRORS = {
     "layer": "the Keras layers of backbones and of heads",
 }
 PENDING = {
-    "choice", "files", "folder", "learning", "recordings", "scores", "scoring", "segments",
-    "source", "splits", "tuning", "windows",
+    "agreement", "choice", "files", "learning", "recordings", "scores", "scoring", "segments",
+    "splits", "tuning", "windows",
 }  # fmt: skip
 
 

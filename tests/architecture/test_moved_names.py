@@ -49,10 +49,12 @@ def test_the_table_has_no_path_that_still_exists_and_no_line_too_many() -> None:
     assert [new for new in MODULES.values() if not is_file(new)] == []
 
 
-@pytest.mark.parametrize("old", NAMES)
-def test_an_old_name_warns_and_is_the_new_one(old: str) -> None:
-    module, name = old.split(":")
-    new_module, new_name = NAMES[old].split(":")
+@pytest.mark.parametrize(
+    ("module", "name", "new"),
+    [(module, name, new) for module, names in NAMES.items() for name, new in names.items()],
+)
+def test_an_old_name_warns_and_is_the_new_one(module: str, name: str, new: str) -> None:
+    new_module, new_name = new.split(":")
     with pytest.warns(DeprecationWarning, match="has moved to") as caught:
         found = getattr(importlib.import_module(module), name)
     assert found is getattr(importlib.import_module(new_module), new_name)
