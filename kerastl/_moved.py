@@ -143,11 +143,56 @@ NAMES: dict[str, dict[str, str]] = {
         "Unseen": "kerastl.evaluation.held_out:HeldOutPredictions",
         "find_unseen": "kerastl.run.tuning:find_held_out",
     },
+    "kerastl.training.cache.folder": {
+        "DEFAULT_LIMIT": "kerastl.features.cache.location:DEFAULT_LIMIT",
+        "Entry": "kerastl.features.cache.pruning:CacheEntry",
+        "FOLDER_VARIABLE": "kerastl.features.cache.location:FOLDER_VARIABLE",
+        "LIMIT_VARIABLE": "kerastl.features.cache.location:LIMIT_VARIABLE",
+        "cache_folder": "kerastl.features.cache.location:cache_folder",
+        "entries": "kerastl.features.cache.pruning:list_entries",
+        "parse_size": "kerastl.features.cache.location:parse_size",
+        "size_limit": "kerastl.features.cache.location:size_limit",
+        "touch": "kerastl.features.cache.location:touch",
+    },
     "kerastl.training.cache.identities": {
         "Status": "kerastl.files:FileStatus",
     },
+    "kerastl.training.cache.segments": {
+        "Segment": "kerastl.features.cache.feature_file:FeatureFile",
+        "read_segment": "kerastl.features.cache.feature_file:read_feature_file",
+        "write_segment": "kerastl.features.cache.feature_file:write_feature_file",
+    },
     "kerastl.training.choice": {
         "measure_gain": "kerastl.evaluation.gains:measure_gain",
+    },
+    "kerastl.training.engines.agreement": {
+        "compare": "kerastl.features.engines.agreement:compare_features",
+    },
+    "kerastl.training.engines.choice": {
+        "Engines": "kerastl.features.engines.selection:EngineSelector",
+        "Need": "kerastl.features.engines.verdicts:Purpose",
+    },
+    "kerastl.training.engines.openvino_engine": {
+        "is_kept": "kerastl.features.engines.openvino_engine:is_stored",
+    },
+    "kerastl.training.extraction": {
+        "Check": "kerastl.features.comparison:ComparedFeatures",
+        "Pass": "kerastl.features.extraction:Extractor",
+    },
+    "kerastl.training.features": {
+        "too_different": "kerastl.features.comparison:engines_above_limit",
+    },
+    "kerastl.training.pooling": {
+        "Run": "kerastl.runs:Run",
+        "run_pooled": "kerastl.features.computing:compute_features",
+    },
+    "kerastl.training.prefix": {
+        "CutInputs": "kerastl.features.prefix:PrefixOutputs",
+    },
+    "kerastl.training.speed": {
+        "PassClock": "kerastl.features.timing:ExtractionClock",
+        "ShowEpochs": "kerastl.training.epoch_notes:EpochNotes",
+        "summary_of_pass": "kerastl.features.timing:extraction_text",
     },
 }  # by module: old name to `module:name`
 

@@ -13,8 +13,8 @@ MIRRORS = {
     "layer": "the Keras layers of backbones and of heads",
 }
 PENDING = {
-    "agreement", "choice", "files", "learning", "recordings", "scores", "scoring", "segments",
-    "splits", "tuning", "windows",
+    "agreement", "comparison", "cost", "files", "learning", "recordings", "scores", "scoring",
+    "splits", "tuning", "verdicts", "windows",
 }  # fmt: skip
 
 
