@@ -46,7 +46,7 @@ def main() -> None:
         seeds=arguments.seeds,
         output=arguments.output,
     )
-    show_comparison(found.values)
+    show_comparison(found.result)
 
 
 if __name__ == "__main__":

@@ -19,16 +19,17 @@ import pandas as pd
 
 from kerastl import pipeline
 from kerastl.compare import compare
-from kerastl.compare.scores import TestRows
-from kerastl.compare.sides import SPLIT_COLUMN, Training
-from kerastl.compare.tables import change_training, split_frame, write_table
-from kerastl.compare.verdicts import Difference, differences
+from kerastl.compare.paired_scores import PairedRows
+from kerastl.compare.study import SPLIT_COLUMN, TrainingRows
+from kerastl.compare.training_tables import change_training, split_frame, write_table
+from kerastl.compare.verdicts import ScoreDifference, differences
 from kerastl.config import Config, config_values, load_config, parse_config
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.evaluation.gains import measure_gain
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
+from kerastl.records import to_values
 from kerastl.runs import Run
 from kerastl.training import auto
 from kerastl.training.choice import reason_not_to_try
@@ -71,7 +72,7 @@ def main() -> None:
         values = compare(config, axis=AXIS, seeds=arguments.seeds, output=folder).values
         found.append(judge(config, folder, values, arguments.seeds, check=arguments.check))
         print(line(size, values, found[-1]), flush=True)
-    regrets = [one["regret"].value for one in found]
+    regrets = [one["regret"].difference for one in found]
     print(f"\nmean regret {np.mean(regrets):.4f}, largest {np.max(regrets):.4f}")
     summary = [{key: _plain(value) for key, value in one.items()} for one in found]
     (arguments.output / "regret.json").write_text(json.dumps(summary, indent=2))
@@ -84,7 +85,7 @@ def write_tables(base: Config, sizes: list[int | None], folder: Path) -> list[Pa
     numbers = tuple(sorted(size for size in sizes if size is not None))
     paths = []
     for size in sizes:
-        training = Training(examples=size)
+        training = TrainingRows(examples=size)
         changed = change_training(frame, plan.examples, training, sizes=numbers)
         paths.append(folder / ("all.csv" if size is None else f"{size}.csv"))
         write_table(paths[-1], changed)
@@ -111,7 +112,7 @@ def judge(config: Config, folder: Path, values: Any, seeds: int, *, check: bool)
         decide(config, runs[FROZEN, seed], runs[TUNED, seed], seed) for seed in range(seeds)
     ]
     frames = {key: run.predictions for key, run in runs.items()}
-    rows = TestRows(frames[FROZEN, 0], part="test", replicates=REPLICATES, seed=0)
+    rows = PairedRows(frames[FROZEN, 0], part="test", replicates=REPLICATES, seed=0)
     tasks = values["tasks"]
     scores = {key: rows.score(frame, tasks) for key, frame in frames.items()}
     names = [side["name"] for side in values["sides"]]
@@ -119,8 +120,8 @@ def judge(config: Config, folder: Path, values: Any, seeds: int, *, check: bool)
     best = max(names, key=lambda name: means[name])
     chosen = [scores[decision.side, seed] for seed, decision in enumerate(decisions)]
 
-    def ahead(first: list[Any], second: list[Any]) -> Difference:
-        return differences(first, second, tasks, num_groups=rows.num_groups, seed=0)["auc"]
+    def ahead(first: list[Any], second: list[Any]) -> ScoreDifference:
+        return differences(first, second, tasks, num_groups=rows.num_groups, seed=0).auc
 
     return {
         "best": best,
@@ -189,15 +190,15 @@ def _validation_logits(frame: pd.DataFrame, tasks: tuple[str, ...]) -> np.ndarra
     return np.stack([rows[f"{task}_logit"].to_numpy(float) for task in tasks], axis=1)
 
 
-def _with_interval(found: Difference) -> str:
+def _with_interval(found: ScoreDifference) -> str:
     between = (
         "" if found.interval is None else f" ({found.interval[0]:+.3f} to {found.interval[1]:+.3f})"
     )
-    return f"{found.value:+.4f}{between}"
+    return f"{found.difference:+.4f}{between}"
 
 
 def _plain(value: Any) -> Any:
-    return value.as_values() if isinstance(value, Difference) else value
+    return to_values(value) if isinstance(value, ScoreDifference) else value
 
 
 if __name__ == "__main__":

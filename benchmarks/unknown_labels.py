@@ -19,8 +19,9 @@ from kerastl.data.tables.loading import load_table
 from kerastl.evaluation.calibration import fit_platt
 from kerastl.evaluation.differences import paired_difference
 from kerastl.evaluation.held_out import HeldOutPredictions
-from kerastl.evaluation.intervals import Bootstrap
+from kerastl.evaluation.intervals import Bootstrap, Draws
 from kerastl.evaluation.missingness import examine_missingness
+from kerastl.evaluation.replicates import ReplicatedScore, replicated_auc
 from kerastl.evaluation.scores import score_split
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 
@@ -113,7 +114,7 @@ def compare(
         scores["rows dropped"].append(
             fit(features, train, np.where(complete[:, None], given, np.nan))[test]
         )
-    bootstrap = Bootstrap(groups=np.arange(test.sum()).astype(str), unit="photos")
+    draws = Draws(Bootstrap(groups=np.arange(test.sum())))
     known = int((~np.isnan(removed[0][train])).sum())
     print(
         f"{train.sum()} training photos, {known} of {train.sum() * len(TASKS)} labels known in "
@@ -123,9 +124,14 @@ def compare(
     print("|---|---|---|---|")
     for name, found in scores.items():
         values = [macro_auc(full[test], one) for one in found]
-        ahead = paired_difference(full[test], scores["masked"], found, bootstrap=bootstrap)
-        low, high = ahead["interval"]
-        text = "" if name == "masked" else f"{ahead['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+        ahead = paired_difference(
+            replicated(full[test], scores["masked"], draws),
+            replicated(full[test], found, draws),
+            num_groups=int(test.sum()),
+            seed=0,
+        )
+        low, high = ahead.interval
+        text = "" if name == "masked" else f"{ahead.value:+.3f} ({low:+.3f} to {high:+.3f})"
         listed = " ".join(f"{value:.3f}" for value in values)
         print(f"| {name} | {listed} | {np.mean(values):.3f} | {text} |")
 
@@ -140,6 +146,16 @@ def fit(features: np.ndarray, train: np.ndarray, labels: np.ndarray) -> np.ndarr
     found = features @ head.kernel + head.bias
     learnable = [len(np.unique(c[~np.isnan(c)])) == 2 for c in labels.T]
     return np.where(learnable, found, logits)
+
+
+def replicated(
+    labels: np.ndarray, scores: list[np.ndarray], draws: Draws
+) -> list[list[ReplicatedScore]]:
+    """Returns the AUC of each training and task."""
+    return [
+        [replicated_auc(labels[:, i], one[:, i], draws) for i in range(len(TASKS))]
+        for one in scores
+    ]
 
 
 def macro_auc(labels: np.ndarray, logits: np.ndarray) -> float:

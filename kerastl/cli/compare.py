@@ -1,11 +1,18 @@
-"""`kerastl compare`: train the sides of an axis and say which is better, and how sure it is."""
+"""`kerastl compare`: train the variants of an axis and compare their test scores."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from kerastl.errors import counted
+
+if TYPE_CHECKING:
+    from kerastl.compare.contrasts import ContrastResult
+    from kerastl.compare.result import ComparisonResult
+    from kerastl.compare.verdicts import ScoreDifferences
 
 
 @click.command("compare")
@@ -17,7 +24,11 @@ import click
     help="sharing, trainable, uncertain, backbone=A,B, unknown, examples, or KEY=V1,V2.",
 )
 @click.option(
-    "--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Trainings per side."
+    "--seeds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Trainings per variant.",
 )
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the comparison.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key.")
@@ -32,7 +43,7 @@ def command(
     no_cache: bool,
     as_json: bool,
 ) -> None:
-    """Train the sides of an axis on the same rows, and say which is better and how sure that is.
+    """Train the variants of an axis on the same rows and compare their test scores.
 
     \b
     sharing    one network for all tasks, one for each, all but each
@@ -43,9 +54,9 @@ def command(
     examples   50, 200, all training rows: a learning curve
     KEY=V1,V2  any key of the config: fit.learning_rate=1.0e-3,1.0e-4
 
-    The first value is what the others are held against. Values other than the usual follow an
-    equals sign, as in trainable=false,true or examples=100,all. A comparison that was interrupted
-    goes on when the same command is given again.
+    The others are compared with the first value. Values other than the defaults follow an equals
+    sign, as in trainable=false,true or examples=100,all. Give the same command again to continue a
+    comparison that was interrupted.
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
 
@@ -65,82 +76,84 @@ def command(
     if as_json:
         click.echo(json.dumps({"comparison": str(found.path), **found.values}, indent=2))
         return
-    show_comparison(found.values)
+    show_comparison(found.result)
     click.echo(f"\nComparison: {found.path}")
     click.echo(f"Report:     {found.path / 'report.html'}")
 
 
-def show_comparison(values: Mapping[str, Any]) -> None:
-    """Prints the answers, the sides with their costs, the conditions and the findings."""
+def show_comparison(result: "ComparisonResult") -> None:
+    """Prints the answers, the variants with their costs, the conditions and the findings."""
     import rich.console
 
     console = rich.console.Console(highlight=False)
-    for answer in values["answers"]:
+    for answer in result.answers:
         console.print(_answer_table(answer))
-    console.print(_sides_table(values))
-    for line in _lines(values):
+    console.print(_variants_table(result))
+    for line in _lines(result):
         click.echo(line)
 
 
-def _answer_table(answer: Mapping[str, Any]) -> Any:
-    said = answer["question"]
-    table = _table(said[0].upper() + said[1:], ("task",), ("AUC (95 %)", "log loss (95 %)"))
+def _answer_table(answer: "ContrastResult") -> Any:
+    question = answer.question
+    table = _table(question[0].upper() + question[1:], ("task",), ("AUC (95 %)", "log loss (95 %)"))
     table.add_column("verdict", no_wrap=True)
-    rows = list(answer["tasks"].items())
+    rows = list(answer.tasks.items())
     for task, found in rows:
         table.add_row(task, *_differences(found))
     if len(rows) > 1:
         table.add_section()
-        table.add_row("macro", *_differences(answer["macro"]))
+        table.add_row("macro", *_differences(answer.macro))
     return table
 
 
-def _differences(found: Mapping[str, Any]) -> list[str]:
-    auc, loss = found["auc"], found["log_loss"]
+def _differences(found: "ScoreDifferences") -> list[str]:
+    auc, loss = found.auc, found.log_loss
     return [
-        f"{_signed(auc['difference'])}{_between(auc['interval'])}",
-        f"{_signed(loss['difference'])}{_between(loss['interval'])}",
-        auc["verdict"],
+        f"{_signed(auc.difference)}{_between(auc.interval)}",
+        f"{_signed(loss.difference)}{_between(loss.interval)}",
+        auc.verdict,
     ]
 
 
-def _sides_table(values: Mapping[str, Any]) -> Any:
+def _variants_table(result: "ComparisonResult") -> Any:
     table = _table(
-        "Sides: scores, seconds to train, weights, size, milliseconds per example",
-        ("side",),
+        "Variants: scores, seconds to train, weights, size, milliseconds per example",
+        ("variant",),
         ("AUC", "log loss", "s", "weights", "MB", "ms"),
     )
-    for side in values["sides"]:
-        cost, macro = side["cost"], side["macro"]
+    for side in result.sides:
+        cost, macro = side.cost, side.macro
         table.add_row(
-            side["name"],
-            _figure(macro["auc"]["mean"]),
-            _figure(macro["log_loss"]["mean"]),
-            _figure(cost["seconds"], "{:.0f}"),
-            _figure(cost["parameters"], "{:,.0f}"),
-            _figure(cost["bytes"] / 1e6 if cost["bytes"] else None, "{:.1f}"),
-            _figure(cost["milliseconds_per_example"], "{:.2f}"),
+            side.name,
+            _figure(macro.auc.mean),
+            _figure(macro.log_loss.mean),
+            _figure(cost.seconds, "{:.0f}"),
+            _figure(cost.parameters, "{:,.0f}"),
+            _figure(cost.bytes / 1e6, "{:.1f}"),
+            _figure(cost.milliseconds_per_example, "{:.2f}"),
         )
     return table
 
 
-def _lines(values: Mapping[str, Any]) -> Iterator[str]:
-    scored = values["scored"]
+def _lines(result: "ComparisonResult") -> Iterator[str]:
+    scored = result.scored
+    rows = counted(scored.rows, f"{scored.part} row")
+    groups = counted(scored.groups, scored.unit.removesuffix("s"))
     yield (
-        f"Scored on {scored['rows']} {scored['part']} rows in {scored['groups']} {scored['unit']}; "
-        f"{len(values['seeds'])} trainings per side. Intervals: 95 % paired bootstrap over "
-        f"{scored['unit']} and trainings. Verdicts are by the AUC."
+        f"Scored on {rows} in {groups}; {counted(len(result.seeds), 'training')} per variant. "
+        f"Intervals: 95 % paired bootstrap over {scored.unit} and trainings. Verdicts are based on "
+        "the AUC."
     )
-    yield from values["costs"]
-    if values["conditions"]:
+    yield from result.costs
+    if result.conditions:
         yield "\nConditions:"
-    for condition in values["conditions"]:
-        holds = {True: "holds", False: "doesn't hold", None: "unclear"}[condition["holds"]]
-        mode = f"{condition['mode']}: " if condition["mode"] else ""
-        yield f"  {holds:<13} {mode}{condition['condition']}"
+    for condition in result.conditions:
+        holds = {True: "holds", False: "does not hold", None: "unclear"}[condition.holds]
+        mode = f"{condition.mode}: " if condition.mode else ""
+        yield f"  {holds:<13} {mode}{condition.condition}"
     yield "\nFindings:"
-    yield from (f"  {finding}" for finding in values["findings"])
-    yield from (f"  {note}" for note in values["notes"])
+    yield from (f"  {finding}" for finding in result.findings)
+    yield from (f"  {note}" for note in result.notes)
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Any:
@@ -161,11 +174,11 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Any:
     return table
 
 
-def _figure(value: float | None, form: str = "{:.3f}") -> str:
-    return "-" if value is None else form.format(value)
+def _figure(value: float, form: str = "{:.3f}") -> str:
+    return "-" if value != value else form.format(value)
 
 
-def _signed(value: float | None) -> str:
+def _signed(value: float) -> str:
     return _figure(value, "{:+.3f}")
 
 

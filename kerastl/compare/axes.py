@@ -1,4 +1,4 @@
-"""From the text after `--axis` to a study: its sides and what is asked about them."""
+"""From the text after `--axis` to a study: its variants and the contrasts between them."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from kerastl.compare.sharing import MODES, sharing_study
-from kerastl.compare.sides import Question, Side, Study, Training, Treatment
+from kerastl.compare.study import Contrast, Study, TrainingRows, TrainingVariant, Treatment
 from kerastl.config import Config, TrainableStages
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
 from kerastl.data.tables.examples import Examples
@@ -30,14 +30,14 @@ def plan_study(axis: str, config: Config, table: Examples, *, num_train: int) ->
     """Returns the study that the text after `--axis` asks for.
 
     Args:
-        axis: A name of an axis or a dotted key, with `=` and values where others than the usual
-            are wanted.
+        axis: Name of an axis or dotted key, followed by `=` and values if the defaults are not
+            wanted.
         config: The config that is compared.
-        table: Its examples.
+        table: The examples.
         num_train: Number of training rows.
 
     Raises:
-        ConfigError: There is no such axis, or its values make no comparison.
+        ConfigError: There is no such axis, or its values cannot be compared.
     """
     name, equals, text = (part.strip() for part in axis.partition("="))
     if not name or (equals and not text):
@@ -56,7 +56,7 @@ def read_values(name: str, text: str) -> list[Any]:
     """Returns the values of an axis, written as the inside of a YAML list.
 
     Raises:
-        ConfigError: The text is no YAML, or a value stands there twice.
+        ConfigError: The text is not valid YAML, or it contains a value twice.
     """
     try:
         values, problems = read_yaml(f"[{text}]")
@@ -68,7 +68,7 @@ def read_values(name: str, text: str) -> list[Any]:
         )
     names = [value_name(value) for value in values]
     if len(set(names)) < len(names):
-        raise _bad_values(name, text, "a value that stands there twice")
+        raise _bad_values(name, text, "each value once")
     return list(values)
 
 
@@ -91,27 +91,27 @@ def _sharing(values: list[Any], config: Config, table: Examples) -> Study:
 def _trainable(values: list[Any], config: Config, table: Examples) -> Study:
     stages = config.trainable.stages if isinstance(config.trainable, TrainableStages) else 1
     wanted = values or [False, {"stages": stages}, True, FROM_SCRATCH]
-    sides = [
+    variants = [
         _from_scratch(config, table.tasks)
         if value == FROM_SCRATCH
         else _changed("trainable", value, table.tasks)
         for value in wanted
     ]
     notes = (
-        "From scratch starts from random weights, learns everything at fit.learning_rate and lets "
-        "BatchNorm's statistics follow; it has the same epochs as the others.",
+        "From scratch starts from random weights, trains everything at fit.learning_rate and "
+        "updates the statistics of BatchNorm; it has the same epochs as the others.",
     )
-    return _pairs("trainable", sides, notes=notes if FROM_SCRATCH in wanted else ())
+    return _pairs("trainable", variants, notes=notes if FROM_SCRATCH in wanted else ())
 
 
-def _from_scratch(config: Config, tasks: Sequence[str]) -> Side:
+def _from_scratch(config: Config, tasks: Sequence[str]) -> TrainingVariant:
     rate = getattr(config.fit, "learning_rate", 1e-3)
     changes = {
         "trainable": {"variables": ["*"], "batch_norm": "update"},
         "backbone.weights": None,
         "fit.backbone_learning_rate": rate,
     }
-    return Side(name=FROM_SCRATCH, tasks=tuple(tasks), changes=changes)
+    return TrainingVariant(name=FROM_SCRATCH, tasks=tuple(tasks), changes=changes)
 
 
 def _uncertain(values: list[Any], config: Config, table: Examples) -> Study:
@@ -123,8 +123,8 @@ def _uncertain(values: list[Any], config: Config, table: Examples) -> Study:
             expected="tasks whose cells data.labels lists under uncertain",
         )
     policies = values or ["ignore", "positive", "negative", {"soft": 0.7}]
-    sides = [
-        Side(
+    variants = [
+        TrainingVariant(
             name=value_name(policy),
             tasks=table.tasks,
             changes={
@@ -133,39 +133,41 @@ def _uncertain(values: list[Any], config: Config, table: Examples) -> Study:
         )
         for policy in policies
     ]
-    return _pairs("uncertain", sides)
+    return _pairs("uncertain", variants)
 
 
 def _backbone(values: list[Any], config: Config, table: Examples) -> Study:
     if not values:
         raise ConfigError(
-            "Say which backbones to compare.",
+            "The axis 'backbone' needs the names of backbones.",
             expected="--axis backbone=A,B, such as backbone=applications:mobilenet_v2,tiny:image",
             fix="`kerastl backbones list` shows their names.",
         )
-    sides = [_with_backbone(value, config, table.tasks) for value in values]
-    return _pairs("backbone", sides)
+    variants = [_with_backbone(value, config, table.tasks) for value in values]
+    return _pairs("backbone", variants)
 
 
-def _with_backbone(value: Any, config: Config, tasks: Sequence[str]) -> Side:
-    """The config's own backbone keeps its weights and options; another takes its defaults."""
+def _with_backbone(value: Any, config: Config, tasks: Sequence[str]) -> TrainingVariant:
+    """The config's own backbone keeps its weights and options; others use their defaults."""
     if isinstance(value, dict):
         name = value_name(value)
-        return Side(name=name, tasks=tuple(tasks), changes={"backbone": value})
+        return TrainingVariant(name=name, tasks=tuple(tasks), changes={"backbone": value})
     own = value == config.backbone.name
     section = {"name": value, "input_size": config.backbone.input_size}
-    return Side(
+    return TrainingVariant(
         name=value_name(value), tasks=tuple(tasks), changes={} if own else {"backbone": section}
     )
 
 
 def _unknown(values: list[Any], config: Config, table: Examples) -> Study:
     _refuse_others("unknown", values, _TREATMENTS)
-    sides = [
-        Side(name=name, tasks=table.tasks, training=Training(treatment=_TREATMENTS[name]))
+    variants = [
+        TrainingVariant(
+            name=name, tasks=table.tasks, training=TrainingRows(treatment=_TREATMENTS[name])
+        )
         for name in (values or _TREATMENTS)
     ]
-    return _pairs("unknown", sides)
+    return _pairs("unknown", variants)
 
 
 def _examples(values: list[Any], tasks: Sequence[str], num_train: int) -> Study:
@@ -179,54 +181,54 @@ def _examples(values: list[Any], tasks: Sequence[str], num_train: int) -> Study:
                 "examples", value_name(value), f"fewer than the {num_train} training rows, or all"
             )
     ordered = sorted(wanted, key=lambda size: num_train if size == ALL else int(size))
-    sides = [
-        Side(
+    variants = [
+        TrainingVariant(
             name=value_name(size),
             tasks=tuple(tasks),
-            training=Training(examples=None if size == ALL else int(size)),
+            training=TrainingRows(examples=None if size == ALL else int(size)),
         )
         for size in ordered
     ]
-    study = _pairs("examples", sides)
+    study = _pairs("examples", variants)
     steps = [
-        Question(
+        Contrast(
             first=(more.name,),
             second=(fewer.name,),
             tasks=tuple(tasks),
             text=f"{more.name} examples instead of {fewer.name}",
         )
-        for fewer, more in itertools.pairwise(sides)
+        for fewer, more in itertools.pairwise(variants)
     ]
     note = (
-        "Only training rows are drawn, whole groups, a smaller draw from the next larger one and "
-        "anew for each seed; validation and test stay whole."
+        "Only training rows are drawn, in whole groups, each draw from the next larger one and "
+        "anew for each seed; validation and test stay complete."
     )
-    return replace(study, questions=tuple(steps), notes=(note,))
+    return replace(study, contrasts=tuple(steps), notes=(note,))
 
 
-def _changed(key: str, value: Any, tasks: Sequence[str]) -> Side:
-    return Side(name=value_name(value), tasks=tuple(tasks), changes={key: value})
+def _changed(key: str, value: Any, tasks: Sequence[str]) -> TrainingVariant:
+    return TrainingVariant(name=value_name(value), tasks=tuple(tasks), changes={key: value})
 
 
-def _pairs(axis: str, sides: Sequence[Side], *, notes: tuple[str, ...] = ()) -> Study:
-    """Returns the study in which each side is held against the first."""
-    if len(sides) < 2:
+def _pairs(axis: str, variants: Sequence[TrainingVariant], *, notes: tuple[str, ...] = ()) -> Study:
+    """Returns the study that compares each variant with the first."""
+    if len(variants) < 2:
         raise ConfigError(
             f"The axis '{axis}' needs at least two values to compare.",
             expected=_FORM,
-            received=sides[0].name if sides else "none",
+            received=variants[0].name if variants else "none",
         )
-    base = sides[0]
-    questions = [
-        Question(
-            first=(side.name,),
+    base = variants[0]
+    contrasts = [
+        Contrast(
+            first=(variant.name,),
             second=(base.name,),
-            tasks=side.tasks,
-            text=f"{side.name} instead of {base.name}",
+            tasks=variant.tasks,
+            text=f"{variant.name} instead of {base.name}",
         )
-        for side in sides[1:]
+        for variant in variants[1:]
     ]
-    return Study(axis=axis, sides=tuple(sides), questions=tuple(questions), notes=notes)
+    return Study(axis=axis, variants=tuple(variants), contrasts=tuple(contrasts), notes=notes)
 
 
 _NAMED: dict[str, Callable[[list[Any], Config, Examples], Study]] = {
@@ -251,7 +253,7 @@ def _refuse_others(name: str, values: Sequence[Any], known: Sequence[str] | dict
 
 def _bad_values(name: str, received: str, expected: str, *, fix: str | None = None) -> ConfigError:
     return ConfigError(
-        f"The axis '{name}' can't take these values.",
+        f"The axis '{name}' cannot have these values.",
         where=f"--axis {format_path((name,)) if '.' not in name else name}",
         expected=expected,
         received=received,
@@ -262,7 +264,7 @@ def _bad_values(name: str, received: str, expected: str, *, fix: str | None = No
 def _no_axis(axis: str, name: str = "") -> ConfigError:
     nearest = suggestion(name, [*_NAMED, "examples"])
     return ConfigError(
-        "Say what to vary." if not name else f"'{name}' is no axis by itself.",
+        "The axis is missing." if not name else f"'{name}' is not an axis by itself.",
         where=f"--axis {axis}",
         expected=_FORM,
         fix=nearest,

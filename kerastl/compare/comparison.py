@@ -7,16 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kerastl import pipeline
 from kerastl.backbones import find_backbone
-from kerastl.compare.answers import (
-    Answer,
-    answer_questions,
-    as_values,
-    sentence,
-    weigh_multiplicity,
-)
 from kerastl.compare.axes import FROM_SCRATCH, plan_study
 from kerastl.compare.conditions import (
     Condition,
@@ -24,25 +18,30 @@ from kerastl.compare.conditions import (
     training_loss,
     transfer_conditions,
 )
+from kerastl.compare.contrasts import ContrastResult, evaluate_contrasts, weigh_multiplicity
 from kerastl.compare.epochs import losses_by_epoch
-from kerastl.compare.report import FILE_NAME as REPORT
-from kerastl.compare.report import render_report
-from kerastl.compare.running import Arm, arm_path, open_folder, read_facts, run_arms
-from kerastl.compare.scores import TestRows
-from kerastl.compare.sides import Side, Study, arm_config
-from kerastl.compare.summary import cost_sentences, side_values
-from kerastl.compare.tables import change_training, split_frame, write_table
+from kerastl.compare.page import FILE_NAME as REPORT
+from kerastl.compare.page import render_report
+from kerastl.compare.paired_scores import PairedRows
+from kerastl.compare.result import ComparisonResult, ScoredPart
+from kerastl.compare.study import Study, TrainingVariant, trial_config
+from kerastl.compare.summary import cost_sentences, summarize
+from kerastl.compare.training_tables import change_training, split_frame, write_table
+from kerastl.compare.trials import ComparisonPlan, Trial, open_folder, run_trials, trial_path
 from kerastl.config import Config, dump_config, load_config
 from kerastl.errors import ConfigError
 from kerastl.files import file_sha256, without_nan, write_json, write_text
 from kerastl.progress import SILENT, Progress
+from kerastl.records import from_values, to_values
 from kerastl.run.bundle import versions
-from kerastl.runs import Run
+from kerastl.run.record import read_record
 
 RESULT = "compare.json"
 TABLES = "tables"
 DEFAULT_SEEDS = 3
-_ONE_TRAINING = "With one training per side the intervals don't hold the chance of the training."
+_ONE_TRAINING = (
+    "With one training per variant the intervals do not cover the randomness of training."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +50,17 @@ class Comparison:
 
     Args:
         path: Its folder.
-        values: All of `compare.json`.
+        result: Its result.
     """
 
     path: Path
-    values: Mapping[str, Any]
+    result: ComparisonResult
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The result as plain values, as in `compare.json`."""
+        values: dict[str, Any] = without_nan(to_values(self.result))
+        return values
 
 
 def compare(
@@ -68,35 +73,35 @@ def compare(
     cache: bool = True,
     progress: Progress = SILENT,
 ) -> Comparison:
-    """Trains the sides of an axis on the same rows and says which is better, and how sure it is.
+    """Trains the variants of an axis on the same rows and compares their test scores.
 
-    Every training is an ordinary run below the folder's `arms`. Called again with the same folder,
-    it goes on where it was interrupted. Keras's session is cleared between trainings.
+    Every training is an ordinary run in the subfolder `arms`. Called again with the same folder, it
+    continues where it was interrupted. Keras's session is cleared between trainings.
 
     Args:
         config: A config, or the path of its YAML file.
         axis: What varies, such as `"sharing"`, `"trainable=false,true"` or `"fit.epochs=5,20"`.
-        seeds: Number of trainings of each side.
-        output: Folder of the comparison; None takes `runs/` and the names of config and axis.
+        seeds: Number of trainings of each variant.
+        output: Folder of the comparison; None means `runs/CONFIG-compare-AXIS`.
         overrides: `key=value` changes, as after `--set`.
-        cache: Whether features of frozen backbones are kept and used.
-        progress: Told what happens.
+        cache: Whether features of frozen backbones are cached.
+        progress: Receives progress updates.
 
     Raises:
-        ConfigError: There is no such axis, or a side makes no valid config.
-        RunError: Something else lies in the folder.
-        KerastlError: Whatever else a training refuses.
+        ConfigError: There is no such axis, or the config of a variant is not valid.
+        RunError: The folder contains something else.
+        KerastlError: A training cannot be run.
 
     Example:
 
     ```python
     found = compare("configs/driving.yaml", axis="trainable", seeds=3)
-    print(found.values["findings"])
+    print(found.result.findings)
     ```
     """
     if seeds < 1:
         raise ConfigError(
-            "At least one training of each side is needed.", received=f"{seeds} seeds"
+            "At least one training of each variant is needed.", received=f"{seeds} seeds"
         )
     settings = config if isinstance(config, Config) else load_config(config, overrides)
     stem = "config" if isinstance(config, Config) else Path(config).stem
@@ -104,63 +109,66 @@ def compare(
     plan = pipeline.make_plan(settings, progress=progress)
     num_train = len(plan.examples.rows("train"))
     study = plan_study(axis, settings, plan.examples, num_train=num_train)
-    arms = [
-        _arm(study, side, seed, settings, folder.absolute())
-        for side in study.sides
+    trials = [
+        _trial(study, variant, seed, settings, folder.absolute())
+        for variant in study.variants
         for seed in range(seeds)
     ]
-    _refuse_missing_backbones(arms)
+    _refuse_missing_backbones(trials)
     tables = _tables(study, seeds, plan)
-    open_folder(folder, _identity(axis, seeds, settings))
+    open_folder(folder, _plan(axis, seeds, settings))
     for name, frame in tables.items():
         write_table(folder / TABLES / name, frame)
-    run_arms(arms, cache=cache, progress=progress)
+    run_trials(trials, cache=cache, progress=progress)
     progress.step("Comparing", None)
-    values = _values(study, arms, plan, settings, seeds)
-    write_json(folder / RESULT, values)
-    plain = without_nan(values)
-    write_text(folder / REPORT, render_report(plain, name=folder.name))
-    return Comparison(path=folder, values=plain)
+    result = _result(study, trials, plan, settings, seeds)
+    write_json(folder / RESULT, to_values(result))
+    write_text(folder / REPORT, render_report(result, name=folder.name))
+    return Comparison(path=folder, result=result)
 
 
 def read_comparison(path: str | Path) -> Comparison:
     """Returns a finished comparison from its folder."""
     folder = Path(path)
-    return Comparison(path=folder, values=json.loads((folder / RESULT).read_text(encoding="utf-8")))
+    values = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    return Comparison(path=folder, result=from_values(ComparisonResult, values))
 
 
 def _default_folder(stem: str, axis: str) -> Path:
     return Path("runs") / f"{stem}-compare-{axis.partition('=')[0].strip()}"
 
 
-def _arm(study: Study, side: Side, seed: int, config: Config, folder: Path) -> Arm:
-    source = None if side.backbone_of is None else study.side(side.backbone_of)
-    return Arm(
-        side=side,
+def _trial(
+    study: Study, variant: TrainingVariant, seed: int, config: Config, folder: Path
+) -> Trial:
+    source = None if variant.backbone_of is None else study.variant(variant.backbone_of)
+    return Trial(
+        variant=variant,
         seed=seed,
-        config=arm_config(
+        config=trial_config(
             config,
-            side,
+            variant,
             seed=seed,
-            table=folder / TABLES / side.training.table_name(seed),
-            backbone_run=None if source is None else arm_path(folder, study, source, seed),
+            table=folder / TABLES / variant.training.table_name(seed),
+            backbone_run=None if source is None else trial_path(folder, study, source, seed),
         ),
-        path=arm_path(folder, study, side, seed),
+        path=trial_path(folder, study, variant, seed),
     )
 
 
-def _refuse_missing_backbones(arms: Sequence[Arm]) -> None:
-    """Raises before anything is written, where a side's backbone can't be used."""
-    configs = [arm.config for arm in arms if arm.side.backbone_of is None and arm.seed == 0]
-    for config in configs:
-        spec = find_backbone(config.backbone.name, options=config.backbone.options)
-        pipeline.refuse_other_modality(spec, config)
+def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
+    """Raises before anything is written if the backbone of a variant cannot be used."""
+    for trial in trials:
+        if trial.variant.backbone_of is None and trial.seed == 0:
+            backbone = trial.config.backbone
+            spec = find_backbone(backbone.name, options=backbone.options)
+            pipeline.refuse_other_modality(spec, trial.config)
 
 
-def _tables(study: Study, seeds: int, plan: pipeline.Plan) -> dict[str, Any]:
-    """Returns name to frame of every table that the study needs."""
+def _tables(study: Study, seeds: int, plan: pipeline.Plan) -> dict[str, pd.DataFrame]:
+    """Returns file name to content of every table of the study."""
     frame = split_frame(plan.examples, plan.config)
-    wanted = {side.training for side in study.sides}
+    wanted = {variant.training for variant in study.variants}
     sizes = tuple(sorted(t.examples for t in wanted if t.examples is not None))
     return {
         training.table_name(seed): change_training(
@@ -171,105 +179,103 @@ def _tables(study: Study, seeds: int, plan: pipeline.Plan) -> dict[str, Any]:
     }
 
 
-def _identity(axis: str, seeds: int, config: Config) -> dict[str, Any]:
-    """Returns what makes two comparisons the same."""
-    return {
-        "axis": axis,
-        "seeds": seeds,
-        "config": dump_config(config),
-        "tables": [file_sha256(path).hex() for path in config.data.tables],
+def _plan(axis: str, seeds: int, config: Config) -> ComparisonPlan:
+    return ComparisonPlan(
+        axis=axis,
+        seeds=seeds,
+        config=dump_config(config),
+        tables=tuple(file_sha256(path).hex() for path in config.data.tables),
+    )
+
+
+def _result(
+    study: Study, trials: Sequence[Trial], plan: pipeline.Plan, config: Config, seeds: int
+) -> ComparisonResult:
+    frames = {
+        (trial.variant.name, trial.seed): read_record(trial.path).predictions for trial in trials
     }
-
-
-def _values(
-    study: Study, arms: Sequence[Arm], plan: pipeline.Plan, config: Config, seeds: int
-) -> dict[str, Any]:
-    frames = {(arm.side.name, arm.seed): Run(arm.path).predictions for arm in arms}
     part = "test" if len(plan.examples.rows("test")) else "validation"
     evaluation = config.evaluation
-    rows = TestRows(
+    rows = PairedRows(
         next(iter(frames.values())),
         part=part,
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,
     )
     scores = {
-        side.name: [rows.score(frames[side.name, seed], side.tasks) for seed in range(seeds)]
-        for side in study.sides
+        variant.name: [rows.score(frames[variant.name, s], variant.tasks) for s in range(seeds)]
+        for variant in study.variants
     }
-    answers = answer_questions(study, scores, rows, seed=evaluation.seed)
-    losses = {
-        side.name: {
-            task: float(np.mean([training_loss(frames[side.name, s], task) for s in range(seeds)]))
-            for task in side.tasks
-        }
-        for side in study.sides
-    }
-    facts = {(arm.side.name, arm.seed): read_facts(arm) for arm in arms}
-    multiplicity = weigh_multiplicity(answers)
-    conditions = _conditions(study, answers, plan, arms)
+    answers = evaluate_contrasts(study, scores, rows, seed=evaluation.seed)
+    variants = [
+        summarize(
+            variant,
+            scores[variant.name],
+            _training_losses(variant, [frames[variant.name, seed] for seed in range(seeds)]),
+            [trial.cost() for trial in trials if trial.variant is variant],
+        )
+        for variant in study.variants
+    ]
+    return ComparisonResult(
+        format=1,
+        axis=study.axis,
+        tasks=tuple(plan.examples.tasks),
+        seeds=tuple(range(seeds)),
+        backbone=config.backbone.name,
+        rows={name: len(plan.examples.rows(name)) for name in ("train", "validation", "test")},
+        scored=ScoredPart(
+            part=part,
+            rows=len(rows.paths),
+            groups=rows.num_groups,
+            unit="groups" if rows.has_groups else "examples",
+            replicates=evaluation.bootstrap,
+        ),
+        findings=tuple(find_findings(answers)),
+        answers=answers,
+        multiplicity=weigh_multiplicity(answers),
+        conditions=tuple(_conditions(study, answers, plan, trials)),
+        sides=tuple(variants),
+        costs=tuple(cost_sentences(study, variants)),
+        notes=(*study.notes, *([_ONE_TRAINING] if seeds == 1 else [])),
+        config=dump_config(config),
+        versions=versions(),
+    )
+
+
+def _training_losses(
+    variant: TrainingVariant, frames: Sequence[pd.DataFrame]
+) -> Mapping[str, float]:
     return {
-        "format": 1,
-        "axis": study.axis,
-        "tasks": list(plan.examples.tasks),
-        "seeds": list(range(seeds)),
-        "backbone": config.backbone.name,
-        "rows": {name: len(plan.examples.rows(name)) for name in ("train", "validation", "test")},
-        "scored": {
-            "part": part,
-            "rows": len(rows.paths),
-            "groups": rows.num_groups,
-            "unit": "groups" if rows.has_groups else "examples",
-            "replicates": evaluation.bootstrap,
-        },
-        "findings": find_findings(answers),
-        "answers": [as_values(answer) for answer in answers],
-        "multiplicity": {**multiplicity.__dict__, "text": multiplicity.text},
-        "conditions": [condition.as_values() for condition in conditions],
-        "sides": [
-            side_values(
-                side,
-                scores[side.name],
-                losses[side.name],
-                [facts[side.name, seed] for seed in range(seeds)],
-            )
-            for side in study.sides
-        ],
-        "costs": cost_sentences(study, facts, range(seeds)),
-        "notes": [*study.notes, *([_ONE_TRAINING] if seeds == 1 else [])],
-        "config": dump_config(config),
-        "versions": versions(),
+        task: float(np.mean([training_loss(frame, task) for frame in frames]))
+        for task in variant.tasks
     }
 
 
-def find_findings(answers: Sequence[Answer]) -> list[str]:
-    """Returns what a reader should know first: the answers, who harms whom, what chance may do."""
-    told = [sentence(answer) for answer in answers if answer.question.kind == "answer"]
-    told += [_blame(answer) for answer in answers if _is_harmful(answer)]
-    return [*told, weigh_multiplicity(answers).text]
+def find_findings(results: Sequence[ContrastResult]) -> list[str]:
+    """Returns what a reader should know first: answers, harmful tasks, and the role of chance."""
+    found = [result.answer for result in results if result.kind == "answer"]
+    found += [_harm(result) for result in results if _is_harmful(result)]
+    return [*found, weigh_multiplicity(results).text]
 
 
-def _is_harmful(answer: Answer) -> bool:
-    left_out = answer.question.kind == "left out"
-    return left_out and answer.macro["auc"].verdict == "hurts"
+def _is_harmful(result: ContrastResult) -> bool:
+    return result.kind == "left out" and result.macro.auc.verdict == "hurts"
 
 
-def _blame(answer: Answer) -> str:
-    harmed = [task for task, verdict in answer.verdicts().items() if verdict == "hurts"]
-    where = f", most of all {', '.join(harmed)}" if harmed else ""
-    auc = answer.macro["auc"]
+def _harm(result: ContrastResult) -> str:
+    harmed = [task for task, verdict in result.verdicts().items() if verdict == "hurts"]
+    most = f", most of all {', '.join(harmed)}" if harmed else ""
     return (
-        f"{answer.question.mode}: {answer.question.about} harms the other tasks{where}: learning "
-        f"it too changes their macro AUC by {auc.value:+.3f}. Learn it apart, or give it less "
-        "weight."
+        f"{result.mode}: {result.about} harms the other tasks{most}: learning it too changes their "
+        f"macro AUC by {result.macro.auc.difference:+.3f}. Learn it apart, or give it less weight."
     )
 
 
 def _conditions(
     study: Study,
-    answers: Sequence[Answer],
+    results: Sequence[ContrastResult],
     plan: pipeline.Plan,
-    arms: Sequence[Arm],
+    trials: Sequence[Trial],
 ) -> list[Condition]:
     train = plan.examples.rows("train")
     if study.axis == "sharing":
@@ -278,14 +284,18 @@ def _conditions(
             zip(plan.examples.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True)
         )
         epochs = {
-            side.name: [losses_by_epoch(Run(arm.path), known) for arm in arms if arm.side == side]
-            for side in study.sides
+            variant.name: [
+                losses_by_epoch(read_record(trial.path), known)
+                for trial in trials
+                if trial.variant is variant
+            ]
+            for variant in study.variants
         }
-        return sharing_conditions(study, answers, labels, epochs)
+        return sharing_conditions(study, results, labels, epochs)
     if study.axis in ("trainable", "backbone"):
         asked = plan.config.backbone.weights
         return transfer_conditions(
-            answers,
+            results,
             modality=plan.config.data.modality,
             weights=plan.spec.default_weights if asked == "default" else asked,
             num_rows=len(train),

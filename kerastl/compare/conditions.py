@@ -1,20 +1,20 @@
-"""When sharing and transfer are said to pay, and what this comparison saw of it.
+"""The conditions under which sharing and transfer pay, with the evidence of this comparison.
 
-Convention: a condition holds, doesn't, or isn't known; its evidence stands beside it, because the
-conditions explain a verdict and don't replace it.
+Convention: a condition holds, does not hold, or is unknown. Conditions explain a verdict; they do
+not replace it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.special
 
-from kerastl.compare.answers import Answer, interval_text, signed
-from kerastl.compare.sides import Study
+from kerastl.compare.contrasts import ContrastResult, interval_text, signed
+from kerastl.compare.study import Study
 from kerastl.compare.verdicts import HELPS, HURTS, NO_VERDICT
+from kerastl.errors import counted
 
 SIMILAR = 3.0
 _WORSE = 0.01  # nats; a smaller difference in training loss is chance
@@ -23,75 +23,72 @@ _PRETRAINING_EXAMPLES = {"imagenet": 1_281_167}
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One condition and what was seen of it.
+    """One condition with its evidence.
 
     Args:
-        name: The condition as a sentence.
-        holds: Whether it holds; None where this comparison can't tell.
-        evidence: What was seen, in sentences.
-        mode: Which part of the study it is about.
+        condition: The condition as a sentence.
+        mode: Part of the study, or None.
+        holds: Whether it holds; None if unknown.
+        evidence: The evidence, in sentences.
     """
 
-    name: str
+    condition: str
+    mode: str | None
     holds: bool | None
     evidence: tuple[str, ...]
-    mode: str = ""
-
-    def as_values(self) -> dict[str, Any]:
-        """Returns plain values for JSON."""
-        return {
-            "condition": self.name,
-            "mode": self.mode or None,
-            "holds": self.holds,
-            "evidence": list(self.evidence),
-        }
 
 
 def sharing_conditions(
     study: Study,
-    answers: Sequence[Answer],
+    results: Sequence[ContrastResult],
     labels: np.ndarray,
     epochs: Mapping[str, Sequence[np.ndarray]],
 ) -> list[Condition]:
-    """Returns the three conditions under which sharing is said to pay.
+    """Returns the three conditions under which sharing pays.
 
     Args:
         study: The study.
-        answers: What came out.
+        results: Result of each contrast.
         labels: Labels of the training rows, `(examples, tasks)`, NaN where unknown.
-        epochs: Name of each side to its training loss by epoch, one per seed.
+        epochs: Name of each variant to its training loss by epoch, one for each seed.
     """
-    modes = list(dict.fromkeys(question.mode for question in study.questions))
-    tasks = next(question.tasks for question in study.questions if question.kind == "answer")
+    modes = list(dict.fromkeys(contrast.mode for contrast in study.contrasts))
+    tasks = next(contrast.tasks for contrast in study.contrasts if contrast.kind == "answer")
     known = dict(zip(tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
     found = [_similar_amounts(labels, tasks)]
     for mode in modes:
-        found.append(_shares_features(mode, answers))
+        found.append(_shares_features(mode, results))
         found.append(_large_enough(mode, study, known, epochs))
     return found
 
 
 def transfer_conditions(
-    answers: Sequence[Answer], *, modality: str, weights: str | None, num_rows: int, scratch: str
+    results: Sequence[ContrastResult],
+    *,
+    modality: str,
+    weights: str | None,
+    num_rows: int,
+    scratch: str,
 ) -> list[Condition]:
-    """Returns the conditions under which transfer is said to pay.
+    """Returns the conditions under which transfer pays.
 
     Args:
-        answers: What came out.
-        modality: Of the table and of the backbone; a backbone of another is refused before.
-        weights: What the backbone starts from.
-        num_rows: Number of training rows here.
-        scratch: Name of the side that starts from random weights.
+        results: Result of each contrast.
+        modality: Modality of the table and of the backbone.
+        weights: Initial weights of the backbone.
+        num_rows: Number of training rows.
+        scratch: Name of the variant that starts from random weights.
     """
     found = [
         Condition(
-            name="The backbone was made for the same kind of input.",
+            condition="The backbone was made for the same kind of input.",
+            mode=None,
             holds=True,
-            evidence=(f"Both take {'pictures' if modality == 'image' else 'sounds'}.",),
+            evidence=(f"Both take {'images' if modality == 'image' else 'audio'}.",),
         ),
         _more_data(weights, num_rows),
     ]
-    judged = [answer for answer in answers if scratch in answer.question.first]
+    judged = [result for result in results if scratch in result.first]
     if judged:
         found.append(_better_than_scratch(judged[0]))
     return found
@@ -115,30 +112,31 @@ def _similar_amounts(labels: np.ndarray, tasks: Sequence[str]) -> Condition:
     ratio = known.max() / max(known.min(), 1)
     rarer_ratio = rarer.max() / max(rarer.min(), 1)
     counts = ", ".join(
-        f"{task} {k} ({r} of its rarer answer)"
+        f"{task} {k} ({r} of its rarer class)"
         for task, k, r in zip(tasks, known, rarer, strict=True)
     )
     return Condition(
-        name="The tasks have similar amounts of known labels.",
+        condition="The tasks have similar amounts of known labels.",
+        mode=None,
         holds=bool(ratio <= SIMILAR and rarer_ratio <= SIMILAR),
         evidence=(
             f"Known training labels: {counts}.",
-            f"The most are {ratio:.1f} times the fewest, of the rarer answer {rarer_ratio:.1f} "
-            f"times; up to {SIMILAR:g} counts as similar.",
+            f"The largest number is {ratio:.1f} times the smallest, for the rarer class "
+            f"{rarer_ratio:.1f} times; up to {SIMILAR:g} times counts as similar.",
         ),
     )
 
 
-def _shares_features(mode: str, answers: Sequence[Answer]) -> Condition:
-    """Whether what the others learned helps the one; where nothing is lent, whether they help."""
-    here = [answer for answer in answers if answer.question.mode == mode]
-    lent = [answer for answer in here if answer.question.kind == "lent"]
-    left_out = [answer for answer in here if answer.question.kind == "left out"]
-    evidence = [_lent_text(answer) for answer in lent]
-    evidence += [_left_out_text(answer) for answer in left_out]
-    verdicts = [v for answer in (lent or left_out) for v in answer.verdicts().values()]
+def _shares_features(mode: str, results: Sequence[ContrastResult]) -> Condition:
+    """Whether lent features help; if none are lent, whether learning the other tasks too helps."""
+    here = [result for result in results if result.mode == mode]
+    lent = [result for result in here if result.kind == "lent"]
+    left_out = [result for result in here if result.kind == "left out"]
+    evidence = [_lent_text(result) for result in lent]
+    evidence += [_left_out_text(result) for result in left_out]
+    verdicts = [v for result in (lent or left_out) for v in result.verdicts().values()]
     return Condition(
-        name="The tasks share features: what the others teach helps the one.",
+        condition="The tasks share features: learning one helps another.",
         holds=_mostly(verdicts),
         evidence=tuple(evidence),
         mode=mode,
@@ -146,27 +144,28 @@ def _shares_features(mode: str, answers: Sequence[Answer]) -> Condition:
 
 
 def _mostly(verdicts: Sequence[str]) -> bool | None:
-    """Whether more verdicts say helps than hurts; None where neither is said."""
+    """Whether there are more helps than hurts; None if equally many."""
     helps, hurts = verdicts.count(HELPS), verdicts.count(HURTS)
     return None if helps == hurts else helps > hurts
 
 
-def _lent_text(answer: Answer) -> str:
-    auc = answer.macro["auc"]
+def _lent_text(result: ContrastResult) -> str:
+    auc = result.macro.auc
     return (
-        f"Features that the other tasks trained, for {answer.question.about}: AUC "
-        f"{signed(auc.value)}{interval_text(auc)} against the original ones: {auc.verdict}."
+        f"Features that the other tasks trained, for {result.about}: AUC "
+        f"{signed(auc.difference)}{interval_text(auc)} against the original features: "
+        f"{auc.verdict}."
     )
 
 
-def _left_out_text(answer: Answer) -> str:
-    auc = answer.macro["auc"]
+def _left_out_text(result: ContrastResult) -> str:
+    auc = result.macro.auc
     by_task = ", ".join(
-        f"{task} {signed(found['auc'].value)} ({found['auc'].verdict})"
-        for task, found in answer.tasks.items()
+        f"{task} {signed(found.auc.difference)} ({found.auc.verdict})"
+        for task, found in result.tasks.items()
     )
     return (
-        f"Learning {answer.question.about} too changes the others by {signed(auc.value)}"
+        f"Learning {result.about} too changes the others by {signed(auc.difference)}"
         f"{interval_text(auc)} on average ({auc.verdict}): {by_task}."
     )
 
@@ -177,22 +176,22 @@ def _large_enough(
     known: Mapping[str, int],
     epochs: Mapping[str, Sequence[np.ndarray]],
 ) -> Condition:
-    """After as many epochs as all had, because early stopping ends them at different ones."""
-    question = next(q for q in study.questions if q.mode == mode and q.kind == "answer")
-    names = (*question.first, *question.second)
+    """Compares after the same number of epochs, because early stopping ends trainings unequally."""
+    contrast = next(q for q in study.contrasts if q.mode == mode and q.kind == "answer")
+    names = (*contrast.first, *contrast.second)
     last = min(len(losses) for name in names for losses in epochs[name])
     at = {name: _mean_at(epochs[name], last) for name in names}
-    together = at[question.first[0]]
-    weights = [sum(known[task] for task in study.side(name).tasks) for name in question.second]
-    alone = float(np.average([at[name] for name in question.second], weights=weights))
+    together = at[contrast.first[0]]
+    weights = [sum(known[task] for task in study.variant(name).tasks) for name in contrast.second]
+    alone = float(np.average([at[name] for name in contrast.second], weights=weights))
     worse = together - alone
     return Condition(
-        name="The network is big enough for all: sharing doesn't worsen the training loss.",
+        condition="The network is large enough: sharing does not worsen the training loss.",
         holds=None if np.isnan(worse) else bool(worse <= _WORSE),
         evidence=(
-            f"After {last} epochs the training loss per known label is {together:.3f} with one "
-            f"network for all and {alone:.3f} with one for each ({worse:+.3f}); above "
-            f"{_WORSE:+g} counts as worse.",
+            f"After {counted(last, 'epoch')} the training loss per known label is {together:.3f} "
+            f"with one network for all tasks and {alone:.3f} with one for each ({worse:+.3f}); "
+            f"above {_WORSE:+g} counts as worse.",
         ),
         mode=mode,
     )
@@ -207,23 +206,25 @@ def _more_data(weights: str | None, num_rows: int) -> Condition:
     known = (
         f"The weights '{weights}' were trained on {behind:,} examples"
         if behind
-        else f"What the weights ({weights or 'random'}) were trained on isn't known to kerastl; "
-        "their reference says it"
+        else f"The training data of the weights ({weights or 'random'}) is unknown to kerastl; "
+        "see their reference"
     )
     return Condition(
-        name="More data is behind the backbone than there is here.",
+        condition="The backbone was trained on more data than there is here.",
+        mode=None,
         holds=None if behind is None else behind > num_rows,
-        evidence=(f"{known}; here are {num_rows:,} training rows.",),
+        evidence=(f"{known}; there are {counted(num_rows, 'training row')} here.",),
     )
 
 
-def _better_than_scratch(answer: Answer) -> Condition:
-    auc = answer.macro["auc"]
+def _better_than_scratch(result: ContrastResult) -> Condition:
+    auc = result.macro.auc
     return Condition(
-        name="It is better than training from scratch.",
+        condition="Transfer is better than training from scratch.",
+        mode=None,
         holds=None if auc.verdict == NO_VERDICT else auc.verdict == HURTS,
         evidence=(
-            f"{answer.question.text}: macro AUC {signed(auc.value)}{interval_text(auc)}: "
+            f"{result.question}: macro AUC {signed(auc.difference)}{interval_text(auc)}: "
             f"{auc.verdict}.",
         ),
     )

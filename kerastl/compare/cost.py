@@ -1,6 +1,7 @@
-"""What a side costs: seconds to train, weights, bytes on disk, milliseconds per example."""
+"""The cost of a trial: seconds to train, weights, bytes on disk, milliseconds per example."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,23 +12,44 @@ _BATCH = 32
 _REPEATS = 5
 
 
-def measure_cost(run: Run) -> dict[str, Any]:
-    """Returns what a finished run costs to keep and to use.
+@dataclass(frozen=True, kw_only=True)
+class TrialCost:
+    """The cost of one trial; None if it was not measured.
 
-    The time of inference is the median of a few batches of 32 through the Keras model, after one
-    that isn't counted, on this machine with whatever else it does.
+    Args:
+        parameters: Number of weights.
+        trainable_parameters: Number of trainable weights.
+        bytes: Size of the model file.
+        milliseconds_per_example: Time of inference.
+        seconds: Time of training, over all interruptions.
+        epochs: Number of epochs in all phases; None until the trial is finished.
+    """
+
+    parameters: int | None = None
+    trainable_parameters: int | None = None
+    bytes: int | None = None
+    milliseconds_per_example: float | None = None
+    seconds: float | None = None
+    epochs: int | None = None
+
+
+def measure_cost(run: Run) -> TrialCost:
+    """Returns the cost of storing and using a finished run.
+
+    The time of inference is the median over several batches of 32 through the Keras model, after a
+    warm-up batch, on this machine under its present load.
 
     Args:
         run: A finished run.
     """
     model = run.model
     weights = [w for w in model.weights if "seed_generator" not in w.path]
-    return {
-        "parameters": int(sum(np.prod(w.shape) for w in weights)),
-        "trainable_parameters": int(sum(np.prod(w.shape) for w in model.trainable_weights)),
-        "bytes": run.record.layout.model.stat().st_size,
-        "milliseconds_per_example": _inference_milliseconds(model),
-    }
+    return TrialCost(
+        parameters=int(sum(np.prod(w.shape) for w in weights)),
+        trainable_parameters=int(sum(np.prod(w.shape) for w in model.trainable_weights)),
+        bytes=run.record.layout.model.stat().st_size,
+        milliseconds_per_example=_inference_milliseconds(model),
+    )
 
 
 def _inference_milliseconds(model: Any) -> float:
@@ -42,6 +64,6 @@ def _inference_milliseconds(model: Any) -> float:
 
 
 def num_epochs(run: Run) -> int:
-    """Returns how many epochs a finished run took in all its phases."""
+    """Returns the number of epochs of a finished run in all its phases."""
     history = run.record.history
     return int((history["epoch"] > 0).sum()) if len(history) else 0

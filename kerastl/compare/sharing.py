@@ -1,14 +1,14 @@
-"""The axis `sharing`: one network for all tasks against one for each and all but one.
+"""The axis `sharing`: one network for all tasks compared with one for each and with all but one.
 
-Convention: where two sides would be the same (with two tasks, one alone is all but the other) there
-is one.
+Convention: two variants that would be the same are one (with two tasks, one alone is all but the
+other).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerastl.compare.sides import Question, Side, Study
+from kerastl.compare.study import Contrast, Study, TrainingVariant
 from kerastl.config import Config
 from kerastl.errors import ConfigError
 
@@ -40,14 +40,14 @@ def sharing_study(config: Config, tasks: Sequence[str], *, modes: Sequence[str])
     parts = [_Mode(mode, config, tuple(tasks)) for mode in modes]
     return Study(
         axis="sharing",
-        sides=tuple(side for part in parts for side in part.sides()),
-        questions=tuple(question for part in parts for question in part.questions()),
+        variants=tuple(variant for part in parts for variant in part.variants()),
+        contrasts=tuple(contrast for part in parts for contrast in part.contrasts()),
         notes=tuple(note for part in parts for note in part.notes()),
     )
 
 
 def hidden_units(config: Config) -> tuple[int, ...]:
-    """Returns the hidden layers that frozen sides share: the config's own, or one of 64 units."""
+    """Returns the hidden layers of frozen variants: the config's own, or one of 64 units."""
     heads = config.heads.values() if isinstance(config.heads, dict) else ()
     return next((head.hidden for head in heads if head.hidden), SHARED_UNITS)
 
@@ -60,18 +60,18 @@ class _Mode:
     config: Config
     tasks: tuple[str, ...]
 
-    def sides(self) -> list[Side]:
+    def variants(self) -> list[TrainingVariant]:
         """All tasks, each alone, all but each; and what serves the conditions."""
         subsets = [self.tasks, *self._singles(), *self._rests()]
-        found = {tasks: self._side(tasks) for tasks in subsets}
+        found = {tasks: self._variant(tasks) for tasks in subsets}
         return [*found.values(), *(self._supporting() if self.name == FINE_TUNED else [])]
 
-    def questions(self) -> list[Question]:
+    def contrasts(self) -> list[Contrast]:
         """Is sharing better, task by task; what does each task do to the others."""
         together = self._name(self.tasks)
         alone = tuple(self._name(tasks) for tasks in self._singles())
         found = [
-            Question(
+            Contrast(
                 first=(together,),
                 second=alone,
                 tasks=self.tasks,
@@ -81,7 +81,7 @@ class _Mode:
         ]
         for task, rest in zip(self.tasks, self._rests(), strict=True):
             found.append(
-                Question(
+                Contrast(
                     first=(together,),
                     second=(self._name(rest),),
                     tasks=rest,
@@ -91,18 +91,18 @@ class _Mode:
                     about=task,
                 )
             )
-        return found + (self._lent_questions() if self.name == FINE_TUNED else [])
+        return found + (self._lent_contrasts() if self.name == FINE_TUNED else [])
 
     def notes(self) -> list[str]:
-        """What a reader must know about how the sides were made."""
+        """How the variants were made, for the reader."""
         if self.name == FINE_TUNED:
             return []
         units = ", ".join(str(width) for width in hidden_units(self.config))
         return [
             "On a frozen backbone linear heads share nothing that learns, so one network and one "
-            f"for each would be the same. The frozen sides share a hidden layer ({units} units) "
-            f"instead; weights of heads don't act there. They have up to {self._epochs()} epochs, "
-            "because an epoch on cached features costs next to nothing."
+            f"for each would be the same. The frozen variants share a hidden layer ({units} units) "
+            f"instead, and weights of heads have no effect. They have up to {self._epochs()} "
+            "epochs, because an epoch on cached features costs next to nothing."
         ]
 
     def _epochs(self) -> int:
@@ -123,8 +123,8 @@ class _Mode:
             what = f"all but {next(t for t in self.tasks if t not in tasks)}"
         return f"{what}, {self.name}"
 
-    def _side(self, tasks: tuple[str, ...]) -> Side:
-        return Side(
+    def _variant(self, tasks: tuple[str, ...]) -> TrainingVariant:
+        return TrainingVariant(
             name=self._name(tasks), tasks=tasks, changes=self._changes(tasks), mode=self.name
         )
 
@@ -140,11 +140,11 @@ class _Mode:
         policy = self.config.trainable
         return {"trainable": True} if policy in (False, "auto") else {}
 
-    def _supporting(self) -> list[Side]:
+    def _supporting(self) -> list[TrainingVariant]:
         """A linear head for each task: on the backbone the others trained, and on the original."""
         linear = {"trainable": False, "augment": None, "heads": "single"}
         lent = [
-            Side(
+            TrainingVariant(
                 name=self._lent_name(task),
                 tasks=(task,),
                 changes=linear,
@@ -154,14 +154,14 @@ class _Mode:
             )
             for task, rest in zip(self.tasks, self._rests(), strict=True)
         ]
-        own = Side(
+        own = TrainingVariant(
             name=_ORIGINAL, tasks=self.tasks, changes=linear, mode=self.name, is_supporting=True
         )
         return [own, *lent]
 
-    def _lent_questions(self) -> list[Question]:
+    def _lent_contrasts(self) -> list[Contrast]:
         return [
-            Question(
+            Contrast(
                 first=(self._lent_name(task),),
                 second=(_ORIGINAL,),
                 tasks=(task,),

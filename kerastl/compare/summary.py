@@ -1,96 +1,158 @@
-"""What a side is, scores and costs, as plain values for `compare.json`."""
+"""The scores and the cost of each variant."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from kerastl.compare.scores import SCORES
-from kerastl.compare.sides import Side, Study
-from kerastl.compare.verdicts import ArmScores
+from kerastl.compare.cost import TrialCost
+from kerastl.compare.paired_scores import SCORES, TrialScores
+from kerastl.compare.study import Study, TrainingVariant
+from kerastl.errors import counted
+from kerastl.evaluation.means import mean_of_defined
 
-_COSTS = ("parameters", "trainable_parameters", "bytes", "milliseconds_per_example")
 
-
-def side_values(
-    side: Side,
-    scores: Sequence[ArmScores],
-    losses: Mapping[str, float],
-    facts: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """Returns all about one side.
+@dataclass(frozen=True, kw_only=True)
+class SeedScores:
+    """One score over seeds.
 
     Args:
-        side: The side.
-        scores: One per seed: task to name to score.
-        losses: Task to training loss.
-        facts: What is kept beside each of its arms.
+        mean: Mean over the seeds with a defined score.
+        by_seed: Score of each seed.
     """
-    return {
-        "name": side.name,
-        "mode": side.mode or None,
-        "tasks": list(side.tasks),
-        "changes": dict(side.changes),
-        "training": {"treatment": side.training.treatment, "examples": side.training.examples},
-        "supporting": side.is_supporting,
-        "scores": {task: _by_seed(scores, task) for task in side.tasks},
-        "macro": _macro(scores, side.tasks),
-        "training_loss": dict(losses),
-        "cost": {
-            **{name: _median(facts, name) for name in _COSTS},
-            "seconds": _median(facts, "seconds"),
-            "epochs": [one.get("epochs") for one in facts],
-        },
-    }
+
+    mean: float
+    by_seed: tuple[float, ...]
 
 
-def cost_sentences(
-    study: Study, facts: Mapping[tuple[str, int], Mapping[str, Any]], seeds: Sequence[int]
-) -> list[str]:
-    """Returns what both sides of each answer cost, where one of them is several models."""
-    return [
-        f"{question.text}: {_bill(question.first, facts, seeds)}; instead: "
-        f"{_bill(question.second, facts, seeds)}."
-        for question in study.questions
-        if question.kind == "answer" and len(question.first) != len(question.second)
-    ]
+@dataclass(frozen=True, kw_only=True)
+class VariantScores:
+    """The scores of a variant on one task, or their means over tasks."""
+
+    auc: SeedScores
+    log_loss: SeedScores
 
 
-def _bill(
-    names: Sequence[str],
-    facts: Mapping[tuple[str, int], Mapping[str, Any]],
-    seeds: Sequence[int],
-) -> str:
-    """The sum over the models of a side."""
-    total = {
-        name: sum(_median([facts[side, seed] for seed in seeds], name) for side in names)
-        for name in ("seconds", *_COSTS)
-    }
-    count = "1 model" if len(names) == 1 else f"{len(names)} models"
-    return (
-        f"{count}, {total['seconds']:,.0f} s to train, {total['parameters']:,.0f} weights, "
-        f"{total['bytes'] / 1e6:.1f} MB, {total['milliseconds_per_example']:.2f} ms per example"
+@dataclass(frozen=True, kw_only=True)
+class VariantCost:
+    """Medians over the trials of a variant, NaN if not measured.
+
+    Args:
+        parameters: Number of weights.
+        trainable_parameters: Number of trainable weights.
+        bytes: Size of the model file.
+        milliseconds_per_example: Time of inference.
+        seconds: Time of training.
+        epochs: Number of epochs of each trial.
+    """
+
+    parameters: float
+    trainable_parameters: float
+    bytes: float
+    milliseconds_per_example: float
+    seconds: float
+    epochs: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantResult:
+    """A variant with its scores and its cost.
+
+    Args:
+        name: Name of the variant.
+        mode: Part of the study, or None.
+        tasks: Tasks of the variant.
+        changes: Dotted keys of the config and their values.
+        training: Its training rows.
+        supporting: Whether it only serves a condition.
+        scores: Name of each task to its scores.
+        macro: Means over tasks.
+        training_loss: Name of each task to its training loss in nats.
+        cost: Its cost.
+    """
+
+    name: str
+    mode: str | None
+    tasks: tuple[str, ...]
+    changes: Mapping[str, Any]
+    training: Mapping[str, Any]
+    supporting: bool
+    scores: Mapping[str, VariantScores]
+    macro: VariantScores
+    training_loss: Mapping[str, float]
+    cost: VariantCost
+
+
+def summarize(
+    variant: TrainingVariant,
+    scores: Sequence[TrialScores],
+    losses: Mapping[str, float],
+    costs: Sequence[TrialCost],
+) -> VariantResult:
+    """Returns a variant with its scores and its cost.
+
+    Args:
+        variant: The variant.
+        scores: Its scores, one for each seed.
+        losses: Name of each task to its training loss.
+        costs: Cost of each of its trials.
+    """
+    return VariantResult(
+        name=variant.name,
+        mode=variant.mode or None,
+        tasks=variant.tasks,
+        changes=dict(variant.changes),
+        training=asdict(variant.training),
+        supporting=variant.is_supporting,
+        scores={task: _scores(scores, [task]) for task in variant.tasks},
+        macro=_scores(scores, variant.tasks),
+        training_loss=dict(losses),
+        cost=_cost(costs),
     )
 
 
-def _by_seed(scores: Sequence[ArmScores], task: str) -> dict[str, Any]:
-    found = {name: [one[task][name].value for one in scores] for name in SCORES}
-    return {name: {"mean": _mean(values), "by_seed": values} for name, values in found.items()}
+def cost_sentences(study: Study, results: Sequence[VariantResult]) -> list[str]:
+    """Returns the costs of both sides of each contrast in which one of them is several models."""
+    costs = {result.name: result.cost for result in results}
+    return [
+        f"{contrast.text}: {_bill([costs[name] for name in contrast.first])}; instead: "
+        f"{_bill([costs[name] for name in contrast.second])}."
+        for contrast in study.contrasts
+        if contrast.kind == "answer" and len(contrast.first) != len(contrast.second)
+    ]
 
 
-def _macro(scores: Sequence[ArmScores], tasks: Sequence[str]) -> dict[str, Any]:
-    found = {
-        name: [_mean([one[task][name].value for task in tasks]) for one in scores]
-        for name in SCORES
-    }
-    return {name: {"mean": _mean(values), "by_seed": values} for name, values in found.items()}
+def _bill(costs: Sequence[VariantCost]) -> str:
+    seconds = sum(cost.seconds for cost in costs)
+    parameters = sum(cost.parameters for cost in costs)
+    size = sum(cost.bytes for cost in costs)
+    milliseconds = sum(cost.milliseconds_per_example for cost in costs)
+    return (
+        f"{counted(len(costs), 'model')}, {seconds:,.0f} s to train, {parameters:,.0f} weights, "
+        f"{size / 1e6:.1f} MB, {milliseconds:.2f} ms per example"
+    )
 
 
-def _mean(values: Sequence[float]) -> float:
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else float("nan")
+def _cost(costs: Sequence[TrialCost]) -> VariantCost:
+    return VariantCost(
+        parameters=_median([cost.parameters for cost in costs]),
+        trainable_parameters=_median([cost.trainable_parameters for cost in costs]),
+        bytes=_median([cost.bytes for cost in costs]),
+        milliseconds_per_example=_median([cost.milliseconds_per_example for cost in costs]),
+        seconds=_median([cost.seconds for cost in costs]),
+        epochs=tuple(cost.epochs for cost in costs),
+    )
 
 
-def _median(facts: Sequence[Mapping[str, Any]], name: str) -> float:
-    values = [float(one[name]) for one in facts if name in one]
-    return float(np.median(values)) if values else float("nan")
+def _scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
+    found = {}
+    for name in SCORES:
+        by_seed = [mean_of_defined([one[task][name].value for task in tasks]) for one in scores]
+        found[name] = SeedScores(mean=mean_of_defined(by_seed), by_seed=tuple(by_seed))
+    return VariantScores(**found)
+
+
+def _median(values: Sequence[float | None]) -> float:
+    measured = [float(value) for value in values if value is not None]
+    return float(np.median(measured)) if measured else float("nan")

@@ -1,69 +1,79 @@
-"""Differences between models, paired: both are scored on the same draws of the same examples."""
+"""Paired differences between models that are scored on the same draws of the same examples.
+
+Convention: a difference is the first model minus the second; its interval covers two kinds of
+chance, the draw of the test groups and the draw of the trainings.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
-from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws, interval
-from kerastl.evaluation.means import divided
-from kerastl.evaluation.replicates import auc_under
-from kerastl.evaluation.scores import score_task
+from kerastl.evaluation.intervals import FEWEST_GROUPS, interval
+from kerastl.evaluation.means import mean_of_defined, means_of_defined
+from kerastl.evaluation.replicates import ReplicatedScore
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedDifference:
+    """How much higher a score of the first model is than that of the second.
+
+    Args:
+        value: Mean over the trainings; NaN if undefined.
+        interval: 95 % interval, None with fewer than 20 groups.
+        by_training: Difference of each training.
+        p_value: Two-sided, from the spread of the replicates; NaN if undefined.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    by_training: tuple[float, ...]
+    p_value: float
 
 
 def paired_difference(
-    labels: np.ndarray,
-    first: Sequence[np.ndarray],
-    second: Sequence[np.ndarray],
+    first: Sequence[Sequence[ReplicatedScore]],
+    second: Sequence[Sequence[ReplicatedScore]],
     *,
-    bootstrap: Bootstrap,
-) -> dict[str, Any]:
-    """Returns how much higher the macro AUC of `first` is than that of `second`.
+    num_groups: int,
+    seed: int,
+) -> PairedDifference:
+    """Returns the difference of the mean over tasks.
 
-    With several trainings of each (one per seed) the difference is their mean, and each replicate
-    draws trainings as well as groups: the interval holds both kinds of chance.
+    With several trainings of each model the difference is their mean, and each replicate draws
+    trainings as well as groups.
 
     Args:
-        labels: `(examples, tasks)`, NaN where unknown.
-        first: Scores of each training, each `(examples, tasks)`; higher means more likely yes.
-        second: The same of what it is compared with, paired by position.
-        bootstrap: How the interval is made.
-
-    Returns:
-        `difference`, `interval` (None with fewer than 20 groups) and the `differences` per
-        training.
+        first: Scores of each training of the first model, one for each task.
+        second: Scores of the second model, paired by position.
+        num_groups: Number of groups; with fewer than 20 there is no interval.
+        seed: Seed of the draw of trainings.
     """
-    pairs = list(zip(first, second, strict=True))
-    differences = [_macro_auc(labels, a) - _macro_auc(labels, b) for a, b in pairs]
-    draws = Draws(bootstrap)
-    replicates = [_replicates(labels, a, draws) - _replicates(labels, b, draws) for a, b in pairs]
-    by_training = np.stack(replicates)
-    random = np.random.default_rng(bootstrap.seed)
-    drawn = random.integers(len(pairs), size=(len(pairs), by_training.shape[1]))
-    averaged = np.take_along_axis(by_training, drawn, axis=0).mean(axis=0)
-    enough = len(np.unique(np.asarray(bootstrap.groups, dtype=str))) >= FEWEST_GROUPS
-    return {
-        "difference": float(np.mean(differences)),
-        "interval": interval(averaged) if enough else None,
-        "differences": [float(value) for value in differences],
-    }
+    pairs = [list(zip(a, b, strict=True)) for a, b in zip(first, second, strict=True)]
+    values = [mean_of_defined([a.value - b.value for a, b in tasks]) for tasks in pairs]
+    by_training = [means_of_defined([a.replicates - b.replicates for a, b in t]) for t in pairs]
+    averaged = _draw_trainings(np.stack(by_training), seed)
+    value = float(np.mean(values))
+    has_interval = num_groups >= FEWEST_GROUPS
+    return PairedDifference(
+        value=value,
+        interval=interval(averaged) if has_interval else None,
+        by_training=tuple(values),
+        p_value=_p_value(value, averaged) if has_interval else float("nan"),
+    )
 
 
-def _macro_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    ranks = _ranks(scores)
-    tasks = [score_task(labels[:, i], ranks[:, i], threshold=0.5) for i in range(labels.shape[1])]
-    return float(np.nanmean([task.auc for task in tasks]))
+def _draw_trainings(by_training: np.ndarray, seed: int) -> np.ndarray:
+    """Returns for each replicate the mean over trainings that are drawn with replacement."""
+    random = np.random.default_rng(seed)
+    drawn = random.integers(len(by_training), size=by_training.shape)
+    averaged: np.ndarray = np.take_along_axis(by_training, drawn, axis=0).mean(axis=0)
+    return averaged
 
 
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Returns scores in [0, 1] of the same order, equal where they were equal."""
-    columns = [np.unique(column, return_inverse=True)[1] for column in scores.T]
-    return np.stack(columns, axis=1) / max(1, len(scores))
-
-
-def _replicates(labels: np.ndarray, scores: np.ndarray, draws: Draws) -> np.ndarray:
-    """Returns the macro AUC of each replicate over the tasks that are defined in it."""
-    tasks = [auc_under(labels[:, i], scores[:, i], draws) for i in range(labels.shape[1])]
-    found = np.stack(tasks)
-    defined = ~np.isnan(found)
-    return divided(np.where(defined, found, 0).sum(axis=0), defined.sum(axis=0))
+def _p_value(value: float, replicates: np.ndarray) -> float:
+    spread = float(np.nanstd(replicates)) if np.isfinite(replicates).any() else 0.0
+    if not spread or np.isnan(value):
+        return 1.0 if value == 0 else float("nan")
+    return float(2 * norm.sf(abs(value) / spread))

@@ -1,9 +1,7 @@
-"""Scores of one task under many draws of the groups.
+"""Scores of one task on the examples as they are and under many draws of the groups."""
 
-Convention: with None in the place of draws the examples count as they are, once each.
-"""
-
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,41 +12,63 @@ from kerastl.evaluation.means import divided
 _LEAST = 1e-15
 
 
-def auc_under(labels: np.ndarray, scores: np.ndarray, draws: Draws | None) -> np.ndarray:
-    """Returns the area under the ROC curve under each draw, `(replicates,)`, NaN where undefined.
+@dataclass(frozen=True, kw_only=True)
+class ReplicatedScore:
+    """One score of one task.
+
+    Args:
+        value: On the examples as they are, NaN if undefined.
+        replicates: Under each draw, `(replicates,)`, NaN if undefined.
+    """
+
+    value: float
+    replicates: np.ndarray
+
+
+def replicated_auc(labels: np.ndarray, scores: np.ndarray, draws: Draws) -> ReplicatedScore:
+    """Returns the area under the ROC curve.
 
     Args:
         labels: 1, 0 or NaN for unknown, `(examples,)`.
-        scores: Higher means more likely yes.
-        draws: None scores the examples as they are.
+        scores: Higher means more likely positive, `(examples,)`.
+        draws: The draws of the groups.
     """
     rows = np.flatnonzero(~np.isnan(labels))
     rows = rows[np.argsort(-scores[rows], kind="stable")]
-    if not len(rows) or not _count(draws):
-        return np.full(_count(draws), np.nan)
-    starts, y = ranking.tie_starts(scores[rows]), labels[rows]
-    found = []
-    for weights in _weights(rows, draws):
+    starts = ranking.tie_starts(scores[rows]) if len(rows) else rows
+    y = labels[rows]
+
+    def areas(weights: np.ndarray) -> np.ndarray:
         positives = np.add.reduceat(weights * y, starts, axis=1)
         negatives = np.add.reduceat(weights * (1 - y), starts, axis=1)
-        found.append(ranking.areas(positives, negatives)[0])
-    return np.concatenate(found)
+        return ranking.areas(positives, negatives)[0]
+
+    return _replicated(areas, rows, draws)
 
 
-def log_loss_under(
-    labels: np.ndarray, probabilities: np.ndarray, draws: Draws | None
-) -> np.ndarray:
-    """Returns the mean logistic loss of the known labels, in nats, under each draw."""
+def replicated_log_loss(
+    labels: np.ndarray, probabilities: np.ndarray, draws: Draws
+) -> ReplicatedScore:
+    """Returns the mean logistic loss of the known labels, in nats.
+
+    Args:
+        labels: 1, 0 or NaN for unknown, `(examples,)`.
+        probabilities: `(examples,)`.
+        draws: The draws of the groups.
+    """
     rows = np.flatnonzero(~np.isnan(labels))
     p = np.clip(probabilities[rows], _LEAST, 1 - _LEAST)
     losses = -np.log(np.where(labels[rows] >= 0.5, p, 1 - p))
-    found = [divided(weights @ losses, weights.sum(axis=1)) for weights in _weights(rows, draws)]
-    return np.concatenate(found) if found else np.full(_count(draws), np.nan)
+    return _replicated(lambda w: divided(w @ losses, w.sum(axis=1)), rows, draws)
 
 
-def _weights(rows: np.ndarray, draws: Draws | None) -> Iterable[np.ndarray]:
-    return [np.ones((1, len(rows)))] if draws is None else draws.weights(rows)
-
-
-def _count(draws: Draws | None) -> int:
-    return 1 if draws is None else len(draws.counts)
+def _replicated(
+    score: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, draws: Draws
+) -> ReplicatedScore:
+    if not len(rows):
+        return ReplicatedScore(value=float("nan"), replicates=np.full(len(draws.counts), np.nan))
+    parts = [score(weights) for weights in draws.weights(rows)]
+    return ReplicatedScore(
+        value=float(score(np.ones((1, len(rows))))[0]),
+        replicates=np.concatenate(parts) if parts else np.zeros(0),
+    )

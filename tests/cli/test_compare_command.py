@@ -46,9 +46,9 @@ def test_it_prints_differences_sides_and_findings_and_json_is_the_same(
     [
         (
             "sharng",
-            ["'sharng' is no axis by itself", "--axis sharng", "Did you mean 'sharing'?"],
+            ["'sharng' is not an axis by itself", "--axis sharng", "Did you mean 'sharing'?"],
         ),
-        ("examples=5000,all", ["can't take these values", "training rows", "5000"]),
+        ("examples=5000,all", ["cannot have these values", "training rows", "5000"]),
         ("uncertain", ["No cell of the table is uncertain", "data.labels"]),
         ("backbone=tiny:imag,tiny:image", ["tiny:imag"]),
     ],

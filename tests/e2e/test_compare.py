@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kerastl.compare import Comparison, compare, read_comparison
-from kerastl.compare import running as arms
+from kerastl.compare import Comparison, compare, read_comparison, trials
 from kerastl.errors import ConfigError, RunError
 from kerastl.runs import Run
 
@@ -38,7 +37,7 @@ def config(bright_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="module")
 def found(config: Path) -> Comparison:
     """The second training is interrupted, then the comparison is given again."""
-    train, calls = arms.pipeline.train, []
+    train, calls = trials.pipeline.train, []
 
     def stop_at_second(*arguments: Any, **settings: Any) -> Run:
         calls.append(settings["output"])
@@ -48,11 +47,13 @@ def found(config: Path) -> Comparison:
 
     output = config.parent / "compared"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arms.pipeline, "train", stop_at_second)
+        patch.setattr(trials.pipeline, "train", stop_at_second)
         with pytest.raises(KeyboardInterrupt):
             compare(config, axis="unknown=masked,blanks as no", seeds=1, output=output)
         calls.clear()
-        patch.setattr(arms.pipeline, "train", lambda *a, **s: (calls.append(1), train(*a, **s))[1])
+        patch.setattr(
+            trials.pipeline, "train", lambda *a, **s: (calls.append(1), train(*a, **s))[1]
+        )
         comparison = compare(config, axis="unknown=masked,blanks as no", seeds=1, output=output)
         assert len(calls) == 1
     return comparison
@@ -86,13 +87,13 @@ def test_the_report_lies_beside_it(found: Comparison) -> None:
 def test_another_comparison_is_not_written_into_the_same_folder(
     found: Comparison, config: Path
 ) -> None:
-    with pytest.raises(RunError, match="holds another comparison"):
+    with pytest.raises(RunError, match="contains another comparison"):
         compare(config, axis="unknown=masked,drop rows", seeds=1, output=found.path)
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(config: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(RunError, match="no comparison"):
+    with pytest.raises(RunError, match="not a comparison"):
         compare(config, axis="examples=10,all", seeds=1, output=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 

@@ -7,8 +7,8 @@ from textwrap import dedent
 import pytest
 
 from kerastl.compare.axes import plan_study, read_values
-from kerastl.compare.running import PLAN, open_folder
 from kerastl.compare.sharing import sharing_study
+from kerastl.compare.trials import PLAN, ComparisonPlan, open_folder
 from kerastl.config import parse_config
 from kerastl.data.tables.loading import load_table
 from kerastl.errors import KerastlError
@@ -38,7 +38,7 @@ def expected(message: str) -> str:
 def test_a_misspelt_axis(config) -> None:
     table = load_table(config.data)
     assert text(plan_study, "trainabel", config, table, num_train=2) == expected("""
-        'trainabel' is no axis by itself.
+        'trainabel' is not an axis by itself.
           where:    --axis trainabel
           expected: sharing, trainable, uncertain, backbone=A,B, unknown, examples or KEY=V1,V2
           fix:      Did you mean 'trainable'?
@@ -47,7 +47,7 @@ def test_a_misspelt_axis(config) -> None:
 
 def test_values_that_are_no_yaml_numbers() -> None:
     assert text(read_values, "fit.learning_rate", ".inf,1.0e-4") == expected("""
-        The axis 'fit.learning_rate' can't take these values.
+        The axis 'fit.learning_rate' cannot have these values.
           where:    --axis fit.learning_rate
           expected: a finite number, received .inf
           received: .inf,1.0e-4
@@ -65,7 +65,7 @@ def test_one_task_cannot_share(config) -> None:
 def test_more_examples_than_there_are(config) -> None:
     table = load_table(config.data)
     assert text(plan_study, "examples=5,all", config, table, num_train=2) == expected("""
-        The axis 'examples' can't take these values.
+        The axis 'examples' cannot have these values.
           where:    --axis examples
           expected: fewer than the 2 training rows, or all
           received: 5
@@ -73,9 +73,10 @@ def test_more_examples_than_there_are(config) -> None:
 
 
 def test_a_folder_with_another_comparison(tmp_path: Path) -> None:
+    plan = ComparisonPlan(axis="trainable", seeds=3, config="", tables=())
     (tmp_path / PLAN).write_text(json.dumps({"axis": "sharing"}))
-    assert text(open_folder, tmp_path, {"axis": "trainable"}) == expected(f"""
-        '{tmp_path}' holds another comparison; nothing is overwritten.
+    assert text(open_folder, tmp_path, plan) == expected(f"""
+        '{tmp_path}' contains another comparison; nothing is overwritten.
           where:    {tmp_path}
           expected: the same config, table, axis and seeds as before, to continue it
           fix:      Choose another folder, such as --output {tmp_path}-2.

@@ -1,9 +1,9 @@
-"""What an axis becomes: sides and questions, or a message."""
+"""What an axis becomes: variants and contrasts, or a message."""
 
 import pytest
 
 from kerastl.compare.axes import plan_study
-from kerastl.compare.sides import arm_config
+from kerastl.compare.study import trial_config
 from kerastl.config import ExactFit, KerasFit
 from kerastl.errors import ConfigError
 
@@ -17,21 +17,23 @@ def study(make_config, table):
 
 
 def names(study) -> list[str]:
-    return [side.name for side in study.sides]
+    return [variant.name for variant in study.variants]
 
 
 def configs(study, config, tmp_path):
     return {
-        side.name: arm_config(config, side, seed=4, table=tmp_path / "t.csv", backbone_run=None)
-        for side in study.sides
-        if side.backbone_of is None
+        variant.name: trial_config(
+            config, variant, seed=4, table=tmp_path / "t.csv", backbone_run=None
+        )
+        for variant in study.variants
+        if variant.backbone_of is None
     }
 
 
-def test_examples_are_held_against_the_next_smaller_number(study) -> None:
+def test_examples_are_compared_with_the_next_smaller_number(study) -> None:
     found = study("examples=60,20,all")
     assert names(found) == ["20", "60", "all"]
-    assert [(q.first, q.second) for q in found.questions] == [
+    assert [(q.first, q.second) for q in found.contrasts] == [
         (("60",), ("20",)),
         (("all",), ("60",)),
     ]
@@ -43,7 +45,7 @@ def test_usual_numbers_of_examples_that_there_are_not_are_left_out(study) -> Non
 
 @pytest.mark.parametrize("value", ["81", "0", "half", "true", "2.5"])
 def test_numbers_of_examples_that_cannot_be_drawn_are_refused(study, value) -> None:
-    with pytest.raises(ConfigError, match="can't take these values"):
+    with pytest.raises(ConfigError, match="cannot have these values"):
         study(f"examples={value},all")
 
 
@@ -52,12 +54,12 @@ def test_any_key_of_the_config_can_vary_and_the_first_value_is_the_base(
 ) -> None:
     found = study("loss.label_smoothing=0.0,0.1,0.2")
     assert names(found) == ["0", "0.1", "0.2"]
-    assert {question.second for question in found.questions} == {("0",)}
+    assert {contrast.second for contrast in found.contrasts} == {("0",)}
     smoothing = [c.loss.label_smoothing for c in configs(found, make_config(), tmp_path).values()]
     assert smoothing == [0.0, 0.1, 0.2]
 
 
-def test_frozen_sides_are_solved_and_the_others_keep_the_rates_of_the_config(
+def test_frozen_variants_are_solved_and_the_others_keep_the_rates_of_the_config(
     study, make_config, tmp_path
 ) -> None:
     base = {"trainable": True, "fit": {"epochs": 3, "patience": None}}
@@ -114,15 +116,15 @@ def test_another_backbone_takes_its_own_weights_and_options(study, make_config, 
     ("axis", "text"),
     [
         ("trainabel", "Did you mean 'trainable'"),
-        ("fit.epochs", "no axis by itself"),
-        ("trainable=", "Say what to vary"),
-        ("trainable=[", "can't take these values"),
-        ("trainable=true,true", "stands there twice"),
+        ("fit.epochs", "not an axis by itself"),
+        ("trainable=", "The axis is missing"),
+        ("trainable=[", "cannot have these values"),
+        ("trainable=true,true", "each value once"),
         ("trainable=true", "at least two values"),
-        ("backbone", "Say which backbones"),
+        ("backbone", "needs the names of backbones"),
         ("unknown=maskd,drop rows", "Did you mean 'masked'"),
         ("sharing=frosen", "Did you mean 'frozen'"),
-        ("fit.learning_rate=.inf,1e-4", "can't take these values"),
+        ("fit.learning_rate=.inf,1e-4", "cannot have these values"),
     ],
 )
 def test_what_is_no_axis_is_refused_with_what_would_be_one(study, axis, text) -> None:
@@ -133,7 +135,7 @@ def test_what_is_no_axis_is_refused_with_what_would_be_one(study, axis, text) ->
 
 def test_sharing_has_all_tasks_each_alone_and_all_but_each(study) -> None:
     found = study("sharing=fine-tuned")
-    assert [side.tasks for side in found.sides if not side.is_supporting] == [
+    assert [variant.tasks for variant in found.variants if not variant.is_supporting] == [
         ("car", "bus", "van"),
         ("car",),
         ("bus",),
@@ -142,7 +144,7 @@ def test_sharing_has_all_tasks_each_alone_and_all_but_each(study) -> None:
         ("car", "van"),
         ("car", "bus"),
     ]
-    answer = found.questions[0]
+    answer = found.contrasts[0]
     assert answer.first == ("all tasks, fine-tuned",)
     assert len(answer.second) == 3
 
@@ -155,10 +157,10 @@ def test_with_two_tasks_alone_is_all_but_the_other(make_config, table) -> None:
     from dataclasses import replace
 
     found = plan_study("sharing=frozen", two, replace(table, tasks=("car", "bus")), num_train=81)
-    assert [side.tasks for side in found.sides] == [("car", "bus"), ("car",), ("bus",)]
+    assert [variant.tasks for variant in found.variants] == [("car", "bus"), ("car",), ("bus",)]
 
 
-def test_the_frozen_sides_share_a_hidden_layer_and_the_backbone_stands_still(
+def test_the_frozen_variants_share_a_hidden_layer_and_the_backbone_is_frozen(
     study, make_config, tmp_path
 ) -> None:
     found = configs(study("sharing=frozen"), make_config(), tmp_path)
@@ -181,6 +183,6 @@ def test_heads_of_the_config_keep_their_weight_and_lose_the_tasks_that_are_left_
 
 def test_what_the_others_learned_is_lent_to_each_task(study) -> None:
     found = study("sharing=fine-tuned")
-    lent = {side.tasks: side.backbone_of for side in found.sides if side.backbone_of}
+    lent = {variant.tasks: variant.backbone_of for variant in found.variants if variant.backbone_of}
     assert lent[("car",)] == "all but car, fine-tuned"
     assert list(lent) == [("car",), ("bus",), ("van",)]

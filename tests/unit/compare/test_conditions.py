@@ -1,36 +1,43 @@
-"""The conditions under which sharing and transfer are said to pay."""
+"""The conditions under which sharing and transfer pay."""
 
+from io import StringIO
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from kerastl.compare.answers import Answer
 from kerastl.compare.conditions import sharing_conditions, training_loss, transfer_conditions
+from kerastl.compare.contrasts import ContrastResult
 from kerastl.compare.epochs import losses_by_epoch
-from kerastl.compare.sides import Question, Side, Study
-from kerastl.compare.verdicts import Difference
+from kerastl.compare.study import Contrast, Study, TrainingVariant
+from kerastl.compare.verdicts import ScoreDifference, ScoreDifferences, verdict
 
 TASKS = ("car", "bus")
 
 
-def difference(value: float, reach: float = 0.01) -> Difference:
-    return Difference(
-        score="auc",
-        value=value,
-        interval=(value - reach, value + reach),
-        by_seed=(value,),
-        p_value=0.5,
+def difference(value: float, reach: float = 0.01) -> ScoreDifference:
+    ends = (value - reach, value + reach)
+    return ScoreDifference(
+        difference=value, interval=ends, by_seed=(value,), verdict=verdict(value, ends, sign=1)
     )
 
 
-def answer(kind: str, tasks: tuple[str, ...], value: float, about: str | None = None) -> Answer:
-    found = {"auc": difference(value), "log_loss": difference(-value)}
-    question = Question(
-        first=("all",), second=("car", "bus"), tasks=tasks, text="all", kind=kind, about=about
+def answer(
+    kind: str, tasks: tuple[str, ...], value: float, about: str | None = None
+) -> ContrastResult:
+    found = ScoreDifferences(auc=difference(value), log_loss=difference(-value))
+    return ContrastResult(
+        question="all",
+        kind=kind,
+        mode="frozen",
+        about=about,
+        first=("all",),
+        second=("car", "bus"),
+        answer="",
+        tasks=dict.fromkeys(tasks, found),
+        macro=found,
     )
-    return Answer(question=question, tasks=dict.fromkeys(tasks, found), macro=found)
 
 
 def conditions(value: float, *, labels: np.ndarray | None = None, worse: float = 0.0):
@@ -41,12 +48,23 @@ def conditions(value: float, *, labels: np.ndarray | None = None, worse: float =
     ]
     study = Study(
         axis="sharing",
-        sides=(
-            Side(name="all", tasks=TASKS),
-            Side(name="car", tasks=("car",)),
-            Side(name="bus", tasks=("bus",)),
+        variants=(
+            TrainingVariant(name="all", tasks=TASKS),
+            TrainingVariant(name="car", tasks=("car",)),
+            TrainingVariant(name="bus", tasks=("bus",)),
         ),
-        questions=tuple(one.question for one in answers),
+        contrasts=tuple(
+            Contrast(
+                first=one.first,
+                second=one.second,
+                tasks=tuple(one.tasks),
+                text=one.question,
+                kind=one.kind,
+                mode="frozen",
+                about=one.about,
+            )
+            for one in answers
+        ),
     )
     known = np.tile([0.0, 1.0], (40, 1)) if labels is None else labels
     known = np.concatenate([known, 1 - known])
@@ -61,28 +79,28 @@ def conditions(value: float, *, labels: np.ndarray | None = None, worse: float =
 @pytest.mark.parametrize(("value", "holds"), [(0.05, True), (-0.05, False), (0.0, None)])
 def test_tasks_share_features_where_the_others_help_the_one(value: float, holds) -> None:
     found = conditions(value)
-    (shares,) = [one for one in found if "share features" in one.name]
+    (shares,) = [one for one in found if "share features" in one.condition]
     assert shares.holds is holds
     assert any("Learning car too changes the others" in text for text in shares.evidence)
 
 
-def test_amounts_are_similar_up_to_three_times_in_known_labels_and_in_the_rarer_answer() -> None:
+def test_amounts_are_similar_up_to_three_times_in_known_labels_and_in_the_rarer_class() -> None:
     few = np.tile([0.0, 1.0], (40, 1))
     few[:30, 1] = np.nan
     for labels, holds in ((None, True), (few, False)):
         found = conditions(0.0, labels=labels)
-        (amounts,) = [one for one in found if "similar amounts" in one.name]
+        (amounts,) = [one for one in found if "similar amounts" in one.condition]
         assert amounts.holds is holds
-    assert "bus 20 (10 of its rarer answer)" in amounts.evidence[0]
+    assert "bus 20 (10 of its rarer class)" in amounts.evidence[0]
 
 
 def test_a_training_loss_that_sharing_worsens_says_the_network_is_too_small() -> None:
     for worse, holds in ((0.0, True), (0.05, False)):
         found = conditions(0.0, worse=worse)
-        (enough,) = [one for one in found if "big enough" in one.name]
+        (enough,) = [one for one in found if "large enough" in one.condition]
         assert enough.holds is holds
     assert "After 2 epochs" in enough.evidence[0]
-    assert "0.550 with one network for all and 0.500 with one for each" in enough.evidence[0]
+    assert "0.550 with one network for all tasks and 0.500 with one for each" in enough.evidence[0]
 
 
 def test_the_training_loss_is_that_of_known_labels_before_calibration() -> None:
@@ -109,17 +127,16 @@ def test_transfer_asks_for_more_data_behind_the_backbone_and_a_gain_over_scratch
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_the_training_loss_by_epoch_is_the_same_in_any_layout_of_heads(tmp_path, several) -> None:
+def test_the_training_loss_by_epoch_is_the_same_in_any_layout_of_heads(several) -> None:
     columns = ("phase,epoch,car_log_loss,bus_log_loss", "phase,epoch,log_loss")
     rows = ("heads,1,9,9\ntune,0,,\ntune,1,1,4\ntune,2,0.5,2", "tune,0,\ntune,1,2\ntune,2,1")
-    (tmp_path / "history.csv").write_text(f"{columns[not several]}\n{rows[not several]}\n")
+    history = pd.read_csv(StringIO(f"{columns[not several]}\n{rows[not several]}\n"))
     heads = {"car": ["car"], "bus": ["bus"]} if several else {"tasks": ["car", "bus"]}
-    run = SimpleNamespace(path=tmp_path, bundle=SimpleNamespace(heads=heads))
-    losses = losses_by_epoch(run, {"car": 20, "bus": 10})
+    record = SimpleNamespace(history=history, bundle=SimpleNamespace(heads=heads))
+    losses = losses_by_epoch(record, {"car": 20, "bus": 10})
     np.testing.assert_allclose(losses, [2.0, 1.0])
 
 
-def test_a_solved_head_has_no_epochs(tmp_path) -> None:
-    (tmp_path / "history.csv").write_text("\n")
-    run = SimpleNamespace(path=tmp_path, bundle=SimpleNamespace(heads={}))
-    assert not len(losses_by_epoch(run, {}))
+def test_a_solved_head_has_no_epochs() -> None:
+    record = SimpleNamespace(history=pd.DataFrame(), bundle=SimpleNamespace(heads={}))
+    assert not len(losses_by_epoch(record, {}))

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 import kerastl
-from kerastl.compare.answers import answer_questions
 from kerastl.compare.comparison import find_findings
-from kerastl.compare.scores import TestRows
-from kerastl.compare.sides import Question, Side, Study
+from kerastl.compare.contrasts import evaluate_contrasts
+from kerastl.compare.paired_scores import PairedRows
+from kerastl.compare.study import Contrast, Study, TrainingVariant
 from kerastl.layers import Backbone
 
 TASKS = ("car", "bus", "coin")
@@ -50,9 +50,9 @@ def train(tasks: tuple[str, ...], seed: int, x: np.ndarray, y: np.ndarray) -> pd
     return frame
 
 
-def left_out(task: str) -> Question:
+def left_out(task: str) -> Contrast:
     rest = tuple(t for t in TASKS if t != task)
-    return Question(
+    return Contrast(
         first=("all tasks",),
         second=(f"all but {task}",),
         tasks=rest,
@@ -66,18 +66,21 @@ def left_out(task: str) -> Question:
 @pytest.fixture(scope="module")
 def findings() -> list[str]:
     x, y = make_rows()
-    sides = [Side(name="all tasks", tasks=TASKS)]
-    sides += [
-        Side(name=f"all but {task}", tasks=tuple(t for t in TASKS if t != task))
+    variants = [TrainingVariant(name="all tasks", tasks=TASKS)]
+    variants += [
+        TrainingVariant(name=f"all but {task}", tasks=tuple(t for t in TASKS if t != task))
         for task in ("coin", "car")
     ]
-    frames = {side.name: [train(side.tasks, 0, x, y)] for side in sides}
-    rows = TestRows(frames["all tasks"][0], part="test", replicates=300, seed=0)
+    frames = {variant.name: [train(variant.tasks, 0, x, y)] for variant in variants}
+    rows = PairedRows(frames["all tasks"][0], part="test", replicates=300, seed=0)
     scores = {
-        side.name: [rows.score(frame, side.tasks) for frame in frames[side.name]] for side in sides
+        variant.name: [rows.score(frame, variant.tasks) for frame in frames[variant.name]]
+        for variant in variants
     }
-    study = Study(axis="sharing", sides=tuple(sides), questions=(left_out("coin"), left_out("car")))
-    return find_findings(answer_questions(study, scores, rows, seed=0))
+    study = Study(
+        axis="sharing", variants=tuple(variants), contrasts=(left_out("coin"), left_out("car"))
+    )
+    return find_findings(evaluate_contrasts(study, scores, rows, seed=0))
 
 
 def test_the_task_that_harms_the_others_is_named_with_those_it_harms(findings) -> None:

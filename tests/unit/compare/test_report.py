@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from kerastl.compare.report import difference_row, render_report
+from kerastl.compare.page import difference_row, render_report
+from kerastl.compare.result import ComparisonResult
+from kerastl.records import from_values, to_values
 
 DIFFERENCE = {
     "difference": 0.031,
@@ -14,7 +16,7 @@ DIFFERENCE = {
 }
 
 
-def values(**changes):
+def result(**changes) -> ComparisonResult:
     side = {
         "name": "false",
         "mode": None,
@@ -37,7 +39,7 @@ def values(**changes):
         "tasks": {"<car>": {"auc": DIFFERENCE, "log_loss": DIFFERENCE}},
         "macro": {"auc": DIFFERENCE, "log_loss": DIFFERENCE},
     }
-    return {
+    values = {
         "axis": "trainable",
         "tasks": ["<car>"],
         "seeds": [0],
@@ -55,10 +57,11 @@ def values(**changes):
         "versions": {"kerastl": "0.1.0"},
         **changes,
     }
+    return from_values(ComparisonResult, values)
 
 
 def test_the_page_shows_findings_differences_conditions_and_costs() -> None:
-    page = render_report(values(), name="street")
+    page = render_report(result(), name="street")
     for part in ("true instead of false: helps.", "+0.031", "+0.010 to +0.050", "Same input."):
         assert part in page
     for part in ("1,234,567", "2.5", "1.50", "Holds."):
@@ -66,7 +69,7 @@ def test_the_page_shows_findings_differences_conditions_and_costs() -> None:
 
 
 def test_names_of_tasks_are_escaped_and_nothing_may_run() -> None:
-    page = render_report(values(), name="<b>")
+    page = render_report(result(), name="<b>")
     assert "<car>" not in page
     assert "&lt;car&gt;" in page
     assert "<script" not in page
@@ -76,15 +79,18 @@ def test_names_of_tasks_are_escaped_and_nothing_may_run() -> None:
 
 def test_an_undefined_difference_is_said_and_not_drawn() -> None:
     nothing = {**DIFFERENCE, "difference": None, "interval": None, "verdict": "no verdict"}
-    answer = {**values()["answers"][0], "tasks": {"car": {"auc": nothing, "log_loss": nothing}}}
-    page = render_report(values(answers=[answer]), name="street")
+    answer = {
+        **to_values(result().answers[0]),
+        "tasks": {"car": {"auc": nothing, "log_loss": nothing}},
+    }
+    page = render_report(result(answers=[answer]), name="street")
     assert "undefined" in page
     assert "no verdict" in page
 
 
 def test_a_learning_curve_is_drawn_where_examples_are_the_axis() -> None:
-    assert "Macro AUC over the number" in render_report(values(axis="examples"), name="street")
-    assert "Macro AUC over the number" not in render_report(values(), name="street")
+    assert "Macro AUC over the number" in render_report(result(axis="examples"), name="street")
+    assert "Macro AUC over the number" not in render_report(result(), name="street")
 
 
 @pytest.mark.parametrize("value", [-0.5, 0.0, 0.5])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kerastl.compare.sides import SPLIT_COLUMN, Training
-from kerastl.compare.tables import change_training, nested_rows, split_frame
+from kerastl.compare.study import SPLIT_COLUMN, TrainingRows
+from kerastl.compare.training_tables import change_training, nested_rows, split_frame
 from kerastl.errors import TableError
 
 
@@ -20,7 +20,7 @@ def test_files_are_absolute_and_cells_plain(frame, table) -> None:
 
 
 def test_blanks_become_no_in_training_only(frame, table) -> None:
-    changed = change_training(frame, table, Training(treatment="blanks as no"))
+    changed = change_training(frame, table, TrainingRows(treatment="blanks as no"))
     train = frame[SPLIT_COLUMN] == "train"
     blank = frame["bus"] == ""
     assert (blank & train).any()
@@ -30,7 +30,7 @@ def test_blanks_become_no_in_training_only(frame, table) -> None:
 
 
 def test_rows_with_a_gap_are_dropped_from_training_only(frame, table) -> None:
-    changed = change_training(frame, table, Training(treatment="drop rows"))
+    changed = change_training(frame, table, TrainingRows(treatment="drop rows"))
     train = changed[SPLIT_COLUMN] == "train"
     assert not (changed["bus"][train] == "").any()
     assert (changed["bus"][~train] == "").any()
@@ -44,7 +44,7 @@ def test_dropping_every_row_is_refused(frame, table) -> None:
 
     with pytest.raises(TableError, match="no training row is left"):
         change_training(
-            frame, replace(table, training_labels=gone), Training(treatment="drop rows")
+            frame, replace(table, training_labels=gone), TrainingRows(treatment="drop rows")
         )
 
 
@@ -68,7 +68,7 @@ def test_another_seed_draws_other_examples_and_the_same_seed_the_same(table) -> 
 
 
 def test_a_subsample_leaves_validation_and_test_alone(frame, table) -> None:
-    changed = change_training(frame, table, Training(examples=30), sizes=(30,), seed=0)
+    changed = change_training(frame, table, TrainingRows(examples=30), sizes=(30,), seed=0)
     counts = changed[SPLIT_COLUMN].value_counts()
     assert (counts["validation"], counts["test"]) == (18, 21)
     assert abs(counts["train"] - 30) <= 3

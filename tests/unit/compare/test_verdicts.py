@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from kerastl.compare.answers import answer_questions, sentence, weigh_multiplicity
-from kerastl.compare.scores import TestRows
-from kerastl.compare.sides import Question, Side, Study
+from kerastl.compare.contrasts import evaluate_contrasts, weigh_multiplicity
+from kerastl.compare.paired_scores import PairedRows
+from kerastl.compare.study import Contrast, Study, TrainingVariant
 from kerastl.compare.verdicts import differences, holds_after_correction
 
 TASKS = ("car", "bus")
@@ -29,8 +29,8 @@ def predictions(strength: float, seed: int, *, labels_seed: int = 0, num_groups:
     return frame
 
 
-def rows_of(frame: pd.DataFrame) -> TestRows:
-    return TestRows(frame, part="test", replicates=300, seed=0)
+def rows_of(frame: pd.DataFrame) -> PairedRows:
+    return PairedRows(frame, part="test", replicates=300, seed=0)
 
 
 def scores(strength: float, seeds: int = 3, **more):
@@ -53,20 +53,20 @@ def test_scores_are_those_of_scikit_learn_on_the_known_labels() -> None:
     assert found["log_loss"].value == pytest.approx(log_loss(y, p))
 
 
-def test_a_better_side_helps_by_both_scores_and_a_worse_one_hurts() -> None:
+def test_a_better_variant_helps_by_both_scores_and_a_worse_one_hurts() -> None:
     better, worse = compare(1.5, 0.5), compare(0.5, 1.5)
-    assert (better["auc"].verdict, better["log_loss"].verdict) == ("helps", "helps")
-    assert better["auc"].value > 0 > better["log_loss"].value
-    assert (worse["auc"].verdict, worse["log_loss"].verdict) == ("hurts", "hurts")
+    assert (better.auc.verdict, better.log_loss.verdict) == ("helps", "helps")
+    assert better.auc.difference > 0 > better.log_loss.difference
+    assert (worse.auc.verdict, worse.log_loss.verdict) == ("hurts", "hurts")
 
 
-def test_equal_sides_show_no_difference() -> None:
-    assert compare(1.0, 1.0)["auc"].verdict == "no difference seen"
-    assert compare(1.0, 1.0)["auc"].value == 0
+def test_equal_variants_show_no_difference() -> None:
+    assert compare(1.0, 1.0).auc.verdict == "no difference seen"
+    assert compare(1.0, 1.0).auc.difference == 0
 
 
 def test_with_fewer_than_20_groups_there_is_no_verdict() -> None:
-    found = compare(1.5, 0.5, num_groups=19)["auc"]
+    found = compare(1.5, 0.5, num_groups=19).auc
     assert (found.interval, found.verdict) == (None, "no verdict")
 
 
@@ -75,7 +75,7 @@ def test_pairing_makes_the_interval_narrower_than_the_test_is_noisy() -> None:
     nearly = predictions(1.0, 0)
     nearly["car"] = nearly["car"] + np.random.default_rng(5).normal(size=300) * 1e-3
     second = [rows.score(nearly, TASKS)]
-    paired = differences(first, second, ["car"], num_groups=100, seed=0)["auc"].interval
+    paired = differences(first, second, ["car"], num_groups=100, seed=0).auc.interval
     alone = np.quantile(first[0]["car"]["auc"].replicates, [0.025, 0.975])
     assert paired[1] - paired[0] < 0.2 * (alone[1] - alone[0])
 
@@ -83,13 +83,13 @@ def test_pairing_makes_the_interval_narrower_than_the_test_is_noisy() -> None:
 def test_trainings_that_differ_make_the_interval_wider() -> None:
     a, rows = scores(1.0)
     b = [scores(strength)[0][0] for strength in (0.4, 1.0, 1.6)]
-    same = differences(a, a, ["car"], num_groups=100, seed=0)["auc"].interval
-    mixed = differences(a, b, ["car"], num_groups=100, seed=0)["auc"].interval
+    same = differences(a, a, ["car"], num_groups=100, seed=0).auc.interval
+    mixed = differences(a, b, ["car"], num_groups=100, seed=0).auc.interval
     assert mixed[1] - mixed[0] > same[1] - same[0]
     assert rows.num_groups == 100
 
 
-def test_a_task_without_both_answers_is_undefined_and_leaves_the_mean_alone() -> None:
+def test_a_task_without_both_classes_is_undefined_and_leaves_the_mean_alone() -> None:
     frames = []
     for strength in (1.5, 0.5):
         frame = predictions(strength, 0)
@@ -97,47 +97,47 @@ def test_a_task_without_both_answers_is_undefined_and_leaves_the_mean_alone() ->
         frames.append(frame)
     rows = rows_of(frames[0])
     a, b = ([rows.score(frame, TASKS)] for frame in frames)
-    both = differences(a, b, TASKS, num_groups=100, seed=0)["auc"]
-    car = differences(a, b, ["car"], num_groups=100, seed=0)["auc"]
-    assert both.value == pytest.approx(car.value)
-    assert differences(a, b, ["bus"], num_groups=100, seed=0)["auc"].verdict == "no verdict"
+    both = differences(a, b, TASKS, num_groups=100, seed=0).auc
+    car = differences(a, b, ["car"], num_groups=100, seed=0).auc
+    assert both.difference == pytest.approx(car.difference)
+    assert differences(a, b, ["bus"], num_groups=100, seed=0).auc.verdict == "no verdict"
 
 
 def study() -> Study:
-    sides = tuple(Side(name=name, tasks=TASKS) for name in ("weak", "strong", "weak too"))
-    questions = tuple(
-        Question(first=(name,), second=("weak",), tasks=TASKS, text=f"{name} instead of weak")
+    variants = tuple(
+        TrainingVariant(name=name, tasks=TASKS) for name in ("weak", "strong", "weak too")
+    )
+    contrasts = tuple(
+        Contrast(first=(name,), second=("weak",), tasks=TASKS, text=f"{name} instead of weak")
         for name in ("strong", "weak too")
     )
-    return Study(axis="key", sides=sides, questions=questions)
+    return Study(axis="key", variants=variants, contrasts=contrasts)
 
 
 def test_answers_say_what_helps_and_how_many_verdicts_chance_would_give() -> None:
     weak, rows = scores(0.5)
     strong, _ = scores(1.5)
-    answers = answer_questions(
+    answers = evaluate_contrasts(
         study(), {"weak": weak, "strong": strong, "weak too": weak}, rows, seed=0
     )
-    assert sentence(answers[0]).startswith(
-        "strong instead of weak: helps on all tasks (macro AUC +"
-    )
-    assert "no difference seen on all tasks" in sentence(answers[1])
+    assert answers[0].answer.startswith("strong instead of weak: helps on all tasks (macro AUC +")
+    assert "no difference seen on all tasks" in answers[1].answer
     many = weigh_multiplicity(answers)
     assert (many.verdicts, many.seen, many.remaining) == (4, 2, 2)
     assert many.by_chance == pytest.approx(0.2)
     assert "4 verdicts at 95 % each" in many.text
 
 
-def test_sides_of_one_task_each_answer_together() -> None:
+def test_variants_of_one_task_each_answer_together() -> None:
     both, rows = scores(1.5)
     alone = {task: [{task: one[task]} for one in scores(0.5)[0]] for task in TASKS}
-    question = Question(first=("both",), second=TASKS, tasks=TASKS, text="one for all")
-    sides = (
-        Side(name="both", tasks=TASKS),
-        *(Side(name=task, tasks=(task,)) for task in TASKS),
+    contrast = Contrast(first=("both",), second=TASKS, tasks=TASKS, text="one for all")
+    variants = (
+        TrainingVariant(name="both", tasks=TASKS),
+        *(TrainingVariant(name=task, tasks=(task,)) for task in TASKS),
     )
-    found = answer_questions(
-        Study(axis="sharing", sides=sides, questions=(question,)),
+    found = evaluate_contrasts(
+        Study(axis="sharing", variants=variants, contrasts=(contrast,)),
         {"both": both, **alone},
         rows,
         seed=0,
@@ -153,8 +153,8 @@ def test_a_single_small_p_value_among_many_does_not_remain() -> None:
 
 def test_without_a_bootstrap_there_are_differences_and_no_verdicts() -> None:
     frame = predictions(1.0, 0)
-    rows = TestRows(frame, part="test", replicates=0, seed=0)
+    rows = PairedRows(frame, part="test", replicates=0, seed=0)
     found = [rows.score(one, TASKS) for one in (frame, predictions(0.5, 1))]
-    difference = differences([found[0]], [found[1]], TASKS, num_groups=100, seed=0)["auc"]
-    assert difference.value > 0
+    difference = differences([found[0]], [found[1]], TASKS, num_groups=100, seed=0).auc
+    assert difference.difference > 0
     assert difference.verdict == "no verdict"

@@ -1,4 +1,4 @@
-"""Tables of a comparison: the rows and splits that all sides share, written once.
+"""Tables of a comparison: the rows and splits that all variants share, written once.
 
 Convention: splits are drawn once, with all tasks, before any side exists; a side changes training
 rows only, never those of validation and test.
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.compare.sides import SPLIT_COLUMN, UNCERTAIN, Training
+from kerastl.compare.study import SPLIT_COLUMN, UNCERTAIN, TrainingRows
 from kerastl.config import Config
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.stratification import stratify
@@ -38,7 +38,7 @@ def split_frame(table: Examples, config: Config) -> pd.DataFrame:
 def change_training(
     frame: pd.DataFrame,
     table: Examples,
-    training: Training,
+    training: TrainingRows,
     *,
     sizes: tuple[int, ...] = (),
     seed: int = 0,

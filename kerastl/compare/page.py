@@ -5,11 +5,13 @@ Convention: everything on the page comes from `compare.json`.
 
 import importlib.resources
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
+from kerastl.compare.contrasts import ContrastResult
+from kerastl.compare.result import ComparisonResult
 from kerastl.report.charts import Line, learning_chart
 from kerastl.report.render import content_policy, page_environment, page_style
 from kerastl.report.svg import Axes, element, path, picture, text
@@ -21,26 +23,26 @@ _SLACK = 1.08
 _SMALLEST_SCALE = 0.01
 
 
-def render_report(values: Mapping[str, Any], *, name: str) -> str:
+def render_report(result: ComparisonResult, *, name: str) -> str:
     """Returns the whole page.
 
     Args:
-        values: All of `compare.json`.
-        name: What the comparison is called.
+        result: The result of the comparison.
+        name: Name of the comparison.
     """
     style = page_style() + _text("compare.css")
-    reach = _reach(values)
+    reach = _reach(result)
     return (
         page_environment(_text)
         .get_template("compare.html")
         .render(
-            values=values,
+            values=result,
             name=name,
             style=Markup(style),
             policy=content_policy("", style),
-            groups=_groups(values, reach),
+            groups=_groups(result, reach),
             scale=difference_scale(reach),
-            curve=_curve(values),
+            curve=_curve(result),
             signed=_signed,
             thousands=_thousands,
         )
@@ -53,7 +55,7 @@ def difference_row(value: float, interval: Sequence[float] | None, *, reach: flo
     Args:
         value: The difference.
         interval: Its ends, or None.
-        reach: Where the scale ends on both sides.
+        reach: End of the scale on both sides of 0.
     """
     axes = _axes(reach)
     drawn = [
@@ -82,62 +84,61 @@ def _axes(reach: float) -> Axes:
     return Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(-reach, reach))
 
 
-def _reach(values: Mapping[str, Any]) -> float:
+def _reach(result: ComparisonResult) -> float:
     """Returns a round number that no difference of AUC and hardly an interval exceeds."""
     largest = _SMALLEST_SCALE
-    for answer in values["answers"]:
-        for found in (*answer["tasks"].values(), answer["macro"]):
-            ends = [found["auc"]["difference"], *(found["auc"]["interval"] or ())]
-            largest = max([largest, *(abs(end) for end in ends if end is not None)])
+    for answer in result.answers:
+        for found in (*answer.tasks.values(), answer.macro):
+            ends = [found.auc.difference, *(found.auc.interval or ())]
+            largest = max([largest, *(abs(end) for end in ends if not math.isnan(end))])
     power = 10.0 ** math.floor(math.log10(largest * _SLACK))
     return next(f * power for f in (1, 1.5, 2, 3, 4, 6, 8, 10) if f * power >= largest * _SLACK)
 
 
-def _groups(values: Mapping[str, Any], reach: float) -> list[dict[str, Any]]:
+def _groups(result: ComparisonResult, reach: float) -> list[dict[str, Any]]:
     """Returns the answers by mode, each row with its drawing."""
-    modes = list(dict.fromkeys(answer["mode"] for answer in values["answers"]))
+    modes = list(dict.fromkeys(answer.mode for answer in result.answers))
     return [
         {
             "mode": mode,
             "answers": [
-                {**answer, "rows": _rows(answer, reach), "what": _what(answer)}
-                for answer in values["answers"]
-                if answer["mode"] == mode
+                {"rows": _rows(answer, reach), "what": _what(answer)}
+                for answer in result.answers
+                if answer.mode == mode
             ],
         }
         for mode in modes
     ]
 
 
-def _what(answer: Mapping[str, Any]) -> str:
-    said = str(answer["question"]).removeprefix(f"{answer['mode']}: ")
-    return said[0].upper() + said[1:]
+def _what(answer: ContrastResult) -> str:
+    question = answer.question.removeprefix(f"{answer.mode}: ")
+    return question[0].upper() + question[1:]
 
 
-def _rows(answer: Mapping[str, Any], reach: float) -> list[dict[str, Any]]:
-    rows = [(task, found) for task, found in answer["tasks"].items()]
+def _rows(answer: ContrastResult, reach: float) -> list[dict[str, Any]]:
+    rows = list(answer.tasks.items())
     if len(rows) > 1:
-        rows.append(("mean of all", answer["macro"]))
+        rows.append(("mean of all", answer.macro))
     return [
         {
             "task": task,
-            "auc": found["auc"],
-            "log_loss": found["log_loss"],
+            "auc": found.auc,
+            "log_loss": found.log_loss,
             "drawing": None
-            if found["auc"]["difference"] is None
-            else difference_row(found["auc"]["difference"], found["auc"]["interval"], reach=reach),
+            if math.isnan(found.auc.difference)
+            else difference_row(found.auc.difference, found.auc.interval, reach=reach),
         }
         for task, found in rows
     ]
 
 
-def _curve(values: Mapping[str, Any]) -> Markup | None:
-    """Draws macro AUC over the number of examples, where that is the axis."""
-    sides = values["sides"]
-    means = [side["macro"]["auc"]["mean"] for side in sides]
-    if values["axis"] != "examples" or any(mean is None for mean in means):
+def _curve(result: ComparisonResult) -> Markup | None:
+    """Draws macro AUC over the number of examples, if that is the axis."""
+    means = [side.macro.auc.mean for side in result.sides]
+    if result.axis != "examples" or any(math.isnan(mean) for mean in means):
         return None
-    names = [side["name"] for side in sides]
+    names = [side.name for side in result.sides]
     return learning_chart(
         [Line(name="macro AUC", kind="validation", values=means)],
         epochs=names,
@@ -147,12 +148,12 @@ def _curve(values: Mapping[str, Any]) -> Markup | None:
     )
 
 
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+def _signed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.3f}".replace("-", "−")
 
 
-def _thousands(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+def _thousands(value: float, digits: int = 0) -> str:
+    return "–" if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def _text(name: str) -> str:

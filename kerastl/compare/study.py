@@ -1,7 +1,7 @@
-"""What a comparison compares: sides, each an ordinary config with a few keys changed.
+"""What a comparison trains and compares: variants of a config, and contrasts between them.
 
-Convention: all sides of a study share rows, splits and seeds; what differs between two of them is
-what their changes say and nothing else.
+Convention: all variants of a study share rows, splits and seeds; two of them differ in their
+changes and in nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,60 +20,60 @@ Treatment = Literal["as they are", "drop rows", "blanks as no"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """Which training rows a side learns from, and what it takes blanks for.
+class TrainingRows:
+    """The training rows of a variant and how it treats unknown labels.
 
     Args:
-        treatment: What happens to the labels that nobody knows.
-        examples: Number of training rows that are kept, whole groups; None keeps all.
+        treatment: Treatment of the unknown labels.
+        examples: Number of training rows that are kept, in whole groups; None keeps all.
     """
 
     treatment: Treatment = "as they are"
     examples: int | None = None
 
     def table_name(self, seed: int) -> str:
-        """Returns the name of the table's file; a subsample is drawn anew for each seed."""
+        """Returns the file name of the table; a subsample is drawn anew for each seed."""
         if self.examples is not None:
             return f"examples-{self.examples}-seed-{seed}.csv"
         return f"{self.treatment.replace(' ', '-')}.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
-    """One way of doing it, trained once for each seed.
+class TrainingVariant:
+    """One variant of the training, trained once for each seed.
 
     Args:
-        name: What it is called in tables, unique within a study.
-        tasks: The tasks that it learns.
-        changes: Dotted key of the config to its value here.
-        training: Which training rows it learns from.
-        mode: Which part of the study it belongs to, such as `"fine-tuned"`; empty where there are
-            no parts.
-        backbone_of: Name of the side whose trained backbone this one takes, or None.
-        is_supporting: Whether it only serves a condition and is no answer to the question.
+        name: Unique within a study.
+        tasks: Tasks of the variant.
+        changes: Dotted keys of the config and their values in this variant.
+        training: Its training rows.
+        mode: Part of the study, such as `"fine-tuned"`; empty if there are no parts.
+        backbone_of: Name of the variant whose trained backbone this one uses, or None.
+        is_supporting: Whether it only serves a condition.
     """
 
     name: str
     tasks: tuple[str, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
-    training: Training = Training()
+    training: TrainingRows = TrainingRows()
     mode: str = ""
     backbone_of: str | None = None
     is_supporting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """One comparison: is a side better than what it is held against?
+class Contrast:
+    """One comparison between variants.
 
     Args:
-        first: Names of the sides that are asked about; each answers tasks of its own.
-        second: Names of the sides they are held against, likewise.
-        tasks: The tasks on which they are compared.
-        text: The question in words, answered by helps, no difference seen or hurts.
-        kind: What it is asked for: `"answer"`, `"left out"` or `"lent"`.
-        mode: Which part of the study it belongs to.
-        about: The task that is left out or lent to, where there is one.
+        first: Names of the variants that are compared; each has tasks of its own.
+        second: Names of the variants they are compared with, likewise.
+        tasks: Tasks on which they are compared.
+        text: The contrast in words, answered by helps, no difference seen or hurts.
+        kind: `"answer"` to the question of the study, or evidence for a condition: `"left out"` or
+            `"lent"`.
+        mode: Part of the study.
+        about: The task that is left out or lent to, or None.
     """
 
     first: tuple[str, ...]
@@ -87,58 +87,58 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """All sides of a comparison and what is asked about them.
+    """All variants of a comparison and the contrasts between them.
 
     Args:
         axis: What varies: the name of an axis, or a dotted key of the config.
-        sides: In the order in which they are trained.
-        questions: What is asked.
-        notes: What a reader must know about how the sides were made.
+        variants: In the order in which they are trained.
+        contrasts: What is compared.
+        notes: How the variants were made, for the reader.
     """
 
     axis: str
-    sides: tuple[Side, ...]
-    questions: tuple[Question, ...]
+    variants: tuple[TrainingVariant, ...]
+    contrasts: tuple[Contrast, ...]
     notes: tuple[str, ...] = ()
 
-    def side(self, name: str) -> Side:
-        """Returns the side of a name."""
-        return next(side for side in self.sides if side.name == name)
+    def variant(self, name: str) -> TrainingVariant:
+        """Returns the variant with a name."""
+        return next(variant for variant in self.variants if variant.name == name)
 
 
-def arm_config(
-    base: Config, side: Side, *, seed: int, table: Path, backbone_run: Path | None
+def trial_config(
+    base: Config, variant: TrainingVariant, *, seed: int, table: Path, backbone_run: Path | None
 ) -> Config:
-    """Returns the config of one training: a side with a seed.
+    """Returns the config of a variant with a seed.
 
     Args:
         base: The config that is compared.
-        side: Whose changes are made.
+        variant: The variant, with its changes.
         seed: Seed of the training.
         table: The table with the splits of the study.
-        backbone_run: Run whose backbone is taken, where the side takes one.
+        backbone_run: Run whose backbone the variant uses, or None.
 
     Raises:
-        ConfigError: The changes make no valid config.
+        ConfigError: The config with these changes is not valid.
     """
     values = config_values(base)
-    _keep_tasks(values, side.tasks)
+    _keep_tasks(values, variant.tasks)
     values["data"] |= {"table": table, "split": {"column": SPLIT_COLUMN}}
-    fit_changes = {key: value for key, value in side.changes.items() if key.startswith("fit.")}
-    for key, value in side.changes.items():
+    fit_changes = {key: value for key, value in variant.changes.items() if key.startswith("fit.")}
+    for key, value in variant.changes.items():
         if key not in fit_changes:
             _set(values, split_key(key), value)
     if backbone_run is not None:
         size = values["backbone"]["input_size"]
         values["backbone"] = {"name": f"run:{backbone_run}", "input_size": size}
-    values["fit"] = _fitting(base, values, side.changes.get("fit.solver")) | {"seed": seed}
+    values["fit"] = _fitting(base, values, variant.changes.get("fit.solver")) | {"seed": seed}
     for key, value in fit_changes.items():
         _set(values, split_key(key), value)
-    return parse_config(values, where=f"the side '{side.name}'", base=table.parent)
+    return parse_config(values, where=f"the variant '{variant.name}'", base=table.parent)
 
 
 def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:
-    """Removes every other task from the config, and heads that answer none any more."""
+    """Removes every other task from the config, and heads that are left without tasks."""
     values["data"]["tasks"] = list(tasks)
     values["data"]["labels"] = {
         task: {**policy, "positive": ["1"], "negative": ["0"], "uncertain": [UNCERTAIN]}
@@ -158,9 +158,9 @@ def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:
 
 
 def _fitting(base: Config, values: dict[str, Any], wanted: str | None) -> dict[str, Any]:
-    """Returns `fit` with the solver that suits what learns, and the keys that it knows.
+    """Returns `fit` with the solver that suits what is trained, and the keys of that solver.
 
-    A solver that was chosen for the same `trainable` stays, unless another is wanted.
+    The solver stays if `trainable` stays, unless another is wanted.
     """
     settings = parse_config({**values, "fit": {}})
     same = settings.trainable == base.trainable
