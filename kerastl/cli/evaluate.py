@@ -9,13 +9,14 @@ import click
 from kerastl.errors import RunError
 
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
+_REPLACES = "With --recordings: replaces the setting of the run."
 
 
 @click.command("evaluate")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--table", type=click.Path(path_type=Path), help="Another table, scored whole.")
+@click.option("--table", type=click.Path(path_type=Path), help="Another table, scored as a whole.")
 @click.option("--split", default="test", show_default=True, help="Split of the run's own table.")
-@click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
+@click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 @click.option(
     "--recordings",
@@ -25,16 +26,24 @@ _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--set-thresholds",
     metavar="POLICY",
-    help="With --recordings of validation: choose and store the run's thresholds by "
+    help="With --recordings for validation: choose and store the thresholds of the run by "
     "'false_accepts_per_hour<=1'.",
 )
 @click.option(
     "--report", type=click.Path(path_type=Path), help="With --recordings: HTML page to write."
 )
-@click.option("--hop-seconds", type=_ABOVE_0, help="With --recordings, instead of the run's own.")
-@click.option("--smooth-windows", type=click.IntRange(1), help="The same.")
-@click.option("--refractory-seconds", type=_ABOVE_0, help="The same.")
-@click.option("--tolerance-seconds", type=click.FloatRange(min=0), help="The same.")
+@click.option("--hop-seconds", type=_ABOVE_0, help=_REPLACES)
+@click.option(
+    "--smooth-windows",
+    type=click.IntRange(1),
+    help=_REPLACES,
+)
+@click.option("--refractory-seconds", type=_ABOVE_0, help=_REPLACES)
+@click.option(
+    "--tolerance-seconds",
+    type=click.FloatRange(min=0),
+    help=_REPLACES,
+)
 def command(
     run: Path,
     table: Path | None,
@@ -48,8 +57,8 @@ def command(
 ) -> None:
     """Score RUN on one of its splits, or on another table with the same columns.
 
-    With --recordings a run of sounds is scored on long recordings: false accepts per hour against
-    missed events, latency, and the real-time factor on one core.
+    With --recordings, an audio run is scored on long recordings: false accepts per hour and missed
+    events, latency, and the real-time factor on one core.
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
     from kerastl.cli.scores import show_scores
@@ -88,11 +97,11 @@ def command(
 def _refuse_options(recordings: Path | None, table: Path | None, given: list[str]) -> None:
     if recordings is not None and table is not None:
         raise RunError(
-            "--recordings and --table are two evaluations.", fix="Give one of them at a time."
+            "--recordings and --table cannot be used together.", fix="Use one at a time."
         )
     if recordings is None and given:
         raise RunError(
-            f"--{given[0].replace('_', '-')} means nothing without --recordings.",
+            f"--{given[0].replace('_', '-')} has no effect without --recordings.",
             fix="Add --recordings TABLE.",
         )
 

@@ -15,7 +15,7 @@ import rich.console
 import rich.table
 
 from kerastl.cli.console import TerminalProgress
-from kerastl.errors import RunError
+from kerastl.errors import RunError, counted
 
 if TYPE_CHECKING:
     from kerastl.listening.detection import DetectionUpdate
@@ -28,26 +28,26 @@ Write = Callable[[Sequence[object]], None]
 def refuse_options(
     *, listen: bool, inputs: Sequence[Path], output: Path | None, **only_listening: object
 ) -> None:
-    """Refuses options of `predict` that don't fit each other.
+    """Checks that the options of `predict` fit together.
 
     Raises:
-        RunError: An option means nothing beside the others.
+        RunError: An option has no effect with the others.
     """
     given = [f"--{name}" for name, value in only_listening.items() if value is not None]
     if not listen and (given or PIPE in inputs):
         raise RunError(
-            f"{given[0] if given else 'The standard input'} means nothing without --listen.",
+            f"{given[0] if given else 'Standard input'} has no effect without --listen.",
             fix="Add --listen to detect words in long recordings.",
         )
     if PIPE in inputs and len(inputs) > 1:
         raise RunError(
-            "The standard input is listened to alone.",
+            "Standard input must be the only input.",
             received=" ".join(str(item) for item in inputs),
             fix="Give - as the only input.",
         )
     if only_listening.get("rate") is not None and PIPE not in inputs:
         raise RunError(
-            "--rate is the rate of bare samples on the standard input; a file says its own.",
+            "--rate applies only to raw samples on standard input.",
             fix="Remove --rate, or give - as the input.",
         )
     if listen and output is not None and output.suffix.lower() != ".csv":
@@ -68,7 +68,7 @@ def listen(
     cache: bool,
     as_json: bool,
 ) -> None:
-    """Writes detections as they happen."""
+    """Writes each detection as soon as it is known."""
     from kerastl.listening.detection import COLUMNS
 
     is_live = PIPE in inputs
@@ -84,16 +84,16 @@ def listen(
                 write_scores,
             )
         except KeyboardInterrupt:
-            kept = "What was detected until now is written." if is_live else "Nothing was written."
+            kept = "The detections so far are saved." if is_live else "Nothing was written."
             raise KeyboardInterrupt(kept) from None
     if output is not None:
-        click.echo(f"{num_detections} detections in {output}", err=True)
+        click.echo(f"{counted(num_detections, 'detection')} in {output}", err=True)
     if num_unreadable:
-        click.echo(f"{num_unreadable} recordings can't be read; see 'error'.", err=True)
+        click.echo(f"{counted(num_unreadable, 'recording')} cannot be read; see 'error'.", err=True)
 
 
 def show_detection_scores(scores: Mapping[str, Any], *, title: str) -> None:
-    """Prints one table, a row per word, then all together, and below it what qualifies them."""
+    """Prints a table with a row per word and one for all words, followed by remarks."""
     table = rich.table.Table(
         title=title,
         box=rich.box.SIMPLE_HEAD,
@@ -149,7 +149,7 @@ def _write(
 def _maybe_rows(
     path: Path | None, columns: Sequence[str], *, is_live: bool
 ) -> AbstractContextManager[Write]:
-    """The same as `_rows` for a file, or what writes nothing where there is none."""
+    """Returns `_rows` of a file, or a writer that does nothing without a file."""
     if path is None:
         return nullcontext(_write_nothing)
     return _rows(path, columns, is_live=is_live, as_json=False)
@@ -159,7 +159,7 @@ def _maybe_rows(
 def _rows(
     path: Path | None, columns: Sequence[str], *, is_live: bool, as_json: bool
 ) -> Iterator[Write]:
-    """Gives what writes a row at once: to a file that appears whole, or live as it grows."""
+    """Yields a function that writes a row: to a file written as a whole, or live."""
     with _opened(path, is_live=is_live) as file:
         if as_json:
             yield partial(_write_json, file, columns)
@@ -191,7 +191,7 @@ def _opened(path: Path | None, *, is_live: bool) -> Iterator[IO[str]]:
 
 
 def _write_nothing(row: Sequence[object]) -> None:
-    """There is no file."""
+    """Writes nothing."""
 
 
 def _write_json(file: IO[str], columns: Sequence[str], row: Sequence[object]) -> None:
@@ -227,13 +227,13 @@ def _range(ends: Sequence[float] | None, form: str) -> str:
 def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
     listening = scores["listening"]
     yield (
-        f"{scores['recordings']} recordings, {scores['hours']:.3g} hours; real-time factor "
-        f"{scores['real_time_factor']:.4f} on one core ({scores['engine']})."
+        f"{counted(scores['recordings'], 'recording')}, {scores['hours']:.3g} hours; real-time "
+        f"factor {scores['real_time_factor']:.4f} on one core ({scores['engine']})."
     )
     yield (
         f"A window of {listening['window_seconds']:g} s every {listening['hop_seconds']:g} s, "
-        f"averaged over {listening['smooth_windows']}; a word rests "
-        f"{listening['refractory_seconds']:g} s after a detection."
+        f"averaged over {listening['smooth_windows']}; a word is not detected "
+        f"again for {listening['refractory_seconds']:g} s."
     )
     yield scores["rule"]
     how = scores["all"]["intervals"]
@@ -241,8 +241,7 @@ def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
         f"{how['false_accepts_per_hour']}."
     )
     yield (
-        "Latency is from the end of an event to its detection, in seconds of sound; 'from' is the "
-        "threshold."
+        "Latency is from the end of an event to its detection, in seconds; 'from' is the threshold."
     )
     for source in dict.fromkeys(scores["tuned_on"].values()):
         yield f"Thresholds come from: {source}."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerastl.errors import RunError
+from kerastl.errors import RunError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,11 +17,13 @@ ENDINGS = (".csv", ".parquet", ".pq")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="CSV or Parquet file.")
-@click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
+@click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON lines.")
 @click.option("--listen", is_flag=True, help="Detect words in long recordings.")
 @click.option("--scores", type=click.Path(path_type=Path), help="With --listen: CSV of all scores.")
-@click.option("--rate", type=click.IntRange(1), help="With --listen -: Hz of bare samples.")
+@click.option(
+    "--rate", type=click.IntRange(1), help="With --listen -: sample rate of raw samples in Hz."
+)
 def command(
     run: Path,
     inputs: tuple[Path, ...],
@@ -34,13 +36,12 @@ def command(
 ) -> None:
     """Predict INPUTS (files, folders or a table) with RUN.
 
-    One row per example in the order given: a calibrated probability and a decision per task, and
-    the reason where a file can't be read.
+    The output has one row per example in the given order: a calibrated probability and a decision
+    per task, and the reason if a file cannot be read.
 
-    With --listen the window of a run of sounds slides over long recordings, and each detection is a
-    row, written as it happens: the window that detected it (the detection is at its end), the word
-    and its score. The input - is the standard input: WAV, or with --rate bare samples (16 bit,
-    little endian, mono).
+    With --listen, the window of an audio run slides over long recordings. Each detection is a row,
+    written immediately: start and end of the window that detected the word, the word and its score.
+    The input - is standard input: WAV, or raw samples with --rate (16 bit, little endian, mono).
     """
     from kerastl.cli import listening
 
@@ -87,6 +88,8 @@ def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool) -> None:
         click.echo(frame.to_csv(index=False, float_format="%.4f"), nl=False)
     unreadable = int(frame["error"].notna().sum())
     if output is not None:
-        click.echo(f"{len(frame)} rows in {output}", err=True)
+        click.echo(f"{counted(len(frame), 'row')} in {output}", err=True)
     if unreadable:
-        click.echo(f"{unreadable} of {len(frame)} files can't be read; see 'error'.", err=True)
+        click.echo(
+            f"{unreadable} of {counted(len(frame), 'file')} cannot be read; see 'error'.", err=True
+        )

@@ -1,4 +1,4 @@
-"""`kerastl report`: build a run's report again, and open it."""
+"""`kerastl report`: rebuild the report of a run, and open it."""
 
 from pathlib import Path
 
@@ -7,13 +7,15 @@ import click
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Another file to write.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File to write instead of report.html."
+)
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 def command(run: Path, output: Path | None, open_it: bool) -> None:
     """Build the report of RUN from the files in its folder and print its path.
 
-    The report is one HTML file that needs no network: scores with intervals, curves, thresholds to
-    move, mistakes to look at, what is unknown, and how to repeat the run.
+    The report is one HTML file that works offline: scores with intervals, curves, adjustable
+    thresholds, mistakes, unknown labels, and how to repeat the run.
     """
     from kerastl.cli.console import TerminalProgress
     from kerastl.report import write_report

@@ -1,4 +1,4 @@
-"""Scores on the terminal."""
+"""Tables of scores on the terminal."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ _COLUMNS = {
 
 
 def show_run(run: "Run", *, as_json: bool) -> None:
-    """Prints the test scores of a finished run and where it lies."""
+    """Prints the test scores of a finished run and its path."""
     if as_json:
         click.echo(json.dumps({"run": str(run.path), **without_nan(run.metrics)}, indent=2))
         return
@@ -35,7 +35,7 @@ def show_run(run: "Run", *, as_json: bool) -> None:
 
 
 def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
-    """Prints one table, a row per task, then the macro row, and below it what qualifies them."""
+    """Prints a table with a row per task and a macro row, followed by remarks."""
     table = rich.table.Table(
         title=title,
         box=rich.box.SIMPLE_HEAD,
@@ -117,6 +117,6 @@ def _source(tuned_on: str) -> str:
     return {
         "out-of-fold": "out-of-fold predictions of the training examples",
         "validation": "the validation examples",
-        "validation recordings": "long recordings; calibration, from examples that weren't fitted",
+        "validation recordings": "long recordings (calibration: held-out examples)",
         "nothing": "the config",
     }.get(tuned_on, tuned_on)

@@ -1,4 +1,4 @@
-"""`kerastl train`: train a model as a config says, or continue an interrupted run."""
+"""`kerastl train`: train a model, or resume an interrupted run."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from kerastl.errors import ConfigError
 @click.command("train")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key.")
-@click.option("--resume", type=click.Path(path_type=Path), help="Continue an interrupted run.")
-@click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a config key.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Resume an interrupted run.")
+@click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(
     config: Path | None,
@@ -22,10 +22,10 @@ def command(
     no_cache: bool,
     as_json: bool,
 ) -> None:
-    """Train a model as CONFIG says, or continue an interrupted run with --resume."""
+    """Train a model with CONFIG, or resume an interrupted run with --resume."""
     if (config is None) == (resume is None):
         raise ConfigError(
-            "Say what to train.",
+            "Nothing to train was given.",
             expected="one of: a config, or --resume RUN",
             fix="`kerastl config init` writes a config.",
         )

@@ -14,7 +14,7 @@ from kerastl.compare.contrasts import ContrastResult
 from kerastl.compare.result import ComparisonResult
 from kerastl.report.charts import Line, learning_chart
 from kerastl.report.render import content_policy, page_environment, page_style
-from kerastl.report.svg import Axes, element, path, picture, text
+from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 FILE_NAME = "report.html"
 _FOLDER = importlib.resources.files(__package__) / "templates"
@@ -67,7 +67,7 @@ def difference_row(value: float, interval: Sequence[float] | None, *, reach: flo
         drawn.append(path(ends, class_="interval"))
     inside = max(-reach, min(reach, value))
     drawn.append(element("circle", cx=axes.across(inside), cy=10, r=4.5, class_="value"))
-    return picture(240, 20, *drawn, label=f"Difference {value:+.3f}", class_="row")
+    return svg_chart(240, 20, *drawn, label=f"Difference {value:+.3f}", class_="row")
 
 
 def difference_scale(reach: float) -> Markup:
@@ -77,7 +77,7 @@ def difference_scale(reach: float) -> Markup:
         text(axes.across(at), 11, f"{at:+.2g}" if at else "0", class_="tick middle")
         for at in (-reach / 2, 0.0, reach / 2)
     ]
-    return picture(240, 14, *ticks, label=f"Scale from -{reach:g} to {reach:g}", class_="row")
+    return svg_chart(240, 14, *ticks, label=f"Scale from -{reach:g} to {reach:g}", class_="row")
 
 
 def _axes(reach: float) -> Axes:

@@ -1,10 +1,9 @@
-"""The report of a run: one page that needs no network and prints well.
+"""The report of a run: one HTML page that works offline and in print.
 
-Convention: Python draws every chart as inline SVG, so that the page also shows where scripts are
-blocked and in print; a few kilobytes of plain JavaScript only move thresholds and choose what is
-seen. A plotting library such as plotly would add more than 3 MB to each report and would leave an
-empty page where scripts don't run. The template escapes everything, the page's own content policy
-allows nothing but its one script and its one stylesheet, by their hashes.
+Convention: Python draws every chart as inline SVG, so the page is complete without scripts and in
+print; a few kilobytes of plain JavaScript only move thresholds and select what is shown. A plotting
+library such as plotly would add more than 3 MB to each report. The template escapes everything, and
+the content policy of the page allows only its one script and its one stylesheet, by their hashes.
 """
 
 from pathlib import Path
@@ -24,15 +23,15 @@ def write_report(
     """Builds the report of a finished run from the files in its folder.
 
     Args:
-        run: Folder of the run.
-        output: The file to write; None is `report.html` in the folder.
-        progress: Told what happens.
+        run: Path of the run folder.
+        output: The file to write; None writes `report.html` in the run folder.
+        progress: Receives progress updates.
 
     Returns:
         The file that was written.
 
     Raises:
-        RunError: The folder holds no finished run, or a file of it can't be read.
+        RunError: The folder does not contain a finished run, or one of its files cannot be read.
 
     Example:
 
@@ -49,17 +48,17 @@ def write_report(
 
 
 def write_report_or_warn(run: Path, *, progress: Progress = SILENT) -> Path | None:
-    """Builds the report; a failure is a warning, because a finished training is worth more.
+    """Builds the report; a failure is only a warning, because the run itself is complete.
 
     Returns:
         The file that was written, or None.
     """
     try:
         return write_report(run, progress=progress)
-    except Exception as error:  # whatever it is, the model and its scores are already written
+    except Exception as error:  # the model and its scores are already written
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         progress.warn(
-            f"The run is complete, but its report couldn't be written ({reason}). "
-            f"`kerastl report {run}` tries again."
+            f"The run is complete, but its report could not be written ({reason}). "
+            f"Run `kerastl report {run}` to try again."
         )
         return None

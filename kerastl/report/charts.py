@@ -1,4 +1,4 @@
-"""The charts of a whole run: intervals, learning curves, missing labels."""
+"""Charts of a whole run: intervals, learning curves, unknown labels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from kerastl.report.svg import Axes, element, path, picture, text
+from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 _ROW = Axes(left=8, top=0, width=224, height=20)
 _LEARNING = Axes(left=44, top=10, width=290, height=130)
 _STRENGTHS = Axes(left=44, top=10, width=560, height=170)
-_CELL, _WIDE_CELL = 22, 38  # with the number in it where there are few tasks
+_CELL, _WIDE_CELL = 22, 38  # a wide cell shows its number
 _FEW = 12
 _INDENT = 30
 _BAR = 300
@@ -23,9 +23,9 @@ class Line:
     """A curve of a learning chart.
 
     Args:
-        name: What the legend says.
+        name: Name in the legend.
         kind: `"train"` or `"validation"`.
-        values: One per epoch, NaN where there is none.
+        values: One per epoch; NaN if there is none.
     """
 
     name: str
@@ -47,14 +47,14 @@ def interval_row(
         ends = [(axes.across(max(end, lowest)), 10) for end in interval]
         drawn.append(path(ends, class_="interval"))
     drawn.append(element("circle", cx=x, cy=10, r=4.5, class_="value"))
-    return picture(240, 20, *drawn, label=label, class_="row")
+    return svg_chart(240, 20, *drawn, label=label, class_="row")
 
 
 def interval_scale(lowest: float) -> Markup:
     """Draws the scale above the rows of `interval_row`."""
     axes = Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(lowest, 1.0))
     ticks = [text(axes.across(t), 11, f"{t:g}", class_="tick middle") for t in _marks(lowest)]
-    return picture(240, 14, *ticks, label=f"Scale from {lowest:g} to 1", class_="row")
+    return svg_chart(240, 14, *ticks, label=f"Scale from {lowest:g} to 1", class_="row")
 
 
 def _marks(lowest: float) -> list[float]:
@@ -64,13 +64,13 @@ def _marks(lowest: float) -> list[float]:
 def learning_chart(
     lines: Sequence[Line], *, epochs: Sequence[str], boundaries: Sequence[int], label: str
 ) -> Markup:
-    """Draws figures over epochs.
+    """Draws scores over epochs.
 
     Args:
         lines: The curves.
-        epochs: What the axis says under each epoch.
+        epochs: Axis label of each epoch.
         boundaries: Epochs (from 0) before which a new phase begins.
-        label: What a screen reader says.
+        label: Text for screen readers.
     """
     values = np.array([v for line in lines for v in line.values if np.isfinite(v)])
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
@@ -91,7 +91,7 @@ def learning_chart(
         for b in boundaries
     ]
     curves = [_curve(line, axes) for line in lines]
-    return picture(
+    return svg_chart(
         344, 166, *_frame(axes, epochs), *phases, *curves, label=label, class_="learning"
     )
 
@@ -116,7 +116,7 @@ def _frame(axes: Axes, names: Sequence[str]) -> list[Markup]:
 
 
 def round_values(low: float, high: float) -> list[float]:
-    """Returns three to eight round values between two others."""
+    """Returns three to eight round values between `low` and `high`."""
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(f * power for f in (1.0, 2.0, 5.0, 10.0) if f * power >= rough * 0.75)
@@ -131,7 +131,7 @@ def strength_chart(
     *,
     label: str,
 ) -> Markup:
-    """Draws the out-of-fold loss of each task over the strength of L2, and what was chosen."""
+    """Draws the out-of-fold loss of each task over the L2 strength, and the chosen strength."""
     logs = np.log10(np.array(strengths, float))
     values = np.array(list(losses.values()), float)
     finite = values[np.isfinite(values)]
@@ -153,13 +153,13 @@ def strength_chart(
     ]
     ends = {task: axes.up(losses[task][int(logs.argmax())]) for task in losses}
     names = [] if len(ends) > _FEW else _spread_names(ends, axes.right + 8)
-    return picture(
+    return svg_chart(
         744, 210, *_frame(axes, ()), *ticks, *drawn, *names, label=label, class_="strengths"
     )
 
 
 def _spread_names(ends: Mapping[str, float], x: float) -> list[Markup]:
-    """Names the ends of lines, each at least a line of text below the last."""
+    """Returns labels at the ends of lines, at least one line of text apart."""
     names, lowest = [], 0.0
     for task, y in sorted(ends.items(), key=lambda item: item[1]):
         if math.isfinite(y):
@@ -182,18 +182,18 @@ def _strength_line(
 
 
 def label_bar(yes: int, no: int, unknown: int, *, label: str) -> Markup:
-    """Draws how the labels of a task divide into yes, no and unknown."""
+    """Draws the shares of yes, no and unknown labels of a task."""
     total = max(yes + no + unknown, 1)
     drawn, x = [], 0.0
     for count, kind in ((yes, "yes"), (no, "no"), (unknown, "unknown")):
         width = _BAR * count / total
         drawn.append(element("rect", x=x, y=0, width=width, height=12, class_=f"share {kind}"))
         x += width
-    return picture(_BAR, 12, *drawn, label=label, class_="bar", preserveAspectRatio="none")
+    return svg_chart(_BAR, 12, *drawn, label=label, class_="bar", preserveAspectRatio="none")
 
 
 def heat_map(shares: np.ndarray, names: Sequence[str], *, label: str) -> Markup:
-    """Draws a square matrix of shares in [0, 1], NaN where there is none; rows are numbered."""
+    """Draws a square matrix of shares in [0, 1] or NaN, with numbered rows."""
     side = _WIDE_CELL if len(names) <= _FEW else _CELL
     cells = [
         _cell(float(shares[i, j]), (i, j), f"{names[i]} → {names[j]}", side)
@@ -204,11 +204,11 @@ def heat_map(shares: np.ndarray, names: Sequence[str], *, label: str) -> Markup:
         cells.append(text(_INDENT - 6, _INDENT - 9 + center, str(i + 1), class_="tick end"))
         cells.append(text(_INDENT + center - 1, _INDENT - 17, str(i + 1), class_="tick middle"))
     width, height = _INDENT + len(names) * side, _INDENT - 12 + len(names) * side
-    return picture(width, height, *cells, label=label, class_="heat", width=width, height=height)
+    return svg_chart(width, height, *cells, label=label, class_="heat", width=width, height=height)
 
 
 def _cell(share: float, at: tuple[int, int], pair: str, side: int) -> Markup:
-    """One share: a colored square, with the number where there is room."""
+    """Draws one share as a colored square, with its number if there is room."""
     known = math.isfinite(share)
     x, y = _INDENT + at[1] * side, _INDENT - 12 + at[0] * side
     square = element(

@@ -1,4 +1,4 @@
-"""All that the template shows, gathered from the run folder and named."""
+"""The content of the report: everything that the template shows."""
 
 import math
 import shlex
@@ -26,11 +26,11 @@ from kerastl.run.bundle import Bundle
 from kerastl.run.record import RunRecord
 
 _PINNED = ("kerastl", "keras", "tensorflow", "numpy", "pillow")
-FEW = 10  # known labels of a class, below which a task's figures deserve a word
+FEW = 10  # known labels of a class below which a task gets a warning
 _WORDS = {
-    "test": "Examples that the model never saw, and nothing was chosen on.",
-    "validation": "Examples that were held out of training.",
-    "train": "Examples that the model learned from; not a measure of how it does on new ones.",
+    "test": "Examples that were used neither for training nor for choosing anything.",
+    "validation": "Examples that were held out from training.",
+    "train": "Examples that the model was trained on; the scores say nothing about new examples.",
 }
 _POLICIES = {
     "youden": "maximizes sensitivity + specificity",
@@ -38,7 +38,7 @@ _POLICIES = {
     "sensitivity": "the highest with a sensitivity of at least",
     "specificity": "the lowest with a specificity of at least",
     "precision": "the lowest with a precision of at least",
-    "false_accepts_per_hour": "misses least with false accepts per hour of at most",
+    "false_accepts_per_hour": "the fewest misses with false accepts per hour of at most",
 }
 
 
@@ -47,12 +47,12 @@ class Task:
     """One task of the report.
 
     Args:
-        index: Its place, for ids.
-        name: Its name.
-        threshold: Of the run, on the calibrated scale.
-        chosen: How the threshold came about, in words.
-        panels: Its panel on each split.
-        galleries: Examples worth a look.
+        index: Position of the task, for ids.
+        name: Name of the task.
+        threshold: Threshold of the run, on the calibrated scale.
+        chosen: How the threshold was chosen, in words.
+        panels: The panel of the task on each split.
+        galleries: Mistakes and uncertain examples.
     """
 
     index: int
@@ -75,9 +75,9 @@ class Part:
         known: Number of known labels.
         defined: Number of tasks with an AUC.
         macro: Macro scores.
-        note: How the intervals were made, or why there are none.
-        rows: Drawing of each task's AUC, None where undefined.
-        scale: The scale above them.
+        note: How the intervals were computed, or why there are none.
+        rows: Chart of each task's AUC, None if undefined.
+        scale: The scale above these charts.
     """
 
     name: str
@@ -97,17 +97,17 @@ class Content:
     """The whole report.
 
     Args:
-        name: Of the run.
-        path: Of its folder, absolute.
-        bundle: Of the run.
-        parts: Splits, the most honest first.
-        tasks: Tasks.
-        gallery_part: The split that the examples are of.
-        learning: How it learned.
-        missing: What is unknown.
-        config: As YAML.
-        commands: What repeats the run.
-        warnings: What deserves a look, in whole sentences.
+        name: Name of the run.
+        path: Absolute path of the run folder.
+        bundle: Bundle of the run.
+        parts: The splits: test, validation, train.
+        tasks: The tasks.
+        gallery_part: The split that the galleries show.
+        learning: Learning curves, or strengths of the exact head.
+        missing: Unknown labels.
+        config: The config as YAML.
+        commands: Shell commands that repeat the run.
+        warnings: Warnings in whole sentences.
     """
 
     name: str
@@ -124,12 +124,12 @@ class Content:
 
     @property
     def sliders(self) -> Mapping[str, Any]:
-        """What the page's script needs: panel id to counts."""
+        """Panel id to counts, for the script of the page."""
         return {panel.id: panel.slider for task in self.tasks for panel in task.panels}
 
 
 def gather_content(record: RunRecord) -> Content:
-    """Gathers everything that the report shows."""
+    """Returns the content of the report of a run."""
     media = MediaStore(record.bundle.input.modality)
     limits = limits_for(len(record.tasks), record.bundle.input.modality, BUDGET)
     tasks = tuple(_task(record, i, limits, media) for i in range(len(record.tasks)))
@@ -187,7 +187,7 @@ def _part(record: RunRecord, name: str, tasks: tuple[Task, ...]) -> Part:
     lowest = 0.5 if min(ends, default=1.0) >= 0.5 else 0.0
     return Part(
         name=name,
-        words=" ".join(filter(None, [_WORDS.get(name, ""), _flattery(record, name)])),
+        words=" ".join(filter(None, [_WORDS.get(name, ""), _optimism(record, name)])),
         examples=len(frame),
         groups=int(frame["group"].nunique()) if "group" in frame else None,
         known=sum(panel.known for panel in panels),
@@ -201,8 +201,8 @@ def _part(record: RunRecord, name: str, tasks: tuple[Task, ...]) -> Part:
     )
 
 
-def _flattery(record: RunRecord, part: str) -> str | None:
-    """Returns why figures of the validation split flatter, where they do."""
+def _optimism(record: RunRecord, part: str) -> str | None:
+    """Returns why scores on the validation split are optimistic, or None."""
     note = record.metrics.get(part, {}).get("note") if part == "validation" else None
     return str(note) if note else None
 
@@ -224,18 +224,18 @@ def _warnings(parts: tuple[str, ...], tasks: tuple[Task, ...]) -> tuple[str, ...
     found = []
     if "test" not in parts:
         found.append(
-            f"There is no test split; what is shown first are figures on {parts[0]}, on which "
-            "something was learned or chosen."
+            f"There is no test split. The scores shown first are on {parts[0]}, which was used "
+            "for training or for choosing thresholds."
         )
     for task in tasks:
         panel = task.panels[0]
         if panel.undefined is not None:
-            found.append(f"{task.name} can't be ranked on {panel.part}: {panel.undefined}.")
+            found.append(f"{task.name} cannot be ranked on {panel.part}: {panel.undefined}.")
         elif min(panel.positives, panel.known - panel.positives) < FEW:
             rare = min(panel.positives, panel.known - panel.positives)
             kind = "yes" if panel.positives == rare else "no"
             found.append(
-                f"The figures of {task.name} on {panel.part} rest on only {rare} known {kind}."
+                f"The scores of {task.name} on {panel.part} are based on only {rare} known {kind}."
             )
     return tuple(found)
 

@@ -1,6 +1,6 @@
-"""The numbers behind the charts of one task on one split.
+"""The values in the charts of one task on one split.
 
-Convention: labels are the known ones only, 1 or 0; a curve holds at most `MAX_POINTS` points.
+Convention: labels are known ones only, 1 or 0; a curve has at most `MAX_POINTS` points.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import sklearn.metrics
 MAX_POINTS = 160
 STEPS = 1000  # the sliders' thresholds are 0, 1/1000, ... 1
 NUM_BARS = 25
-MIN_PER_BIN = 12  # examples; fewer say too little about a rate
+MIN_PER_BIN = 12  # examples; fewer give no useful rate
 _MAX_BINS = 10
 _Z = 1.959964  # of a 95 % interval
 
@@ -38,19 +38,19 @@ class Bin:
 
 
 def roc_points(y: np.ndarray, p: np.ndarray) -> Points:
-    """Returns `(points, 2)`: false and true positive rate in [0, 1]; both classes are needed."""
+    """Returns `(points, 2)`: false and true positive rate in [0, 1]. Needs both classes."""
     x, height, _ = sklearn.metrics.roc_curve(y, p)
     return thinned(np.column_stack([x, height]))
 
 
 def precision_recall_points(y: np.ndarray, p: np.ndarray) -> Points:
-    """Returns `(points, 2)`: recall, rising, and precision, in [0, 1]; needs a positive."""
+    """Returns `(points, 2)`: increasing recall and precision, in [0, 1]. Needs a positive."""
     precision, recall, _ = sklearn.metrics.precision_recall_curve(y, p)
     return thinned(np.column_stack([recall, precision])[::-1][1:])
 
 
 def thinned(points: Points, *, limit: int = MAX_POINTS) -> Points:
-    """Returns at most `limit` of the points, evenly along the curve, with both ends."""
+    """Returns at most `limit` of the points, evenly spaced along the curve, with both ends."""
     if len(points) <= limit:
         return points
     lengths = np.abs(np.diff(points, axis=0)).sum(axis=1)
@@ -60,7 +60,7 @@ def thinned(points: Points, *, limit: int = MAX_POINTS) -> Points:
 
 
 def reliability_bins(y: np.ndarray, p: np.ndarray) -> tuple[Bin, ...]:
-    """Returns up to ten bins of equal size by probability; none for too few examples."""
+    """Returns up to ten bins of equal counts by probability; none for too few examples."""
     num_bins = min(_MAX_BINS, len(y) // MIN_PER_BIN)
     if num_bins < 2:
         return ()
@@ -90,19 +90,19 @@ def wilson_interval(positives: int, count: int) -> tuple[float, float]:
 
 
 def histogram(p: np.ndarray, *, num_bars: int = NUM_BARS) -> np.ndarray:
-    """Returns the share of the examples in each of equally wide bars over [0, 1]."""
+    """Returns the share of examples in each of equally wide bars over [0, 1]."""
     counts, _ = np.histogram(p, bins=num_bars, range=(0.0, 1.0))
     return counts / max(len(p), 1)
 
 
 def levels(p: np.ndarray, *, steps: int = STEPS) -> list[int]:
-    """Counts examples per step, so that a slider can count decisions exactly.
+    """Counts examples per step of the slider, from which decisions are counted exactly.
 
-    An example has level k where k / steps is the highest threshold of the slider that it reaches;
+    An example has level k if k / steps is the highest threshold of the slider that it reaches;
     the number of examples with `p >= k / steps` is the sum over levels of at least k.
 
     Returns:
-        Level, count, level, count, ... of the levels that occur, rising.
+        Level, count, level, count, ... of the levels that occur, increasing.
     """
     grid = np.arange(steps + 1) / steps
     reached = np.searchsorted(grid, np.clip(p, 0.0, 1.0), side="right") - 1

@@ -1,4 +1,4 @@
-"""How the model learned: curves over epochs, or the strengths of the exact head."""
+"""Learning curves over epochs, or the regularization of the exact head."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from kerastl.errors import counted
 from kerastl.report.charts import Line, learning_chart, strength_chart
 from kerastl.run.record import RunRecord
 
 FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy", "accuracy"))
 PHASES = {"heads": "heads", "fine_tuning": "fine-tuning"}
-MOST_HEADS = 30  # with charts of their own
+MOST_HEADS = 30  # that get charts of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +32,9 @@ class Learning:
         epochs: Number of epochs in the history.
         phases: Name and number of epochs of each phase.
         charts: Charts of the whole model.
-        heads: Name of each head to its charts, where there are several heads.
+        heads: Name of each head to its charts; empty if there is only one head.
         strengths: Chosen L2 strength of each task of the exact head.
-        path: Out-of-fold loss over the strengths, where it was stored.
+        path: Out-of-fold loss over the strengths, or None if it was not stored.
     """
 
     epochs: int
@@ -45,7 +46,7 @@ class Learning:
 
 
 def gather_learning(record: RunRecord) -> Learning:
-    """Gathers the section from the history and the bundle."""
+    """Returns the section from the history and the bundle."""
     history = record.history
     evidence = record.bundle.evidence
     strengths = evidence.get("regularization") or {}
@@ -95,7 +96,7 @@ def _chart(history: pd.DataFrame, title: str, lines: Sequence[Line]) -> Learning
         lines,
         epochs=[str(epoch) for epoch in epochs],
         boundaries=boundaries,
-        label=f"{title} over {len(history)} epochs; at the end {last}",
+        label=f"{title} over {counted(len(history), 'epoch')}; at the end {last}",
     )
     return LearningChart(title=title, chart=chart)
 
@@ -105,7 +106,7 @@ def _last(values: Sequence[float]) -> float:
 
 
 def _mean(history: pd.DataFrame, names: Sequence[str]) -> list[float]:
-    """The mean over the heads that have the figure in an epoch; NaN where none has."""
+    """Returns the mean over the heads with a value in an epoch; NaN if there is none."""
     present = [name for name in names if name in history]
     if not present:
         return [float("nan")] * len(history)

@@ -1,4 +1,4 @@
-"""What the report says about unknown labels: how many, which together, and whether by chance."""
+"""Unknown labels in the report: how many, which together, and whether at random."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MOST_TASKS = 60  # in the matrix; more would be too small to read
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCounts:
-    """How the labels of one task divide on one split."""
+    """Counts of the labels of one task on one split."""
 
     part: str
     yes: int
@@ -32,14 +32,14 @@ class LabelCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """How well being known can be told from one record.
+class PredictabilityScore:
+    """How well one source predicts which labels of a task are known.
 
     Args:
-        words: What the source is.
-        auc: 0.5 is chance; NaN where there is none.
+        words: Name of the source.
+        auc: AUC; 0.5 is chance, NaN if undefined.
         interval: 95 % interval of the AUC, or None.
-        reason: Why there is none, or None.
+        reason: Why there is no AUC, or None.
     """
 
     words: str
@@ -50,17 +50,17 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictability:
-    """Whether one can tell which labels of a task are known.
+    """How well one can predict which labels of a task are known.
 
     Args:
         task: Name of the task.
-        sources: What it was told from.
-        mean_known: Mean probability where the label is known, NaN where there is none.
-        mean_unknown: The same where it is unknown.
+        sources: The score of each source.
+        mean_known: Mean probability of examples with a known label; NaN if there are none.
+        mean_unknown: The same for examples with an unknown label.
     """
 
     task: str
-    sources: tuple[Told, ...]
+    sources: tuple[PredictabilityScore, ...]
     mean_known: float
     mean_unknown: float
 
@@ -74,14 +74,14 @@ class Missing:
         total: Number of labels, unknown ones included.
         tasks: Name of each task to its counts per split.
         groups: Name of each task to the number of groups whose labels are all, partly and never
-            known; empty where there are no groups or no gaps.
-        uncertain: Name of each task that has uncertain cells to their number.
-        matrix: Which tasks are unknown together, or None where fewer than two have gaps.
+            known; empty without groups or unknown labels.
+        uncertain: Name of each task with uncertain cells to their number.
+        matrix: Which tasks are unknown together, or None if fewer than two have unknown labels.
         matrix_tasks: Number and name of each row of the matrix.
         matrix_note: Why there is no matrix, or None.
-        predictability: What was found about whether being known is chance.
-        examined_on: Whose predictions that was told from, or None.
-        warnings: What to worry about, in whole sentences.
+        predictability: How well one can predict which labels are known.
+        examined_on: The predictions that this is based on, or None.
+        warnings: Warnings in whole sentences.
     """
 
     unknown: int
@@ -98,7 +98,7 @@ class Missing:
 
 
 def gather_missing(record: RunRecord) -> Missing:
-    """Gathers the section from the predictions and from `missingness.json`, where it is."""
+    """Returns the section from the predictions and from `missingness.json`, if it exists."""
     labels = record.labels()
     unknown = np.isnan(labels)
     gaps = [i for i in range(len(record.tasks)) if unknown[:, i].any()]
@@ -115,7 +115,7 @@ def gather_missing(record: RunRecord) -> Missing:
         if drawn
         else None,
         matrix_tasks=tuple(enumerate(names, start=1)) if drawn else (),
-        matrix_note=f"{len(gaps)} tasks have gaps, too many for a matrix."
+        matrix_note=f"{len(gaps)} tasks have unknown labels, too many for a matrix."
         if len(gaps) > MOST_TASKS
         else None,
         groups=_groups(found) if unknown.any() else {},
@@ -127,7 +127,7 @@ def gather_missing(record: RunRecord) -> Missing:
 
 
 def missing_together(unknown: np.ndarray) -> np.ndarray:
-    """Returns, of the rows where task i is unknown, the share where task j is unknown too.
+    """Returns the share of rows with task j unknown among those with task i unknown.
 
     Args:
         unknown: `(examples, tasks)` of bool.
@@ -168,7 +168,7 @@ def _groups(found: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
 
 
 def _predictability(record: RunRecord, found: Mapping[str, Any]) -> Iterator[Predictability]:
-    """Yields the tasks that have gaps and something to say about them."""
+    """Yields the tasks with unknown labels that could be examined."""
     things = "images" if record.bundle.input.modality == "image" else "audio clips"
     words = {"input": f"the {things}", "other_labels": "the other labels"}
     for task, one in (found.get("predictability") or {}).items():
@@ -182,9 +182,9 @@ def _predictability(record: RunRecord, found: Mapping[str, Any]) -> Iterator[Pre
             )
 
 
-def _told(words: str, found: Mapping[str, Any]) -> Told:
+def _told(words: str, found: Mapping[str, Any]) -> PredictabilityScore:
     reason = found.get("reason")
-    return Told(
+    return PredictabilityScore(
         words=words,
         auc=number(found.get("auc")),
         interval=interval_of(found, "auc"),

@@ -1,4 +1,4 @@
-"""One task on one split: its figures, charts and what its slider needs."""
+"""One task on one split: scores, charts and data of the slider."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from kerastl.run.bundle import TaskBundle
 from kerastl.run.record import RunRecord
 
 FIGURES = (
-    ("auc", "AUC", "probability that a yes scores above a no; 1 is best, 0.5 is chance"),
+    ("auc", "AUC", "probability that a yes ranks above a no; 1 is best, 0.5 is chance"),
     ("average_precision", "average precision", "area under the precision-recall steps; 1 is best"),
     ("log_loss", "log loss", "mean logistic loss in nats; 0 is best"),
     ("brier", "Brier score", "mean squared error of the probability; 0 is best"),
@@ -23,9 +23,9 @@ FIGURES = (
         "calibration error",
         "mean gap between the probability and the share of yes; 0 is best",
     ),
-    ("accuracy", "accuracy", "share of right decisions at the threshold"),
-    ("sensitivity", "sensitivity", "share of the yeses that are found at the threshold"),
-    ("specificity", "specificity", "share of the noes that are left alone at the threshold"),
+    ("accuracy", "accuracy", "share of correct decisions at the threshold"),
+    ("sensitivity", "sensitivity", "share of labeled yes that are predicted yes at the threshold"),
+    ("specificity", "specificity", "share of labeled no that are predicted no at the threshold"),
     ("f1", "F1", "harmonic mean of precision and sensitivity at the threshold"),
 )
 
@@ -35,7 +35,7 @@ _ERROR = "expected_calibration_error"
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One score with its interval; NaN where undefined."""
+    """One score with its interval; NaN if undefined."""
 
     name: str
     label: str
@@ -57,15 +57,15 @@ class Panel:
         id: Unique on the page.
         part: The split.
         known: Number of known labels.
-        positives: Number of yeses among them.
+        positives: Number of known labels that are yes.
         unknown: Number of unknown labels.
         undefined: Why scores are undefined, or None.
         figures: The scores.
-        note: How the intervals were made, or why there are none.
+        note: How the intervals were computed, or why there are none.
         counts: Decisions at the run's threshold: `tp`, `fn`, `fp`, `tn`.
-        slider: What the page's script needs to count decisions.
-        charts: The charts by name; None where one can't be drawn.
-        reliability_note: What the reliability diagram shows, or why there is none.
+        slider: Data from which the page's script counts decisions.
+        charts: The charts by name; None if one cannot be drawn.
+        reliability_note: Description of the reliability diagram, or why there is none.
     """
 
     id: str
@@ -83,7 +83,7 @@ class Panel:
 
 
 def figures_of(scores: Mapping[str, Any]) -> tuple[Figure, ...]:
-    """Returns the scores that a mapping of `metrics.json` has, undefined ones as NaN."""
+    """Returns the scores in a mapping of `metrics.json`; undefined ones are NaN."""
     return tuple(
         Figure(
             name=name,
@@ -98,7 +98,7 @@ def figures_of(scores: Mapping[str, Any]) -> tuple[Figure, ...]:
 
 
 def number(value: Any) -> float:
-    """Returns a figure, NaN where it is undefined."""
+    """Returns a number; NaN if it is undefined."""
     return float(value) if isinstance(value, int | float) else math.nan
 
 
@@ -112,7 +112,7 @@ def interval_of(scores: Mapping[str, Any], name: str) -> tuple[float, float] | N
 
 
 def interval_note(scores: Mapping[str, Any]) -> str | None:
-    """Returns how the intervals were made or why there are none, as one sentence."""
+    """Returns how the intervals were computed or why there are none, as one sentence."""
     facts = scores.get("intervals")
     if not isinstance(facts, Mapping):
         return "No intervals were computed for this run."
@@ -125,7 +125,7 @@ def interval_note(scores: Mapping[str, Any]) -> str | None:
 
 
 def undefined_reason(known: int, positives: int) -> str | None:
-    """Returns why ranking scores are undefined, or None where both classes are known."""
+    """Returns why ranking scores are undefined, or None if both classes are known."""
     if known == 0:
         return "no label of this task is known here"
     if positives == 0:
@@ -134,7 +134,7 @@ def undefined_reason(known: int, positives: int) -> str | None:
 
 
 def make_panel(record: RunRecord, index: int, part: str) -> Panel:
-    """Gathers everything about one task on one split."""
+    """Returns the panel of one task on one split."""
     task = record.tasks[index]
     facts, rows = record.bundle.tasks[task], record.rows(part)
     labels = rows[f"{task}_label"].to_numpy(np.float64)
@@ -221,11 +221,11 @@ def _reliability_note(facts: TaskBundle, bins: tuple[curves.Bin, ...], known: in
         sign = "+" if offset >= 0 else "−"
         return f"Platt calibration: logit × {scale:.2f} {sign} {abs(offset):.2f}."
     reason = facts.calibration.reason
-    return f"Not calibrated: {reason}." if reason else "Probabilities as the model gives them."
+    return f"Not calibrated: {reason}." if reason else "Probabilities are those of the model."
 
 
 def _gain(scores: Mapping[str, Any], facts: TaskBundle) -> str:
-    """Says what calibration did to the scores, where that was stored."""
+    """Returns the scores before and after calibration, if they were stored."""
     before = scores.get("before_calibration")
     if not isinstance(before, Mapping) or not is_calibrated(facts):
         return ""

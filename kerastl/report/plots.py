@@ -1,12 +1,13 @@
-"""The charts of one task on one split."""
+"""Charts of one task on one split."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
 
+from kerastl.errors import counted
 from kerastl.report.curves import NUM_BARS, Bin, Points
-from kerastl.report.svg import Axes, element, path, picture, text
+from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 UNIT = Axes(left=34, top=8, width=196, height=196)
 SCORES = Axes(left=12, top=8, width=656, height=232)
@@ -21,7 +22,7 @@ def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
     Args:
         points: False and true positive rates.
         at: The rates at the task's threshold.
-        label: What a screen reader says.
+        label: Text for screen readers.
     """
     chance = path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance")
     return _unit_chart(
@@ -38,13 +39,13 @@ def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
 def precision_recall_chart(
     points: Points, at: tuple[float, float] | None, *, base_rate: float, label: str
 ) -> Markup:
-    """Draws the precision-recall curve as the steps that average precision adds up.
+    """Draws the precision-recall curve as the steps that average precision sums.
 
     Args:
-        points: Recalls, rising, and precisions.
-        at: Recall and precision at the task's threshold; None where nothing is called positive.
+        points: Increasing recalls, and precisions.
+        at: Recall and precision at the task's threshold; None without predicted positives.
         base_rate: Share of positives, which is the precision of chance.
-        label: What a screen reader says.
+        label: Text for screen readers.
     """
     level = path([UNIT.at((0, base_rate)), UNIT.at((1, base_rate))], class_="chance")
     steps = _steps(points)
@@ -64,8 +65,8 @@ def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, lab
 
     Args:
         after: Bins of the calibrated probabilities.
-        before: Bins of the uncalibrated ones, or None where nothing was calibrated.
-        label: What a screen reader says.
+        before: Bins of the uncalibrated ones, or None without calibration.
+        label: Text for screen readers.
     """
     whiskers = [
         path([UNIT.at((b.predicted, b.low)), UNIT.at((b.predicted, b.high))], class_="whisker")
@@ -85,14 +86,14 @@ def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, lab
 def histogram_chart(
     yes: np.ndarray, no: np.ndarray, threshold: float, *, name: str, label: str
 ) -> Markup:
-    """Draws scores of both classes, yes upward and no downward; what is decided right is filled.
+    """Draws scores of both classes, yes upward and no downward; correct decisions are filled.
 
     Args:
         yes: Share of the positives in each bar.
         no: Share of the negatives in each bar.
-        threshold: Where the decision changes.
-        name: Of the panel; unique on the page, for the clips.
-        label: What a screen reader says.
+        threshold: Threshold of the decision.
+        name: Name of the panel, unique on the page, for clip ids.
+        label: Text for screen readers.
     """
     at, middle = SCORES.across(threshold), SCORES.top + SCORES.height / 2
     highest = max(float(yes.max(initial=0)), float(no.max(initial=0))) or 1.0
@@ -100,7 +101,7 @@ def histogram_chart(
     above = _bars(yes * scale, middle, up=True)
     below = _bars(no * scale, middle, up=False)
     right, left = f"right-of-{name}", f"left-of-{name}"
-    return picture(
+    return svg_chart(
         *_SCORES_SIZE,
         _clip(right, at, SCORES.right + 1 - at, "clip-right"),
         _clip(left, SCORES.left - 1, at - SCORES.left + 1, "clip-left"),
@@ -119,7 +120,7 @@ def histogram_chart(
 def _unit_chart(x_name: str, y_name: str, *drawn: Markup, label: str) -> Markup:
     middle = UNIT.top + UNIT.height / 2
     turned = text(0, 0, y_name, class_="name", transform=f"translate(9 {middle:g}) rotate(-90)")
-    return picture(
+    return svg_chart(
         *_UNIT_SIZE,
         element("use", href="#unit-frame"),
         text(UNIT.left + UNIT.width / 2, 236, x_name, class_="name"),
@@ -131,7 +132,7 @@ def _unit_chart(x_name: str, y_name: str, *drawn: Markup, label: str) -> Markup:
 
 
 def unit_frame() -> Markup:
-    """Returns the frame that all square charts of the page share, to be defined once."""
+    """Returns the frame that all square charts of the page share, defined once."""
     lines = []
     for tick in _TICKS:
         x, y = UNIT.at((tick, tick))
@@ -144,7 +145,7 @@ def unit_frame() -> Markup:
 
 
 def _mark(at: tuple[float, float] | None) -> Markup:
-    """A dot at the threshold; it is there but hidden where it has no place."""
+    """Returns a dot at the threshold, hidden if the rates there are undefined."""
     x, y = UNIT.at(at or (0, 0))
     return element("circle", cx=x, cy=y, r=4.5, class_="mark", hidden=None if at else "hidden")
 
@@ -168,7 +169,7 @@ def _dotted(bins: Sequence[Bin], kind: str) -> Markup:
     dots = [
         element(
             "circle",
-            element("title", f"{b.count} examples, {b.observed:.0%} yes"),
+            element("title", f"{counted(b.count, 'example')}, {b.observed:.0%} yes"),
             cx=x,
             cy=y,
             r=3.2,

@@ -1,4 +1,4 @@
-"""The page about detections in long recordings: figures, and misses against false accepts."""
+"""The report on detections in long recordings: scores, and misses over false accepts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from kerastl.files import write_text
 from kerastl.report.render import page
-from kerastl.report.svg import Axes, element, path, picture, text
+from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 _AXES = Axes(left=46, top=10, width=420, height=220)
 _SIZE = (480, 272)
@@ -24,7 +24,7 @@ class WordPanel:
     Args:
         name: The task.
         score: Its scores.
-        chart: Its curve, or None where it is never said.
+        chart: Its curve, or None if it does not occur.
         tuned_on: What its threshold was chosen on.
     """
 
@@ -37,13 +37,13 @@ class WordPanel:
 def write_recordings_report(
     scores: Mapping[str, Any], output: Path, *, run: Path, recordings: str
 ) -> None:
-    """Writes the page.
+    """Writes the report.
 
     Args:
-        scores: As `Run.evaluate_recordings` gives them.
+        scores: Scores from `Run.evaluate_recordings`.
         output: The file to write.
-        run: Folder of the run.
-        recordings: The table of the recordings, as it was given.
+        run: Path of the run folder.
+        recordings: The table of the recordings as given.
     """
     words = [
         WordPanel(
@@ -67,8 +67,7 @@ def write_recordings_report(
 def _chart(name: str, score: Mapping[str, Any], hours: float) -> Markup:
     """Draws the share of missed events over false accepts per hour, on a logarithmic scale.
 
-    Rates below one false accept in all of the sound can't be seen: they are drawn where half of one
-    would be.
+    Rates below one false accept in all recordings are drawn at half a false accept.
     """
     curve = score["curve"]
     least = 0.5 / hours
@@ -94,7 +93,7 @@ def _chart(name: str, score: Mapping[str, Any], hours: float) -> Markup:
         f"{name}: {score['missed_share']:.0%} missed at {here:.3g} false accepts per hour; "
         "the curve shows other thresholds"
     )
-    return picture(
+    return svg_chart(
         *_SIZE,
         *_frame(axes, least),
         path(_stairs(points), class_="curve"),
@@ -124,7 +123,7 @@ def _frame(axes: Axes, least: float) -> list[Markup]:
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Between two thresholds nothing is known to be better than the worse of them."""
+    """Returns steps: between two thresholds, the share is that of the worse one."""
     corners = list(points[:1])
     for x, y in points[1:]:
         corners += [(x, corners[-1][1]), (x, y)]

@@ -1,7 +1,7 @@
-"""From content to the page: the template, and the page's own content policy.
+"""Rendering the report: the templates and the content policy of the page.
 
-Convention: Jinja2 escapes whatever the template prints; data for the script goes through
-`json_for_page`; nothing but the one script and the one stylesheet may act, by their hashes.
+Convention: Jinja2 escapes everything that a template prints; data for the script goes through
+`json_for_page`; the policy allows only the one script and the one stylesheet, by their hashes.
 """
 
 import base64
@@ -50,8 +50,8 @@ def page(template: str, **content: Any) -> str:
     """Returns a page without a script, in the report's style.
 
     Args:
-        template: Its file.
-        **content: What it shows.
+        template: Name of the template file.
+        **content: Variables of the template.
     """
     style = page_style()
     return (
@@ -62,7 +62,7 @@ def page(template: str, **content: Any) -> str:
 
 
 def content_policy(script: str, style: str) -> str:
-    """Returns what the page may do: nothing but this script, this style and embedded media."""
+    """Returns the policy that allows only this script, this style and embedded media."""
     return (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
@@ -70,7 +70,7 @@ def content_policy(script: str, style: str) -> str:
 
 
 def json_for_page(value: Any) -> Markup:
-    """Returns JSON that can stand in a page: no character of it can end or begin an element."""
+    """Returns JSON that is safe in a page: it cannot end or begin an element."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return Markup(text.translate(_ESCAPES))
 
@@ -81,30 +81,30 @@ def page_style() -> str:
 
 
 def score(value: float | None, digits: int = 3) -> str:
-    """Returns a figure, a dash where it is undefined."""
+    """Returns a formatted score; a dash if it is undefined."""
     if value is None or math.isnan(value):
         return "–"
-    # Halves go up, as in the page's script: the same figure never reads differently.
+    # Rounds half up, as the page's script does, so both show the same digits.
     return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def count(value: int) -> str:
-    """Returns a whole number with thousands kept apart."""
+    """Returns an integer with separated thousands."""
     return f"{value:,}"
 
 
 def percent(share: float) -> str:
-    """Returns a share in percent; what is neither 0 nor 1 never looks like it."""
+    """Returns a share in percent; only 0 and 1 are shown as 0 % and 100 %."""
     if 0 < share < 0.005:
         return "<1 %"
     return ">99 %" if 0.995 < share < 1 else f"{share:.0%}".replace("%", " %")
 
 
 def page_environment(read: Callable[[str], str]) -> jinja2.Environment:
-    """Returns the environment of every page: all that a template prints is escaped.
+    """Returns the template environment of every page, which escapes everything.
 
     Args:
-        read: Given the name of a template, returns its text.
+        read: Returns the text of a template by its name.
     """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(read),

@@ -1,4 +1,4 @@
-"""Drawing in SVG: elements whose text is escaped, and axes that turn values into positions."""
+"""SVG elements with escaped text, and axes that map values to positions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Number = float | int
 
 
 def element(tag: str, *children: str | Markup, **attributes: object) -> Markup:
-    """Returns one element; text and attributes are escaped, `class_` and `stroke_width` renamed."""
+    """Returns an element with escaped text and attributes; `stroke_width` gives `stroke-width`."""
     written = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for name, value in attributes.items()
@@ -19,10 +19,10 @@ def element(tag: str, *children: str | Markup, **attributes: object) -> Markup:
     return Markup(f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>")
 
 
-def picture(
+def svg_chart(
     width: Number, height: Number, /, *children: Markup, label: str, **attributes: object
 ) -> Markup:
-    """Returns a whole chart that scales with the page; `label` is what a screen reader says."""
+    """Returns a chart that scales with the page; `label` is the text for screen readers."""
     return element(
         "svg",
         *children,
@@ -45,13 +45,13 @@ def text(x: Number, y: Number, content: str, **attributes: object) -> Markup:
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """A rectangle of the chart in which values lie.
+    """The plotting area of a chart, and the values that it spans.
 
     Args:
-        left: Of the rectangle, in the chart's units.
-        top: Of the rectangle.
-        width: Of the rectangle.
-        height: Of the rectangle.
+        left: Left edge of the area, in units of the chart.
+        top: Top edge of the area.
+        width: Width of the area.
+        height: Height of the area.
         x: Lowest and highest value from left to right.
         y: Lowest and highest value from bottom to top.
     """
@@ -65,12 +65,12 @@ class Axes:
 
     @property
     def right(self) -> float:
-        """Of the rectangle."""
+        """Right edge of the area."""
         return self.left + self.width
 
     @property
     def bottom(self) -> float:
-        """Of the rectangle."""
+        """Bottom edge of the area."""
         return self.top + self.height
 
     def across(self, value: float) -> float:

@@ -1,1 +1,1 @@
-"""The run: the folder that holds all of one training, and what can be done with it."""
+"""Runs: the folder with everything of one training, its record, and prediction with it."""

@@ -1,4 +1,4 @@
-"""What a deployed model needs to know besides its weights: `bundle.json`."""
+"""The bundle: what prediction needs besides the model, stored as `bundle.json`."""
 
 import hashlib
 import importlib.metadata
@@ -25,7 +25,7 @@ class _Part(BaseModel):
 
 
 class Calibration(_Part):
-    """Platt's two numbers: calibrated logit = scale * logit + offset."""
+    """Platt calibration: calibrated logit = scale * logit + offset."""
 
     scale: float = 1.0
     offset: float = 0.0
@@ -33,7 +33,7 @@ class Calibration(_Part):
 
 
 class TaskBundle(_Part):
-    """What the decision on one task needs."""
+    """Threshold, calibration and label policy of one task."""
 
     threshold: float = 0.5
     threshold_policy: str = "fixed"
@@ -44,7 +44,7 @@ class TaskBundle(_Part):
 
 
 class InputContract(_Part):
-    """What goes into the model and how a file becomes it."""
+    """The input of the model, and how a file is turned into it."""
 
     modality: str
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ class InputContract(_Part):
 
 
 class BackboneFacts(_Part):
-    """Which backbone it was, and whether it learned."""
+    """The backbone, and whether it was trained."""
 
     id: str
     weights: str | None
@@ -117,13 +117,13 @@ def read_bundle(layout: RunLayout) -> Bundle:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions that the values of a model depend on."""
+    """Returns the versions of the packages that the model's outputs depend on."""
     found = {name: importlib.metadata.version(name) for name in _VERSIONED}
     return {"python": platform.python_version(), **found}
 
 
 def weights_sha256(arrays: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of named arrays, in the order of their names."""
+    """Returns the SHA-256 of named arrays, sorted by name."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name]

@@ -1,4 +1,4 @@
-"""Own runs as backbones: the model trained on task A is the backbone of task B."""
+"""Runs as backbones: a model trained on task A is the backbone for task B."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,14 +17,14 @@ class RunFamily:
     """The family `run`: `run:runs/speech` is the backbone of the run in that folder."""
 
     def names(self) -> Sequence[str]:
-        """Returns nothing: a run is named by its folder."""
+        """Returns nothing, because a run is identified by its folder."""
         return ()
 
     def spec(self, name: str, *, options: Mapping[str, Any] = {}) -> BackboneSpec:
         """Returns the facts of a finished run's backbone.
 
         Raises:
-            UnknownBackboneError: The folder holds no finished run.
+            UnknownBackboneError: The folder does not contain a finished run.
         """
         from kerastl.run.bundle import read_bundle
         from kerastl.run.layout import RunLayout
@@ -34,7 +34,7 @@ class RunFamily:
             bundle = read_bundle(RunLayout(folder))
         except RunError as error:
             raise UnknownBackboneError(
-                f"The backbone 'run:{name}' can't be used: {error.what[0].lower()}{error.what[1:]}",
+                f"The backbone 'run:{name}' cannot be used. {error.what}",
                 where=error.parts["where"],
                 expected="the folder of a finished run",
                 fix=error.parts["fix"],
@@ -43,7 +43,7 @@ class RunFamily:
 
 
 def _spec(name: str, folder: Path, bundle: "Bundle", options: Mapping[str, Any]) -> BackboneSpec:
-    learned = "its weights learned there" if bundle.backbone.trained else "frozen, learned nothing"
+    learned = "fine-tuned there" if bundle.backbone.trained else "frozen, learned nothing"
     return BackboneSpec(
         id=f"run:{name}",
         input=_input(bundle),
@@ -63,9 +63,8 @@ def _spec(name: str, folder: Path, bundle: "Bundle", options: Mapping[str, Any])
 
 def _frozen_warning(name: str, bundle: "Bundle") -> str:
     return (
-        f"The backbone of 'run:{name}' stayed frozen in that run, so nothing was learned there: "
-        f"it is {bundle.backbone.id} as published. Train that run with trainable: true to move "
-        "knowledge."
+        f"The backbone of 'run:{name}' was frozen in that run, so it is {bundle.backbone.id} as "
+        "published. Train that run with trainable: true to transfer what it learns."
     )
 
 
@@ -100,7 +99,7 @@ def _build(folder: Path, weights: str | None, input: Input | None) -> "keras.Mod
 
 
 def _resized(network: "keras.Model", shape: tuple[int, ...]) -> "keras.Model":
-    """Returns the same network with the same weights for another input size."""
+    """Returns the network with the same weights for another input size."""
     import keras
 
     other = keras.models.clone_model(network, input_tensors=keras.Input(shape))
@@ -120,7 +119,7 @@ def _load(network: "keras.Model", weights: str) -> None:
         network.load_weights(weights)
     except (OSError, ValueError) as error:
         raise WeightsError(
-            "The weights don't fit the backbone of the run.",
+            "The weights do not fit the backbone of the run.",
             where=weights,
             expected="'trained', null or a .weights.h5 file of the same network",
             received=str(error).splitlines()[0],

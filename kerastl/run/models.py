@@ -1,4 +1,4 @@
-"""Loading a saved model with whatever its file needs."""
+"""Loading a saved model with the packages that its layers need."""
 
 import importlib
 import json
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def load_model(path: str | Path) -> "keras.Model":
-    """Loads `model.keras`, importing first what the file's layers need.
+    """Loads `model.keras` after importing the packages that its layers need.
 
     Args:
         path: A `.keras` file, or the folder of a run.
 
     Raises:
-        RunError: The file is missing or damaged, or a package that it needs isn't installed.
+        RunError: The file is missing or damaged, or a package that it needs is not installed.
 
     Example:
 
@@ -43,18 +43,18 @@ def load_model(path: str | Path) -> "keras.Model":
         return keras.saving.load_model(file)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise RunError(
-            f"The model '{file.name}' can't be loaded.",
+            f"The model '{file.name}' cannot be loaded.",
             where=str(file),
             received=str(error).splitlines()[0],
-            fix="Train the run again, or install the versions that its bundle.json names.",
+            fix="Train the run again, or install the versions in its bundle.json.",
         ) from error
 
 
 def import_needed(file: Path) -> None:
-    """Imports kerastl's layers and the modules of every package that registered one in the file.
+    """Imports the layers of kerastl and of every package with a registered object in the file.
 
     Raises:
-        RunError: A package isn't installed, or the file is no Keras archive.
+        RunError: A package is not installed, or the file is not a Keras archive.
     """
     importlib.import_module("kerastl.layers")
     importlib.import_module("kerastl.losses")
@@ -71,7 +71,7 @@ def _import_package(package: str, file: Path) -> None:
         if error.name == f"{package}.layers":
             return
         raise RunError(
-            f"The model needs the package '{error.name}', which isn't installed.",
+            f"The model needs the package '{error.name}', which is not installed.",
             where=str(file),
             fix=f"pip install {_distribution(package)}",
         ) from error
@@ -83,13 +83,13 @@ def _distribution(package: str) -> str:
 
 
 def _registered_packages(file: Path) -> set[str]:
-    """Returns the package part of every registered name (`package>Class`), kerastl's excepted."""
+    """Returns the package part of every registered name (`package>Class`), except kerastl's own."""
     try:
         with zipfile.ZipFile(file) as archive:
             config = json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise RunError(
-            f"The model '{file.name}' is no Keras archive.",
+            f"The model '{file.name}' is not a Keras archive.",
             where=str(file),
             received=str(error),
             fix="Restore the file, or train the run again.",

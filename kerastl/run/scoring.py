@@ -1,4 +1,4 @@
-"""The scores of some rows of a table under a run's bundle, and what is to be said beside them."""
+"""Scores of examples with the thresholds and the calibration of a bundle."""
 
 import numpy as np
 
@@ -11,15 +11,15 @@ from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.scores import score_split
 from kerastl.run.bundle import Bundle
 
-_FITTED = "The model was fitted on these examples: their scores are too good to be true."
-_TUNED = "Thresholds and calibration were chosen on these examples: their scores are flattered."
+_FITTED = "The model was fitted on these examples, so their scores are too optimistic."
+_TUNED = "Thresholds and calibration were chosen on these examples, so the scores are optimistic."
 
 
 def make_bootstrap(evaluation: EvaluationConfig, examples: Examples) -> Bootstrap:
-    """Returns how intervals are made: over groups, or over files where nothing groups them.
+    """Returns the bootstrap over groups, or over files if there are no groups.
 
     Args:
-        evaluation: Says how many replicates.
+        evaluation: Number of replicates and seed.
         examples: The examples to score.
     """
     return Bootstrap(
@@ -38,14 +38,14 @@ def score_rows(
     *,
     part: str | None,
 ) -> SplitScores:
-    """Scores rows with and without calibration.
+    """Scores examples with and without calibration.
 
     Args:
         examples: The examples to score.
         logits: Their uncalibrated logits, `(examples, tasks)`.
         bundle: Thresholds and calibration.
-        evaluation: How intervals are made.
-        part: The split that the rows are, or None for another table.
+        evaluation: Number of replicates and seed of the bootstrap.
+        part: The split that the examples are, or None for another table.
     """
     source = next(iter(bundle.tasks.values())).tuned_on.partition(",")[0]
     num_tasks = logits.shape[1]
@@ -77,7 +77,7 @@ def calibrate(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
     """Returns calibrated probabilities, `(examples, tasks)`.
 
     Args:
-        bundle: Holds scale and offset of each task.
+        bundle: Calibration of each task.
         logits: `(examples, tasks)`.
     """
     found = [task.calibration for task in bundle.tasks.values()]

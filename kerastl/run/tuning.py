@@ -1,7 +1,7 @@
-"""Thresholds and calibration of a run, from predictions of examples the model wasn't fitted on.
+"""Thresholds and calibration of a run, chosen on held-out predictions.
 
-Convention: out-of-fold predictions of the training examples where the exact head made some, else
-predictions of the validation examples; never the test.
+Convention: out-of-fold predictions of the training examples if the exact head made them, otherwise
+predictions of the validation examples; never the test split.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ from kerastl.training.fit import Fitted
 
 
 def find_held_out(fitted: Fitted, examples: Examples, logits: np.ndarray) -> HeldOutPredictions:
-    """Returns what thresholds and calibration may be chosen on.
+    """Returns the predictions that thresholds and calibration are chosen on.
 
     Args:
-        fitted: What fitting found.
-        examples: What the model was fitted on.
+        fitted: The outcome of training.
+        examples: The examples with their splits.
         logits: The model's logits of all examples, `(examples, tasks)`.
     """
-    # Where the backbone stood still to the end, the exact head is the model's own.
+    # If the backbone stayed frozen, the exact head is the head of the model.
     out_of_fold = fitted.exact is not None and fitted.is_frozen
     if fitted.exact is not None and out_of_fold and _is_complete(fitted.exact.out_of_fold_logits):
         rows, source = examples.rows("train"), OUT_OF_FOLD
@@ -49,13 +49,13 @@ def tune_tasks(
 ) -> dict[str, TaskBundle]:
     """Calibrates each task, then chooses its threshold on the calibrated scale.
 
-    A threshold under `false_accepts_per_hour<=x` isn't chosen here: it needs recordings.
+    A threshold for `false_accepts_per_hour<=x` is not chosen here, because it needs recordings.
 
     Args:
-        held_out: What to choose on.
-        evaluation: Says how.
+        held_out: The predictions to choose on.
+        evaluation: Threshold policies, and whether to calibrate.
         tasks: Names of the columns.
-        policies: What the cells of a task mean, where not 1, 0 and blank.
+        policies: Label policy of each task that has one.
     """
     asked = {task: evaluation.policy(task) for task in tasks}
     tuned = tune(held_out, tasks, asked, calibrate=evaluation.calibrate)

@@ -125,7 +125,7 @@ def test_an_existing_run_is_never_overwritten(
 ) -> None:
     before = (run.path / "metrics.json").read_bytes()
     config = write_config(tmp_path, bright_pictures / "table.csv")
-    with pytest.raises(RunError, match="exists already"):
+    with pytest.raises(RunError, match="already exists"):
         kerastl.train(config, output=run.path)
     assert (run.path / "metrics.json").read_bytes() == before
 

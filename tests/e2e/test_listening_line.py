@@ -179,7 +179,7 @@ def test_a_stream_that_is_stopped_has_its_detections_written(
     output = folder / "live.csv"
     assert main_quietly("predict", run.path, "-", "--listen", "-o", output) == 130
     assert len(pd.read_csv(output)) >= 3
-    assert "Stopped. What was detected until now is written." in capsys.readouterr().err
+    assert "Stopped. The detections so far are saved." in capsys.readouterr().err
 
 
 def test_thresholds_can_be_chosen_again_and_the_scores_follow(
@@ -209,7 +209,7 @@ def test_thresholds_can_be_chosen_again_and_the_scores_follow(
     stored = again.metrics["test"]["tasks"]["high"]["threshold"]
     assert stored == again.bundle.thresholds["high"] == shown["words"]["high"]["threshold"]
     assert stored != before
-    assert "misses least with false accepts per hour of at most 200" in (
+    assert "the fewest misses with false accepts per hour of at most 200" in (
         run.path / "report.html"
     ).read_text(encoding="utf-8")
     page = report.read_text(encoding="utf-8")
@@ -247,13 +247,13 @@ def test_impossible_listening_settings_are_refused_with_their_keys(run: Run, fol
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("predict", "RUN", "-"), "The standard input means nothing without --listen."),
-        (("predict", "RUN", "a.wav", "--rate", "8000"), "--rate means nothing without --listen."),
-        (("predict", "RUN", "-", "a.wav", "--listen"), "The standard input is listened to alone."),
-        (("predict", "RUN", "a.wav", "--listen", "--rate", "8000"), "a file says its own."),
+        (("predict", "RUN", "-"), "Standard input has no effect without --listen."),
+        (("predict", "RUN", "a.wav", "--rate", "8000"), "--rate has no effect without --listen."),
+        (("predict", "RUN", "-", "a.wav", "--listen"), "Standard input must be the only input."),
+        (("predict", "RUN", "a.wav", "--listen", "--rate", "8000"), "raw samples on standard input."),
         (("predict", "RUN", "a.wav", "--listen", "-o", "a.parquet"), "are written as CSV."),
-        (("evaluate", "RUN", "--hop-seconds", "1"), "--hop-seconds means nothing without"),
-        (("evaluate", "RUN", "--table", "t.csv", "--recordings", "r.csv"), "two evaluations."),
+        (("evaluate", "RUN", "--hop-seconds", "1"), "--hop-seconds has no effect without"),
+        (("evaluate", "RUN", "--table", "t.csv", "--recordings", "r.csv"), "cannot be used together."),
     ],
     ids=lambda value: " ".join(value[1:]) if isinstance(value, tuple) else "",
 )

@@ -161,12 +161,12 @@ random weights
         """\
 There is no run '{folder}/no'.
   expected: a folder that `kerastl train` wrote
-  fix:      Check the path; `kerastl train CONFIG --output RUN` makes a run.""",
+  fix:      Check the path; `kerastl train CONFIG --output RUN` creates a run.""",
     ),
     (
         lambda folder: kerastl.load_run(folder),
         """\
-The folder '{folder}' holds no run.
+The folder '{folder}' does not contain a run.
   where:    {folder}
   expected: bundle.json and model.keras, as `kerastl train` writes them""",
     ),
@@ -180,7 +180,7 @@ There is no model 'model.keras'.
     (
         lambda folder: kerastl.find_backbone(f"run:{folder}"),
         """\
-The backbone 'run:{folder}' can't be used: the folder '{folder}' holds no run.
+The backbone 'run:{folder}' cannot be used. The folder '{folder}' does not contain a run.
   where:    {folder}
   expected: the folder of a finished run""",
     ),

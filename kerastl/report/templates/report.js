@@ -7,7 +7,7 @@
   const SCORES = { left: 12, width: 656 };
   root.classList.add("js");
 
-  /* Decisions at a step: everything whose level is at least the step is a yes. */
+  /* At a step, everything with a level of at least the step is predicted yes. */
   function atLeast(levels, step) {
     let sum = 0;
     for (let i = 0; i < levels.length; i += 2) if (levels[i] >= step) sum += levels[i + 1];
@@ -99,7 +99,7 @@
     if (chip) chip.checked = true;
   }
 
-  /* A link to a task shows it first, so that there is something to scroll to. */
+  /* A link to a task first shows the task, then scrolls to it. */
   function followHash() {
     const found = /^#task-(\d+)$/.exec(location.hash);
     if (!found || !document.getElementById(location.hash.slice(1))) return;
@@ -128,7 +128,7 @@
   }, true);
   window.addEventListener("hashchange", followHash);
 
-  /* The browser may have kept the controls of an earlier visit. */
+  /* The browser may have restored the controls of an earlier visit. */
   for (const control of document.querySelectorAll('input[name="part"], input[name="task"]')) {
     control.checked = control.defaultChecked;
   }

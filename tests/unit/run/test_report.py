@@ -108,7 +108,7 @@ def test_without_a_test_split_the_report_says_so(tmp_path: Path, parts: tuple[st
 def test_few_labels_of_a_class_are_named_first(tmp_path: Path) -> None:
     content = gather_content(read_record(write_run(tmp_path / "run", rows=36, gaps=0)))
     assert content.warnings
-    assert all(re.search(r"rest on only \d known (yes|no)\.$", w) for w in content.warnings)
+    assert all(re.search(r"are based on only \d known (yes|no)\.$", w) for w in content.warnings)
 
 
 def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
@@ -244,5 +244,5 @@ def test_a_report_that_fails_is_a_warning_and_leaves_the_run(tmp_path: Path) -> 
     listener = Listener()
     assert write_report_or_warn(run, progress=listener) is None
     (warning,) = listener.warnings
-    assert warning.startswith("The run is complete, but its report couldn't be written (RunError:")
-    assert warning.endswith(f"`kerastl report {run}` tries again.")
+    assert warning.startswith("The run is complete, but its report could not be written (RunError:")
+    assert warning.endswith(f"Run `kerastl report {run}` to try again.")
