@@ -102,7 +102,7 @@ def know_only_yes(run: Path, task: str) -> None:
 @pytest.mark.parametrize("parts", [("train",), ("train", "validation")])
 def test_without_a_test_split_the_report_says_so(tmp_path: Path, parts: tuple[str, ...]) -> None:
     text = report(write_run(tmp_path / "run", parts=parts, rows=60)).text
-    assert f"There is no test split; what is shown first are figures on {parts[-1]}" in text
+    assert f"There is no test split. The scores shown first are on {parts[-1]}" in text
 
 
 def test_few_labels_of_a_class_are_named_first(tmp_path: Path) -> None:
