@@ -1,8 +1,8 @@
 """The backbone as one layer of a kerastl model.
 
-Convention: the layer, not its caller, decides whether the network inside runs in training mode
-and which of its weights learn, because Keras 3 overwrites the `training` argument of a nested
-functional call, and `layer.trainable = True` overwrites the flags of everything inside.
+Convention: the layer, not its caller, decides whether its network runs in training mode and which
+weights are trainable, because Keras 3 overwrites the `training` argument of a nested functional
+call, and `layer.trainable = True` overwrites the flags of all nested layers.
 """
 
 import fnmatch
@@ -17,31 +17,31 @@ from kerastl.errors import ModelError, suggestion
 BatchNormMode = Literal["frozen", "update"]
 
 Learns = bool | int | tuple[str, ...]
-"""True: all weights; False: none; n: the last n stages; patterns: weights whose path matches."""
+"""True: all weights; False: none; n: the last n stages; patterns: weights with a matching path."""
 
 
 @keras.saving.register_keras_serializable(package="kerastl")
 class Backbone(keras.layers.Layer):
     """A pretrained network without its last layer, as one layer of another model.
 
-    The network runs in inference mode: Dropout is off and BatchNorm's statistics stand still, also
-    while its weights learn. With `batch_norm="update"` it follows the caller's `training` as long
-    as any of its weights learn.
+    The network runs in inference mode: Dropout is inactive and the statistics of BatchNorm are
+    frozen, even while its weights are trained. With `batch_norm="update"` it uses the caller's
+    `training` as long as any of its weights are trainable.
 
-    Which weights learn is part of the layer and survives saving: `freeze`, `unfreeze`,
-    `unfreeze_stages` and `unfreeze_variables` set it; Keras's `layer.trainable = False` and
-    `= True` are the first two. As everywhere in Keras, a compiled model must be compiled again.
+    Which weights are trainable is saved with the layer. `freeze`, `unfreeze`, `unfreeze_stages`
+    and `unfreeze_variables` set it; `layer.trainable = False` and `= True` are the same as the
+    first two. As always in Keras, a compiled model must be compiled again.
 
     Args:
         model: Functional model from raw input to feature vector `(batch, feature_dim)`.
-        stages: Parts of `model` from input to output, for unfreezing from the top.
+        stages: Parts of `model` from input to output, for unfreezing the last of them.
         batch_norm: `"frozen"` or `"update"`.
-        learns: What learns: True for all, False for none, the number of last stages, or patterns
-            of variable paths.
+        learns: Which weights are trainable: True for all, False for none, the number of last
+            stages, or patterns of variable paths.
 
     Call arguments:
-        inputs: Raw input, as the backbone's spec says.
-        training: Followed only with `batch_norm="update"`.
+        inputs: Raw input, as specified by the backbone's spec.
+        training: Used only with `batch_norm="update"`.
 
     Output shape:
         `(batch, feature_dim)`.
@@ -87,46 +87,46 @@ class Backbone(keras.layers.Layer):
 
     @property
     def learns(self) -> Learns:
-        """What learns: True, False, the number of last stages, or patterns of variable paths."""
+        """The trainable weights: True, False, the number of last stages, or patterns of paths."""
         return self._learns
 
     def freeze(self) -> None:
-        """Lets nothing learn: the network runs in inference mode whatever the caller says."""
+        """Freezes all weights; the network runs in inference mode for every value of `training`."""
         self._set_learns(False)
 
     def unfreeze(self) -> None:
-        """Lets every weight learn."""
+        """Makes all weights trainable."""
         self._set_learns(True)
 
     def unfreeze_stages(self, num_stages: int) -> None:
-        """Lets the last stages learn and nothing else.
+        """Makes the last stages trainable and freezes the others.
 
         Args:
-            num_stages: How many, counted from the output.
+            num_stages: Number of stages, counted from the output.
 
         Raises:
-            ModelError: The backbone doesn't have so many stages.
+            ModelError: The backbone does not have this many stages.
         """
         if isinstance(num_stages, bool) or not 1 <= num_stages <= len(self.stages):
             raise ModelError(
-                f"{num_stages} stages of the backbone '{self.name}' can't learn.",
+                f"The backbone '{self.name}' cannot unfreeze {num_stages} stages.",
                 expected=f"1 to {len(self.stages)} stages"
                 if self.stages
-                else "a backbone in stages",
+                else "a backbone that has stages",
                 received=str(num_stages),
-                fix="Set trainable to true, to let the whole backbone learn.",
+                fix="Set trainable to true to train the whole backbone.",
             )
         self._set_learns(num_stages)
 
     def unfreeze_variables(self, patterns: str | Sequence[str]) -> None:
-        """Lets the weights learn whose path matches a pattern, and nothing else.
+        """Makes the weights with a matching path trainable and freezes the others.
 
         Args:
-            patterns: One or several, as in a shell: `*` stands for any characters, `/` included.
-                The path is that inside the network: `block_16_expand/kernel`.
+            patterns: One or several shell patterns, in which `*` also matches `/`. Paths begin
+                inside the network, such as `block_16_expand/kernel`.
 
         Raises:
-            ModelError: A pattern matches no weight that can learn.
+            ModelError: A pattern matches no trainable weight.
         """
         wanted = (patterns,) if isinstance(patterns, str) else tuple(patterns)
         previous = self._learns
@@ -140,7 +140,7 @@ class Backbone(keras.layers.Layer):
 
     @property
     def trainable(self) -> bool:
-        """False where nothing learns. Setting it is `freeze` or `unfreeze`."""
+        """Whether any weight is trainable. Setting it is the same as `freeze` or `unfreeze`."""
         return bool(keras.layers.Layer.trainable.fget(self))
 
     @trainable.setter
@@ -168,9 +168,9 @@ class Backbone(keras.layers.Layer):
         self._apply()
 
     def _apply(self) -> None:
-        """Sets the flags of all weights to what `learns` says."""
-        # On TensorFlow, assigning the value that an attribute has is swallowed with its recursion
-        # into layers: only a change reaches all of them.
+        """Sets the flags of all weights according to `learns`."""
+        # On TensorFlow, assigning the value that an attribute already has does nothing, so only a
+        # change of value reaches the nested layers.
         values: tuple[bool, ...] = (True, False, self._learns is not False)
         for value in values:
             keras.layers.Layer.trainable.fset(self, value)
@@ -193,13 +193,13 @@ class Backbone(keras.layers.Layer):
         }
         for _, layer in named_leaves(self.model):
             learning = [variable for variable in layer.variables if variable.trainable]
-            # A BatchNorm of which nothing learns must not update its statistics either.
+            # A BatchNorm without trainable weights must not update its statistics either.
             layer.trainable = any(id(variable) in kept for variable in learning)
             for variable in learning:
                 variable.trainable = id(variable) in kept
 
     def _learnable(self) -> list[tuple[str, keras.Variable]]:
-        """Returns path inside the network and variable of all that can learn."""
+        """Returns the path inside the network and the variable of all trainable weights."""
         return [
             (f"{path}/{_inside(variable, layer)}", variable)
             for path, layer in named_leaves(self.model)
@@ -209,10 +209,9 @@ class Backbone(keras.layers.Layer):
 
 
 def named_leaves(network: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yields every layer that isn't itself a model, with the names that lead to it.
+    """Yields every layer that is not a model itself, with its path of names.
 
-    Keras's own paths of the same variables differ before saving and after loading, where models
-    are nested.
+    In nested models, Keras's own paths of variables change when a model is saved and loaded.
     """
     for layer in network.layers:
         if not isinstance(layer, keras.Model):

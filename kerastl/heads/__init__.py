@@ -1,1 +1,1 @@
-"""Heads: named sigmoid outputs on a backbone, each answering one or more tasks."""
+"""Heads: named sigmoid outputs on a backbone, each for one or more tasks."""

@@ -1,4 +1,4 @@
-"""The builder of the model: a backbone, and the heads on it."""
+"""Building of a model from a backbone and heads, and access to its parts."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -38,25 +38,25 @@ def build_model(
     """Builds a functional model: raw input, one layer named `backbone`, and the heads.
 
     Args:
-        backbone: `family:name`, its spec, or a `Backbone` layer of one's own.
+        backbone: `family:name`, a spec, or a `Backbone` layer.
         tasks: Names of the yes/no questions.
         heads: `"single"`: one output `tasks` of shape `(batch, tasks)`. `"multi"`: one output of
-            shape `(batch, 1)` per task, named as it. Or head name to `{tasks, hidden, dropout,
-            weight}`.
+            shape `(batch, 1)` for each task, with the name of the task. Or a mapping from head
+            name to a list of tasks or to `{tasks, hidden, dropout, weight}`.
         weights: A published name, a file, None for random, or `"default"` for the backbone's first
             published weights.
         input_size: Pictures: side in pixels, or (height, width). Sounds: number of samples. None
             takes the backbone's default.
         options: Options of the backbone, such as `alpha`.
         trainable: A policy as in `kerastl.set_trainable`.
-        seed: Seed of the heads' initial weights; None draws one.
+        seed: Seed of the initial weights of the heads; None is a random one.
 
     Returns:
-        An uncompiled model. Several heads give a dictionary of outputs by name.
+        An uncompiled model. With several heads its output is a dictionary by head name.
 
     Raises:
-        BackboneError: The backbone can't be found or built with these options.
-        ModelError: The heads don't fit the tasks, or the policy doesn't fit the backbone.
+        BackboneError: The backbone cannot be found, or not built with these options.
+        ModelError: The heads do not match the tasks, or the policy does not match the backbone.
 
     Example:
 
@@ -88,10 +88,10 @@ def build_backbone(
     input_size: int | tuple[int, int] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> tuple[Backbone, keras.KerasTensor]:
-    """Builds the layer named `backbone` and the symbolic raw input it takes.
+    """Builds the layer named `backbone` and its symbolic raw input.
 
     Raises:
-        BackboneError: The network can't be built, or breaks the contract of its spec.
+        BackboneError: The network cannot be built, or does not match its spec.
     """
     options = dict(options or {})
     spec = find_backbone(backbone, options=options) if isinstance(backbone, str) else backbone
@@ -135,15 +135,15 @@ def find_heads(model: keras.Model) -> tuple[Head, ...]:
 
 
 def logits_model(model: keras.Model) -> keras.Model:
-    """Returns a model with the same input and weights that gives logits instead of probabilities.
+    """Returns a model with the same input and weights whose outputs are logits.
 
-    One head gives one tensor, several give a dictionary by head.
+    With one head the output is a tensor, with several a dictionary by head name.
     """
     return keras.Model(model.input, _logits(model))
 
 
 def head_model(model: keras.Model) -> keras.Model:
-    """Returns the heads alone, sharing their weights: features in, logits out."""
+    """Returns a model of the heads alone, from features to logits, with the same weights."""
     return keras.Model(find_layer(model).output, _logits(model))
 
 

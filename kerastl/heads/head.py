@@ -1,4 +1,4 @@
-"""What a head is, and how the heads of a model are read from a config or a model."""
+"""The type of a head, and the parser of the heads of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from kerastl.errors import ModelError
 SINGLE_HEAD = "tasks"
 RESERVED = frozenset({"backbone", "image", "audio"})
 
-HeadsSpec = str | Mapping[str, HeadConfig | Mapping[str, Any]]
+_OPTIONS = frozenset({"hidden", "dropout", "weight"})
+
+HeadsSpec = str | Mapping[str, HeadConfig | Mapping[str, Any] | Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +22,9 @@ class Head:
     Args:
         name: Name of the output.
         tasks: Names of the tasks, in the order of the output's columns.
-        hidden: Widths of the hidden layers between the features and the logits.
-        dropout: Share of the activations dropped after each hidden layer, or of the features
-            where there is none, in [0, 1).
+        hidden: Units of each hidden layer between the features and the logits.
+        dropout: Fraction of the activations dropped after each hidden layer, or of the features
+            if there is none, in [0, 1).
         weight: Weight of the head's loss.
     """
 
@@ -34,25 +36,26 @@ class Head:
 
     @property
     def is_linear(self) -> bool:
-        """Whether nothing lies between the features and the logits."""
+        """Whether the logits are a linear function of the features, without dropout."""
         return not self.hidden and not self.dropout
 
     @property
     def logits_name(self) -> str:
-        """Name of the layer that gives the logits."""
+        """Name of the layer that computes the logits."""
         return f"{self.name}_logits"
 
 
 def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
-    """Returns the heads that `"single"`, `"multi"` or a mapping by name stands for.
+    """Returns the heads of a model.
 
     Args:
-        heads: `"single"` (one vector), `"multi"` (one output per task), or head name to tasks,
-            hidden layers, dropout and weight.
+        heads: `"single"` (one vector), `"multi"` (one output per task), or a mapping from head
+            name to a list of tasks or to `{tasks, hidden, dropout, weight}`.
         tasks: Names of all tasks.
 
     Raises:
-        ModelError: A name is reserved, or a task is in no head or in two.
+        ModelError: The heads are malformed, a name is reserved, or a task does not have exactly
+            one head.
     """
     resolved: tuple[Head, ...]
     if heads == "single":
@@ -63,7 +66,7 @@ def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
         resolved = tuple(_named(name, config) for name, config in heads.items())
     else:
         raise ModelError(
-            "These heads can't be built.",
+            "The heads are not valid.",
             expected="'single', 'multi' or a mapping from names to tasks",
             received=repr(heads),
         )
@@ -73,20 +76,30 @@ def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
 
 
 def columns(head: Head, tasks: Sequence[str]) -> list[int]:
-    """Returns the columns of the label matrix that the head answers."""
+    """Returns the columns of the label matrix that belong to the head."""
     return [list(tasks).index(task) for task in head.tasks]
 
 
-def _named(name: str, config: HeadConfig | Mapping[str, Any]) -> Head:
-    parsed = config if isinstance(config, HeadConfig) else HeadConfig.parse(config, where=name)
-    return Head(name=name, **dict(parsed))
+def _named(name: str, head: HeadConfig | Mapping[str, Any] | Sequence[str]) -> Head:
+    if isinstance(head, HeadConfig):
+        return Head(name=name, **head.model_dump())
+    parts = dict(head) if isinstance(head, Mapping) else {"tasks": head}
+    tasks = parts.pop("tasks", "")
+    if isinstance(tasks, str) or not set(parts) <= _OPTIONS:
+        raise ModelError(
+            f"The head '{name}' is not valid.",
+            expected="a list of tasks, or a mapping with tasks, hidden, dropout and weight",
+            received=repr(head),
+        )
+    hidden = tuple(parts.pop("hidden", ()))
+    return Head(name=name, tasks=tuple(tasks), hidden=hidden, **parts)
 
 
 def _refuse_bad_names(heads: Sequence[Head]) -> None:
     for head in heads:
         if head.name in RESERVED or "/" in head.name or not head.name:
             raise ModelError(
-                f"A head can't be named '{head.name}'.",
+                f"A head cannot be named '{head.name}'.",
                 expected=f"a name without '/', other than {', '.join(sorted(RESERVED))}",
                 fix="Rename the task or head, or use heads: single.",
             )

@@ -1,4 +1,4 @@
-"""The last layer of a head: probabilities that know which tasks they answer."""
+"""The last layer of a head, which computes probabilities and stores the settings of the head."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,15 @@ from kerastl.heads.head import Head
 
 @keras.saving.register_keras_serializable(package="kerastl")
 class Probabilities(keras.layers.Layer):
-    """The sigmoid of a head, in float32 whatever the dtype policy.
+    """The sigmoid of a head, in float32 under every dtype policy.
 
-    It carries what the head is, so that a saved model says by itself which output answers which
-    task, and `kerastl.compile` can hand Keras the right loss, weight and metrics.
+    The layer stores the settings of the head, so that a saved model contains the tasks of each
+    output, and `kerastl.compile` can give Keras the right loss, weight and metrics.
 
     Args:
         tasks: Names of the tasks, in the order of the columns.
-        hidden: Widths of the head's hidden layers.
-        dropout: The head's dropout.
+        hidden: Units of each hidden layer of the head.
+        dropout: Dropout of the head, in [0, 1).
         weight: Weight of the head's loss.
 
     Call arguments:
@@ -52,7 +52,7 @@ class Probabilities(keras.layers.Layer):
 
     @property
     def head(self) -> Head:
-        """The head that this layer ends."""
+        """The head that ends in this layer."""
         return Head(
             name=self.name,
             tasks=self.tasks,

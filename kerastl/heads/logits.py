@@ -1,4 +1,4 @@
-"""From features to logits, by the heads that ship."""
+"""Logits of the heads of a model, from features."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ _ROWS = 4096
 
 
 class HeadLogits:
-    """The heads of a model, made once for many calls.
+    """The heads of a model, built once for many calls.
 
     Args:
         model: A model of `kerastl.build_model`.
@@ -25,29 +25,29 @@ class HeadLogits:
         self._tasks = tasks
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Returns the logits of every example, `(examples, tasks)` float32.
+        """Returns the logits, `(examples, tasks)` float32.
 
         Args:
-            features: What the backbone gives, `(examples, feature_dim)`.
+            features: Features of the backbone, `(examples, feature_dim)`.
         """
         logits = np.full((len(features), len(self._tasks)), np.nan, np.float32)
         for begin in range(0, len(features), _ROWS):
             outputs = self._network(features[begin : begin + _ROWS], training=False)
             for head in self._heads:
                 values = outputs[head.name] if isinstance(outputs, Mapping) else outputs
-                places = columns(head, self._tasks)
-                logits[begin : begin + _ROWS, places] = keras.ops.convert_to_numpy(values)
+                own = columns(head, self._tasks)
+                logits[begin : begin + _ROWS, own] = keras.ops.convert_to_numpy(values)
         return logits
 
 
 def logits_of_features(
     model: keras.Model, features: np.ndarray, tasks: Sequence[str]
 ) -> np.ndarray:
-    """Returns the logits of every example.
+    """Returns the logits of all examples.
 
     Args:
         model: A model of `kerastl.build_model`.
-        features: What its backbone gives, `(examples, feature_dim)`.
+        features: Features of its backbone, `(examples, feature_dim)`.
         tasks: Order of the columns.
 
     Returns:

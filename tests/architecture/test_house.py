@@ -64,6 +64,43 @@ def test_nothing_private_of_keras_is_imported() -> None:
     assert wrong == []
 
 
+def test_private_attributes_of_keras_are_used_only_where_graphs_are_walked() -> None:
+    """A private attribute that no class or module of ours defines belongs to somebody else."""
+    trees = {path: ast.parse(path.read_text()) for path in modules(*PACKAGES)}
+    own = {name for tree in trees.values() for name in private_definitions(tree)}
+    used = {
+        f"{path.relative_to(ROOT)}: {node.attr}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own
+    }
+    used |= {
+        f"{path.relative_to(ROOT)}: {node.args[1].value}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("getattr", "hasattr", "setattr")
+        and isinstance(node.args[1], ast.Constant)
+        and is_private(node.args[1].value)
+    }
+    wiring = "kerastl/backbones/wiring.py"
+    assert used == {f"{wiring}: _functional", f"{wiring}: _nodes_by_depth"}
+
+
+def private_definitions(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
 def test_only_the_command_line_prints_and_exits() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

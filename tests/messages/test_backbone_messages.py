@@ -84,10 +84,10 @@ MESSAGES = {
     ),
     "too many stages": (
         lambda: _layer().unfreeze_stages(3),
-        """3 stages of the backbone 'backbone' can't learn.
+        """The backbone 'backbone' cannot unfreeze 3 stages.
   expected: 1 to 2 stages
   received: 3
-  fix:      Set trainable to true, to let the whole backbone learn.""",
+  fix:      Set trainable to true to train the whole backbone.""",
     ),
     "no such variable": (
         lambda: _layer().unfreeze_variables("secnd/kernel"),

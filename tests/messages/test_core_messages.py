@@ -132,7 +132,7 @@ Every task must be answered by exactly one head.
     (
         lambda folder: resolve_heads("multi", ["backbone"]),
         """\
-A head can't be named 'backbone'.
+A head cannot be named 'backbone'.
   expected: a name without '/', other than audio, backbone, image
   fix:      Rename the task or head, or use heads: single.""",
     ),

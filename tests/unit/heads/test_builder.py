@@ -47,6 +47,18 @@ def test_named_heads_have_their_own_layers(small_backbone: kerastl.layers.Backbo
     assert by_name["bike"].is_linear
 
 
+def test_a_head_may_be_given_by_its_tasks_alone(small_backbone: kerastl.layers.Backbone) -> None:
+    heads = {"vehicles": ["car", "bus"], "bike": ["bike"]}
+    model = kerastl.build_model(small_backbone, TASKS, heads=heads)
+    assert {head.tasks for head in find_heads(model)} == {("car", "bus"), ("bike",)}
+
+
+@pytest.mark.parametrize("head", ["car", {"hidden": [4]}, {"tasks": ["car"], "hiden": [4]}])
+def test_a_malformed_head_is_an_error(head: object) -> None:
+    with pytest.raises(ModelError, match="The head 'vehicles' is not valid"):
+        resolve_heads({"vehicles": head}, ["car"])
+
+
 def test_the_backbone_is_one_layer_named_backbone(small_backbone: kerastl.layers.Backbone) -> None:
     model = kerastl.build_model(small_backbone, TASKS)
     assert model.get_layer("backbone") is find_layer(model)
@@ -115,7 +127,7 @@ def test_every_task_needs_exactly_one_head() -> None:
 
 @pytest.mark.parametrize("name", ["backbone", "image", "a/b"])
 def test_a_head_cannot_take_a_name_that_keras_or_the_model_needs(name: str) -> None:
-    with pytest.raises(ModelError, match="can't be named"):
+    with pytest.raises(ModelError, match="cannot be named"):
         resolve_heads("multi", [name, "car"])
 
 
