@@ -25,15 +25,14 @@ from kerastl.compare.training_tables import change_training, split_frame, write_
 from kerastl.compare.verdicts import ScoreDifference, differences
 from kerastl.config import Config, config_values, load_config, parse_config
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.evaluation.gains import measure_gain
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import find_layer
+from kerastl.heads.builder import find_heads, find_layer
 from kerastl.records import to_values
 from kerastl.runs import Run
 from kerastl.training import auto
-from kerastl.training.choice import reason_not_to_try
-from kerastl.training.fit import Fitted
+from kerastl.training.auto_evidence import reason_not_to_fine_tune
+from kerastl.training.plan import AutoPlan, plan_training
 
 AXIS = "trainable=false,{stages: 1},true"
 FROZEN, TUNED = "false", "true"
@@ -144,16 +143,16 @@ def decide(config: Config, frozen: Run, tuned: Run, seed: int) -> Decision:
     inputs = FileInputs(examples.paths, frozen.bundle.input)
     source = FeatureSource(cache=cache_folder(), engine=config.fit.engine)
     values = source.extract(find_layer(model).model, inputs, is_scored=examples.is_held_out)
-    settings = config.model_copy(
-        update={"trainable": "auto", "fit": config.fit.model_copy(update={"seed": seed})}
-    )
-    fitted = Fitted(features=values.values, is_frozen=True)
-    supply = auto._find_supply(model, fitted, examples, settings)
-    reason = reason_not_to_try(supply)
+    values_of_auto = {**config_values(config), "trainable": "auto"}
+    values_of_auto["fit"] = {**values_of_auto["fit"], "seed": seed}
+    plan = plan_training(parse_config(values_of_auto), find_heads(model))
+    assert isinstance(plan, AutoPlan)
+    supply = auto.measure_supply(plan, model, values.values, examples)
+    reason = reason_not_to_fine_tune(supply)
     if reason is not None:
         return Decision(side=FROZEN, reason=reason)
     logits = [_validation_logits(run.predictions, examples.tasks) for run in (frozen, tuned)]
-    gain = measure_gain(logits[0], logits[1], *auto._validation_labels(examples), seed=seed)
+    gain = auto._gain(logits[0], logits[1], examples, seed=seed)
     told = f"gain {gain.loss:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on validation"
     return Decision(side=TUNED if gain.is_larger_than_noise else FROZEN, reason=told)
 

@@ -34,7 +34,9 @@ from kerastl.heads.builder import build_model, find_layer
 from kerastl.media.image.pictures import load_pictures
 from kerastl.progress import Progress
 from kerastl.run.bundle import InputContract
-from kerastl.training.exact_head.solver import sweep_strengths
+from kerastl.training.exact_head import solver
+from kerastl.training.exact_head.logistic import mean_loss
+from kerastl.training.exact_head.rotation import rotate, standardize
 
 
 class Steps(Progress):
@@ -176,7 +178,6 @@ def sweep(shared: str) -> dict:
     losses = sweep_strengths(
         found.values,
         labels[rows],
-        groups=None,
         strengths=np.logspace(1, -2, 20).tolist(),
         seeds=(0, 1, 2, 3),
     )
@@ -185,6 +186,21 @@ def sweep(shared: str) -> dict:
         "computed": found.facts["training"]["computed"],
         "best": float(losses.mean(axis=2).min()),
     }
+
+
+def sweep_strengths(
+    features: np.ndarray, labels: np.ndarray, *, strengths: list[float], seeds: tuple[int, ...]
+) -> np.ndarray:
+    """Returns the out-of-fold loss, `(seeds, strengths, tasks)`; rotates the features once."""
+    problem = rotate(standardize(features)[0]).problem
+    targets = solver.make_targets(labels, label_smoothing=0.0, positive_weight=None)
+    losses = np.empty((len(seeds), len(strengths), labels.shape[1]))
+    for number, seed in enumerate(seeds):
+        folds = solver._folds(labels, None, 5, seed)
+        for step, weights in enumerate(solver._fits_along(problem, targets, folds, strengths)):
+            held_out = solver._held_out_logits(problem, weights, folds, labels.shape[1])
+            losses[number, step] = mean_loss(held_out, targets)
+    return losses
 
 
 if __name__ == "__main__":

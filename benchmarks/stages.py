@@ -13,6 +13,7 @@ the two comes first.
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -28,8 +29,11 @@ from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import apply_policy, build_model, find_heads, find_layer, logits_model
 from kerastl.media.image.pictures import load_pictures
 from kerastl.progress import SILENT
-from kerastl.training import fit
+from kerastl.training import fine_tuning
 from kerastl.training.compilation import compile_heads
+from kerastl.training.context import TrainingContext
+from kerastl.training.keras_fitting import fit_epochs
+from kerastl.training.plan import FineTune, plan_training
 from kerastl.training.trainable import make_optimizer
 
 BATCH_SIZE = 16
@@ -104,25 +108,29 @@ def ours(
         invalid_cells={},
         assigned=np.full(len(pictures), "train"),
     )
-    started = time.perf_counter()
-    trained, inputs = fit._what_learns(
-        model, examples, ArrayInputs(pictures), config, FeatureSource(), SILENT
-    )
-    before = time.perf_counter() - started
+    phase = plan_training(config, find_heads(model)).phases[-1]
+    assert isinstance(phase, FineTune)
     with tempfile.TemporaryDirectory() as folder:
+        context = TrainingContext(
+            examples=examples,
+            inputs=ArrayInputs(pictures),
+            source=FeatureSource(),
+            state=Path(folder) / "state",
+            progress=SILENT,
+        )
+        started = time.perf_counter()
+        trained, inputs = fine_tuning._trained_part(phase, model, context)
+        before = time.perf_counter() - started
         original = keras.callbacks.TensorBoard
         keras.callbacks.TensorBoard = lambda *_, **__: clock  # the clock takes its place
         try:
-            fit.fit_phase(
+            fit_epochs(
+                replace(phase, keeps_start=False),
+                model,
                 trained,
                 inputs,
-                examples,
-                config,
-                heads=find_heads(model),
+                context,
                 optimizer=optimizer_of(model),
-                phase="fine_tuning",
-                state=Path(folder) / "state",
-                progress=SILENT,
             )
         finally:
             keras.callbacks.TensorBoard = original

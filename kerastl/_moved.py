@@ -69,15 +69,19 @@ MODULES = {
     "kerastl.training.cache.identities": "kerastl.features.cache.file_hashes",
     "kerastl.training.cache.segments": "kerastl.features.cache.feature_file",
     "kerastl.training.cache.store": "kerastl.features.cache.feature_store",
+    "kerastl.training.choice": "kerastl.training.auto_evidence",
     "kerastl.training.engines": "kerastl.features.engines",
     "kerastl.training.engines.choice": "kerastl.features.engines.selection",
-    "kerastl.training.exact": "kerastl.training.exact_head.fitting",
+    "kerastl.training.exact": "kerastl.training.exact_head.solving",
     "kerastl.training.extraction": "kerastl.features.extraction",
     "kerastl.training.features": "kerastl.features.source",
+    "kerastl.training.fit": "kerastl.training.phases",
+    "kerastl.training.learning": "kerastl.training.trainable",
     "kerastl.training.logistic": "kerastl.training.exact_head.logistic",
     "kerastl.training.logits": "kerastl.heads.logits",
     "kerastl.training.pooling": "kerastl.features.computing",
     "kerastl.training.prefix": "kerastl.features.prefix",
+    "kerastl.training.recipe": "kerastl.training.fine_tuning",
     "kerastl.training.rotation": "kerastl.training.exact_head.rotation",
     "kerastl.training.solver": "kerastl.training.exact_head.solver",
     "kerastl.training.speed": "kerastl.features.timing",
@@ -163,7 +167,9 @@ NAMES: dict[str, dict[str, str]] = {
         "write_segment": "kerastl.features.cache.feature_file:write_feature_file",
     },
     "kerastl.training.choice": {
+        "Supply": "kerastl.training.auto_evidence:LabelSupply",
         "measure_gain": "kerastl.evaluation.gains:measure_gain",
+        "reason_not_to_try": "kerastl.training.auto_evidence:reason_not_to_fine_tune",
     },
     "kerastl.training.engines.agreement": {
         "compare": "kerastl.features.engines.agreement:compare_features",
@@ -181,6 +187,13 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "kerastl.training.features": {
         "too_different": "kerastl.features.comparison:engines_above_limit",
+    },
+    "kerastl.training.fit": {
+        "Fitted": "kerastl.training.phases:TrainingResult",
+    },
+    "kerastl.training.phases": {
+        "Examples": "kerastl.data.tables.examples:Examples",
+        "by_head": "kerastl.training.keras_fitting:by_head",
     },
     "kerastl.training.pooling": {
         "Run": "kerastl.runs:Run",

@@ -17,7 +17,7 @@ from kerastl.data.tables.splits import assign_splits, split_gaps
 from kerastl.errors import BackboneError, RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import build_model
+from kerastl.heads.builder import build_model, find_heads
 from kerastl.heads.logits import logits_of_features
 from kerastl.listening.recording_thresholds import check_recordings, tune_on_recordings
 from kerastl.progress import SILENT, Progress
@@ -42,8 +42,10 @@ from kerastl.run.results import (
 from kerastl.run.splits import splits_frame
 from kerastl.run.tuning import find_held_out
 from kerastl.runs import Run
-from kerastl.training.auto import fit_auto
-from kerastl.training.fit import Fitted, fit_model, prepare
+from kerastl.training.auto import train_model
+from kerastl.training.context import TrainingContext
+from kerastl.training.phases import TrainingResult, prepare
+from kerastl.training.plan import plan_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,24 +191,20 @@ def _carry_out(
         input=input_contract(model, config, plan.spec),
         backbone_sha256=backbone_sha256(model),
     )
-    inputs = FileInputs(examples.paths, setup.input, segments=examples.segments)
-    source = FeatureSource(cache=cache_folder() if cache else None, engine=config.fit.engine)
-    extraction = prepare(model, examples, inputs, config, source=source, progress=progress)
+    training = plan_training(config, find_heads(model))
+    context = TrainingContext(
+        examples=examples,
+        inputs=FileInputs(examples.paths, setup.input, segments=examples.segments),
+        source=FeatureSource(cache=cache_folder() if cache else None, engine=training.engine),
+        state=layout.state,
+        progress=progress,
+    )
+    features = prepare(training, model, context)
     if is_new:
         splits = splits_frame(examples).to_csv(index=False)
         start_run(layout, config=dump_config(config), splits=splits)
     with _explaining_interrupts(layout.folder):
-        fit = fit_auto if config.trainable == "auto" else fit_model
-        fitted = fit(
-            model,
-            examples,
-            inputs,
-            config,
-            extraction=extraction,
-            source=source,
-            state=layout.state,
-            progress=progress,
-        )
+        fitted = train_model(training, model, context, features)
         progress.note("\n".join(fitted.learned))
         _conclude(layout, model, fitted, setup, progress=progress)
     finish_run(layout)
@@ -230,7 +228,7 @@ def _build(plan: Plan) -> keras.Model:
 def _conclude(
     layout: RunLayout,
     model: keras.Model,
-    fitted: Fitted,
+    fitted: TrainingResult,
     setup: RunSetup,
     *,
     progress: Progress,

@@ -34,7 +34,7 @@ from kerastl.run.scoring import calibrate, make_bootstrap, score_parts
 from kerastl.run.splits import example_columns
 from kerastl.run.tuning import tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
-from kerastl.training.fit import Fitted
+from kerastl.training.phases import TrainingResult
 
 if TYPE_CHECKING:
     import keras
@@ -131,7 +131,7 @@ def backbone_sha256(model: "keras.Model") -> str:
 
 
 def make_bundle(
-    model: "keras.Model", fitted: Fitted, held_out: HeldOutPredictions, setup: RunSetup
+    model: "keras.Model", fitted: TrainingResult, held_out: HeldOutPredictions, setup: RunSetup
 ) -> Bundle:
     """Returns the bundle, with thresholds and calibration from held-out predictions.
 
@@ -166,7 +166,7 @@ def make_bundle(
 
 def compute_results(
     model: "keras.Model",
-    fitted: Fitted,
+    fitted: TrainingResult,
     logits: np.ndarray,
     held_out: HeldOutPredictions,
     bundle: Bundle,
@@ -210,7 +210,7 @@ def write_thresholds(layout: RunLayout, bundle: Bundle, metrics: Mapping[str, An
 
 
 def _missingness(
-    fitted: Fitted, held_out: HeldOutPredictions, bundle: Bundle, setup: RunSetup
+    fitted: TrainingResult, held_out: HeldOutPredictions, bundle: Bundle, setup: RunSetup
 ) -> MissingnessReport:
     """Returns how many labels are unknown, whether at random, and warnings."""
     examples = setup.examples
@@ -254,7 +254,7 @@ def _data_facts(setup: RunSetup) -> dict[str, Any]:
     }
 
 
-def _regularization(fitted: Fitted, tasks: tuple[str, ...]) -> dict[str, Any]:
+def _regularization(fitted: TrainingResult, tasks: tuple[str, ...]) -> dict[str, Any]:
     if fitted.exact is None:
         return {}
     strengths = dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True))

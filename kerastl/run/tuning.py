@@ -19,10 +19,12 @@ from kerastl.evaluation.held_out import (
 from kerastl.evaluation.tuning import tune
 from kerastl.records import to_values
 from kerastl.run.bundle import Calibration, TaskBundle
-from kerastl.training.fit import Fitted
+from kerastl.training.phases import TrainingResult
 
 
-def find_held_out(fitted: Fitted, examples: Examples, logits: np.ndarray) -> HeldOutPredictions:
+def find_held_out(
+    fitted: TrainingResult, examples: Examples, logits: np.ndarray
+) -> HeldOutPredictions:
     """Returns the predictions that thresholds and calibration are chosen on.
 
     Args:

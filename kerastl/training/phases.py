@@ -1,138 +1,192 @@
-"""One phase of fitting by Keras: compile, batches, early stopping, and what resumes it."""
+"""Execution of a training plan, phase by phase.
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+Convention: fitted are the logits, because probabilities saturate. The model that ships shares the
+weights and ends in the sigmoid.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerastl.config import Config, KerasFit
-from kerastl.data.inputs.batches import Inputs, Labels, make_batches
-from kerastl.data.tables.examples import Examples
-from kerastl.heads.head import Head, columns
-from kerastl.progress import Progress
-from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
-from kerastl.training.compilation import compile_heads
-from kerastl.training.epoch_notes import EpochNotes
-from kerastl.training.imbalance import positive_weights
+from kerastl.data.inputs.batches import ArrayInputs
+from kerastl.features.comparison import engines_above_limit
+from kerastl.features.source import Extraction
+from kerastl.heads.builder import apply_policy, find_layer, head_model, logits_model
+from kerastl.training.augmentation import augmented_inputs
+from kerastl.training.context import TrainingContext
+from kerastl.training.exact_head.solver import ExactHead
+from kerastl.training.exact_head.solving import solve_heads
+from kerastl.training.fine_tuning import fine_tune
+from kerastl.training.keras_fitting import fit_epochs
+from kerastl.training.plan import AutoPlan, FineTune, FitHeads, SolveHeads, TrainingPlan
+from kerastl.training.trainable import learning_table, make_optimizer
 
-HEADS_PHASE = "heads"
-FINE_TUNING_PHASE = "fine_tuning"
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """The outcome of training besides the weights, which are in the model.
+
+    Args:
+        features: Features of all examples from the trained backbone, `(examples, feature_dim)`;
+            those of held-out examples in the precision of the shipped model.
+        is_frozen: Whether the backbone was frozen in every phase.
+        history: One row per epoch with phase, epoch and figures.
+        exact: The solved heads, or None.
+        learned: The learning table, as lines of text.
+        evidence: Engines, speed, agreement and the decision of `trainable: auto`, for the bundle.
+    """
+
+    features: np.ndarray
+    is_frozen: bool
+    history: list[dict[str, Any]]
+    exact: ExactHead | None
+    learned: tuple[str, ...]
+    evidence: Mapping[str, Any]
 
 
-def fit_phase(
-    trained: keras.Model,
-    inputs: Inputs,
-    examples: Examples,
-    config: Config,
-    *,
-    heads: Sequence[Head],
-    optimizer: keras.optimizers.Optimizer,
-    phase: str,
-    state: Path,
-    progress: Progress,
-    augment: Callable[[Any], Any] | None = None,
-    keep_start: bool = False,
+@dataclass(frozen=True, kw_only=True)
+class _Heads:
+    """Heads that were fitted on features.
+
+    Args:
+        features: The features.
+        history: One row per epoch of Keras.
+        exact: The solved heads, or None.
+    """
+
+    features: Extraction
+    history: list[dict[str, Any]]
+    exact: ExactHead | None = None
+
+
+def prepare(
+    plan: TrainingPlan | AutoPlan, model: keras.Model, context: TrainingContext
+) -> Extraction | None:
+    """Reads every file before training; returns the features that the first phase needs.
+
+    Returns None if the first phase runs the backbone in every epoch. Then nothing is cached.
+
+    Raises:
+        MediaError: A file cannot be read.
+    """
+    for phase in plan.phases:
+        augmented_inputs(context.inputs, phase.augment)  # raises if noise files cannot be read
+    first = plan.phases[0]
+    if first.uses_features:
+        return context.extract(model)
+    if isinstance(first, FitHeads) and first.augment is not None:
+        context.progress.note(
+            f"Features are not cached, because augment.{first.augment.active[0]} changes the "
+            "inputs in every epoch."
+        )
+    context.decode()
+    return None
+
+
+def run_phases(
+    plan: TrainingPlan, model: keras.Model, context: TrainingContext, features: Extraction | None
+) -> TrainingResult:
+    """Executes the phases of a plan.
+
+    Args:
+        plan: The plan.
+        model: A model of `kerastl.build_model`; its weights are changed.
+        context: Examples, inputs, state and progress.
+        features: Result of `prepare`.
+    """
+    apply_policy(find_layer(model), False)
+    heads: _Heads | None = None
+    history: list[dict[str, Any]] = []
+    for phase in plan.phases:
+        if isinstance(phase, FineTune):
+            history += fine_tune(
+                phase,
+                model,
+                context,
+                exact=None if heads is None else heads.exact,
+                features=None if heads is None else heads.features.values,
+            )
+        elif isinstance(phase, FitHeads) and phase.augment is not None:
+            history += _fit_through_backbone(phase, model, context)
+        else:
+            heads = _fit_on_features(phase, model, context, features or context.extract(model))
+            history += heads.history
+    final = heads.features if heads and plan.is_frozen else context.extract(model)
+    differences = final.probability_differences(head_model(model))
+    if differences:
+        context.progress.note(_differences_text(differences))
+    return TrainingResult(
+        features=final.values,
+        is_frozen=plan.is_frozen,
+        history=history,
+        exact=None if heads is None else heads.exact,
+        learned=learning_table(model, plan.phases[-1]),
+        evidence={**final.facts, "largest_probability_difference": differences},
+    )
+
+
+def _fit_on_features(
+    phase: SolveHeads | FitHeads,
+    model: keras.Model,
+    context: TrainingContext,
+    features: Extraction,
+) -> _Heads:
+    """Fits the heads; if an engine's probabilities differ too much, again on float32 features.
+
+    The second time, no engine is left that could differ.
+    """
+    heads = _fit_once(phase, model, context, features)
+    differences = features.probability_differences(head_model(model))
+    refused = engines_above_limit(differences)
+    if not refused:
+        return heads
+    context.progress.note(
+        f"{_differences_text(differences)} This is too much: the heads are fitted on float32 "
+        "features instead."
+    )
+    shutil.rmtree(context.state / FitHeads.name, ignore_errors=True)
+    return _fit_once(phase, model, context, features.extract_without(refused))
+
+
+def _fit_once(
+    phase: SolveHeads | FitHeads,
+    model: keras.Model,
+    context: TrainingContext,
+    features: Extraction,
+) -> _Heads:
+    if isinstance(phase, SolveHeads):
+        exact = solve_heads(phase, model, features.values, context.examples, context.progress)
+        return _Heads(features=features, history=[], exact=exact)
+    history = fit_epochs(
+        phase,
+        model,
+        head_model(model),
+        ArrayInputs(features.values),
+        context,
+        optimizer=keras.optimizers.Adam(phase.learning_rate),
+    )
+    return _Heads(features=features, history=history)
+
+
+def _fit_through_backbone(
+    phase: FitHeads, model: keras.Model, context: TrainingContext
 ) -> list[dict[str, Any]]:
-    """Fits a model whose outputs are the heads' logits.
-
-    Args:
-        trained: The model; its weights are changed.
-        inputs: What goes into it, for all examples.
-        examples: Labels and splits.
-        config: Says how.
-        heads: What its outputs are.
-        optimizer: A fresh one.
-        phase: Name of the phase, in the history and the logs.
-        state: Folder for what an interrupted fit continues from.
-        progress: Told what happens.
-        augment: Applied to each batch of training inputs.
-        keep_start: Whether the weights that it starts from count as an epoch, number 0, and are
-            kept where no other is better on validation.
-
-    Returns:
-        One row per epoch: phase, epoch and figures.
-    """
-    fit = config.fit
-    assert isinstance(fit, KerasFit)
-    folder = state / phase
-    compile_heads(
-        trained,
-        heads,
-        optimizer=optimizer,
-        from_logits=True,
-        label_smoothing=config.loss.label_smoothing,
-        positive_weight=positive_weights(
-            config.loss.positive_weight,
-            examples.training_labels[examples.rows("train")],
-            examples.tasks,
+    return fit_epochs(
+        phase,
+        model,
+        logits_model(model),
+        augmented_inputs(context.inputs, phase.augment),
+        context,
+        optimizer=make_optimizer(
+            model, "adam", learning_rate=phase.learning_rate, backbone_learning_rate=None
         ),
     )
-    validation = _validation(inputs, examples, heads, fit.batch_size)
-    keep_best = KeepBest(
-        folder,
-        patience=fit.patience,
-        progress=progress,
-        evaluate=partial(_evaluate, trained, validation)
-        if keep_start and validation is not None
-        else None,
-    )
-    first_epoch = next_epoch(folder)
-    through_backbone = phase == FINE_TUNING_PHASE or augment is not None
-    progress.step(f"Epochs of {phase.replace('_', '-')}", fit.epochs)
-    trained.fit(
-        make_batches(
-            inputs,
-            by_head(examples.training_labels, heads, examples.tasks),
-            examples.rows("train"),
-            batch_size=fit.batch_size,
-            shuffle_seed=fit.seed,
-            first_epoch=first_epoch,
-            augment=augment,
-        ),
-        validation_data=validation,
-        epochs=first_epoch if keep_best.has_stopped else fit.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            keep_best,
-            Backup(keep_best),
-            keras.callbacks.TensorBoard(state.parent / "logs" / phase, write_graph=False),
-            *through_backbone * [EpochNotes(len(examples.rows("train")), progress)],
-        ],
-    )
-    return [
-        {"phase": phase, "epoch": epoch + 1, **figures}
-        for epoch, figures in sorted(keep_best.epochs.items())
-    ]
 
 
-def by_head(labels: np.ndarray, heads: Sequence[Head], tasks: Sequence[str]) -> Labels:
-    """Returns the label matrix as the model's outputs expect it.
-
-    Args:
-        labels: `(examples, tasks)`.
-        heads: Heads of the model.
-        tasks: Names of the columns.
-    """
-    split: Mapping[str, np.ndarray] = {head.name: labels[:, columns(head, tasks)] for head in heads}
-    return split if len(split) > 1 else next(iter(split.values()))
-
-
-def _evaluate(trained: keras.Model, validation: Any) -> dict[str, float]:
-    figures = trained.evaluate(validation, verbose=0, return_dict=True)
-    return {name: float(value) for name, value in figures.items()}
-
-
-def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:
-    known = ~np.isnan(examples.labels[examples.rows("validation")])
-    if not known.any():
-        return None
-    return make_batches(
-        inputs,
-        by_head(examples.labels, heads, examples.tasks),
-        examples.rows("validation"),
-        batch_size=batch_size,
-    )
+def _differences_text(differences: Mapping[str, float]) -> str:
+    listed = ", ".join(f"{value:.2g} with {label}" for label, value in differences.items())
+    return f"Largest difference of a probability from Keras: {listed}."

@@ -1,7 +1,7 @@
-"""Which weights learn, and at which rate.
+"""Trainable weights and their learning rates.
 
-Convention: flags and optimizer change together: a compiled model whose flags change is compiled
-again with a fresh optimizer, so that no change is silently without effect.
+Convention: flags and optimizer change together. A compiled model whose flags change is compiled
+again with a new optimizer, because the old one would ignore the change.
 """
 
 import re
@@ -12,19 +12,20 @@ import keras
 
 from kerastl.errors import ModelError
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
+from kerastl.training.plan import Phase
 
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainablePart:
-    """One line of the table that says what learns.
+    """A part of the model in the learning table.
 
     Args:
         name: A stage of the backbone, or a head.
         num_params: Number of its weights.
-        num_trainable: Number of those that learn.
-        learning_rate: Rate of those, or None where nothing learns or nothing is compiled.
+        num_trainable: Number of its trainable weights.
+        learning_rate: Their learning rate; None if there are none or the model is not compiled.
     """
 
     name: str
@@ -40,21 +41,22 @@ def set_trainable(
     learning_rate: float | None = None,
     backbone_learning_rate: float | None = None,
 ) -> None:
-    """Sets which weights of a model learn; the heads always do.
+    """Sets which weights of a model are trainable; the heads always are.
 
-    A compiled model is compiled again, with the same loss, weights and metrics and a fresh
-    optimizer of the same kind.
+    A compiled model is compiled again, with the same loss, weights and metrics and a new optimizer
+    of the same class.
 
     Args:
         model: A model of `kerastl.build_model`.
-        policy: False: the backbone is frozen, BatchNorm and Dropout in inference mode. True: all
-            its weights learn. `{"stages": n}`: the last n stages. `{"variables": pattern}`: those
-            whose path matches. With `"batch_norm": "update"` BatchNorm's statistics move too.
-        learning_rate: Rate of the heads; None keeps the optimizer's.
-        backbone_learning_rate: Rate of the backbone; None keeps the heads' rate.
+        policy: False: the backbone is frozen, with BatchNorm and Dropout in inference mode. True:
+            all of its weights. `{"stages": n}`: the last n stages. `{"variables": pattern}`: the
+            variables whose path matches. With `"batch_norm": "update"`, the statistics of BatchNorm
+            follow the new data.
+        learning_rate: Learning rate of the heads; None keeps the optimizer's.
+        backbone_learning_rate: Learning rate of the backbone; None keeps the heads' rate.
 
     Raises:
-        ModelError: The policy is none, or the backbone lacks what it names.
+        ModelError: The policy is unknown, or the backbone lacks what it names.
 
     Example:
 
@@ -78,13 +80,13 @@ def make_optimizer(
     learning_rate: Rate | None,
     backbone_learning_rate: Rate | None,
 ) -> keras.optimizers.Optimizer:
-    """Returns a fresh optimizer, with a rate of its own for the backbone where one is given.
+    """Returns a new optimizer, optionally with a separate learning rate for the backbone.
 
     Args:
-        model: The model whose backbone gets its own rate.
-        optimizer: A name of Keras, or an optimizer whose settings are taken over.
-        learning_rate: Rate of the heads, or a schedule; None keeps the optimizer's.
-        backbone_learning_rate: Rate of the backbone, or a schedule; None takes the heads'.
+        model: The model to optimize.
+        optimizer: A name of Keras, or an optimizer whose settings are copied.
+        learning_rate: Learning rate of the heads, or a schedule; None keeps the optimizer's.
+        backbone_learning_rate: Learning rate of the backbone, or a schedule; None is the heads'.
     """
     heads_optimizer = _fresh(optimizer, learning_rate)
     if backbone_learning_rate is None:
@@ -96,7 +98,7 @@ def make_optimizer(
 
 
 def trainable_parts(model: keras.Model) -> list[TrainablePart]:
-    """Returns what learns and at which rate: the backbone's stages, then the heads."""
+    """Returns the trainable weights and learning rates of the backbone's stages and the heads."""
     layer = find_layer(model)
     rates = _rates(model)
     trainable = {id(variable) for variable in model.trainable_variables}
@@ -112,6 +114,21 @@ def trainable_parts(model: keras.Model) -> list[TrainablePart]:
         ]
         parts.append(_part(f"head {head.name}", variables, trainable, rates))
     return parts
+
+
+def learning_table(model: keras.Model, phase: Phase) -> tuple[str, ...]:
+    """Returns a line for each part of the model: its weights, how many are trained, the rate.
+
+    Args:
+        model: The model, with the flags of the phase.
+        phase: The last phase of the training plan.
+    """
+    lines = [f"{'part':<28}{'weights':>12}{'trained':>12}  rate"]
+    for part in trainable_parts(model):
+        rate = phase.rate_text(is_backbone=part.name.startswith("backbone"))
+        shown = rate if part.num_trainable else "-"
+        lines.append(f"{part.name:<28}{part.num_params:>12,}{part.num_trainable:>12,}  {shown}")
+    return tuple(lines)
 
 
 def _stage_variables(layer: Any) -> list[tuple[str, list[Any]]]:
@@ -163,7 +180,7 @@ def _size(variable: Any) -> int:
 
 
 def _rates(model: keras.Model) -> Any:
-    """Returns a function from variable to its learning rate, or None for an uncompiled model."""
+    """Returns a function from a variable to its learning rate; None for an uncompiled model."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return None
@@ -174,7 +191,7 @@ def _rates(model: keras.Model) -> Any:
 
 
 def _optimizers_by_path(optimizer: keras.optimizers.MultiOptimizer) -> Any:
-    """Returns a copy of the map from a variable to its optimizer, with the present rates."""
+    """Returns a copy of the map from a variable to its optimizer, with the current rates."""
     return keras.saving.deserialize_keras_object(optimizer.get_config()["optimizer_map"])
 
 
@@ -203,7 +220,7 @@ def _recompile(
     config = model.get_compile_config()
     if config is None:
         raise ModelError(
-            "The model can't be compiled again.",
+            "The model cannot be compiled again.",
             expected="a model compiled with losses and metrics that Keras can serialize",
             fix="Call kerastl.set_trainable before compile.",
         )

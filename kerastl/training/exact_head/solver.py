@@ -115,39 +115,6 @@ def solve_head(
     )
 
 
-def sweep_strengths(
-    features: np.ndarray,
-    labels: np.ndarray,
-    *,
-    groups: np.ndarray | None,
-    strengths: Sequence[float],
-    seeds: Sequence[int],
-    num_folds: int = 5,
-) -> np.ndarray:
-    """Cross-validates many strengths with many divisions into folds, turning the features once.
-
-    Args:
-        features: `(examples, feature_dim)` float32.
-        labels: `(examples, tasks)` in [0, 1], NaN where unknown.
-        groups: Group of each example, or None.
-        strengths: L2 strengths, from strong to weak.
-        seeds: A seed for each division into folds.
-        num_folds: Number of folds.
-
-    Returns:
-        Out-of-fold loss, mean over known labels, `(seeds, strengths, tasks)`.
-    """
-    problem = rotate(standardize(features)[0]).problem
-    targets = make_targets(labels, label_smoothing=0.0, positive_weight=None)
-    losses = np.empty((len(seeds), len(strengths), labels.shape[1]))
-    for number, seed in enumerate(seeds):
-        folds = _folds(labels, groups, num_folds, seed)
-        for step, fold_fits in enumerate(_fits_along(problem, targets, folds, strengths)):
-            held_out = _held_out_logits(problem, fold_fits, folds, labels.shape[1])
-            losses[number, step] = mean_loss(held_out, targets)
-    return losses
-
-
 def _solve(
     problem: Problem, targets: Targets, strengths: np.ndarray, start: np.ndarray | None
 ) -> np.ndarray:

@@ -12,9 +12,12 @@ from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features import prefix
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import build_model
+from kerastl.heads.builder import build_model, find_heads
 from kerastl.progress import SILENT
-from kerastl.training import fit
+from kerastl.training import fine_tuning
+from kerastl.training.context import TrainingContext
+from kerastl.training.phases import prepare, run_phases
+from kerastl.training.plan import TrainingPlan, plan_training
 
 SOURCE = FeatureSource(engine="keras")
 
@@ -47,17 +50,16 @@ def config_of(**more: object):
 def fitted_weights(
     model: keras.Model, folder: Path, examples: Examples, config
 ) -> tuple[list[np.ndarray], list[dict]]:
-    inputs = ArrayInputs(images())
-    found = fit.fit_model(
-        model,
-        examples,
-        inputs,
-        config,
-        extraction=fit.prepare(model, examples, inputs, config, source=SOURCE, progress=SILENT),
+    plan = plan_training(config, find_heads(model))
+    assert isinstance(plan, TrainingPlan)
+    context = TrainingContext(
+        examples=examples,
+        inputs=ArrayInputs(images()),
         source=SOURCE,
         state=folder / "state",
         progress=SILENT,
     )
+    found = run_phases(plan, model, context, prepare(plan, model, context))
     return model.get_weights(), found.history
 
 
@@ -70,7 +72,7 @@ def test_fine_tuning_behind_the_cut_gives_the_weights_of_plain_fine_tuning(
     copy.set_weights(model.get_weights())
     before = [w.copy() for w in model.get_weights()]
     behind, history = fitted_weights(model, tmp_path / "behind", examples, config)
-    monkeypatch.setattr(fit, "find_cut", lambda layer: None)
+    monkeypatch.setattr(fine_tuning, "find_cut", lambda layer: None)
     plain, plain_history = fitted_weights(copy, tmp_path / "plain", examples, config)
     for one, other in zip(behind, plain, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
@@ -94,7 +96,7 @@ def test_frozen_stages_run_once(
         runs.append(1)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(fit, "run_prefix", counting)
+    monkeypatch.setattr(fine_tuning, "run_prefix", counting)
     model = build_model(small_backbone, ["a", "b"], seed=0)
     fitted_weights(model, tmp_path, examples, config_of())
     assert runs == [1]

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_info
 
 from kerastl.training.exact_head.logistic import Problem, minimize
 from kerastl.training.exact_head.rotation import rotate, standardize
-from kerastl.training.exact_head.solver import STRENGTHS, make_targets, solve_head, sweep_strengths
+from kerastl.training.exact_head.solver import make_targets, solve_head
 
 
 def make_problem(
@@ -178,12 +178,3 @@ def test_a_task_whose_known_labels_are_equal_gives_a_finite_head() -> None:
     head = solve_head(features, labels, groups=None, regularization=0.1)
     assert np.isfinite(head.kernel).all()
     assert 5 < head.bias[1] < 50
-
-
-def test_a_sweep_says_what_single_fits_say() -> None:
-    features, labels = make_problem()
-    losses = sweep_strengths(features, labels, groups=None, strengths=STRENGTHS[:4], seeds=(0, 7))
-    for number, seed in enumerate((0, 7)):
-        path = solve_head(features, labels, groups=None, seed=seed).path
-        assert path is not None
-        np.testing.assert_allclose(losses[number], path[:4], rtol=1e-6)

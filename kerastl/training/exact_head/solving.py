@@ -1,48 +1,46 @@
-"""The exact head of a model: solved on features, written into its Dense layers."""
+"""Solving the linear heads of a model: on features, into its Dense layers."""
 
 import keras
 import numpy as np
 
-from kerastl.config import Config, ExactFit
 from kerastl.data.tables.examples import Examples
 from kerastl.heads.builder import find_heads
 from kerastl.heads.head import columns
 from kerastl.progress import Progress
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.imbalance import positive_weights
+from kerastl.training.plan import SolveHeads
 
 
 def solve_heads(
+    phase: SolveHeads,
     model: keras.Model,
     features: np.ndarray,
     examples: Examples,
-    config: Config,
     progress: Progress,
 ) -> ExactHead:
     """Solves linear heads on constant features and gives the model their weights.
 
     Args:
-        model: A model of `kerastl.build_model` whose heads are linear; its weights are changed.
+        phase: Settings of the solver.
+        model: A model of `kerastl.build_model` with linear heads; its weights are changed.
         features: `(examples, feature_dim)` of all examples.
-        examples: What to learn from.
-        config: Says how.
-        progress: Told that it begins.
+        examples: The examples; those of the split train are fitted.
+        progress: Receives progress updates.
     """
-    fit = config.fit
-    exact = fit if isinstance(fit, ExactFit) else ExactFit(seed=fit.seed)
     rows = examples.rows("train")
     labels = examples.training_labels[rows]
-    weights = positive_weights(config.loss.positive_weight, labels, examples.tasks)
+    weights = positive_weights(phase.loss.positive_weight, labels, examples.tasks)
     progress.step("Solving the head", None)
     solved = solve_head(
         features[rows],
         labels,
         groups=None if examples.groups is None else examples.groups[rows],
-        regularization=exact.regularization,
-        num_folds=exact.folds,
-        label_smoothing=config.loss.label_smoothing,
-        positive_weight=[weights.get(task, 1.0) for task in examples.tasks],
-        seed=exact.seed,
+        regularization=phase.regularization,
+        num_folds=phase.num_folds,
+        label_smoothing=phase.loss.label_smoothing,
+        positive_weight=[weights[task] for task in examples.tasks],
+        seed=phase.seed,
     )
     for head in find_heads(model):
         chosen = columns(head, examples.tasks)

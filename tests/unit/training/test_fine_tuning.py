@@ -1,68 +1,63 @@
-"""The recipe of fine-tuning: schedules, and the L2 that solved heads keep."""
+"""Fine-tuning: schedules, and the L2 that solved heads keep."""
 
 import keras
 import numpy as np
 import pytest
 
-from kerastl.config import KerasFit, parse_config
+from kerastl.config import LossConfig
+from kerastl.config.policies import TrainablePolicy
 from kerastl.heads.builder import build_model, find_layer, head_model, logits_model
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.progress import SILENT
 from kerastl.training.checkpoints import START, KeepBest
-from kerastl.training.exact_head.fitting import solve_heads
-from kerastl.training.learning import heads_rate
-from kerastl.training.recipe import keeping_regularization, scheduled
+from kerastl.training.exact_head.solving import solve_heads
+from kerastl.training.fine_tuning import keeping_regularization, scheduled
+from kerastl.training.plan import FineTune, SolveHeads
 
 TASKS = ("car", "bus")
 
 
-def rates(fit: KerasFit, steps: list[int]) -> list[float]:
-    schedule = scheduled(0.1, fit, num_examples=40)  # 10 steps an epoch
+def phase(**settings) -> FineTune:
+    return FineTune(
+        **{
+            "loss": LossConfig(),
+            "epochs": 5,
+            "batch_size": 4,
+            "patience": None,
+            "learning_rate": 0.1,
+            "backbone_learning_rate": 0.1,
+            "seed": 0,
+            "policy": TrainablePolicy(backbone="all"),
+            "schedule": "cosine",
+            "warmup_epochs": 1,
+            "variation": None,
+            **settings,
+        }
+    )
+
+
+def rates(tuning: FineTune, steps: list[int]) -> list[float]:
+    schedule = scheduled(0.1, tuning, num_examples=40)  # 10 steps an epoch
     assert not isinstance(schedule, float)
     return [float(schedule(step)) for step in steps]
 
 
 def test_rates_rise_over_the_warm_up_and_fall_along_a_cosine_to_0() -> None:
-    fit = KerasFit(epochs=5, batch_size=4, warmup_epochs=1, schedule="cosine")
-    assert rates(fit, [0, 5, 10, 30, 50]) == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-6)
+    assert rates(phase(), [0, 5, 10, 30, 50]) == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-6)
 
 
 def test_constant_rates_rise_over_the_warm_up_only() -> None:
-    fit = KerasFit(epochs=5, batch_size=4, warmup_epochs=2, schedule="constant")
-    assert rates(fit, [0, 10, 20, 49]) == pytest.approx([0, 0.05, 0.1, 0.1])
+    tuning = phase(warmup_epochs=2, schedule="constant")
+    assert rates(tuning, [0, 10, 20, 49]) == pytest.approx([0, 0.05, 0.1, 0.1])
 
 
 def test_a_constant_rate_without_a_warm_up_is_a_number() -> None:
-    fit = KerasFit(warmup_epochs=0, schedule="constant")
-    assert scheduled(0.1, fit, num_examples=40) == 0.1
+    tuning = phase(warmup_epochs=0, schedule="constant")
+    assert scheduled(0.1, tuning, num_examples=40) == 0.1
 
 
 def test_more_epochs_of_warm_up_than_epochs_rise_to_the_end() -> None:
-    fit = KerasFit(epochs=2, batch_size=4, warmup_epochs=9, schedule="cosine")
-    assert rates(fit, [0, 10]) == pytest.approx([0, 0.05])
-
-
-def config(**sections):
-    return parse_config(
-        {
-            "data": {"table": "t.csv", "image": "path", "tasks": list(TASKS)},
-            "backbone": {"name": "tiny:image"},
-            "trainable": True,
-            **sections,
-        }
-    )
-
-
-def test_fitted_heads_go_on_at_the_rate_of_the_backbone_unless_told_otherwise() -> None:
-    fit = {"learning_rate": 0.1, "backbone_learning_rate": 0.01}
-    assert heads_rate(config(fit=fit)) == 0.01
-    assert heads_rate(config(fit={**fit, "fine_tuning_learning_rate": 0.05})) == 0.05
-
-
-def test_heads_that_start_at_random_have_their_own_rate() -> None:
-    fit = {"learning_rate": 0.1, "backbone_learning_rate": 0.01}
-    backbone = {"name": "tiny:image", "weights": None}
-    assert heads_rate(config(fit=fit, backbone=backbone)) == 0.1
+    assert rates(phase(epochs=2, warmup_epochs=9), [0, 10]) == pytest.approx([0, 0.05])
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +74,8 @@ def solved(make_examples):
     labels[random.random(labels.shape) < 0.3] = np.nan
     examples = make_examples(labels, TASKS, num_train=60)
     features = np.asarray(find_layer(model).model(values.astype(np.float32)), np.float32)
-    exact = solve_heads(model, features, examples, config(), SILENT)
+    solving = SolveHeads(loss=LossConfig(), regularization="auto", num_folds=5, seed=0)
+    exact = solve_heads(solving, model, features, examples, SILENT)
     return model, exact, features, examples
 
 

@@ -1,0 +1,160 @@
+"""Fine-tuning: scheduled learning rates, and the L2 that solved heads keep.
+
+Convention: fine-tuning starts at the optimum of the heads. Small rates, a warm-up of the optimizer
+and the L2 of the solution keep the heads near it.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastl.data.inputs.batches import Inputs
+from kerastl.data.tables.examples import Examples
+from kerastl.features.prefix import find_cut, run_prefix, suffix_model
+from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_model
+from kerastl.heads.head import columns
+from kerastl.training.augmentation import augmented_inputs
+from kerastl.training.context import TrainingContext
+from kerastl.training.exact_head.rotation import standardize
+from kerastl.training.exact_head.solver import ExactHead
+from kerastl.training.keras_fitting import fit_epochs
+from kerastl.training.plan import FineTune
+from kerastl.training.trainable import Rate, make_optimizer
+
+
+def fine_tune(
+    phase: FineTune,
+    model: keras.Model,
+    context: TrainingContext,
+    *,
+    exact: ExactHead | None,
+    features: np.ndarray | None,
+) -> list[dict[str, Any]]:
+    """Trains the heads and the unfrozen part of the backbone.
+
+    Args:
+        phase: Settings of the phase.
+        model: A model of `kerastl.build_model`; its weights are changed.
+        context: Examples, inputs, state and progress.
+        exact: The solved heads, which keep their L2, or None.
+        features: Features that the heads were solved on, `(examples, feature_dim)`.
+
+    Returns:
+        One row per epoch.
+    """
+    apply_policy(find_layer(model), phase.policy)
+    trained, inputs = _trained_part(phase, model, context)
+    num_examples = len(context.examples.rows("train"))
+    optimizer = make_optimizer(
+        model,
+        "adam",
+        learning_rate=scheduled(phase.learning_rate, phase, num_examples=num_examples),
+        backbone_learning_rate=scheduled(
+            phase.backbone_learning_rate, phase, num_examples=num_examples
+        ),
+    )
+    if exact is None or features is None:
+        return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
+    with keeping_regularization(model, exact, features, context.examples):
+        return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
+
+
+def scheduled(rate: float, phase: FineTune, *, num_examples: int) -> Rate:
+    """Returns the learning rate over the steps of fine-tuning.
+
+    It rises linearly during the warm-up, then stays constant or falls along half a cosine to 0 at
+    the end of the last epoch.
+
+    Args:
+        rate: The highest rate, above 0.
+        phase: Schedule, warm-up, epochs and batch size.
+        num_examples: Number of training examples.
+
+    Reference:
+        Loshchilov, Hutter (2017), "SGDR", https://arxiv.org/abs/1608.03983
+    """
+    if phase.schedule == "constant" and not phase.warmup_epochs:
+        return rate
+    steps = math.ceil(num_examples / phase.batch_size)
+    warmup = min(phase.warmup_epochs, phase.epochs) * steps
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else rate,
+        decay_steps=max(steps * phase.epochs - warmup, 1),
+        alpha=1.0 if phase.schedule == "constant" else 0.0,
+        warmup_target=rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+@contextmanager
+def keeping_regularization(
+    model: keras.Model, exact: ExactHead, features: np.ndarray, examples: Examples
+) -> Iterator[None]:
+    """Regularizes solved heads with the L2 of their solution while they are trained.
+
+    The solver's penalty is on standardized features and relative to each task's mean loss over its
+    known labels. Here it is on the features as they are and added to the sum of the losses divided
+    by the number of examples: the optimum on frozen features is the same.
+
+    Args:
+        model: A model of `kerastl.build_model`.
+        exact: The solved heads.
+        features: `(examples, feature_dim)` of all examples, on which they were solved.
+        examples: The examples on which they were solved.
+    """
+    rows = examples.rows("train")
+    scale = standardize(features[rows])[2]
+    known = (~np.isnan(examples.training_labels[rows])).mean(axis=0)
+    penalty = 0.5 * (exact.strengths * known)[None, :] * np.square(scale)[:, None]
+    kernels = []
+    for head in find_heads(model):
+        kernel = model.get_layer(head.logits_name).kernel
+        kernel.regularizer = _penalty(head.weight * penalty[:, columns(head, examples.tasks)])
+        kernels.append(kernel)
+    try:
+        yield
+    finally:
+        for kernel in kernels:
+            kernel.regularizer = None
+
+
+def _penalty(weights: np.ndarray) -> Any:
+    constant = weights.astype(np.float32)
+    return lambda kernel: keras.ops.sum(constant * keras.ops.square(kernel))
+
+
+def _trained_part(
+    phase: FineTune, model: keras.Model, context: TrainingContext
+) -> tuple[keras.Model, Inputs]:
+    """Returns the part of the model to fit, and its inputs.
+
+    If the first stages are frozen and the inputs do not vary, these stages run once, and their
+    outputs are the inputs of the rest.
+    """
+    cut = find_cut(find_layer(model))
+    if cut is not None and phase.variation is None:
+        rows = [context.examples.rows(split) for split in ("train", "validation")]
+        try:
+            inputs = run_prefix(
+                cut,
+                context.inputs,
+                np.concatenate(rows),
+                source=context.source,
+                progress=context.progress,
+            )
+            return suffix_model(model, cut), inputs
+        except OSError as error:
+            context.progress.note(
+                "The frozen stages run in every epoch, because there is no space for their output "
+                f"({error})."
+            )
+    elif cut is not None:
+        context.progress.note(
+            f"The frozen stages run in every epoch, because {phase.variation} changes the inputs."
+        )
+    context.decode()
+    return logits_model(model), augmented_inputs(context.inputs, phase.augment)

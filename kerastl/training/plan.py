@@ -1,0 +1,248 @@
+"""The training plan: the phases that a config asks for, each with its own settings.
+
+Convention: the plan is the only place that interprets `trainable`, `heads`, `fit` and `augment`. A
+phase holds everything that its execution needs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kerastl.config import AugmentConfig, Config, ExactFit, KerasFit, LossConfig
+from kerastl.config.policies import TrainablePolicy
+from kerastl.features.engines.verdicts import EngineName
+from kerastl.heads.head import Head
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolveHeads:
+    """Solves linear heads on the features of the frozen backbone to their optimum.
+
+    Args:
+        loss: Settings of the loss.
+        regularization: Strength of L2, or `"auto"` for cross-validation per task.
+        num_folds: Number of folds of the cross-validation.
+        seed: Seed of the folds.
+    """
+
+    loss: LossConfig
+    regularization: float | str
+    num_folds: int
+    seed: int
+
+    augment: ClassVar[None] = None
+    uses_features: ClassVar[bool] = True
+
+    def rate_text(self, *, is_backbone: bool) -> str:
+        """Returns how a part of the model learns, for the learning table."""
+        return "exact"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasPhase:
+    """Settings that every phase fitted by Keras has.
+
+    Args:
+        loss: Settings of the loss.
+        epochs: Largest number of epochs.
+        batch_size: Number of examples per batch.
+        patience: Number of epochs without improvement before training stops, or None.
+        learning_rate: Highest learning rate of the heads.
+        seed: Seed of the order of examples and of augmentation.
+        augment: Random changes of the training examples, or None.
+        keeps_start: Whether the starting weights count as epoch 0, which is kept if no epoch is
+            better on validation.
+    """
+
+    name: ClassVar[str]
+
+    loss: LossConfig
+    epochs: int
+    batch_size: int
+    patience: int | None
+    learning_rate: float
+    seed: int
+    augment: AugmentConfig | None = None
+    keeps_start: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitHeads(KerasPhase):
+    """Fits heads with Keras while the backbone is frozen, at a constant learning rate.
+
+    Without augmentation the heads are fitted on features, otherwise through the backbone.
+    """
+
+    name: ClassVar[str] = "heads"
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the inputs are features that are computed once."""
+        return self.augment is None
+
+    def rate_text(self, *, is_backbone: bool) -> str:
+        """Returns the learning rate of a part of the model, for the learning table."""
+        return f"{self.learning_rate:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTune(KerasPhase):
+    """Trains the heads and what the policy unfreezes in the backbone.
+
+    Args:
+        policy: What is trained in the backbone.
+        backbone_learning_rate: Highest learning rate of the backbone.
+        schedule: `"constant"` or `"cosine"`, after the warm-up.
+        warmup_epochs: Number of epochs in which the rates rise from 0.
+        variation: Config key that makes the inputs differ from epoch to epoch, or None.
+    """
+
+    name: ClassVar[str] = "fine_tuning"
+    uses_features: ClassVar[bool] = False
+
+    policy: TrainablePolicy
+    backbone_learning_rate: float
+    schedule: str
+    warmup_epochs: int
+    variation: str | None
+
+    def rate_text(self, *, is_backbone: bool) -> str:
+        """Returns the learning rate of a part of the model, for the learning table."""
+        return f"{self.backbone_learning_rate if is_backbone else self.learning_rate:g}"
+
+
+Phase = SolveHeads | FitHeads | FineTune
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """Phases in the order of their execution.
+
+    Args:
+        phases: At least one phase.
+        engine: Engine that passes examples through a frozen backbone.
+    """
+
+    phases: tuple[Phase, ...]
+    engine: EngineName
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the backbone is frozen in every phase."""
+        return not any(isinstance(phase, FineTune) for phase in self.phases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoPlan:
+    """Two plans of which validation chooses one: `trainable: auto`.
+
+    Args:
+        frozen: The plan with a frozen backbone.
+        fine_tuned: The plan that trains all of the backbone, starting from the frozen result.
+        seed: Seed of the comparison.
+    """
+
+    frozen: TrainingPlan
+    fine_tuned: TrainingPlan
+    seed: int
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of both plans."""
+        return (*self.frozen.phases, *self.fine_tuned.phases)
+
+    @property
+    def engine(self) -> EngineName:
+        """Engine that passes examples through a frozen backbone."""
+        return self.frozen.engine
+
+
+def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | AutoPlan:
+    """Returns the plan that a config asks for.
+
+    With a frozen backbone there is one phase, which solves or fits the heads. Otherwise the heads
+    are solved if they are linear, or else fitted, before everything is fine-tuned from there. If
+    the backbone starts at random, there is nothing to fit heads on: fine-tuning is the only phase.
+
+    Args:
+        config: The config.
+        heads: Heads of the model.
+
+    Reference:
+        Kumar et al. (2022), "Fine-Tuning can Distort Pretrained Features and Underperform
+        Out-of-Distribution", https://arxiv.org/abs/2202.10054
+    """
+    fit, policy = config.fit, TrainablePolicy.parse(config.trainable)
+    if isinstance(fit, ExactFit):
+        return TrainingPlan(phases=(_solving(config.loss, fit),), engine=fit.engine)
+    augment = config.augment if config.augment is not None and config.augment.active else None
+    if policy.is_frozen:
+        return _plan(fit, _fitting(config.loss, fit, augment))
+    first = _first_phase(config.loss, fit, heads)
+    before = () if config.backbone.weights is None else (first,)
+    tuned = TrainablePolicy(backbone="all") if policy.is_auto else policy
+    tuning = _fine_tuning(config, fit, tuned, augment, is_first=not before)
+    fine_tuned = _plan(fit, *before, tuning)
+    if policy.is_auto:
+        return AutoPlan(frozen=_plan(fit, first), fine_tuned=fine_tuned, seed=fit.seed)
+    return fine_tuned
+
+
+def _plan(fit: KerasFit, *phases: Phase) -> TrainingPlan:
+    return TrainingPlan(phases=phases, engine=fit.engine)
+
+
+def _first_phase(loss: LossConfig, fit: KerasFit, heads: Sequence[Head]) -> SolveHeads | FitHeads:
+    if all(head.is_linear for head in heads):
+        return _solving(loss, ExactFit(seed=fit.seed))
+    return _fitting(loss, fit, None)
+
+
+def _solving(loss: LossConfig, fit: ExactFit) -> SolveHeads:
+    return SolveHeads(
+        loss=loss, regularization=fit.regularization, num_folds=fit.folds, seed=fit.seed
+    )
+
+
+def _fitting(loss: LossConfig, fit: KerasFit, augment: AugmentConfig | None) -> FitHeads:
+    return FitHeads(
+        loss=loss,
+        epochs=fit.epochs,
+        batch_size=fit.batch_size,
+        patience=fit.patience,
+        learning_rate=fit.learning_rate,
+        seed=fit.seed,
+        augment=augment,
+    )
+
+
+def _fine_tuning(
+    config: Config,
+    fit: KerasFit,
+    policy: TrainablePolicy,
+    augment: AugmentConfig | None,
+    *,
+    is_first: bool,
+) -> FineTune:
+    fitted_rate = fit.fine_tuning_learning_rate or fit.backbone_learning_rate
+    return FineTune(
+        loss=config.loss,
+        epochs=fit.epochs,
+        batch_size=fit.batch_size,
+        patience=fit.patience,
+        learning_rate=fit.learning_rate if is_first else fitted_rate,
+        seed=fit.seed,
+        augment=augment,
+        keeps_start=not is_first,
+        policy=policy,
+        backbone_learning_rate=fit.backbone_learning_rate,
+        schedule=fit.schedule,
+        warmup_epochs=fit.warmup_epochs,
+        variation=_variation(config, augment),
+    )
+
+
+def _variation(config: Config, augment: AugmentConfig | None) -> str | None:
+    if augment is not None:
+        return f"augment.{augment.active[0]}"
+    return "data.window: pool" if config.data.window == "pool" else None

@@ -1,0 +1,74 @@
+"""`trainable: auto`: what it decides, and on what."""
+
+import numpy as np
+
+from kerastl.evaluation.gains import Gain
+from kerastl.training.auto_evidence import (
+    FEW_LABELS,
+    MANY_WEIGHTS,
+    SOME_LABELS,
+    AutoDecision,
+    LabelSupply,
+    count_labels,
+    reason_not_to_fine_tune,
+)
+
+STEEP = Gain(loss=0.02, low=0.01, high=0.03, known=100)
+FLAT = Gain(loss=0.001, low=-0.01, high=0.012, known=100)
+
+
+def supply(rarer: int, *, curve: Gain | None = FLAT, weights: int = 1000) -> LabelSupply:
+    return LabelSupply(
+        positives={"car": rarer, "bus": rarer},
+        negatives={"car": 500, "bus": 500},
+        weights=weights,
+        second_half=curve,
+    )
+
+
+def test_few_known_labels_keep_the_backbone_frozen_and_say_why() -> None:
+    reason = reason_not_to_fine_tune(supply(FEW_LABELS - 1))
+    assert reason is not None
+    assert f"{FEW_LABELS - 1} known training labels" in reason
+
+
+def test_where_the_frozen_head_lacks_features_rather_than_labels_fine_tuning_is_tried() -> None:
+    assert reason_not_to_fine_tune(supply(FEW_LABELS)) is None
+    assert reason_not_to_fine_tune(supply(FEW_LABELS, curve=None)) is None
+
+
+def test_where_the_frozen_head_lacks_labels_it_takes_more_of_them_to_try() -> None:
+    reason = reason_not_to_fine_tune(supply(SOME_LABELS - 1, curve=STEEP))
+    assert reason is not None
+    assert "so it lacks labels" in reason
+    assert reason_not_to_fine_tune(supply(SOME_LABELS, curve=STEEP)) is None
+
+
+def test_where_the_frozen_head_lacks_labels_a_huge_backbone_is_not_fine_tuned() -> None:
+    huge = supply(SOME_LABELS, curve=STEEP, weights=MANY_WEIGHTS * 1401)
+    reason = reason_not_to_fine_tune(huge)
+    assert reason is not None
+    assert "fine-tuning would train 1,001 weights for each known label" in reason
+    assert reason_not_to_fine_tune(supply(SOME_LABELS, weights=MANY_WEIGHTS * 1401)) is None
+
+
+def test_unknown_labels_do_not_count_as_labels() -> None:
+    column = np.r_[np.ones(3), np.zeros(5), np.full(100, np.nan)]
+    counted = count_labels(np.stack([column, 1 - column], axis=1), ("car", "bus"))
+    assert counted == ({"car": 3, "bus": 5}, {"car": 5, "bus": 3})
+
+
+def test_evidence_is_written_with_the_keys_of_the_bundle() -> None:
+    decision = AutoDecision(
+        supply=supply(60), trained=False, reason="not clearly better", seconds={}, gain=FLAT
+    )
+    values = decision.to_dict()
+    assert set(values) == {"supply", "seconds", "gain", "trained", "reason"}
+    assert set(values["supply"]) == {
+        "positives",
+        "negatives",
+        "weights",
+        "weights_per_label",
+        "second_half",
+    }
+    assert values["gain"] == {"loss": 0.001, "low": -0.01, "high": 0.012, "known": 100}
