@@ -1,4 +1,4 @@
-"""The command line: one thin module per command, loaded when it is called.
+"""The command line: one thin module per command, imported when the command is called.
 
 Convention: a deliberate error is caught once, here, and exits with code 2 without a traceback.
 """
@@ -14,16 +14,16 @@ import click
 from kerastl.errors import KerastlError, suggestion
 
 COMMANDS = {
-    "train": "Train a model as a config says.",
+    "train": "Train the model of a config.",
     "evaluate": "Score a run on a split or on another table.",
     "predict": "Predict files, folders or a table.",
-    "compare": "Train two or more ways and say which is better.",
+    "compare": "Train in several ways and compare the results.",
     "report": "Build or open a run's report.",
     "data": "Check, split or make tables of examples.",
     "backbones": "List, show or check backbones.",
     "config": "Write, validate or describe configs.",
     "cache": "List, prune or clear the feature cache.",
-    "demo": "Draw data, train on it and show the result.",
+    "demo": "Make data, train on it and show the result.",
     "doctor": "Check versions, devices, plugins and Keras's behavior.",
 }
 
@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             raise KerastlError(
-                f"There is no command '{args[0]}'.",
+                f"The command '{args[0]}' does not exist.",
                 expected=", ".join(COMMANDS),
                 fix=suggestion(args[0], COMMANDS),
             )
@@ -68,14 +68,14 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kerastl")
 def cli() -> None:
-    """Train one model that answers several yes/no questions about images or sounds.
+    """Train one model that answers several yes/no questions about images or audio.
 
-    Labels may be missing: every answer that is known teaches, none that is not.
+    Labels may be missing: training uses every known label and ignores the rest.
     """
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs the command line; exit code 0, 2 for what the user can mend, 130 after Ctrl-C."""
+    """Runs the command line; exits with 0, 2 for errors of the user, 130 after Ctrl-C."""
     if args is None:
         spare_collections()
     try:
@@ -83,7 +83,7 @@ def main(args: list[str] | None = None) -> None:
     except KerastlError as error:
         _fail(f"Error: {error}", code=2)
     except (click.exceptions.Abort, KeyboardInterrupt) as stop:
-        _fail(_farewell(stop), code=130)
+        _fail(_interrupt_message(stop), code=130)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -97,18 +97,18 @@ def main(args: list[str] | None = None) -> None:
 
 
 def spare_collections() -> None:
-    """Lets Python's garbage collector look through TensorFlow's million objects less often.
+    """Makes Python's garbage collector scan TensorFlow's million objects less often.
 
-    With its own settings it takes a second of every command's imports and another of its end.
+    With the default settings it takes a second during imports and another at exit.
     """
     gc.set_threshold(50_000, 20, 20)
     atexit.register(gc.freeze)
 
 
 def system_refusal(error: Exception) -> KerastlError | None:
-    """Returns a file system's refusal in the template of messages, or None for anything else.
+    """Returns an error of the file system as a `KerastlError`, or None for any other error.
 
-    HDF5 and TensorFlow wrap a full disk in errors of their own that keep only its words.
+    HDF5 and TensorFlow report a full disk with errors of their own that keep only its message.
     """
     if _DISK_FULL in str(error):
         reason, place = _DISK_FULL.lower(), getattr(error, "filename", None)
@@ -117,14 +117,14 @@ def system_refusal(error: Exception) -> KerastlError | None:
     else:
         return None
     return KerastlError(
-        f"The system refused: {reason}.",
+        f"The operating system reported: {reason}.",
         where=str(place) if place else None,
         fix=_REFUSAL_FIXES.get(reason, "Correct the path or its permissions, and run again."),
     )
 
 
-def _farewell(stop: BaseException) -> str:
-    """Returns what a Ctrl-C leaves behind; Click wraps the interrupt that says it."""
+def _interrupt_message(stop: BaseException) -> str:
+    """Returns the message after Ctrl-C; Click wraps the interrupt that carries it."""
     told = [error.args[0] for error in (stop, stop.__cause__) if error is not None and error.args]
     return f"Stopped. {told[0]}" if told else "Stopped. Nothing was written."
 

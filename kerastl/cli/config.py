@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl.errors import counted
+
 if TYPE_CHECKING:
     from kerastl.config import Config
 
@@ -18,7 +20,7 @@ def command() -> None:
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path), default="config.yaml")
 def init(path: Path) -> None:
-    """Write a commented config to PATH (config.yaml); an existing file stays."""
+    """Write a commented config to PATH (config.yaml); an existing file is never replaced."""
     from kerastl.config import write_template
 
     write_template(path)
@@ -30,7 +32,7 @@ def init(path: Path) -> None:
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key.")
 @click.option("--json", "as_json", is_flag=True, help="Print the complete config as JSON.")
 def validate(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check CONFIG and that a plugin provides its backbone; read no table."""
+    """Check CONFIG and that a plugin provides its backbone, without reading its table."""
     from kerastl.backbones import find_backbone
     from kerastl.config import config_values, load_config
 
@@ -49,6 +51,6 @@ def schema() -> None:
 
 def _summary(config: "Config") -> str:
     return (
-        f"Valid: {len(config.data.tasks)} tasks, {config.data.modality}, "
+        f"Valid: {counted(len(config.data.tasks), 'task')}, {config.data.modality}, "
         f"backbone {config.backbone.name}, solver {config.fit.solver}."
     )

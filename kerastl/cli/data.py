@@ -36,8 +36,8 @@ def command() -> None:
 
 @command.command()
 @click.argument("source", metavar="CONFIG|TABLE", type=click.Path(path_type=Path))
-@click.option("--image", help="Column of the pictures; only with a table.")
-@click.option("--audio", help="Column of the sounds; only with a table.")
+@click.option("--image", help="Column of the image files; only with a table.")
+@click.option("--audio", help="Column of the audio files; only with a table.")
 @click.option("--task", "tasks", multiple=True, help="Column of labels; only with a table.")
 @click.option("--group", help="Column of groups; only with a table.")
 @_overrides
@@ -53,8 +53,8 @@ def check(
 ) -> None:
     """Read every cell and every file of CONFIG's table, or of TABLE.
 
-    Exits with 2 where training would refuse something. Of a table without a config, columns are
-    found by what they hold.
+    Exits with 2 if training would refuse something. Without a config, the columns are recognized
+    by their content.
     """
     from kerastl.cli import table_report
     from kerastl.cli.console import TerminalProgress
@@ -127,7 +127,7 @@ def split(
 def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) -> None:
     """Make a table from FOLDER, which holds one folder per class.
 
-    Where the outer folders are called train, val or test, they become the column split.
+    If the outer folders are called train, val or test, they become the column split.
     """
     refuse_output(output, overwrite=overwrite)
     from kerastl.data.importing.folders import table_from_folders
@@ -139,7 +139,7 @@ def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) ->
 @command.command("from-coco")
 @click.argument("annotations", metavar="JSON", type=click.Path(path_type=Path))
 @click.option(
-    "--images", type=click.Path(path_type=Path), required=True, help="Folder with the pictures."
+    "--images", type=click.Path(path_type=Path), required=True, help="Folder with the images."
 )
 @click.option("--category", "categories", multiple=True, help="Category to keep; default: all.")
 @_output
@@ -147,9 +147,9 @@ def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) ->
 def from_coco(
     annotations: Path, images: Path, categories: tuple[str, ...], output: Path, overwrite: bool
 ) -> None:
-    """Make a table from JSON, a COCO or LVIS file of instances: 1 where a category is present.
+    """Make a table from JSON, a COCO or LVIS file of instances: 1 if a category is present.
 
-    In LVIS files, what nobody looked for stays blank.
+    In LVIS files, categories that were not annotated in an image stay blank.
     """
     refuse_output(output, overwrite=overwrite)
     from kerastl.data.importing.coco import table_from_coco
@@ -168,14 +168,14 @@ def from_coco(
     type=_seconds,
     default=1.0,
     show_default=True,
-    help="Length of a window: that of the backbone.",
+    help="Length of a window, as the backbone takes it.",
 )
 @click.option(
     "--hop-seconds",
     type=_seconds,
     default=0.25,
     show_default=True,
-    help="From the start of one window to the start of the next.",
+    help="Time from the start of one window to the start of the next.",
 )
 @_output
 @_overwrite
@@ -190,8 +190,8 @@ def from_recordings(
     """Make a table of windows from TABLE: path, word, start_seconds, end_seconds.
 
     TABLE has a row for each time that a word is said in a recording. Each window becomes a row with
-    an answer per word: 1 where it holds all of the word, 0 where it holds less than half of it, and
-    blank between.
+    an answer per word: 1 if it holds the whole word, 0 if it holds less than half of it, and blank
+    otherwise.
     """
     refuse_output(output, overwrite=overwrite)
     from kerastl.data.importing.recordings import table_from_recordings
@@ -221,14 +221,14 @@ def _data_of_table(
 
     frame = read_frame(path)
     data = guess_data(frame, path, image=image, audio=audio, tasks=tasks, group=group)
-    # A config needs a backbone; which one doesn't matter to its table.
+    # A config needs a backbone, but its table does not depend on it.
     return parse_config({"data": data, "backbone": {"name": "run:any"}}, where=str(path)).data
 
 
 def _refuse_columns(*options: object) -> None:
     if any(options):
         raise ConfigError(
-            "A config names its columns itself.",
+            "The columns of a config are set in the config.",
             received="--image, --audio, --task or --group",
             fix="Change the config, or use --set data.tasks=[car].",
         )
@@ -237,14 +237,14 @@ def _refuse_columns(*options: object) -> None:
 def _refuse_taken(table: "Examples", data: "DataConfig", column: str) -> None:
     if column in table.frame.columns and column != getattr(data.split, "column", None):
         raise TableError(
-            f"The table has a column '{column}' already.",
+            f"The table already has a column '{column}'.",
             where=table.source,
             fix="Choose another name with --column, or use the column: data.split.column.",
         )
 
 
 def _moved(table: "Examples", data: "DataConfig", output: Path) -> list[str]:
-    """The files as seen from the folder of the new table."""
+    """Returns the paths of the files relative to the folder of the new table."""
     from kerastl.data.importing.folders import relative_path
 
     if all(path.parent.absolute() == output.parent.absolute() for path in data.tables):

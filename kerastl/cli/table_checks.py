@@ -1,4 +1,4 @@
-"""What `kerastl data check` says besides the table: its splits, and what the backbone hears."""
+"""Checks of `kerastl data check` beyond the table: its splits and the window of the backbone."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def listener_of(config: "Config") -> "Listener | None":
-    """Returns what the config's backbone hears, None where only loading it can tell."""
+    """Returns the window of the config's backbone, or None if it is only known after loading."""
     from kerastl.backbones import AudioInput, find_backbone
     from kerastl.data.checking.sounds import Listener
 
@@ -39,7 +39,7 @@ def check_split(examples: "Examples", data: "DataConfig") -> tuple[list[str], li
 
 
 def _divided(examples: "Examples") -> list[str]:
-    """A sentence where recordings are cut into examples of several splits."""
+    """Returns a warning if examples of one recording are in several splits."""
     from kerastl.data.tables.splits import divided_groups
 
     if examples.segments is None:

@@ -29,7 +29,7 @@ def refuse_output(path: Path, *, overwrite: bool) -> None:
         )
     if path.exists() and not overwrite:
         raise TableError(
-            f"The table '{path}' exists already.",
+            f"The table '{path}' already exists.",
             fix="Choose another name, or replace it with --overwrite.",
         )
 
@@ -56,7 +56,7 @@ def write_made(made: "MadeTable", output: Path) -> None:
 
 
 def write_table(frame: "pd.DataFrame", output: Path) -> None:
-    """Writes a table as its ending says."""
+    """Writes a table as CSV or Parquet, by the ending of its name."""
     from kerastl.files import write_with
 
     if output.suffix.lower() == ".csv":

@@ -1,4 +1,4 @@
-"""What `kerastl data` says about a table: counts, problems and warnings as text."""
+"""The report of `kerastl data` on a table as text: counts, problems and warnings."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl.errors import counted
+
 if TYPE_CHECKING:
     from kerastl.data.checking.check import BadFile, TableReport
     from kerastl.data.checking.sounds import NotedSound, SoundCounts
 
 _NUM_SHOWN = 10
+_CLIP = "audio clip"
 
 
 def show_columns(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -41,11 +44,10 @@ def _show_plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def show_report(report: "TableReport", warnings: Sequence[str]) -> None:
-    """Prints what a table holds, and what its owner should know."""
-    kind = "pictures" if report.modality == "image" else "sounds"
-    click.echo(
-        f"{report.source}: {report.num_rows:,} rows with {kind}, {len(report.tasks)} tasks\n"
-    )
+    """Prints the content of a table and the warnings about it."""
+    kind = "images" if report.modality == "image" else "audio"
+    rows, tasks = counted(report.num_rows, "row"), counted(len(report.tasks), "task")
+    click.echo(f"{report.source}: {rows} with {kind}, {tasks}\n")
     fields = ("task", "known", "positive", "negative", "unknown", "uncertain")
     show_columns(fields, [[getattr(task, field) for field in fields] for task in report.tasks])
     click.echo("")
@@ -62,7 +64,7 @@ def _facts(report: "TableReport") -> Iterator[str]:
         formats = ", ".join(f"{name} {count:,}" for name, count in pictures.formats.items())
         sizes = [f"{width} x {height}" for width, height in (pictures.smallest, pictures.largest)]
         median = f"{pictures.median[0]} x {pictures.median[1]}"
-        yield f"Pictures: {formats}"
+        yield f"Images:   {formats}"
         yield f"Sizes:    {sizes[0]} to {sizes[1]} pixels, median {median}"
     if (sounds := report.sounds) is not None:
         yield from _sound_facts(sounds)
@@ -80,27 +82,28 @@ def _sound_facts(sounds: "SoundCounts") -> Iterator[str]:
         f"{'mono' if number == 1 else f'{number} channels'} {count:,}"
         for number, count in sounds.channels.items()
     )
-    yield f"Sounds:   {formats}; {rates}; {channels}"
+    yield f"Audio:    {formats}; {rates}; {channels}"
     yield (
         f"Lengths:  {sounds.shortest:.2f} to {sounds.longest:.2f} s, median {sounds.median:.2f} s, "
         f"{sounds.total / 60:,.1f} minutes in all"
     )
     if sounds.recordings:
-        yield f"Cut:      {sounds.recordings:,} recordings into several examples each"
+        yield f"Cut:      {counted(sounds.recordings, 'recording')} into several examples each"
 
 
 def problems_of(report: "TableReport") -> list[str]:
-    """Returns a line for each thing that training refuses; long lists are cut and say so."""
+    """Returns a line for each problem that training refuses; long lists are shortened."""
     cells = [
-        f"row {bad.row}, column {bad.column}: '{bad.cell}' is no label" for bad in report.bad_cells
+        f"row {bad.row}, column {bad.column}: '{bad.cell}' is not a label"
+        for bad in report.bad_cells
     ]
     times = [
-        f"row {bad.row}, column {bad.column}: '{bad.cell}' is no time of a segment"
+        f"row {bad.row}, column {bad.column}: '{bad.cell}' is not a time of a segment"
         for bad in report.bad_segments
     ]
     return [
-        *_cut(cells, "cells that are no labels"),
-        *_cut(times, "cells that are no times"),
+        *_cut(cells, "cells that are not labels"),
+        *_cut(times, "cells that are not times"),
         *_cut(_file_lines(report.missing_files), "missing files"),
         *_cut(_file_lines(report.unreadable_files), "unreadable files"),
     ]
@@ -118,7 +121,7 @@ def _cut(lines: Sequence[str], what: str) -> list[str]:
 
 
 def warnings_of(report: "TableReport") -> list[str]:
-    """Returns a sentence for each thing that training accepts and the owner should know."""
+    """Returns a sentence for each finding that training accepts."""
     return [*_label_warnings(report), *_duplicate_warnings(report), *_other_warnings(report)]
 
 
@@ -130,32 +133,35 @@ def _label_warnings(report: "TableReport") -> Iterator[str]:
 
 
 def _duplicate_warnings(report: "TableReport") -> Iterator[str]:
-    for found, sentence in (
-        (report.equal_rows, "rows are in the table more than once"),
-        (report.equal_paths, "files stand in several rows"),
-        (report.equal_files, "files lie there under several names with the same bytes"),
-        (report.across_groups, "files lie in several groups, so they may fall into several splits"),
+    for found, noun, sentence in (
+        (report.equal_rows, "row", "in the table more than once"),
+        (report.equal_paths, "file", "in several rows"),
+        (report.equal_files, "file", "stored under several names"),
+        (report.across_groups, "file", "in several groups and may fall into several splits"),
         (
             report.divided_recordings,
-            "recordings have examples in several groups, so they may fall into several splits",
+            "recording",
+            "divided among several groups and may fall into several splits",
         ),
     ):
         if found:
-            yield f"{len(found):,} {sentence}: {_rows(found)}."
+            yield f"{_are(len(found), noun)} {sentence}: {_rows(found)}."
     if report.contradictions:
         listed = "; ".join(
             f"{task} in rows {_few(rows)}" for task, rows in report.contradictions[:3]
         )
-        yield f"{len(report.contradictions):,} times the same file has different labels: {listed}."
+        times = counted(len(report.contradictions), "time")
+        yield f"Rows of the same file have different labels {times}: {listed}."
 
 
 def _other_warnings(report: "TableReport") -> Iterator[str]:
     if report.groups is not None and report.groups.rows_without_group:
-        yield f"{report.groups.rows_without_group:,} rows have no group; each is one of its own."
+        rows = _are(report.groups.rows_without_group, "row")
+        yield f"{rows} without a group; each is a group of its own."
     if report.pictures is not None and report.pictures.num_dark:
         yield (
-            f"{report.pictures.num_dark:,} pictures of 16 bits use less than an eighth of their "
-            "range and come out nearly black. Scale their values to 0 to 65535."
+            f"{_are(report.pictures.num_dark, '16-bit image')} nearly black after decoding, using "
+            "less than an eighth of the range. Scale the values to 0 to 65535."
         )
     if report.sounds is not None:
         yield from _sound_warnings(report.sounds)
@@ -164,27 +170,31 @@ def _other_warnings(report: "TableReport") -> Iterator[str]:
 def _sound_warnings(sounds: "SoundCounts") -> Iterator[str]:
     if sounds.silent:
         yield (
-            f"{len(sounds.silent):,} sounds are silent (60 decibels or more below full scale): "
+            f"{_are(len(sounds.silent), _CLIP)} silent (60 decibels or more below full scale): "
             f"{_names(sounds.silent)}."
         )
     if sounds.clipped:
         yield (
-            f"{len(sounds.clipped):,} sounds are clipped (up to "
+            f"{_are(len(sounds.clipped), _CLIP)} clipped (up to "
             f"{max(one.value for one in sounds.clipped):.1%} of the samples): "
             f"{_names(sounds.clipped)}."
         )
     window = f"the backbone's window of {sounds.window_seconds or 0:.2f} s"
     if sounds.too_short:
         yield (
-            f"{len(sounds.too_short):,} sounds are shorter than {window} and are filled up with "
-            f"silence: {_names(sounds.too_short)}."
+            f"{_are(len(sounds.too_short), _CLIP)} shorter than {window} and padded with silence: "
+            f"{_names(sounds.too_short)}."
         )
     if sounds.too_long:
         yield (
-            f"{len(sounds.too_long):,} sounds are so long that {window} hears less than a quarter "
-            f"of them: {_names(sounds.too_long)}. Set data.window: pool, or cut them by the "
-            "columns start_seconds and end_seconds."
+            f"{_are(len(sounds.too_long), _CLIP)} more than four times as long as {window}, which "
+            f"covers less than a quarter: {_names(sounds.too_long)}. Set data.window: pool, or cut "
+            "by the columns start_seconds and end_seconds."
         )
+
+
+def _are(count: int, noun: str) -> str:
+    return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"
 
 
 def _names(sounds: Sequence["NotedSound"]) -> str:

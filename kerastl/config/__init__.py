@@ -1,4 +1,4 @@
-"""The config: strict YAML in, one frozen `Config` out.
+"""The config: reads strict YAML into one frozen `Config`.
 
 Convention: nothing here imports Keras, TensorFlow, NumPy or pandas.
 """

@@ -1,6 +1,6 @@
-"""The schema of `evaluation`: thresholds, calibration, intervals, and listening to recordings.
+"""Settings of `evaluation`: thresholds, calibration, intervals, and listening to recordings.
 
-Convention: a default stands here and nowhere else.
+Convention: each default is stated here and nowhere else.
 """
 
 from typing import Annotated, Any
@@ -24,26 +24,28 @@ _DEFAULT_POLICY = ThresholdPolicy("youden")
 
 
 class ListeningConfig(Section):
-    """How a model of short sounds listens to long ones: its window slides over them."""
+    """How an audio model slides its window over long recordings."""
 
     hop_seconds: Positive = Field(
         default=0.1,
-        description="From the start of one window to the start of the next; at most its length.",
+        description="Time from one window to the next, at most the length of a window.",
     )
     smooth_windows: Count = Field(
-        default=3, description="How many windows a score is averaged over, the last ones; 1: none."
+        default=3,
+        description="Number of most recent windows that a score is averaged over; 1: no smoothing.",
     )
     refractory_seconds: Positive = Field(
-        default=1.0, description="How long a word that was detected isn't detected again."
+        default=1.0,
+        description="Time after a detection during which the same word is not detected again.",
     )
     tolerance_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         default=0.1,
-        description="How far outside of the window that detects it the middle of an event may lie.",
+        description="Largest distance of the middle of an event from the window that detects it.",
     )
 
 
 class EvaluationConfig(Section):
-    """How decisions and figures are made."""
+    """How decisions are made and scores are computed."""
 
     threshold: Annotated[
         Annotated[ThresholdPolicy, Tag("<policy>")]
@@ -55,10 +57,10 @@ class EvaluationConfig(Section):
     ] = Field(
         default="youden",
         validate_default=True,  # parses it
-        description="From which probability on the answer is yes: youden, f1, sensitivity>=0.9, "
+        description="Lowest probability that means yes: youden, f1, sensitivity>=0.9, "
         "specificity>=0.95, precision>=0.8, or the probability itself, above 0 and below 1; or one "
         "of these per task, youden for the others. Chosen on out-of-fold or validation "
-        "predictions, never on test. Of sounds also false_accepts_per_hour<=1, chosen on the "
+        "predictions, never on test. For audio also false_accepts_per_hour<=1, chosen on the "
         "long recordings of `recordings`.",
     )
     recordings: FilePath | None = Field(
@@ -66,16 +68,17 @@ class EvaluationConfig(Section):
         validate_default=True,  # for the policy that needs them
         description="Table of long recordings for validation with the columns path, word, "
         "start_seconds and end_seconds; false_accepts_per_hour<=x is chosen on them. Relative to "
-        "the config's folder.",
+        "the folder of the config.",
     )
     listening: ListeningConfig = Field(
-        default=ListeningConfig(), description="How the model of sounds listens to long ones."
+        default=ListeningConfig(), description="How an audio model listens to long recordings."
     )
     calibrate: bool = Field(
-        default=True, description="Whether logits get a scale and an offset per task (Platt)."
+        default=True,
+        description="Whether logits are calibrated with a scale and offset per task (Platt).",
     )
     bootstrap: Annotated[int, Field(ge=0)] = Field(
-        default=1000, description="Replicates of the bootstrap behind the intervals; 0: none."
+        default=1000, description="Bootstrap replicates for the intervals; 0: no intervals."
     )
     seed: Seed = Field(default=0, description="Seed of the bootstrap.")
 

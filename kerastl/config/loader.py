@@ -1,4 +1,4 @@
-"""From a YAML file to a `Config` and back, with everything that is wrong said at once."""
+"""Reading a YAML file into a `Config` and back, with all problems reported at once."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,16 +22,16 @@ _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     """Reads, completes and checks a config.
 
-    Paths inside of the file are relative to its folder, those in overrides to the current one;
-    in the result they are absolute.
+    Paths in the file are relative to its folder, paths in overrides to the current folder; in
+    the result they are absolute.
 
     Args:
         path: The YAML file.
         overrides: `KEY=VALUE` each, such as `fit.epochs=3`.
 
     Raises:
-        ConfigError: The file can't be read, or something in it or in the overrides is wrong; all
-            problems are listed, each with the path of its key.
+        ConfigError: The file cannot be read, or a key or value in it or in the overrides is
+            invalid; all problems are listed, each with the path of its key.
 
     Example:
 
@@ -50,15 +50,15 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
 def parse_config(
     mapping: Mapping[str, Any], *, where: str = "config", base: Path | str = "."
 ) -> Config:
-    """Completes and checks a config that was read or built already.
+    """Completes and checks a config given as plain values.
 
     Args:
-        mapping: What the YAML file would hold.
-        where: What errors call it.
+        mapping: The content of a YAML file as plain values.
+        where: Name of the source in errors.
         base: The folder that relative paths start from.
 
     Raises:
-        ConfigError: Something in it is wrong; all problems are listed.
+        ConfigError: A key or value is invalid; all problems are listed.
     """
     return Config.parse(anchor_paths(mapping, Path(base).absolute()), where=where)
 
@@ -83,7 +83,7 @@ def config_schema() -> dict[str, Any]:
 
 
 class _EditorSchema(GenerateJsonSchema):
-    """Choices as `anyOf`: several members may accept a mapping that leaves their keys out."""
+    """Writes unions as `anyOf`: several members may accept a mapping without their keys."""
 
     def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         members = [self.generate_inner(choice) for choice in schema["choices"].values()]
@@ -146,7 +146,7 @@ def _configs_beside(path: Path) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns what YAML and JSON can hold."""
+    """Returns a value that YAML and JSON can represent."""
     if isinstance(value, BaseModel):
         return {name: _plain(item) for name, item in value}
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""`--set a.b=value`: single keys of a config, given beside it."""
+"""Overrides of single keys of a config: `--set a.b=value`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,16 @@ _FORM = "expected KEY=VALUE, such as fit.epochs=3"
 def apply_overrides(
     raw: Mapping[str, Any], overrides: Sequence[str], *, base: Path
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    """Returns the config with the overrides in it, and what is wrong with them.
+    """Returns the config with the overrides applied, and the problems of the overrides.
 
-    A value replaces the former one as a whole, a mapping too; keys on the way that hold no
-    mapping become one.
+    A value replaces the previous value as a whole, also if it is a mapping. Outer keys that hold
+    something else than a mapping become mappings.
 
     Args:
         raw: The config, not validated yet.
-        overrides: `KEY=VALUE` each; KEY is a dotted path (a part that holds a dot stands in double
-            quotes), VALUE is YAML. The last of several for one key counts.
-        base: The folder that paths in the values start from.
+        overrides: `KEY=VALUE` each; KEY is a dotted path (a part that holds a dot is in double
+            quotes), VALUE is YAML. The last override of a key counts.
+        base: Folder that paths in the values are relative to.
 
     Example:
 

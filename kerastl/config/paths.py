@@ -1,4 +1,4 @@
-"""Which values of a config are paths, and what they are relative to."""
+"""Paths in a config: which values are paths, and how they become absolute."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zi
 def anchor_paths(raw: Any, base: Path) -> Any:
     """Returns the config with every path in it absolute.
 
-    Paths are `data.table`, `evaluation.recordings`, `augment.noise.files`, `backbone.weights` where
-    it is a file, and the path of a `backbone.name` such as `run:PATH` or `tfhub:./PATH`. What isn't
-    text is left as it is.
+    Paths are `data.table`, `evaluation.recordings`, `augment.noise.files`, `backbone.weights` if it
+    is a file, and the path of a `backbone.name` such as `run:PATH` or `tfhub:./PATH`. Values that
+    are not text are left as they are.
 
     Args:
         raw: The config, or a part of it from its outermost key on, not validated yet.
@@ -27,7 +27,7 @@ def anchor_paths(raw: Any, base: Path) -> Any:
 
 
 def is_weights_file(weights: str) -> bool:
-    """Whether `backbone.weights` is a file and no published name."""
+    """Whether `backbone.weights` is a file and not a published name."""
     return (
         weights.startswith("~")
         or "/" in weights

@@ -1,7 +1,7 @@
 """The config as frozen, strict models: every key, its meaning, its bounds and its default.
 
-Convention: a default stands in its section and nowhere else; what concerns several keys is
-checked by `agreement`, on the last of them.
+Convention: each default is stated in its section and nowhere else; what several sections must
+agree on is checked by `agreement`, on the last of them.
 """
 
 from typing import Annotated, Any
@@ -60,7 +60,7 @@ __all__ = [
 
 
 def _size_shape(value: Any) -> str | None:
-    """The tag of an input size; a list that isn't a pair has none."""
+    """Returns the tag of an input size, or None for a list that is not a pair."""
     is_pair = not isinstance(value, list | tuple) or len(value) == 2
     return shape(value) if is_pair else None
 
@@ -96,24 +96,24 @@ class BackboneConfig(Section):
 
 
 def _undecided() -> Any:
-    """An empty `fit`; the validator chooses its solver."""
+    """Returns an empty `fit`; the validator chooses its solver."""
     return {}
 
 
 class Config(Section):
-    """Everything that one training needs to know."""
+    """The settings of one training."""
 
     data: DataConfig = Field(description="The table of examples and what its columns mean.")
     backbone: BackboneConfig = Field(description="The pretrained network.")
     heads: Heads = Field(
         default="single",
-        description="single (one output for all tasks), multi (one output per task), or spelled "
-        "out by name.",
+        description="single (one output for all tasks), multi (one output per task), or settings "
+        "by name.",
     )
     trainable: Trainable = Field(
         default=False,
-        description="What of the backbone learns: false (nothing), true (all), auto (whichever is "
-        "better on validation), the last stages, or variables by name.",
+        description="What of the backbone is trained: false (nothing), true (all), auto (whichever "
+        "is better on validation), the last stages, or variables by name.",
     )
     loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
     augment: AugmentConfig | None = Field(
@@ -122,8 +122,8 @@ class Config(Section):
     fit: Fit = Field(
         default_factory=_undecided,
         validate_default=True,
-        description="How the weights are found. Without solver: exact where the backbone is "
-        "frozen, heads are linear and nothing is augmented; keras elsewhere.",
+        description="How the weights are fitted. Without solver: exact if the backbone is frozen, "
+        "heads are linear and nothing is augmented; keras otherwise.",
     )
 
     evaluation: EvaluationConfig = Field(

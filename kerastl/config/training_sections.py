@@ -1,6 +1,6 @@
-"""The schema of what is trained and how: heads, trainable, loss and fit.
+"""Settings of what is trained and how: heads, trainable, loss and fit.
 
-Convention: a default stands here and nowhere else.
+Convention: each default is stated here and nowhere else.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,9 @@ from kerastl.settings.explain import FLAG_WORDS
 
 BatchNorm = Annotated[
     Literal["frozen", "update"],
-    Field(description="Statistics of BatchNorm: stand still (frozen) or follow the new data."),
+    Field(
+        description="Statistics of BatchNorm: kept (frozen) or updated on the new data (update)."
+    ),
 ]
 
 
@@ -34,28 +36,28 @@ class HeadConfig(Section):
 
     tasks: SomeTexts = Field(description="Tasks that this head answers.")
     hidden: Annotated[tuple[Count, ...], Listed] = Field(
-        default=(), description="Units of each hidden layer, input to output; none is linear."
+        default=(), description="Units of each hidden layer, input to output; none: a linear head."
     )
     dropout: Fraction = Field(
-        default=0.0, description="Part of the features dropped in training, 0 to below 1."
+        default=0.0, description="Fraction of the features dropped in training, 0 to below 1."
     )
-    weight: Positive = Field(default=1.0, description="Factor of this head's loss, above 0.")
+    weight: Positive = Field(default=1.0, description="Weight of the loss of this head, above 0.")
 
     @property
     def linear(self) -> bool:
-        """Whether nothing stands between the features and the logits."""
+        """Whether no layer is between the features and the logits."""
         return not self.hidden and not self.dropout
 
 
 class TrainableStages(Section):
-    """The last stages of the backbone learn."""
+    """The last stages of the backbone are trained."""
 
-    stages: Count = Field(description="Number of stages that learn, counted from the output.")
+    stages: Count = Field(description="Number of stages that are trained, counted from the output.")
     batch_norm: BatchNorm = "frozen"
 
 
 class TrainableVariables(Section):
-    """The variables of the backbone whose paths match learn."""
+    """The variables of the backbone whose paths match are trained."""
 
     variables: Annotated[
         SomeTexts,
@@ -71,7 +73,7 @@ class LossConfig(Section):
     """The masked loss."""
 
     label_smoothing: Fraction = Field(
-        default=0.0, description="How far labels are drawn to 0.5, 0 to below 1."
+        default=0.0, description="How far labels are moved toward 0.5, 0 to below 1."
     )
     positive_weight: Annotated[
         Annotated[Literal["auto"], Tag("<text>")]
@@ -81,7 +83,7 @@ class LossConfig(Section):
         choice("null, auto, a number, or a number per task"),
     ] = Field(
         default=None,
-        description="Factor of the loss of positive labels: null is 1; auto balances each task by "
+        description="Weight of the loss of positive labels: null is 1; auto balances each task by "
         "its known training labels; a number, or a number per task.",
     )
 
@@ -89,14 +91,14 @@ class LossConfig(Section):
 Engine = Annotated[
     Literal["auto", "keras", "openvino"],
     Field(
-        description="What passes the examples through a frozen backbone: auto (the fastest that "
-        "agrees with Keras), keras or openvino."
+        description="Engine that computes the features of a frozen backbone: auto (the fastest "
+        "that agrees with Keras), keras or openvino."
     ),
 ]
 
 
 class ExactFit(Section):
-    """Linear heads on frozen features are solved to their optimum."""
+    """Settings of the exact solver: linear heads on frozen features, solved to their optimum."""
 
     solver: Literal["exact"] = Field(default="exact", description="exact or keras.")
     regularization: Annotated[
@@ -104,10 +106,10 @@ class ExactFit(Section):
         choice("auto or a number above 0"),
     ] = Field(
         default="auto",
-        description="Strength of L2, above 0; auto chooses it per task by cross-validation.",
+        description="Strength of the L2 penalty, above 0; auto chooses it per task by cross-validation.",
     )
     folds: Annotated[int, Field(ge=2)] = Field(
-        default=5, description="Folds of the cross-validation, 2 or more; groups stay whole."
+        default=5, description="Folds of the cross-validation, 2 or more; groups are kept whole."
     )
     seed: Seed = Field(default=0, description="Seed of the folds.")
     engine: Engine = "auto"
@@ -120,33 +122,39 @@ class ExactFit(Section):
 
 
 class KerasFit(Section):
-    """The model is fitted by Keras."""
+    """Settings of fitting with Keras."""
 
     solver: Literal["keras"] = Field(default="keras", description="exact or keras.")
-    epochs: Count = Field(default=20, description="Passes over the training rows, at most.")
+    epochs: Count = Field(
+        default=20, description="Largest number of passes over the training rows."
+    )
     batch_size: Count = Field(default=32, description="Examples per step.")
     learning_rate: Positive = Field(
-        default=1e-3, description="Rate of heads that start at random, above 0."
+        default=1e-3, description="Learning rate of heads with random initial weights, above 0."
     )
     backbone_learning_rate: Positive = Field(
-        default=1e-4, description="Rate of what learns in the backbone, above 0."
+        default=1e-4, description="Learning rate of the trained part of the backbone, above 0."
     )
     fine_tuning_learning_rate: Positive | None = Field(
         default=None,
-        description="Rate of the heads while the backbone learns too, after they were fitted on "
-        "the frozen one; null is backbone_learning_rate.",
+        description="Learning rate of the heads during fine-tuning, after they were fitted on the "
+        "frozen backbone; null is backbone_learning_rate.",
     )
     warmup_epochs: Annotated[int, Field(ge=0)] = Field(
-        default=1, description="Epochs of fine-tuning over which the rates rise from 0."
+        default=1, description="Epochs of fine-tuning over which the learning rates rise from 0."
     )
     schedule: Literal["cosine", "constant"] = Field(
         default="cosine",
-        description="Rates of fine-tuning after the warm-up: cosine (falling to 0) or constant.",
+        description="Learning rates of fine-tuning after the warm-up: cosine (to 0) or constant.",
     )
     patience: Count | None = Field(
-        default=5, description="Epochs without a better validation before stopping; null: never."
+        default=5,
+        description="Number of epochs without improvement on validation before training stops; "
+        "null: never.",
     )
-    seed: Seed = Field(default=0, description="Seed of initial weights, order and augmentation.")
+    seed: Seed = Field(
+        default=0, description="Seed of initial weights, order of examples and augmentation."
+    )
     engine: Engine = "auto"
 
     @classmethod

@@ -74,7 +74,7 @@ def test_check_lists_all_that_training_would_refuse_and_exits_with_2(folder, ker
     assert code == 2
     assert "Training would accept" not in out
     assert "Error: Training would refuse the table." in err
-    assert "row 19, column car: 'perhaps' is no label" in err
+    assert "row 19, column car: 'perhaps' is not a label" in err
     assert f"row 4, {folder / '3.png'}: the picture does not exist" in err
     assert f"row 6, {folder / '5.png'}: the picture is truncated or damaged" in err
     code, out, err = kerastl("data", "check", "config.yaml", "--json")
@@ -112,7 +112,7 @@ def test_check_tells_of_a_split_that_cannot_be_made(folder, kerastl):
 def test_check_refuses_columns_beside_a_config(folder, kerastl):
     code, _, err = kerastl("data", "check", "config.yaml", "--task", "car")
     assert code == 2
-    assert "A config names its columns itself." in err
+    assert "The columns of a config are set in the config." in err
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_an_earlier_run_is_never_overwritten(
 
 
 def test_a_misspelt_command_gets_a_suggestion(kerastl_command: Command) -> None:
-    refused(kerastl_command("trian"), "There is no command 'trian'", "Did you mean 'train'?")
+    refused(kerastl_command("trian"), "The command 'trian' does not exist", "Did you mean 'train'?")
 
 
 def test_a_misspelt_option_is_an_error_without_traceback(kerastl_command: Command) -> None:

@@ -217,7 +217,7 @@ def test_a_template_where_a_file_is_already() -> None:
     with pytest.raises(ConfigError) as caught:
         write_template(Path("xray.yaml"))
     assert str(caught.value) == (
-        "'xray.yaml' exists already.\n  fix:      Name another file, or remove this one."
+        "The file 'xray.yaml' already exists.\n  fix:      Name another file, or remove this one."
     )
 
 
@@ -225,5 +225,5 @@ def test_a_template_in_a_folder_that_is_not_there() -> None:
     with pytest.raises(ConfigError) as caught:
         write_template(Path("a/xray.yaml"))
     assert str(caught.value) == (
-        "'a/xray.yaml' can't be written.\n  received: No such file or directory"
+        "The file 'a/xray.yaml' cannot be written.\n  received: No such file or directory"
     )

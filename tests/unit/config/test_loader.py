@@ -122,7 +122,7 @@ def test_the_template_shows_the_defaults_of_each_solver(number: int) -> None:
 
 def test_the_template_never_overwrites(template: Path) -> None:
     before = template.read_text()
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="already exists"):
         write_template(template)
     assert template.read_text() == before
 

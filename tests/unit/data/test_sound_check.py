@@ -97,7 +97,7 @@ def test_unreadable_sounds_and_segments_outside_are_problems(folder: Path) -> No
     assert not report.is_usable
     assert [one.row for one in report.unreadable_files] == [1, 2]
     assert [(one.row, one.cell) for one in report.bad_segments] == [(3, "soon")]
-    assert "row 3, column start_seconds: 'soon' is no time of a segment" in problems_of(report)
+    assert "row 3, column start_seconds: 'soon' is not a time of a segment" in problems_of(report)
 
 
 def test_warnings_say_what_to_do(folder: Path) -> None:
