@@ -15,7 +15,7 @@ from typing import Any
 
 MODULES = {
     "kerastl.backbones.audio": "kerastl.backbones.log_mel",
-    "kerastl.config.checks": "kerastl.config.agreement",
+    "kerastl.config.checks": "kerastl.config.consistency",
     "kerastl.config.explain": "kerastl.settings.explain",
     "kerastl.config.fields": "kerastl.settings",
     "kerastl.config.problems": "kerastl.settings.problems",

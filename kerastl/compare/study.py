@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kerastl.config import Config, ExactFit, KerasFit, config_values, parse_config
-from kerastl.config.agreement import default_solver
+from kerastl.config.consistency import default_solver
 from kerastl.config.overrides import split_key
 
 SPLIT_COLUMN = "kerastl_split"

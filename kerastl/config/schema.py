@@ -1,14 +1,14 @@
 """The config as frozen, strict models: every key, its meaning, its bounds and its default.
 
 Convention: each default is stated in its section and nowhere else; what several sections must
-agree on is checked by `agreement`, on the last of them.
+agree on is checked by `consistency`, on the last of them.
 """
 
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
 
-from kerastl.config import agreement
+from kerastl.config import consistency
 from kerastl.config.augment_section import (
     AugmentConfig,
     NoiseConfig,
@@ -133,26 +133,26 @@ class Config(Section):
     @field_validator("heads")
     @classmethod
     def _heads_cover_tasks(cls, heads: Any, info: ValidationInfo) -> Any:
-        refuse(agreement.heads(heads, info.data.get("data")))
+        refuse(consistency.heads(heads, info.data.get("data")))
         return heads
 
     @field_validator("loss")
     @classmethod
     def _weights_are_of_tasks(cls, loss: LossConfig, info: ValidationInfo) -> LossConfig:
-        refuse(agreement.positive_weights(loss, info.data.get("data")))
+        refuse(consistency.positive_weights(loss, info.data.get("data")))
         return loss
 
     @field_validator("evaluation")
     @classmethod
     def _thresholds_are_of_tasks(cls, evaluation: Any, info: ValidationInfo) -> Any:
-        refuse(agreement.thresholds(evaluation, info.data.get("data")))
-        refuse(agreement.listening(evaluation, info.data.get("data")))
+        refuse(consistency.thresholds(evaluation, info.data.get("data")))
+        refuse(consistency.listening(evaluation, info.data.get("data")))
         return evaluation
 
     @field_validator("augment")
     @classmethod
     def _augments_its_modality(cls, augment: Any, info: ValidationInfo) -> Any:
-        refuse(agreement.augmentation(augment, info.data.get("data")))
+        refuse(consistency.augmentation(augment, info.data.get("data")))
         return augment
 
     @field_validator("fit", mode="before")
@@ -160,13 +160,13 @@ class Config(Section):
     def _choose_solver(cls, fit: Any, info: ValidationInfo) -> Any:
         if not isinstance(fit, dict):
             return fit
-        chosen = {"solver": agreement.default_solver(fit, info.data), **fit}
-        refuse(agreement.solver_name(chosen["solver"]))
+        chosen = {"solver": consistency.default_solver(fit, info.data), **fit}
+        refuse(consistency.solver_name(chosen["solver"]))
         return chosen
 
     @field_validator("fit")
     @classmethod
     def _solver_is_possible(cls, fit: Any, info: ValidationInfo) -> Any:
         if fit.solver == "exact":
-            refuse(agreement.exact_is_possible(info.data))
+            refuse(consistency.exact_is_possible(info.data))
         return fit

@@ -46,8 +46,7 @@ backbone:
 #     weight: 1.0
 
 # trainable: false             # false | true | auto | {stages: 2} | {variables: "*"}
-                               # batch_norm: update beside stages or variables updates
-                               # the statistics of BatchNorm on the new data
+                               # with batch_norm: update, BatchNorm statistics are updated
 
 # loss:
 #   label_smoothing: 0.0

@@ -106,7 +106,7 @@ class ExactFit(Section):
         choice("auto or a number above 0"),
     ] = Field(
         default="auto",
-        description="Strength of the L2 penalty, above 0; auto chooses it per task by cross-validation.",
+        description="Strength of L2, above 0; auto chooses it per task by cross-validation.",
     )
     folds: Annotated[int, Field(ge=2)] = Field(
         default=5, description="Folds of the cross-validation, 2 or more; groups are kept whole."

@@ -13,7 +13,7 @@ MIRRORS = {
     "layer": "the Keras layers of backbones and of heads",
 }
 PENDING = {
-    "agreement", "comparison", "cost", "files", "learning", "recordings", "scores", "scoring",
+    "comparison", "cost", "files", "learning", "recordings", "scores", "scoring",
     "splits", "tuning", "verdicts", "windows",
 }  # fmt: skip
 

@@ -50,10 +50,10 @@ def kerastl(capsys):
 def test_check_of_a_config_reports_and_succeeds(folder, kerastl):
     code, out, _ = kerastl("data", "check", "config.yaml")
     assert code == 0
-    assert "table.csv: 20 rows with pictures, 1 tasks" in out
+    assert "table.csv: 20 rows with images, 1 task\n" in out
     assert "task  known  positive  negative  unknown  uncertain" in out
     assert "car      20        10        10        0          0" in out
-    assert "Pictures: PNG RGB 20" in out
+    assert "Images:   PNG RGB 20" in out
     assert "Groups:   10 of 2 to 2 rows, median 2" in out
     assert "Training would accept the table." in out
 
@@ -99,8 +99,8 @@ def test_check_warns_of_what_training_accepts(folder, kerastl):
     code, out, _ = kerastl("data", "check", "config.yaml")
     assert code == 0
     assert "car: no label is known to be negative, so nothing can be learned." in out
-    assert "1 files lie there under several names with the same bytes: rows 1, 5." in out
-    assert "1 files lie in several groups" in out
+    assert "1 file is stored under several names: rows 1, 5." in out
+    assert "1 file is in several groups" in out
 
 
 def test_check_tells_of_a_split_that_cannot_be_made(folder, kerastl):
@@ -162,7 +162,7 @@ def test_split_elsewhere_keeps_the_way_to_the_files(folder, kerastl):
 def test_split_refuses_a_column_that_is_taken(folder, kerastl):
     code, _, err = kerastl("data", "split", "config.yaml", "-o", "s.csv", "--column", "text")
     assert code == 2
-    assert "The table has a column 'text' already." in err
+    assert "The table already has a column 'text'." in err
     assert not (folder / "s.csv").exists()
 
 
