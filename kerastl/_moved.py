@@ -62,6 +62,7 @@ MODULES = {
     "kerastl.run.listening.tuning": "kerastl.listening.recording_thresholds",
     "kerastl.run.listening.windows": "kerastl.listening.sliding_window",
     "kerastl.run.report": "kerastl.report",
+    "kerastl.run.report.missing": "kerastl.report.unknown_labels",
     "kerastl.run.report.source": "kerastl.run.record",
     "kerastl.training.cache": "kerastl.features.cache",
     "kerastl.training.cache.fingerprint": "kerastl.features.cache.fingerprints",

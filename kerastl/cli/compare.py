@@ -94,8 +94,11 @@ def show_comparison(result: "ComparisonResult") -> None:
 
 
 def _answer_table(answer: "ContrastResult") -> Any:
+    from kerastl.cli.scores import score_table
+
     question = answer.question
-    table = _table(question[0].upper() + question[1:], ("task",), ("AUC (95 %)", "log loss (95 %)"))
+    title = question[0].upper() + question[1:]
+    table = score_table(title, "task", ("AUC (95 %)", "log loss (95 %)"))
     table.add_column("verdict", no_wrap=True)
     rows = list(answer.tasks.items())
     for task, found in rows:
@@ -116,9 +119,11 @@ def _differences(found: "ScoreDifferences") -> list[str]:
 
 
 def _variants_table(result: "ComparisonResult") -> Any:
-    table = _table(
+    from kerastl.cli.scores import score_table
+
+    table = score_table(
         "Variants: scores, seconds to train, weights, size, milliseconds per example",
-        ("variant",),
+        "variant",
         ("AUC", "log loss", "s", "weights", "MB", "ms"),
     )
     for side in result.sides:
@@ -154,24 +159,6 @@ def _lines(result: "ComparisonResult") -> Iterator[str]:
     yield "\nFindings:"
     yield from (f"  {finding}" for finding in result.findings)
     yield from (f"  {note}" for note in result.notes)
-
-
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Any:
-    import rich.box
-    import rich.table
-
-    table = rich.table.Table(
-        title=title,
-        box=rich.box.SIMPLE_HEAD,
-        title_justify="left",
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    for name in left:
-        table.add_column(name, overflow="fold")
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
 
 
 def _figure(value: float, form: str = "{:.3f}") -> str:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-import rich.box
 import rich.console
-import rich.table
 
 from kerastl.cli.console import TerminalProgress
+from kerastl.cli.scores import score_table
 from kerastl.errors import RunError, counted
 
 if TYPE_CHECKING:
@@ -94,16 +93,8 @@ def listen(
 
 def show_detection_scores(scores: Mapping[str, Any], *, title: str) -> None:
     """Prints a table with a row per word and one for all words, followed by remarks."""
-    table = rich.table.Table(
-        title=title,
-        box=rich.box.SIMPLE_HEAD,
-        title_justify="left",
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    table.add_column("word", overflow="fold", min_width=8)
-    for name in ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "from"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "from")
+    table = score_table(title, "word", columns, min_width=8)
     for word, score in scores["words"].items():
         table.add_row(word, *_cells(score), _figure(score["threshold"]))
     table.add_section()

@@ -1,7 +1,7 @@
 """Tables of scores on the terminal."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,8 +34,10 @@ def show_run(run: "Run", *, as_json: bool) -> None:
     click.echo(f"         kerastl predict {run.path} FILES -o predictions.csv")
 
 
-def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
-    """Prints a table with a row per task and a macro row, followed by remarks."""
+def score_table(
+    title: str, first: str, columns: Iterable[str], *, min_width: int | None = None
+) -> rich.table.Table:
+    """Returns an empty table with a first column of names and right-aligned other columns."""
     table = rich.table.Table(
         title=title,
         box=rich.box.SIMPLE_HEAD,
@@ -43,9 +45,15 @@ def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    table.add_column("task", overflow="fold")
-    for name in ("known", "yes", "AUC", "95 %", *_COLUMNS):
+    table.add_column(first, overflow="fold", min_width=min_width)
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
+    """Prints a table with a row per task and a macro row, followed by remarks."""
+    table = score_table(title, "task", ("known", "yes", "AUC", "95 %", *_COLUMNS))
     for task, score in scores["tasks"].items():
         table.add_row(task, str(score["known"]), str(score["positives"]), *_figures(score))
     macro = scores["macro"]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
@@ -37,7 +37,7 @@ def interval_row(
     value: float, interval: tuple[float, float] | None, *, lowest: float, label: str
 ) -> Markup:
     """Draws one score with its interval on a scale from `lowest` to 1."""
-    axes = Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(lowest, 1.0))
+    axes = replace(_ROW, x=(lowest, 1.0))
     x = axes.across(value)
     drawn = [path([(axes.left, 10), (axes.right, 10)], class_="rail")]
     drawn += [
@@ -52,7 +52,7 @@ def interval_row(
 
 def interval_scale(lowest: float) -> Markup:
     """Draws the scale above the rows of `interval_row`."""
-    axes = Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(lowest, 1.0))
+    axes = replace(_ROW, x=(lowest, 1.0))
     ticks = [text(axes.across(t), 11, f"{t:g}", class_="tick middle") for t in _marks(lowest)]
     return svg_chart(240, 14, *ticks, label=f"Scale from {lowest:g} to 1", class_="row")
 
@@ -76,11 +76,8 @@ def learning_chart(
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     margin = max((high - low) * 0.08, 1e-3)
     last = max(len(epochs) - 1, 1)
-    axes = Axes(
-        left=_LEARNING.left,
-        top=_LEARNING.top,
-        width=_LEARNING.width,
-        height=_LEARNING.height,
+    axes = replace(
+        _LEARNING,
         x=(0.0, float(last)),
         y=(low - margin, high + margin),
     )
@@ -137,11 +134,8 @@ def strength_chart(
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     margin = max((high - low) * 0.06, 1e-3)
-    axes = Axes(
-        left=_STRENGTHS.left,
-        top=_STRENGTHS.top,
-        width=_STRENGTHS.width,
-        height=_STRENGTHS.height,
+    axes = replace(
+        _STRENGTHS,
         x=(float(logs.min()), float(logs.max())),
         y=(low - margin, high + margin),
     )

@@ -13,7 +13,6 @@ from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.gallery import Gallery, gather_galleries, limits_for
 from kerastl.report.learning import Learning, gather_learning
 from kerastl.report.media import BUDGET, MediaStore
-from kerastl.report.missing import Missing, gather_missing
 from kerastl.report.panels import (
     Figure,
     Panel,
@@ -22,6 +21,7 @@ from kerastl.report.panels import (
     is_calibrated,
     make_panel,
 )
+from kerastl.report.unknown_labels import UnknownLabels, gather_unknown_labels
 from kerastl.run.bundle import Bundle
 from kerastl.run.record import RunRecord
 
@@ -117,7 +117,7 @@ class Content:
     tasks: tuple[Task, ...]
     gallery_part: str
     learning: Learning
-    missing: Missing
+    missing: UnknownLabels
     config: str
     commands: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -134,7 +134,7 @@ def gather_content(record: RunRecord) -> Content:
     limits = limits_for(len(record.tasks), record.bundle.input.modality, BUDGET)
     tasks = tuple(_task(record, i, limits, media) for i in range(len(record.tasks)))
     parts = tuple(_part(record, name, tasks) for name in record.parts)
-    missing = gather_missing(record)
+    missing = gather_unknown_labels(record)
     return Content(
         name=record.path.resolve().name,
         path=str(record.path.resolve()),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +73,7 @@ def _chart(name: str, score: Mapping[str, Any], hours: float) -> Markup:
     least = 0.5 / hours
     here = score["false_accepts_per_hour"]
     highest = max([*curve["false_accepts_per_hour"], here, least * 20])
-    axes = Axes(
-        left=_AXES.left,
-        top=_AXES.top,
-        width=_AXES.width,
-        height=_AXES.height,
-        x=(math.log10(least), math.log10(highest * 1.1)),
-    )
+    axes = replace(_AXES, x=(math.log10(least), math.log10(highest * 1.1)))
 
     def at(rate: float, share: float) -> tuple[float, float]:
         return axes.at((math.log10(max(rate, least)), share))

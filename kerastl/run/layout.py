@@ -1,14 +1,12 @@
 """The layout of a run folder: which file is stored where, and how a run starts and finishes."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from kerastl.errors import RunError
 from kerastl.files import WRITING, write_text
 
 
-@dataclass(frozen=True)
 class RunLayout:
     """The paths of the files in a run folder.
 
@@ -16,57 +14,18 @@ class RunLayout:
         folder: Path of the run folder.
     """
 
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        """The resolved config."""
-        return self.folder / "config.yaml"
-
-    @property
-    def splits(self) -> Path:
-        """The split of each example."""
-        return self.folder / "splits.csv"
-
-    @property
-    def model(self) -> Path:
-        """The Keras model, without calibration."""
-        return self.folder / "model.keras"
-
-    @property
-    def bundle(self) -> Path:
-        """What prediction needs besides the model; written last."""
-        return self.folder / "bundle.json"
-
-    @property
-    def metrics(self) -> Path:
-        """Scores of each split."""
-        return self.folder / "metrics.json"
-
-    @property
-    def missingness(self) -> Path:
-        """Analysis of the unknown labels."""
-        return self.folder / "missingness.json"
-
-    @property
-    def predictions(self) -> Path:
-        """Labels, logits and probabilities of every example."""
-        return self.folder / "predictions.parquet"
-
-    @property
-    def history(self) -> Path:
-        """One row per epoch."""
-        return self.folder / "history.csv"
-
-    @property
-    def report(self) -> Path:
-        """The HTML report."""
-        return self.folder / "report.html"
-
-    @property
-    def state(self) -> Path:
-        """Folder with the state that an interrupted training resumes from."""
-        return self.folder / "state"
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = folder / "config.yaml"  # resolved
+        self.splits = folder / "splits.csv"
+        self.model = folder / "model.keras"  # without calibration
+        self.bundle = folder / "bundle.json"  # written last
+        self.metrics = folder / "metrics.json"
+        self.missingness = folder / "missingness.json"
+        self.predictions = folder / "predictions.parquet"  # of every example
+        self.history = folder / "history.csv"  # one row per epoch
+        self.report = folder / "report.html"
+        self.state = folder / "state"  # of an interrupted training
 
     @property
     def is_started(self) -> bool:

@@ -7,8 +7,8 @@ from scipy.stats import binomtest
 
 from kerastl.report import curves
 from kerastl.report.charts import round_values
-from kerastl.report.missing import missing_together
 from kerastl.report.render import json_for_page, percent, score
+from kerastl.report.unknown_labels import missing_together
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ class Predictability:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Missing:
+class UnknownLabels:
     """The section on unknown labels.
 
     Args:
@@ -97,7 +97,7 @@ class Missing:
     warnings: tuple[str, ...]
 
 
-def gather_missing(record: RunRecord) -> Missing:
+def gather_unknown_labels(record: RunRecord) -> UnknownLabels:
     """Returns the section from the predictions and from `missingness.json`, if it exists."""
     labels = record.labels()
     unknown = np.isnan(labels)
@@ -105,7 +105,7 @@ def gather_missing(record: RunRecord) -> Missing:
     names = [record.tasks[i] for i in gaps]
     drawn = 2 <= len(gaps) <= MOST_TASKS
     found = record.missingness
-    return Missing(
+    return UnknownLabels(
         unknown=int(unknown.sum()),
         total=int(labels.size),
         tasks={task: _counts(record, i) for i, task in enumerate(record.tasks)},
