@@ -1,4 +1,4 @@
-"""Tables that commands of `kerastl data` make: where they may go, and what is said of them."""
+"""Tables that commands of `kerastl data` write: checking the output path, writing, reporting."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ TABLE_ENDINGS = (".csv", ".parquet", ".pq")
 
 
 def refuse_output(path: Path, *, overwrite: bool) -> None:
-    """Raises where a table can't be written there.
+    """Raises an error if a table cannot be written to the path.
 
     Raises:
         TableError: The ending is another one, or something is there already.
