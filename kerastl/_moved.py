@@ -15,6 +15,12 @@ from typing import Any
 
 MODULES = {
     "kerastl.backbones.audio": "kerastl.backbones.log_mel",
+    "kerastl.compare.answers": "kerastl.compare.contrasts",
+    "kerastl.compare.report": "kerastl.compare.page",
+    "kerastl.compare.running": "kerastl.compare.trials",
+    "kerastl.compare.scores": "kerastl.compare.paired_scores",
+    "kerastl.compare.sides": "kerastl.compare.study",
+    "kerastl.compare.tables": "kerastl.compare.training_tables",
     "kerastl.config.checks": "kerastl.config.consistency",
     "kerastl.config.explain": "kerastl.settings.explain",
     "kerastl.config.fields": "kerastl.settings",
@@ -105,6 +111,31 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "kerastl.demo.wake_word": {
         "Sound": "kerastl.demo.wake_word:Clip",
+    },
+    "kerastl.compare.answers": {
+        "Answer": "kerastl.compare.contrasts:ContrastResult",
+        "answer_questions": "kerastl.compare.contrasts:evaluate_contrasts",
+    },
+    "kerastl.compare.running": {
+        "Arm": "kerastl.compare.trials:Trial",
+        "arm_path": "kerastl.compare.trials:trial_path",
+        "run_arms": "kerastl.compare.trials:run_trials",
+    },
+    "kerastl.compare.scores": {
+        "Score": "kerastl.evaluation.replicates:ReplicatedScore",
+        "TestRows": "kerastl.compare.paired_scores:PairedRows",
+    },
+    "kerastl.compare.sides": {
+        "Question": "kerastl.compare.study:Contrast",
+        "Side": "kerastl.compare.study:TrainingVariant",
+        "Training": "kerastl.compare.study:TrainingRows",
+        "arm_config": "kerastl.compare.study:trial_config",
+    },
+    "kerastl.compare.verdicts": {
+        "Difference": "kerastl.compare.verdicts:ScoreDifference",
+    },
+    "kerastl.evaluation.scores": {
+        "SCORES": "kerastl.evaluation.score_types:SCORES",
     },
     "kerastl.evaluation.thresholds": {
         "Choice": "kerastl.evaluation.thresholds:ChosenThreshold",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kerastl.files import without_nan
 from kerastl.progress import SILENT, Progress
+from kerastl.records import to_values
 from kerastl.run.bundle import Bundle
 from kerastl.run.record import read_record
 
@@ -56,12 +58,13 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """All of `metrics.json`: split to macro scores and scores of each task."""
-        return self.record.metrics
+        return dict(without_nan(to_values(self.record.metrics)))
 
     @property
     def missingness(self) -> dict[str, Any]:
         """All of `missingness.json`: how many labels are unknown, and whether at random."""
-        return self.record.missingness
+        found = self.record.missingness
+        return dict({} if found is None else without_nan(to_values(found)))
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -135,7 +138,7 @@ class Run:
             examples = examples_of_split(self.record, str(split))
         else:
             examples = examples_of_table(self.record, Path(table))
-        return evaluate(
+        scores = evaluate(
             self.record,
             self.model,
             examples,
@@ -143,6 +146,7 @@ class Run:
             cache=cache,
             progress=progress,
         )
+        return dict(to_values(scores))
 
     def listen(
         self,

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from kerastl.errors import RunError
+from kerastl.evaluation.score_types import SplitScores
+from kerastl.records import from_values
 
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 _REPLACES = "With --recordings: replaces the setting of the run."
@@ -91,7 +93,9 @@ def command(
 
         show_detection_scores(scores, title=f"Detections in {recordings.name}")
     else:
-        show_scores(scores, title=f"Scores on {table.name if table else split}")
+        show_scores(
+            from_values(SplitScores, scores), title=f"Scores on {table.name if table else split}"
+        )
 
 
 def _refuse_options(recordings: Path | None, table: Path | None, given: list[str]) -> None:

@@ -1,17 +1,19 @@
 """Tables of scores on the terminal."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 import rich.box
 import rich.console
 import rich.table
 
+from kerastl.errors import counted
 from kerastl.files import without_nan
 
 if TYPE_CHECKING:
+    from kerastl.evaluation.score_types import Scores, SplitScores, TaskScores
     from kerastl.runs import Run
 
 _COLUMNS = {
@@ -27,8 +29,9 @@ def show_run(run: "Run", *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"run": str(run.path), **without_nan(run.metrics)}, indent=2))
         return
-    part = "test" if "test" in run.metrics else next(iter(run.metrics))
-    show_scores(run.metrics[part], title=f"Scores on {part}")
+    metrics = run.record.metrics
+    part = "test" if "test" in metrics else next(iter(metrics))
+    show_scores(metrics[part], title=f"Scores on {part}")
     click.echo(f"\nRun:     {run.path}")
     click.echo(f"Next:    kerastl evaluate {run.path}")
     click.echo(f"         kerastl predict {run.path} FILES -o predictions.csv")
@@ -51,16 +54,16 @@ def score_table(
     return table
 
 
-def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
+def show_scores(scores: "SplitScores", *, title: str) -> None:
     """Prints a table with a row per task and a macro row, followed by remarks."""
     table = score_table(title, "task", ("known", "yes", "AUC", "95 %", *_COLUMNS))
-    for task, score in scores["tasks"].items():
-        table.add_row(task, str(score["known"]), str(score["positives"]), *_figures(score))
-    macro = scores["macro"]
+    for task, score in scores.tasks.items():
+        table.add_row(task, str(score.known), str(score.positives), *_figures(score))
+    macro = scores.macro
     table.add_section()
     table.add_row(
-        f"macro ({macro['defined']} of {len(scores['tasks'])})",
-        str(macro["known"]),
+        f"macro ({macro.defined} of {len(scores.tasks)})",
+        str(macro.known),
         "",
         *_figures(macro),
     )
@@ -69,54 +72,54 @@ def show_scores(scores: Mapping[str, Any], *, title: str) -> None:
         click.echo(line)
 
 
-def _figures(score: Mapping[str, Any]) -> list[str]:
-    between = score.get("auc_interval")
+def _figures(score: "Scores") -> list[str]:
+    between = score.auc_interval
     text = "-" if between is None else f"{between[0]:.3f}-{between[1]:.3f}"
-    return [_figure(score["auc"]), text, *(_figure(score[name]) for name in _COLUMNS.values())]
+    return [_figure(score.auc), text, *(_figure(score.value(name)) for name in _COLUMNS.values())]
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
+def _figure(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"
 
 
-def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
-    macro = scores["macro"].get("intervals", {})
-    if macro.get("method"):
+def _remarks(scores: "SplitScores") -> Iterator[str]:
+    macro = scores.macro.intervals
+    if macro.method:
         yield (
-            f"Intervals: {macro['method']} ({macro['groups']} of them, "
-            f"{macro['replicates']} replicates)."
+            f"Intervals: {macro.method} ({macro.groups} of them, "
+            f"{counted(macro.replicates, 'replicate')})."
         )
-    elif macro.get("reason"):
-        yield f"No intervals: {macro['reason']}."
-    for task, score in scores["tasks"].items():
-        yield from (f"{task}: {text}." for text in _task_remarks(score, bool(macro.get("method"))))
-    if scores.get("tuned_on"):
-        yield f"Thresholds and calibration come from: {_source(scores['tuned_on'])}."
-    if scores.get("note"):
-        yield scores["note"]
+    elif macro.reason:
+        yield f"No intervals: {macro.reason}."
+    for task, score in scores.tasks.items():
+        yield from (f"{task}: {text}." for text in _task_remarks(score, bool(macro.method)))
+    if scores.tuned_on:
+        yield f"Thresholds and calibration come from: {_source(scores.tuned_on)}."
+    if scores.note:
+        yield scores.note
 
 
-def _task_remarks(score: Mapping[str, Any], others_have_intervals: bool) -> Iterator[str]:
+def _task_remarks(score: "TaskScores", others_have_intervals: bool) -> Iterator[str]:
     undefined = _why_undefined(score)
     if undefined is not None:
         yield undefined
         return
-    intervals = score.get("intervals", {})
-    if intervals.get("reason") and (intervals["method"] or others_have_intervals):
-        yield intervals["reason"] if intervals["method"] else f"no interval: {intervals['reason']}"
-    if intervals.get("undefined_replicates"):
+    intervals = score.intervals
+    if intervals.reason and (intervals.method or others_have_intervals):
+        yield intervals.reason if intervals.method else f"no interval: {intervals.reason}"
+    if intervals.undefined_replicates:
         yield (
-            f"{intervals['undefined_replicates']} of {intervals['replicates']} replicates lacked "
-            "positives or negatives and were left out"
+            f"{intervals.undefined_replicates} of {counted(intervals.replicates, 'replicate')} "
+            "lacked positives or negatives and were left out"
         )
 
 
-def _why_undefined(score: Mapping[str, Any]) -> str | None:
-    if not score["known"]:
+def _why_undefined(score: "TaskScores") -> str | None:
+    if not score.known:
         return "undefined, because no label is known"
-    if not score["positives"]:
+    if not score.positives:
         return "AUC undefined, because no known label is positive"
-    if score["positives"] == score["known"]:
+    if score.positives == score.known:
         return "AUC undefined, because no known label is negative"
     return None
 

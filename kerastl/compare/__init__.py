@@ -1,8 +1,9 @@
-"""Comparisons: the sides of an axis trained on the same rows, and what they say about it.
+"""Comparisons: the variants of an axis trained on the same rows, with paired differences.
 
-Convention: `compare.json` holds everything; the terminal's table and the report are drawn from it.
+Convention: `compare.json` contains everything in the report and on the terminal.
 """
 
-from kerastl.compare.comparison import Comparison, compare, read_comparison
+from kerastl.compare.comparison import compare
+from kerastl.compare.result import Comparison, read_comparison
 
 __all__ = ["Comparison", "compare", "read_comparison"]

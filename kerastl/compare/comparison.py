@@ -1,10 +1,7 @@
 """A whole comparison: from a config and an axis to `compare.json` and the report."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,44 +20,24 @@ from kerastl.compare.epochs import losses_by_epoch
 from kerastl.compare.page import FILE_NAME as REPORT
 from kerastl.compare.page import render_report
 from kerastl.compare.paired_scores import PairedRows
-from kerastl.compare.result import ComparisonResult, ScoredPart
+from kerastl.compare.result import RESULT, Comparison, ComparisonResult, ScoredPart
 from kerastl.compare.study import Study, TrainingVariant, trial_config
 from kerastl.compare.summary import cost_sentences, summarize
 from kerastl.compare.training_tables import change_training, split_frame, write_table
 from kerastl.compare.trials import ComparisonPlan, Trial, open_folder, run_trials, trial_path
 from kerastl.config import Config, dump_config, load_config
 from kerastl.errors import ConfigError
-from kerastl.files import file_sha256, without_nan, write_json, write_text
+from kerastl.files import file_sha256, write_json, write_text
 from kerastl.progress import SILENT, Progress
-from kerastl.records import from_values, to_values
+from kerastl.records import to_values
 from kerastl.run.bundle import versions
 from kerastl.run.record import read_record
 
-RESULT = "compare.json"
 TABLES = "tables"
 DEFAULT_SEEDS = 3
 _ONE_TRAINING = (
     "With one training per variant the intervals do not cover the randomness of training."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """A finished comparison.
-
-    Args:
-        path: Its folder.
-        result: Its result.
-    """
-
-    path: Path
-    result: ComparisonResult
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """The result as plain values, as in `compare.json`."""
-        values: dict[str, Any] = without_nan(to_values(self.result))
-        return values
 
 
 def compare(
@@ -125,13 +102,6 @@ def compare(
     write_json(folder / RESULT, to_values(result))
     write_text(folder / REPORT, render_report(result, name=folder.name))
     return Comparison(path=folder, result=result)
-
-
-def read_comparison(path: str | Path) -> Comparison:
-    """Returns a finished comparison from its folder."""
-    folder = Path(path)
-    values = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    return Comparison(path=folder, result=from_values(ComparisonResult, values))
 
 
 def _default_folder(stem: str, axis: str) -> Path:

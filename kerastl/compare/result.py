@@ -1,11 +1,18 @@
 """The result of a comparison: everything in `compare.json`."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from kerastl.compare.conditions import Condition
 from kerastl.compare.contrasts import ContrastResult, Multiplicity
 from kerastl.compare.summary import VariantResult
+from kerastl.files import without_nan
+from kerastl.records import from_values, to_values
+
+RESULT = "compare.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +73,28 @@ class ComparisonResult:
     notes: tuple[str, ...]
     config: str
     versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A finished comparison.
+
+    Args:
+        path: Its folder.
+        result: Its result.
+    """
+
+    path: Path
+    result: ComparisonResult
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The result as plain values, as in `compare.json`."""
+        return dict(without_nan(to_values(self.result)))
+
+
+def read_comparison(path: str | Path) -> Comparison:
+    """Returns a finished comparison from its folder."""
+    folder = Path(path)
+    values = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    return Comparison(path=folder, result=from_values(ComparisonResult, values))

@@ -180,7 +180,8 @@ def _how_chosen(bundle: Bundle, task: str) -> str:
 
 
 def _part(record: RunRecord, name: str, tasks: tuple[Task, ...]) -> Part:
-    frame, macro = record.rows(name), record.scores(name)
+    frame, split = record.rows(name), record.metrics.get(name)
+    macro = None if split is None else split.macro
     panels = [next(p for p in task.panels if p.part == name) for task in tasks]
     aucs = [_figure(panel, "auc") for panel in panels]
     ends = [end for f in aucs if f for end in (f.value, *(f.interval or ())) if math.isfinite(end)]
@@ -203,8 +204,8 @@ def _part(record: RunRecord, name: str, tasks: tuple[Task, ...]) -> Part:
 
 def _optimism(record: RunRecord, part: str) -> str | None:
     """Returns why scores on the validation split are optimistic, or None."""
-    note = record.metrics.get(part, {}).get("note") if part == "validation" else None
-    return str(note) if note else None
+    scores = record.metrics.get(part)
+    return scores.note if scores is not None and part == "validation" else None
 
 
 def _figure(panel: Panel, name: str) -> Figure | None:

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.special
 from markupsafe import Markup
 
+from kerastl.errors import counted
+from kerastl.evaluation.score_types import MacroScores, Scores, TaskScores
 from kerastl.report import curves, plots
 from kerastl.run.bundle import TaskBundle
 from kerastl.run.record import RunRecord
@@ -28,9 +30,6 @@ FIGURES = (
     ("specificity", "specificity", "share of labeled no that are predicted no at the threshold"),
     ("f1", "F1", "harmonic mean of precision and sensitivity at the threshold"),
 )
-
-
-_ERROR = "expected_calibration_error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,46 +81,33 @@ class Panel:
     reliability_note: str
 
 
-def figures_of(scores: Mapping[str, Any]) -> tuple[Figure, ...]:
-    """Returns the scores in a mapping of `metrics.json`; undefined ones are NaN."""
+def figures_of(scores: Scores | None) -> tuple[Figure, ...]:
+    """Returns all scores with their intervals; none if there are no scores."""
+    if scores is None:
+        return ()
     return tuple(
         Figure(
             name=name,
             label=label,
             hint=hint,
-            value=number(scores[name]),
-            interval=interval_of(scores, name),
+            value=scores.value(name),
+            interval=scores.interval(name),
         )
         for name, label, hint in FIGURES
-        if name in scores
     )
 
 
-def number(value: Any) -> float:
-    """Returns a number; NaN if it is undefined."""
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def interval_of(scores: Mapping[str, Any], name: str) -> tuple[float, float] | None:
-    """Returns the interval of a score, or None."""
-    found = scores.get(f"{name}_interval")
-    if not isinstance(found, list | tuple) or len(found) != 2:
-        return None
-    low, high = number(found[0]), number(found[1])
-    return None if math.isnan(low) or math.isnan(high) else (low, high)
-
-
-def interval_note(scores: Mapping[str, Any]) -> str | None:
+def interval_note(scores: TaskScores | MacroScores | None) -> str:
     """Returns how the intervals were computed or why there are none, as one sentence."""
-    facts = scores.get("intervals")
-    if not isinstance(facts, Mapping):
+    facts = None if scores is None else scores.intervals
+    if facts is None or not (facts.replicates or facts.reason):
         return "No intervals were computed for this run."
-    if not facts.get("replicates"):
-        return f"No intervals: {facts.get('reason') or 'none were computed'}."
-    made = f"Intervals: {facts['method']}, {facts['replicates']:,} replicates"
-    if facts.get("undefined_replicates"):
-        made += f", {facts['undefined_replicates']:,} of them without both classes"
-    return made + (f" ({facts['reason']})." if facts.get("reason") else ".")
+    if not facts.replicates:
+        return f"No intervals: {facts.reason}."
+    made = f"Intervals: {facts.method}, {counted(facts.replicates, 'replicate')}"
+    if facts.undefined_replicates:
+        made += f", {facts.undefined_replicates:,} of them without both classes"
+    return made + (f" ({facts.reason})." if facts.reason else ".")
 
 
 def undefined_reason(known: int, positives: int) -> str | None:
@@ -142,7 +128,7 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
     y = labels[known]
     p = rows[task].to_numpy(np.float64)[known]
     raw = scipy.special.expit(rows[f"{task}_logit"].to_numpy(np.float64)[known])
-    scores = record.scores(part, task)
+    scores = record.metrics[part].tasks.get(task) if part in record.metrics else None
     bins = curves.reliability_bins(y, p)
     counts = curves.confusion(y, p, facts.threshold)
     return Panel(
@@ -224,15 +210,15 @@ def _reliability_note(facts: TaskBundle, bins: tuple[curves.Bin, ...], known: in
     return f"Not calibrated: {reason}." if reason else "Probabilities are those of the model."
 
 
-def _gain(scores: Mapping[str, Any], facts: TaskBundle) -> str:
-    """Returns the scores before and after calibration, if they were stored."""
-    before = scores.get("before_calibration")
-    if not isinstance(before, Mapping) or not is_calibrated(facts):
+def _gain(scores: TaskScores | None, facts: TaskBundle) -> str:
+    """Returns the scores with and without calibration, or nothing."""
+    if scores is None or scores.before_calibration is None or not is_calibrated(facts):
         return ""
-    said = [
-        f"{words} {number(scores.get(name)):.3f}, before {number(before.get(name)):.3f}"
-        for name, words in (("log_loss", "log loss"), (_ERROR, "calibration error"))
-        if math.isfinite(number(scores.get(name))) and math.isfinite(number(before.get(name)))
-    ]
-    text = "; ".join(said)
-    return f" {text[0].upper()}{text[1:]}." if said else ""
+    before = scores.before_calibration
+    if math.isnan(scores.log_loss) or math.isnan(before.log_loss):
+        return ""
+    return (
+        f" Log loss {scores.log_loss:.3f}, before {before.log_loss:.3f}; calibration error "
+        f"{scores.expected_calibration_error:.3f}, before "
+        f"{before.expected_calibration_error:.3f}."
+    )

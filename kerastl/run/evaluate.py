@@ -1,13 +1,14 @@
 """Scores of a finished run on one of its splits or on another table."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError, suggestion
+from kerastl.evaluation.score_types import SplitScores
 from kerastl.progress import Progress
-from kerastl.records import to_values
 from kerastl.run.bundle import Bundle
 from kerastl.run.inference import file_logits
 from kerastl.run.record import RunRecord
@@ -48,7 +49,7 @@ def evaluate(
     part: str | None,
     cache: bool,
     progress: Progress,
-) -> dict[str, Any]:
+) -> SplitScores:
     """Returns the scores on examples; see `kerastl.runs.Run.evaluate`.
 
     Args:
@@ -68,12 +69,10 @@ def evaluate(
         cache=cache,
         progress=progress,
     )
-    scores = score_rows(examples, logits, record.bundle, record.config.evaluation, part=part)
-    values: dict[str, Any] = to_values(scores)
-    return values
+    return score_rows(examples, logits, record.bundle, record.config.evaluation, part=part)
 
 
-def rescore(record: RunRecord, bundle: Bundle) -> dict[str, Any]:
+def rescore(record: RunRecord, bundle: Bundle) -> Mapping[str, SplitScores]:
     """Returns the scores of all splits at the thresholds of another bundle.
 
     Args:
@@ -83,4 +82,4 @@ def rescore(record: RunRecord, bundle: Bundle) -> dict[str, Any]:
     splits = record.predictions["split"].to_numpy()
     examples = load_table(record.config.data).with_splits(splits)
     scores = score_parts(examples, record.logits, bundle, record.config.evaluation)
-    return {**record.metrics, **to_values(scores)}
+    return {**record.metrics, **scores}

@@ -19,6 +19,9 @@ from kerastl.config import Config, load_config
 from kerastl.data.tables.examples import PARTS, Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError
+from kerastl.evaluation.missingness import MissingnessReport
+from kerastl.evaluation.score_types import SplitScores
+from kerastl.records import from_values
 from kerastl.run.bundle import Bundle, read_bundle
 from kerastl.run.layout import RunLayout
 from kerastl.run.splits import with_stored_splits
@@ -65,17 +68,21 @@ class RunRecord:
             raise _unreadable(self.layout.splits) from error
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """Split to macro scores and scores of each task."""
-        found = _read_json(self.layout.metrics)
-        if found is None:
-            raise _unreadable(self.layout.metrics)
-        return found
+    def metrics(self) -> Mapping[str, SplitScores]:
+        """Name of each split to its scores."""
+        try:
+            found = _read_json(self.layout.metrics)
+            return {part: from_values(SplitScores, values) for part, values in found.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise _unreadable(self.layout.metrics) from error
 
     @cached_property
-    def missingness(self) -> dict[str, Any]:
-        """Analysis of the unknown labels; empty if the file is missing."""
-        return _read_json(self.layout.missingness) or {}
+    def missingness(self) -> MissingnessReport | None:
+        """Analysis of the unknown labels; None if the file is missing or cannot be read."""
+        try:
+            return from_values(MissingnessReport, _read_json(self.layout.missingness))
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -133,12 +140,6 @@ class RunRecord:
         """Uncalibrated logits of all examples, `(examples, tasks)`."""
         return np.stack([self.predictions[f"{t}_logit"].to_numpy() for t in self.tasks], axis=1)
 
-    def scores(self, part: str, task: str | None = None) -> Mapping[str, Any]:
-        """Returns the scores of one task on one split, or the macro scores."""
-        split = self.metrics.get(part, {})
-        found = split.get("macro", {}) if task is None else split.get("tasks", {}).get(task, {})
-        return found if isinstance(found, Mapping) else {}
-
 
 def read_record(path: str | Path) -> RunRecord:
     """Returns the record of a finished run.
@@ -154,12 +155,8 @@ def read_record(path: str | Path) -> RunRecord:
     return record
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _read_text(path: Path) -> str:

@@ -203,9 +203,9 @@ def write_results(layout: RunLayout, results: RunResults) -> None:
     write_json(layout.bundle, results.bundle.model_dump(mode="json"))
 
 
-def write_thresholds(layout: RunLayout, bundle: Bundle, metrics: Mapping[str, Any]) -> None:
+def write_thresholds(layout: RunLayout, bundle: Bundle, metrics: Mapping[str, SplitScores]) -> None:
     """Writes the bundle of a finished run and the scores that depend on its thresholds."""
-    write_json(layout.metrics, dict(metrics))
+    write_json(layout.metrics, to_values(metrics))
     write_json(layout.bundle, bundle.model_dump(mode="json"))
 
 

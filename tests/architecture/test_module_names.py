@@ -9,7 +9,6 @@ MIRRORS = {
     "inspection": "media.image and media.audio have the same modules, one for each kind of input",
     "evaluate": "a command has the name of what it runs",
     "predict": "a command has the name of what it runs",
-    "report": "a command has the name of what it runs",
     "layer": "the Keras layers of backbones and of heads",
 }
 PENDING = {

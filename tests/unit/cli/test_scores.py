@@ -1,17 +1,19 @@
 """What the terminal shows of scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kerastl.cli.scores import show_scores
 from kerastl.evaluation.intervals import Bootstrap
+from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.scores import score_split
-from kerastl.records import to_values
 
 TASKS = ("car", "bus")
 
 
-def scores(num_rows: int = 200, *, labels: np.ndarray | None = None, **more: object) -> dict:
+def scores(num_rows: int = 200, *, labels: np.ndarray | None = None, **more: object) -> SplitScores:
     random = np.random.default_rng(0)
     found = (random.random((num_rows, 2)) < 0.4).astype(float) if labels is None else labels
     probabilities = np.clip(found * 0.3 + random.random(found.shape) * 0.7, 0, 1)
@@ -20,10 +22,10 @@ def scores(num_rows: int = 200, *, labels: np.ndarray | None = None, **more: obj
     split = score_split(
         found, np.nan_to_num(probabilities), TASKS, dict.fromkeys(TASKS, 0.5), bootstrap=bootstrap
     )
-    return {**to_values(split), **more}
+    return replace(split, **more)
 
 
-def shown(found: dict, capsys: pytest.CaptureFixture[str]) -> str:
+def shown(found: SplitScores, capsys: pytest.CaptureFixture[str]) -> str:
     show_scores(found, title="Scores on test")
     return capsys.readouterr().out
 
@@ -32,14 +34,14 @@ def test_a_score_stands_beside_its_interval_and_its_counts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = scores()
-    car = found["tasks"]["car"]
-    low, high = car["auc_interval"]
+    car = found.tasks["car"]
+    low, high = car.auc_interval
     (line,) = [line for line in shown(found, capsys).splitlines() if line.split()[:1] == ["car"]]
     assert line.split()[:5] == [
         "car",
         "200",
-        str(car["positives"]),
-        f"{car['auc']:.3f}",
+        str(car.positives),
+        f"{car.auc:.3f}",
         f"{low:.3f}-{high:.3f}",
     ]
 
