@@ -134,9 +134,6 @@ NAMES: dict[str, dict[str, str]] = {
     "kerastl.compare.verdicts": {
         "Difference": "kerastl.compare.verdicts:ScoreDifference",
     },
-    "kerastl.evaluation.scores": {
-        "SCORES": "kerastl.evaluation.score_types:SCORES",
-    },
     "kerastl.evaluation.thresholds": {
         "Choice": "kerastl.evaluation.thresholds:ChosenThreshold",
     },
