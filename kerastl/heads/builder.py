@@ -123,7 +123,7 @@ def find_layer(model: keras.Model) -> Backbone:
 
 
 def find_heads(model: keras.Model) -> tuple[Head, ...]:
-    """Returns the heads of a model, in the order of its outputs.
+    """Returns the heads of a model, in the order of its layers.
 
     Raises:
         ModelError: The model has none.

@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.files import file_sha256
+
 _CONNECTIONS = ("keras_history", "input_layers", "output_layers")
 _DIGITS = 32
 
@@ -28,7 +30,7 @@ def network_fingerprint(network: keras.Model) -> str:
     digest = hashlib.sha256(keras.__version__.encode())
     digest.update(_architecture(network).encode())
     for source in sorted(_own_sources(network)):
-        digest.update(hashlib.sha256(Path(source).read_bytes()).digest())
+        digest.update(file_sha256(Path(source)))
     for variable in network.variables:
         if "seed_generator" not in variable.path:
             values = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
