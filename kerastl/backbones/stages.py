@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kerastl.backbones.spec import Stage
-from kerastl.backbones.wiring import Span, operations, spans
+from kerastl.backbones.wiring import operations, spans
 
 if TYPE_CHECKING:
     import keras
@@ -103,15 +103,15 @@ def _with_weights_between(layers: Sequence["keras.Layer"], bounds: Sequence[int]
 
 def _cuts(model: "keras.Model", *, num_tensors: int) -> list[_Cut]:
     """Returns every place that at most `num_tensors` tensors cross, input to output."""
-    starting: dict[int, list[Span]] = {}
-    for span in spans(model):
-        starting.setdefault(span.first, []).append(span)
+    starting: dict[int, list[tuple[keras.KerasTensor, int]]] = {}
+    for tensor, first, last in spans(model):
+        starting.setdefault(first, []).append((tensor, last))
     cuts = []
-    crossing: list[Span] = []
+    crossing: list[tuple[keras.KerasTensor, int]] = []
     for index in range(len(operations(model))):
-        crossing = [span for span in crossing if span.last >= index]
+        crossing = [(tensor, last) for tensor, last in crossing if last >= index]
         if 1 <= len(crossing) <= num_tensors:
-            cuts.append(_cut(index, [span.tensor for span in crossing]))
+            cuts.append(_cut(index, [tensor for tensor, _ in crossing]))
         crossing.extend(starting.get(index, ()))
     return cuts
 

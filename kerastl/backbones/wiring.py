@@ -28,21 +28,6 @@ class Call:
     outputs: tuple["keras.KerasTensor", ...]
 
 
-@dataclass(frozen=True)
-class Span:
-    """A tensor, and which operations it connects.
-
-    Args:
-        tensor: The tensor.
-        first: Position in `operations` of the first operation that gives or takes it.
-        last: Position of the last one.
-    """
-
-    tensor: "keras.KerasTensor"
-    first: int
-    last: int
-
-
 def operations(model: "keras.Model") -> list[Any]:
     """Returns the operations of a functional or sequential model, input to output, each once."""
     return list(_function(model).operations)
@@ -61,8 +46,13 @@ def calls(model: "keras.Model") -> list[Call]:
     ]
 
 
-def spans(model: "keras.Model") -> list[Span]:
-    """Returns every tensor in the graph of a model, and which operations it connects."""
+def spans(model: "keras.Model") -> list[tuple["keras.KerasTensor", int, int]]:
+    """Returns every tensor in the graph of a model, and which operations it connects.
+
+    Returns:
+        Tensor, and the positions in `operations` of the first and the last operation that give or
+        take it.
+    """
     positions = {id(operation): number for number, operation in enumerate(operations(model))}
     tensors: dict[int, keras.KerasTensor] = {}
     touched: dict[int, list[int]] = {}
@@ -70,7 +60,7 @@ def spans(model: "keras.Model") -> list[Span]:
         for tensor in (*call.outputs, *call.inputs):
             tensors[id(tensor)] = tensor
             touched.setdefault(id(tensor), []).append(positions[id(call.operation)])
-    return [Span(tensors[key], min(found), max(found)) for key, found in touched.items()]
+    return [(tensors[key], min(found), max(found)) for key, found in touched.items()]
 
 
 def tensors_into(model: "keras.Model", names: Collection[str]) -> list["keras.KerasTensor"] | None:

@@ -17,6 +17,7 @@ from kerastl.features.cache.network_stores import NetworkStores
 from kerastl.features.comparison import ComparedFeatures
 from kerastl.features.computing import compute_features
 from kerastl.features.engines.agreement import NUM_EXAMPLES
+from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
 from kerastl.features.engines.verdicts import REFERENCE, EngineName, Purpose, Verdicts
 from kerastl.features.keeping import FeatureKeeper
@@ -155,7 +156,9 @@ class Extractor:
         self._progress.step(f"Features by {engine}", num_examples)
         clock = ExtractionClock()
         num_done = 0
-        for part, features in compute_features(self._selector.engine(engine), clock.watch(parts)):
+        for part, features in compute_features(
+            self._selector.engines.engine(engine), clock.watch(parts)
+        ):
             self.values[part.rows] = features
             self._keeper.add(part, features, engine=engine)
             num_done += len(part.rows)
@@ -183,13 +186,12 @@ class Extractor:
 
     @cached_property
     def _selector(self) -> EngineSelector:
-        return EngineSelector(
-            self._network,
-            input_dtype(self._inputs),
-            requested=self._requested,
-            folder=self._stores.engine_folder,
+        engines = NetworkEngines(
+            network=self._network,
+            dtype=input_dtype(self._inputs),
             sample=lambda: self._sample.values,
-            progress=self._progress,
+            folder=self._stores.engine_folder,
             num_examples=self._num_missing or 2**31,
-            verdicts=self._verdicts,
+            progress=self._progress,
         )
+        return EngineSelector(engines, self._requested, self._verdicts)

@@ -20,6 +20,7 @@ from kerastl.features.comparison import ComparedFeatures
 from kerastl.features.computing import compute_features
 from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.engines.engine import Engine
+from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
 from kerastl.features.engines.verdicts import EngineName
 from kerastl.features.extraction import Extractor
@@ -125,19 +126,17 @@ class FeatureSource:
             progress: Receives progress updates.
         """
         spread = rows[np.linspace(0, len(rows) - 1, NUM_EXAMPLES).astype(int)]
-        selector = EngineSelector(
-            network,
-            input_dtype(inputs),
-            requested=self.engine,
-            folder=None,
+        engines = NetworkEngines(
+            network=network,
+            dtype=input_dtype(inputs),
             sample=lambda: inputs.take(spread),
             progress=progress,
         )
-        label = selector.select("scores", len(rows))
+        label = EngineSelector(engines, self.engine).select("scores", len(rows))
         progress.step(f"{title} by {label}", len(rows))
         num_done = 0
         parts = stream_inputs(inputs, rows)
-        for _, output in compute_features(selector.engine(label), parts):
+        for _, output in compute_features(engines.engine(label), parts):
             values[num_done : num_done + len(output)] = output
             num_done += len(output)
             progress.advance(num_done)
@@ -163,13 +162,9 @@ class FeatureSource:
             progress: Receives a note about each engine that is tried.
         """
         folder = None if self.cache is None else engine_folder(network, rule, cache=self.cache)
-        selector = EngineSelector(
-            network,
-            dtype,
-            requested=self.engine,
-            folder=folder,
-            sample=sample,
-            progress=progress,
+        engines = NetworkEngines(
+            network=network, dtype=dtype, sample=sample, folder=folder, progress=progress
         )
+        selector = EngineSelector(engines, self.engine)
         known = selector.verdicts.engine_for("scores")
-        return selector.engine(known or selector.select("scores", num_examples))
+        return engines.engine(known or selector.select("scores", num_examples))

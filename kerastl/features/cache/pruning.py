@@ -3,9 +3,10 @@
 Convention: everything in the cache can be computed again, so any of it may be deleted at any time.
 """
 
+import contextlib
+import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def _entry(kind: str, folder: Path) -> CacheEntry:
     return CacheEntry(
         kind=kind,
         name=folder.name,
-        files=tuple(_files([folder])),
+        files=tuple(sorted(_files(folder))),
         num_bytes=num_bytes,
         used=used,
     )
@@ -105,7 +106,7 @@ def _units(folder: Path) -> list[Path]:
 
 
 def _used_and_size(path: Path) -> tuple[float, int]:
-    facts = [_stat(file) for file in _files([path])]
+    facts = [_stat(file) for file in _files(path)]
     return max((used for used, _ in facts), default=0.0), sum(size for _, size in facts)
 
 
@@ -117,11 +118,11 @@ def _stat(path: Path) -> tuple[float, int]:
     return status.st_mtime, status.st_size
 
 
-def _files(paths: Iterable[Path]) -> Sequence[Path]:
-    found: list[Path] = []
-    for path in paths:
-        found.extend(_files(_children(path)) if path.is_dir() else [path])
-    return found
+def _files(path: Path) -> list[Path]:
+    """Returns a file itself, or all files below a folder."""
+    if not path.is_dir():
+        return [path]
+    return [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
 
 
 def _children(folder: Path) -> list[Path]:
@@ -154,10 +155,8 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    try:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-    except OSError:
-        return

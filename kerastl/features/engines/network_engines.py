@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,37 +15,30 @@ from kerastl.features.engines.agreement import output_of, timed_output
 from kerastl.features.engines.engine import Engine
 from kerastl.features.engines.keras_engine import XLA_NAME, KerasEngine, mixed_precision_engine
 from kerastl.features.engines.verdicts import REFERENCE
-from kerastl.progress import Progress
+from kerastl.progress import SILENT, Progress
 
 
+@dataclass(kw_only=True)
 class NetworkEngines:
     """The engines for one network.
 
     Args:
         network: From raw input to features.
         dtype: Type of the input arrays.
-        num_examples: Number of examples that the engines will compute.
-        folder: Folder for the converted network, or None to store nothing.
         sample: Returns raw inputs of the examples on which engines are compared.
-        progress: Receives a note about an engine that cannot run the network.
+        folder: Folder for the converted network, or None to store nothing.
+        num_examples: Number of examples that the engines will compute.
+        progress: Receives a note about each engine that is tried.
     """
 
-    def __init__(
-        self,
-        network: keras.Model,
-        dtype: np.dtype,
-        *,
-        num_examples: int,
-        folder: Path | None,
-        sample: Callable[[], np.ndarray],
-        progress: Progress,
-    ):
-        self.network = network
-        self._dtype = dtype
-        self._num_examples = num_examples
-        self._folder = folder
-        self._make_sample = sample
-        self._progress = progress
+    network: keras.Model
+    dtype: np.dtype
+    sample: Callable[[], np.ndarray]
+    folder: Path | None = None
+    num_examples: int = 2**31
+    progress: Progress = SILENT
+
+    def __post_init__(self) -> None:
         self._engines: dict[str, Engine] = {}
         self._failed: set[str] = set()
         self._outputs: dict[str, tuple[np.ndarray, float]] = {}
@@ -58,7 +52,7 @@ class NetworkEngines:
     @cached_property
     def reference(self) -> KerasEngine:
         """Keras in float32."""
-        return KerasEngine(self.network, self._dtype, num_examples=self._num_examples)
+        return KerasEngine(self.network, self.dtype, num_examples=self.num_examples)
 
     @property
     def reference_output(self) -> np.ndarray:
@@ -81,19 +75,19 @@ class NetworkEngines:
             return self.reference
         try:
             if name == XLA_NAME:
-                return mixed_precision_engine(self.network, self._dtype)
+                return mixed_precision_engine(self.network, self.dtype)
             return openvino_engine.OpenvinoEngine(
                 self._converted, precision, self.reference.output_shape
             )
         except Exception as error:
             # Converters raise errors of any type for operations that they do not support.
-            self._progress.note(f"{name} cannot run this network ({_first_reason(error)}).")
+            self.progress.note(f"{name} cannot run this network ({_first_reason(error)}).")
             self._failed.add(name)
             return self.reference
 
     @cached_property
     def _sample(self) -> np.ndarray:
-        return self._make_sample()
+        return self.sample()
 
     @cached_property
     def _reference_output(self) -> Future[np.ndarray]:
@@ -105,10 +99,10 @@ class NetworkEngines:
 
     @cached_property
     def _converted(self) -> Any:
-        if not openvino_engine.is_stored(self._folder):
+        if not openvino_engine.is_stored(self.folder):
             # Traced before the thread starts, which would otherwise trace it a second time.
             _ = self.reference.concrete_function, self._reference_output
-        return openvino_engine.converted(self.reference, self._folder)
+        return openvino_engine.converted(self.reference, self.folder)
 
 
 def _first_reason(error: Exception) -> str:

@@ -1,16 +1,12 @@
 """Selection of the engine for each purpose: candidates are compared with Keras, fastest first."""
 
-from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 
 import keras
-import numpy as np
 
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import Agreement, compare_features
 from kerastl.features.engines.cost import multiply_adds
-from kerastl.features.engines.engine import Engine
 from kerastl.features.engines.keras_engine import EAGER_EXAMPLES, XLA_NAME, has_gpu
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.verdicts import (
@@ -20,7 +16,6 @@ from kerastl.features.engines.verdicts import (
     Verdicts,
     suitable_engines,
 )
-from kerastl.progress import Progress
 
 _WORTH_CONVERTING = 30e9  # multiply-adds that Keras computes in the time that a conversion takes
 _WORTH_CONVERTING_EXAMPLES = 256  # if the number of multiply-adds is not known
@@ -30,40 +25,18 @@ class EngineSelector:
     """Selects the engines for one network.
 
     Args:
-        network: From raw input to features.
-        dtype: Type of the input arrays.
+        engines: The engines of the network.
         requested: `"auto"`, or the engine that the config asks for.
-        folder: Folder for the converted network and the verdicts, or None to store nothing.
-        num_examples: Number of examples that the engines will compute.
-        sample: Returns raw inputs of the examples on which engines are compared.
-        progress: Receives a note about each engine that was tried.
-        verdicts: What earlier runs found; None reads it from the folder.
+        verdicts: What earlier runs found; None reads it from the folder of the engines.
     """
 
     def __init__(
-        self,
-        network: keras.Model,
-        dtype: np.dtype,
-        *,
-        requested: EngineName,
-        folder: Path | None,
-        sample: Callable[[], np.ndarray],
-        progress: Progress,
-        num_examples: int = 2**31,
-        verdicts: Verdicts | None = None,
+        self, engines: NetworkEngines, requested: EngineName, verdicts: Verdicts | None = None
     ):
-        self.engines = NetworkEngines(
-            network,
-            dtype,
-            num_examples=num_examples,
-            folder=folder,
-            sample=sample,
-            progress=progress,
-        )
-        self.verdicts = verdicts or Verdicts(folder, requested)
+        self.engines = engines
+        self.verdicts = verdicts or Verdicts(engines.folder, requested)
         self.agreements: dict[str, Agreement] = {}
         self._requested = requested
-        self._progress = progress
 
     def select(self, purpose: Purpose, num_examples: int) -> str:
         """Returns the label of the engine for a purpose, trying candidates if that pays off.
@@ -75,15 +48,11 @@ class EngineSelector:
         if purpose == "scores" and self._requested == "auto" and num_examples <= EAGER_EXAMPLES:
             return REFERENCE
         if not self._is_worth_trying(num_examples):
-            return self.engine(self.verdicts.engine_for(purpose) or REFERENCE).label
+            return self.engines.engine(self.verdicts.engine_for(purpose) or REFERENCE).label
         suitable = suitable_engines(self._candidates, purpose)
         selected = next((label for label in suitable if self._agrees(label)), REFERENCE)
         self.verdicts.write(self._candidates)
         return selected
-
-    def engine(self, label: str) -> Engine:
-        """Returns the engine with a label, or Keras if that engine cannot run the network."""
-        return self.engines.engine(label)
 
     @cached_property
     def _candidates(self) -> list[str]:
@@ -91,7 +60,9 @@ class EngineSelector:
             return [f"{XLA_NAME} float16"] if self._requested == "auto" else []
         if keras.backend.backend() != "tensorflow" or not openvino_engine.is_installed():
             if self._requested == "openvino":
-                self._progress.note("OpenVINO is not installed: Keras computes the features.")
+                self.engines.progress.note(
+                    "OpenVINO is not installed: Keras computes the features."
+                )
             return []
         return [f"{openvino_engine.NAME} {name}" for name in openvino_engine.precisions()]
 
@@ -104,7 +75,7 @@ class EngineSelector:
         return num_examples * cost >= _WORTH_CONVERTING
 
     def _agrees(self, label: str) -> bool:
-        engine = self.engine(label)
+        engine = self.engines.engine(label)
         if engine is self.engines.reference:
             self.verdicts.add(label, {"agrees": False})
             return False
@@ -114,7 +85,7 @@ class EngineSelector:
         )
         self.agreements[label] = agreement
         self.verdicts.add(label, agreement.facts())
-        self._progress.note(_agreement_text(label, agreement))
+        self.engines.progress.note(_agreement_text(label, agreement))
         return agreement.agrees
 
 

@@ -13,6 +13,7 @@ from kerastl.features.engines import agreement, openvino_engine
 from kerastl.features.engines.agreement import NUM_EXAMPLES, compare_features
 from kerastl.features.engines.cost import multiply_adds
 from kerastl.features.engines.keras_engine import KerasEngine
+from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
 from kerastl.features.engines.verdicts import REFERENCE, EngineName
 from kerastl.progress import Progress
@@ -49,10 +50,10 @@ def selector_for(
     network: keras.Model, folder: Path | None = None, requested: str = "openvino"
 ) -> tuple[EngineSelector, Notes]:
     notes = Notes()
-    selector = EngineSelector(
-        network, UINT8, requested=requested, folder=folder, sample=images, progress=notes
+    engines = NetworkEngines(
+        network=network, dtype=UINT8, sample=images, folder=folder, progress=notes
     )
-    return selector, notes
+    return EngineSelector(engines, requested), notes
 
 
 @pytest.mark.parametrize("num_examples", [1, 10**6])
@@ -110,7 +111,7 @@ def test_what_was_found_is_known_to_the_next(network: keras.Model, tmp_path: Pat
     assert second.verdicts.engine_for("scores") == "openvino float32"
     values = images(5)
     np.testing.assert_allclose(
-        output_of(second.engine("openvino float32"), values),
+        output_of(second.engines.engine("openvino float32"), values),
         output_of(KerasEngine(network, UINT8, num_examples=1), values),
         atol=1e-4,
     )
