@@ -49,15 +49,7 @@ def main() -> None:
         if strength == "auto" and not arguments.path:
             continue
         started = time.perf_counter()
-        head = solve_head(
-            features,
-            labels,
-            groups=None,
-            regularization=strength,
-            on_progress=lambda done, of, since=started: print(
-                f"  {done} of {of}: {time.perf_counter() - since:.0f} s", flush=True
-            ),
-        )
+        head = solve_head(features, labels, groups=None, regularization=strength)
         seconds = time.perf_counter() - started
         print(f"{name}: {seconds:.1f} s, at most {peak_megabytes():.0f} MB, {head.strengths[:4]}")
 

@@ -83,7 +83,7 @@ MODULES = {
     "kerastl.training.extraction": "kerastl.features.extraction",
     "kerastl.training.features": "kerastl.features.source",
     "kerastl.training.fit": "kerastl.training.phases",
-    "kerastl.training.learning": "kerastl.training.trainable",
+    "kerastl.training.learning": "kerastl.training.learning_table",
     "kerastl.training.logistic": "kerastl.training.exact_head.logistic",
     "kerastl.training.logits": "kerastl.heads.logits",
     "kerastl.training.pooling": "kerastl.features.computing",

@@ -1,8 +1,8 @@
 """Early stopping that survives an interruption, and the history of the epochs.
 
-Convention: what an epoch reported is kept by its number, so an epoch that is repeated after an
-interruption replaces itself. Where epochs are short, not each one is written: writing takes at most
-a twentieth of the time, and the epochs since the last writing are repeated.
+Convention: the figures of an epoch are stored by its number, so an epoch that is repeated after an
+interruption replaces its figures. If epochs are short, not every one is written: writing takes at
+most a twentieth of the time, and the epochs since the last writing are repeated.
 """
 
 import json
@@ -18,7 +18,7 @@ import numpy as np
 from kerastl.files import replacing, write_text
 from kerastl.progress import Progress
 
-START = -1  # number of the epoch that stands for the weights training starts from
+START = -1  # epoch number of the weights that training starts from
 _BACKUP = "backup"
 _WRITING_SHARE = 0.05
 
@@ -26,17 +26,18 @@ _WRITING_SHARE = 0.05
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss, and stops early.
 
-    The validation loss is that of the labels alone, without the penalties of the weights; it is a
-    sum over examples divided by their number, so it doesn't depend on the batches, and it ranks
-    epochs as the sum over known labels divided by their number does. Without a validation loss the
-    last epoch is kept. `Backup` writes what is kept.
+    The validation loss is the loss of the labels without the penalties of the weights. It is a sum
+    over examples divided by their number, so it does not depend on the batches, and it ranks epochs
+    like the mean over known labels. Without a validation loss, the last epoch is kept. `Backup`
+    writes the state.
 
     Args:
-        folder: Where the state lies between interruptions.
-        patience: Epochs without a better validation loss before it stops; None never stops.
-        progress: Told each epoch's figures.
-        evaluate: Returns the figures of the model as it stands, for the weights that training
-            starts from, which are kept where no epoch is better; None doesn't keep them.
+        folder: Folder of the state.
+        patience: Number of epochs without a better validation loss before training stops; None
+            never stops.
+        progress: Receives progress updates.
+        evaluate: Returns the figures of the starting weights, which then count as an epoch; None
+            ignores them.
     """
 
     def __init__(
@@ -57,14 +58,14 @@ class KeepBest(keras.callbacks.Callback):
         self._is_written = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the weights that training starts from, unless it goes on."""
+        """Keeps the starting weights, unless training is resumed."""
         if self.evaluate is not None and not self.epochs:
             figures = {f"val_{name}": value for name, value in self.evaluate().items()}
             self.epochs[START] = self._without_penalties(figures)
             self._best, self._is_written = self.model.get_weights(), False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the epoch's figures, and its weights where they are the best so far."""
+        """Keeps the figures of the epoch, and its weights if they are the best so far."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.epochs[epoch] = self._without_penalties(figures)
         self.epochs = {e: figures for e, figures in self.epochs.items() if e <= epoch}
@@ -84,18 +85,18 @@ class KeepBest(keras.callbacks.Callback):
 
     @property
     def has_stopped(self) -> bool:
-        """Whether the validation loss hasn't improved for as many epochs as is tolerated."""
+        """Whether the validation loss has not improved for `patience` epochs."""
         if self.patience is None or not self.epochs:
             return False
-        return max(self.epochs) - max(self.best_epoch, 0) >= self.patience  # the start is no epoch
+        return max(self.epochs) - max(self.best_epoch, 0) >= self.patience  # START is not an epoch
 
     @property
     def is_last(self) -> bool:
-        """Whether no epoch follows the one that has just ended."""
+        """Whether the epoch that has just ended is the last one."""
         return self.has_stopped or max(self.epochs) + 1 >= self.params["epochs"]
 
     def write(self) -> None:
-        """Writes the figures and the best weights, each as a whole or not at all."""
+        """Writes the figures and the best weights, each completely or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._best and not self._is_written:
             with replacing(self._weights_path) as temporary:
@@ -105,12 +106,12 @@ class KeepBest(keras.callbacks.Callback):
 
     @property
     def best_epoch(self) -> int:
-        """Number of the epoch with the lowest validation loss, counted from 0."""
+        """Number of the epoch with the lowest validation loss, from 0."""
         losses = {e: logs.get("val_loss", -float(e)) for e, logs in self.epochs.items()}
         return min(losses, key=lambda e: (math.isnan(losses[e]), losses[e], e))
 
     def _without_penalties(self, figures: dict[str, float]) -> dict[str, float]:
-        """Keras adds the penalties of the weights, which are those of the present ones."""
+        """Subtracts the penalties of the current weights, which Keras adds."""
         if "val_loss" not in figures:
             return figures
         penalties = sum(float(keras.ops.convert_to_numpy(loss)) for loss in self.model.losses)
@@ -132,12 +133,12 @@ class KeepBest(keras.callbacks.Callback):
 
 
 class Backup(keras.callbacks.BackupAndRestore):
-    """Writes weights, optimizer and what `KeepBest` keeps, old beside new.
+    """Writes weights, optimizer and the state of `KeepBest`; keeps the previous backup.
 
-    It comes after `KeepBest` in the list of callbacks. After the last epoch it always writes.
+    It must follow `KeepBest` in the list of callbacks. It always writes after the last epoch.
 
     Args:
-        keep_best: What else is written.
+        keep_best: The callback whose state is written too.
     """
 
     def __init__(self, keep_best: KeepBest):
@@ -149,7 +150,7 @@ class Backup(keras.callbacks.BackupAndRestore):
         self._cost = 0.0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes, where the time since the last writing is long enough to pay for it."""
+        """Writes if enough time has passed since the last writing."""
         started = time.perf_counter()
         if not self._keep_best.is_last and started - self._written < self._cost / _WRITING_SHARE:
             return
@@ -160,9 +161,9 @@ class Backup(keras.callbacks.BackupAndRestore):
 
 
 def next_epoch(folder: Path) -> int:
-    """Returns the number of the epoch with which the backup in a folder goes on.
+    """Returns the number of the epoch at which training resumes from the backup in a folder.
 
-    An epoch that `KeepBest` has seen but the backup hasn't is run again.
+    An epoch that is in the state of `KeepBest` but not in the backup is repeated.
     """
     path = folder / _BACKUP / "training_metadata.json"
     return int(json.loads(path.read_text())["epoch"]) if path.is_file() else 0

@@ -1,4 +1,4 @@
-"""Compiling a model with what its heads own: loss, weight and metrics."""
+"""Compilation of a model with the loss, weight and metrics of its heads."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,20 +26,21 @@ def compile(
     normalize_by: str = "examples",
     **settings: Any,
 ) -> None:
-    """Compiles a model so that every known label teaches and no unknown one does.
+    """Compiles a model with a loss and metrics that ignore unknown labels.
 
     Args:
         model: A model of `kerastl.build_model`.
-        optimizer: A name of Keras, or an optimizer.
-        learning_rate: Rate of the heads; None keeps the optimizer's.
-        backbone_learning_rate: Rate of the backbone, where it learns; None takes the heads'.
-        label_smoothing: In [0, 1): labels are drawn towards 0.5 by this share.
-        positive_weight: Weight of positive labels, one for all tasks or by task.
+        optimizer: Name of a Keras optimizer, or an optimizer.
+        learning_rate: Learning rate of the heads; None keeps the optimizer's.
+        backbone_learning_rate: Learning rate of the trainable part of the backbone; None is the
+            heads' rate.
+        label_smoothing: Share by which labels are moved towards 0.5, in [0, 1).
+        positive_weight: Weight of positive labels, for all tasks or by task.
         normalize_by: Denominator of the loss, see `kerastl.losses.MaskedBinaryCrossentropy`.
-        **settings: Whatever else `keras.Model.compile` takes.
+        **settings: Other arguments of `keras.Model.compile`.
 
     Raises:
-        ModelError: The model has no heads, or a weight names no task.
+        ModelError: The model has no heads, or a weight does not belong to a task.
 
     Example:
 
@@ -76,7 +77,7 @@ def compile_heads(
     normalize_by: str = "examples",
     **settings: Any,
 ) -> None:
-    """Compiles any model whose outputs are these heads, as probabilities or as logits."""
+    """Compiles a model whose outputs are probabilities or logits of these heads."""
     _refuse_unknown_weights(positive_weight, heads)
     losses = {
         head.name: MaskedBinaryCrossentropy(
@@ -121,7 +122,7 @@ def _refuse_unknown_weights(positive_weight: PositiveWeight, heads: Sequence[Hea
     unknown = sorted(set(positive_weight) - set(tasks))
     if unknown:
         raise ModelError(
-            "A positive weight names no task of the model.",
+            "A positive weight does not belong to a task of the model.",
             expected=", ".join(tasks),
             received=", ".join(unknown),
         )

@@ -13,9 +13,9 @@ def positive_weights(
     """Returns the weight of the positive class of each task.
 
     Args:
-        setting: None: 1. A number: for all tasks. A mapping: by task, 1 for the others. `"auto"`:
-            known negatives divided by known positives, at most 100, so that both classes weigh the
-            same; 1 where one of them is missing.
+        setting: None is 1. A number is the weight of all tasks; a mapping has weights by task, 1
+            for the others. `"auto"` is the number of known negatives divided by known positives,
+            at most 100, so that both classes have the same weight; 1 if one of them is missing.
         labels: Training labels, `(examples, tasks)`, NaN where unknown.
         tasks: Names of the columns.
     """

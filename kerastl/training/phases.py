@@ -22,8 +22,9 @@ from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.exact_head.solving import solve_heads
 from kerastl.training.fine_tuning import fine_tune
 from kerastl.training.keras_fitting import fit_epochs
+from kerastl.training.learning_table import learning_table
 from kerastl.training.plan import AutoPlan, FineTune, FitHeads, SolveHeads, TrainingPlan
-from kerastl.training.trainable import learning_table, make_optimizer
+from kerastl.training.trainable import make_optimizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ phase holds everything that its execution needs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kerastl.config import AugmentConfig, Config, ExactFit, KerasFit, LossConfig
 from kerastl.config.policies import TrainablePolicy
@@ -205,15 +205,7 @@ def _solving(loss: LossConfig, fit: ExactFit) -> SolveHeads:
 
 
 def _fitting(loss: LossConfig, fit: KerasFit, augment: AugmentConfig | None) -> FitHeads:
-    return FitHeads(
-        loss=loss,
-        epochs=fit.epochs,
-        batch_size=fit.batch_size,
-        patience=fit.patience,
-        learning_rate=fit.learning_rate,
-        seed=fit.seed,
-        augment=augment,
-    )
+    return FitHeads(**_keras_settings(loss, fit), learning_rate=fit.learning_rate, augment=augment)
 
 
 def _fine_tuning(
@@ -226,12 +218,8 @@ def _fine_tuning(
 ) -> FineTune:
     fitted_rate = fit.fine_tuning_learning_rate or fit.backbone_learning_rate
     return FineTune(
-        loss=config.loss,
-        epochs=fit.epochs,
-        batch_size=fit.batch_size,
-        patience=fit.patience,
+        **_keras_settings(config.loss, fit),
         learning_rate=fit.learning_rate if is_first else fitted_rate,
-        seed=fit.seed,
         augment=augment,
         keeps_start=not is_first,
         policy=policy,
@@ -240,6 +228,16 @@ def _fine_tuning(
         warmup_epochs=fit.warmup_epochs,
         variation=_variation(config, augment),
     )
+
+
+def _keras_settings(loss: LossConfig, fit: KerasFit) -> dict[str, Any]:
+    return {
+        "loss": loss,
+        "epochs": fit.epochs,
+        "batch_size": fit.batch_size,
+        "patience": fit.patience,
+        "seed": fit.seed,
+    }
 
 
 def _variation(config: Config, augment: AugmentConfig | None) -> str | None:

@@ -5,33 +5,15 @@ again with a new optimizer, because the old one would ignore the change.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import keras
 
 from kerastl.errors import ModelError
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
-from kerastl.training.plan import Phase
+from kerastl.heads.head import Head
 
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainablePart:
-    """A part of the model in the learning table.
-
-    Args:
-        name: A stage of the backbone, or a head.
-        num_params: Number of its weights.
-        num_trainable: Number of its trainable weights.
-        learning_rate: Their learning rate; None if there are none or the model is not compiled.
-    """
-
-    name: str
-    num_params: int
-    num_trainable: int
-    learning_rate: float | None
 
 
 def set_trainable(
@@ -92,111 +74,20 @@ def make_optimizer(
     if backbone_learning_rate is None:
         return heads_optimizer
     rates = keras.optimizers.OptimizerMap(_fresh(optimizer, backbone_learning_rate))
-    names = "|".join(re.escape(name) for name in _all_head_layer_names(model))
-    rates[f"({names})/.*"] = heads_optimizer
+    names = [name for head in find_heads(model) for name in head_layer_names(model, head)]
+    rates[f"({'|'.join(map(re.escape, names))})/.*"] = heads_optimizer
     return keras.optimizers.MultiOptimizer(rates)
 
 
-def trainable_parts(model: keras.Model) -> list[TrainablePart]:
-    """Returns the trainable weights and learning rates of the backbone's stages and the heads."""
-    layer = find_layer(model)
-    rates = _rates(model)
-    trainable = {id(variable) for variable in model.trainable_variables}
-    parts = [
-        _part(f"backbone {name}", variables, trainable, rates)
-        for name, variables in _stage_variables(layer)
-    ]
-    for head in find_heads(model):
-        variables = [
-            variable
-            for name in _head_layer_names(model, head.name)
-            for variable in model.get_layer(name).variables
-        ]
-        parts.append(_part(f"head {head.name}", variables, trainable, rates))
-    return parts
-
-
-def learning_table(model: keras.Model, phase: Phase) -> tuple[str, ...]:
-    """Returns a line for each part of the model: its weights, how many are trained, the rate.
-
-    Args:
-        model: The model, with the flags of the phase.
-        phase: The last phase of the training plan.
-    """
-    lines = [f"{'part':<28}{'weights':>12}{'trained':>12}  rate"]
-    for part in trainable_parts(model):
-        rate = phase.rate_text(is_backbone=part.name.startswith("backbone"))
-        shown = rate if part.num_trainable else "-"
-        lines.append(f"{part.name:<28}{part.num_params:>12,}{part.num_trainable:>12,}  {shown}")
-    return tuple(lines)
-
-
-def _stage_variables(layer: Any) -> list[tuple[str, list[Any]]]:
-    if len(layer.stages) < 2:
-        return [("", list(layer.model.variables))]
-    return [
-        (
-            stage.name,
-            [v for name in stage.layers for v in _variables_of(layer.model, name)],
-        )
-        for stage in layer.stages
-    ]
-
-
-def _variables_of(network: keras.Model, name: str) -> list[Any]:
-    found = [layer for layer in network.layers if layer.name == name]
-    return list(found[0].variables) if found else []
-
-
-def _head_layer_names(model: keras.Model, head: str) -> list[str]:
-    suffixes = ("_logits", "_hidden_", "_dropout")
-    return [
-        layer.name
-        for layer in model.layers
-        if any(layer.name.startswith(head + suffix) for suffix in suffixes)
-    ]
-
-
-def _all_head_layer_names(model: keras.Model) -> list[str]:
-    return [name for head in find_heads(model) for name in _head_layer_names(model, head.name)]
-
-
-def _part(name: str, variables: list[Any], trainable: set[int], rates: Any) -> TrainablePart:
-    weights = [v for v in variables if "seed_generator" not in v.path]
-    learning = [v for v in weights if id(v) in trainable]
-    return TrainablePart(
-        name=name.strip(),
-        num_params=sum(_size(v) for v in weights),
-        num_trainable=sum(_size(v) for v in learning),
-        learning_rate=rates(learning[0]) if learning and rates else None,
-    )
-
-
-def _size(variable: Any) -> int:
-    size = 1
-    for length in variable.shape:
-        size *= int(length)
-    return size
-
-
-def _rates(model: keras.Model) -> Any:
-    """Returns a function from a variable to its learning rate; None for an uncompiled model."""
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return None
-    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
-        by_path = _optimizers_by_path(optimizer)
-        return lambda variable: _rate(by_path(variable))
-    return lambda variable: _rate(optimizer)
+def head_layer_names(model: keras.Model, head: Head) -> list[str]:
+    """Returns the names of the layers of a head."""
+    prefixes = tuple(head.name + suffix for suffix in ("_logits", "_hidden_", "_dropout"))
+    return [layer.name for layer in model.layers if layer.name.startswith(prefixes)]
 
 
 def _optimizers_by_path(optimizer: keras.optimizers.MultiOptimizer) -> Any:
     """Returns a copy of the map from a variable to its optimizer, with the current rates."""
     return keras.saving.deserialize_keras_object(optimizer.get_config()["optimizer_map"])
-
-
-def _rate(optimizer: Any) -> float:
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
 
 def _fresh(

@@ -117,7 +117,7 @@ def test_a_run_is_the_backbone_of_the_next(run: Run, bright_pictures: Path, tmp_
         following.predictions["bright"], run.predictions["bright"], atol=1e-4
     )
     spec = kerastl.find_backbone(f"run:{run.path}")
-    assert "nothing was learned there" in str(spec.warning)
+    assert "was frozen in that run" in str(spec.warning)
 
 
 def test_an_existing_run_is_never_overwritten(

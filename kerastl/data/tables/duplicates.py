@@ -1,6 +1,6 @@
-"""Rows that stand for the same thing: same cells, same path or same bytes.
+"""Detection of equal rows: equal cells, paths or bytes.
 
-Convention: of recordings that are cut into examples, the same file and the same segment of it.
+Convention: examples cut from recordings are equal if both file and segment are.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -16,7 +16,7 @@ Rows = tuple[int, ...]
 
 
 def same(keys: Iterable[Hashable | None]) -> tuple[Rows, ...]:
-    """Returns the indices of equal keys, two or more at a time; None is equal to nothing."""
+    """Returns groups of two or more indices with equal keys; None equals nothing."""
     found: dict[Hashable, list[int]] = {}
     for index, key in enumerate(keys):
         if key is not None:
@@ -30,16 +30,16 @@ def equal_rows(frame: pd.DataFrame) -> tuple[Rows, ...]:
 
 
 def equal_paths(paths: Sequence[Path], segments: Segments | None = None) -> tuple[Rows, ...]:
-    """Returns the rows that name the same file, or the same segment of it."""
+    """Returns the rows that name the same file or segment."""
     return same((path, bounds_of(segments, row)) for row, path in enumerate(paths))
 
 
 def equal_files(
     paths: Sequence[Path], digests: Sequence[str | None], segments: Segments | None = None
 ) -> tuple[Rows, ...]:
-    """Returns the rows whose files have other names but the same bytes, one row for each name.
+    """Returns the rows whose files have different names but equal bytes, one row for each name.
 
-    Of files that are cut, those of the same segment.
+    Segments of such files are equal if their bounds are.
     """
     examples = [(path, bounds_of(segments, row)) for row, path in enumerate(paths)]
     first = {example: row for row, example in reversed(list(enumerate(examples)))}
@@ -52,25 +52,25 @@ def equal_files(
 def divided_recordings(
     paths: Sequence[Path], groups: np.ndarray | None, segments: Segments | None
 ) -> tuple[Rows, ...]:
-    """Returns the rows of each recording whose examples lie in different groups."""
+    """Returns the rows of each recording that has examples in different groups."""
     if groups is None or segments is None:
         return ()
     return across_groups(groups, same(paths))
 
 
-def contradictions(table: Examples, equals: Iterable[Rows]) -> tuple[tuple[str, Rows], ...]:
-    """Returns task and rows wherever equal examples have different known labels."""
+def contradictions(examples: Examples, equals: Iterable[Rows]) -> tuple[tuple[str, Rows], ...]:
+    """Returns task and rows of equal examples with different known labels."""
     found = []
     for rows in equals:
-        labels = table.labels[list(rows)]
-        for column, task in enumerate(table.tasks):
+        labels = examples.labels[list(rows)]
+        for column, task in enumerate(examples.tasks):
             if len(np.unique(labels[~np.isnan(labels[:, column]), column])) > 1:
                 found.append((task, rows))
     return tuple(found)
 
 
 def across_groups(groups: np.ndarray | None, equals: Iterable[Rows]) -> tuple[Rows, ...]:
-    """Returns the equal examples that lie in different groups."""
+    """Returns the equal examples that are in different groups."""
     if groups is None:
         return ()
     return tuple(rows for rows in equals if len(set(groups[list(rows)])) > 1)

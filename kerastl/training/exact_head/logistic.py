@@ -1,8 +1,8 @@
 """Many logistic regressions with L2 on the same features, minimized together.
 
-Convention: the features lie along their principal axes. There the curvature of each column is about
-`spread * variance + strength` along each axis, so every weight is measured in units of
-`1 / sqrt` of it: L-BFGS then needs tens of passes where it would need hundreds.
+Convention: the features are given along their principal axes. There, the curvature of each column
+is about `spread * variance + strength` along each axis, and every weight is measured in units of
+`1 / sqrt` of it. L-BFGS then needs tens of passes instead of hundreds.
 """
 
 import itertools
@@ -18,14 +18,14 @@ from kerastl.threads import num_processors, one_blas_thread
 
 Precision = type[np.float32] | type[np.float64]
 
-_BIAS_PENALTY = 1e-8  # keeps the bias finite where all known labels are equal
+_BIAS_PENALTY = 1e-8  # keeps the bias finite if all known labels are equal
 _MAX_ITERATIONS = 500
-_CHUNK_VALUES = 2**20  # features in a chunk: 4 MB, which stay in the processor's cache
+_CHUNK_VALUES = 2**20  # features per chunk: 4 MB, which fit into the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """What the loss of each column weighs: `positive * softplus(-z) + negative * softplus(z)`.
+    """Weights in the loss of each column: `positive * softplus(-z) + negative * softplus(z)`.
 
     Args:
         positive: `(examples, columns)`, 0 where unknown.
@@ -42,7 +42,7 @@ class Targets:
 
     @property
     def spread(self) -> np.ndarray:
-        """Mean curvature of each column's loss where every logit is the prior's."""
+        """Mean curvature of each column's loss if every logit is that of the prior."""
         positive = self.positive.sum(axis=0, dtype=np.float64)
         negative = self.negative.sum(axis=0, dtype=np.float64)
         both = np.maximum(positive + negative, 1e-12)
@@ -76,7 +76,7 @@ class Problem:
         return logits
 
     def chunks(self) -> list[slice]:
-        """Returns rows that are worked on together: as many as fit into the processor's cache."""
+        """Returns chunks of rows that fit into the processor's cache."""
         most = max(256, _CHUNK_VALUES // max(self.dim, 1))
         num_chunks = max(1, -(-len(self.features) // most))
         edges = np.linspace(0, len(self.features), num_chunks + 1).astype(int)
@@ -98,9 +98,9 @@ def minimize(
         problem: The features.
         targets: Weights of both classes, `(examples, columns)`.
         strengths: L2 strength of each column.
-        start: Where to start, `(axes + 1, columns)`; None starts at 0.
-        tolerance: Largest slope that may stay, with weights in units of their curvature.
-        precision: Of the passes: float32 is good for a tolerance of about 1e-4.
+        start: Initial weights, `(axes + 1, columns)`; None is 0.
+        tolerance: Largest remaining slope, with weights in units of their curvature.
+        precision: Precision of the passes; float32 allows a tolerance of about 1e-4.
 
     Returns:
         `(axes + 1, columns)`; the last row is the bias.
@@ -148,10 +148,10 @@ def mean_loss(logits: np.ndarray, targets: Targets) -> np.ndarray:
 def _pass_over(
     problem: Problem, targets: Targets, precision: Precision
 ) -> Iterator[Callable[[np.ndarray], tuple[float, np.ndarray]]]:
-    """Gives a function from weights to the summed mean losses of all columns and their gradient.
+    """Yields a function from weights to the summed mean losses of all columns and their gradient.
 
-    Chunks of rows run in threads of our own, each with a BLAS of one thread: threads of BLAS wait
-    for each other in loops, which costs many times their work where other programs run too.
+    Chunks of rows run in separate threads with a single-threaded BLAS: threads of BLAS wait for
+    each other in busy loops, which is very slow if other programs run too.
     """
     scale = (1.0 / targets.num_known).astype(precision)
     chunks = problem.chunks()

@@ -1,7 +1,7 @@
-"""Features standardized and turned into their principal axes, where L2 problems are easy.
+"""Standardization of features and rotation to their principal axes, where L2 problems are easy.
 
-Convention: a turn changes neither the L2 norm of the weights nor the logits, so the optimum is the
-same; but the curvature of the loss becomes nearly diagonal and known beforehand.
+Convention: a rotation changes neither the L2 norm of the weights nor the logits, so the optimum is
+the same. The curvature of the loss becomes nearly diagonal and is known in advance.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Rotation:
     """Features along their principal axes.
 
     Args:
-        problem: The turned features and the variance along each axis.
+        problem: The rotated features and the variance along each axis.
         axes: `(feature_dim, axes)`, orthonormal columns.
     """
 
@@ -29,15 +29,15 @@ class Rotation:
     axes: np.ndarray
 
     def unrotate(self, weights: np.ndarray) -> np.ndarray:
-        """Returns weights for the features before the turn, `(feature_dim, columns)`."""
-        turned: np.ndarray = self.axes.astype(np.float64) @ weights
-        return turned
+        """Returns weights for the features before the rotation, `(feature_dim, columns)`."""
+        rotated: np.ndarray = self.axes.astype(np.float64) @ weights
+        return rotated
 
 
 def standardize(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns features with mean 0 and variance 1, the means and the standard deviations.
 
-    A feature that doesn't vary becomes 0; its deviation counts as 1.
+    A constant feature becomes 0, and its deviation counts as 1.
 
     Args:
         features: `(examples, feature_dim)`.
@@ -60,7 +60,7 @@ def standardize(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def rotate(features: np.ndarray) -> Rotation:
-    """Turns standardized features into their principal axes; overwrites them where it can.
+    """Rotates standardized features to their principal axes; overwrites them if possible.
 
     Args:
         features: `(examples, feature_dim)` float32.
@@ -85,7 +85,7 @@ def _rotate(features: np.ndarray) -> Rotation:
 
 
 def _rotate_wide(features: np.ndarray) -> Rotation:
-    """The same through the products of examples, of which there are fewer than features."""
+    """Returns the same from the products of examples, if there are fewer examples than features."""
     variances, shares = _principal(features @ features.T / len(features))
     lengths = np.sqrt(len(features) * variances)
     axes = np.linalg.qr((features.T @ shares) / lengths)[0]

@@ -1,10 +1,10 @@
 """The exact head: a linear head on constant features, solved to its optimum.
 
-Convention: a column is one logistic regression; all columns (tasks, folds) share each pass over
-the features, because the passes are what costs.
+Convention: a column is one logistic regression. All columns (tasks, folds) share each pass over the
+features, because the passes dominate the cost.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from kerastl.training.exact_head.rotation import rotate, standardize
 STRENGTHS = tuple(float(x) for x in np.logspace(1, -4, 11))
 _PATH_TOLERANCE = 5e-4
 _FINAL_TOLERANCE = 1e-7
-_HOPELESS = 1.05  # the path ends where every task is this much worse than at its best
+_HOPELESS = 1.05  # the path ends if every task is this much worse than at its best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +27,11 @@ class ExactHead:
         kernel: `(feature_dim, tasks)` for features as they are, not standardized.
         bias: `(tasks,)`.
         strengths: Chosen L2 strength of each task, relative to the mean loss over its known labels.
-        out_of_fold_logits: `(examples, tasks)`, each from a fit that didn't see the example's fold;
-            NaN where the strength was given.
-        folds: Fold of each example, or None where the strength was given.
-        path: Out-of-fold loss, mean over known labels, `(strengths, tasks)`, NaN where the path
-            ended before; or None.
+        out_of_fold_logits: `(examples, tasks)`, each from a fit without the example's fold; NaN if
+            the strength was given.
+        folds: Fold of each example, or None if the strength was given.
+        path: Out-of-fold loss, mean over known labels, `(strengths, tasks)`, NaN after the end of
+            the path; None if the strength was given.
     """
 
     kernel: np.ndarray
@@ -45,11 +45,11 @@ class ExactHead:
 def make_targets(
     labels: np.ndarray, *, label_smoothing: float, positive_weight: Sequence[float] | None
 ) -> Targets:
-    """Returns the weights of both classes; unknown labels weigh nothing.
+    """Returns the weights of both classes, 0 for unknown labels.
 
     Args:
         labels: `(examples, tasks)` in [0, 1], NaN where unknown.
-        label_smoothing: Share by which labels are drawn towards 0.5.
+        label_smoothing: Share by which labels are moved towards 0.5.
         positive_weight: Weight of the positive class of each task, or None.
     """
     known = ~np.isnan(labels)
@@ -71,15 +71,14 @@ def solve_head(
     label_smoothing: float = 0.0,
     positive_weight: Sequence[float] | None = None,
     seed: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> ExactHead:
     """Solves one logistic regression per task on the labels that are known.
 
-    The strength of L2 is chosen per task by the out-of-fold loss; folds keep groups whole. The
-    path runs from strong to weak, each solution starting from the last.
+    The strength of L2 is chosen per task by the out-of-fold loss; folds keep groups whole. The path
+    goes from strong to weak, and each solution starts from the previous one.
 
-    Besides the features it takes as much memory again for their standardized copy, and a few
-    vectors of `(examples, tasks * (num_folds + 1))`.
+    Memory: a standardized copy of the features, and a few arrays of
+    `(examples, tasks * (num_folds + 1))`.
 
     Args:
         features: `(examples, feature_dim)` float32.
@@ -87,10 +86,9 @@ def solve_head(
         groups: Group of each example, or None.
         regularization: A strength for all tasks, or `"auto"`.
         num_folds: Number of folds for `"auto"`.
-        label_smoothing: Share by which labels are drawn towards 0.5.
+        label_smoothing: Share by which labels are moved towards 0.5.
         positive_weight: Weight of the positive class of each task.
         seed: Seed of the folds.
-        on_progress: Called with steps done and steps in all.
     """
     standardized, mean, scale = standardize(features)
     rotation = rotate(standardized)
@@ -99,7 +97,7 @@ def solve_head(
     folds = None
     if regularization == "auto":
         folds = _folds(labels, groups, num_folds, seed)
-        chosen = _cross_validate(rotation.problem, targets, folds, on_progress)
+        chosen = _cross_validate(rotation.problem, targets, folds)
         strengths, start, out_of_fold, path = chosen
     else:
         strengths = np.full(labels.shape[1], float(regularization))
@@ -118,7 +116,7 @@ def solve_head(
 def _solve(
     problem: Problem, targets: Targets, strengths: np.ndarray, start: np.ndarray | None
 ) -> np.ndarray:
-    """Returns the optimum: near it in single precision, the last digits in double."""
+    """Returns the optimum: the approach in single precision, the last digits in double."""
     near = minimize(problem, targets, strengths, start, tolerance=_PATH_TOLERANCE)
     return minimize(
         problem, targets, strengths, near, tolerance=_FINAL_TOLERANCE, precision=np.float64
@@ -131,12 +129,9 @@ def _folds(labels: np.ndarray, groups: np.ndarray | None, num_folds: int, seed: 
 
 
 def _cross_validate(
-    problem: Problem,
-    targets: Targets,
-    folds: np.ndarray,
-    on_progress: Callable[[int, int], None] | None,
+    problem: Problem, targets: Targets, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns strengths, a start for the fits on all rows, out-of-fold logits and the path."""
+    """Returns strengths, a start for the fit on all rows, out-of-fold logits and the path."""
     num_folds, num_tasks = int(folds.max()) + 1, targets.positive.shape[1]
     start = np.zeros((problem.dim + 1, num_tasks))
     logits = np.zeros(targets.positive.shape, np.float32)
@@ -150,8 +145,6 @@ def _cross_validate(
         by_fold = weights.reshape(problem.dim + 1, num_folds, num_tasks)
         start[:, better] = by_fold.mean(axis=1)[:, better]
         logits[:, better] = held_out[:, better]
-        if on_progress:
-            on_progress(step + 1, len(STRENGTHS))
         if np.all(path[step] > _HOPELESS * np.nanmin(path, axis=0)):
             break
     return strengths, start, logits, path
@@ -160,7 +153,7 @@ def _cross_validate(
 def _fits_along(
     problem: Problem, targets: Targets, folds: np.ndarray, strengths: Sequence[float]
 ) -> Iterator[np.ndarray]:
-    """Yields for each strength the weights of the fits that know nothing of one fold each."""
+    """Yields for each strength the weights of the fits without one fold each."""
     columns = _without_each_fold(targets, folds, int(folds.max()) + 1)
     num_columns = columns.positive.shape[1]
     weights: np.ndarray | None = None
@@ -171,7 +164,7 @@ def _fits_along(
 
 
 def _without_each_fold(targets: Targets, folds: np.ndarray, num_folds: int) -> Targets:
-    """Returns one column per fold and task, in this order, that knows nothing of the fold."""
+    """Returns one column per fold and task, in this order, without the labels of the fold."""
     seen = [(folds != fold)[:, None] for fold in range(num_folds)]
     return Targets(
         positive=np.concatenate([targets.positive * rows for rows in seen], axis=1),

@@ -9,7 +9,6 @@ import pytest
 import kerastl
 from kerastl.errors import ModelError
 from kerastl.heads.builder import find_layer
-from kerastl.training.trainable import trainable_parts
 
 PICTURES = np.random.default_rng(0).uniform(0, 255, (16, 32, 32, 3)).astype("float32")
 LABELS = np.array([[1, np.nan], [0, 1]] * 8, "float32")
@@ -94,9 +93,6 @@ def test_a_frozen_backbone_has_no_dropout_in_training(
 def test_the_backbone_learns_at_its_own_rate(small_backbone: kerastl.layers.Backbone) -> None:
     model = kerastl.build_model(small_backbone, ["car", "bus"], trainable=True)
     kerastl.compile(model, "adam", learning_rate=1e-2, backbone_learning_rate=1e-4)
-    rates = {part.name: part.learning_rate for part in trainable_parts(model)}
-    assert rates["head tasks"] == pytest.approx(1e-2)
-    assert rates["backbone high"] == pytest.approx(1e-4)
     start = {v.path: v.numpy().copy() for v in model.trainable_variables}
     model.fit(PICTURES, LABELS, epochs=1, batch_size=16, verbose=0)
     steps = {v.path: np.abs(v.numpy() - start[v.path]).max() for v in model.trainable_variables}
