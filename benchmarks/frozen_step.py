@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf  # noqa: F401  # part of the imports, not of the work
 from frozen_common import SIZE, TASKS, peak_megabytes, street_table, street_weights
+from kerastl.media.image.pictures import load_pictures
 from threadpoolctl import threadpool_limits
 
 import kerastl
@@ -31,7 +32,6 @@ from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_layer
-from kerastl.media.image.pictures import load_pictures
 from kerastl.progress import Progress
 from kerastl.run.bundle import InputContract
 from kerastl.training.exact_head import solver

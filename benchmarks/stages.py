@@ -21,13 +21,13 @@ import keras
 import numpy as np
 import pandas as pd
 from frozen_common import SIZE, TASKS, street_table, street_weights
+from kerastl.media.image.pictures import load_pictures
 
 from kerastl.config import Config, parse_config
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import apply_policy, build_model, find_heads, find_layer, logits_model
-from kerastl.media.image.pictures import load_pictures
 from kerastl.progress import SILENT
 from kerastl.training import fine_tuning
 from kerastl.training.compilation import compile_heads

@@ -34,7 +34,7 @@ from sklearn.preprocessing import StandardScaler
 
 from kerastl.backbones import Backbone, LogMel, find_backbone
 from kerastl.losses import MaskedBinaryCrossentropy
-from kerastl.media.audio.decoding import load_sound
+from kerastl.media.audio.decoding import load_windows
 
 Array = NDArray[Any]
 RATE_HZ = 16_000
@@ -93,7 +93,7 @@ def load_table(folder: Path, name: str) -> Data | None:
         )
         return None
     sounds = [
-        load_sound(folder / name / path, rate_hz=RATE_HZ, num_samples=RATE_HZ)
+        load_windows(folder / name / path, rate_hz=RATE_HZ, num_samples=RATE_HZ)[0]
         for path in table["path"]
     ]
     return Data(

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from kerastl.data.inputs.decoders import decode_pictures
 
 from kerastl.config import ColumnSplit, DataConfig
-from kerastl.data.inputs.decoders import decode_pictures
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.evaluation.calibration import fit_platt

@@ -29,7 +29,7 @@ import kerastl
 from kerastl.config import parse_config
 from kerastl.data.importing.recordings import table_from_recordings
 from kerastl.media.audio.blocks import file_blocks
-from kerastl.media.audio.decoding import read_sound
+from kerastl.media.audio.decoding import read_audio
 from kerastl.progress import Progress
 from kerastl.runs import Run
 
@@ -170,7 +170,7 @@ def streaming_difference(run: Run, recording: Path) -> float:
     """Returns the largest difference of a score between streaming and the whole array."""
     scorer = run.streaming_detector().stream_scorer
     rate_hz = scorer.scorer.rate_hz
-    whole = scorer.scores([read_sound(recording, rate_hz=rate_hz)])
+    whole = scorer.scores([read_audio(recording, rate_hz=rate_hz)])
     blocks = file_blocks(recording, rate_hz=rate_hz, block_seconds=0.5)
     return float(np.abs(scorer.scores(blocks) - whole).max())
 

@@ -20,6 +20,7 @@ from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_heads
 from kerastl.heads.logits import logits_of_features
 from kerastl.listening.recording_thresholds import check_recordings, tune_on_recordings
+from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
 from kerastl.run.layout import (
@@ -162,18 +163,17 @@ def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
     Raises:
         BackboneError: It takes another kind.
     """
-    modality = config.data.modality
-    if spec.modality in (None, modality):
+    media = config.data.media
+    if spec.modality in (None, media.name):
         return
-    nouns = {"image": "images", "audio": "audio"}
-    fitting = [name for name in list_backbones(modality=modality) if name != spec.id]
+    fitting = [name for name in list_backbones(modality=media.name) if name != spec.id]
     raise BackboneError(
-        f"The backbone '{spec.id}' takes {nouns[str(spec.modality)]}, but the table's column "
-        f"'{config.data.file_column}' contains {nouns[modality]}.",
+        f"The backbone '{spec.id}' takes {media_type(str(spec.modality)).collective}, but the "
+        f"table's column '{config.data.file_column}' contains {media.collective}.",
         where="backbone.name",
-        fix=f"Choose a backbone for {nouns[modality]}: {', '.join(fitting[:3])}"
+        fix=f"Choose a backbone for {media.collective}: {', '.join(fitting[:3])}"
         if fitting
-        else f"Install a plugin with backbones for {nouns[modality]}.",
+        else f"Install a plugin with backbones for {media.collective}.",
     )
 
 

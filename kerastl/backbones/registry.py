@@ -74,7 +74,7 @@ def list_backbones(
     """Returns the identifiers of all listed backbones, sorted, from every working plugin.
 
     Args:
-        modality: Keep only those for `"image"` or `"audio"`; None keeps all.
+        modality: Keep only those for this media type, such as `"image"`; None keeps all.
         family: Keep only this family.
 
     Example:

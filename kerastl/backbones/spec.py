@@ -1,61 +1,34 @@
-"""What a backbone is: facts that a plugin states and the contract of the network it builds.
+"""What a backbone is: facts that a plugin states and the contract of the network that it builds.
 
-Convention: raw input goes in (pictures as RGB float32 in [0, 255], sound as mono float32 in
-[-1, 1]), a feature vector `(batch, feature_dim)` comes out; scaling or spectrogram lie inside.
+Convention: the network maps raw input (images as RGB float32 in [0, 255], audio as mono float32 in
+[-1, 1]) to a feature vector `(batch, feature_dim)`; scaling or spectrogram are inside.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from kerastl.media.audio.contract import AudioInput
+from kerastl.media.base import BackboneInput
+from kerastl.media.image.contract import ImageInput
 
 if TYPE_CHECKING:
     import keras
 
-Modality = Literal["image", "audio"]
+__all__ = [
+    "AudioInput",
+    "BackboneSpec",
+    "Family",
+    "ImageInput",
+    "Input",
+    "Modality",
+    "Stage",
+]
 
+Modality = str
+"""Name of a media type, such as `"image"` or `"audio"`."""
 
-@dataclass(frozen=True, kw_only=True)
-class ImageInput:
-    """A picture: RGB float32 in [0, 255], shape `(batch, height, width, 3)`.
-
-    Args:
-        height: Default height in pixels.
-        width: Default width in pixels.
-        min_size: Smallest side in pixels that the network can take.
-    """
-
-    height: int
-    width: int
-    min_size: int = 32
-
-    modality = "image"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
-        return (self.height, self.width, 3)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioInput:
-    """A sound: mono float32 in [-1, 1], shape `(batch, num_samples)`.
-
-    Args:
-        sample_rate_hz: Samples per second.
-        num_samples: Length of the window that the network looks at.
-        min_samples: Shortest window that the network can take.
-    """
-
-    sample_rate_hz: int
-    num_samples: int
-    min_samples: int = 1
-
-    modality = "audio"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
-        return (self.num_samples,)
+Input = BackboneInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,21 +44,18 @@ class Stage:
     layers: tuple[str, ...]
 
 
-Input = ImageInput | AudioInput
-
-
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec:
-    """The facts of one backbone; None where only loading can tell.
+    """The facts of one backbone; None if only loading can tell.
 
     Args:
         id: `family:name`.
-        input: What goes in, with its default size; None where the config decides.
+        input: What the network takes, with its default size; None if the config decides.
         feature_dim: Length of the feature vector.
         num_params: Number of weights of the default build.
-        weights: Published names, the first is the default; empty where there are none. A local
+        weights: Published names, the first is the default; empty if there are none. A local
             file and null (random weights) are always accepted too, unless `build` refuses.
-        license: SPDX name of the weights' licence, or what is known of it.
+        license: SPDX name of the weights' license, or what is known of it.
         reference: Paper or page, as a URL or citation.
         build: `build(weights=, input=, **options)` returns a functional `keras.Model` from raw
             input to feature vector; imports Keras inside.
@@ -93,11 +63,11 @@ class BackboneSpec:
             architecture (`kerastl.backbones.stages.stages_by_resolution`).
         options: Names and default values of the options that `build` takes.
         description: One sentence.
-        known_failures: Check of the conformance kit to the reason why it can't pass.
-        facts: More facts worth showing, name to text.
+        known_failures: Check of the conformance kit to the reason why it cannot pass.
+        facts: Further facts to show, name to text.
         reference_features: Given the built model, a function from raw input to the features that
             the network's own project computes with the same weights; the conformance kit compares.
-        warning: What whoever chooses this backbone should know before training, or None.
+        warning: What users of this backbone should know before training, or None.
     """
 
     id: str
@@ -128,8 +98,8 @@ class BackboneSpec:
 
     @property
     def modality(self) -> Modality | None:
-        """`"image"`, `"audio"`, or None where only loading can tell."""
-        return None if self.input is None else self.input.modality  # type: ignore[return-value]
+        """Name of the media type, or None if only loading can tell."""
+        return None if self.input is None else self.input.modality
 
     @property
     def default_weights(self) -> str | None:

@@ -12,13 +12,13 @@ import click
 from kerastl.backbones import (
     BackboneSpec,
     Catalog,
-    ImageInput,
     Plugin,
     find_backbone,
     read_catalog,
 )
 from kerastl.backbones.testing import Outcome, run_checks
 from kerastl.errors import BackboneError
+from kerastl.media.media_types import MEDIA_TYPES
 
 _NO_FACT = "-"
 
@@ -31,7 +31,7 @@ def command() -> None:
 @command.command("list")
 @click.option(
     "--modality",
-    type=click.Choice(["image", "audio"]),
+    type=click.Choice(list(MEDIA_TYPES)),
     help="List only backbones for this kind of input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -120,12 +120,7 @@ def _row(spec: BackboneSpec) -> tuple[str, ...]:
 
 
 def _input_text(spec: BackboneSpec) -> str:
-    if spec.input is None:
-        return _NO_FACT
-    if isinstance(spec.input, ImageInput):
-        return f"image {spec.input.height} x {spec.input.width}"
-    seconds = spec.input.num_samples / spec.input.sample_rate_hz
-    return f"audio {seconds:g} s at {spec.input.sample_rate_hz / 1000:g} kHz"
+    return _NO_FACT if spec.input is None else spec.input.summary
 
 
 def _number(value: int | None) -> str:

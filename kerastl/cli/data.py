@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import click
 
 from kerastl.cli.table_output import TABLE_ENDINGS, refuse_output, write_made, write_table
 from kerastl.errors import ConfigError, TableError
+from kerastl.media.media_types import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from kerastl.config import DataConfig
@@ -29,6 +30,14 @@ _seconds = click.FloatRange(min=0, min_open=True)
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 
 
+def _column_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Adds an option for the column of files of each media type."""
+    for name, media in reversed(MEDIA_TYPES.items()):
+        text = f"Column of the {media.nouns}; only with a table."
+        function = click.option(f"--{name}", help=text)(function)
+    return function
+
+
 @click.group()
 def command() -> None:
     """Check, split or make tables of examples."""
@@ -36,20 +45,18 @@ def command() -> None:
 
 @command.command()
 @click.argument("source", metavar="CONFIG|TABLE", type=click.Path(path_type=Path))
-@click.option("--image", help="Column of the image files; only with a table.")
-@click.option("--audio", help="Column of the audio files; only with a table.")
+@_column_options
 @click.option("--task", "tasks", multiple=True, help="Column of labels; only with a table.")
 @click.option("--group", help="Column of groups; only with a table.")
 @_overrides
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def check(
     source: Path,
-    image: str | None,
-    audio: str | None,
     tasks: tuple[str, ...],
     group: str | None,
     overrides: tuple[str, ...],
     as_json: bool,
+    **columns: str | None,
 ) -> None:
     """Read every cell and every file of CONFIG's table, or of TABLE.
 
@@ -58,20 +65,26 @@ def check(
     """
     from kerastl.cli import table_report
     from kerastl.cli.console import TerminalProgress
-    from kerastl.cli.table_checks import check_split, listener_of
+    from kerastl.cli.table_checks import check_split, input_of
     from kerastl.config import load_config
     from kerastl.data.checking.check import check_table
     from kerastl.data.tables.loading import read_table
 
     if source.suffix.lower() in TABLE_ENDINGS:
-        data, listener = _data_of_table(source, image, audio, tasks, group), None
+        data, taken = _data_of_table(source, columns, tasks, group), None
     else:
-        _refuse_columns(image, audio, tasks, group)
+        _refuse_columns(*columns.values(), tasks, group)
         config = load_config(source, overrides)
-        data, listener = config.data, listener_of(config)
+        data, taken = config.data, input_of(config)
     table = read_table(data)
     with TerminalProgress() as progress:
-        report = check_table(table, group_column=data.group, listener=listener, progress=progress)
+        report = check_table(
+            table,
+            group_column=data.group,
+            taken=taken,
+            settings=data.media_settings,
+            progress=progress,
+        )
     problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
     if not (report.bad_cells or report.bad_segments) and source.suffix.lower() not in TABLE_ENDINGS:
         split_problems, split_warnings = check_split(table, data)
@@ -213,14 +226,14 @@ def _data_of_config(path: Path, overrides: Sequence[str]) -> "DataConfig":
 
 
 def _data_of_table(
-    path: Path, image: str | None, audio: str | None, tasks: Sequence[str], group: str | None
+    path: Path, columns: Mapping[str, str | None], tasks: Sequence[str], group: str | None
 ) -> "DataConfig":
     from kerastl.config import parse_config
     from kerastl.data.importing.guess import guess_data
     from kerastl.data.tables.loading import read_frame
 
     frame = read_frame(path)
-    data = guess_data(frame, path, image=image, audio=audio, tasks=tasks, group=group)
+    data = guess_data(frame, path, columns=columns, tasks=tasks, group=group)
     # A config needs a backbone, but its table does not depend on it.
     return parse_config({"data": data, "backbone": {"name": "run:any"}}, where=str(path)).data
 
@@ -229,7 +242,7 @@ def _refuse_columns(*options: object) -> None:
     if any(options):
         raise ConfigError(
             "The columns of a config are set in the config.",
-            received="--image, --audio, --task or --group",
+            received=f"{', '.join(f'--{name}' for name in MEDIA_TYPES)}, --task or --group",
             fix="Change the config, or use --set data.tasks=[car].",
         )
 

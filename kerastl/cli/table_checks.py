@@ -1,30 +1,26 @@
-"""Checks of `kerastl data check` beyond the table: its splits and the window of the backbone."""
+"""What `kerastl data check` looks at besides the table: splits and the backbone's input."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerastl.backbones import Input, find_backbone
 from kerastl.errors import KerastlError, SplitError, TableError
 
 if TYPE_CHECKING:
     from kerastl.config import Config, DataConfig
-    from kerastl.data.checking.sounds import Listener
     from kerastl.data.tables.examples import Examples
 
 
-def listener_of(config: "Config") -> "Listener | None":
-    """Returns the window of the config's backbone, or None if it is only known after loading."""
-    from kerastl.backbones import AudioInput, find_backbone
-    from kerastl.data.checking.sounds import Listener
-
+def input_of(config: "Config") -> "Input | None":
+    """Returns the input of the config's backbone, None if only loading it can tell."""
+    size = config.backbone.input_size
     try:
         taken = find_backbone(config.backbone.name, options=config.backbone.options).input
+        if taken is None or size is None:
+            return taken
+        return taken.resized(size, backbone=config.backbone.name)
     except KerastlError:
         return None
-    if not isinstance(taken, AudioInput):
-        return None
-    size = config.backbone.input_size
-    num_samples = size if isinstance(size, int) else taken.num_samples
-    return Listener(window_seconds=num_samples / taken.sample_rate_hz, window=config.data.window)
 
 
 def check_split(examples: "Examples", data: "DataConfig") -> tuple[list[str], list[str]]:

@@ -1,19 +1,17 @@
 """The report of `kerastl data` on a table as text: counts, problems and warnings."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kerastl.errors import counted
+from kerastl.media.media_types import media_type
 
 if TYPE_CHECKING:
     from kerastl.data.checking.check import BadFile, TableReport
-    from kerastl.data.checking.sounds import NotedSound, SoundCounts
 
 _NUM_SHOWN = 10
-_CLIP = "audio clip"
 
 
 def show_columns(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -45,9 +43,9 @@ def _show_plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def show_report(report: "TableReport", warnings: Sequence[str]) -> None:
     """Prints the content of a table and the warnings about it."""
-    kind = "images" if report.modality == "image" else "audio"
+    inputs = media_type(report.modality).collective
     rows, tasks = counted(report.num_rows, "row"), counted(len(report.tasks), "task")
-    click.echo(f"{report.source}: {rows} with {kind}, {tasks}\n")
+    click.echo(f"{report.source}: {rows} with {inputs}, {tasks}\n")
     fields = ("task", "known", "positive", "negative", "unknown", "uncertain")
     show_columns(fields, [[getattr(task, field) for field in fields] for task in report.tasks])
     click.echo("")
@@ -60,35 +58,13 @@ def show_report(report: "TableReport", warnings: Sequence[str]) -> None:
 
 
 def _facts(report: "TableReport") -> Iterator[str]:
-    if (pictures := report.pictures) is not None:
-        formats = ", ".join(f"{name} {count:,}" for name, count in pictures.formats.items())
-        sizes = [f"{width} x {height}" for width, height in (pictures.smallest, pictures.largest)]
-        median = f"{pictures.median[0]} x {pictures.median[1]}"
-        yield f"Images:   {formats}"
-        yield f"Sizes:    {sizes[0]} to {sizes[1]} pixels, median {median}"
-    if (sounds := report.sounds) is not None:
-        yield from _sound_facts(sounds)
+    if report.summary is not None:
+        yield from report.summary.lines()
     if (groups := report.groups) is not None:
         yield (
             f"Groups:   {groups.count:,} of {groups.smallest:,} to {groups.largest:,} rows, "
             f"median {groups.median:g}"
         )
-
-
-def _sound_facts(sounds: "SoundCounts") -> Iterator[str]:
-    formats = ", ".join(f"{name} {count:,}" for name, count in sounds.formats.items())
-    rates = ", ".join(f"{rate:,} Hz {count:,}" for rate, count in sounds.rates_hz.items())
-    channels = ", ".join(
-        f"{'mono' if number == 1 else f'{number} channels'} {count:,}"
-        for number, count in sounds.channels.items()
-    )
-    yield f"Audio:    {formats}; {rates}; {channels}"
-    yield (
-        f"Lengths:  {sounds.shortest:.2f} to {sounds.longest:.2f} s, median {sounds.median:.2f} s, "
-        f"{sounds.total / 60:,.1f} minutes in all"
-    )
-    if sounds.recordings:
-        yield f"Cut:      {counted(sounds.recordings, 'recording')} into several examples each"
 
 
 def problems_of(report: "TableReport") -> list[str]:
@@ -158,49 +134,12 @@ def _other_warnings(report: "TableReport") -> Iterator[str]:
     if report.groups is not None and report.groups.rows_without_group:
         rows = _are(report.groups.rows_without_group, "row")
         yield f"{rows} without a group; each is a group of its own."
-    if report.pictures is not None and report.pictures.num_dark:
-        yield (
-            f"{_are(report.pictures.num_dark, '16-bit image')} nearly black after decoding, using "
-            "less than an eighth of the range. Scale the values to 0 to 65535."
-        )
-    if report.sounds is not None:
-        yield from _sound_warnings(report.sounds)
-
-
-def _sound_warnings(sounds: "SoundCounts") -> Iterator[str]:
-    if sounds.silent:
-        yield (
-            f"{_are(len(sounds.silent), _CLIP)} silent (60 decibels or more below full scale): "
-            f"{_names(sounds.silent)}."
-        )
-    if sounds.clipped:
-        yield (
-            f"{_are(len(sounds.clipped), _CLIP)} clipped (up to "
-            f"{max(one.value for one in sounds.clipped):.1%} of the samples): "
-            f"{_names(sounds.clipped)}."
-        )
-    window = f"the backbone's window of {sounds.window_seconds or 0:.2f} s"
-    if sounds.too_short:
-        yield (
-            f"{_are(len(sounds.too_short), _CLIP)} shorter than {window} and padded with silence: "
-            f"{_names(sounds.too_short)}."
-        )
-    if sounds.too_long:
-        yield (
-            f"{_are(len(sounds.too_long), _CLIP)} more than four times as long as {window}, which "
-            f"covers less than a quarter: {_names(sounds.too_long)}. Set data.window: pool, or cut "
-            "by the columns start_seconds and end_seconds."
-        )
+    if report.summary is not None:
+        yield from report.summary.warnings()
 
 
 def _are(count: int, noun: str) -> str:
     return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"
-
-
-def _names(sounds: Sequence["NotedSound"]) -> str:
-    shown = [f"row {sound.row}, {Path(sound.path).name}" for sound in sounds[:3]]
-    more = f"; and {len(sounds) - 3:,} more, which --json lists" if len(sounds) > 3 else ""
-    return "; ".join(shown) + more
 
 
 def _rows(found: Sequence[tuple[int, ...]]) -> str:

@@ -266,7 +266,7 @@ def _conditions(
         asked = plan.config.backbone.weights
         return transfer_conditions(
             results,
-            modality=plan.config.data.modality,
+            inputs=plan.config.data.media.collective,
             weights=plan.spec.default_weights if asked == "default" else asked,
             num_rows=len(train),
             scratch=FROM_SCRATCH,

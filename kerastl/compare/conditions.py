@@ -65,7 +65,7 @@ def sharing_conditions(
 def transfer_conditions(
     results: Sequence[ContrastResult],
     *,
-    modality: str,
+    inputs: str,
     weights: str | None,
     num_rows: int,
     scratch: str,
@@ -74,7 +74,7 @@ def transfer_conditions(
 
     Args:
         results: Result of each contrast.
-        modality: Modality of the table and of the backbone.
+        inputs: Inputs of the table and of the backbone, such as "images".
         weights: Initial weights of the backbone.
         num_rows: Number of training rows.
         scratch: Name of the variant that starts from random weights.
@@ -84,7 +84,7 @@ def transfer_conditions(
             condition="The backbone was made for the same kind of input.",
             mode=None,
             holds=True,
-            evidence=(f"Both take {'images' if modality == 'image' else 'audio'}.",),
+            evidence=(f"Both take {inputs}.",),
         ),
         _more_data(weights, num_rows),
     ]

@@ -16,11 +16,6 @@ from kerastl.errors import suggestion
 from kerastl.settings import Problems
 
 SOLVERS = ("exact", "keras")
-AUGMENTATIONS = {
-    "image": ("flip", "rotate", "zoom", "shift", "brightness", "contrast"),
-    "audio": ("shift", "gain", "noise", "reverberation", "spec_augment"),
-}
-_NOUNS = {"image": "images", "audio": "audio"}
 _EXACT_KEYS = ("regularization", "folds")
 
 
@@ -57,12 +52,12 @@ def thresholds(evaluation: EvaluationConfig, data: DataConfig | None) -> Problem
 
 
 def listening(evaluation: EvaluationConfig, data: DataConfig | None) -> Problems:
-    """Checks that only models of audio have settings for recordings."""
-    if data is None or data.modality == "audio":
+    """Checks that only models that slide over recordings have settings for them."""
+    if data is None or data.media.has_recordings:
         return []
     fields = type(evaluation).model_fields
     return [
-        ((key,), f"has no effect on {_NOUNS[data.modality]}. Remove it.")
+        ((key,), f"has no effect on {data.media.collective}. Remove it.")
         for key in ("recordings", "listening")
         if getattr(evaluation, key) != fields[key].default
     ]
@@ -73,9 +68,9 @@ def augmentation(augment: AugmentConfig | None, data: DataConfig | None) -> Prob
     if augment is None or data is None:
         return []
     return [
-        ((key,), f"has no effect on {_NOUNS[data.modality]}. Remove it.")
+        ((key,), f"has no effect on {data.media.collective}. Remove it.")
         for key in augment.active
-        if key not in AUGMENTATIONS[data.modality]
+        if key not in data.media.augment_settings.model_fields
     ]
 
 

@@ -1,18 +1,19 @@
 """The schema of `data`: the table, its columns, its splits and what its cells mean.
 
-Convention: a default stands here and nowhere else.
+Convention: a default is defined here and nowhere else, except for the keys of media types.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, Tag, ValidationInfo, field_validator
+from pydantic import Field, Tag, ValidationInfo, create_model, field_validator
 
 from kerastl.errors import suggestion
+from kerastl.media.base import MediaType
+from kerastl.media.media_types import MEDIA_TYPES, merged_fields
 from kerastl.settings import (
     Cells,
-    Count,
     FilePath,
     Files,
     FractionOrAll,
@@ -93,9 +94,7 @@ class LabelPolicy(Section):
         return policy
 
 
-class DataConfig(Section):
-    """The table of examples and what its columns mean."""
-
+class _Tables(Section):
     table: Annotated[
         Annotated[FilePath, Tag("<text>")] | Annotated[Files, Tag("<list>")],
         choice("the path of a table, or a list of them"),
@@ -103,17 +102,37 @@ class DataConfig(Section):
         description="CSV or Parquet, one row per example; or a list of such tables. Relative to "
         "the config's folder."
     )
-    image: Text | None = Field(
-        default=None, description="Column with the path of the picture, relative to the table."
-    )
-    audio: Text | None = Field(
-        default=None,
-        validate_default=True,  # for the case that neither image nor audio is given
-        description="Column with the path of the sound, relative to the table.",
-    )
+
+
+def _with_file_columns(base: type[_Tables]) -> Any:
+    """Returns the section with a column of files per media type; exactly one must be given."""
+    fields: dict[str, Any] = {}
+    for name, media in MEDIA_TYPES.items():
+        text = f"Column with the path of the {media.noun}, relative to the table."
+        # The last one finds that none is given, so its default is validated, too.
+        more: Any = {"validate_default": name == list(MEDIA_TYPES)[-1]}
+        fields[name] = (Text | None, Field(default=None, description=text, **more))
+    check = field_validator(*MEDIA_TYPES)(_is_the_only_file_column)
+    return create_model("_Columns", __base__=base, __validators__={"_one": check}, **fields)
+
+
+def _is_the_only_file_column(column: str | None, info: ValidationInfo) -> str | None:
+    refuse(_file_columns(str(info.field_name), column, info.data))
+    return column
+
+
+if TYPE_CHECKING:
+    _Columns = _Tables
+else:
+    _Columns = _with_file_columns(_Tables)
+
+
+class _Data(_Columns):
+    """The table of examples and what its columns mean."""
+
     tasks: SomeTexts = Field(description="Columns with the labels, one per yes/no question.")
     group: Text | None = Field(
-        default=None, description="Column whose rows of one value never fall into different splits."
+        default=None, description="Column of groups; rows of one group are always in one split."
     )
     split: Annotated[
         Annotated[FractionSplit, Tag("<fractions>")] | Annotated[ColumnSplit, Tag("<column>")],
@@ -123,27 +142,8 @@ class DataConfig(Section):
         ),
     ] = Field(default=FractionSplit(), description="How rows become training, validation, test.")
     labels: dict[str, LabelPolicy] = Field(
-        default={}, description="Task to the meaning of its cells, where not 1, 0 and blank."
+        default={}, description="Task to the meaning of its cells, if not 1, 0 and blank."
     )
-    resize: Literal["stretch", "pad", "crop"] = Field(
-        default="stretch", description="How a picture comes to the size of the backbone's input."
-    )
-    window: Literal["start", "center", "loudest", "pool"] = Field(
-        default="center",
-        description="Which part of a longer sound the backbone hears: the start, the center, the "
-        "loudest window, or as many windows as cover it, whose features are averaged (pool).",
-    )
-    sample_rate_hz: Count | None = Field(
-        default=None,
-        description="Samples per second that the backbone takes; null is what the backbone says, "
-        "or 16000 where it can't say.",
-    )
-
-    @field_validator("audio")
-    @classmethod
-    def _is_the_only_file_column(cls, audio: str | None, info: ValidationInfo) -> str | None:
-        refuse(_file_columns(audio, info.data))
-        return audio
 
     @field_validator("tasks", "group", "split")
     @classmethod
@@ -157,35 +157,55 @@ class DataConfig(Section):
         refuse(unknown_tasks(labels, info.data.get("tasks")))
         return labels
 
-    @field_validator("resize")
-    @classmethod
-    def _only_pictures_are_resized(cls, resize: str, info: ValidationInfo) -> str:
-        if info.data.get("audio") and resize != cls.model_fields["resize"].default:
-            refuse([((), "has no effect on audio. Remove it.")])
-        return resize
-
-    @field_validator("window", "sample_rate_hz")
-    @classmethod
-    def _only_sounds_have_windows(cls, value: Any, info: ValidationInfo) -> Any:
-        default = cls.model_fields[str(info.field_name)].default
-        if info.data.get("image") and value != default:
-            refuse([((), "has no effect on images. Remove it.")])
-        return value
-
     @property
     def tables(self) -> tuple[Path, ...]:
-        """The tables, also where there is only one."""
+        """The tables, as a tuple even if there is only one."""
         return self.table if isinstance(self.table, tuple) else (self.table,)
 
     @property
-    def modality(self) -> Literal["image", "audio"]:
-        """What the examples are."""
-        return "image" if self.image is not None else "audio"
+    def media(self) -> MediaType:
+        """The media type of the examples."""
+        return next(one for one in MEDIA_TYPES.values() if getattr(self, one.name) is not None)
+
+    @property
+    def modality(self) -> str:
+        """Name of the media type of the examples."""
+        return self.media.name
+
+    @property
+    def media_settings(self) -> Section:
+        """The keys that exist for the media type of the examples alone."""
+        section = self.media.data_settings
+        return section(**{key: getattr(self, key) for key in section.model_fields})
 
     @property
     def file_column(self) -> str:
         """The column with the path of each example's file."""
-        return self.image or self.audio or ""
+        return str(getattr(self, self.modality))
+
+
+def _with_media_settings(base: type[_Data]) -> Any:
+    """Returns the section with the keys of every media type, which only its examples accept."""
+    fields = merged_fields(media.data_settings for media in MEDIA_TYPES.values())
+    checks: Any = {"_effect": field_validator(*fields)(_has_an_effect)}
+    return create_model(
+        "DataConfig", __base__=base, __doc__=base.__doc__, __validators__=checks, **fields
+    )
+
+
+def _has_an_effect(value: Any, info: ValidationInfo) -> Any:
+    key = str(info.field_name)
+    given = [media for media in MEDIA_TYPES.values() if info.data.get(media.name)]
+    default = DataConfig.model_fields[key].default
+    if value != default and given and key not in given[0].data_settings.model_fields:
+        refuse([((), f"has no effect on {given[0].collective}. Remove it.")])
+    return value
+
+
+if TYPE_CHECKING:
+    DataConfig = _Data
+else:
+    DataConfig = _with_media_settings(_Data)
 
 
 def unknown_tasks(names: Iterable[str], tasks: tuple[str, ...] | None) -> Problems:
@@ -214,19 +234,22 @@ def _cell_value(cell: str) -> float | str:
         return cell.strip()
 
 
-def _file_columns(audio: str | None, earlier: Mapping[str, Any]) -> Problems:
-    if "image" not in earlier:
+def _file_columns(name: str, column: str | None, earlier: Mapping[str, Any]) -> Problems:
+    names = list(MEDIA_TYPES)
+    before = names[: names.index(name)]
+    if any(other not in earlier for other in before):
         return []
-    image = earlier["image"]
-    if image is None and audio is None:
-        return [(("..", "image"), "missing. Name the column with the files: image or audio.")]
-    if image is not None and audio is not None:
-        return [((), "given beside image. An example is an image or audio: keep one of them.")]
+    given = next((other for other in before if earlier[other] is not None), None)
+    if column is None and given is None and name == names[-1]:
+        text = f"missing. Name the column with the files: {' or '.join(names)}."
+        return [(("..", names[0]), text)]
+    if column is not None and given is not None:
+        return [((), f"given beside {given}. Examples are of one media type: keep one of them.")]
     return []
 
 
 def _columns_used_twice(name: str, value: Any, earlier: Mapping[str, Any]) -> Problems:
-    used = {earlier[key]: key for key in ("image", "audio") if earlier.get(key) is not None}
+    used = {earlier[key]: key for key in MEDIA_TYPES if earlier.get(key) is not None}
     if name == "tasks":
         return [
             ((place,), f"the column '{task}' is data.{used[task]} already.")

@@ -1,9 +1,11 @@
 """Paths in a config: which values are paths, and how they become absolute."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from kerastl.media.media_types import MEDIA_TYPES
 
 WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zip", ".pt", ".pth")
 
@@ -11,19 +13,19 @@ WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zi
 def anchor_paths(raw: Any, base: Path) -> Any:
     """Returns the config with every path in it absolute.
 
-    Paths are `data.table`, `evaluation.recordings`, `augment.noise.files`, `backbone.weights` if it
-    is a file, and the path of a `backbone.name` such as `run:PATH` or `tfhub:./PATH`. Values that
-    are not text are left as they are.
+    Paths are `data.table`, `evaluation.recordings`, the `path_keys` of media types,
+    `backbone.weights` if it is a file, and the path of a `backbone.name` such as `run:PATH` or
+    `tfhub:./PATH`. Values that are not text remain as they are.
 
     Args:
         raw: The config, or a part of it from its outermost key on, not validated yet.
         base: The folder that relative paths start from.
     """
-    raw = _replaced(raw, "data", "table", lambda table: _table(table, base))
-    raw = _replaced(raw, "backbone", "weights", lambda weights: _weights(weights, base))
-    raw = _replaced(raw, "evaluation", "recordings", lambda table: _table(table, base))
-    raw = _replaced(raw, "augment", "noise", lambda noise: _noise(noise, base))
-    return _replaced(raw, "backbone", "name", lambda name: _name(name, base))
+    media_keys = [keys for media in MEDIA_TYPES.values() for keys in media.path_keys]
+    for keys in (("data", "table"), ("evaluation", "recordings"), *media_keys):
+        raw = _replaced(raw, keys, lambda files: _files(files, base))
+    raw = _replaced(raw, ("backbone", "weights"), lambda weights: _weights(weights, base))
+    return _replaced(raw, ("backbone", "name"), lambda name: _name(name, base))
 
 
 def is_weights_file(weights: str) -> bool:
@@ -36,21 +38,19 @@ def is_weights_file(weights: str) -> bool:
     )
 
 
-def _replaced(raw: Any, section: str, key: str, replace: Callable[[Any], Any]) -> Any:
-    inner = raw.get(section) if isinstance(raw, Mapping) else None
-    if not isinstance(inner, Mapping) or key not in inner:
+def _replaced(raw: Any, keys: Sequence[str], replace: Callable[[Any], Any]) -> Any:
+    """Returns nested mappings with another value at a path of keys, if they have it."""
+    if not keys:
+        return replace(raw)
+    if not isinstance(raw, Mapping) or keys[0] not in raw:
         return raw
-    return {**raw, section: {**inner, key: replace(inner[key])}}
+    return {**raw, keys[0]: _replaced(raw[keys[0]], keys[1:], replace)}
 
 
-def _table(table: Any, base: Path) -> Any:
-    if isinstance(table, list | tuple):
-        return [_table(one, base) for one in table]
-    return _absolute(str(table), base) if isinstance(table, str | Path) and str(table) else table
-
-
-def _noise(noise: Any, base: Path) -> Any:
-    return _replaced({"noise": noise}, "noise", "files", lambda files: _table(files, base))["noise"]
+def _files(files: Any, base: Path) -> Any:
+    if isinstance(files, list | tuple):
+        return [_files(one, base) for one in files]
+    return _absolute(str(files), base) if isinstance(files, str | Path) and str(files) else files
 
 
 def _weights(weights: Any, base: Path) -> Any:

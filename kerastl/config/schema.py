@@ -9,12 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
 
 from kerastl.config import consistency
-from kerastl.config.augment_section import (
-    AugmentConfig,
-    NoiseConfig,
-    ReverberationConfig,
-    SpecAugmentConfig,
-)
+from kerastl.config.augment_section import AugmentConfig
 from kerastl.config.data_sections import (
     ColumnSplit,
     DataConfig,
@@ -34,6 +29,7 @@ from kerastl.config.training_sections import (
     TrainableStages,
     TrainableVariables,
 )
+from kerastl.media.audio.settings import NoiseConfig, ReverberationConfig, SpecAugmentConfig
 from kerastl.settings import Count, Section, Sides, Text, choice, refuse, shape
 
 __all__ = [

@@ -1,33 +1,29 @@
-"""Data for whoever calls Keras directly: `kerastl.load_data`."""
+"""Data for direct use with Keras: `kerastl.load_data`."""
 
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerastl.config import DataConfig
 from kerastl.data.inputs.batches import Labels, make_batches
-from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits
+from kerastl.media.audio.contract import Window
+from kerastl.media.image.contract import Resize
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Resize = Literal["stretch", "pad", "crop"]
-Window = Literal["start", "center", "loudest", "pool"]
-
-_SIDE = 224  # pixels
-
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """Batches of each part, and the table they came from.
+    """Batches of each split, and the examples they come from.
 
     Args:
         train: Shuffled batches `(x, y)`: x `(batch, height, width, 3)` in [0, 255] or
@@ -57,15 +53,6 @@ class Data:
         return self.examples.splits
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Contract:
-    modality: str
-    shape: tuple[int, ...]
-    resize: str
-    window: str
-    sample_rate_hz: int | None
-
-
 def load_data(
     table: str | Path,
     *,
@@ -88,17 +75,18 @@ def load_data(
     Args:
         table: CSV or Parquet, one row per example.
         tasks: Columns with the labels: 1, 0 or blank.
-        image: Column with the picture's file, relative to the table.
-        audio: Column with the sound's file. Columns `start_seconds` and `end_seconds` cut it.
-        input_size: Pictures: side in pixels, or (height, width); None is 224. Sounds: number of
+        image: Column with the path of each image, relative to the table.
+        audio: Column with the path of each audio file. Columns `start_seconds` and `end_seconds`
+            cut examples out of files.
+        input_size: Of images: side in pixels, or (height, width); None is 224. Of audio: number of
             samples; None is one second.
-        group: Column whose rows never fall into different parts.
+        group: Column of groups; rows of one group are always in the same split.
         split: `{"validation": 0.15, "test": 0.15}` or `{"column": name}`, as in a config.
         labels: Task to its label policy, as in a config.
         resize: `"stretch"`, `"pad"` or `"crop"`.
-        window: Which part of a longer sound: `"start"`, `"center"`, `"loudest"`, or `"pool"`: in
-            training one of its windows, drawn anew in each epoch, elsewhere the loudest.
-        sample_rate_hz: Samples per second of the sounds; None is 16000.
+        window: Which part of a longer audio clip: `"start"`, `"center"`, `"loudest"`, or `"pool"`:
+            in training a window that is drawn anew in each epoch, elsewhere the loudest.
+        sample_rate_hz: Samples per second of audio; None is 16000.
         heads: `"single"`: y is one array. `"multi"`: a dictionary by task. Or head to its tasks.
         batch_size: Examples per batch.
         seed: Seed of the training order.
@@ -106,8 +94,8 @@ def load_data(
     Raises:
         ConfigError: An argument is invalid; all problems are listed.
         TableError: The table or a column is missing.
-        LabelError: A cell is no label.
-        MediaError: A file can't be read.
+        LabelError: A cell is not a label.
+        MediaError: A file cannot be read.
 
     Example:
 
@@ -134,7 +122,10 @@ def load_data(
     examples = load_table(config)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.split)
-    inputs = FileInputs(examples.paths, _contract(config, input_size), segments=examples.segments)
+    media, settings = config.media, config.media_settings
+    taken = media.default_input(input_size, settings)
+    contract = media.contract(taken.shape, settings, taken, backbone="none")
+    inputs = FileInputs(examples.paths, contract, segments=examples.segments)
     inputs.decode_all()
 
     def batches(part: str, values: np.ndarray, shuffle_seed: int | None) -> "tf.data.Dataset":
@@ -156,21 +147,6 @@ def load_data(
 
 def _warn_renamed(old: str, new: str) -> None:
     warnings.warn(f"`Data.{old}` is now `Data.{new}`.", DeprecationWarning, stacklevel=3)
-
-
-def _contract(config: DataConfig, size: int | tuple[int, int] | None) -> _Contract:
-    rate_hz = config.sample_rate_hz or DEFAULT_RATE_HZ
-    if config.modality == "audio":
-        shape: tuple[int, ...] = (size if isinstance(size, int) else rate_hz,)
-    else:
-        shape = (*((size, size) if isinstance(size, int) else size or (_SIDE, _SIDE)), 3)
-    return _Contract(
-        modality=config.modality,
-        shape=shape,
-        resize=config.resize,
-        window=config.window,
-        sample_rate_hz=rate_hz if config.modality == "audio" else None,
-    )
 
 
 def _by_head(

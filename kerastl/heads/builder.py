@@ -1,17 +1,14 @@
 """Building of a model from a backbone and heads, and access to its parts."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from kerastl.backbones import (
-    AudioInput,
     Backbone,
     BackboneError,
     BackboneSpec,
-    ImageInput,
     Input,
     find_backbone,
     stages_by_resolution,
@@ -20,6 +17,7 @@ from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.head import Head, HeadsSpec, resolve_heads
 from kerastl.heads.layer import Probabilities
+from kerastl.media.media_types import assumed_input, media_type_of
 
 DEFAULT_WEIGHTS = "default"
 
@@ -103,7 +101,7 @@ def build_backbone(
     _refuse_other_shapes(spec, network)
     stages = (spec.stages or stages_by_resolution)(network)
     layer = Backbone(network, stages=stages, name="backbone")
-    return layer, _raw_input(layer)
+    return layer, _raw_input(layer, spec.input)
 
 
 def find_layer(model: keras.Model) -> Backbone:
@@ -211,33 +209,17 @@ def _initializer(seeds: Any) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=_seed(seeds))
 
 
-def _raw_input(layer: Backbone) -> keras.KerasTensor:
+def _raw_input(layer: Backbone, taken: Input | None = None) -> keras.KerasTensor:
     shape = layer.model.input_shape[1:]
-    return keras.Input(shape, name="image" if len(shape) == 3 else "audio")
+    return keras.Input(shape, name=media_type_of(taken, shape).name)
 
 
 def _sized(spec: BackboneSpec, size: int | tuple[int, int] | None) -> Input | None:
     if size is None:
         return spec.input
-    if isinstance(spec.input, AudioInput):
-        if not isinstance(size, int):
-            raise BackboneError(
-                f"The backbone '{spec.id}' takes sound.",
-                expected="input_size: a number of samples",
-                received=str(size),
-            )
-        return dataclasses.replace(spec.input, num_samples=size)
-    height, width = (size, size) if isinstance(size, int) else size
     if spec.input is None:
-        return ImageInput(height=height, width=width)
-    if min(height, width) < spec.input.min_size:
-        raise BackboneError(
-            f"The pictures are too small for the backbone '{spec.id}'.",
-            expected=f"at least {spec.input.min_size} pixels a side",
-            received=f"{height} x {width}",
-            fix=f"Set backbone.input_size to {spec.input.min_size} or more.",
-        )
-    return dataclasses.replace(spec.input, height=height, width=width)
+        return assumed_input(size)
+    return spec.input.resized(size, backbone=spec.id)
 
 
 def _refuse_other_shapes(spec: BackboneSpec, network: keras.Model) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from kerastl.config import HeadConfig
 from kerastl.errors import ModelError
+from kerastl.media.media_types import MEDIA_TYPES
 
 SINGLE_HEAD = "tasks"
-RESERVED = frozenset({"backbone", "image", "audio"})
+RESERVED = frozenset({"backbone", *MEDIA_TYPES})
 
 _OPTIONS = frozenset({"hidden", "dropout", "weight"})
 

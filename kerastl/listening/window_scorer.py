@@ -10,8 +10,10 @@ from kerastl.features.engines.verdicts import EngineName
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
+from kerastl.media.base import InputContract
+from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
-from kerastl.run.bundle import Bundle, InputContract
+from kerastl.run.bundle import Bundle
 from kerastl.run.scoring import calibrate
 
 _NUM_WINDOWS = 36_000  # of one hour: the engine is always chosen for this many
@@ -76,13 +78,14 @@ def sample_rate_of(contract: InputContract) -> int:
     Raises:
         RunError: The model does not take audio.
     """
-    if contract.sample_rate_hz is None:
+    if contract.recording_rate_hz is None:
         raise RunError(
-            "The run takes images; only an audio run can listen to recordings.",
+            f"The run takes {media_type(contract.modality).collective}; only an audio run can "
+            "listen to recordings.",
             expected="a run whose config has data.audio",
             received=f"a run for inputs of the shape {contract.shape}",
         )
-    return contract.sample_rate_hz
+    return contract.recording_rate_hz
 
 
 def _sample(num_samples: int, rate_hz: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Segments: which part of a recording each example is, by two columns of the table.
+"""Segments: the part of its file that each example is, by two columns of the table.
 
 Convention: the columns are called `start_seconds` and `end_seconds`, or the table has none; a blank
-cell is the recording's own beginning or end. They mean nothing beside pictures.
+cell is the file's own beginning or end. Media types without segments ignore these columns.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerastl.errors import TableError
+from kerastl.errors import TableError, counted
 
 START_COLUMN = "start_seconds"
 END_COLUMN = "end_seconds"
 COLUMNS = (START_COLUMN, END_COLUMN)
 
-_MIN_RECORDINGS = 3  # fewer can't be kept whole: there are three splits
+_MIN_RECORDINGS = 3  # fewer cannot be kept whole: there are three splits
 
 Bounds = tuple[float | None, float | None]
 WHOLE: Bounds = (None, None)
@@ -30,7 +30,7 @@ class Segments:
 
     Args:
         values: `(examples, 2)` float64: beginning and end in seconds, NaN for the file's own.
-        out_of_range: Index, column and cell of each cell that is no such time.
+        out_of_range: Index, column and cell of each cell that is not a valid time.
     """
 
     values: np.ndarray
@@ -46,12 +46,12 @@ class Segments:
         return start, end
 
     def texts(self) -> list[str]:
-        """Returns a text for each example that tells its segment from others of its file."""
+        """Returns a text for each example that differs among the segments of its file."""
         return ["" if np.isnan(pair).all() else f"{pair[0]}-{pair[1]}" for pair in self.values]
 
 
 def read_segments(frame: pd.DataFrame) -> Segments | None:
-    """Returns the segments that a table's columns say, or None where they say none."""
+    """Returns the segments in a table's columns, or None if there are none."""
     if not any(column in frame.columns for column in COLUMNS):
         return None
     values = np.full((len(frame), 2), np.nan)
@@ -69,22 +69,23 @@ def read_segments(frame: pd.DataFrame) -> Segments | None:
 
 
 def refuse_bad_segments(segments: Segments | None, *, source: str) -> None:
-    """Raises a `TableError` that names the first cell that is no time."""
+    """Raises a `TableError` that names the first cell that is not a valid time."""
     if segments is None or not segments.out_of_range:
         return
     row, column, cell = segments.out_of_range[0]
     raise TableError(
-        f"{len(segments.out_of_range)} cells of {START_COLUMN} and {END_COLUMN} are no times.",
+        f"{counted(len(segments.out_of_range), 'cell')} of {START_COLUMN} and {END_COLUMN} "
+        f"{'is not a valid time' if len(segments.out_of_range) == 1 else 'are not valid times'}.",
         where=f"{source}: row {row + 1}, column {column}",
-        expected="seconds from 0 on, the end behind the start; blank for the file's own",
+        expected="seconds, 0 or more, the end after the start; blank for the file's own",
         received=f"'{cell}'",
     )
 
 
 def recordings_as_groups(paths: Sequence[Path], segments: Segments | None) -> np.ndarray | None:
-    """Returns the file of each example as its group, where files are cut into examples.
+    """Returns the file of each example as its group if files are cut into examples.
 
-    None where no file is, or where there are too few files to keep each in one split.
+    None if no file is cut, or if there are too few files to keep each in one split.
     """
     if segments is None:
         return None
@@ -94,7 +95,7 @@ def recordings_as_groups(paths: Sequence[Path], segments: Segments | None) -> np
 
 
 def bounds_of(segments: Segments | None, row: int) -> Bounds:
-    """Returns beginning and end of an example, also where nothing is cut."""
+    """Returns beginning and end of an example, also if there are no segments."""
     return WHOLE if segments is None else segments.bounds(row)
 
 

@@ -12,7 +12,7 @@ from kerastl.config.policies import ThresholdPolicy
 from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.gallery import Gallery, gather_galleries, limits_for
 from kerastl.report.learning import Learning, gather_learning
-from kerastl.report.media import BUDGET, MediaStore
+from kerastl.report.media import BUDGET, PreviewStore
 from kerastl.report.panels import (
     Figure,
     Panel,
@@ -130,8 +130,8 @@ class Content:
 
 def gather_content(record: RunRecord) -> Content:
     """Returns the content of the report of a run."""
-    media = MediaStore(record.bundle.input.modality)
-    limits = limits_for(len(record.tasks), record.bundle.input.modality, BUDGET)
+    media = PreviewStore(record.bundle.media)
+    limits = limits_for(len(record.tasks), record.bundle.media, BUDGET)
     tasks = tuple(_task(record, i, limits, media) for i in range(len(record.tasks)))
     parts = tuple(_part(record, name, tasks) for name in record.parts)
     missing = gather_unknown_labels(record)
@@ -150,7 +150,7 @@ def gather_content(record: RunRecord) -> Content:
     )
 
 
-def _task(record: RunRecord, index: int, limits: tuple[int, int], media: MediaStore) -> Task:
+def _task(record: RunRecord, index: int, limits: tuple[int, int], media: PreviewStore) -> Task:
     name = record.tasks[index]
     facts = record.bundle.tasks[name]
     return Task(

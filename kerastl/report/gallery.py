@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kerastl.media.base import MediaType
+from kerastl.media.preview import Preview
 from kerastl.media.segments import COLUMNS, WHOLE, Bounds
-from kerastl.report.media import MediaStore, Medium
+from kerastl.report.media import PreviewStore
 
 MISTAKES = 8
 UNCERTAIN = 8
-_TYPICAL_SIZE = {"image": 7_000, "audio": 30_000}  # characters of a data URI
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Example:
     path: str
     probability: float
     truth: str
-    medium: Medium
+    preview: Preview
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class Gallery:
 
 
 def gather_galleries(
-    rows: pd.DataFrame, task: str, threshold: float, *, limits: tuple[int, int], media: MediaStore
+    rows: pd.DataFrame, task: str, threshold: float, *, limits: tuple[int, int], media: PreviewStore
 ) -> tuple[Gallery, ...]:
     """Returns wrong yeses, wrong noes and uncertain examples of one task.
 
@@ -91,10 +92,10 @@ def gather_galleries(
     )
 
 
-def limits_for(num_tasks: int, modality: str, budget: int) -> tuple[int, int]:
+def limits_for(num_tasks: int, media: MediaType, budget: int) -> tuple[int, int]:
     """Returns how many mistakes of each kind and uncertain examples fit for every task."""
     whole = 2 * MISTAKES + UNCERTAIN
-    share = min(1.0, budget / (max(num_tasks, 1) * whole * _TYPICAL_SIZE[modality]))
+    share = min(1.0, budget / (max(num_tasks, 1) * whole * media.preview_characters))
     return max(1, round(MISTAKES * share)), max(1, round(UNCERTAIN * share))
 
 
@@ -108,7 +109,7 @@ def _ordered(chosen: np.ndarray, key: np.ndarray) -> np.ndarray:
     return found[np.argsort(key[found], kind="stable")]
 
 
-def _example(row: pd.Series, label: float, probability: float, media: MediaStore) -> Example:
+def _example(row: pd.Series, label: float, probability: float, media: PreviewStore) -> Example:
     path, segment = str(row["path"]), _segment(row)
     truth = "unknown" if np.isnan(label) else "yes" if label == 1 else "no"
     return Example(
@@ -116,7 +117,7 @@ def _example(row: pd.Series, label: float, probability: float, media: MediaStore
         path=path,
         probability=float(probability),
         truth=truth,
-        medium=media.show(Path(path), segment),
+        preview=media.show(Path(path), segment),
     )
 
 

@@ -5,12 +5,14 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
 from kerastl.config import LabelPolicy, ListeningConfig
 from kerastl.errors import RunError
+from kerastl.media.base import InputContract, MediaType
+from kerastl.media.media_types import media_type, read_contract
 from kerastl.run.layout import RunLayout, no_finished_run
 
 _VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
@@ -43,17 +45,6 @@ class TaskBundle(_Part):
     labels: LabelPolicy = LabelPolicy()
 
 
-class InputContract(_Part):
-    """The input of the model, and how a file is turned into it."""
-
-    modality: str
-    shape: tuple[int, ...]
-    resize: str = "stretch"
-    rule_version: int = 1
-    sample_rate_hz: int | None = None
-    window: str = "center"
-
-
 class BackboneFacts(_Part):
     """The backbone, and whether it was trained."""
 
@@ -71,7 +62,7 @@ class Bundle(_Part):
     format: int = 1
     tasks: dict[str, TaskBundle]
     heads: dict[str, list[str]]
-    input: InputContract
+    input: Annotated[SerializeAsAny[InputContract], BeforeValidator(read_contract)]
     backbone: BackboneFacts
     data: dict[str, Any]
     evidence: dict[str, Any] = {}
@@ -79,6 +70,11 @@ class Bundle(_Part):
     versions: dict[str, str]
     plugins: dict[str, str]
     created: str
+
+    @property
+    def media(self) -> MediaType:
+        """The media type of the inputs."""
+        return media_type(self.input.modality)
 
     @property
     def task_names(self) -> tuple[str, ...]:

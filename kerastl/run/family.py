@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerastl.backbones.spec import AudioInput, BackboneSpec, ImageInput, Input
+from kerastl.backbones.spec import BackboneSpec, Input
 from kerastl.errors import RunError, UnknownBackboneError, WeightsError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _spec(name: str, folder: Path, bundle: "Bundle", options: Mapping[str, Any])
     learned = "fine-tuned there" if bundle.backbone.trained else "frozen, learned nothing"
     return BackboneSpec(
         id=f"run:{name}",
-        input=_input(bundle),
+        input=bundle.input.backbone_input(),
         feature_dim=None,
         num_params=None,
         weights=("trained",),
@@ -66,13 +66,6 @@ def _frozen_warning(name: str, bundle: "Bundle") -> str:
         f"The backbone of 'run:{name}' was frozen in that run, so it is {bundle.backbone.id} as "
         "published. Train that run with trainable: true to transfer what it learns."
     )
-
-
-def _input(bundle: "Bundle") -> Input:
-    shape = bundle.input.shape
-    if bundle.input.modality == "image":
-        return ImageInput(height=shape[0], width=shape[1])
-    return AudioInput(sample_rate_hz=bundle.input.sample_rate_hz or 16000, num_samples=shape[0])
 
 
 def _backbone(folder: Path) -> Any:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kerastl.data.inputs.decoders import has_media_extension
 from kerastl.data.tables.loading import read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.media.segments import (
@@ -95,7 +94,7 @@ def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:
         raise RunError(
             "There is nothing to predict.",
             where=", ".join(str(item) for item in inputs),
-            expected=f"files, folders or a table with {bundle.input.modality} files",
+            expected=f"files, folders or a table of {bundle.media.nouns}",
         )
     return found
 
@@ -103,9 +102,7 @@ def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:
 def _files_in(item: Path, bundle: Bundle) -> list[InputFile]:
     if item.is_dir():
         inside = sorted(
-            path
-            for path in item.rglob("*")
-            if path.is_file() and has_media_extension(path, bundle.input.modality)
+            path for path in item.rglob("*") if path.is_file() and bundle.media.matches(path)
         )
         return [InputFile(path, str(path)) for path in inside]
     if item.suffix.lower() in TABLES:
@@ -123,7 +120,7 @@ def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
             expected=f"the column with the files, named as in the run's config: {column}",
             received=", ".join(str(name) for name in frame.columns[:12]),
         )
-    segments = read_segments(frame) if bundle.input.modality == "audio" else None
+    segments = read_segments(frame) if bundle.media.has_segments else None
     refuse_bad_segments(segments, source=table.name)
     names = [str(cell).strip() for cell in frame[column]]
     return [

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerastl.backbones import AudioInput, BackboneError, BackboneSpec, distributions
+from kerastl.backbones import BackboneSpec, distributions
 from kerastl.config import Config
-from kerastl.data.inputs.decoders import DEFAULT_RATE_HZ
 from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.held_out import HeldOutPredictions
@@ -19,13 +18,12 @@ from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.tuning import NOT_ASKED_FOR
 from kerastl.files import file_sha256, write_json, write_text, write_with
 from kerastl.heads.builder import find_heads, find_layer
-from kerastl.media.audio.decoding import SOUND_RULE_VERSION
-from kerastl.media.image.decoding import RULE_VERSION
+from kerastl.media.base import InputContract
+from kerastl.media.media_types import media_type
 from kerastl.records import to_values
 from kerastl.run.bundle import (
     BackboneFacts,
     Bundle,
-    InputContract,
     versions,
     weights_sha256,
 )
@@ -95,31 +93,8 @@ class RunResults:
 def input_contract(model: "keras.Model", config: Config, spec: BackboneSpec) -> InputContract:
     """Returns what goes into the model and how a file becomes it."""
     shape = tuple(int(length) for length in model.input_shape[1:])
-    if len(shape) == 3:
-        return InputContract(
-            modality="image", shape=shape, resize=config.data.resize, rule_version=RULE_VERSION
-        )
-    return InputContract(
-        modality="audio",
-        shape=shape,
-        rule_version=SOUND_RULE_VERSION,
-        sample_rate_hz=_sample_rate(config, spec),
-        window=config.data.window,
-    )
-
-
-def _sample_rate(config: Config, spec: BackboneSpec) -> int:
-    asked = config.data.sample_rate_hz
-    known = spec.input.sample_rate_hz if isinstance(spec.input, AudioInput) else None
-    if asked is not None and known is not None and asked != known:
-        raise BackboneError(
-            f"The backbone '{spec.id}' takes {known} samples per second.",
-            where="data.sample_rate_hz",
-            expected=f"{known}, whatever the rate of the files is: they are resampled",
-            received=str(asked),
-            fix="Remove data.sample_rate_hz.",
-        )
-    return known or asked or DEFAULT_RATE_HZ
+    data = config.data
+    return data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
 
 
 def backbone_sha256(model: "keras.Model") -> str:
@@ -157,7 +132,7 @@ def make_bundle(
         ),
         data=_data_facts(setup),
         evidence={**_regularization(fitted, setup.examples.tasks), "features": fitted.evidence},
-        listening=config.evaluation.listening if setup.input.modality == "audio" else None,
+        listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
         plugins=distributions(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -227,7 +202,7 @@ def _missingness(
         held_out=replace(held_out, logits=held_out.logits * scales + offsets),
         features=fitted.features,
         uncertain=dict(zip(examples.tasks, examples.uncertain.sum(axis=0).tolist(), strict=True)),
-        inputs={"image": "images", "audio": "audio clips"}[examples.modality],
+        inputs=media_type(examples.modality).nouns,
     )
 
 

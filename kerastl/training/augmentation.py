@@ -1,75 +1,75 @@
-"""Random changes to training examples, off in evaluation.
+"""Random changes of training examples, which evaluation never sees.
 
-Convention: pictures are changed a batch at a time by Keras's layers, sounds one by one before.
+Convention: some media types change batches by Keras operations, others change single inputs before
+they are batched. The change of a single input depends on the seed, the epoch and the example's
+index alone, so neither the batch nor an interruption affects it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
+import numpy as np
 
 from kerastl.config import AugmentConfig
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.training.sound_augmentation import AugmentedSounds
+from kerastl.media.media_types import media_type
+
+
+class AugmentedInputs:
+    """Inputs of which training gets another variant in each epoch.
+
+    Args:
+        inputs: The inputs; `take` returns them unchanged, for validation.
+        change: Random change of one input.
+    """
+
+    def __init__(
+        self,
+        inputs: FileInputs,
+        change: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+    ):
+        self.inputs = inputs
+        self._change = change
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the inputs unchanged."""
+        return self.inputs.take(indices)
+
+    def draw(self, indices: np.ndarray, *, seed: Sequence[int]) -> np.ndarray:
+        """Returns a variant of each input, drawn by the seed and the example's index."""
+        values = np.array(self.inputs.draw(indices, seed=seed))
+        for place, row in enumerate(map(int, indices)):
+            values[place] = self._change(values[place], np.random.default_rng([*seed, row, 1]))
+        return values
 
 
 def augmented_inputs(inputs: Inputs, augment: AugmentConfig | None) -> Inputs:
-    """Returns the inputs, of sounds those that are changed at random where training draws them."""
-    if augment is None or not augment.active or not _are_sounds(inputs):
+    """Returns inputs that are changed at random one by one, if the media type does so.
+
+    Raises:
+        MediaError: A file that the changes need cannot be read.
+    """
+    if augment is None or not augment.active or not isinstance(inputs, FileInputs):
         return inputs
-    assert isinstance(inputs, FileInputs)
-    return AugmentedSounds(inputs, augment)
+    contract = inputs.contract
+    change = media_type(contract.modality).example_augmentation(augment, contract)
+    return inputs if change is None else AugmentedInputs(inputs, change)
 
 
 def make_augmentation(
     augment: AugmentConfig | None, inputs: Inputs, *, seed: int
 ) -> Callable[[Any], Any] | None:
-    """Returns a function from a batch of pictures to a batch changed at random, or None.
+    """Returns a random change of a batch, or None if the media type of the inputs has none.
 
     Args:
-        augment: What to change, and by how much.
-        inputs: What the batches are made of; those of sounds are not changed any more.
-        seed: Seed of the draws.
+        augment: The changes and their sizes.
+        inputs: The inputs of the batches.
+        seed: Seed of the changes.
     """
-    if augment is None or isinstance(inputs, AugmentedSounds):
+    if augment is None or not isinstance(inputs, FileInputs):
         return None
-    layers = _layers(augment, seed)
-
-    def change(pictures: Any) -> Any:
-        for layer in layers:
-            pictures = layer(pictures, training=True)
-        return pictures
-
-    return change if layers else None
-
-
-def _are_sounds(inputs: Inputs) -> bool:
-    return isinstance(inputs, FileInputs) and inputs.contract.modality == "audio"
-
-
-def _layers(augment: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
-    layers = keras.layers
-    makers = (
-        (augment.flip, lambda: layers.RandomFlip("horizontal", seed=seed)),
-        (augment.rotate, lambda: layers.RandomRotation(augment.rotate, "reflect", seed=seed + 1)),
-        (
-            augment.zoom,
-            lambda: layers.RandomZoom(augment.zoom, fill_mode="reflect", seed=seed + 2),
-        ),
-        (
-            augment.shift,
-            lambda: layers.RandomTranslation(
-                augment.shift, augment.shift, "reflect", seed=seed + 3
-            ),
-        ),
-        (
-            augment.brightness,
-            lambda: layers.RandomBrightness(augment.brightness, (0, 255), seed=seed + 4),
-        ),
-        (
-            augment.contrast,
-            lambda: layers.RandomContrast(augment.contrast, (0, 255), seed=seed + 5),
-        ),
-    )
-    return [make() for setting, make in makers if setting]
+    return media_type(inputs.contract.modality).batch_augmentation(augment, seed=seed)

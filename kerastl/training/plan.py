@@ -243,4 +243,4 @@ def _keras_settings(loss: LossConfig, fit: KerasFit) -> dict[str, Any]:
 def _variation(config: Config, augment: AugmentConfig | None) -> str | None:
     if augment is not None:
         return f"augment.{augment.active[0]}"
-    return "data.window: pool" if config.data.window == "pool" else None
+    return config.data.media.drawing_setting(config.data.media_settings)

@@ -11,12 +11,12 @@ from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.scores import score_split
 from kerastl.files import write_json
+from kerastl.media.media_types import read_contract
 from kerastl.records import to_values
 from kerastl.run.bundle import (
     BackboneFacts,
     Bundle,
     Calibration,
-    InputContract,
     TaskBundle,
 )
 
@@ -135,7 +135,7 @@ def _bundle(facts: dict[str, TaskBundle], modality: str, rows: int, grouped: boo
     return Bundle(
         tasks=facts,
         heads={"tasks": list(facts)},
-        input=InputContract(modality=modality, shape=(32, 32, 3)),
+        input=read_contract({"modality": modality, "shape": (32, 32, 3)}),
         backbone=BackboneFacts(
             id="tiny:image", weights=None, options={}, license="MIT", sha256="0" * 64, trained=False
         ),

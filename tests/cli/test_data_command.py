@@ -75,8 +75,8 @@ def test_check_lists_all_that_training_would_refuse_and_exits_with_2(folder, ker
     assert "Training would accept" not in out
     assert "Error: Training would refuse the table." in err
     assert "row 19, column car: 'perhaps' is not a label" in err
-    assert f"row 4, {folder / '3.png'}: the picture does not exist" in err
-    assert f"row 6, {folder / '5.png'}: the picture is truncated or damaged" in err
+    assert f"row 4, {folder / '3.png'}: the image does not exist" in err
+    assert f"row 6, {folder / '5.png'}: the image is truncated or damaged" in err
     code, out, err = kerastl("data", "check", "config.yaml", "--json")
     report = json.loads(out)
     assert code == 2
@@ -89,7 +89,7 @@ def test_check_cuts_long_lists_and_says_so(folder, kerastl):
         (folder / f"{index}.png").unlink()
     code, _, err = kerastl("data", "check", "config.yaml")
     assert code == 2
-    assert err.count("the picture does not exist") == 10
+    assert err.count("the image does not exist") == 10
     assert "and 2 more missing files; --json lists all of them" in err
 
 
@@ -195,7 +195,7 @@ def test_from_coco_makes_a_table_that_passes_the_check(folder, kerastl):
     arguments = ["instances.json", "--images", ".", "-o", "coco.csv"]
     code, _, err = kerastl("data", "from-coco", *arguments, "--category", "stop_sign")
     assert code == 0
-    assert "1 of 2 pictures are missing" in err
+    assert "1 of 2 images whose files are missing" in err
     assert pd.read_csv("coco.csv").values.tolist() == [["0.png", 1]]
     assert kerastl("data", "check", "coco.csv")[0] == 0
 

@@ -1,9 +1,10 @@
-"""The whole text of every deliberate error about pictures and made tables."""
+"""The whole text of every deliberate error about images and made tables."""
 
 import io
 import json
 import os
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from PIL import Image
 from kerastl.data.importing.coco import table_from_coco
 from kerastl.data.importing.folders import table_from_folders
 from kerastl.data.importing.names import column_names
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.image import decoding as images
+from kerastl.media.image.contract import ImageContract
 from kerastl.media.image.decoding import decode_image, load_image
-from kerastl.media.image.pictures import load_pictures
 
 
 def png(side=8):
@@ -35,50 +37,50 @@ def text(kind, call):
     return str(caught.value)
 
 
-def test_a_missing_picture(tmp_path):
+def test_a_missing_image(tmp_path):
     path = tmp_path / "a.png"
     assert text(MediaError, lambda: load_image(path, height=4, width=4)) == (
-        "The picture does not exist.\n"
+        "The image does not exist.\n"
         f"  where:    {path}\n"
         "  fix:      Correct the path in the table: paths are relative to the table's folder."
     )
 
 
-def test_a_folder_in_the_place_of_a_picture(tmp_path):
+def test_a_folder_in_the_place_of_a_image(tmp_path):
     assert text(MediaError, lambda: load_image(tmp_path, height=4, width=4)) == (
-        f"The picture can't be opened.\n  where:    {tmp_path}\n  received: Is a directory"
+        f"The image cannot be opened.\n  where:    {tmp_path}\n  received: Is a directory"
     )
 
 
-def test_a_truncated_picture():
+def test_a_truncated_image():
     stream = io.BytesIO()
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(stream, "BMP")
     assert text(MediaError, lambda: decode(stream.getvalue()[:-700])) == (
-        "The picture is truncated or damaged.\n"
+        "The image is truncated or damaged.\n"
         "  where:    a.png\n"
         "  received: image file is truncated (68 bytes not processed)\n"
-        "  fix:      Fetch the file again, or take its row out of the table; `kerastl data check` "
-        "lists all such."
+        "  fix:      Fetch the file again, or remove its row from the table; `kerastl data check` "
+        "lists all such files."
     )
 
 
-def test_a_picture_with_a_damaged_header():
+def test_a_image_with_a_damaged_header():
     assert text(MediaError, lambda: decode(png()[:20])) == (
-        "The picture is truncated or damaged.\n"
+        "The image is truncated or damaged.\n"
         "  where:    a.png\n"
-        "  received: its header can't be read\n"
-        "  fix:      Fetch the file again, or take its row out of the table; `kerastl data check` "
-        "lists all such."
+        "  received: its header cannot be read\n"
+        "  fix:      Fetch the file again, or remove its row from the table; `kerastl data check` "
+        "lists all such files."
     )
 
 
-def test_a_file_that_is_no_picture():
+def test_a_file_that_is_no_image():
     assert text(MediaError, lambda: decode(b"<html>404</html>")) == (
-        "The file is no picture that kerastl reads.\n"
+        "The file is not an image that kerastl reads.\n"
         "  where:    a.png\n"
         "  expected: JPEG, PNG, WebP, BMP or GIF\n"
-        "  received: bytes that begin with b'<html>404</h'\n"
-        "  fix:      Convert it to one of these formats, or take its row out of the table."
+        "  received: bytes that start with b'<html>404</h'\n"
+        "  fix:      Convert it to one of these formats, or remove its row from the table."
     )
 
 
@@ -86,9 +88,9 @@ def test_an_empty_file():
     assert "  received: an empty file\n" in text(MediaError, lambda: decode(b""))
 
 
-def test_a_picture_that_is_too_large(monkeypatch):
+def test_a_image_that_is_too_large(monkeypatch):
     expected = (
-        "The picture is too large to be decoded safely.\n"
+        "The image is too large to be decoded safely.\n"
         "  where:    a.png\n"
         "  expected: at most 178 megapixels\n"
         "  fix:      Scale it down first."
@@ -102,22 +104,21 @@ def test_a_picture_that_is_too_large(monkeypatch):
 
 def test_an_unknown_way_to_resize():
     assert text(ConfigError, lambda: decode(png(), resize="squeeze")) == (
-        "There is no such way to resize pictures.\n"
+        "There is no such way to resize images.\n"
         "  expected: stretch, pad or crop\n"
         "  received: 'squeeze'"
     )
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system reserves no room")
-def test_no_room_for_decoded_pictures(monkeypatch, tmp_path):
+def test_no_room_for_decoded_images(monkeypatch, tmp_path):
     def refuse(descriptor, start, size):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    paths = ["a.png"] * 1000
-    call = lambda: load_pictures(paths, height=1000, width=500, max_memory_bytes=0)  # noqa: E731
-    assert text(KerastlError, call) == (
+    inputs = FileInputs([Path("a.png")] * 1000, ImageContract(shape=(1000, 500, 3)))
+    assert text(KerastlError, inputs.decode_all) == (
         "There is no room for the decoded images.\n"
         f"  where:    {tmp_path}\n"
         "  expected: 1.5 GB free\n"
@@ -129,7 +130,7 @@ def test_no_room_for_decoded_pictures(monkeypatch, tmp_path):
 
 def test_names_that_share_a_column():
     assert text(TableError, lambda: column_names(["Cat", "cat"], where="pets")) == (
-        "The name 'cat' can't become a column.\n"
+        "The name 'cat' cannot become a column.\n"
         "  where:    pets\n"
         "  expected: names that differ in letters or digits, regardless of case\n"
         "  received: 'cat', which stands for 'Cat'\n"
@@ -145,13 +146,13 @@ def test_folders_without_classes_or_files(tmp_path):
     )
     pets.mkdir()
     assert text(TableError, make) == (
-        "The folder 'pets' holds no class folders.\n"
+        "The folder 'pets' contains no class folders.\n"
         f"  where:    {pets}\n"
         "  expected: one folder per class, with the files of the class in it"
     )
     (pets / "cat").mkdir()
     assert text(TableError, make) == (
-        "The class folders hold no pictures or sounds.\n"
+        "The class folders contain no images or audio.\n"
         f"  where:    {pets}\n"
         "  expected: files such as .jpg, .png, .wav or .flac\n"
         "  received: empty folders"
@@ -165,7 +166,7 @@ def test_annotations_that_make_no_table(tmp_path):
         return table_from_coco(source, tmp_path, relative_to=tmp_path, **options)
 
     assert text(TableError, make) == (
-        "The annotations can't be read.\n"
+        "The annotations cannot be read.\n"
         f"  where:    {source}\n"
         "  expected: a JSON file of COCO instances\n"
         "  received: No such file or directory"
@@ -186,10 +187,10 @@ def test_annotations_that_make_no_table(tmp_path):
         "  fix:      Did you mean 'car'?"
     )
     assert text(TableError, make) == (
-        "None of the annotated pictures is there.\n"
+        "None of the annotated images exists.\n"
         f"  where:    {tmp_path}\n"
-        "  expected: 1 pictures, such as x.jpg\n"
-        "  fix:      Name the folder that holds the pictures with --images."
+        "  expected: 1 image, such as x.jpg\n"
+        "  fix:      Name the folder that contains the images with --images."
     )
     source.write_text(json.dumps({**content, "categories": []}))
     assert text(TableError, make) == (f"The annotations have no categories.\n  where:    {source}")

@@ -1,6 +1,6 @@
 """The backbone under test: built once, small, with examples that it must cope with."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from typing import Any
@@ -10,14 +10,12 @@ import numpy as np
 
 from kerastl.backbones.layer import Backbone, named_leaves
 from kerastl.backbones.registry import find_backbone
-from kerastl.backbones.spec import BackboneSpec, ImageInput, Input, Stage
+from kerastl.backbones.spec import BackboneSpec, Input, Stage
 from kerastl.backbones.stages import stages_by_resolution
+from kerastl.media.media_types import media_type_of
 
 SAME_ROW = 1e-4
 """Largest difference of an example alone and in a batch, as a share of the largest feature."""
-
-_FREE_SIZE = 96
-_FREE_SAMPLES = 16000
 
 
 class DoesNotApply(Exception):  # noqa: N818 - an answer, no error
@@ -45,11 +43,8 @@ class Subject:
 
     @cached_property
     def input(self) -> Input | None:
-        """The smallest pictures that the backbone takes, or its own window of sound."""
-        if isinstance(self.spec.input, ImageInput):
-            side = self.spec.input.min_size
-            return ImageInput(height=side, width=side, min_size=side)
-        return self.spec.input
+        """The smallest input that the backbone takes."""
+        return None if self.spec.input is None else self.spec.input.smallest()
 
     @cached_property
     def network(self) -> keras.Model:
@@ -72,10 +67,7 @@ class Subject:
     def examples(self, network: keras.Model | None = None) -> np.ndarray:
         """Returns raw input of very different brightness or loudness, one example per row."""
         shape = (network or self.network).input_shape[1:]
-        random = np.random.default_rng(0)
-        if len(shape) == 3:
-            return _pictures(random, [side or _FREE_SIZE for side in shape[:2]])
-        return _sounds(random, shape[0] or _FREE_SAMPLES)
+        return media_type_of(self.spec.input, shape).varied_examples(shape)
 
     def features(self, raw: np.ndarray) -> np.ndarray:
         """Returns the features of `raw`, in inference."""
@@ -149,29 +141,3 @@ def assert_equal_features(
     assert difference <= tolerance * scale, (
         f"{what}: features differ by {difference:.3g}, where the largest is {scale:.3g}"
     )
-
-
-def _pictures(random: np.random.Generator, sides: Sequence[int]) -> np.ndarray:
-    """Returns a dark, a bright, a coarse and a full-contrast picture, RGB in [0, 255]."""
-    shape = (*sides, 3)
-    coarse = random.uniform(0, 255, (4, 4, 3)).repeat(-(-sides[0] // 4), 0)
-    coarse = coarse.repeat(-(-sides[1] // 4), 1)[: sides[0], : sides[1]]
-    pictures = [
-        random.uniform(0, 30, shape),
-        random.uniform(200, 255, shape),
-        coarse,
-        random.choice([0.0, 255.0], shape),
-    ]
-    return np.stack(pictures).astype("float32")
-
-
-def _sounds(random: np.random.Generator, num_samples: int) -> np.ndarray:
-    """Returns a faint, a loud and a rising sound, and a tone, in [-1, 1]."""
-    time = np.linspace(0, 1, num_samples)
-    sounds = [
-        0.003 * random.uniform(-1, 1, num_samples),
-        random.uniform(-1, 1, num_samples),
-        0.3 * np.sin(2 * np.pi * 800 * time**2) * time,
-        0.5 * np.sin(2 * np.pi * 300 * time),
-    ]
-    return np.stack(sounds).astype("float32")

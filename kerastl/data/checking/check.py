@@ -1,7 +1,7 @@
-"""What is in a table, and what training would stumble over, before any training.
+"""The check of a table before training: what it contains, and what training would refuse.
 
-Convention: a problem is what training refuses; a warning is what it accepts and its owner should
-know. Rows count from 1, the header not included.
+Convention: training refuses a problem; it accepts a warning, which the user should know about. Rows
+count from 1, the header not included.
 """
 
 from collections import Counter
@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from kerastl.data.checking.inspection import FileFacts, inspect_files
-from kerastl.data.checking.sounds import Listener, SoundCounts, count_sounds
+from kerastl.data.checking.file_facts import FileFacts, inspect_files
 from kerastl.data.tables import duplicates
 from kerastl.data.tables.duplicates import Rows
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import MediaError
+from kerastl.media.base import BackboneInput, MediaSummary
+from kerastl.media.media_types import MEDIA_TYPES, media_type
 from kerastl.progress import SILENT, Progress
-
-_DARK_PEAK = 2**13  # of 65535: below it, a picture of 16 bits holds 13 bits or fewer
+from kerastl.settings import Section
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskCounts:
-    """How many cells of one task mean what; `known` is `positive` and `negative` together."""
+    """Numbers of cells of one task by meaning; `known` is `positive` and `negative` together."""
 
     task: str
     known: int
@@ -47,7 +47,7 @@ class BadCell:
 
 @dataclass(frozen=True, kw_only=True)
 class BadFile:
-    """A file that is missing or unreadable, and why."""
+    """A missing or unreadable file, and the reason."""
 
     row: int
     path: str
@@ -66,39 +66,27 @@ class GroupCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureCounts:
-    """What the readable pictures are; sizes are (width, height) in pixels, as stored."""
-
-    formats: dict[str, int]
-    smallest: tuple[int, int]
-    median: tuple[int, int]
-    largest: tuple[int, int]
-    num_dark: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class TableReport:
-    """All that `check_table` found.
+    """The result of `check_table`.
 
     Args:
-        source: The table, by name.
-        num_rows: Examples.
-        modality: `"image"` or `"audio"`.
+        source: Name of the table.
+        num_rows: Number of examples.
+        modality: Name of the media type.
         tasks: Counts of each task.
         bad_cells: Cells that no policy knows.
-        bad_segments: Cells that are no times of a segment.
-        missing_files: Files that aren't there.
-        unreadable_files: Files that are there, but truncated, damaged, of another kind, or
+        bad_segments: Cells that are not valid times of a segment.
+        missing_files: Files that do not exist.
+        unreadable_files: Files that exist but are truncated, damaged, of another format, or
             shorter than their segment.
-        equal_rows: Rows with the same cells throughout.
+        equal_rows: Rows whose cells are all the same.
         equal_paths: Rows with the same file.
-        equal_files: Rows with other files of the same bytes.
-        contradictions: Task and rows where equal files have different known labels.
+        equal_files: Rows with different files of the same bytes.
+        contradictions: Task and rows of equal files with different known labels.
         across_groups: Rows of equal files in different groups.
-        divided_recordings: Rows of each recording whose examples lie in different groups.
-        groups: Counts of groups, or None where the table has none.
-        pictures: What the pictures are, or None.
-        sounds: What the sounds are, or None.
+        divided_recordings: Rows of each recording whose examples are in different groups.
+        groups: Counts of groups, or None if the table has none.
+        summary: What the media type reports about the readable files, None if there are none.
     """
 
     source: str
@@ -116,8 +104,7 @@ class TableReport:
     across_groups: tuple[Rows, ...]
     divided_recordings: tuple[Rows, ...]
     groups: GroupCounts | None
-    pictures: PictureCounts | None
-    sounds: SoundCounts | None
+    summary: MediaSummary | None
 
     @property
     def is_usable(self) -> bool:
@@ -127,15 +114,21 @@ class TableReport:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all of it in plain values, for JSON."""
-        return {"usable": self.is_usable, **asdict(self)}
+        """Returns the whole report as plain values, for JSON."""
+        values = asdict(self)
+        summary = values.pop("summary")
+        for media in MEDIA_TYPES.values():
+            own = summary if media.name == self.modality else None
+            values |= dict.fromkeys(media.report_keys, own)
+        return {"usable": self.is_usable, **values}
 
 
 def check_table(
     table: Examples,
     *,
     group_column: str | None = None,
-    listener: Listener | None = None,
+    taken: BackboneInput | None = None,
+    settings: Section | None = None,
     num_threads: int | None = None,
     progress: Progress = SILENT,
 ) -> TableReport:
@@ -144,9 +137,10 @@ def check_table(
     Args:
         table: Examples from `read_table`, which keeps invalid cells.
         group_column: Column of the groups, to find blank ones.
-        listener: What the backbone hears of a sound, to find those that are too short or too long.
-        num_threads: Threads that decode; None takes one for each processor at hand.
-        progress: Told how many files are read.
+        taken: Input of the backbone, to find examples that do not fit it; None if it is unknown.
+        settings: Settings of the media type in the config; None is the default.
+        num_threads: Number of threads that decode; None is the number of processors.
+        progress: Receives progress updates.
 
     Example:
 
@@ -182,21 +176,39 @@ def check_table(
             duplicates.divided_recordings(table.paths, table.groups, table.segments)
         ),
         groups=_count_groups(table, group_column),
-        pictures=_count_pictures(facts),
-        sounds=count_sounds(table, [fact.sound for fact in facts], listener),
+        summary=_summarize(table, facts, taken, settings),
     )
 
 
 def _inspect(table: Examples, num_threads: int | None, progress: Progress) -> list[FileFacts]:
     progress.step(
-        "Looking into files", len(set(table.paths)) if table.segments is None else len(table)
+        "Inspecting files", len(set(table.paths)) if table.segments is None else len(table)
     )
     return inspect_files(
         table.paths,
-        table.modality,
+        media_type(table.modality),
         segments=table.segments,
         num_threads=num_threads,
-        on_progress=lambda done, total: progress.advance(done),
+        on_progress=progress.advance,
+    )
+
+
+def _summarize(
+    table: Examples,
+    facts: Sequence[FileFacts],
+    taken: BackboneInput | None,
+    settings: Section | None,
+) -> MediaSummary | None:
+    contents = [fact.content for fact in facts]
+    if all(content is None for content in contents):
+        return None
+    media = media_type(table.modality)
+    return media.summarize(
+        table.paths,
+        contents,
+        has_segments=table.segments is not None,
+        taken=taken,
+        settings=settings or media.data_settings(),
     )
 
 
@@ -263,23 +275,3 @@ def _count_groups(table: Examples, column: str | None) -> GroupCounts | None:
         largest=sizes[-1],
         rows_without_group=sum(not str(cell).strip() for cell in cells),
     )
-
-
-def _count_pictures(facts: Sequence[FileFacts]) -> PictureCounts | None:
-    read = [fact for fact in facts if fact.format is not None]
-    if not read:
-        return None
-    sizes = sorted(
-        ((f.width or 0, f.height or 0) for f in read), key=lambda size: size[0] * size[1]
-    )
-    return PictureCounts(
-        formats=dict(Counter(f"{fact.format} {fact.mode}" for fact in read).most_common()),
-        smallest=sizes[0],
-        median=sizes[len(sizes) // 2],
-        largest=sizes[-1],
-        num_dark=sum(_is_dark(fact) for fact in read),
-    )
-
-
-def _is_dark(fact: FileFacts) -> bool:
-    return fact.peak is not None and 0 < fact.peak < _DARK_PEAK

@@ -1,11 +1,11 @@
-"""Tables from COCO and LVIS annotations: is a category in the picture or not?
+"""Tables from COCO and LVIS annotations: whether each category is present in each image.
 
-Convention: COCO marks every instance of its categories, so what isn't annotated isn't there: 0.
-LVIS searches each picture for some categories only: those of `neg_category_ids` are not there, and
-all others that are not annotated are unknown, those of `not_exhaustive_category_ids` included. A
-file is read as LVIS where any picture has `neg_category_ids`.
+Convention: COCO marks every instance of its categories, so a category without annotation is absent:
+0. LVIS searches each image for some categories only: those of `neg_category_ids` are absent, and
+all others without annotation are unknown, those of `not_exhaustive_category_ids` included. A file
+is read as LVIS if any image has `neg_category_ids`.
 
-An annotation with `iscrowd: 1` outlines several instances at once: the category is there, so it
+An annotation with `iscrowd: 1` outlines several instances at once: the category is present, so it
 counts as 1.
 """
 
@@ -19,7 +19,7 @@ import pandas as pd
 
 from kerastl.data.importing.folders import UNKNOWN, MadeTable, labels_frame, relative_path
 from kerastl.data.importing.names import FILE_COLUMN, column_name, column_names
-from kerastl.errors import TableError, suggestion
+from kerastl.errors import TableError, counted, suggestion
 
 
 def table_from_coco(
@@ -31,16 +31,16 @@ def table_from_coco(
 ) -> MadeTable:
     """Makes a table from a COCO or LVIS file of instances; each category becomes a yes/no column.
 
-    Pictures that aren't in the folder are left out, and counted in the notes.
+    Images that are not in the folder are left out, and counted in the notes.
 
     Args:
         annotations: JSON file with `images`, `annotations` and `categories`.
-        images: Folder with the pictures, as `file_name` names them.
-        relative_to: Folder in which the table will lie.
+        images: Folder with the images, as `file_name` names them.
+        relative_to: Folder of the table.
         categories: Names to keep, as in the file or as columns; None keeps all.
 
     Raises:
-        TableError: The file is no such file, a category is unknown, or no picture is there.
+        TableError: The file is not a file of instances, a category is unknown, or no image exists.
 
     Example:
 
@@ -56,19 +56,19 @@ def table_from_coco(
     if not names:
         raise TableError("The annotations have no categories.", where=str(source))
     columns = column_names(names.values(), where=str(source))
-    pictures = {int(picture["id"]): picture for picture in content["images"]}
-    values, num_strangers = _values(pictures, content["annotations"], list(names))
-    paths = [folder / _file_name(picture) for picture in pictures.values()]
+    described = {int(image["id"]): image for image in content["images"]}
+    values, num_unassigned = _values(described, content["annotations"], list(names))
+    paths = [folder / _file_name(image) for image in described.values()]
     present = np.array([path.is_file() for path in paths], bool)
     if not present.any():
-        raise _no_pictures(folder, paths)
+        raise _no_images(folder, paths)
     kept = [path for path, is_there in zip(paths, present, strict=True) if is_there]
     lead = pd.DataFrame({FILE_COLUMN: [relative_path(path, Path(relative_to)) for path in kept]})
     labels = labels_frame(values[present], list(columns.values()))
     return MadeTable(
         frame=pd.concat([lead, labels], axis=1),
         tasks=tuple(columns.values()),
-        notes=_notes(paths, present, num_strangers),
+        notes=_notes(paths, present, num_unassigned),
     )
 
 
@@ -77,7 +77,7 @@ def _read(source: Path) -> dict[str, list[Mapping[str, Any]]]:
         content = json.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TableError(
-            "The annotations can't be read.",
+            "The annotations cannot be read.",
             where=str(source),
             expected="a JSON file of COCO instances",
             received=getattr(error, "strerror", None) or str(error),
@@ -121,50 +121,52 @@ def _chosen(
 
 
 def _values(
-    pictures: Mapping[int, Mapping[str, Any]],
+    images: Mapping[int, Mapping[str, Any]],
     annotations: Sequence[Mapping[str, Any]],
     categories: Sequence[int],
 ) -> tuple[np.ndarray, int]:
-    """Returns 1, 0 or `UNKNOWN`, `(pictures, categories)`, and how many annotations fit nowhere."""
-    rows = {identifier: row for row, identifier in enumerate(pictures)}
+    """Returns 1, 0 or `UNKNOWN`, `(images, categories)`, and the number of unassigned ones."""
+    rows = {identifier: row for row, identifier in enumerate(images)}
     columns = {identifier: column for column, identifier in enumerate(categories)}
-    is_lvis = any("neg_category_ids" in picture for picture in pictures.values())
+    is_lvis = any("neg_category_ids" in image for image in images.values())
     values = np.full((len(rows), len(columns)), UNKNOWN if is_lvis else 0, np.int8)
-    for identifier, picture in pictures.items():
-        absent = [columns[c] for c in picture.get("neg_category_ids", ()) if c in columns]
+    for identifier, image in images.items():
+        absent = [columns[c] for c in image.get("neg_category_ids", ()) if c in columns]
         values[rows[identifier], absent] = 0
-    num_strangers = 0
+    num_unassigned = 0
     for annotation in annotations:
         row, column = rows.get(annotation["image_id"]), columns.get(annotation["category_id"])
-        num_strangers += row is None
+        num_unassigned += row is None
         if row is not None and column is not None:
             values[row, column] = 1
-    return values, num_strangers
+    return values, num_unassigned
 
 
-def _file_name(picture: Mapping[str, Any]) -> str:
-    """LVIS has no `file_name`; its pictures are named by the end of their address."""
-    name = picture.get("file_name") or str(picture.get("coco_url", "")).rsplit("/", 1)[-1]
-    return str(name) or f"{int(picture['id']):012d}.jpg"
+def _file_name(image: Mapping[str, Any]) -> str:
+    """Returns the name of an image; LVIS has no `file_name`, but the address ends with it."""
+    name = image.get("file_name") or str(image.get("coco_url", "")).rsplit("/", 1)[-1]
+    return str(name) or f"{int(image['id']):012d}.jpg"
 
 
-def _notes(paths: Sequence[Path], present: np.ndarray, num_strangers: int) -> tuple[str, ...]:
+def _notes(paths: Sequence[Path], present: np.ndarray, num_unassigned: int) -> tuple[str, ...]:
     notes = []
     missing = [path for path, is_there in zip(paths, present, strict=True) if not is_there]
     if missing:
         notes.append(
-            f"{len(missing)} of {len(paths)} pictures are missing and were left out, "
-            f"first {missing[0]}."
+            f"Left out: {len(missing):,} of {counted(len(paths), 'image')} whose files are "
+            f"missing, first {missing[0]}."
         )
-    if num_strangers:
-        notes.append(f"{num_strangers} annotations belong to no picture of the file.")
+    if num_unassigned:
+        notes.append(f"Left out: {counted(num_unassigned, 'annotation')} of no image of the file.")
     return tuple(notes)
 
 
-def _no_pictures(folder: Path, paths: Sequence[Path]) -> TableError:
+def _no_images(folder: Path, paths: Sequence[Path]) -> TableError:
     return TableError(
-        "None of the annotated pictures is there.",
+        "None of the annotated images exists.",
         where=str(folder),
-        expected=f"{len(paths)} pictures, such as {paths[0].name}" if paths else "some pictures",
-        fix="Name the folder that holds the pictures with --images.",
+        expected=f"{counted(len(paths), 'image')}, such as {paths[0].name}"
+        if paths
+        else "at least one image",
+        fix="Name the folder that contains the images with --images.",
     )

@@ -1,6 +1,6 @@
-"""Tables from other people's layouts: a folder per class.
+"""Tables from folders of files, one folder per class.
 
-Convention: paths are relative to the folder in which the table will lie, so that both can move.
+Convention: paths are relative to the folder of the table, so that both can be moved together.
 """
 
 import os
@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from kerastl.data.importing.names import FILE_COLUMN, SPLIT_COLUMN, column_names
-from kerastl.errors import TableError
+from kerastl.errors import TableError, counted
 from kerastl.files import file_sha256
-from kerastl.media.extensions import MEDIA_EXTENSIONS
+from kerastl.media.media_types import MEDIA_TYPES
 
 SameFile = Literal["name", "bytes"]
 
@@ -34,12 +34,12 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, kw_only=True)
 class MadeTable:
-    """A table made from something else.
+    """A table that was made from another layout.
 
     Args:
         frame: `path`, perhaps `split`, and one column of 1, 0 or blank per task.
         tasks: Names of the label columns.
-        notes: What was left out or merged, one sentence each.
+        notes: One sentence about each kind of files that were left out or merged.
     """
 
     frame: pd.DataFrame
@@ -62,15 +62,15 @@ def table_from_folders(
 ) -> MadeTable:
     """Makes a table from a folder per class; each class becomes a yes/no column.
 
-    Files may lie at any depth below the folder of their class; hidden ones and those that are
-    neither pictures nor sounds are left out. Where the outer folders are called train, validation
-    and test (or val, dev, ...), they become the column `split` and the classes lie one level below.
+    Files may be at any depth below the folder of their class; hidden files and those that are
+    neither images nor audio are left out. If the outer folders are called train, validation and
+    test (or val, dev, ...), they become the column `split` and the classes are one level below.
 
     Args:
         folder: The folder of the classes.
-        relative_to: Folder in which the table will lie.
-        same_file: What makes files of several classes one example that is positive in all of them:
-            the same `"name"` below the class folder, the same `"bytes"`, or None: nothing does.
+        relative_to: Folder of the table.
+        same_file: Which files of several classes are one example that is positive in all of them:
+            those of the same `"name"` below the class folder, or of the same `"bytes"`; None: none.
 
     Raises:
         TableError: There are no classes, no files, or two classes would share a column.
@@ -148,7 +148,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_media(path: Path) -> bool:
-    return any(path.suffix.lower() in endings for endings in MEDIA_EXTENSIONS.values())
+    return any(media.matches(path) for media in MEDIA_TYPES.values())
 
 
 def _one_hot(
@@ -188,28 +188,31 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if num_other := len(every) - len(media):
-        notes.append(f"{num_other} files are neither pictures nor sounds and were left out.")
+        notes.append(f"Left out: {counted(num_other, 'file')} of no known format.")
     if loose := sum(_is_media(path) for path in root.iterdir() if path.is_file()):
-        notes.append(f"{loose} files lie in no class folder and were left out.")
+        notes.append(f"Left out: {counted(loose, 'file')} outside of class folders.")
     if num_merged := len(media) - num_rows:
-        notes.append(f"{num_merged} files are copies in further classes and were merged.")
+        notes.append(
+            f"Merged: {counted(num_merged, 'copy', 'copies')} of files in further classes."
+        )
     if empty := sorted(set(classes) - {found.label for found in media}):
-        notes.append(f"No file shows {', '.join(empty)}: these columns hold 0 only.")
+        notes.append(f"No file shows {', '.join(empty)}: these columns contain only 0.")
     return tuple(notes)
 
 
 def _no_classes(root: Path) -> TableError:
     return TableError(
-        f"The folder '{root.name}' holds no class folders.",
+        f"The folder '{root.name}' contains no class folders.",
         where=str(root),
         expected="one folder per class, with the files of the class in it",
     )
 
 
 def _no_files(root: Path, num_other: int) -> TableError:
+    kinds = " or ".join(media.collective for media in MEDIA_TYPES.values())
     return TableError(
-        "The class folders hold no pictures or sounds.",
+        f"The class folders contain no {kinds}.",
         where=str(root),
         expected="files such as .jpg, .png, .wav or .flac",
-        received=f"{num_other} other files" if num_other else "empty folders",
+        received=counted(num_other, "other file") if num_other else "empty folders",
     )

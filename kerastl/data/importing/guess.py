@@ -1,6 +1,6 @@
-"""Which columns of a table hold files and labels, for a table that comes without a config."""
+"""Guesses which columns of a table contain files and labels, for a table without a config."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,61 +10,67 @@ import pandas as pd
 from kerastl.config import LabelPolicy
 from kerastl.data.tables.labels import decode_labels
 from kerastl.errors import TableError
-from kerastl.media.extensions import MEDIA_EXTENSIONS
+from kerastl.media.media_types import MEDIA_TYPES
 
-_NUM_CELLS = 100  # cells that show what a column of files holds
+_NUM_CELLS = 100  # cells of a column that are looked at
 
 
 def guess_data(
     frame: pd.DataFrame,
     path: Path,
     *,
-    image: str | None = None,
-    audio: str | None = None,
+    columns: Mapping[str, str | None] | None = None,
     tasks: Sequence[str] = (),
     group: str | None = None,
 ) -> dict[str, Any]:
-    """Returns the `data` part of a config for a table; what is given isn't guessed.
+    """Returns the `data` section of a config for a table; given columns are not guessed.
 
-    The column of files is the first in which every cell ends as pictures or sounds do. Tasks are
-    the other columns that hold nothing but 1, 0 and blanks, and at least one 1 or 0.
+    The column of files is the first in which every cell has an extension of one media type. Tasks
+    are the other columns that contain nothing but 1, 0 and blanks, and at least one 1 or 0.
+
+    Args:
+        frame: The table.
+        path: Its file.
+        columns: Name of a media type to the column of its files; None and absent are not given.
+        tasks: Columns of labels; empty to guess them.
+        group: Column of groups, or None.
 
     Raises:
-        TableError: No column holds files, or none holds labels.
+        TableError: No column contains files, or none contains labels.
     """
-    modality, column = _file_column(frame, path, image, audio)
+    modality, column = _file_column(frame, path, columns or {})
     others = [str(name) for name in frame.columns if name not in (column, group)]
     chosen = list(dict.fromkeys(tasks)) or [name for name in others if _holds_labels(frame[name])]
     if not chosen:
         raise TableError(
-            "No column of the table holds labels.",
+            "No column of the table contains labels.",
             where=str(path),
             expected="columns of 1, 0 and blank",
             received=", ".join(others) or "no further columns",
-            fix="Name the columns with --task, or check a config that says what the cells mean.",
+            fix="Name the columns with --task, or check a config that defines the cells.",
         )
     data: dict[str, Any] = {"table": str(path), modality: column, "tasks": chosen}
     return data if group is None else {**data, "group": group}
 
 
 def _file_column(
-    frame: pd.DataFrame, path: Path, image: str | None, audio: str | None
+    frame: pd.DataFrame, path: Path, columns: Mapping[str, str | None]
 ) -> tuple[str, str]:
-    if image is not None:
-        return "image", image
-    if audio is not None:
-        return "audio", audio
-    for modality, endings in MEDIA_EXTENSIONS.items():
+    for modality, given in columns.items():
+        if given is not None:
+            return modality, given
+    for modality, media in MEDIA_TYPES.items():
         for name in frame.columns:
             cells = frame[name].head(_NUM_CELLS)
-            if all(str(cell).strip().lower().endswith(endings) for cell in cells):
+            if all(str(cell).strip().lower().endswith(media.extensions) for cell in cells):
                 return modality, str(name)
+    options = " or ".join(f"--{name}" for name in MEDIA_TYPES)
     raise TableError(
-        "No column of the table holds files.",
+        "No column of the table contains files.",
         where=str(path),
-        expected="a column of names that end in .jpg, .png, .wav or the like",
+        expected="a column of file names that end in .jpg, .png, .wav or another known extension",
         received=", ".join(map(str, frame.columns)),
-        fix="Name the column with --image or --audio.",
+        fix=f"Name the column with {options}.",
     )
 
 

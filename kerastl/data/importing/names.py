@@ -1,4 +1,4 @@
-"""Names of classes and categories to names of columns."""
+"""Names of columns for names of classes and categories."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ def column_names(names: Iterable[str], *, where: str) -> Mapping[str, str]:
         column = column_name(name)
         if column in taken:
             raise TableError(
-                f"The name '{name}' can't become a column.",
+                f"The name '{name}' cannot become a column.",
                 where=where,
                 expected="names that differ in letters or digits, regardless of case",
                 received=f"'{column}', which stands for {taken[column]}",

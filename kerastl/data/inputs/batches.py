@@ -1,7 +1,7 @@
 """Batches for Keras: inputs and labels of the examples of one part.
 
-Convention: the order of epoch e depends on the seed and e alone, so a resumed training sees what an
-uninterrupted one would have seen.
+Convention: the order of epoch e depends on the seed and e alone, so a resumed training gets the
+same batches as an uninterrupted one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,14 +25,14 @@ class Inputs(Protocol):
 
 @runtime_checkable
 class DrawnInputs(Inputs, Protocol):
-    """Inputs of which training sees a random variant in each epoch."""
+    """Inputs of which training gets a random variant in each epoch."""
 
     def draw(self, indices: np.ndarray, *, seed: Sequence[int]) -> np.ndarray:
         """Returns inputs at these indices that depend on them and on the seed alone."""
 
 
 class ArrayInputs:
-    """Inputs that lie in memory, such as features.
+    """Inputs in an array, such as features or decoded files.
 
     Args:
         values: One example per row.
@@ -62,14 +62,14 @@ def make_batches(
     """Returns batches `(x, y)` of the given rows.
 
     Args:
-        inputs: Inputs of all examples; those that can be drawn are drawn where there is a seed.
+        inputs: Inputs of all examples; `DrawnInputs` are drawn if there is a seed.
         labels: Labels of all examples, one array or one per head, NaN where unknown.
         rows: Indices of the examples of this part.
         batch_size: Examples per batch; the last may be smaller.
-        shuffle_seed: Seed of the order of each epoch, and of what is drawn; None keeps the order
-            of `rows`, and draws nothing.
-        first_epoch: Number of the first epoch that is drawn.
-        augment: Applied to each batch of inputs.
+        shuffle_seed: Seed of the order of each epoch, and of drawn inputs; None keeps the order of
+            `rows` and draws nothing.
+        first_epoch: Number of the first epoch, from 0.
+        augment: Function that is applied to each batch of inputs.
     """
     epochs = iter(range(first_epoch, 2**31))
     sample = inputs.take(rows[:1])
@@ -93,7 +93,7 @@ def make_batches(
 
 
 def take_labels(labels: Labels, rows: np.ndarray) -> Any:
-    """Returns the labels of these rows, per head where there are several."""
+    """Returns the labels of these rows, per head if there are several."""
     if isinstance(labels, Mapping):
         return {name: values[rows] for name, values in labels.items()}
     return labels[rows]

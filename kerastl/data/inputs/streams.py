@@ -1,10 +1,11 @@
-"""Files as a stream of inputs: threads read and decode ahead, memory is bounded by the parts.
+"""Files as a stream of inputs: threads decode ahead, and memory is bounded by the parts.
 
-Convention: each example is read once; the key of an example is made of the hash of the very bytes
-that were decoded and of its segment, so nothing can be kept under the key of another content.
+Convention: each example is read once. The key of an example consists of the hash of the very bytes
+that were decoded and of its segment, so nothing can be stored under the key of other content.
 """
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,37 +15,35 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kerastl.data.inputs.batches import Inputs
-from kerastl.data.inputs.decoders import (
-    DEFAULT_RATE_HZ,
-    Contract,
-    Loaded,
-    decode_pictures,
-    decoder_of,
-)
-from kerastl.data.inputs.windows import Windows, loudest
+from kerastl.data.inputs.batches import ArrayInputs, Inputs
+from kerastl.data.inputs.windows import Windows
 from kerastl.errors import MediaError
+from kerastl.media.base import InputContract
+from kerastl.media.decoder import DecodedExample
+from kerastl.media.media_types import media_type
 from kerastl.media.segments import WHOLE, Segments, bounds_of
 from kerastl.progress import SILENT, Progress
+from kerastl.scratch import no_room, scratch_array
 from kerastl.threads import in_order
 
 PART_SIZE = 16
-_POOLED_PART_SIZE = 4  # examples of up to 64 windows each
+_PART_SIZE_OF_WINDOWS = 4  # examples of up to 64 windows each
 _MAX_AHEAD_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some examples, decoded.
+    """Some decoded examples.
 
     Args:
-        rows: Their indices in the whole.
-        values: Their inputs, the first axis in the order of `rows`; zeros where unreadable.
-        keys: What tells each from all others; None where unreadable or not from a file.
+        rows: Indices of the examples in the whole.
+        values: Their inputs, the first axis in the order of `rows`; zeros if unreadable.
+        keys: A key of each that differs from all others; None if unreadable or not from a file.
         errors: Why an example is unreadable, by its index in the whole.
-        seconds: How long a thread read and decoded.
-        counts: How many of `values` each example has, or None: one.
-        digests: SHA-256 of the bytes of the file of each; empty where it is the key.
+        seconds: Time that a thread needed to read and decode.
+        counts: Number of inputs of each example, or None: one.
+        chosen: Index in `values` of the representative input of each example, or None: its only.
+        digests: SHA-256 of the bytes of the file of each; empty if it equals the key.
     """
 
     rows: np.ndarray
@@ -53,28 +52,21 @@ class Part:
     errors: Mapping[int, MediaError]
     seconds: float
     counts: np.ndarray | None = None
+    chosen: np.ndarray | None = None
     digests: tuple[bytes | None, ...] = ()
 
     @property
-    def windows(self) -> list[np.ndarray]:
-        """The inputs of each example, one array for each."""
-        counts = np.ones(len(self.rows), int) if self.counts is None else self.counts
-        return np.split(self.values, np.cumsum(counts)[:-1])
-
-    @property
     def representatives(self) -> np.ndarray:
-        """One input per example: of several windows the loudest."""
-        if self.counts is None:
-            return self.values
-        return np.stack([windows[loudest(windows)] for windows in self.windows])
+        """One input per example, in the order of `rows`."""
+        return self.values if self.chosen is None else self.values[self.chosen]
 
 
 class FileInputs:
-    """Inputs that are decoded when they are asked for.
+    """Inputs that are decoded on demand.
 
     Args:
         paths: Files, in the order of the examples.
-        contract: What a file becomes.
+        contract: What goes into the model and how a file becomes it.
         segments: The part of its file that each example is, or None: the whole.
         on_error: `"raise"` the first unreadable file, or `"collect"` them in `errors`.
     """
@@ -82,7 +74,7 @@ class FileInputs:
     def __init__(
         self,
         paths: Sequence[Path],
-        contract: Contract,
+        contract: InputContract,
         *,
         segments: Segments | None = None,
         on_error: Literal["raise", "collect"] = "raise",
@@ -92,89 +84,101 @@ class FileInputs:
         self.segments = segments
         self.on_error = on_error
         self.errors: dict[int, str] = {}
-        self._decoder = decoder_of(contract)
-        self._decoded: Inputs | Windows | None = None
+        self._decoder = media_type(contract.modality).decoder(contract)
+        self._decoded: ArrayInputs | Windows | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
     def rule(self) -> Mapping[str, Any]:
-        """All that decides, besides the key, which array an example becomes."""
+        """Everything besides the key that determines the inputs of an example."""
         return self._decoder.rule
 
     @property
-    def sample_rate_hz(self) -> int:
-        """Samples per second of sounds."""
-        return self.contract.sample_rate_hz or DEFAULT_RATE_HZ
+    def has_windows(self) -> bool:
+        """Whether an example can have several inputs, whose features are averaged."""
+        return self.contract.has_windows
 
     @property
-    def has_windows(self) -> bool:
-        """Whether an example may have several inputs, whose features are averaged."""
-        return self.contract.modality == "audio" and self.contract.window == "pool"
+    def dtype(self) -> np.dtype:
+        """Type of the inputs."""
+        return self._decoder.dtype
 
     def keys_of(self, digests: Sequence[bytes | None]) -> list[bytes | None]:
         """Returns the key of each example, given the hash of each example's file."""
         return [self._key(row, digest) for row, digest in enumerate(digests)]
 
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the inputs' arrays."""
-        return self._decoder.dtype
+    def noise(self, count: int) -> np.ndarray:
+        """Returns random inputs, on which engines can be compared."""
+        return self._decoder.noise(count)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Returns one input for each of these indices, in their order; of windows the loudest."""
+        """Returns the representative input of each of these examples, in their order."""
         if self._decoded is not None:
             return self._decoded.take(indices)
         parts = list(self.stream(np.asarray(indices)))
         if not parts:
-            return np.zeros((0, *self.contract.shape), self._decoder.dtype)
+            return np.zeros((0, *self.contract.shape), self.dtype)
         return np.concatenate([part.representatives for part in parts])
 
     def draw(self, indices: np.ndarray, *, seed: Sequence[int]) -> np.ndarray:
-        """Returns one input for each of these indices; of windows one drawn by the seed."""
-        if self.has_windows and isinstance(self._decoded, Windows):
+        """Returns one input of each of these examples; of several, one drawn by the seed."""
+        if isinstance(self._decoded, Windows):
             return self._decoded.draw(indices, seed=seed)
         return self.take(indices)
 
     def decode_all(self, *, progress: Progress = SILENT) -> None:
-        """Decodes every file once and keeps the result, for what looks at them many times."""
+        """Decodes every file once and keeps the inputs, for training that reads them repeatedly.
+
+        Raises:
+            MediaError: A file is unreadable, and `on_error` is `"raise"`.
+            KerastlError: The folder for temporary files has no room.
+        """
         if self._decoded is not None:
             return
-        if self.contract.modality == "audio":
-            self._decoded = self._gather(progress)
+        nouns = media_type(self.contract.modality).nouns
+        progress.step(f"Reading {nouns}", len(self))
+        parts = self._advancing(self.stream(np.arange(len(self))), progress)
+        if self.has_windows:
+            examples = (one for part in parts for one in _split(part.values, part.counts))
+            self._decoded = Windows.gather(
+                examples, self.contract.shape, self.dtype, self._decoder.representative
+            )
             return
-        decoded = decode_pictures(
-            self.paths, self.contract, on_error=self.on_error, progress=progress
-        )
-        self.errors.update(decoded.errors)
-        self._decoded = decoded.inputs
+        values = self._room(nouns)
+        for part in parts:
+            values[part.rows] = part.values
+        self._decoded = ArrayInputs(values)
 
     def stream(self, rows: np.ndarray, *, part_size: int = PART_SIZE) -> Iterator[Part]:
-        """Returns the examples at these indices, in their order; threads decode from now on.
+        """Returns the examples at these indices, in their order; threads start to decode now.
 
         Raises:
             MediaError: A file is unreadable, and `on_error` is `"raise"`.
         """
         if self.has_windows:
-            part_size = min(part_size, _POOLED_PART_SIZE)
+            part_size = min(part_size, _PART_SIZE_OF_WINDOWS)
         tasks = (
             partial(self._load, rows[begin : begin + part_size])
             for begin in range(0, len(rows), part_size)
         )
-        part_bytes = part_size * int(np.prod(self.contract.shape)) * self._decoder.dtype.itemsize
+        part_bytes = part_size * math.prod(self.contract.shape) * self.dtype.itemsize
         num_ahead = max(2, min(64, _MAX_AHEAD_BYTES // part_bytes))
         return self._checked(in_order(tasks, num_ahead=num_ahead))
 
-    def _gather(self, progress: Progress) -> Windows:
-        progress.step("Reading sounds", len(self))
+    def _advancing(self, parts: Iterator[Part], progress: Progress) -> Iterator[Part]:
+        for part in parts:
+            yield part
+            progress.advance(int(part.rows[-1]) + 1)
 
-        def sounds() -> Iterator[np.ndarray]:
-            for part in self.stream(np.arange(len(self))):
-                yield from part.windows
-                progress.advance(int(part.rows[-1]) + 1)
-
-        return Windows.gather(sounds(), self.contract.shape[0])
+    def _room(self, nouns: str) -> np.ndarray:
+        shape = (len(self), *self.contract.shape)
+        try:
+            return scratch_array(shape, self.dtype)
+        except OSError as error:
+            num_bytes = math.prod(shape) * self.dtype.itemsize
+            raise no_room(num_bytes, error, what=f"decoded {nouns}") from error
 
     def _checked(self, parts: Iterator[Part]) -> Iterator[Part]:
         for part in parts:
@@ -185,30 +189,37 @@ class FileInputs:
 
     def _load(self, rows: np.ndarray) -> Part:
         started = time.perf_counter()
-        loaded: list[Loaded] = []
+        loaded: list[DecodedExample] = []
         errors: dict[int, MediaError] = {}
         for row in map(int, rows):
             try:
                 loaded.append(self._load_one(row))
             except MediaError as error:
                 errors[row] = error
-                blank = np.zeros((1, *self.contract.shape), self._decoder.dtype)
-                loaded.append(Loaded(values=blank, digest=None))
+                blank = np.zeros((1, *self.contract.shape), self.dtype)
+                loaded.append(DecodedExample(values=blank, digest=None))
+        counts = np.array([len(one.values) for one in loaded]) if self.has_windows else None
         return Part(
             rows=rows,
             values=np.concatenate([one.values for one in loaded]),
             keys=tuple(self._key(int(row), o.digest) for row, o in zip(rows, loaded, strict=True)),
             errors=errors,
             seconds=time.perf_counter() - started,
-            counts=np.array([len(one.values) for one in loaded]) if self.has_windows else None,
+            counts=counts,
+            chosen=None if counts is None else self._choose(loaded, counts),
             digests=tuple(one.digest for one in loaded),
         )
 
-    def _load_one(self, row: int) -> Loaded:
+    def _choose(self, loaded: Sequence[DecodedExample], counts: np.ndarray) -> np.ndarray:
+        """Returns the index of the representative input of each example among all inputs."""
+        places = [self._decoder.representative(one.values) for one in loaded]
+        return np.cumsum(counts) - counts + places
+
+    def _load_one(self, row: int) -> DecodedExample:
         if isinstance(self._decoded, Windows):
-            return Loaded(values=self._decoded.of(row), digest=None)
+            return DecodedExample(values=self._decoded.of(row), digest=None)
         if self._decoded is not None:
-            return Loaded(values=self._decoded.take(np.array([row])), digest=None)
+            return DecodedExample(values=self._decoded.take(np.array([row])), digest=None)
         return self._decoder.load(self.paths[row], bounds_of(self.segments, row))
 
     def _key(self, row: int, digest: bytes | None) -> bytes | None:
@@ -221,16 +232,23 @@ class FileInputs:
 def stream_inputs(
     inputs: Inputs, rows: np.ndarray, *, part_size: int = PART_SIZE
 ) -> Iterator[Part]:
-    """Returns the examples at these indices as parts, whatever kind of inputs they are."""
+    """Returns the examples at these indices as parts, for any kind of inputs."""
     if isinstance(inputs, FileInputs):
         return inputs.stream(rows, part_size=part_size)
+    chunks = (rows[begin : begin + part_size] for begin in range(0, len(rows), part_size))
     return (
         Part(
-            rows=rows[begin : begin + part_size],
-            values=inputs.take(rows[begin : begin + part_size]),
-            keys=(None,) * len(rows[begin : begin + part_size]),
+            rows=chunk,
+            values=inputs.take(chunk),
+            keys=(None,) * len(chunk),
             errors={},
             seconds=0.0,
         )
-        for begin in range(0, len(rows), part_size)
+        for chunk in chunks
     )
+
+
+def _split(values: np.ndarray, counts: np.ndarray | None) -> list[np.ndarray]:
+    """Returns the inputs of each example, one array for each."""
+    assert counts is not None
+    return np.split(values, np.cumsum(counts)[:-1])

@@ -1,10 +1,10 @@
-"""The decoded windows of many sounds, one after another in a file without a name.
+"""The decoded inputs of examples that can have several each, stored one after another in a file.
 
-Convention: who wants one input per sound gets its loudest window; who draws gets one at random.
+Convention: `take` returns the representative input of an example, `draw` a random one.
 """
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -12,59 +12,70 @@ from kerastl.scratch import no_room
 
 
 class Windows:
-    """The windows of every sound, by the sound's index.
+    """The inputs of every example, by the example's index.
 
     Args:
-        values: All windows, `(windows, num_samples)`, those of a sound next to each other.
-        counts: How many each sound has, `(sounds,)`.
+        values: All inputs, `(inputs, *shape)`, those of an example next to each other.
+        counts: Number of inputs of each example, `(examples,)`.
+        representative: Function from the inputs of an example to the index of the representative.
     """
 
-    def __init__(self, values: np.ndarray, counts: np.ndarray):
+    def __init__(
+        self, values: np.ndarray, counts: np.ndarray, representative: Callable[[np.ndarray], int]
+    ):
         self.values = values
         self.counts = counts
+        self._representative = representative
         self._firsts = np.cumsum(counts) - counts
 
     @classmethod
-    def gather(cls, sounds: Iterable[np.ndarray], num_samples: int) -> "Windows":
-        """Writes the windows of each sound as they come; memory holds one sound at a time.
+    def gather(
+        cls,
+        examples: Iterable[np.ndarray],
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        representative: Callable[[np.ndarray], int],
+    ) -> "Windows":
+        """Writes the inputs of each example as they come; only one example is in memory.
+
+        Args:
+            examples: The inputs of each example.
+            shape: Shape of one input.
+            dtype: Type of the inputs.
+            representative: As for the class.
 
         Raises:
             KerastlError: The folder for temporary files has no room.
         """
         counts = []
-        with tempfile.TemporaryFile(prefix="kerastl-sounds-") as file:
-            for windows in sounds:
+        with tempfile.TemporaryFile(prefix="kerastl-windows-") as file:
+            for windows in examples:
                 counts.append(len(windows))
                 try:
-                    file.write(np.ascontiguousarray(windows, np.float32).tobytes())
+                    file.write(np.ascontiguousarray(windows, dtype).tobytes())
                     file.flush()
                 except OSError as error:
-                    raise no_room(windows.nbytes * 2, error, what="decoded audio") from error
-            shape = (sum(counts), num_samples)
-            values = np.memmap(file, np.float32, "r", shape=shape) if counts else np.zeros(shape)
-        return cls(values, np.array(counts, int))
+                    raise no_room(windows.nbytes * 2, error, what="decoded windows") from error
+            whole = (sum(counts), *shape)
+            values = np.memmap(file, dtype, "r", shape=whole) if counts else np.zeros(whole, dtype)
+        return cls(values, np.array(counts, int), representative)
 
     def __len__(self) -> int:
         return len(self.counts)
 
     def of(self, row: int) -> np.ndarray:
-        """Returns all windows of a sound, `(windows, num_samples)`."""
+        """Returns all inputs of an example, `(inputs, *shape)`."""
         first = self._firsts[row]
         return np.asarray(self.values[first : first + self.counts[row]])
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Returns the loudest window of each of these sounds, in their order."""
-        return np.stack([self.of(row)[loudest(self.of(row))] for row in indices])
+        """Returns the representative input of each of these examples, in their order."""
+        return np.stack([self.of(row)[self._representative(self.of(row))] for row in indices])
 
     def draw(self, indices: np.ndarray, *, seed: Sequence[int]) -> np.ndarray:
-        """Returns one window of each of these sounds, drawn by the seed and the sound's index."""
+        """Returns one input of each of these examples, drawn by the seed and its index."""
         chosen = [
             self._firsts[row] + np.random.default_rng([*seed, row]).integers(self.counts[row])
             for row in map(int, indices)
         ]
         return np.asarray(self.values[chosen])
-
-
-def loudest(windows: np.ndarray) -> int:
-    """Returns the index of the window with the most energy, the first of equals."""
-    return int(np.square(windows, dtype=np.float64).sum(axis=1).argmax())

@@ -28,7 +28,7 @@ class Examples:
         uncertain: `(examples, tasks)` bool: whether the cell is uncertain.
         groups: Group of each example as text, or None. A blank cell is a group of its own. If
             recordings are cut into examples and no column names groups, the recording.
-        modality: `"image"` or `"audio"`.
+        modality: Name of the media type.
         source: Name of the table or tables, for messages.
         segments: Part of its file that each example is, or None if each is a whole file.
         grouped_by_recording: Whether `groups` are the recordings.

@@ -67,7 +67,7 @@ def build_examples(
         task: decode_labels(_cells(frame, task), data.labels.get(task, LabelPolicy()))
         for task in data.tasks
     }
-    segments = read_segments(frame) if data.modality == "audio" else None
+    segments = read_segments(frame) if data.media.has_segments else None
     recordings = recordings_as_groups(paths, segments) if data.group is None else None
     columns = decoded.values()
     return Examples(

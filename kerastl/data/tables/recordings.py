@@ -15,7 +15,7 @@ import pandas as pd
 from kerastl.data.tables.loading import read_frame
 from kerastl.errors import TableError, suggestion
 from kerastl.files import file_sha256
-from kerastl.media.audio.blocks import sound_seconds
+from kerastl.media.audio.blocks import audio_seconds
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
 _LATE_SECONDS = 0.1  # what an event may reach beyond the end: tables round
@@ -165,7 +165,7 @@ def _recording(path: Path, found: Sequence[tuple[str, Event]], words: Sequence[s
         return tuple(sorted(said, key=lambda event: event.start_seconds))
 
     return Recording(
-        path=path, seconds=sound_seconds(path), events={word: of(word) for word in words}
+        path=path, seconds=audio_seconds(path), events={word: of(word) for word in words}
     )
 
 

@@ -1,8 +1,8 @@
-"""Long sounds as blocks of samples at one rate: from files, and from a pipe as they arrive.
+"""Recordings as blocks of samples at one rate: from files, and from a pipe as they arrive.
 
-Convention: memory is bounded by the block, not by the sound. The values are those of `read_sound`
-to 1e-5: the same mean of channels, the same resampler, fed in parts. The resampler gives a sample
-when it has heard a little further: it lags by some hundredths of a second, and shifts nothing.
+Convention: memory is bounded by the block, not by the recording. The values equal those of
+`read_audio` to 1e-5: the same mean of channels, the same resampler, fed in parts. The resampler
+needs some samples ahead: it lags by some hundredths of a second, and shifts nothing.
 """
 
 import io
@@ -16,10 +16,10 @@ import soundfile
 import soxr
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.files import UNKNOWN_SIZES, open_sound, read_mono
+from kerastl.media.audio.files import UNKNOWN_SIZES, open_audio, read_mono
 
 BLOCK_SECONDS = 10.0
-_PIPE_BYTES = 2**16  # what a pipe holds: two seconds at 16 kHz in 16 bit
+_PIPE_BYTES = 2**16  # capacity of a pipe: two seconds at 16 kHz in 16 bit
 _SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 
 
@@ -31,49 +31,49 @@ def file_blocks(
     Args:
         path: WAV, FLAC, OGG or MP3.
         rate_hz: Rate of the result, in hertz.
-        block_seconds: What is read at a time.
+        block_seconds: Length of a block.
 
     Yields:
         Mono float32 in [-1, 1], shape `(samples,)`.
 
     Raises:
-        MediaError: The file is missing, damaged or no sound.
+        MediaError: The file is missing, damaged or not audio.
     """
-    with open_sound(path) as sound:
-        length = max(1, round(block_seconds * sound.samplerate))
+    with open_audio(path) as file:
+        length = max(1, round(block_seconds * file.samplerate))
         parts = (
-            read_mono(sound, begin, min(begin + length, sound.frames))
-            for begin in range(0, sound.frames, length)
+            read_mono(file, begin, min(begin + length, file.frames))
+            for begin in range(0, file.frames, length)
         )
-        yield from resampled(parts, source_hz=sound.samplerate, rate_hz=rate_hz)
+        yield from resampled(parts, source_hz=file.samplerate, rate_hz=rate_hz)
 
 
-def sound_seconds(path: str | Path) -> float:
-    """Returns the length of a file.
+def audio_seconds(path: str | Path) -> float:
+    """Returns the length of a file in seconds.
 
     Raises:
-        MediaError: The file is missing, damaged or no sound.
+        MediaError: The file is missing, damaged or not audio.
     """
-    with open_sound(path) as sound:
-        return float(sound.frames / sound.samplerate)
+    with open_audio(path) as file:
+        return float(file.frames / file.samplerate)
 
 
 def pipe_blocks(
     stream: IO[bytes], *, rate_hz: int, source_hz: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yields what comes through a pipe, as it arrives.
+    """Yields the audio from a pipe as it arrives.
 
     Args:
-        stream: WAV in PCM of 8 to 32 bit, whose header may leave the length open; or bare samples,
+        stream: WAV in PCM of 8 to 32 bit, whose header may leave the length open; or raw samples,
             16 bit, little endian, one channel.
         rate_hz: Rate of the result, in hertz.
-        source_hz: Rate of bare samples; None: a WAV header says it.
+        source_hz: Rate of raw samples; None if there is a WAV header.
 
     Yields:
         Mono float32 in [-1, 1], shape `(samples,)`.
 
     Raises:
-        MediaError: It has no WAV header, or one of a format that isn't PCM.
+        MediaError: There is no WAV header, or its format is not PCM.
     """
     if source_hz is not None:
         parts = _decoded(stream, channels=1, width=2, rate_hz=source_hz, num_bytes=None)
@@ -92,11 +92,11 @@ def pipe_blocks(
 
 
 def resampled(parts: Iterator[np.ndarray], *, source_hz: int, rate_hz: int) -> Iterator[np.ndarray]:
-    """Yields the parts of one sound at another rate.
+    """Yields consecutive parts of audio at another rate.
 
     Args:
         parts: Mono float32, one after the other.
-        source_hz: Their rate.
+        source_hz: Rate of the parts.
         rate_hz: Rate of the result.
     """
     if source_hz == rate_hz:
@@ -113,10 +113,10 @@ def _wav_header(stream: IO[bytes]) -> wave.Wave_read:
         return wave.open(stream, "rb")
     except (wave.Error, EOFError) as error:
         raise MediaError(
-            "The standard input is no WAV that can be read as it comes.",
+            "The standard input is not a WAV stream.",
             where="-",
-            expected="WAV in PCM, or --rate with bare samples (16 bit, little endian, mono)",
-            received=str(error) or "an end before the header's",
+            expected="WAV in PCM, or --rate with raw samples (16 bit, little endian, mono)",
+            received=str(error) or "the end of the input within the header",
             fix="Convert it on the way: ffmpeg -i FILE -c:a pcm_s16le -f wav -",
         ) from None
 
@@ -124,7 +124,7 @@ def _wav_header(stream: IO[bytes]) -> wave.Wave_read:
 def _decoded(
     stream: IO[bytes], *, channels: int, width: int, rate_hz: int, num_bytes: int | None
 ) -> Iterator[np.ndarray]:
-    """Yields the samples of a pipe as mono; what is left of a last frame is dropped."""
+    """Yields the samples of a pipe as mono; an incomplete last frame is dropped."""
     frame, rest = channels * width, b""
     while data := _some_bytes(stream, num_bytes):
         num_bytes = None if num_bytes is None else num_bytes - len(data)
@@ -136,7 +136,7 @@ def _decoded(
 
 
 def _some_bytes(stream: IO[bytes], num_bytes: int | None) -> bytes:
-    """Returns what has arrived, waiting for the first byte only."""
+    """Returns the bytes that have arrived; waits for the first byte only."""
     most = _PIPE_BYTES if num_bytes is None else min(_PIPE_BYTES, num_bytes)
     read = getattr(stream, "read1", stream.read)
     found: bytes = read(most) if most else b""

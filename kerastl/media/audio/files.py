@@ -1,8 +1,8 @@
-"""Sound files as libsndfile reads them: opened, checked and read in parts, with errors in words.
+"""Audio files as libsndfile reads them: opened, checked and read in parts.
 
-Convention: nothing is guessed; a file that is cut off is an error wherever its format can tell. WAV
-says in its header how many bytes follow and FLAC how many samples. OGG and MP3 just end: of these a
-cut file is a shorter file.
+Convention: nothing is guessed; a truncated file is an error if its format can tell. The header of a
+WAV file states the number of bytes and that of FLAC the number of samples. OGG and MP3 just end: a
+truncated file is a shorter file.
 """
 
 import os
@@ -15,48 +15,50 @@ import soundfile
 
 from kerastl.errors import MediaError
 
-EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 MAX_CHANNELS = 64
 
-UNKNOWN_SIZES = (0, 2**31 - 1, 2**32 - 1)  # what programs write that don't know the end yet
+UNKNOWN_SIZES = (0, 2**31 - 1, 2**32 - 1)  # of programs that do not know the end yet
 _BLOCK = 2**18  # samples of each channel
 _MP3_WARM_UP = 16 * 1152  # samples: more frames than a frame borrows bits from
 _MP3_JUMP = 2**23  # samples: minutes that are decoded in a fraction of a second
 _FIX = (
-    "Fetch the file again, or take its row out of the table; `kerastl data check` lists all such."
+    "Fetch the file again, or remove its row from the table; `kerastl data check` lists all such "
+    "files."
 )
 
 
 @contextmanager
-def open_sound(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """Opens a sound for reading.
+def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """Opens an audio file for reading.
 
     Args:
         path: WAV, FLAC, OGG or MP3.
 
     Raises:
-        MediaError: The file is missing, cut off, empty or no sound.
+        MediaError: The file is missing, truncated, empty or not audio.
     """
     where = str(path)
     _refuse_missing(Path(path))
     _refuse_cut_wav(Path(path))
     try:
-        sound = _Sound(where)
+        file = _AudioFile(where)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
-        raise _no_sound(where, error) from None
-    with sound:
-        if not sound.frames:
-            raise MediaError("The sound is empty.", where=where, received="0 samples", fix=_FIX)
-        if sound.channels > MAX_CHANNELS:
-            raise _no_sound(where, f"{sound.channels} channels")
-        yield sound
+        raise _not_audio(where, error) from None
+    with file:
+        if not file.frames:
+            raise MediaError(
+                "The audio file is empty.", where=where, received="0 samples", fix=_FIX
+            )
+        if file.channels > MAX_CHANNELS:
+            raise _not_audio(where, f"{file.channels} channels")
+        yield file
 
 
-def read_mono(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
-    """Reads a part of an open sound and mixes its channels down by their mean.
+def read_mono(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
+    """Reads a part of an open file and mixes its channels down by their mean.
 
     Args:
-        sound: As `open_sound` gives it.
+        file: A file opened by `open_audio`.
         begin: First sample of each channel, from 0, at the file's own rate.
         end: The sample after the last one.
 
@@ -64,65 +66,64 @@ def read_mono(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
         float32, shape `(end - begin,)`.
 
     Raises:
-        MediaError: The file ends earlier than it says, or holds what isn't a number.
+        MediaError: The file ends earlier than its header says, or has samples that are not numbers.
     """
-    frames = _read(sound, begin, end)
+    frames = _read(file, begin, end)
     return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
 
 
-def read_blocks(sound: soundfile.SoundFile, begin: int, end: int) -> Iterator[np.ndarray]:
-    """Yields a part of an open sound in blocks of all channels, `(samples, channels)` float32.
+def read_blocks(file: soundfile.SoundFile, begin: int, end: int) -> Iterator[np.ndarray]:
+    """Yields a part of an open file in blocks of all channels, `(samples, channels)` float32.
 
     Args:
-        sound: As `open_sound` gives it.
+        file: A file opened by `open_audio`.
         begin: First sample of each channel, from 0, at the file's own rate.
         end: The sample after the last one.
 
     Raises:
-        MediaError: The file ends earlier than it says, or holds what isn't a number.
+        MediaError: The file ends earlier than its header says, or has samples that are not numbers.
     """
     for start in range(begin, end, _BLOCK):
-        yield _read(sound, start, min(start + _BLOCK, end))
+        yield _read(file, start, min(start + _BLOCK, end))
 
 
-def _read(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
+def _read(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     try:
-        _go_to(sound, begin)
-        frames = sound.read(end - begin, dtype="float32", always_2d=True)
+        _go_to(file, begin)
+        frames = file.read(end - begin, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, ValueError) as error:
-        raise _damaged(str(sound.name), str(error)) from None
+        raise _damaged(str(file.name), str(error)) from None
     if len(frames) < end - begin:
         raise _damaged(
-            str(sound.name), f"{begin + len(frames)} of {sound.frames} samples, then nothing"
+            str(file.name), f"{begin + len(frames)} of {file.frames} samples, then nothing"
         )
     if not np.isfinite(frames).all():
-        raise _damaged(str(sound.name), "samples that aren't finite numbers")
+        raise _damaged(str(file.name), "samples that are not finite numbers")
     return np.asarray(frames)
 
 
-class _Sound(soundfile.SoundFile):
-    """A sound that isn't told to jump after each read, to where it is: MP3 doesn't survive that."""
+class _AudioFile(soundfile.SoundFile):
+    """An audio file that does not seek to its own position after each read, which breaks MP3."""
 
     def seekable(self) -> bool:
-        """Whether jumps are free of consequences."""
+        """Whether seeking has no side effects."""
         return self.format != "MP3" and bool(super().seekable())
 
 
-def _go_to(sound: soundfile.SoundFile, begin: int) -> None:
+def _go_to(file: soundfile.SoundFile, begin: int) -> None:
     """Moves to a sample.
 
-    What MP3 decodes right behind a jump lacks what earlier frames hold of it (and libmpg123
-    complains on stderr), so near the beginning nothing is jumped over, and further on the jump
-    ends earlier.
+    Right after a seek, MP3 decodes without the bits that earlier frames hold (and libmpg123
+    complains on stderr), so near the beginning there is no seek, and further on it ends earlier.
     """
-    place = sound.tell()
-    if sound.format == "MP3" and begin != place:
+    place = file.tell()
+    if file.format == "MP3" and begin != place:
         if begin < place or begin - place > _MP3_JUMP:
-            place = sound.seek(0 if begin <= _MP3_JUMP else begin - _MP3_WARM_UP)
+            place = file.seek(0 if begin <= _MP3_JUMP else begin - _MP3_WARM_UP)
         for start in range(place, begin, _BLOCK):
-            sound.read(min(_BLOCK, begin - start), dtype="float32")
+            file.read(min(_BLOCK, begin - start), dtype="float32")
     elif begin != place:
-        sound.seek(begin)
+        file.seek(begin)
 
 
 def _refuse_missing(path: Path) -> None:
@@ -132,13 +133,13 @@ def _refuse_missing(path: Path) -> None:
             return
     except FileNotFoundError:
         raise MediaError(
-            "The sound does not exist.",
+            "The audio file does not exist.",
             where=where,
             fix="Correct the path in the table: paths are relative to the table's folder.",
         ) from None
     except OSError as error:
         raise MediaError(
-            "The sound can't be opened.", where=where, received=error.strerror or str(error)
+            "The audio file cannot be opened.", where=where, received=error.strerror or str(error)
         ) from None
 
 
@@ -150,11 +151,11 @@ def _refuse_cut_wav(path: Path) -> None:
     begin, announced = found
     present = path.stat().st_size - begin
     if announced not in UNKNOWN_SIZES and present < announced:
-        raise _damaged(str(path), f"{present} of {announced} bytes of sound")
+        raise _damaged(str(path), f"{present} of {announced} bytes of samples")
 
 
 def _data_chunk(path: Path) -> tuple[int, int] | None:
-    """Returns where the samples of a WAV file begin and their bytes by the header, or None."""
+    """Returns the offset of the samples of a WAV file and their bytes by the header, or None."""
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] != b"RIFF" or head[8:] != b"WAVE":
@@ -168,17 +169,19 @@ def _data_chunk(path: Path) -> tuple[int, int] | None:
 
 
 def _damaged(where: str, reason: str) -> MediaError:
-    return MediaError("The sound is truncated or damaged.", where=where, received=reason, fix=_FIX)
+    return MediaError(
+        "The audio file is truncated or damaged.", where=where, received=reason, fix=_FIX
+    )
 
 
-def _no_sound(where: str, reason: object) -> MediaError:
+def _not_audio(where: str, reason: object) -> MediaError:
     if not Path(where).stat().st_size:
-        return MediaError("The sound is empty.", where=where, received="0 bytes", fix=_FIX)
+        return MediaError("The audio file is empty.", where=where, received="0 bytes", fix=_FIX)
     text = str(reason).rpartition(": ")[2].rstrip(".")
     return MediaError(
-        "The file is no sound that kerastl reads.",
+        "The file is not audio that kerastl reads.",
         where=where,
         expected="WAV, FLAC, OGG or MP3",
         received=text,
-        fix="Convert it to one of these formats, or take its row out of the table.",
+        fix="Convert it to one of these formats, or remove its row from the table.",
     )

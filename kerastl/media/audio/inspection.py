@@ -1,35 +1,39 @@
-"""Listens to a sound file from end to end: what it is, how loud, and whether it was clipped.
+"""What `kerastl data check` reports about audio.
 
-Convention: a sound is read in blocks, so an hour costs no more memory than a second. Loudness is of
-the channels mixed down, as the backbone hears them; clipping is looked for in every channel.
+Convention: a file is read in blocks, so an hour takes no more memory than a second. Loudness is
+that of the channels mixed down, as the backbone gets them; clipping is looked for in every channel.
+Rows count from 1.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kerastl.errors import MediaError
-from kerastl.files import file_sha256
+from kerastl.errors import counted
 from kerastl.media.audio.decoding import segment_of
-from kerastl.media.audio.files import open_sound, read_blocks
+from kerastl.media.audio.files import open_audio, read_blocks
+from kerastl.media.base import MediaSummary
 
 SILENT_PEAK = 1e-3  # of full scale: 60 decibels below it
 CLIPPED_PART = 1e-3  # of the samples
 _FULL_SCALE = 0.999
 _RUN = 3  # neighbors at full scale that make a clipped peak; one or two may be just loud
+_FAR_LONGER = 4  # windows: of longer audio clips one window covers less than a quarter
 
 
 @dataclass(frozen=True, kw_only=True)
-class SoundFacts:
-    """What one example is.
+class AudioFacts:
+    """Facts about one example.
 
     Args:
         format: Such as `"WAV PCM_16"`, as libsndfile names it.
         rate_hz: Samples per second of the file.
-        channels: Of the file.
+        channels: Number of channels of the file.
         seconds: Length of the example: of its segment, or of the whole file.
-        peak: Largest magnitude, 0 to 1 of full scale, in the channels' mean.
+        peak: Largest magnitude of the channels' mean, 0 to 1 of full scale.
         clipped: Part of the samples at full scale in runs of three or more, in the worst channel.
     """
 
@@ -40,60 +44,176 @@ class SoundFacts:
     peak: float
     clipped: float
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether nothing reaches 60 decibels below full scale."""
-        return self.peak < SILENT_PEAK
 
-    @property
-    def is_clipped(self) -> bool:
-        """Whether more than a thousandth of the samples is cut off at full scale."""
-        return self.clipped > CLIPPED_PART
+@dataclass(frozen=True, kw_only=True)
+class NotedAudio:
+    """An example that the user should know about, with the value that was measured."""
+
+    row: int
+    path: str
+    value: float
 
 
-def listen(path: Path, start_seconds: float | None, end_seconds: float | None) -> SoundFacts:
-    """Reads one sound or a segment of it, all of it.
+@dataclass(frozen=True, kw_only=True)
+class AudioSummary(MediaSummary):
+    """Facts about the readable audio clips; lengths are in seconds.
+
+    Args:
+        formats: Format to the number of examples.
+        rates_hz: Samples per second to the number of examples.
+        channels: Number of channels to the number of examples.
+        shortest: Length of the shortest example.
+        median: Length of the median example.
+        longest: Length of the longest example.
+        total: Length of all examples together.
+        recordings: Number of files that are cut into several examples.
+        silent: Examples whose peak is 60 decibels or more below full scale; value: the peak.
+        clipped: Examples with more than a thousandth of their samples clipped; value: the part.
+        too_short: Examples shorter than the window; value: seconds.
+        too_long: Examples of which the window covers less than a quarter; value: seconds.
+        window_seconds: Length of the backbone's window, or None if no backbone is known.
+    """
+
+    formats: dict[str, int]
+    rates_hz: dict[int, int]
+    channels: dict[int, int]
+    shortest: float
+    median: float
+    longest: float
+    total: float
+    recordings: int
+    silent: tuple[NotedAudio, ...]
+    clipped: tuple[NotedAudio, ...]
+    too_short: tuple[NotedAudio, ...]
+    too_long: tuple[NotedAudio, ...]
+    window_seconds: float | None
+
+    def lines(self) -> list[str]:
+        """Returns formats, rates, channels and lengths."""
+        formats = ", ".join(f"{name} {count:,}" for name, count in self.formats.items())
+        rates = ", ".join(f"{rate:,} Hz {count:,}" for rate, count in self.rates_hz.items())
+        channels = ", ".join(
+            f"{'mono' if number == 1 else f'{number} channels'} {count:,}"
+            for number, count in self.channels.items()
+        )
+        lines = [
+            f"Audio:    {formats}; {rates}; {channels}",
+            f"Lengths:  {self.shortest:.2f} to {self.longest:.2f} s, median {self.median:.2f} s, "
+            f"{self.total / 60:,.1f} minutes in all",
+        ]
+        if self.recordings:
+            recordings = counted(self.recordings, "recording")
+            lines.append(f"Cut:      {recordings} into several examples each")
+        return lines
+
+    def warnings(self) -> list[str]:
+        """Returns a sentence for each kind of noted examples."""
+        window = f"the backbone's window of {self.window_seconds or 0:.2f} s"
+        most = max((one.value for one in self.clipped), default=0.0)
+        sentences = (
+            (self.silent, "silent (60 decibels or more below full scale)", ""),
+            (self.clipped, f"clipped (up to {most:.1%} of the samples)", ""),
+            (self.too_short, f"shorter than {window} and padded with silence", ""),
+            (
+                self.too_long,
+                f"more than four times as long as {window}, which covers less than a quarter",
+                " Set data.window: pool, or cut by the columns start_seconds and end_seconds.",
+            ),
+        )
+        return [
+            f"{counted(len(noted), 'audio clip')} {'is' if len(noted) == 1 else 'are'} {text}: "
+            f"{_names(noted)}.{fix}"
+            for noted, text, fix in sentences
+            if noted
+        ]
+
+
+def inspect_audio(path: Path, start_seconds: float | None, end_seconds: float | None) -> AudioFacts:
+    """Reads an audio file or a segment of it from end to end.
 
     Args:
         path: WAV, FLAC, OGG or MP3.
-        start_seconds: Where the segment begins; None is the beginning.
-        end_seconds: Where it ends; None is the end.
+        start_seconds: Start of the segment; None is the beginning.
+        end_seconds: End of the segment; None is the end.
 
     Raises:
-        MediaError: The file is missing, damaged or no sound, or the segment lies outside of it.
+        MediaError: The file is missing, damaged or not audio, or the segment is outside of it.
     """
-    with open_sound(path) as sound:
-        begin, end = segment_of(sound, sound.samplerate, start_seconds, end_seconds)
-        peak, clipped = 0.0, np.zeros(sound.channels)
-        for block in read_blocks(sound, begin, end):
+    with open_audio(path) as file:
+        begin, end = segment_of(file, file.samplerate, start_seconds, end_seconds)
+        peak, clipped = 0.0, np.zeros(file.channels)
+        for block in read_blocks(file, begin, end):
             peak = max(peak, float(np.abs(block.mean(axis=1)).max()))
             clipped += _num_clipped(block)
-        return SoundFacts(
-            format=f"{sound.format} {sound.subtype}",
-            rate_hz=sound.samplerate,
-            channels=sound.channels,
-            seconds=(end - begin) / sound.samplerate,
+        return AudioFacts(
+            format=f"{file.format} {file.subtype}",
+            rate_hz=file.samplerate,
+            channels=file.channels,
+            seconds=(end - begin) / file.samplerate,
             peak=peak,
             clipped=float(clipped.max()) / (end - begin),
         )
 
 
-def hash_sound(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes in hexadecimal.
+def summarize_audio(
+    paths: Sequence[Path],
+    facts: Sequence[AudioFacts | None],
+    *,
+    has_segments: bool,
+    window_seconds: float | None,
+    window: str,
+) -> AudioSummary:
+    """Returns the summary of the readable audio clips, at least one.
 
-    Raises:
-        MediaError: The file can't be opened.
+    Args:
+        paths: File of each example.
+        facts: Facts about each example, None if it is unreadable.
+        has_segments: Whether examples are segments of their files.
+        window_seconds: Length of the backbone's window, or None if it is unknown.
+        window: Which part of a longer audio clip the backbone gets.
     """
-    try:
-        return file_sha256(path).hex()
-    except OSError as error:
-        raise MediaError(
-            "The sound can't be opened.", where=str(path), received=error.strerror or str(error)
-        ) from None
+    read = [(row, fact) for row, fact in enumerate(facts) if fact is not None]
+    lengths = sorted(fact.seconds for _, fact in read)
+    shortest = 0.0 if window_seconds is None else window_seconds
+    is_covered = window_seconds is None or window == "pool"
+
+    def noted(values: Sequence[tuple[int, float, bool]]) -> tuple[NotedAudio, ...]:
+        return tuple(
+            NotedAudio(row=row + 1, path=str(paths[row]), value=value)
+            for row, value, is_noted in values
+            if is_noted
+        )
+
+    return AudioSummary(
+        formats=dict(Counter(fact.format for _, fact in read).most_common()),
+        rates_hz=dict(Counter(fact.rate_hz for _, fact in read).most_common()),
+        channels=dict(Counter(fact.channels for _, fact in read).most_common()),
+        shortest=lengths[0],
+        median=lengths[len(lengths) // 2],
+        longest=lengths[-1],
+        total=sum(lengths),
+        recordings=sum(count > 1 for count in Counter(paths).values()) if has_segments else 0,
+        silent=noted([(row, fact.peak, fact.peak < SILENT_PEAK) for row, fact in read]),
+        clipped=noted([(row, fact.clipped, fact.clipped > CLIPPED_PART) for row, fact in read]),
+        too_short=noted([(row, fact.seconds, fact.seconds < shortest) for row, fact in read]),
+        too_long=noted(
+            [
+                (row, fact.seconds, not is_covered and fact.seconds > _FAR_LONGER * shortest)
+                for row, fact in read
+            ]
+        ),
+        window_seconds=window_seconds,
+    )
+
+
+def _names(noted: Sequence[NotedAudio]) -> str:
+    shown = [f"row {one.row}, {Path(one.path).name}" for one in noted[:3]]
+    more = f"; and {len(noted) - 3:,} more, which --json lists" if len(noted) > 3 else ""
+    return "; ".join(shown) + more
 
 
 def _num_clipped(block: np.ndarray) -> np.ndarray:
-    """Returns how many samples of each channel lie in runs at full scale."""
+    """Returns the number of samples of each channel in runs at full scale."""
     full = np.abs(block) >= _FULL_SCALE
     if not full.any():
         return np.zeros(block.shape[1])

@@ -1,24 +1,24 @@
-"""Windows of a sound: which part of it a backbone hears.
+"""Windows of audio: which part of an audio clip a backbone gets.
 
-Convention: the rule is told in `kerastl.media.audio.decoding`, and is part of its version.
+Convention: the rule is documented in `kerastl.media.audio.decoding`, and is part of its version.
 """
 
 import math
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
 from kerastl.errors import ConfigError
+from kerastl.media.audio.contract import Window
 
 MAX_WINDOWS = 64
-Window = Literal["start", "center", "loudest", "pool"]
-WINDOWS: tuple[Window, ...] = ("start", "center", "loudest", "pool")
+WINDOWS: tuple[str, ...] = get_args(Window)
 
 _GRID = 100  # parts of a window on which the loudest one is searched
 
 
 def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarray:
-    """Cuts the windows of a sound that is in memory.
+    """Cuts the windows of an audio clip that is in memory.
 
     Args:
         samples: Shape `(samples,)`, not empty.
@@ -26,7 +26,7 @@ def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarr
         rule: `"start"`, `"center"`, `"loudest"` or `"pool"`.
 
     Returns:
-        Shape `(windows, num_samples)`; one window, but for `"pool"`.
+        Shape `(windows, num_samples)`; one window, except for `"pool"`.
 
     Raises:
         ConfigError: There is no such rule.
@@ -43,17 +43,17 @@ def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarr
 
 
 def num_windows(num_all: int, num_samples: int) -> int:
-    """Returns how many windows `"pool"` takes of a sound.
+    """Returns the number of windows that `"pool"` takes.
 
     Args:
-        num_all: Samples of the sound.
+        num_all: Samples of the audio clip.
         num_samples: Samples of a window.
     """
     return min(MAX_WINDOWS, max(1, math.ceil(num_all / num_samples)))
 
 
 def grid_step(num_samples: int) -> int:
-    """Returns the distance between the places where the loudest window may begin."""
+    """Returns the distance between the positions at which the loudest window can begin."""
     return max(1, num_samples // _GRID)
 
 
@@ -67,8 +67,8 @@ def loudest_start(energies: np.ndarray, length: int, num_samples: int) -> int:
     """Returns the sample at which the window with the most energy begins.
 
     Args:
-        energies: What `energies_of` returned for the steps of the grid.
-        length: Samples of the sound.
+        energies: Result of `energies_of` for the steps of the grid.
+        length: Samples of the audio clip.
         num_samples: Samples of a window.
     """
     if length <= num_samples:
@@ -78,12 +78,12 @@ def loudest_start(energies: np.ndarray, length: int, num_samples: int) -> int:
     width = num_samples // hop
     candidates = sums[width:] - sums[:-width]
     fitting = candidates[: (length - num_samples) // hop + 1]
-    # Sums of one silence differ in their last bits: what is equal but for these is equal.
+    # Sums of equal silence differ in their last bits: equal up to these is equal.
     return int(np.argmax(fitting >= fitting.max() * (1 - 1e-9))) * hop
 
 
 def window_starts(rule: str, length: int, num_samples: int) -> list[int]:
-    """Returns where the windows of every rule but `"loudest"` begin."""
+    """Returns the starts of the windows of every rule except `"loudest"`."""
     if rule == "start" or length <= num_samples:
         return [0]
     if rule == "center":
@@ -93,7 +93,7 @@ def window_starts(rule: str, length: int, num_samples: int) -> list[int]:
 
 
 def filled(part: np.ndarray, num_samples: int, rule: str) -> np.ndarray:
-    """Returns a part with the silence that a window is filled up with."""
+    """Returns a part padded with silence to the length of a window."""
     missing = num_samples - len(part)
     if not missing:
         return part
@@ -101,8 +101,13 @@ def filled(part: np.ndarray, num_samples: int, rule: str) -> np.ndarray:
     return np.pad(part, (before, missing - before))
 
 
+def loudest(windows: np.ndarray) -> int:
+    """Returns the index of the window with the most energy, the first of equals."""
+    return int(np.square(windows, dtype=np.float64).sum(axis=1).argmax())
+
+
 def refuse_unknown_window(window: str) -> None:
-    """Raises a `ConfigError` where there is no such rule."""
+    """Raises a `ConfigError` if there is no such rule."""
     if window not in WINDOWS:
         raise ConfigError(
             "There is no such window.", expected=", ".join(WINDOWS), received=repr(window)

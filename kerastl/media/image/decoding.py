@@ -1,7 +1,7 @@
-"""The one rule from the bytes of a picture to its array; Pillow is the reference.
+"""The one rule from the bytes of an image to its array, with Pillow as the reference.
 
-Convention: `RULE_VERSION` names the rule. It is raised by whatever changes a single value, and it
-belongs into every cache key and bundle. Version 1:
+Convention: `RULE_VERSION` names the rule. Any change that alters a single value raises it, and it
+is part of every cache key and bundle. Version 1:
 
 1. **Formats**: JPEG, PNG, WebP, BMP, GIF; of an animation the first frame.
 2. **Depth**: 16 bits become 8 by the high byte, which is less than one level (of 255) below exact
@@ -13,12 +13,12 @@ belongs into every cache key and bundle. Version 1:
    colors hidden below full transparency are arbitrary.
 5. **Resizing**: bilinear with antialiasing (`Image.Resampling.BILINEAR`). `stretch` fills the
    target; `pad` keeps the proportions on black; `crop` keeps them and cuts the center.
-6. **Orientation**: the EXIF flag (1 to 8) turns the resized picture.
+6. **Orientation**: the EXIF flag (1 to 8) turns the resized image.
 7. **Large JPEGs** are decoded at 1/2, 1/4 or 1/8 as long as twice the target's pixels remain in
    each direction. Against the full decode photographs change by about half a level on average and
    by less than 20 of 255 at any pixel; white noise by less.
 
-A truncated or damaged file is an error; it never becomes a picture that is gray from somewhere on.
+A truncated or damaged file is an error; it never becomes an image whose rest is gray.
 """
 
 import io
@@ -44,8 +44,7 @@ from kerastl.media.image.integrity import find_damage
 
 RULE_VERSION = 1
 MAX_PIXELS = 178_956_970  # where Pillow refuses by default
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a JPEG of several pictures opens as MPO
-EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a JPEG of several images opens as MPO
 
 _DRAFT_GAP = 2  # pixels that stay for each pixel of the target, in each direction
 _ORIENTATION_TAG = 0x0112
@@ -58,18 +57,19 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIDEWAYS = (5, 6, 7, 8)
+SIDEWAYS = (5, 6, 7, 8)
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8")
 _FIX = (
-    "Fetch the file again, or take its row out of the table; `kerastl data check` lists all such."
+    "Fetch the file again, or remove its row from the table; `kerastl data check` lists all such "
+    "files."
 )
 
 
 def load_image(path: str | Path, *, height: int, width: int, resize: str = "stretch") -> np.ndarray:
-    """Reads one picture.
+    """Reads one image.
 
     Args:
-        path: File with the picture.
+        path: The image file.
         height: Rows of the result, in pixels.
         width: Columns of the result, in pixels.
         resize: `"stretch"`, `"pad"` or `"crop"`: what happens to the proportions.
@@ -78,7 +78,7 @@ def load_image(path: str | Path, *, height: int, width: int, resize: str = "stre
         RGB, uint8 in [0, 255], shape `(height, width, 3)`.
 
     Raises:
-        MediaError: The file is missing, truncated, damaged, too large or no picture.
+        MediaError: The file is missing, truncated, damaged, too large or not an image.
 
     Example:
 
@@ -86,14 +86,14 @@ def load_image(path: str | Path, *, height: int, width: int, resize: str = "stre
     image = load_image("street.jpg", height=160, width=160)
     ```
     """
-    data = read_picture_file(path)
+    data = read_image_file(path)
     return decode_image(data, height=height, width=width, resize=resize, where=str(path))
 
 
 def decode_image(
     data: bytes, *, height: int, width: int, resize: str = "stretch", where: str = "bytes"
 ) -> np.ndarray:
-    """Decodes one picture, as `load_image` does.
+    """Decodes one image, as `load_image` does.
 
     Args:
         data: The bytes of the file.
@@ -106,132 +106,134 @@ def decode_image(
         RGB, uint8 in [0, 255], shape `(height, width, 3)`.
 
     Raises:
-        MediaError: The bytes are truncated, damaged, too large or no picture.
+        MediaError: The bytes are truncated, damaged, too large or not an image.
     """
     geometry = geometry_of(resize)
-    picture = open_picture(data, where=where)
+    image = open_image(data, where=where)
     try:
-        return np.array(_fitted(picture, data, (width, height), geometry))
+        return np.array(_fitted(image, data, (width, height), geometry))
     except Exception as error:
         # Pillow's decoders raise nearly anything on damaged bytes: OSError, SyntaxError, struct...
         raise _damaged(where, str(error)) from error
 
 
-def read_picture_file(path: str | Path) -> bytes:
-    """Returns the bytes of a file, or raises MediaError where it can't be read."""
+def read_image_file(path: str | Path) -> bytes:
+    """Returns the bytes of a file.
+
+    Raises:
+        MediaError: The file is missing or cannot be read.
+    """
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise MediaError(
-            "The picture does not exist.",
+            "The image does not exist.",
             where=str(path),
             fix="Correct the path in the table: paths are relative to the table's folder.",
         ) from None
     except OSError as error:
         raise MediaError(
-            "The picture can't be opened.", where=str(path), received=error.strerror or str(error)
+            "The image cannot be opened.", where=str(path), received=error.strerror or str(error)
         ) from None
 
 
-def open_picture(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
+def open_image(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
     """Reads the header only: format, size and mode as Pillow names them.
 
     Raises:
-        MediaError: The bytes are no picture, have a damaged header or more than `MAX_PIXELS`.
+        MediaError: The bytes are not an image, have a damaged header or more than `MAX_PIXELS`.
     """
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(where) from None
     except Exception as error:
         if data.startswith(_SIGNATURES):
-            raise _damaged(where, "its header can't be read") from error
-        raise _no_picture(where, data) from None
-    if picture.width * picture.height > MAX_PIXELS:
+            raise _damaged(where, "its header cannot be read") from error
+        raise _not_an_image(where, data) from None
+    if image.width * image.height > MAX_PIXELS:
         raise _too_large(where)
-    return picture
+    return image
 
 
-def verify_picture(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
-    """Decodes every pixel, at full scale, and returns the picture as stored.
+def verify_image(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
+    """Decodes every pixel, at full scale, and returns the image as stored.
 
     Raises:
         MediaError: As `decode_image`; nothing that this accepts is refused there.
     """
-    picture = open_picture(data, where=where)
+    image = open_image(data, where=where)
     try:
-        _load(picture, data)
+        _load(image, data)
     except Exception as error:  # as in decode_image
         raise _damaged(where, str(error)) from error
-    return picture
+    return image
 
 
-def _load(picture: ImageFile.ImageFile, data: bytes) -> None:
-    picture.load()
-    if damage := find_damage(picture, data):
+def _load(image: ImageFile.ImageFile, data: bytes) -> None:
+    image.load()
+    if damage := find_damage(image, data):
         raise OSError(damage)
 
 
 def _damaged(where: str, reason: str) -> MediaError:
-    return MediaError(
-        "The picture is truncated or damaged.", where=where, received=reason, fix=_FIX
-    )
+    return MediaError("The image is truncated or damaged.", where=where, received=reason, fix=_FIX)
 
 
 def _too_large(where: str) -> MediaError:
     return MediaError(
-        "The picture is too large to be decoded safely.",
+        "The image is too large to be decoded safely.",
         where=where,
         expected=f"at most {MAX_PIXELS // 10**6} megapixels",
         fix="Scale it down first.",
     )
 
 
-def _no_picture(where: str, data: bytes) -> MediaError:
+def _not_an_image(where: str, data: bytes) -> MediaError:
     return MediaError(
-        "The file is no picture that kerastl reads.",
+        "The file is not an image that kerastl reads.",
         where=where,
         expected="JPEG, PNG, WebP, BMP or GIF",
-        received=f"bytes that begin with {data[:12]!r}" if data else "an empty file",
-        fix="Convert it to one of these formats, or take its row out of the table.",
+        received=f"bytes that start with {data[:12]!r}" if data else "an empty file",
+        fix="Convert it to one of these formats, or remove its row from the table.",
     )
 
 
 def _fitted(
-    picture: ImageFile.ImageFile, data: bytes, target: Size, geometry: Geometry
+    image: ImageFile.ImageFile, data: bytes, target: Size, geometry: Geometry
 ) -> Image.Image:
-    raw_mode = picture.tile[0][3] if picture.tile else None
-    orientation = _orientation(picture)  # of a PNG, this loads it
-    stored_target = target[::-1] if orientation in _SIDEWAYS else target
-    stored_size = picture.size
+    raw_mode = image.tile[0][3] if image.tile else None
+    turn = orientation(image)  # loads the whole file if it is a PNG
+    stored_target = target[::-1] if turn in SIDEWAYS else target
+    stored_size = image.size
     inner, box = geometry(stored_size, stored_target)
-    extent = _draft(picture, inner, box)
-    _load(picture, data)
+    extent = _draft(image, inner, box)
+    _load(image, data)
     drafted_box = _rescaled(box, stored_size, extent)
-    resized = _opaque(picture, raw_mode).resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
-    return pad_to(_in_mode(_turned(resized, orientation), "RGB"), target)
+    resized = _opaque(image, raw_mode).resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
+    return pad_to(_in_mode(_turned(resized, turn), "RGB"), target)
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 to 8."""
     try:
-        return picture.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # a broken EXIF block doesn't break the picture: taken as upright
+        return image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # a broken EXIF block does not break the image: it counts as upright
         return 1
 
 
-def _turned(picture: Image.Image, orientation: int) -> Image.Image:
-    turn = _TURNS.get(orientation)
-    return picture if turn is None else picture.transpose(turn)
+def _turned(image: Image.Image, turn: int) -> Image.Image:
+    return image.transpose(_TURNS[turn]) if turn in _TURNS else image
 
 
-def _draft(picture: Image.Image, inner: Size, box: Box) -> tuple[float, float]:
-    """Asks a JPEG for a reduced decode; returns the picture's exact extent in reduced pixels."""
+def _draft(image: Image.Image, inner: Size, box: Box) -> tuple[float, float]:
+    """Asks a JPEG for a reduced decode; returns the image's exact extent in reduced pixels."""
     needed = (
-        math.ceil(_DRAFT_GAP * inner[0] * picture.width / (box[2] - box[0])),
-        math.ceil(_DRAFT_GAP * inner[1] * picture.height / (box[3] - box[1])),
+        math.ceil(_DRAFT_GAP * inner[0] * image.width / (box[2] - box[0])),
+        math.ceil(_DRAFT_GAP * inner[1] * image.height / (box[3] - box[1])),
     )
-    drafted = picture.draft(None, needed)
-    return drafted[1][2:] if drafted else picture.size
+    drafted = image.draft(None, needed)
+    return drafted[1][2:] if drafted else image.size
 
 
 def _rescaled(box: Box, size: Size, extent: tuple[float, float]) -> Box:
@@ -240,28 +242,28 @@ def _rescaled(box: Box, size: Size, extent: tuple[float, float]) -> Box:
     return box[0] * scale_x, box[1] * scale_y, right, bottom
 
 
-def _opaque(picture: Image.Image, raw_mode: object) -> Image.Image:
-    """Returns the picture in mode L or RGB, 8 bits, transparency composited onto white."""
-    if picture.mode.startswith("I"):
-        picture = _eight_bits(picture)
-    elif "transparency" in picture.info:
-        picture.info["transparency"] = _rescaled_key(picture.info["transparency"], raw_mode)
-    if picture.has_transparency_data:
-        layered = picture.convert("RGBA")
-        white = Image.new("RGB", picture.size, "white")
+def _opaque(image: Image.Image, raw_mode: object) -> Image.Image:
+    """Returns the image in mode L or RGB, 8 bits, transparency composited onto white."""
+    if image.mode.startswith("I"):
+        image = _eight_bits(image)
+    elif "transparency" in image.info:
+        image.info["transparency"] = _rescaled_key(image.info["transparency"], raw_mode)
+    if image.has_transparency_data:
+        layered = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
         white.paste(layered, mask=layered.getchannel("A"))
         return white
-    return _in_mode(picture, "L" if picture.mode in ("1", "L") else "RGB")
+    return _in_mode(image, "L" if image.mode in ("1", "L") else "RGB")
 
 
-def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
-    return picture if picture.mode == mode else picture.convert(mode)  # convert always copies
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # convert always copies
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    gray = np.asarray(picture)
+def _eight_bits(image: Image.Image) -> Image.Image:
+    gray = np.asarray(image)
     high = Image.fromarray((gray >> 8).clip(0, 255).astype(np.uint8))
-    transparent = picture.info.get("transparency")
+    transparent = image.info.get("transparency")
     if transparent is None:
         return high
     alpha = np.where(gray == transparent, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What happens to the proportions of a picture when it is resized: stretch, pad or crop."""
+"""Geometries of resizing: stretch, pad and crop."""
 
 from collections.abc import Callable
 
@@ -14,26 +14,26 @@ Geometry = Callable[
 
 
 def geometry_of(resize: str) -> Geometry:
-    """Returns the function of a way to resize.
+    """Returns the function of a value of `resize`.
 
     Raises:
-        ConfigError: There is no such way.
+        ConfigError: There is no such value.
     """
     if resize not in _GEOMETRIES:
         raise ConfigError(
-            "There is no such way to resize pictures.",
+            "There is no such way to resize images.",
             expected="stretch, pad or crop",
             received=repr(resize),
         )
     return _GEOMETRIES[resize]
 
 
-def pad_to(picture: Image.Image, target: Size) -> Image.Image:
-    """Puts a picture into the center of a black one of the target's size."""
-    if picture.size == target:
-        return picture
+def pad_to(image: Image.Image, target: Size) -> Image.Image:
+    """Puts an image into the center of a black image of the target's size."""
+    if image.size == target:
+        return image
     canvas = Image.new("RGB", target)
-    canvas.paste(picture, ((target[0] - picture.width) // 2, (target[1] - picture.height) // 2))
+    canvas.paste(image, ((target[0] - image.width) // 2, (target[1] - image.height) // 2))
     return canvas
 
 

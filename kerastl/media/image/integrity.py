@@ -1,13 +1,13 @@
-"""Finds damage in picture files that decoders pass over in silence.
+"""Detection of damage in image files that decoders accept without an error.
 
-Convention: nothing is guessed from how a picture looks; a finding is a proof.
+Convention: nothing is guessed from how an image looks; a finding is a proof.
 
 A JPEG that was cut off and closed again: downloaders and editors put an end marker behind what they
-have, the decoder meets it too early and fills the rest with the last color, or leaves a progressive
-file blurred. Where pixels may be missing, junk is put in front of the end marker and the picture is
-decoded again: behind a complete scan junk is ignored, behind a short one it shows.
+have, the decoder reaches it too early and fills the rest with the last color, or leaves a
+progressive file blurred. If pixels may be missing, junk is put in front of the end marker and the
+image is decoded again: after a complete scan junk is ignored, after a short one it shows.
 
-A PNG whose pixel data doesn't match its checksum, which Pillow doesn't look at.
+A PNG whose pixel data does not match its checksum, which Pillow does not verify.
 """
 
 import io
@@ -23,20 +23,20 @@ _JUNK = bytes((index * 97 + index // 251 * 13) % 251 for index in range(4096))
 _PNG_SIGNATURE_SIZE = 8
 
 
-def find_damage(picture: Image.Image, data: bytes) -> str | None:
-    """Says what is wrong with a file that a decoder has accepted.
+def find_damage(image: Image.Image, data: bytes) -> str | None:
+    """Returns what is wrong with a file that a decoder has accepted.
 
     Args:
-        picture: The decoded picture, possibly at reduced scale.
+        image: The decoded image, possibly at reduced scale.
         data: The bytes of its file.
 
     Returns:
-        Half a sentence, or None where nothing is found.
+        Half a sentence, or None if nothing is found.
     """
-    if picture.format == "PNG" and _has_wrong_checksum(data):
-        return "its pixel data doesn't match its checksum"
-    if picture.format in ("JPEG", "MPO") and _ends_early(picture, data):
-        return "its data ends before the picture does"
+    if image.format == "PNG" and _has_wrong_checksum(data):
+        return "its pixel data does not match its checksum"
+    if image.format in ("JPEG", "MPO") and _ends_early(image, data):
+        return "its data ends before the image does"
     return None
 
 
@@ -55,20 +55,20 @@ def _number(four_bytes: memoryview) -> int:
     return int.from_bytes(four_bytes, "big")
 
 
-def _ends_early(picture: Image.Image, data: bytes) -> bool:
-    if not ("progressive" in picture.info or _tail_is_flat(picture)):
+def _ends_early(image: Image.Image, data: bytes) -> bool:
+    if not ("progressive" in image.info or _tail_is_flat(image)):
         return False
     end = data.find(_END_OF_IMAGE, data.rfind(_START_OF_SCAN))
     if end < 0:
         return False
     extended = Image.open(io.BytesIO(data[:end] + _JUNK + data[end:]), formats=("JPEG",))
-    scale = round(extended.width / picture.width)
+    scale = round(extended.width / image.width)
     extended.draft(None, (extended.width // scale, extended.height // scale))
-    return ImageChops.difference(extended, picture).getbbox() is not None
+    return ImageChops.difference(extended, image).getbbox() is not None
 
 
-def _tail_is_flat(picture: Image.Image) -> bool:
+def _tail_is_flat(image: Image.Image) -> bool:
     """Whether the last pixels of the last row are equal: only there, no color bleeds in."""
-    left = max(0, picture.width - _TAIL)
-    tail = picture.crop((left, picture.height - 1, picture.width, picture.height))
+    left = max(0, image.width - _TAIL)
+    tail = image.crop((left, image.height - 1, image.width, image.height))
     return tail.getcolors(maxcolors=1) is not None

@@ -171,4 +171,4 @@ def _check_features(features: Any, handle: str) -> None:
 def _described(input: Input) -> str:
     if isinstance(input, ImageInput):
         return f"pictures of {input.height} × {input.width} pixels"
-    return f"sounds of {input.num_samples} samples"
+    return f"sounds of {input.shape[0]} samples"

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerastl.demo.wake_word import WORDS, load_clips, pink_noise
-from kerastl.media.audio.decoding import cut_windows, load_sound
+from kerastl.media.audio.decoding import cut_windows, load_windows
 from kerastl_tiny import SPEECH
 
 RATE_HZ = 16_000
@@ -69,7 +69,8 @@ def test_random_weights_know_less(clips: tuple[Array, Array, Array]) -> None:
 def test_twenty_clips_of_a_digit_are_enough_for_unseen_speakers() -> None:
     table = pd.read_csv(SHARED / "spoken_digits.csv")
     clips = [
-        load_sound(SHARED / path, rate_hz=RATE_HZ, num_samples=RATE_HZ) for path in table["path"]
+        load_windows(SHARED / path, rate_hz=RATE_HZ, num_samples=RATE_HZ)[0]
+        for path in table["path"]
     ]
     network = SPEECH.build(weights=SPEECH.default_weights, input=SPEECH.input)
     features = network.predict(np.stack(clips), batch_size=100, verbose=0)

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from kerastl.config import DataConfig, LabelPolicy
-from kerastl.data.checking import inspection
 from kerastl.data.checking.check import BadCell, TaskCounts, check_table
 from kerastl.data.tables.loading import load_table, read_table
+from kerastl.media.image import inspection
 from kerastl.progress import Progress
 
 
@@ -64,7 +64,7 @@ def test_missing_and_unreadable_files_are_told_apart_and_all_are_listed(folder):
     (folder / "2.png").write_text("<html>not found</html>")
     report = check(folder, rows("1", "0", "1", "0"))
     assert [(bad.row, bad.reason) for bad in report.missing_files] == [
-        (1, "The picture does not exist")
+        (1, "The image does not exist")
     ]
     assert [bad.row for bad in report.unreadable_files] == [2, 3]
     assert "truncated or damaged" in report.unreadable_files[0].reason
@@ -102,21 +102,21 @@ def test_groups_are_counted_and_blank_ones_are_single(folder):
     assert groups.rows_without_group == 2
 
 
-def test_pictures_are_counted_by_format_and_size(folder):
+def test_images_are_counted_by_format_and_size(folder):
     save(folder / "3.png", 3, "JPEG")
     Image.new("L", (100, 200)).save(folder / "2.png")
-    pictures = check(folder, rows("1", "0", "1", "0")).pictures
-    assert pictures.formats == {"PNG RGB": 2, "PNG L": 1, "JPEG RGB": 1}
-    assert pictures.smallest == (32, 24)
-    assert pictures.largest == (100, 200)
-    assert pictures.num_dark == 0
+    images = check(folder, rows("1", "0", "1", "0")).summary
+    assert images.formats == {"PNG RGB": 2, "PNG L": 1, "JPEG RGB": 1}
+    assert images.smallest == (32, 24)
+    assert images.largest == (100, 200)
+    assert images.num_dark == 0
 
 
-def test_a_picture_of_twelve_bits_in_sixteen_is_called_dark(folder):
+def test_a_image_of_twelve_bits_in_sixteen_is_called_dark(folder):
     twelve_bits = np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8)
     Image.fromarray(twelve_bits).save(folder / "0.png")
     Image.fromarray(twelve_bits * 16).save(folder / "1.png")
-    assert check(folder, rows("1", "0")).pictures.num_dark == 1
+    assert check(folder, rows("1", "0")).summary.num_dark == 1
 
 
 def test_a_jpeg_that_training_refuses_at_any_size_is_found(folder):
@@ -130,26 +130,29 @@ def test_a_jpeg_that_training_refuses_at_any_size_is_found(folder):
 
 def test_a_file_that_stands_in_several_rows_is_read_once(folder, monkeypatch):
     read = []
-    original = inspection.read_picture_file
+    original = inspection.read_image_file
     monkeypatch.setattr(
-        inspection, "read_picture_file", lambda path: read.append(path) or original(path)
+        inspection, "read_image_file", lambda path: read.append(path) or original(path)
     )
     check(folder, rows("1", "0", "1", files=("0.png", "0.png", "1.png")))
     assert len(read) == 2
 
 
-def test_sounds_are_checked_for_being_there(folder):
+def test_audio_files_are_checked_for_being_there(folder):
     (folder / "a.wav").write_bytes(b"RIFF")
     table = rows("1", "0", files=("a.wav", "b.wav"))
     report = check(folder, table, image=None, audio="path")
     assert [bad.row for bad in report.missing_files] == [2]
-    assert report.pictures is None
+    assert report.summary is None
 
 
 def test_a_report_can_be_written_as_json(folder):
     report = check(folder, rows("1", "no", "", "1"))
     read = json.loads(json.dumps(report.to_dict()))
     assert read["usable"] is False
+    assert read["images"] == read["pictures"]
+    assert read["images"]["formats"] == {"PNG RGB": 4}
+    assert (read["audio"], read["sounds"]) == (None, None)
     assert read["bad_cells"] == [{"row": 2, "column": "car", "cell": "no"}]
 
 

@@ -76,15 +76,15 @@ def test_lvis_leaves_unknown_what_nobody_looked_for(make):
     np.testing.assert_array_equal(values(made), [[1, unknown, 0], [unknown, 1, unknown]])
 
 
-def test_missing_pictures_are_left_out_and_said(make):
+def test_missing_images_are_left_out_and_said(make):
     made = make(IMAGES, [annotation(5, 10), annotation(99, 1)], present=["sub/b.jpg"])
     np.testing.assert_array_equal(values(made), [[0, 1, 0]])
-    assert made.notes[0].startswith("1 of 2 pictures are missing and were left out, first ")
-    assert made.notes[1] == "1 annotations belong to no picture of the file."
+    assert made.notes[0].startswith("Left out: 1 of 2 images whose files are missing, first ")
+    assert made.notes[1] == "Left out: 1 annotation of no image of the file."
 
 
 def test_categories_that_share_a_column_are_an_error(make):
-    with pytest.raises(TableError, match="can't become a column"):
+    with pytest.raises(TableError, match="cannot become a column"):
         make(IMAGES, [], listed=[{"id": 1, "name": "a b"}, {"id": 2, "name": "A b"}])
 
 
@@ -98,15 +98,15 @@ def test_an_unknown_category_is_an_error_with_a_suggestion(make):
         make(IMAGES, [], categories=["trafic light"])
 
 
-def test_no_picture_at_all_is_an_error(make):
-    with pytest.raises(TableError, match="None of the annotated pictures is there"):
+def test_no_image_at_all_is_an_error(make):
+    with pytest.raises(TableError, match="None of the annotated images exists"):
         make(IMAGES, [], present=[])
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "can't be read"),
+        ("{", "cannot be read"),
         ("[]", "no usable 'images'"),
         ('{"images": [], "annotations": {}}', "no usable 'annotations'"),
         ('{"images": [{}], "annotations": [], "categories": []}', "no usable 'images'"),
@@ -120,5 +120,5 @@ def test_a_file_that_is_no_coco_file_is_an_error(tmp_path, text, message):
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(TableError, match="can't be read"):
+    with pytest.raises(TableError, match="cannot be read"):
         table_from_coco(tmp_path / "a.json", tmp_path, relative_to=tmp_path)

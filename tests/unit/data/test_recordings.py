@@ -10,8 +10,8 @@ import soundfile
 
 from kerastl.data.tables.recordings import Event, about_other_words, load_recordings
 from kerastl.errors import KerastlError, MediaError
-from kerastl.media.audio.blocks import file_blocks, pipe_blocks, sound_seconds
-from kerastl.media.audio.decoding import read_sound
+from kerastl.media.audio.blocks import audio_seconds, file_blocks, pipe_blocks
+from kerastl.media.audio.decoding import read_audio
 
 SECONDS = 3
 
@@ -124,13 +124,13 @@ def test_blocks_of_a_file_are_the_file_as_it_is_read_whole(
     path = tmp_path / "sound.flac"
     soundfile.write(path, noise(rate_hz, channels=2), rate_hz)
     blocks = list(file_blocks(path, rate_hz=16000, block_seconds=block_seconds))
-    whole = read_sound(path, rate_hz=16000)
+    whole = read_audio(path, rate_hz=16000)
     found = np.concatenate(blocks)
     assert abs(len(found) - len(whole)) <= 1
     length = min(len(found), len(whole))
     np.testing.assert_allclose(found[:length], whole[:length], atol=1e-5)
     assert max(map(len, blocks)) <= max(2, block_seconds + 0.1) * 16000
-    assert sound_seconds(path) == pytest.approx(SECONDS)
+    assert audio_seconds(path) == pytest.approx(SECONDS)
 
 
 @pytest.mark.parametrize(("width", "subtype"), [(1, "PCM_U8"), (2, "PCM_16"), (3, "PCM_24")])
@@ -174,5 +174,5 @@ def test_bare_samples_are_16_bit_and_an_odd_byte_at_the_end_is_dropped() -> None
 
 @pytest.mark.parametrize("data", [b"", b"fLaC" + bytes(100)])
 def test_a_pipe_without_a_wav_header_is_refused(data: bytes) -> None:
-    with pytest.raises(MediaError, match="no WAV that can be read as it comes"):
+    with pytest.raises(MediaError, match="is not a WAV stream"):
         list(pipe_blocks(piped(data), rate_hz=16000))

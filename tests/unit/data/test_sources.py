@@ -45,8 +45,8 @@ def test_hidden_files_and_folders_and_other_files_are_left_out(tmp_path):
     made = table_from_folders(tmp_path, relative_to=tmp_path)
     assert records(made) == [["cat/a.jpg", 1]]
     assert made.notes == (
-        "1 files are neither pictures nor sounds and were left out.",
-        "1 files lie in no class folder and were left out.",
+        "Left out: 1 file of no known format.",
+        "Left out: 1 file outside of class folders.",
     )
 
 
@@ -73,7 +73,7 @@ def test_files_of_the_same_name_are_one_example_where_asked(tmp_path):
     assert len(apart.frame) == 3
     merged = table_from_folders(tmp_path, relative_to=tmp_path, same_file="name")
     assert records(merged) == [["cat/x/1.jpg", 1, 1], ["dog/1.jpg", 0, 1]]
-    assert merged.notes == ("1 files are copies in further classes and were merged.",)
+    assert merged.notes == ("Merged: 1 copy of files in further classes.",)
 
 
 def test_files_of_the_same_bytes_are_one_example_where_asked(tmp_path):
@@ -88,7 +88,7 @@ def test_an_empty_class_is_a_column_of_zeros_and_is_said(tmp_path):
     (tmp_path / "dog").mkdir()
     made = table_from_folders(tmp_path, relative_to=tmp_path)
     assert records(made) == [["cat/1.jpg", 1, 0]]
-    assert made.notes == ("No file shows dog: these columns hold 0 only.",)
+    assert made.notes == ("No file shows dog: these columns contain only 0.",)
 
 
 def test_the_table_reads_back_as_it_was_made(tmp_path):
@@ -103,11 +103,11 @@ def test_the_table_reads_back_as_it_was_made(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ((), "holds no class folders"),
-        (("cat/a.txt",), "hold no pictures or sounds"),
-        (("Cat/a.jpg", "cat /a.jpg"), "can't become a column"),
-        (("path/a.jpg",), "can't become a column"),
-        (("---/a.jpg",), "can't become a column"),
+        ((), "contains no class folders"),
+        (("cat/a.txt",), "contain no images or audio"),
+        (("Cat/a.jpg", "cat /a.jpg"), "cannot become a column"),
+        (("path/a.jpg",), "cannot become a column"),
+        (("---/a.jpg",), "cannot become a column"),
     ],
 )
 def test_a_folder_that_makes_no_table_is_an_error(tmp_path, names, message):

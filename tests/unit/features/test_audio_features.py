@@ -11,8 +11,8 @@ from kerastl.backbones import LogMel
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.features.engines import openvino_engine
 from kerastl.features.source import Extraction, FeatureSource
+from kerastl.media.audio.contract import AudioContract
 from kerastl.media.segments import Segments
-from kerastl.run.bundle import InputContract
 
 RATE_HZ = 4000
 SECONDS = (0.5, 1.0, 2.5, 3.0)
@@ -38,9 +38,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def extract(network, paths, cache=None, *, window="pool", engine="keras", **more) -> Extraction:
-    contract = InputContract(
-        modality="audio", shape=(RATE_HZ,), window=window, sample_rate_hz=RATE_HZ
-    )
+    contract = AudioContract(shape=(RATE_HZ,), window=window, sample_rate_hz=RATE_HZ)
     source = FeatureSource(cache=cache, engine=engine)
     return source.extract(network, FileInputs(paths, contract, **more))
 

@@ -18,10 +18,10 @@ from kerastl.features.comparison import engines_above_limit
 from kerastl.features.engines import openvino_engine
 from kerastl.features.source import Extraction, FeatureSource
 from kerastl.media.image import decoding as images
+from kerastl.media.image.contract import ImageContract
 from kerastl.progress import Progress
-from kerastl.run.bundle import InputContract
 
-CONTRACT = InputContract(modality="image", shape=(32, 32, 3))
+CONTRACT = ImageContract(shape=(32, 32, 3))
 NUM = 70
 needs_openvino = pytest.mark.skipif(
     not openvino_engine.is_installed(), reason="OpenVINO isn't installed: kerastl[fast]"
@@ -68,13 +68,13 @@ def cache(tmp_path: Path) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were read and decoded."""
     names: list[str] = []
-    read = images.read_picture_file
+    read = images.read_image_file
 
     def noting(path: Path) -> bytes:
         names.append(Path(path).name)
         return read(path)
 
-    monkeypatch.setattr(images, "read_picture_file", noting)
+    monkeypatch.setattr(images, "read_image_file", noting)
     return names
 
 
@@ -139,8 +139,8 @@ def test_a_file_that_changes_while_it_is_read_is_kept_under_what_was_read(
 ) -> None:
     extract(network, paths[:5], cache)
     other = draw(paths[0].with_name("other.png"), 99)
-    read = images.read_picture_file
-    monkeypatch.setattr(images, "read_picture_file", lambda p: read(other if p == paths[9] else p))
+    read = images.read_image_file
+    monkeypatch.setattr(images, "read_image_file", lambda p: read(other if p == paths[9] else p))
     extract(network, [*paths[:5], paths[9]], cache)
     monkeypatch.undo()
     expected = extract(network, [paths[9]], None).values

@@ -18,8 +18,9 @@ from kerastl.listening.sliding_window import SlidingWindow
 from kerastl.listening.stream_scorer import Detection, StreamScorer
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
-from kerastl.media.audio.decoding import read_sound
-from kerastl.run.bundle import BackboneFacts, Bundle, Calibration, InputContract, TaskBundle
+from kerastl.media.audio.contract import AudioContract
+from kerastl.media.audio.decoding import read_audio
+from kerastl.run.bundle import BackboneFacts, Bundle, Calibration, TaskBundle
 
 RATE_HZ = 4000
 WINDOW = 2000
@@ -27,7 +28,7 @@ WORDS = {"low": Calibration(scale=3.0, offset=-1.0), "high": Calibration()}
 BUNDLE = Bundle(
     tasks={word: TaskBundle(calibration=calibration) for word, calibration in WORDS.items()},
     heads={"tasks": list(WORDS)},
-    input=InputContract(modality="audio", shape=(WINDOW,), sample_rate_hz=RATE_HZ),
+    input=AudioContract(shape=(WINDOW,), sample_rate_hz=RATE_HZ),
     backbone=BackboneFacts(
         id="tones", weights=None, options={}, license="", sha256="", trained=False
     ),
@@ -148,7 +149,7 @@ def test_a_pipe_a_file_and_the_whole_array_give_the_same_scores(
 ) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, sound(rate_hz=source_hz), source_hz, subtype="PCM_16")
-    whole = stream_scorer.scores([read_sound(path, rate_hz=RATE_HZ)])
+    whole = stream_scorer.scores([read_audio(path, rate_hz=RATE_HZ)])
     of_file = stream_scorer.scores(file_blocks(path, rate_hz=RATE_HZ, block_seconds=0.7))
     with path.open("rb") as stream:
         of_pipe = stream_scorer.scores(pipe_blocks(stream, rate_hz=RATE_HZ))

@@ -1,4 +1,4 @@
-"""Sounds are varied by seed, epoch and example alone, and never where they are scored."""
+"""Audio is varied by seed, epoch and example alone, and never where they are scored."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from kerastl.config import (
 from kerastl.data.inputs.batches import make_batches
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
-from kerastl.run.bundle import InputContract
-from kerastl.training import sound_augmentation as changes
+from kerastl.media.audio import augmentation as changes
+from kerastl.media.audio.contract import AudioContract
+from kerastl.media.audio.noise import NoiseSource, colored_noise
 from kerastl.training.augmentation import augmented_inputs, make_augmentation
-from kerastl.training.noise import NoiseSource, colored_noise
 
 RATE_HZ = 8000
-CONTRACT = InputContract(modality="audio", shape=(4000,), sample_rate_hz=RATE_HZ)
+CONTRACT = AudioContract(shape=(4000,), sample_rate_hz=RATE_HZ)
 ALL = AugmentConfig(
     shift=0.2,
     gain=6.0,
@@ -79,16 +79,16 @@ def test_batches_vary_in_training_and_not_in_validation(inputs: FileInputs) -> N
     np.testing.assert_array_equal(epochs(7, first_epoch=1)[0], second)  # as after an interruption
 
 
-def test_pictures_and_sounds_are_varied_in_one_place_only(inputs: FileInputs) -> None:
+def test_audio_is_varied_in_one_place_only(inputs: FileInputs) -> None:
     assert make_augmentation(ALL, augmented_inputs(inputs, ALL), seed=0) is None
     assert augmented_inputs(inputs, None) is inputs
     assert augmented_inputs(inputs, AugmentConfig()) is inputs
 
 
 def test_a_shift_moves_and_fills_with_silence(random: np.random.Generator) -> None:
-    sound = np.arange(1.0, 11.0)
+    samples = np.arange(1.0, 11.0)
     for _ in range(20):
-        moved = changes.shift(sound, random, largest=0.3)
+        moved = changes.shift(samples, random, largest=0.3)
         kept = moved[moved != 0]
         assert len(kept) >= 7
         np.testing.assert_array_equal(np.diff(kept), 1)
@@ -147,16 +147,16 @@ def test_a_room_answers_a_click_with_a_decaying_echo(random: np.random.Generator
 def test_masks_bring_bands_and_stretches_to_the_mean_and_leave_the_rest(
     random: np.random.Generator,
 ) -> None:
-    sound = tone(8000)
+    samples = tone(8000)
     settings = SpecAugmentConfig(time=0.3, frequency=0.3, masks=1)
-    masked = changes.mask_spectrum(sound, random, settings=settings, rate_hz=RATE_HZ)
-    _, _, before = signal.stft(sound, nperseg=200)
+    masked = changes.mask_spectrum(samples, random, settings=settings, rate_hz=RATE_HZ)
+    _, _, before = signal.stft(samples, nperseg=200)
     _, _, after = signal.stft(masked, nperseg=200)
     changed = np.abs(np.abs(after) - np.abs(before)) > 1e-6
     frames = changed[9:11].any(axis=0)  # the bins of the tone
     assert 0.01 < frames.mean() < 0.6
-    assert not np.array_equal(masked, sound)
-    assert masked.shape == sound.shape
+    assert not np.array_equal(masked, samples)
+    assert masked.shape == samples.shape
 
 
 def test_a_probability_of_zero_changes_nothing(random: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Sounds as inputs: windows, segments of recordings, keys that tell them apart."""
+"""Audio as inputs: windows, segments of recordings, keys that tell them apart."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.media.audio.contract import AudioContract
 from kerastl.media.segments import Segments
-from kerastl.run.bundle import InputContract
 
 RATE_HZ = 8000
 SECONDS = (0.5, 1.0, 2.5)
@@ -16,7 +16,7 @@ SECONDS = (0.5, 1.0, 2.5)
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("sounds")
+    folder = tmp_path_factory.mktemp("audio")
     random = np.random.default_rng(0)
     paths = [folder / f"{number}.wav" for number in range(len(SECONDS))]
     for path, seconds in zip(paths, SECONDS, strict=True):
@@ -24,15 +24,15 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def contract(window: str = "center") -> InputContract:
-    return InputContract(modality="audio", shape=(RATE_HZ,), window=window, sample_rate_hz=RATE_HZ)
+def contract(window: str = "center") -> AudioContract:
+    return AudioContract(shape=(RATE_HZ,), window=window, sample_rate_hz=RATE_HZ)
 
 
 def load(inputs: FileInputs):
     return list(inputs.stream(np.arange(len(inputs)), part_size=2))
 
 
-def test_each_sound_becomes_one_window(paths: list[Path]) -> None:
+def test_each_audio_becomes_one_window(paths: list[Path]) -> None:
     inputs = FileInputs(paths, contract())
     values = inputs.take(np.array([2, 0]))
     assert values.shape == (2, RATE_HZ)
@@ -41,11 +41,11 @@ def test_each_sound_becomes_one_window(paths: list[Path]) -> None:
     np.testing.assert_array_equal(values[0], whole[6000:14000])
 
 
-def test_pooled_sounds_have_as_many_inputs_as_windows(paths: list[Path]) -> None:
+def test_pooled_audio_have_as_many_inputs_as_windows(paths: list[Path]) -> None:
     parts = load(FileInputs(paths, contract("pool")))
     assert [count for part in parts for count in part.counts] == [1, 1, 3]
     assert parts[1].values.shape == (3, RATE_HZ)
-    assert [len(windows) for windows in parts[0].windows] == [1, 1]
+    assert parts[1].representatives.shape == (1, RATE_HZ)
 
 
 def test_decoding_all_changes_nothing_but_when(paths: list[Path]) -> None:
@@ -58,7 +58,7 @@ def test_decoding_all_changes_nothing_but_when(paths: list[Path]) -> None:
     np.testing.assert_array_equal(inputs.take(np.arange(3)), taken)
 
 
-def test_what_is_drawn_is_a_window_of_the_sound_by_seed_and_index(paths: list[Path]) -> None:
+def test_what_is_drawn_is_a_window_of_the_audio_by_seed_and_index(paths: list[Path]) -> None:
     inputs = FileInputs(paths, contract("pool"))
     windows = load(inputs)[1].values
     inputs.decode_all()
@@ -87,10 +87,10 @@ def test_the_rule_depends_on_the_window_and_the_rate(paths: list[Path]) -> None:
     assert FileInputs(paths, other).rule != rules[0]
 
 
-def test_an_unreadable_sound_is_collected_and_silent(paths: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "bad.wav").write_bytes(b"no sound")
+def test_an_unreadable_audio_is_collected_and_silent(paths: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_bytes(b"not audio")
     inputs = FileInputs([paths[0], tmp_path / "bad.wav"], contract("pool"), on_error="collect")
     (part,) = load(inputs)
-    assert inputs.errors == {1: "The file is no sound that kerastl reads."}
+    assert inputs.errors == {1: "The file is not audio that kerastl reads."}
     assert part.keys[1] is None
     assert not part.values[1].any()

@@ -317,7 +317,7 @@ def test_a_jpeg_cut_off_and_closed_again_is_an_error(kept, progressive):
     closed = data[: int(len(data) * kept)] + b"\xff\xd9"
     Image.open(io.BytesIO(closed)).load()  # Pillow sees nothing
     for size in (16, 160):
-        with pytest.raises(MediaError, match="its data ends before the picture does"):
+        with pytest.raises(MediaError, match="its data ends before the image does"):
             same_size(closed, size)
 
 

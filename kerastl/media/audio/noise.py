@@ -1,4 +1,4 @@
-"""Noise for training sounds: colored, or taken from recordings at random places."""
+"""Noise for training audio: colored, or taken from recordings at random places."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,33 +6,33 @@ from pathlib import Path
 import numpy as np
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.decoding import read_sound, sound_length
-from kerastl.media.audio.files import open_sound
-from kerastl.media.extensions import MEDIA_EXTENSIONS
+from kerastl.media.audio.contract import EXTENSIONS, FORMATS
+from kerastl.media.audio.decoding import audio_length, read_audio
+from kerastl.media.audio.files import open_audio
 
 _EXPONENTS = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # of amplitude over frequency
 
 
 class NoiseSource:
-    """Recordings of noise; only the drawn part of one is read.
+    """Recordings of noise, of which only the drawn part is read.
 
     Args:
-        paths: Sounds, and folders with sounds at any depth.
-        rate_hz: Samples per second of what is drawn.
+        paths: Audio files, and folders with audio files at any depth.
+        rate_hz: Samples per second of the drawn noise.
 
     Raises:
-        MediaError: There are no sounds, or one can't be read.
+        MediaError: There are no audio files, or one cannot be read.
     """
 
     def __init__(self, paths: Sequence[Path], rate_hz: int):
         self.rate_hz = rate_hz
-        self._files = [(file, _length(file, rate_hz)) for file in _sounds(paths)]
+        self._files = [(file, _length(file, rate_hz)) for file in _audio_files(paths)]
 
     def draw(self, num_samples: int, random: np.random.Generator) -> np.ndarray:
         """Returns a part of a recording, `(num_samples,)`; a short recording is repeated."""
         path, length = self._files[random.integers(len(self._files))]
         start = int(random.integers(max(1, length - num_samples + 1)))
-        part = read_sound(
+        part = read_audio(
             path,
             rate_hz=self.rate_hz,
             start_seconds=start / self.rate_hz,
@@ -45,10 +45,10 @@ def colored_noise(num_samples: int, color: str, random: np.random.Generator) -> 
     """Returns noise of power 1.
 
     Args:
-        num_samples: How long.
+        num_samples: Length of the noise.
         color: `"white"` (equal power at all frequencies), `"pink"` (power falls with frequency) or
-            `"brown"` (with its square).
-        random: Draws it.
+            `"brown"` (power falls with its square).
+        random: Generator of the noise.
     """
     spectrum = np.fft.rfft(random.standard_normal(num_samples))
     frequencies = np.arange(1, len(spectrum) + 1)
@@ -56,25 +56,25 @@ def colored_noise(num_samples: int, color: str, random: np.random.Generator) -> 
     return (noise / np.sqrt(np.mean(np.square(noise)))).astype(np.float32)
 
 
-def _sounds(paths: Sequence[Path]) -> list[Path]:
+def _audio_files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found += [file for file in inside if not path.is_dir() or _is_sound(file)]
+        inside = (file for file in sorted(path.rglob("*")) if file.is_file())
+        found += (
+            [file for file in inside if file.suffix.lower() in EXTENSIONS]
+            if path.is_dir()
+            else [path]
+        )
     if not found:
         raise MediaError(
-            "There are no sounds to take noise from.",
+            "There are no audio files to take noise from.",
             where=", ".join(str(path) for path in paths),
-            expected="WAV, FLAC, OGG or MP3 files, or folders with such files",
+            expected=f"{FORMATS} files, or folders with such files",
             fix="Correct augment.noise.files.",
         )
     return found
 
 
-def _is_sound(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in MEDIA_EXTENSIONS["audio"]
-
-
 def _length(path: Path, rate_hz: int) -> int:
-    with open_sound(path) as sound:
-        return sound_length(sound, rate_hz)
+    with open_audio(path) as file:
+        return audio_length(file, rate_hz)

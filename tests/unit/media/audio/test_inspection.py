@@ -1,4 +1,4 @@
-"""What `data check` hears: silence, clipping, lengths, recordings."""
+"""What `data check` finds in audio: silence, clipping, lengths, recordings."""
 
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import soundfile
 from kerastl.cli.table_report import problems_of, warnings_of
 from kerastl.config import DataConfig
 from kerastl.data.checking.check import TableReport, check_table
-from kerastl.data.checking.sounds import Listener
 from kerastl.data.tables.loading import read_table
-from kerastl.media.audio.inspection import listen
+from kerastl.media.audio.contract import AudioInput
+from kerastl.media.audio.inspection import inspect_audio
+from kerastl.media.audio.settings import AudioSettings
 
 RATE_HZ = 8000
 
@@ -23,17 +24,17 @@ def sine(seconds: float, level: float = 0.3) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    sounds = {
+    found_audio = {
         "good.wav": sine(1.0),
         "silent.wav": sine(1.0, 1e-4),
         "clipped.wav": np.clip(sine(1.0, 1.5), -1, 1),
         "short.wav": sine(0.2),
         "long.wav": sine(9.0),
     }
-    for name, samples in sounds.items():
+    for name, samples in found_audio.items():
         soundfile.write(tmp_path / name, samples, RATE_HZ)
     soundfile.write(tmp_path / "two.flac", np.stack([sine(1.0)] * 2, axis=1), 16000)
-    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    (tmp_path / "bad.wav").write_bytes(b"not audio")
     return tmp_path
 
 
@@ -42,19 +43,20 @@ def check(folder: Path, rows: list[dict], *, window: str = "center") -> TableRep
     frame["word"] = [number % 2 for number in range(len(frame))]
     frame.to_csv(folder / "table.csv", index=False)
     config = DataConfig(table=folder / "table.csv", audio="path", tasks=("word",))
-    listener = Listener(window_seconds=1.0, window=window)
-    return check_table(read_table(config), listener=listener)
+    taken = AudioInput(sample_rate_hz=RATE_HZ, num_samples=RATE_HZ)
+    settings = AudioSettings(window=window)
+    return check_table(read_table(config), taken=taken, settings=settings)
 
 
-def test_silent_clipped_short_and_long_sounds_are_counted_with_their_names(folder: Path) -> None:
+def test_silent_clipped_short_and_long_audio_are_counted_with_their_names(folder: Path) -> None:
     names = ["good.wav", "silent.wav", "clipped.wav", "short.wav", "long.wav", "two.flac"]
-    sounds = check(folder, [{"path": name} for name in names]).sounds
-    assert sounds is not None
+    found_audio = check(folder, [{"path": name} for name in names]).summary
+    assert found_audio is not None
     found = {
-        "silent": sounds.silent,
-        "clipped": sounds.clipped,
-        "too_short": sounds.too_short,
-        "too_long": sounds.too_long,
+        "silent": found_audio.silent,
+        "clipped": found_audio.clipped,
+        "too_short": found_audio.too_short,
+        "too_long": found_audio.too_long,
     }
     assert {kind: [one.row for one in noted] for kind, noted in found.items()} == {
         "silent": [2],
@@ -62,16 +64,16 @@ def test_silent_clipped_short_and_long_sounds_are_counted_with_their_names(folde
         "too_short": [4, 6],
         "too_long": [5],
     }
-    assert Path(sounds.clipped[0].path).name == "clipped.wav"
-    assert sounds.clipped[0].value > 0.3
-    assert sounds.rates_hz == {8000: 5, 16000: 1}
-    assert sounds.channels == {1: 5, 2: 1}
-    assert (sounds.shortest, sounds.longest) == (0.2, 9.0)
+    assert Path(found_audio.clipped[0].path).name == "clipped.wav"
+    assert found_audio.clipped[0].value > 0.3
+    assert found_audio.rates_hz == {8000: 5, 16000: 1}
+    assert found_audio.channels == {1: 5, 2: 1}
+    assert (found_audio.shortest, found_audio.longest) == (0.2, 9.0)
 
 
-def test_a_pooled_sound_is_never_too_long(folder: Path) -> None:
+def test_a_pooled_clip_is_never_too_long(folder: Path) -> None:
     rows = [{"path": "long.wav"}, {"path": "good.wav"}]
-    assert check(folder, rows, window="pool").sounds.too_long == ()
+    assert check(folder, rows, window="pool").summary.too_long == ()
 
 
 def test_each_segment_is_heard_by_itself(folder: Path) -> None:
@@ -82,12 +84,12 @@ def test_each_segment_is_heard_by_itself(folder: Path) -> None:
         for start in (0, 2, 4)
     ]
     report = check(folder, rows)
-    assert [one.row for one in report.sounds.silent] == [2]
-    assert report.sounds.recordings == 1
+    assert [one.row for one in report.summary.silent] == [2]
+    assert report.summary.recordings == 1
     assert report.equal_paths == ()
 
 
-def test_unreadable_sounds_and_segments_outside_are_problems(folder: Path) -> None:
+def test_unreadable_audio_and_segments_outside_are_problems(folder: Path) -> None:
     rows = [
         {"path": "bad.wav", "start_seconds": "", "end_seconds": ""},
         {"path": "good.wav", "start_seconds": "5", "end_seconds": "6"},
@@ -113,4 +115,4 @@ def test_a_single_sample_at_full_scale_is_not_clipped(folder: Path) -> None:
     samples = sine(1.0)
     samples[::200] = 1.0
     soundfile.write(folder / "loud.wav", samples, RATE_HZ, subtype="FLOAT")
-    assert listen(folder / "loud.wav", None, None).clipped == 0
+    assert inspect_audio(folder / "loud.wav", None, None).clipped == 0

@@ -1,0 +1,135 @@
+"""The media type of audio."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerastl.errors import BackboneError
+from kerastl.media.audio.contract import (
+    DEFAULT_RATE_HZ,
+    EXTENSIONS,
+    FORMATS,
+    AudioContract,
+    AudioInput,
+)
+from kerastl.media.audio.settings import AudioAugmentation, AudioSettings
+from kerastl.media.base import BackboneInput, MediaType
+from kerastl.media.preview import Preview
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerastl.media.audio.decoder import AudioDecoder
+    from kerastl.media.audio.inspection import AudioFacts, AudioSummary
+    from kerastl.media.segments import Bounds
+
+
+class AudioType(MediaType):
+    """Audio: mono, float32 in [-1, 1], at the sample rate of the backbone."""
+
+    name = "audio"
+    noun = "audio clip"
+    nouns = "audio clips"
+    collective = "audio"
+    extensions = EXTENSIONS
+    formats = FORMATS
+    contract_class = AudioContract
+    data_settings = AudioSettings
+    augment_settings = AudioAugmentation
+    path_keys = (("augment", "noise", "files"),)
+    has_segments = True
+    has_recordings = True
+    report_keys = ("audio", "sounds")
+    preview_characters = 30_000
+
+    def accepts_shape(self, shape: Sequence[int | None]) -> bool:
+        """Whether the shape is (samples,)."""
+        return len(shape) == 1
+
+    def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> AudioInput:
+        """Returns an input of `size` samples; None is one second."""
+        rate_hz = settings.sample_rate_hz or DEFAULT_RATE_HZ
+        taken = AudioInput(sample_rate_hz=rate_hz, num_samples=rate_hz)
+        return taken if size is None else taken.resized(size, backbone="none")
+
+    def make_contract(
+        self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
+    ) -> AudioContract:
+        """Returns the contract; see `MediaType`."""
+        from kerastl.media.audio.decoding import RULE_VERSION
+
+        asked = settings.sample_rate_hz
+        known = getattr(taken, "sample_rate_hz", None)
+        if asked is not None and known is not None and asked != known:
+            raise BackboneError(
+                f"The backbone '{backbone}' takes {known} samples per second.",
+                where="data.sample_rate_hz",
+                expected=f"{known}, whatever the rate of the files: they are resampled",
+                received=str(asked),
+                fix="Remove data.sample_rate_hz.",
+            )
+        return AudioContract(
+            shape=shape,
+            rule_version=RULE_VERSION,
+            sample_rate_hz=known or asked or DEFAULT_RATE_HZ,
+            window=settings.window,
+        )
+
+    def decoder(self, contract: AudioContract) -> "AudioDecoder":
+        """Returns the decoder of the contract; see `MediaType`."""
+        from kerastl.media.audio.decoder import AudioDecoder
+
+        return AudioDecoder(contract)
+
+    def inspect(self, path: Path, segment: "Bounds") -> "AudioFacts":
+        """Reads an audio clip from end to end; see `MediaType`."""
+        from kerastl.media.audio.inspection import inspect_audio
+
+        return inspect_audio(path, *segment)
+
+    def summarize(
+        self,
+        paths: Sequence[Path],
+        facts: Sequence[Any],
+        *,
+        has_segments: bool,
+        taken: BackboneInput | None,
+        settings: Any,
+    ) -> "AudioSummary":
+        """Returns formats, lengths and levels; see `MediaType`."""
+        from kerastl.media.audio.inspection import summarize_audio
+
+        return summarize_audio(
+            paths,
+            facts,
+            has_segments=has_segments,
+            window_seconds=getattr(taken, "window_seconds", None),
+            window=settings.window,
+        )
+
+    def preview(self, path: Path, segment: "Bounds") -> Preview:
+        """Returns the source of a player; see `MediaType`."""
+        from kerastl.media.audio.player import player
+
+        return player(path, segment)
+
+    def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
+        """Returns a faint, a loud and a rising audio clip, and a tone."""
+        from kerastl.media.audio.varied import varied_audio
+
+        return varied_audio(shape[0])
+
+    def drawing_setting(self, settings: Any) -> str | None:
+        """Returns `data.window: pool` if that is set; see `MediaType`."""
+        return "data.window: pool" if settings.window == "pool" else None
+
+    def example_augmentation(
+        self, settings: Any, contract: AudioContract
+    ) -> "Callable[[np.ndarray, np.random.Generator], np.ndarray] | None":
+        """Returns a change of the waveform; see `MediaType`."""
+        from kerastl.media.audio.augmentation import example_augmentation
+
+        return example_augmentation(settings, contract.sample_rate_hz)
+
+
+AUDIO = AudioType()

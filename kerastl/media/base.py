@@ -1,0 +1,280 @@
+"""The abstract media type, and the two contracts that come with it.
+
+Convention: everything that depends on what an example is belongs to a subclass of `MediaType`, of
+`InputContract` or of `BackboneInput`; the rest of kerastl never compares names of media types.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from kerastl.errors import BackboneError
+from kerastl.media.preview import Preview
+from kerastl.settings import Section
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerastl.media.decoder import Decoder
+    from kerastl.media.segments import Bounds
+
+
+class BackboneInput(ABC):
+    """What a backbone takes: one subclass per media type, as a plugin states it."""
+
+    modality: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """The input in a few words, such as "image 224 x 224"."""
+
+    @abstractmethod
+    def resized(self, size: int | tuple[int, int], *, backbone: str) -> Self:
+        """Returns the input with another size.
+
+        Args:
+            size: The value of `input_size`.
+            backbone: Identifier of the backbone, for messages.
+
+        Raises:
+            BackboneError: The size does not fit the media type, or is too small for the backbone.
+        """
+
+    def smallest(self) -> Self:
+        """Returns the smallest input that the backbone takes, or its own if that is not known."""
+        return self
+
+
+class InputContract(BaseModel, ABC):
+    """What goes into a trained model and how a file becomes it; `input` in `bundle.json`.
+
+    Args:
+        modality: Name of the media type.
+        shape: Shape of one input.
+        rule_version: Version of the rule by which files are decoded.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    foreign_keys: ClassVar[frozenset[str]] = frozenset()
+
+    modality: str
+    shape: tuple[int, ...]
+    rule_version: int = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_foreign_keys(cls, values: Any) -> Any:
+        """Drops the keys of other media types that older bundles contain."""
+        if not isinstance(values, Mapping):
+            return values
+        return {
+            key: value
+            for key, value in values.items()
+            if key not in cls.foreign_keys and value is not None
+        }
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether an example can have several inputs, whose features are averaged."""
+        return False
+
+    @property
+    def recording_rate_hz(self) -> int | None:
+        """Sample rate of recordings that a model can slide over, None if it cannot."""
+        return None
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What a report shows besides the shape."""
+        return ()
+
+    @abstractmethod
+    def backbone_input(self) -> BackboneInput:
+        """Returns the same input as a backbone states it."""
+
+
+class MediaSummary(ABC):
+    """What `kerastl data check` reports about the readable files of a table."""
+
+    @abstractmethod
+    def lines(self) -> list[str]:
+        """Returns the lines of facts, each with a heading of ten characters."""
+
+    @abstractmethod
+    def warnings(self) -> list[str]:
+        """Returns a sentence for each thing that training accepts but the user should know."""
+
+
+class MediaType(ABC):
+    """A kind of input, such as images, with everything that depends on the kind.
+
+    A new media type is a subclass in one module; `kerastl.media.media_types.register` adds its
+    instance to the table before `kerastl.config` is imported.
+
+    Class attributes:
+        name: Name in configs (the column of files below `data`), bundles and backbones.
+        noun: One example, such as "image".
+        nouns: Several examples, such as "images" or "audio clips".
+        collective: Such inputs in general, such as "images" or "audio".
+        extensions: Extensions of the files, in lower case and with their dot.
+        formats: The formats as a list in words, such as "JPEG or PNG".
+        contract_class: The input contract.
+        data_settings: Keys below `data` that exist for this media type alone.
+        augment_settings: Keys below `augment` that work for this media type.
+        path_keys: Paths of those keys, such as `("augment", "noise", "files")`, whose values are
+            files.
+        has_segments: Whether the columns start_seconds and end_seconds cut examples out of files.
+        has_recordings: Whether a trained model can slide over long recordings.
+        report_keys: Keys of the summary in the JSON of `kerastl data check`; the first is current,
+            others are kept for one release.
+        preview_characters: Typical number of characters of a preview in a report.
+    """
+
+    name: ClassVar[str]
+    noun: ClassVar[str]
+    nouns: ClassVar[str]
+    collective: ClassVar[str]
+    extensions: ClassVar[tuple[str, ...]]
+    formats: ClassVar[str]
+    contract_class: ClassVar[type[InputContract]]
+    data_settings: ClassVar[type[Section]] = Section
+    augment_settings: ClassVar[type[Section]] = Section
+    path_keys: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    has_segments: ClassVar[bool] = False
+    has_recordings: ClassVar[bool] = False
+    report_keys: ClassVar[tuple[str, ...]]
+    preview_characters: ClassVar[int] = 1_000
+
+    @abstractmethod
+    def accepts_shape(self, shape: Sequence[int | None]) -> bool:
+        """Whether a network whose raw input has this shape can take such examples."""
+
+    @abstractmethod
+    def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> BackboneInput:
+        """Returns the input for a size if no backbone states it.
+
+        Args:
+            size: The value of `input_size`; None is the default of the media type.
+            settings: An instance of `data_settings`.
+        """
+
+    @abstractmethod
+    def make_contract(
+        self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
+    ) -> InputContract:
+        """Returns the contract for inputs of a shape that this media type accepts.
+
+        Args:
+            shape: Shape of one input.
+            settings: An instance of `data_settings`.
+            taken: What the backbone states, or None if only loading can tell.
+            backbone: Identifier of the backbone, for messages.
+
+        Raises:
+            BackboneError: The settings contradict the backbone.
+        """
+
+    @abstractmethod
+    def decoder(self, contract: Any) -> "Decoder":
+        """Returns the decoder from files to the inputs of a contract of this media type."""
+
+    @abstractmethod
+    def inspect(self, path: Path, segment: "Bounds") -> Any:
+        """Reads all of an example and returns facts about it, for `summarize`.
+
+        Raises:
+            MediaError: The file is missing or cannot be read.
+        """
+
+    @abstractmethod
+    def summarize(
+        self,
+        paths: Sequence[Path],
+        facts: Sequence[Any],
+        *,
+        has_segments: bool,
+        taken: BackboneInput | None,
+        settings: Any,
+    ) -> MediaSummary:
+        """Returns what `kerastl data check` reports; at least one example is readable.
+
+        Args:
+            paths: File of each example.
+            facts: What `inspect` returned for each example, None if it is unreadable.
+            has_segments: Whether examples are segments of their files.
+            taken: The input of the backbone, or None if it is unknown.
+            settings: An instance of `data_settings`.
+        """
+
+    @abstractmethod
+    def preview(self, path: Path, segment: "Bounds") -> Preview:
+        """Returns what a report shows of an example; if it cannot be shown, the reason."""
+
+    @abstractmethod
+    def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
+        """Returns four float32 inputs that differ widely, for checks of backbones.
+
+        Args:
+            shape: Shape of one input; None for a side that the network leaves open.
+        """
+
+    def drawing_setting(self, settings: Any) -> str | None:
+        """Returns the setting by which training draws among several inputs of an example, or None.
+
+        Args:
+            settings: An instance of `data_settings`.
+        """
+        return None
+
+    def batch_augmentation(self, settings: Any, *, seed: int) -> Callable[[Any], Any] | None:
+        """Returns a random change of a batch by Keras operations, or None if there is none.
+
+        Args:
+            settings: The section `augment` of a config.
+            seed: Seed of the changes.
+        """
+        return None
+
+    def example_augmentation(
+        self, settings: Any, contract: Any
+    ) -> "Callable[[np.ndarray, np.random.Generator], np.ndarray] | None":
+        """Returns a random change of one input in NumPy, or None if there is none.
+
+        Args:
+            settings: The section `augment` of a config.
+            contract: The input contract.
+
+        Raises:
+            MediaError: A file that the change needs cannot be read.
+        """
+        return None
+
+    def contract(
+        self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
+    ) -> InputContract:
+        """Returns the contract for inputs of a shape; see `make_contract`.
+
+        Raises:
+            BackboneError: The network does not take such examples.
+        """
+        if not self.accepts_shape(shape):
+            raise BackboneError(
+                f"The backbone '{backbone}' does not take {self.collective}.",
+                received=f"a network for inputs of shape {shape}",
+                fix=f"Choose a backbone for {self.collective}: `kerastl backbones list --modality "
+                f"{self.name}`.",
+            )
+        return self.make_contract(shape, settings, taken, backbone=backbone)
+
+    def matches(self, path: Path) -> bool:
+        """Whether the extension of a file is one of this media type."""
+        return path.suffix.lower() in self.extensions

@@ -1,0 +1,57 @@
+"""The abstract decoder: from a file to the inputs of a model.
+
+Convention: a decoder reads, decodes and hashes an example in one step, so that the hash is that of
+the very bytes that were decoded.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerastl.media.segments import WHOLE, Bounds
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedExample:
+    """One decoded example.
+
+    Args:
+        values: Its inputs, `(inputs, *shape)`: one, or several windows.
+        digest: SHA-256 of the bytes of its file, or None if the file changed while it was read.
+    """
+
+    values: np.ndarray
+    digest: bytes | None
+
+
+class Decoder(ABC):
+    """Decodes files as an input contract says.
+
+    Args:
+        dtype: Type of the inputs.
+        rule: Everything besides the bytes that determines the inputs; part of the cache's key.
+    """
+
+    def __init__(self, dtype: np.typing.DTypeLike, rule: Mapping[str, Any]):
+        self.dtype = np.dtype(dtype)
+        self.rule = rule
+
+    @abstractmethod
+    def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
+        """Reads one example.
+
+        Raises:
+            MediaError: The file is missing or cannot be read.
+        """
+
+    @abstractmethod
+    def noise(self, count: int) -> np.ndarray:
+        """Returns random inputs on which engines are compared if there are too few examples."""
+
+    def representative(self, inputs: np.ndarray) -> int:
+        """Returns the index of the input that stands for an example of several inputs."""
+        return 0

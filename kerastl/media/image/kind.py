@@ -1,0 +1,111 @@
+"""The media type of images."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerastl.media.base import BackboneInput, MediaType
+from kerastl.media.image.contract import ImageContract, ImageInput
+from kerastl.media.image.settings import ImageAugmentation, ImageSettings
+from kerastl.media.preview import Preview
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerastl.media.image.decoder import ImageDecoder
+    from kerastl.media.image.inspection import ImageFacts, ImageSummary
+    from kerastl.media.segments import Bounds
+
+_DEFAULT_SIDE = 224  # pixels
+
+
+class ImageType(MediaType):
+    """Images: RGB, uint8 in [0, 255], of any size and format that Pillow decodes safely."""
+
+    name = "image"
+    noun = "image"
+    nouns = "images"
+    collective = "images"
+    extensions = (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".dib",
+        ".gif",
+    )
+    formats = "JPEG, PNG, WebP, BMP or GIF"
+    contract_class = ImageContract
+    data_settings = ImageSettings
+    augment_settings = ImageAugmentation
+    report_keys = ("images", "pictures")
+    preview_characters = 7_000
+
+    def accepts_shape(self, shape: Sequence[int | None]) -> bool:
+        """Whether the shape is (height, width, channels)."""
+        return len(shape) == 3
+
+    def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> ImageInput:
+        """Returns an input of `size` pixels a side, or of (height, width); None is 224."""
+        size = _DEFAULT_SIDE if size is None else size
+        height, width = (size, size) if isinstance(size, int) else size
+        return ImageInput(height=height, width=width)
+
+    def make_contract(
+        self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
+    ) -> ImageContract:
+        """Returns the contract; see `MediaType`."""
+        from kerastl.media.image.decoding import RULE_VERSION
+
+        return ImageContract(shape=shape, resize=settings.resize, rule_version=RULE_VERSION)
+
+    def decoder(self, contract: ImageContract) -> "ImageDecoder":
+        """Returns the decoder of the contract; see `MediaType`."""
+        from kerastl.media.image.decoder import ImageDecoder
+
+        return ImageDecoder(contract)
+
+    def inspect(self, path: Path, segment: "Bounds") -> "ImageFacts":
+        """Decodes every pixel of an image; see `MediaType`."""
+        from kerastl.media.image.inspection import inspect_image
+
+        return inspect_image(path)
+
+    def summarize(
+        self,
+        paths: Sequence[Path],
+        facts: Sequence[Any],
+        *,
+        has_segments: bool,
+        taken: BackboneInput | None,
+        settings: Any,
+    ) -> "ImageSummary":
+        """Returns formats and sizes; see `MediaType`."""
+        from kerastl.media.image.inspection import summarize_images
+
+        return summarize_images(facts)
+
+    def preview(self, path: Path, segment: "Bounds") -> Preview:
+        """Returns a thumbnail; see `MediaType`."""
+        from kerastl.media.image.thumbnail import thumbnail
+
+        return thumbnail(path)
+
+    def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
+        """Returns a dark, a bright, a coarse and a full-contrast image."""
+        from kerastl.media.image.varied import varied_images
+
+        return varied_images(shape)
+
+    def batch_augmentation(self, settings: Any, *, seed: int) -> Callable[[Any], Any] | None:
+        """Returns a change by Keras's layers; see `MediaType`."""
+        from kerastl.media.image.augmentation import batch_augmentation
+
+        return batch_augmentation(settings, seed=seed)
+
+
+IMAGE = ImageType()

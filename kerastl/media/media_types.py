@@ -1,0 +1,91 @@
+"""The one table of media types."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kerastl.errors import ConfigError, suggestion
+from kerastl.media.audio.kind import AUDIO
+from kerastl.media.base import BackboneInput, InputContract, MediaType
+from kerastl.media.image.kind import IMAGE
+from kerastl.settings import Section
+
+MEDIA_TYPES: dict[str, MediaType] = {IMAGE.name: IMAGE, AUDIO.name: AUDIO}
+
+
+def register(media_type: MediaType) -> None:
+    """Adds a media type; to be called before `kerastl.config` is imported, which reads the table.
+
+    Raises:
+        ValueError: The name is taken.
+    """
+    if media_type.name in MEDIA_TYPES:
+        raise ValueError(f"there already is a media type {media_type.name!r}")
+    MEDIA_TYPES[media_type.name] = media_type
+
+
+def media_type(name: str) -> MediaType:
+    """Returns the media type with a name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in MEDIA_TYPES:
+        raise ConfigError(
+            f"There is no media type '{name}'.",
+            expected=f"one of {', '.join(MEDIA_TYPES)}",
+            fix=suggestion(name, MEDIA_TYPES),
+        )
+    return MEDIA_TYPES[name]
+
+
+def media_type_of(taken: BackboneInput | None, shape: Sequence[int | None]) -> MediaType:
+    """Returns the media type of a network.
+
+    Args:
+        taken: What its plugin states, or None if only loading can tell.
+        shape: Shape of its raw input; decides if the plugin states nothing.
+
+    Raises:
+        ConfigError: No media type has such inputs.
+    """
+    if taken is not None:
+        return media_type(taken.modality)
+    found = (one for one in MEDIA_TYPES.values() if one.accepts_shape(shape))
+    if (first := next(found, None)) is None:
+        raise ConfigError(
+            "The network takes inputs of no known media type.",
+            expected="inputs of rank 3 (height, width, 3) or rank 1 (samples)",
+            received=f"inputs of shape {tuple(shape)}",
+        )
+    return first
+
+
+def assumed_input(size: int | tuple[int, int]) -> BackboneInput:
+    """Returns the input of a network whose media type only loading can tell: the table's first."""
+    first = next(iter(MEDIA_TYPES.values()))
+    return first.default_input(size, first.data_settings())
+
+
+def read_contract(values: Any) -> Any:
+    """Returns the input contract for the mapping that a bundle contains, a contract as it is."""
+    if isinstance(values, InputContract):
+        return values
+    name = values.get("modality") if isinstance(values, Mapping) else None
+    if name not in MEDIA_TYPES:
+        raise ValueError(f"there is no media type {name!r}")
+    return MEDIA_TYPES[name].contract_class.model_validate(values)
+
+
+def merged_fields(sections: Iterable[type[Section]]) -> dict[str, Any]:
+    """Returns the fields of several sections, for `pydantic.create_model`.
+
+    Raises:
+        ValueError: Two sections define the same key differently.
+    """
+    merged: dict[str, Any] = {}
+    for section in sections:
+        for key, info in section.model_fields.items():
+            if key in merged and repr(merged[key][1]) != repr(info):
+                raise ValueError(f"{section.__name__} defines {key!r} unlike another media type")
+            merged.setdefault(key, (info.annotation, info))
+    return merged

@@ -1,0 +1,30 @@
+"""What a report shows of one example: an image, a player, or the reason why there is neither."""
+
+import base64
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What a report shows of one example.
+
+    Args:
+        element: The element of the page: `"image"`, `"audio"`, or `"none"` for a text.
+        uri: The data URI of the element, or None.
+        reason: The text that is shown instead of an element, or None.
+    """
+
+    element: Literal["image", "audio", "none"]
+    uri: str | None = None
+    reason: str | None = None
+
+
+def no_preview(reason: str) -> Preview:
+    """Returns a preview that is a text, such as the reason why a file cannot be shown."""
+    return Preview(element="none", reason=reason)
+
+
+def data_uri(content_type: str, data: bytes) -> str:
+    """Returns bytes as a data URI."""
+    return f"data:{content_type};base64,{base64.b64encode(data).decode('ascii')}"
