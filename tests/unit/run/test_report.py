@@ -135,7 +135,7 @@ def test_missing_and_unreadable_files_have_a_sentence_in_their_place(tmp_path: P
     for path in (run / "files").iterdir():
         path.write_bytes(b"no picture")
     text = report(run).text
-    assert "The picture does not exist." in text
+    assert "The image does not exist." in text
     assert "The file is no picture that kerastl reads." in text
 
 
