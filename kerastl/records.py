@@ -91,6 +91,8 @@ def _read(hint: Any, value: Any) -> Any:
     if origin is tuple:
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
         return tuple(_read(kind, item) for kind, item in zip(kinds, value, strict=True))
+    if origin is list:
+        return [_read(inner[0], item) for item in value]
     if origin is Mapping:
         return {key: _read(inner[1], item) for key, item in value.items()}
     return math.nan if hint is float and value is None else value
@@ -101,5 +103,5 @@ def _absent(hint: Any) -> Any:
         return None
     if dataclasses.is_dataclass(hint):
         return from_values(hint, {})  # type: ignore[arg-type]
-    nothing: dict[Any, Any] = {float: math.nan, int: 0, str: "", tuple: (), Mapping: {}}
+    nothing: dict[Any, Any] = {float: math.nan, int: 0, str: "", tuple: (), list: [], Mapping: {}}
     return nothing.get(get_origin(hint) or hint)

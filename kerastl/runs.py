@@ -252,7 +252,7 @@ class Run:
         scored = score_recordings(StreamScorer(scorer, settings), recordings, progress=progress)
         if policy is not None:
             self._set_thresholds(scored, policy, progress=progress)
-        return detection_scores(self.record, scored)
+        return dict(to_values(detection_scores(self.record, scored)))
 
     def _set_thresholds(
         self, scored: "ScoredRecordings", policy: "ThresholdPolicy", *, progress: Progress

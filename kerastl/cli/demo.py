@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kerastl.demo.recipes import RECIPES, prepare
+from kerastl.evaluation.score_types import RecordingScores
+from kerastl.records import from_values
 
 if TYPE_CHECKING:
     from kerastl.runs import Run
@@ -62,6 +64,8 @@ def _listen(run: "Run", recordings: Path) -> None:
 
     with TerminalProgress() as progress:
         scores = run.evaluate_recordings(recordings, progress=progress)
-    show_detection_scores(scores, title=f"Detections in {recordings.name}")
+    show_detection_scores(
+        from_values(RecordingScores, scores), title=f"Detections in {recordings.name}"
+    )
     folder, audio = shlex.quote(str(run.path)), shlex.quote(str(recordings.with_suffix(".flac")))
     click.echo(f"Listen:  kerastl predict {folder} {audio} --listen")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kerastl.errors import RunError
-from kerastl.evaluation.score_types import SplitScores
+from kerastl.evaluation.score_types import RecordingScores, SplitScores
 from kerastl.records import from_values
 
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
@@ -91,7 +91,8 @@ def command(
     elif recordings is not None:
         from kerastl.cli.listening import show_detection_scores
 
-        show_detection_scores(scores, title=f"Detections in {recordings.name}")
+        detected = from_values(RecordingScores, scores)
+        show_detection_scores(detected, title=f"Detections in {recordings.name}")
     else:
         show_scores(
             from_values(SplitScores, scores), title=f"Scores on {table.name if table else split}"
@@ -113,5 +114,6 @@ def _refuse_options(recordings: Path | None, table: Path | None, given: list[str
 def _write_report(scores: Any, report: Path, run: Path, recordings: Path | None) -> None:
     from kerastl.report.recordings import write_recordings_report
 
-    write_recordings_report(scores, report, run=run, recordings=str(recordings))
+    detected = from_values(RecordingScores, scores)
+    write_recordings_report(detected, report, run=run, recordings=str(recordings))
     click.echo(f"Report: {report}", err=True)

@@ -3,11 +3,11 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 import rich.console
@@ -17,6 +17,7 @@ from kerastl.cli.scores import score_table
 from kerastl.errors import RunError, counted
 
 if TYPE_CHECKING:
+    from kerastl.evaluation.score_types import DetectionRates, RecordingScores
     from kerastl.listening.detection import DetectionUpdate
     from kerastl.runs import Run
 
@@ -91,14 +92,14 @@ def listen(
         click.echo(f"{counted(num_unreadable, 'recording')} cannot be read; see 'error'.", err=True)
 
 
-def show_detection_scores(scores: Mapping[str, Any], *, title: str) -> None:
+def show_detection_scores(scores: "RecordingScores", *, title: str) -> None:
     """Prints a table with a row per word and one for all words, followed by remarks."""
     columns = ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "from")
     table = score_table(title, "word", columns, min_width=8)
-    for word, score in scores["words"].items():
-        table.add_row(word, *_cells(score), _figure(score["threshold"]))
+    for word, score in scores.words.items():
+        table.add_row(word, *_cells(score), _figure(score.threshold))
     table.add_section()
-    table.add_row("all", *_cells(scores["all"]), "")
+    table.add_row("all", *_cells(scores.all), "")
     rich.console.Console(highlight=False).print(table)
     for line in _remarks(scores):
         click.echo(line)
@@ -194,16 +195,16 @@ def _written(value: object) -> object:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _cells(score: Mapping[str, Any]) -> list[str]:
-    latency = score["latency_seconds"]
+def _cells(score: "DetectionRates") -> list[str]:
+    latency = score.latency_seconds
     return [
-        str(score["events"]),
-        str(score["missed"]),
-        _range(score["missed_share_interval"], ".2f"),
-        f"{score['false_accepts_per_hour']:.3g}",
-        _range(score["false_accepts_per_hour_interval"], ".3g"),
-        _figure(latency["median"], 2),
-        _figure(latency["p90"], 2),
+        str(score.events),
+        str(score.missed),
+        _range(score.missed_share_interval, ".2f"),
+        f"{score.false_accepts_per_hour:.3g}",
+        _range(score.false_accepts_per_hour_interval, ".3g"),
+        _figure(latency.median, 2),
+        _figure(latency.p90, 2),
     ]
 
 
@@ -215,25 +216,25 @@ def _range(ends: Sequence[float] | None, form: str) -> str:
     return "-" if ends is None else f"{ends[0]:{form}}-{ends[1]:{form}}"
 
 
-def _remarks(scores: Mapping[str, Any]) -> Iterator[str]:
-    listening = scores["listening"]
+def _remarks(scores: "RecordingScores") -> Iterator[str]:
+    listening = scores.listening
     yield (
-        f"{counted(scores['recordings'], 'recording')}, {scores['hours']:.3g} hours; real-time "
-        f"factor {scores['real_time_factor']:.4f} on one core ({scores['engine']})."
+        f"{counted(scores.recordings, 'recording')}, {scores.hours:.3g} hours; real-time "
+        f"factor {scores.real_time_factor:.4f} on one core ({scores.engine})."
     )
     yield (
         f"A window of {listening['window_seconds']:g} s every {listening['hop_seconds']:g} s, "
         f"averaged over {listening['smooth_windows']}; a word is not detected "
         f"again for {listening['refractory_seconds']:g} s."
     )
-    yield scores["rule"]
-    how = scores["all"]["intervals"]
-    yield f"Intervals: missed share, {how['missed_share'] or 'none'}; false accepts per hour, " + (
-        f"{how['false_accepts_per_hour']}."
+    yield scores.rule
+    how = scores.all.intervals
+    yield f"Intervals: missed share, {how.missed_share or 'none'}; false accepts per hour, " + (
+        f"{how.false_accepts_per_hour}."
     )
     yield (
         "Latency is from the end of an event to its detection, in seconds; 'from' is the threshold."
     )
-    for source in dict.fromkeys(scores["tuned_on"].values()):
+    for source in dict.fromkeys(scores.tuned_on.values()):
         yield f"Thresholds come from: {source}."
-    yield from scores["notes"]
+    yield from scores.notes

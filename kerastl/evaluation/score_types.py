@@ -1,4 +1,4 @@
-"""The scores of a split: frozen records with the keys of `metrics.json`.
+"""The scores of a split and of recordings, as frozen records.
 
 Convention: an undefined score is NaN here, null in JSON and a dash on the terminal, never 0.
 """
@@ -140,3 +140,98 @@ class SplitScores:
     tasks: Mapping[str, TaskScores]
     tuned_on: str | None
     note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateMethods:
+    """How the intervals of the rates were computed; None if there is no interval."""
+
+    missed_share: str | None
+    false_accepts_per_hour: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Time from the end of an event to its detection, in seconds; NaN without detections."""
+
+    median: float
+    p90: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionRates:
+    """Missed events and false accepts.
+
+    Args:
+        events: Number of events.
+        missed: Number of events without a detection.
+        missed_share: In [0, 1]; NaN without events.
+        missed_share_interval: 95 % interval, or None.
+        false_accepts: Number of detections without an event.
+        false_accepts_per_hour: Rate of false accepts.
+        false_accepts_per_hour_interval: 95 % interval.
+        intervals: How the intervals were computed.
+        latency_seconds: Latency of the detected events.
+    """
+
+    events: int
+    missed: int
+    missed_share: float
+    missed_share_interval: Interval | None
+    false_accepts: int
+    false_accepts_per_hour: float
+    false_accepts_per_hour_interval: Interval
+    intervals: RateMethods
+    latency_seconds: Latency
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionCurve:
+    """Rates at other thresholds, from the highest threshold down.
+
+    Args:
+        thresholds: The thresholds.
+        false_accepts_per_hour: Rate of false accepts at each.
+        missed_share: Share of missed events at each; NaN without events.
+    """
+
+    thresholds: list[float]
+    false_accepts_per_hour: list[float]
+    missed_share: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordScores(DetectionRates):
+    """Rates of one word at its threshold, and its curve."""
+
+    threshold: float
+    curve: DetectionCurve
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingScores:
+    """Scores on long recordings.
+
+    Args:
+        all: Rates of all words together.
+        words: Name of each word to its scores.
+        recordings: Number of recordings.
+        hours: Total duration.
+        real_time_factor: Processor time on one core divided by the duration of the audio.
+        engine: Engine that computed the scores.
+        listening: Settings of detection.
+        rule: When a detection counts as correct, in words.
+        tuned_on: Name of each word to what its threshold was chosen on.
+        notes: Remarks in whole sentences.
+    """
+
+    all: DetectionRates
+    words: Mapping[str, WordScores]
+    recordings: int
+    hours: float
+    real_time_factor: float
+    engine: str
+    listening: Mapping[str, float]
+    rule: str
+    tuned_on: Mapping[str, str]
+    notes: list[str]

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from kerastl.data.tables.recordings import about_other_words, about_training
 from kerastl.evaluation.detection.matching import RULE
-from kerastl.evaluation.detection.scoring import score_words
+from kerastl.evaluation.detection.word_scores import score_words
+from kerastl.evaluation.score_types import RecordingScores
 from kerastl.listening.recording_thresholds import is_tuned_on
 from kerastl.listening.scored_recordings import ScoredRecordings
 from kerastl.run.record import RunRecord
@@ -14,7 +14,7 @@ from kerastl.run.record import RunRecord
 _OPTIMISTIC = "Thresholds were chosen on these recordings, so the scores are optimistic."
 
 
-def detection_scores(record: RunRecord, scored: ScoredRecordings) -> dict[str, Any]:
+def detection_scores(record: RunRecord, scored: ScoredRecordings) -> RecordingScores:
     """Returns the scores at the run's thresholds; see `kerastl.runs.Run.evaluate_recordings`.
 
     Args:
@@ -22,23 +22,24 @@ def detection_scores(record: RunRecord, scored: ScoredRecordings) -> dict[str, A
         scored: The recordings and the run's scores on them.
     """
     evaluation, settings = record.config.evaluation, scored.settings
-    found = score_words(
+    together, words = score_words(
         scored.words,
         record.bundle.thresholds,
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,
     )
-    return {
-        **found,
-        "recordings": len(scored.recordings.items),
-        "hours": scored.recordings.hours,
-        "real_time_factor": scored.real_time_factor,
-        "engine": scored.engine,
-        "listening": {**settings.model_dump(), "window_seconds": scored.window_seconds},
-        "rule": RULE.format(tolerance=settings.tolerance_seconds),
-        "tuned_on": {name: task.tuned_on for name, task in record.bundle.tasks.items()},
-        "notes": list(_notes(record, scored)),
-    }
+    return RecordingScores(
+        all=together,
+        words=words,
+        recordings=len(scored.recordings.items),
+        hours=scored.recordings.hours,
+        real_time_factor=scored.real_time_factor,
+        engine=scored.engine,
+        listening={**settings.model_dump(), "window_seconds": scored.window_seconds},
+        rule=RULE.format(tolerance=settings.tolerance_seconds),
+        tuned_on={name: task.tuned_on for name, task in record.bundle.tasks.items()},
+        notes=list(_notes(record, scored)),
+    )
 
 
 def _notes(record: RunRecord, scored: ScoredRecordings) -> Iterator[str]:

@@ -14,7 +14,7 @@ from kerastl.data.tables.recordings import (
     load_recordings,
 )
 from kerastl.errors import counted
-from kerastl.evaluation.detection.policy import choose_for_rate
+from kerastl.evaluation.detection.rate_threshold import choose_for_rate
 from kerastl.listening.scored_recordings import ScoredRecordings, score_recordings
 from kerastl.listening.stream_scorer import StreamScorer
 from kerastl.listening.window_scorer import WindowScorer

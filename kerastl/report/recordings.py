@@ -1,13 +1,13 @@
 """The report on detections in long recordings: scores, and misses over false accepts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
+from kerastl.evaluation.score_types import RecordingScores, WordScores
 from kerastl.files import write_text
 from kerastl.report.render import page
 from kerastl.report.svg import Axes, element, path, svg_chart, text
@@ -29,18 +29,18 @@ class WordPanel:
     """
 
     name: str
-    score: Mapping[str, Any]
+    score: WordScores
     chart: Markup | None
     tuned_on: str
 
 
 def write_recordings_report(
-    scores: Mapping[str, Any], output: Path, *, run: Path, recordings: str
+    scores: RecordingScores, output: Path, *, run: Path, recordings: str
 ) -> None:
     """Writes the report.
 
     Args:
-        scores: Scores from `Run.evaluate_recordings`.
+        scores: The scores.
         output: The file to write.
         run: Path of the run folder.
         recordings: The table of the recordings as given.
@@ -49,10 +49,10 @@ def write_recordings_report(
         WordPanel(
             name=name,
             score=score,
-            chart=_chart(name, score, scores["hours"]) if score["events"] else None,
-            tuned_on=scores["tuned_on"][name],
+            chart=_chart(name, score, scores.hours) if score.events else None,
+            tuned_on=scores.tuned_on[name],
         )
-        for name, score in scores["words"].items()
+        for name, score in scores.words.items()
     ]
     html = page(
         "recordings.html",
@@ -64,15 +64,15 @@ def write_recordings_report(
     write_text(output, html)
 
 
-def _chart(name: str, score: Mapping[str, Any], hours: float) -> Markup:
+def _chart(name: str, score: WordScores, hours: float) -> Markup:
     """Draws the share of missed events over false accepts per hour, on a logarithmic scale.
 
     Rates below one false accept in all recordings are drawn at half a false accept.
     """
-    curve = score["curve"]
+    curve = score.curve
     least = 0.5 / hours
-    here = score["false_accepts_per_hour"]
-    highest = max([*curve["false_accepts_per_hour"], here, least * 20])
+    here = score.false_accepts_per_hour
+    highest = max([*curve.false_accepts_per_hour, here, least * 20])
     axes = replace(_AXES, x=(math.log10(least), math.log10(highest * 1.1)))
 
     def at(rate: float, share: float) -> tuple[float, float]:
@@ -80,11 +80,11 @@ def _chart(name: str, score: Mapping[str, Any], hours: float) -> Markup:
 
     points = [
         at(rate, share)
-        for rate, share in zip(curve["false_accepts_per_hour"], curve["missed_share"], strict=True)
+        for rate, share in zip(curve.false_accepts_per_hour, curve.missed_share, strict=True)
     ]
-    x, y = at(here, score["missed_share"])
+    x, y = at(here, score.missed_share)
     label = (
-        f"{name}: {score['missed_share']:.0%} missed at {here:.3g} false accepts per hour; "
+        f"{name}: {score.missed_share:.0%} missed at {here:.3g} false accepts per hour; "
         "the curve shows other thresholds"
     )
     return svg_chart(

@@ -8,8 +8,8 @@ from kerastl.data.tables.recordings import Event
 from kerastl.evaluation.detection.curve import Word, between, candidates, curve, walk
 from kerastl.evaluation.detection.firing import Grid, Smoother, Trigger, fire
 from kerastl.evaluation.detection.matching import Track, match, outcome
-from kerastl.evaluation.detection.policy import choose_for_rate, upper_limit
-from kerastl.evaluation.detection.scoring import poisson_interval, score_words
+from kerastl.evaluation.detection.rate_threshold import choose_for_rate, upper_limit
+from kerastl.evaluation.detection.word_scores import poisson_interval, score_words
 
 GRID = Grid(hop_seconds=0.1, window_seconds=1.0, refractory_frames=10)
 
@@ -188,28 +188,28 @@ def test_the_interval_of_a_rate_is_exact() -> None:
 
 def test_several_words_are_scored_each_and_together() -> None:
     other = word(track(300, {100: 0.9}), track(300, {}))
-    scores = score_words(
+    both, scores = score_words(
         {"seven": SEVEN, "two": other}, {"seven": 0.75, "two": 0.5}, replicates=0, seed=0
     )
-    seven, two, both = *scores["words"].values(), scores["all"]
-    assert (seven["missed"], seven["events"], seven["false_accepts_per_hour"]) == (1, 2, 2.0)
-    assert np.isnan(two["missed_share"])
-    assert two["missed_share_interval"] is None
-    assert (both["missed"], both["events"], both["false_accepts"]) == (1, 2, 2)
-    assert both["false_accepts_per_hour_interval"] == poisson_interval(2, 0.5)
-    assert seven["latency_seconds"]["median"] == pytest.approx(0.2)
-    assert seven["curve"]["missed_share"][:4] == [1.0, 0.5, 0.5, 0.0]
+    seven, two = scores.values()
+    assert (seven.missed, seven.events, seven.false_accepts_per_hour) == (1, 2, 2.0)
+    assert np.isnan(two.missed_share)
+    assert two.missed_share_interval is None
+    assert (both.missed, both.events, both.false_accepts) == (1, 2, 2)
+    assert both.false_accepts_per_hour_interval == poisson_interval(2, 0.5)
+    assert seven.latency_seconds.median == pytest.approx(0.2)
+    assert seven.curve.missed_share[:4] == [1.0, 0.5, 0.5, 0.0]
 
 
 def test_many_recordings_are_drawn_again_few_get_an_exact_interval() -> None:
     tracks = [track(100, {52: 0.9} if i % 4 else {}, event(5.5, 6.0)) for i in range(24)]
-    many = score_words({"seven": word(*tracks)}, {"seven": 0.5}, replicates=500, seed=0)["all"]
-    few = score_words({"seven": word(*tracks[:8])}, {"seven": 0.5}, replicates=500, seed=0)["all"]
-    assert many["intervals"]["missed_share"] == "95 % percentile bootstrap over recordings"
-    low, high = many["missed_share_interval"]
+    many = score_words({"seven": word(*tracks)}, {"seven": 0.5}, replicates=500, seed=0)[0]
+    few = score_words({"seven": word(*tracks[:8])}, {"seven": 0.5}, replicates=500, seed=0)[0]
+    assert many.intervals.missed_share == "95 % percentile bootstrap over recordings"
+    low, high = many.missed_share_interval
     assert 0.05 < low < 0.25 < high < 0.45
-    assert few["intervals"]["missed_share"] == (
+    assert few.intervals.missed_share == (
         "exact 95 % interval of a share, as if events were independent"
     )
     exact = scipy.stats.binomtest(2, 8).proportion_ci(0.95)
-    assert few["missed_share_interval"] == (exact.low, exact.high)
+    assert few.missed_share_interval == (exact.low, exact.high)
