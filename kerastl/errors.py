@@ -72,7 +72,7 @@ class SplitError(KerastlError):
 
 
 class MediaError(KerastlError):
-    """A picture or sound that is missing, truncated or in a format nobody reads."""
+    """An image or audio file that is missing, truncated or in an unsupported format."""
 
 
 class BackboneError(KerastlError):

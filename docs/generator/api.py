@@ -161,7 +161,11 @@ def _arguments(node: Definition) -> list[str]:
     constructor = next((m for m in node.body if getattr(m, "name", "") == "__init__"), None)
     if isinstance(constructor, ast.FunctionDef):
         return _of_function(constructor.args)
-    fields = [f for f in node.body if isinstance(f, ast.AnnAssign) and f.simple]
+    fields = [
+        field
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and "ClassVar" not in ast.unparse(field.annotation)
+    ]
     return ["*", *(ast.unparse(field) for field in fields)] if _is_keyword_only(node) else []
 
 

@@ -20,7 +20,7 @@ class LogMel(keras.layers.Layer):
 
     No value of a clip depends on the other clips of its batch (`keras.layers.MelSpectrogram` clips
     against the loudest of them by default). Computed in float32 whatever the dtype policy says,
-    because float16 can't hold the powers of a quiet sound.
+    because float16 can't hold the powers of quiet audio.
 
     Args:
         sample_rate_hz: Samples per second of the waveform.
