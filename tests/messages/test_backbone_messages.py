@@ -58,7 +58,7 @@ MESSAGES = {
         lambda: find_backbone("applications:xception").build(
             weights=None, input=ImageInput(height=71, width=70)
         ),
-        """The pictures are too small for the backbone 'applications:xception'.
+        """The images are too small for the backbone 'applications:xception'.
   expected: height and width of at least 71 pixels
   received: 71 x 70
   fix:      Set backbone.input_size to 71 or more.""",

@@ -141,7 +141,7 @@ A head cannot be named 'backbone'.
             "applications:mobilenet_v2", ["car"], weights=None, input_size=16
         ),
         """\
-The pictures are too small for the backbone 'applications:mobilenet_v2'.
+The images are too small for the backbone 'applications:mobilenet_v2'.
   expected: at least 32 pixels a side
   received: 16 x 16
   fix:      Set backbone.input_size to 32 or more.""",

@@ -92,7 +92,7 @@ def _reference_features(
 def _check_size(identifier: str, image: ImageInput, min_size: int) -> None:
     if min(image.height, image.width) < min_size:
         raise BackboneError(
-            f"The pictures are too small for the backbone '{identifier}'.",
+            f"The images are too small for the backbone '{identifier}'.",
             expected=f"height and width of at least {min_size} pixels",
             received=f"{image.height} x {image.width}",
             fix=f"Set backbone.input_size to {min_size} or more.",

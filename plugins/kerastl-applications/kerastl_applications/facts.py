@@ -1,7 +1,7 @@
-"""The one table of facts about the image models of keras.applications.
+"""Facts about the image models of keras.applications.
 
-Convention: what depends on the architecture stands once in `ARCHITECTURES`, what depends on the
-single network in `NETWORKS`; a test compares every figure with Keras.
+Convention: facts of an architecture are in `ARCHITECTURES`, facts of a single network in
+`NETWORKS`; a test compares every figure with Keras.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ Preprocessing = Literal["tf", "torch", "caffe", "inside", "inside, twice scaled"
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """What all networks of one architecture share.
+    """Facts that all networks of one architecture share.
 
     Args:
-        preprocessing: What stands before the first weight. `"tf"` scales to [-1, 1], `"torch"`
+        preprocessing: Preprocessing before the first weight. `"tf"` scales to [-1, 1], `"torch"`
             standardizes by ImageNet's mean and deviation, `"caffe"` turns RGB to BGR and
             subtracts the mean, `"inside"` is done by Keras's own layers. With `"inside, twice
             scaled"` Keras adds a second rescaling for `imagenet` and for nothing else.
-        license: Of the published weights.
-        paper: Where the architecture was published.
+        license: License of the published weights.
+        paper: Publication of the architecture.
         min_size: Smallest side in pixels.
         options: Arguments of the constructor that change the network, with their defaults.
-        published_sizes: Sides in pixels that have weights of their own; elsewhere those of the
-            default size are taken.
+        published_sizes: Sides in pixels with separate weights; other sizes use those of the default
+            size.
     """
 
     preprocessing: Preprocessing
@@ -37,7 +37,7 @@ class Architecture:
 
 
 class Size(NamedTuple):
-    """How long the feature vector is and how many weights the network has."""
+    """Length of the feature vector and number of weights."""
 
     feature_dim: int
     num_params: int
@@ -48,12 +48,12 @@ class Network:
     """One network of keras.applications.
 
     Args:
-        name: Lower snake case, without the family.
+        name: Name in lower snake case, without the family.
         constructor: Name in `keras.applications`.
         architecture: Key of `ARCHITECTURES`.
-        default_size: Side of the pictures in pixels that it was published for.
-        sizes: Options with published weights, values in the order of the architecture's options,
-            to the size that they give.
+        default_size: Side in pixels of the images it was published for.
+        sizes: For each combination of options with published weights (in the order of the
+            architecture's options), the resulting size.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Network:
     sizes: Mapping[tuple[Any, ...], Size]
 
     def size(self, options: Mapping[str, Any]) -> Size | None:
-        """Returns the size with `options`, or None where there are no published weights."""
+        """Returns the size with `options`, or None if there are no published weights."""
         return self.sizes.get(tuple(options.values()))
 
 

@@ -1,4 +1,4 @@
-"""Networks of keras.applications from raw pictures to features, as one flat functional model."""
+"""Networks of keras.applications from raw images to features, as one flat functional model."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,13 +10,13 @@ from kerastl.backbones import ImageInput
 from kerastl_applications.facts import ARCHITECTURES, Network
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
-"""Mean of red, green and blue over ImageNet, of pictures in [0, 1]."""
+"""Mean of red, green and blue over ImageNet, of images in [0, 1]."""
 
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-"""Standard deviation of red, green and blue over ImageNet, of pictures in [0, 1]."""
+"""Standard deviation of red, green and blue over ImageNet, of images in [0, 1]."""
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
-"""Mean of blue, green and red over ImageNet, of pictures in [0, 255]."""
+"""Mean of blue, green and red over ImageNet, of images in [0, 255]."""
 
 
 def build_network(
@@ -26,7 +26,7 @@ def build_network(
 
     Args:
         network: Its facts.
-        image: Size of the pictures.
+        image: Size of the images.
         options: Arguments of the constructor, such as `alpha`.
     """
     preprocessing = ARCHITECTURES[network.architecture].preprocessing
@@ -34,7 +34,7 @@ def build_network(
     built = construct(
         network, options, input_tensor=_PREPROCESSING[preprocessing](raw), weights=None
     )
-    # Keras's own wraps its one input in a list, and warns whenever it gets a tensor.
+    # Keras's own model wraps its input in a list and warns about every tensor.
     model = keras.Model(raw, built.output, name=network.name)
     return _rescale_twice(model) if preprocessing == "inside, twice scaled" else model
 

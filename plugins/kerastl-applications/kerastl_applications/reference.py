@@ -1,6 +1,6 @@
-"""What Keras itself computes: its own `preprocess_input` and its own network.
+"""Keras's own features: its `preprocess_input` and its network.
 
-Convention: for comparing only; nothing here is used to build a backbone.
+Convention: used only as a reference; nothing here builds a backbone.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ from kerastl_applications.weights import take_weights
 def keras_features(
     network: Network, options: Mapping[str, Any], model: keras.Model
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns the function from raw pictures to the features that Keras computes.
+    """Returns the function from raw images to the features that Keras computes.
 
     Args:
         network: Facts of the network.
         options: Options that `model` was built with.
-        model: The backbone, whose weights are taken over.
+        model: The backbone, whose weights are used.
     """
     own = construct(network, options, input_shape=model.input_shape[1:], weights=None)
     weights = model.get_weights()

@@ -1,4 +1,4 @@
-"""Weights into a network: published ones, or a local file in any of the forms that Keras wrote."""
+"""Loads published weights, or a local file in any of Keras's formats."""
 
 import itertools
 import zipfile
@@ -17,7 +17,7 @@ from kerastl_applications.networks import construct
 PUBLISHED = "imagenet"
 KERAS_SUFFIXES = (".keras", ".weights.h5")
 LEGACY_SUFFIXES = (".h5", ".hdf5")
-_NOTHING_HELPS = "Take a file that was saved from this network with the same options."
+_NOTHING_HELPS = "Use a file that was saved from this network with the same options."
 
 
 def load_weights(
@@ -34,12 +34,12 @@ def load_weights(
         model: The network to fill, with random weights.
         network: Its facts.
         weights: `"imagenet"`, a file, or None to leave random ones.
-        image: Size of the pictures, for which some networks have weights of their own.
+        image: Size of the images; some networks have separate weights for some sizes.
         options: Options that the network was built with.
 
     Raises:
-        WeightsError: There are no such weights, they can't be downloaded or read, or they belong
-            to another network.
+        WeightsError: The weights do not exist, cannot be downloaded or read, or belong to another
+            network.
     """
     if weights is None:
         return
@@ -71,7 +71,7 @@ def _load_published(
         )
     except Exception as error:
         raise WeightsError(
-            f"The published weights '{PUBLISHED}' of 'applications:{network.name}' can't be "
+            f"The published weights '{PUBLISHED}' of 'applications:{network.name}' cannot be "
             "downloaded.",
             received=_first_line(error),
             fix="Check the network, or set backbone.weights to a local file or to null.",
@@ -108,7 +108,7 @@ def _described(names: Sequence[str], values: Sequence[Any]) -> str:
 
 
 def _published_shape(network: Network, image: ImageInput) -> tuple[int, int, int]:
-    """Returns the shape whose weights Keras publishes, nearest to what is asked for."""
+    """Returns the shape whose weights Keras publishes, nearest to the requested size."""
     sizes = ARCHITECTURES[network.architecture].published_sizes
     square = image.height == image.width
     side = image.height if square and image.height in sizes else network.default_size
@@ -125,7 +125,7 @@ def _load_file(model: keras.Model, network: Network, path: Path) -> None:
             raise ValueError(f"unknown suffix '{path.suffix}'")
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise WeightsError(
-            f"The weights can't be loaded into the backbone 'applications:{network.name}'.",
+            f"The weights cannot be loaded into the backbone 'applications:{network.name}'.",
             where=str(path),
             expected=f"weights of keras.applications.{network.constructor}, as "
             f"{', '.join((*KERAS_SUFFIXES, *LEGACY_SUFFIXES))}",
@@ -137,7 +137,7 @@ def _load_file(model: keras.Model, network: Network, path: Path) -> None:
 def _load_legacy(model: keras.Model, path: Path) -> None:
     """Loads an `.h5` file of Keras 1 or 2, saved with or without the last layers.
 
-    Layers are matched by name where the file knows every name, else by their order, because the
+    Layers are matched by name if the file has every name, otherwise by their order, because the
     names that Keras counts up (`conv2d_7`) depend on what was built before.
     """
     layers = [layer for layer in model.layers if layer.weights]
@@ -180,7 +180,7 @@ def _text(item: str | bytes) -> str:
 
 
 def _assign(layer: keras.layers.Layer, arrays: Sequence[np.ndarray]) -> None:
-    """Sets the weights of `layer`, in the order of the old files: what learns comes first."""
+    """Sets the weights of `layer`, in the order of the old files: trainable weights first."""
     variables = [*layer.trainable_weights, *layer.non_trainable_weights]
     expected = [tuple(variable.shape) for variable in variables]
     received = [array.shape for array in arrays]

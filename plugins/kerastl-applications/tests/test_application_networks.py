@@ -38,10 +38,10 @@ def test_the_same_picture_gives_the_features_of_keras_and_a_step_moves_every_sta
     if keras.backend.backend() == "torch" and name == "nasnet_mobile":
         pytest.skip("Keras's NASNet doesn't build on the PyTorch backend")
     subject = find_subject(identifier, None, tuple(options.items()))
-    pictures = subject.examples()
-    expected = subject.spec.reference_features(subject.network)(pictures)
+    images = subject.examples()
+    expected = subject.spec.reference_features(subject.network)(images)
     np.testing.assert_allclose(
-        subject.features(pictures), expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+        subject.features(images), expected, rtol=0, atol=1e-5 * np.abs(expected).max()
     )
     with subject.layer() as layer:
         moved = _moved_by_one_step(layer, subject.examples())

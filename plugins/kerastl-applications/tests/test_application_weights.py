@@ -120,7 +120,7 @@ def test_without_a_network_the_error_offers_a_local_file(monkeypatch):
     with pytest.raises(WeightsError) as caught:
         build("imagenet")
     assert str(caught.value) == (
-        "The published weights 'imagenet' of 'applications:mobilenet' can't be downloaded.\n"
+        "The published weights 'imagenet' of 'applications:mobilenet' cannot be downloaded.\n"
         "  received: URL fetch failure on https://example.org: no route\n"
         "  fix:      Check the network, or set backbone.weights to a local file or to null."
     )

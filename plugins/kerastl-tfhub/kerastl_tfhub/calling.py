@@ -1,7 +1,7 @@
-"""How a loaded module is called: the forms that modules come in, behind one face.
+"""The forms of loaded modules, behind one interface.
 
-Convention: a form knows all that depends on the form: its functions, what goes in, whether it can
-learn, and why not.
+Convention: a class owns everything that depends on the form: its functions, its input, and
+whether it can be trained, or why not.
 """
 
 import inspect
@@ -26,7 +26,7 @@ TF1_FORMAT = (
 
 @dataclass(frozen=True)
 class _Trace:
-    """One function of a module, and what its arguments were when it was traced."""
+    """One function of a module, and the arguments with which it was traced."""
 
     function: Any
     values: Mapping[str, Any]
@@ -38,7 +38,7 @@ class _Trace:
 
     @property
     def constants(self) -> dict[str, Any]:
-        """The arguments that were Python values, `training` aside."""
+        """The arguments that were Python values, except `training`."""
         return {
             name: value
             for name, value in sorted(self.values.items())
@@ -84,7 +84,7 @@ class ReusableForm:
     def __call__(self, inputs: Any, *, training: bool) -> Any:
         """Returns the module's outputs for a tensor of the form `input_spec`.
 
-        Where the module was exported for one value of `training` only, that one is used.
+        If the module was exported for one value of `training` only, that one is used.
         """
         if not self._takes_training:
             return self._loaded(inputs, **self._arguments)
@@ -99,7 +99,7 @@ class SignatureForm:
     Args:
         loaded: The restored object.
         signature: Name of the signature; None takes the default.
-        reason: Why it can't be trained.
+        reason: Why it cannot be trained.
         where: Handle or file, for messages.
 
     Raises:
@@ -167,7 +167,7 @@ def _check_names(arguments: Mapping[str, Any], names: list[str], where: str) -> 
 
 
 def _input_spec(values: Mapping[str, Any], given: Collection[str], where: str) -> tf.TensorSpec:
-    """Returns the form of the one tensor that nothing else supplies.
+    """Returns the spec of the one tensor argument without a value.
 
     Args:
         values: Name to traced value, in the order of the arguments.

@@ -19,19 +19,19 @@ _EFFICIENTNET_V2 = "https://arxiv.org/abs/2104.00298"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """The facts of one published module.
+    """Facts of one published module.
 
     Args:
         handle: Its URL.
-        input: What it takes, with the size it was trained on.
-        any_size: Whether other sizes than that are possible; if not, it is the smallest too.
+        input: Its input, with the size it was trained on.
+        any_size: Whether it accepts other sizes; if not, this size is also the smallest.
         feature_dim: Length of its feature vector.
         num_params: Number of its weights, or None.
-        weights: What it was trained on, as a name.
+        weights: Name of its weights, which says what it was trained on.
         reference: Its paper.
-        input_range: Range of the values it takes.
-        options: How it is called, as options of `SavedModelLayer`.
-        limits: Why it can't be trained, or "".
+        input_range: Range of its input values.
+        options: Options of `SavedModelLayer` for calling it.
+        limits: Why it cannot be trained, or "".
     """
 
     handle: str

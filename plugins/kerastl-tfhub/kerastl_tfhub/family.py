@@ -1,4 +1,4 @@
-"""The family `tfhub`: the catalogue's modules by name, and every other module by its handle."""
+"""The family `tfhub`: modules of the catalogue by name, any other module by its handle."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,17 +23,17 @@ OPTIONS: Mapping[str, Any] = {
 
 
 class TfHubFamily:
-    """Modules of TF Hub and Kaggle Models, and any SavedModel; `names` lists the well-known."""
+    """Modules of TF Hub and Kaggle Models, and any SavedModel."""
 
     def names(self) -> Sequence[str]:
         """Returns the names in the catalogue, sorted; any handle is accepted too."""
         return tuple(CATALOGUE)
 
     def spec(self, name: str, *, options: Mapping[str, Any] = {}) -> BackboneSpec:
-        """Returns the facts of one module, which for an unknown handle only loading can tell.
+        """Returns the facts of one module; outside the catalogue, most are unknown before loading.
 
         Raises:
-            UnknownBackboneError: It is no name, no URL and no existing path.
+            UnknownBackboneError: It is not a name, a URL or an existing path.
             BackboneError: There is no such option.
         """
         check_handle(name)
@@ -83,7 +83,7 @@ def _unknown(handle: str, reference: Callable[..., Any]) -> BackboneSpec:
         feature_dim=None,
         num_params=None,
         weights=("module",),
-        license="the module's own; see where it comes from",
+        license="the module's own; see its source",
         reference=handle,
         build=partial(_build, handle),
         stages=_stages,

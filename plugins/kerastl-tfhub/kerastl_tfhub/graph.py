@@ -1,6 +1,6 @@
-"""What lies in a SavedModel, read from its protocol buffer without loading it.
+"""The contents of a SavedModel, read from its protocol buffer without loading it.
 
-Convention: nothing here runs or restores anything, so it may look at files nobody trusts yet.
+Convention: nothing here runs or restores anything, so untrusted files are safe to read.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -76,7 +76,7 @@ class Graph:
 
     @cached_property
     def saver_functions(self) -> frozenset[str]:
-        """Functions that nothing but the saver mentions; loading never calls them."""
+        """Functions that only the saver mentions; loading never calls them."""
         mentioned = set(self.bound_inputs)
         for gradient in self.meta.graph_def.library.gradient:
             mentioned |= {gradient.function_name, gradient.gradient_func}
@@ -186,7 +186,7 @@ def read_saved_model(folder: Path) -> Any:
     """Returns the `SavedModel` protocol buffer of a folder.
 
     Raises:
-        BackboneError: The folder holds no SavedModel, or a damaged one.
+        BackboneError: The folder contains no SavedModel, or a damaged one.
     """
     from google.protobuf import text_format  # type: ignore[import-untyped]
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -200,13 +200,13 @@ def read_saved_model(folder: Path) -> Any:
             text_format.Parse((folder / "saved_model.pbtxt").read_text(), saved_model)
     except FileNotFoundError:
         raise BackboneError(
-            "The folder holds no SavedModel.",
+            "The folder does not contain a SavedModel.",
             where=str(folder),
-            expected="a folder with saved_model.pb in it",
+            expected="a folder that contains saved_model.pb",
         ) from None
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise BackboneError(
-            "The SavedModel can't be read.",
+            "The SavedModel cannot be read.",
             where=str(folder / "saved_model.pb"),
             received=f"{type(error).__name__}: {error}",
             fix="Download or export it again.",
@@ -219,8 +219,8 @@ def read_graph(folder: Path, *, tags: Sequence[str] | None = None) -> Graph:
 
     Args:
         folder: The SavedModel.
-        tags: Which meta graph; None takes `serve`, then the one without tags (as TF1 Hub modules
-            have for inference), then the only one there is.
+        tags: Tags of the meta graph; None takes `serve`, then the one without tags (which TF1 Hub
+            modules have for inference), then the only one.
 
     Raises:
         BackboneError: There is no such meta graph.
@@ -252,7 +252,7 @@ def _node_mentions(node: Any) -> set[str]:
 
 
 def _mentions(attributes: Any) -> set[str]:
-    """Returns every name in a node's attributes that could be a function's."""
+    """Returns every name in a node's attributes that could be the name of a function."""
     found: set[str] = set()
     for value in attributes.values():
         for function in (value.func, *value.list.func):

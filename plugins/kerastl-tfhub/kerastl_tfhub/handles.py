@@ -1,4 +1,4 @@
-"""From a handle to a folder on this machine: names, folders, archives and URLs.
+"""Resolves handles (names, folders, archives and URLs) to local folders.
 
 Convention: tensorflow_hub is imported only for what must be downloaded, so a local folder or
 archive works without it.
@@ -24,19 +24,19 @@ _PROGRESS = "TFHUB_DOWNLOAD_PROGRESS"
 
 
 def is_url(handle: str) -> bool:
-    """Whether tensorflow_hub has to fetch it."""
+    """Whether tensorflow_hub has to download it."""
     return handle.startswith(_URLS)
 
 
 def is_path(handle: str) -> bool:
-    """Whether it means a place on this machine."""
+    """Whether it is a local path."""
     return not is_url(handle) and (
         handle.startswith(("/", ".", "~")) or os.sep in handle or Path(handle).exists()
     )
 
 
 def check_handle(handle: str) -> None:
-    """Raises `UnknownBackboneError` for what is no name, no URL and no existing path. Light."""
+    """Raises `UnknownBackboneError` unless it is a name, a URL or an existing path."""
     if handle in CATALOGUE or is_url(handle):
         return
     if not is_path(handle):
@@ -50,19 +50,19 @@ def check_handle(handle: str) -> None:
         raise UnknownBackboneError(
             "There is no TF Hub module at this path.",
             where=handle,
-            expected="a folder with saved_model.pb in it, or a .tar.gz of one",
+            expected="a folder that contains saved_model.pb, or a .tar.gz of one",
         )
 
 
 def resolve(handle: str | Path) -> Path:
-    """Returns the folder of a module, after downloading or unpacking it where needed.
+    """Returns the folder of a module, after downloading or unpacking it if needed.
 
-    Downloads and unpacked archives are kept below `TFHUB_CACHE_DIR`, or where tensorflow_hub keeps
-    them.
+    Downloads and unpacked archives are kept below `TFHUB_CACHE_DIR`, or in
+    tensorflow_hub's default folder.
 
     Raises:
-        UnknownBackboneError: It is no name, no URL and no existing path.
-        BackboneError: It can't be downloaded or unpacked.
+        UnknownBackboneError: It is not a name, a URL or an existing path.
+        BackboneError: It cannot be downloaded or unpacked.
     """
     handle = str(handle)
     check_handle(handle)
@@ -81,11 +81,11 @@ def _downloaded(url: str) -> Path:
             return Path(resolver(url))
     except Exception as error:
         raise BackboneError(
-            "The module can't be downloaded.",
+            "The module cannot be downloaded.",
             where=url,
             received=f"{type(error).__name__}: {error}",
             fix="Check the address and the network, or download the module elsewhere and name its "
-            "folder or .tar.gz instead. TFHUB_CACHE_DIR says where downloads are kept.",
+            "folder or .tar.gz instead. TFHUB_CACHE_DIR is the folder of downloads.",
         ) from error
 
 
@@ -96,7 +96,7 @@ def _resolver():  # type: ignore[no-untyped-def]
         missing = error.name or "tensorflow_hub"
         package = "setuptools<81" if missing == "pkg_resources" else "tensorflow-hub"
         raise BackboneError(
-            "Downloading a module needs tensorflow_hub, which can't be imported.",
+            "Downloading a module needs tensorflow_hub, which cannot be imported.",
             received=f"{type(error).__name__}: {error}",
             fix=f"pip install '{package}', or name a local folder or .tar.gz.",
         ) from error
@@ -105,7 +105,7 @@ def _resolver():  # type: ignore[no-untyped-def]
 
 @contextmanager
 def _progress() -> Iterator[None]:
-    """Lets tensorflow_hub show how far a download is, on a terminal and never on stdout."""
+    """Lets tensorflow_hub show a download's progress, on a terminal and never on stdout."""
     shown = sys.stderr.isatty() and _PROGRESS not in os.environ
     if shown:
         os.environ[_PROGRESS] = "1"
@@ -120,7 +120,7 @@ def _progress() -> Iterator[None]:
 def _unpacked(archive: Path) -> Path:
     if not archive.name.endswith(_ARCHIVES):
         raise BackboneError(
-            "The file is no archive of a module.",
+            "The file is not an archive of a module.",
             where=str(archive),
             expected=f"a folder, or a file that ends in {', '.join(_ARCHIVES)}",
         )
@@ -140,7 +140,7 @@ def _extract(archive: Path, target: Path) -> None:
             tar.extractall(target, filter="data")
     except (tarfile.TarError, OSError, EOFError) as error:
         raise BackboneError(
-            "The archive can't be unpacked.",
+            "The archive cannot be unpacked.",
             where=str(archive),
             received=f"{type(error).__name__}: {error}",
             fix="Download it again.",

@@ -20,10 +20,10 @@ from kerastl_tfhub.saving import PackedGraph
 class SavedModelLayer(keras.layers.Layer):
     """A TF Hub module, or any other SavedModel, as a layer.
 
-    The layer shares the module's variables, so training moves the module itself. It saves to a
-    `.keras` file that holds graph, assets and weights, and needs neither the module nor
-    tensorflow_hub to be loaded again. Runs on the TensorFlow backend, in float32 whatever the
-    global policy, without XLA.
+    The layer shares the module's variables, so training changes the module itself. It saves to a
+    `.keras` file that holds graph, assets and weights, so loading it needs neither the module nor
+    tensorflow_hub. Runs on the TensorFlow backend, in float32 regardless of
+    the global policy, without XLA.
 
     Modules that offer only a serving signature, and modules in TF1's format, were traced for
     inference; they stay frozen, and `frozen_reason` says why.
@@ -32,27 +32,27 @@ class SavedModelLayer(keras.layers.Layer):
         handle: URL of TF Hub or Kaggle Models, name in the catalogue, local folder or `.tar.gz`.
         trainable: Whether the module's trainable variables learn.
         batch_norm: `"frozen"` always runs the module in inference mode: BatchNorm's statistics
-            stand still and dropout is off, also while its weights learn. `"update"` passes the
+            are frozen and dropout is off, also while its weights learn. `"update"` passes the
             caller's `training` on, as long as any variable learns.
-        output: Key or index, where the module returns a dictionary or a tuple.
-        pooling: `"mean"` or `"max"` over all axes between batch and features, such as the frames
-            of a sound; None keeps them.
+        output: Key or index of the output if the module returns a dictionary or a tuple.
+        pooling: `"mean"` or `"max"` over all axes between batch and features, such as the
+            frames of an audio clip; None keeps them.
         signature: Name of a serving signature to use instead of the module itself.
         arguments: Values for the module's own arguments beyond input and `training`.
-        tags: Which graph of the SavedModel; None takes the one for serving.
+        tags: Tags of the graph in the SavedModel; None takes the one for serving.
         name: Name of the layer; the first part of its variables' paths.
 
     Call arguments:
-        inputs: What the module takes, cast to its type; a module that takes one example at a time
-            (such as YAMNet) gets a batch all the same.
-        training: Followed only with `batch_norm="update"`.
+        inputs: Input of the module, cast to its type; always a batch, even if the module takes one
+            example at a time (such as YAMNet).
+        training: Used only with `batch_norm="update"`.
 
     Output shape:
-        The module's, without the axes that `pooling` took away.
+        The module's output shape, without the axes that `pooling` removes.
 
     Raises:
-        BackboneError: The module can't be found, read, called or trained this way.
-        UntrustedModuleError: Its graph holds operations that safe mode refuses.
+        BackboneError: The module cannot be found, read, called or trained this way.
+        UntrustedModuleError: Its graph contains operations that safe mode refuses.
 
     Example:
 
@@ -101,7 +101,7 @@ class SavedModelLayer(keras.layers.Layer):
 
     @property
     def trainable(self) -> bool:
-        """Whether the module's variables learn; stays False where they can't."""
+        """Whether the module's variables learn; stays False if they cannot."""
         return keras.layers.Layer.trainable.fget(self)
 
     @trainable.setter
@@ -147,7 +147,7 @@ class SavedModelLayer(keras.layers.Layer):
         missing = sorted({key for key, _ in keyed} - set(store.keys()))
         if missing:
             raise WeightsError(
-                f"The weights don't belong to the module of layer '{self.name}'.",
+                f"The weights do not belong to the module of layer '{self.name}'.",
                 expected=f"{len(keyed)} variables",
                 received=f"{len(store.keys())}, without {missing[0]}",
             )
@@ -155,14 +155,14 @@ class SavedModelLayer(keras.layers.Layer):
             variable.assign(store[key])
 
     def _keyed(self) -> list[tuple[str, keras.Variable]]:
-        """Returns a unique key for each variable: modules may use one name twice."""
+        """Returns a unique key for each variable, as modules may use a name twice."""
         return [
             (f"{index:04d}.{variable.path.partition('/')[2].replace('/', '.')}", variable)
             for index, variable in enumerate(self._shared)
         ]
 
     def _share(self, variable: tf.Variable, may_learn: bool) -> keras.Variable:
-        """Returns a Keras variable on the same storage, under a path such as layer/Conv1/kernel."""
+        """Returns a Keras variable with the same storage and a path such as layer/Conv1/kernel."""
         *scopes, own_name = [part for part in variable.name.partition(":")[0].split("/") if part]
         if not self.module.staged.has_weights:
             variable.assign(_placeholder(variable))
@@ -188,7 +188,7 @@ class SavedModelLayer(keras.layers.Layer):
     def _check_trainable(self, trainable: bool, handle: Any) -> None:
         if trainable and self.frozen_reason:
             raise BackboneError(
-                "The module can't be trained.",
+                "The module cannot be trained.",
                 where=_where(handle),
                 received=self.frozen_reason,
                 fix="Keep it frozen: trainable=False.",
@@ -207,7 +207,7 @@ def _where(handle: str | Path | PackedGraph) -> str:
 
 
 def _placeholder(variable: tf.Variable) -> np.ndarray:
-    """Returns a value that nobody mistakes for a weight, until the real one is loaded."""
+    """Returns a placeholder value until the real one is loaded."""
     dtype = variable.dtype.as_numpy_dtype
     return np.full(variable.shape, np.nan if variable.dtype.is_floating else 0, dtype)
 

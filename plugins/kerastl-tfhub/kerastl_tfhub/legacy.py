@@ -1,4 +1,4 @@
-"""Modules in TF1's format, made into TF2 modules that compute the same."""
+"""Conversion of modules in TF1's format to equivalent TF2 modules."""
 
 import tempfile
 from pathlib import Path
@@ -16,7 +16,7 @@ _RESOURCES = ("VarHandleOp",)
 def converted(staged: StagedModule, *, signature: str | None, where: str) -> StagedModule:
     """Returns a TF2 module with one signature, `serving_default`, of a module in TF1's format.
 
-    `tf.saved_model.load` reads that format too, but leaves TF1's reference variables inside of the
+    `tf.saved_model.load` reads that format too, but leaves TF1's reference variables in the
     graph, uninitialized. So a session restores the values, and the part of the graph that the
     signature needs is imported into a function, with TF2 variables in their place.
 
@@ -26,8 +26,8 @@ def converted(staged: StagedModule, *, signature: str | None, where: str) -> Sta
         where: Handle or file, for messages.
 
     Raises:
-        BackboneError: It has no such signature, or it uses tables, whose content TF1's format
-            keeps in a session.
+        BackboneError: It has no such signature, or it uses tables, whose content is in a
+            session in TF1's format.
     """
     import tensorflow as tf
 
@@ -47,7 +47,7 @@ def converted(staged: StagedModule, *, signature: str | None, where: str) -> Sta
 
 
 def choose_signature(names: list[str], wanted: str | None, where: str) -> str:
-    """Returns the wanted signature, or the one that modules call by default.
+    """Returns the named signature, or the default one.
 
     Raises:
         BackboneError: There is no such signature, or several and none is the default.
@@ -114,7 +114,7 @@ def _refuse_tables(graph: Graph, where: str) -> None:
     found = sorted({node.op for _, node in graph.operations() if node.op in _TABLES})
     if found:
         raise BackboneError(
-            "The module is in TF1's format and looks things up in tables, which can't be kept.",
+            "The module is in TF1's format and looks values up in tables, which cannot be kept.",
             where=where,
             received=", ".join(found),
             fix="Use a TF2 version of the module.",
@@ -122,7 +122,7 @@ def _refuse_tables(graph: Graph, where: str) -> None:
 
 
 def _kept(folder: Path, where: str) -> StagedModule:
-    """Returns a staged copy that owns its variables, since `folder` is about to vanish."""
+    """Returns a staged copy that owns its variables, since `folder` is about to be deleted."""
     staged = StagedModule(folder, where=where)
     variables = staged.folder / "variables"
     source = variables.resolve()

@@ -22,12 +22,12 @@ _REDUCE = {"mean": tf.reduce_mean, "max": tf.reduce_max}
 
 @dataclass(frozen=True, kw_only=True)
 class CallOptions:
-    """How a module is called and what is taken of its outputs.
+    """Options for calling a module and for its outputs.
 
     Args:
         signature: Name of a serving signature to use instead of the object itself.
         arguments: Values for arguments beyond the input and `training`.
-        output: Key or index, where the module returns a dictionary or a tuple.
+        output: Key or index of the output if the module returns a dictionary or a tuple.
         pooling: `"mean"` or `"max"` over all axes between the batch and the features; None keeps
             them.
     """
@@ -43,8 +43,8 @@ class Module:
 
     Args:
         staged: The SavedModel; lives as long as the module.
-        options: How it is called.
-        reason: Why it can't be trained, where that is known already.
+        options: Options for calling it.
+        reason: Why it cannot be trained, if that is already known.
         where: Handle or file, for messages.
     """
 
@@ -63,11 +63,11 @@ class Module:
 
     @property
     def frozen_reason(self) -> str | None:
-        """Why the module can't be trained, as a sentence, or None where it can."""
+        """Why the module cannot be trained, as a sentence, or None if it can."""
         return self.form.frozen_reason
 
     def variables(self) -> list[tuple[tf.Variable, bool]]:
-        """Returns every variable once, and whether it may learn, in an order that stays.
+        """Returns every variable once, and whether it may learn, in a stable order.
 
         They are those of the object's own lists and those that its functions capture, as a plain
         `tf.Module` keeps no lists.
@@ -95,7 +95,7 @@ class Module:
         )
 
     def takes_one_example(self, rank: int | None) -> bool:
-        """Whether inputs of this rank have a batch axis that the module doesn't know."""
+        """Whether inputs of this rank have a batch axis that the module does not expect."""
         wanted = self.form.input_spec.shape.rank
         return wanted is not None and rank == wanted + 1
 
@@ -116,16 +116,16 @@ class Module:
 def load_module(
     source: Path | PackedGraph, *, tags: Sequence[str] | None, options: CallOptions, where: str
 ) -> Module:
-    """Returns a module from a folder, or from the graph in a config, then without its weights.
+    """Returns a module from a folder, or from the graph in a config, without its weights.
 
     Args:
-        source: Folder of a SavedModel, or what `StagedModule.pack` returned.
-        tags: Which graph of the folder; None chooses.
-        options: How it is called.
+        source: Folder of a SavedModel, or the result of `StagedModule.pack`.
+        tags: Tags of the graph; None chooses one.
+        options: Options for calling it.
         where: Handle or file, for messages.
 
     Raises:
-        BackboneError: It can't be read, called or trusted.
+        BackboneError: It cannot be read, called or trusted.
     """
     if not isinstance(source, Path):
         staged = unpack(source, where=where)
@@ -177,7 +177,7 @@ def _default_key(outputs: Mapping[str, Any]) -> str | None:
 
 
 def _selected_spec(outputs: Any, options: CallOptions, where: str) -> tf.TensorSpec:
-    """Returns the form of the chosen output, before pooling.
+    """Returns the spec of the chosen output, before pooling.
 
     Raises:
         BackboneError: The module has several outputs and none is chosen, or not this one.

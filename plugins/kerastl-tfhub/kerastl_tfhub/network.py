@@ -1,4 +1,4 @@
-"""A module as a network that keeps kerastl's contract: raw input to feature vector."""
+"""A module as a backbone: a network from raw input to a feature vector."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,16 +31,16 @@ def build_network(
         handle: Name in the catalogue, URL, folder or archive.
         weights: A name published for the module, or the path of a `.weights.h5` saved from a
             network that this function built.
-        input: What the config asks for; None takes the catalogue's, else what the module's
-            signature says, and where that leaves the size free 224 pixels or one second.
-        input_range: Smallest and largest value that the module takes; None takes the catalogue's,
-            else [0, 1] for pictures and [-1, 1] for sounds, as TF Hub's conventions say.
-        num_samples: Length of a sound, for a module outside of the catalogue that takes any.
-        options: More arguments of `SavedModelLayer`.
+        input: The requested input; None takes the catalogue's, otherwise that of the module's
+            signature. If the signature leaves the size open, it is 224 pixels or one second.
+        input_range: Smallest and largest input value of the module; None takes the catalogue's,
+            otherwise TF Hub's conventions, [0, 1] for images and [-1, 1] for audio.
+        num_samples: Length of an audio clip, for a module outside the catalogue that takes any.
+        options: Other arguments of `SavedModelLayer`.
 
     Raises:
-        BackboneError: The module doesn't take this input or gives no feature vector.
-        WeightsError: There are no such weights, or none are asked for.
+        BackboneError: The module does not take this input or does not output a feature vector.
+        WeightsError: The weights do not exist, or random weights are requested.
     """
     entry = CATALOGUE.get(handle)
     published = (entry.weights if entry else "module",)
@@ -60,29 +60,29 @@ def build_network(
 
 
 def module_stages(network: keras.Model) -> tuple[Stage, ...]:
-    """Returns one stage: a module has no layers, only variables, which path patterns name."""
+    """Returns the only stage: a module has no layers, only variables, selected by path patterns."""
     return (Stage(name=LAYER_NAME, layers=(network.get_layer(LAYER_NAME).name,)),)
 
 
 def module_options(handle: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the options of the layer: the catalogue's, and what the user says instead."""
+    """Returns the options of the layer: the catalogue's, overridden by the user's."""
     entry = CATALOGUE.get(handle)
     defaults = dict(entry.options) if entry else {"pooling": "mean"}
     return {**defaults, **options}
 
 
 def module_range(handle: str, input: Input, wanted: Sequence[float] | None) -> tuple[float, float]:
-    """Returns the range of values that the module takes.
+    """Returns the range of the module's input values.
 
     Raises:
-        BackboneError: What is wanted is no range.
+        BackboneError: The requested range is not valid.
     """
     if wanted is None:
         entry = CATALOGUE.get(handle)
         return entry.input_range if entry else _MODULE_RANGE[input.modality]
     if len(wanted) != 2 or not wanted[0] < wanted[1]:
         raise BackboneError(
-            "The option 'input_range' is no range.",
+            "The option 'input_range' is not a range.",
             expected="two numbers, the smaller one first, such as [-1, 1]",
             received=str(list(wanted)),
         )
@@ -128,19 +128,19 @@ def _check_weights(handle: str, weights: str | None, published: tuple[str, ...])
 
 
 def _check_input(layer: SavedModelLayer, input: Input, handle: str) -> None:
-    """Compares the input that the config asks for with the module's signature."""
+    """Compares the requested input with the module's signature."""
     spec = layer.module.form.input_spec
     wanted = (None, *input.shape)
     one_example = layer.module.takes_one_example(len(wanted))
     taken = (None, *spec.shape) if one_example else spec.shape
     if not spec.shape.is_compatible_with(wanted[1:] if one_example else wanted):
         raise BackboneError(
-            f"The module doesn't take {_described(input)}.",
+            f"The module does not take {_described(input)}.",
             where=f"tfhub:{handle}",
             expected=f"input of shape {tuple(taken)}",
             received=f"input of shape {wanted}",
-            fix="Set backbone.input_size to what the module takes, or choose a module for "
-            f"{'pictures' if isinstance(input, ImageInput) else 'sounds'}.",
+            fix="Set backbone.input_size to a size that the module takes, or choose a module for "
+            f"{'images' if isinstance(input, ImageInput) else 'audio'}.",
         )
     entry = CATALOGUE.get(handle)
     if isinstance(input, AudioInput) and entry and isinstance(entry.input, AudioInput):
@@ -150,7 +150,7 @@ def _check_input(layer: SavedModelLayer, input: Input, handle: str) -> None:
 def _check_rate(input: AudioInput, known: AudioInput, handle: str) -> None:
     if input.sample_rate_hz != known.sample_rate_hz or input.num_samples < known.min_samples:
         raise BackboneError(
-            f"The module doesn't take {_described(input)}.",
+            f"The module does not take {_described(input)}.",
             where=f"tfhub:{handle}",
             expected=f"at least {known.min_samples} samples at {known.sample_rate_hz} Hz",
             received=f"{input.num_samples} samples at {input.sample_rate_hz} Hz",
@@ -160,7 +160,7 @@ def _check_rate(input: AudioInput, known: AudioInput, handle: str) -> None:
 def _check_features(features: Any, handle: str) -> None:
     if len(features.shape) != 2 or features.shape[-1] is None:
         raise BackboneError(
-            "The module gives no feature vector.",
+            "The module does not output a feature vector.",
             where=f"tfhub:{handle}",
             expected="output of shape (batch, features)",
             received=f"output of shape {tuple(features.shape)}",
@@ -170,5 +170,5 @@ def _check_features(features: Any, handle: str) -> None:
 
 def _described(input: Input) -> str:
     if isinstance(input, ImageInput):
-        return f"pictures of {input.height} × {input.width} pixels"
-    return f"sounds of {input.shape[0]} samples"
+        return f"images of {input.height} × {input.width} pixels"
+    return f"audio of {input.shape[0]} samples"

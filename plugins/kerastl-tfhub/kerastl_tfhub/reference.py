@@ -1,4 +1,4 @@
-"""What TensorFlow itself computes with a module, for the conformance kit to compare with."""
+"""TensorFlow's own output of a module, as the reference for the conformance kit."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def reference_features(
         handle: As in `build_network`.
         network: The built network; only its kind of input is used.
         input_range: As in `build_network`.
-        num_samples: As in `build_network`; the network has it already.
+        num_samples: As in `build_network`; ignored, as the network has it.
         options: As in `build_network`.
     """
     del num_samples

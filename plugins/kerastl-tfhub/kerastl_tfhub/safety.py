@@ -1,8 +1,7 @@
-"""Which modules may run: every operation of the graph is looked at before anything is loaded.
+"""Safe mode: every operation of a module's graph is checked before anything is loaded.
 
-Convention: an operation is allowed because a list says so, never because nothing forbids it. The
-list, `safe_operations.txt`, holds what computes with tensors and the module's own state; how it is
-made and why is told in `tools/list_safe_operations.py`.
+Convention: an operation is allowed only if `safe_operations.txt` lists it. The list contains the
+operations on tensors and on the module's own state; `tools/list_safe_operations.py` generates it.
 """
 
 import os
@@ -27,7 +26,7 @@ _trusted: ContextVar[frozenset[str]] = ContextVar("trusted", default=frozenset()
 
 
 class UntrustedModuleError(BackboneError):
-    """A module whose graph holds an operation that safe mode refuses."""
+    """A module whose graph contains an operation that safe mode refuses."""
 
 
 @dataclass(frozen=True, order=True)
@@ -36,7 +35,7 @@ class Refusal:
 
     Args:
         operation: Its type, such as `ReadFile`.
-        function: The function that it is in, empty for the main graph.
+        function: Name of its function, empty for the main graph.
         node: Its name.
     """
 
@@ -50,16 +49,16 @@ class Refusal:
 
 @contextmanager
 def trust(*operations: str) -> Iterator[None]:
-    """Lets modules and models that contain these operations be loaded, within a `with` block.
+    """Allows loading modules and models with these operations, within a `with` block.
 
-    Only for files from somebody you trust: with `ReadFile` or `PyFunc` a module may read what you
-    may read, or run what you may run. The environment variable `KERASTL_TFHUB_TRUST`, a
+    Use it only for files from a trusted author: with `ReadFile` or `PyFunc` a module can read
+    your files or run code. The environment variable `KERASTL_TFHUB_TRUST`, a
     comma-separated list of operations, does the same for a whole process, such as the command
-    line. `keras.config.enable_unsafe_deserialization()` and `load_model(safe_mode=False)` switch
-    the check off altogether.
+    line. `keras.config.enable_unsafe_deserialization()` and `load_model(safe_mode=False)` turn
+    the check off.
 
     Args:
-        operations: Types of operations, as the refusal named them.
+        operations: Types of operations, as named in the error.
 
     Example:
 
@@ -76,10 +75,10 @@ def trust(*operations: str) -> Iterator[None]:
 
 
 def check_trust(graph: Graph, *, where: str) -> None:
-    """Does nothing for a graph that may be loaded.
+    """Checks that a graph may be loaded.
 
     Args:
-        graph: What is about to be loaded.
+        graph: The graph to load.
         where: The file or handle, for the message.
 
     Raises:
@@ -105,7 +104,7 @@ def check_trust(graph: Graph, *, where: str) -> None:
 
 
 def refusals(graph: Graph) -> list[Refusal]:
-    """Returns every operation that safe mode refuses, sorted; what `trust` names is left out."""
+    """Returns every operation that safe mode refuses, sorted; except those that `trust` allows."""
     trusted = _trusted.get() | _trusted_by_environment()
     return sorted(
         Refusal(node.op, function, node.name)
@@ -115,10 +114,10 @@ def refusals(graph: Graph) -> list[Refusal]:
 
 
 def in_safe_mode() -> bool:
-    """Whether Keras refuses unsafe objects now: by default, unless switched off.
+    """Whether Keras is in safe mode, which is the default.
 
-    Asked by the one public way there is: safe mode refuses to read a lambda, and without it this
-    lambda lacks its code.
+    The only public way to find out: in safe mode, Keras refuses to deserialize a lambda; otherwise
+    it complains that this lambda lacks its code.
     """
     import keras
 
@@ -156,10 +155,10 @@ def _calls_function(graph: Graph, node: Any) -> bool:
 
 
 def _is_own_checkpoint(graph: Graph, function: str, node: Any) -> bool:
-    """Whether nothing but saving and restoring the module itself reaches the operation.
+    """Whether the operation only saves or restores the module itself.
 
     Loading never runs a TF2 module's saver. In the TF1 format it runs the restoring part, which may
-    therefore only read, and only the file that the loader hands in.
+    therefore only read, and only the file that the loader passes.
     """
     if function:
         return not graph.is_tf1 and function in graph.saver_functions
@@ -176,10 +175,10 @@ def _check_asset_paths(graph: Graph, where: str) -> None:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name:
             raise UntrustedModuleError(
-                "The module names an asset outside of its own folder.",
+                "The module names an asset outside its own folder.",
                 where=where,
                 received=name,
-                fix="Don't use this file; ask its author for a clean export.",
+                fix="Do not use this file; ask its author for a clean export.",
             )
 
 

@@ -1,6 +1,6 @@
-"""A SavedModel's graph as text inside of a config, and as a folder that can be loaded.
+"""A SavedModel's graph as text in a config, and as a folder that can be loaded.
 
-Convention: what is loaded is always a fresh folder that holds exactly what was checked: one
+Convention: only a fresh folder is loaded, which contains exactly what was checked: one
 `saved_model.pb` with one graph, the assets it names, and the variables or none.
 """
 
@@ -22,11 +22,11 @@ PackedGraph = Mapping[str, str]
 
 
 class StagedModule:
-    """A SavedModel in a folder of its own, checked; the folder goes with the object.
+    """A checked SavedModel in a temporary folder, which is deleted with the object.
 
     Args:
         folder: A SavedModel of any origin.
-        tags: Which of its graphs; None chooses.
+        tags: Tags of the graph; None chooses one.
         where: Handle or file, for messages.
 
     Raises:
@@ -48,7 +48,7 @@ class StagedModule:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the values of its variables are there too."""
+        """Whether the values of its variables are included."""
         return (self.folder / "variables").is_dir()
 
     def pack(self) -> PackedGraph:
@@ -103,7 +103,7 @@ def _inside(name: str, where: str) -> PurePosixPath:
         path.parts[:1] == ("assets",) and ".." not in path.parts and "\\" not in name
     ):
         return path
-    raise WeightsError("The file names a part that no module has.", where=where, received=name)
+    raise WeightsError("The file names an unknown part.", where=where, received=name)
 
 
 def _bytes(name: str, text: str, where: str) -> bytes:
@@ -116,6 +116,8 @@ def _bytes(name: str, text: str, where: str) -> bytes:
         ) from None
     if not decompressor.eof:
         raise WeightsError(
-            "The graph in the file is damaged.", where=where, received=f"{name}: cut off or too big"
+            "The graph in the file is damaged.",
+            where=where,
+            received=f"{name}: truncated or too large",
         )
     return content

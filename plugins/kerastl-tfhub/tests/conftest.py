@@ -33,7 +33,7 @@ def images(count: int = 8, size: int = 8, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0, 1, (count, size, size, 3)).astype("float32")
 
 
-def sounds(count: int = 4, num_samples: int = 400, seed: int = 0) -> np.ndarray:
+def clips(count: int = 4, num_samples: int = 400, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, (count, num_samples)).astype("float32")
 
 
@@ -88,7 +88,7 @@ class ConvNet(tf.Module):
 @pytest.fixture(scope="session")
 def conv_net(make: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
     module = ConvNet()
-    exported = tf.train.Checkpoint()  # tf.Module's own `variables` can't be replaced by a list
+    exported = tf.train.Checkpoint()  # tf.Module's own `variables` cannot be replaced by a list
     exported.__call__ = module.__call__
     exported.variables = module.variables_
     exported.trainable_variables = module.variables_[:3]

@@ -1,4 +1,4 @@
-"""kerastl's conformance kit on modules of every form that takes pictures or sounds."""
+"""kerastl's conformance kit on modules of every form that takes images or audio."""
 
 import hashlib
 from pathlib import Path

@@ -37,7 +37,7 @@ def test_asking_for_names_and_facts_loads_no_framework() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_family_is_registered_and_lists_pictures_and_sounds() -> None:
+def test_the_family_is_registered_and_lists_images_and_audio() -> None:
     assert isinstance(family, Family)
     assert "tfhub:mobilenet_v2_100_224" in list_backbones(modality="image", family="tfhub")
     assert "tfhub:yamnet" in list_backbones(modality="audio", family="tfhub")
@@ -81,7 +81,7 @@ def test_a_typo_suggests_a_name() -> None:
         ({"input_range": [0, 255]}, lambda raw: raw),
     ],
 )
-def test_raw_pictures_are_scaled_once_to_the_module_s_range(
+def test_raw_images_are_scaled_once_to_the_module_s_range(
     conv_net: str, options: dict, scaled: object
 ) -> None:
     raw = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
@@ -90,7 +90,7 @@ def test_raw_pictures_are_scaled_once_to_the_module_s_range(
     np.testing.assert_allclose(network.predict(raw, verbose=0), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_sounds_of_either_form_become_one_vector(unbatched: str, framewise: str) -> None:
+def test_audio_of_either_form_become_one_vector(unbatched: str, framewise: str) -> None:
     spec = find_backbone(f"tfhub:{unbatched}")
     assert spec.build(weights="module", input=SOUND, output=1).output_shape == (None, 4)
     spec = find_backbone(f"tfhub:{framewise}")
@@ -120,8 +120,8 @@ def test_weights_come_with_the_module_or_from_a_file(conv_net: str, tmp_path) ->
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (ImageInput(height=9, width=8), "pictures of 9 × 8 pixels"),
-        (SOUND, "sounds of 400 samples"),
+        (ImageInput(height=9, width=8), "images of 9 × 8 pixels"),
+        (SOUND, "audio of 400 samples"),
     ],
 )
 def test_building_checks_the_input_against_the_signature(

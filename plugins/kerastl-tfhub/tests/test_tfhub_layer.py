@@ -204,15 +204,15 @@ def test_running_eagerly_trains_the_same(conv_net: str) -> None:
 
 
 def test_unpooled_frames_stay(unbatched: str, framewise: str) -> None:
-    sounds = np.random.default_rng(0).uniform(-1, 1, (2, 400)).astype("float32")
-    assert SavedModelLayer(unbatched, output=1)(sounds).shape == (2, 7, 4)
-    assert SavedModelLayer(framewise)(sounds).shape == (2, 7, 1, 5)
+    clips = np.random.default_rng(0).uniform(-1, 1, (2, 400)).astype("float32")
+    assert SavedModelLayer(unbatched, output=1)(clips).shape == (2, 7, 4)
+    assert SavedModelLayer(framewise)(clips).shape == (2, 7, 1, 5)
 
 
 def test_an_unbatched_module_trains_through_its_map(unbatched: str) -> None:
-    sounds = tf.constant(np.random.default_rng(0).uniform(-1, 1, (2, 400)).astype("float32"))
+    clips = tf.constant(np.random.default_rng(0).uniform(-1, 1, (2, 400)).astype("float32"))
     layer = SavedModelLayer(unbatched, output=1, pooling="mean", trainable=True)
     with tf.GradientTape() as tape:
-        features = layer(sounds)
+        features = layer(clips)
     gradient = tape.gradient(features, layer.trainable_weights[0].value)
     assert np.abs(gradient.numpy()).min() > 0

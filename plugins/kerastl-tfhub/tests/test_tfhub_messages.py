@@ -40,28 +40,28 @@ MESSAGES: dict[str, tuple[str, Callable[[str], object], str]] = {
   expected: module, or the path of a .weights.h5
   received: imagenet""",
     ),
-    "other pictures": (
+    "other images": (
         "conv_net",
         lambda module: build(module, input=ImageInput(height=9, width=8)),
-        """The module doesn't take pictures of 9 × 8 pixels.
+        """The module does not take images of 9 × 8 pixels.
   where:    tfhub:{module}
   expected: input of shape (None, 8, 8, 3)
   received: input of shape (None, 9, 8, 3)
-  fix:      Set backbone.input_size to what the module takes, or choose a module for pictures.""",
+  fix:      Set backbone.input_size to a size that the module takes, or choose a module for images.""",  # noqa: E501
     ),
-    "sounds for pictures": (
+    "audio for images": (
         "conv_net",
         lambda module: build(module, input=AudioInput(sample_rate_hz=16000, num_samples=400)),
-        """The module doesn't take sounds of 400 samples.
+        """The module does not take audio of 400 samples.
   where:    tfhub:{module}
   expected: input of shape (None, 8, 8, 3)
   received: input of shape (None, 400)
-  fix:      Set backbone.input_size to what the module takes, or choose a module for sounds.""",
+  fix:      Set backbone.input_size to a size that the module takes, or choose a module for audio.""",
     ),
     "no range": (
         "conv_net",
         lambda module: build(module, input_range=[1, 0]),
-        """The option 'input_range' is no range.
+        """The option 'input_range' is not a range.
   expected: two numbers, the smaller one first, such as [-1, 1]
   received: [1, 0]""",
     ),
@@ -146,7 +146,7 @@ MESSAGES: dict[str, tuple[str, Callable[[str], object], str]] = {
     "training a signature": (
         "signature_only",
         lambda module: SavedModelLayer(module, trainable=True),
-        """The module can't be trained.
+        """The module cannot be trained.
   where:    {module}
   received: The module offers only a serving signature, which was traced for inference, so it \
 can be used but not trained.
@@ -155,7 +155,7 @@ can be used but not trained.
     "training TF1": (
         "tf1_hub",
         lambda module: SavedModelLayer(module, trainable=True),
-        """The module can't be trained.
+        """The module cannot be trained.
   where:    {module}
   received: The module is in TF1's format, whose graph was fixed for inference, so it can be \
 used but not trained.
@@ -171,9 +171,9 @@ used but not trained.
     "an empty folder": (
         "empty",
         lambda module: SavedModelLayer(module),
-        """The folder holds no SavedModel.
+        """The folder does not contain a SavedModel.
   where:    {module}
-  expected: a folder with saved_model.pb in it""",
+  expected: a folder that contains saved_model.pb""",
     ),
     "unknown name": (
         "empty",

@@ -69,8 +69,8 @@ def trained(script: str, folder: str, data: Path, out: Path, rate: float) -> dic
     return dict(np.load(out))
 
 
-def pictures(random: np.random.Generator, *shape: int) -> np.ndarray:
-    """Returns coarse pictures: on plain noise a BatchNorm divides by almost nothing."""
+def images(random: np.random.Generator, *shape: int) -> np.ndarray:
+    """Returns coarse images: on plain noise a BatchNorm divides by almost nothing."""
     *leading, size, _, channels = shape
     coarse = random.uniform(0, 1, (*leading, 8, 8, channels)).astype("float32")
     return coarse.repeat(size // 8, -3).repeat(size // 8, -2)
@@ -83,7 +83,7 @@ def compare(
     data = tmp_path / "data.npz"
     np.savez(
         data,
-        x=pictures(random, STEPS, batch, size, size, 3),
+        x=images(random, STEPS, batch, size, size, 3),
         y=random.normal(size=(STEPS, batch, 3)).astype("float32"),
         kernel=random.normal(0, features**-0.5, (features, 3)).astype("float32"),
     )
