@@ -12,6 +12,7 @@ from kerastl.files import without_nan
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
 from kerastl.run.bundle import Bundle
+from kerastl.run.models import load_model
 from kerastl.run.record import read_record
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ class Run:
     @cached_property
     def model(self) -> "keras.Model":
         """The Keras model: raw input to uncalibrated probabilities."""
-        from kerastl.run.models import load_model
-
         return load_model(self.record.layout.model)
 
     @property

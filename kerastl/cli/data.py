@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerastl.cli import table_report
+from kerastl.cli.table_checks import check_split, input_of
 from kerastl.cli.table_output import TABLE_ENDINGS, refuse_output, write_made, write_table
 from kerastl.errors import ConfigError, TableError
 from kerastl.media.media_types import MEDIA_TYPES
@@ -63,9 +65,7 @@ def check(
     Exits with 2 if training would refuse something. Without a config, the columns are recognized
     by their content.
     """
-    from kerastl.cli import table_report
     from kerastl.cli.console import TerminalProgress
-    from kerastl.cli.table_checks import check_split, input_of
     from kerastl.config import load_config
     from kerastl.data.checking.check import check_table
     from kerastl.data.tables.loading import read_table
@@ -266,7 +266,6 @@ def _moved(table: "Examples", data: "DataConfig", output: Path) -> list[str]:
 
 
 def _show_parts(table: "Examples") -> None:
-    from kerastl.cli.table_report import show_columns
     from kerastl.data.tables.splits import PARTS
 
     def counts(column: int, part: str) -> str:
@@ -277,4 +276,4 @@ def _show_parts(table: "Examples") -> None:
     rows: list[list[object]] = [["rows", *(len(table.rows(part)) for part in PARTS)]]
     for column, task in enumerate(table.tasks):
         rows.append([task, *(counts(column, part) for part in PARTS)])
-    show_columns(("", *PARTS), rows)
+    table_report.show_columns(("", *PARTS), rows)

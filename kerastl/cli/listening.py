@@ -15,6 +15,7 @@ import rich.console
 from kerastl.cli.console import TerminalProgress
 from kerastl.cli.scores import score_table
 from kerastl.errors import RunError, counted
+from kerastl.files import replacing
 
 if TYPE_CHECKING:
     from kerastl.evaluation.score_types import DetectionRates, RecordingScores
@@ -169,8 +170,6 @@ def _rows(
 
 @contextmanager
 def _opened(path: Path | None, *, is_live: bool) -> Iterator[IO[str]]:
-    from kerastl.files import replacing
-
     if path is None:
         yield sys.stdout
     elif is_live:

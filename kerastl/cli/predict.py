@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kerastl.errors import RunError, counted
+from kerastl.files import write_with
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +77,6 @@ def command(
 
 def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool) -> None:
     if output is not None:
-        from kerastl.files import write_with
-
         if output.suffix.lower() == ".csv":
             write_with(output, lambda path: frame.to_csv(path, index=False))
         else:

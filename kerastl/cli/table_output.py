@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl.cli.table_report import show_columns
 from kerastl.errors import TableError
+from kerastl.files import write_with
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +38,6 @@ def refuse_output(path: Path, *, overwrite: bool) -> None:
 
 def write_made(made: "MadeTable", output: Path) -> None:
     """Writes a table that was made and prints how often each task is known."""
-    from kerastl.cli.table_report import show_columns
-
     write_table(made.frame, output)
     labels = made.frame[list(made.tasks)]
     rows = [
@@ -57,8 +57,6 @@ def write_made(made: "MadeTable", output: Path) -> None:
 
 def write_table(frame: "pd.DataFrame", output: Path) -> None:
     """Writes a table as CSV or Parquet, by the ending of its name."""
-    from kerastl.files import write_with
-
     if output.suffix.lower() == ".csv":
         write_with(output, lambda path: frame.to_csv(path, index=False))
     else:

@@ -6,14 +6,14 @@ from import_graph import files
 
 MIRRORS = {
     "decoding": "media.image and media.audio have the same modules, one for each kind of input",
-    "inspection": "media.image and media.audio have the same modules, one for each kind of input",
     "evaluate": "a command has the name of what it runs",
     "predict": "a command has the name of what it runs",
     "layer": "the Keras layers of backbones and of heads",
 }
 PENDING = {
-    "comparison", "cost", "files", "learning", "recordings", "scores", "scoring",
-    "splits", "tuning", "verdicts", "windows",
+    "augmentation", "comparison", "contract", "cost", "decoder", "files", "inspection", "kind",
+    "learning", "recordings", "scores", "settings", "splits", "tuning", "varied", "verdicts",
+    "windows",
 }  # fmt: skip
 
 

@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+import platformdirs
+
 from kerastl.errors import CacheError
 
 FOLDER_VARIABLE = "KERASTL_CACHE"
@@ -31,8 +33,6 @@ def cache_folder() -> Path:
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given).expanduser()
-    import platformdirs
-
     return Path(platformdirs.user_cache_dir("kerastl", appauthor=False))
 
 

@@ -47,7 +47,8 @@ MESSAGES: dict[str, tuple[str, Callable[[str], object], str]] = {
   where:    tfhub:{module}
   expected: input of shape (None, 8, 8, 3)
   received: input of shape (None, 9, 8, 3)
-  fix:      Set backbone.input_size to a size that the module takes, or choose a module for images.""",  # noqa: E501
+  fix:      Set backbone.input_size to a size that the module takes, or \
+choose a module for images.""",
     ),
     "audio for images": (
         "conv_net",
@@ -56,7 +57,8 @@ MESSAGES: dict[str, tuple[str, Callable[[str], object], str]] = {
   where:    tfhub:{module}
   expected: input of shape (None, 8, 8, 3)
   received: input of shape (None, 400)
-  fix:      Set backbone.input_size to a size that the module takes, or choose a module for audio.""",
+  fix:      Set backbone.input_size to a size that the module takes, or \
+choose a module for audio.""",
     ),
     "no range": (
         "conv_net",
