@@ -10,6 +10,7 @@ import click
 from kerastl.demo.recipes import RECIPES, prepare
 from kerastl.evaluation.score_types import RecordingScores
 from kerastl.records import from_values
+from kerastl.run.layout import free_name
 
 if TYPE_CHECKING:
     from kerastl.runs import Run
@@ -46,7 +47,6 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
         return
     from kerastl import pipeline
     from kerastl.cli.scores import show_run
-    from kerastl.run.layout import free_name
 
     with TerminalProgress() as progress:
         run = pipeline.train(config, output=free_name(folder / name / "run"), progress=progress)

@@ -8,6 +8,7 @@ import click
 
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores, SplitScores
+from kerastl.files import without_nan
 from kerastl.records import from_values
 
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
@@ -64,7 +65,6 @@ def command(
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
     from kerastl.cli.scores import show_scores
-    from kerastl.files import without_nan
 
     settings = {name: value for name, value in listening.items() if value is not None}
     asked = {"set_thresholds": set_thresholds, "report": report, **settings}
