@@ -1,12 +1,13 @@
 """YAML 1.2 by its core schema, with the path of everything that is wrong.
 
-Convention: `1e-4` is a number, and `yes`, `1_000` and dates are text, as the core schema of YAML
-1.2 has it. What is refused is reported, and reading goes on, so that all problems appear at once.
+Convention: `1e-4` is a number, and `yes`, `1_000` and dates are text, as in the core schema. What
+is refused is reported, and reading goes on, so that all problems appear at once.
 """
 
 import math
 import re
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -17,17 +18,14 @@ MAX_CHARACTERS = 1_000_000
 MAX_VALUES = 50_000  # aliases count as what they stand for
 MAX_DEPTH = 50
 _MAX_DIGITS = 100
-_CORE: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
-    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
-    (re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text.lower() == "true"),
-    (re.compile(r"[-+]?[0-9]+"), int),
-    (re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+"), lambda text: int(text, 0)),
-    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
-    (
-        re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
-        lambda text: float(text.replace(".", "")),
-    ),
-)
+_CORE: dict[str, Callable[[str], Any]] = {
+    r"|~|null|Null|NULL": lambda text: None,
+    r"true|True|TRUE|false|False|FALSE": lambda text: text.lower() == "true",
+    r"[-+]?[0-9]+": int,
+    r"0o[0-7]+|0x[0-9a-fA-F]+": lambda text: int(text, 0),
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?": float,
+    r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)": lambda text: float(text.replace(".", "")),
+}
 
 
 class LimitError(yaml.MarkedYAMLError):
@@ -35,23 +33,14 @@ class LimitError(yaml.MarkedYAMLError):
 
 
 def read_yaml(text: str, *, path: KeyPath = ()) -> tuple[Any, tuple[Problem, ...]]:
-    """Reads one YAML document into plain Python values.
+    """Reads one YAML document into plain values; also returns what is wrong with it.
 
     Args:
         text: The document.
         path: Path of the document in the whole config; the paths of problems begin with it.
 
-    Returns:
-        The value, made of dict, list, str, int, float, bool and None, and what is wrong with it.
-
     Raises:
         yaml.YAMLError: The text is not valid YAML, or exceeds a limit (`LimitError`).
-
-    Example:
-
-    ```python
-    value, problems = read_yaml("fit: {learning_rate: 1e-4}")
-    ```
     """
     if len(text) > MAX_CHARACTERS:
         raise LimitError(problem=f"more than {MAX_CHARACTERS:,} characters")
@@ -60,10 +49,7 @@ def read_yaml(text: str, *, path: KeyPath = ()) -> tuple[Any, tuple[Problem, ...
 
 
 def write_yaml(value: Any) -> str:
-    """Returns the YAML of plain Python values.
-
-    `read_yaml` and readers of YAML 1.1 read the same values from it.
-    """
+    """Returns YAML from which `read_yaml` and readers of YAML 1.1 read the same plain values."""
     return yaml.dump(
         value,
         Dumper=_Dumper,
@@ -72,6 +58,15 @@ def write_yaml(value: Any) -> str:
         default_flow_style=None,
         width=96,
     )
+
+
+def syntax_problem(error: yaml.YAMLError) -> str:
+    """Returns the message of a YAML error with its line and column, in one line."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return str(error).splitlines()[0]
+    problem = error.problem or error.context or "not readable"
+    mark: Any = error.problem_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}, {problem}" if mark else problem
 
 
 class _Reader:
@@ -100,17 +95,15 @@ class _Reader:
         if event.tag is not None:
             short = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._report(path, f"the tag {short} is not supported. Write the plain value.")
-        if event.anchor is not None:
-            self._anchors[event.anchor] = None
-        value: Any
+        self._anchors[event.anchor] = value = None
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, path)
         elif isinstance(event, yaml.SequenceStartEvent):
-            value = self._sequence(path, depth)
+            items = enumerate(self._items())
+            value = [self._value(item, (*path, index), depth + 1) for index, item in items]
         else:
             value = self._mapping(path, depth)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = value, self._num_values - before
+        self._anchors[event.anchor] = value, self._num_values - before
         return value
 
     def _alias(self, event: Any, path: KeyPath) -> Any:
@@ -129,16 +122,14 @@ class _Reader:
         if self._num_values > MAX_VALUES:
             raise _error(f"more than {MAX_VALUES:,} values", event, LimitError)
 
-    def _sequence(self, path: KeyPath, depth: int) -> list[Any]:
-        values: list[Any] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            values.append(self._value(event, (*path, len(values)), depth + 1))
-        return values
+    def _items(self) -> Iterator[Any]:
+        """Yields the first event of each item of the open collection."""
+        return takewhile(lambda item: not isinstance(item, yaml.CollectionEndEvent), self._events)
 
     def _mapping(self, path: KeyPath, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        for event in self._items():
             key = self._key(event, path, depth)
             inner = path if key is None else (*path, key)
             value = self._value(next(self._events), inner, depth + 1)
@@ -189,7 +180,7 @@ def _error(
 
 def _converter(text: str) -> Callable[[str], Any] | None:
     """Returns what makes a value of a plain scalar, or None if it is text."""
-    return next((convert for pattern, convert in _CORE if pattern.fullmatch(text)), None)
+    return next((convert for core, convert in _CORE.items() if re.fullmatch(core, text)), None)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -204,12 +195,3 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _represent_text)
-
-
-def syntax_problem(error: yaml.YAMLError) -> str:
-    """Returns the message of a YAML error with its line and column, in one line."""
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return str(error).splitlines()[0]
-    problem = error.problem or error.context or "not readable"
-    mark: Any = error.problem_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}, {problem}" if mark else problem

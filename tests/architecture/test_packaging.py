@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(
     path.name for path in (ROOT / "plugins").iterdir() if (path / "setup.cfg").is_file()
 )
-ENDINGS = (".py", ".npz", ".typed", ".txt", ".html", ".js", ".css", ".j2", ".csv", ".ogg")
+ENDINGS = (".py", ".npz", ".typed", ".txt", ".yaml", ".html", ".js", ".css", ".j2", ".csv", ".ogg")
 WEIGHTS_LIMIT_BYTES = 2 * 2**20
 
 
