@@ -1,6 +1,6 @@
 """The loss of multi-task learning with unknown labels.
 
-Convention: an unknown label is NaN and takes part in nothing, neither value nor gradient.
+Convention: an unknown label is NaN and contributes neither to the value nor to the gradient.
 """
 
 import math
@@ -21,14 +21,14 @@ _NUM_SHOWN = 5
 
 @keras.saving.register_keras_serializable(package="kerastl")
 class MaskedBinaryCrossentropy(keras.losses.Loss):
-    """The logistic loss over the labels that are known; unknown labels are NaN.
+    """The logistic loss over known labels; unknown labels are NaN.
 
     With ℓ = −(w·y·log p + (1−y)·log(1−p)) for one label (w is 1, or the task's positive weight),
     m examples in the batch, K known labels in the batch and K_j of them of task j, the loss is
 
     - `normalize_by="examples"`: `(1/m) Σ_i Σ_{j known for i} ℓ_ij`
     - `normalize_by="known"`: `(1/K) Σ_i Σ_{j known for i} ℓ_ij`
-    - `normalize_by="tasks"`: `(1/T) Σ_j (1/K_j) Σ_{i known for j} ℓ_ij`, over the T tasks that have
+    - `normalize_by="tasks"`: `(1/T) Σ_j (1/K_j) Σ_{i known for j} ℓ_ij`, over the T tasks with
       any known label in the batch
 
     A batch without any known label gives exactly 0 and zero gradients in all three.
@@ -37,25 +37,25 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
     |------------------------------------------------------------------|----------|-------|-------|
     | unknown labels have exactly zero gradient, and all are finite    | yes      | yes   | yes   |
     | no known label in the batch: 0, zero gradients                   | yes      | yes   | yes   |
-    | the order of the examples doesn't matter                         | yes      | yes   | yes   |
+    | the order of the examples does not matter                        | yes      | yes   | yes   |
     | m times the loss adds up over batches and devices                | yes      | no    | no    |
     | one output of n tasks = n outputs of one task, loss and gradient | yes      | no    | no    |
     | an example without known labels adds nothing to the sum          | yes      | yes   | yes   |
-    | and doesn't change the loss either: masking equals dropping      | no       | yes   | yes   |
+    | and does not change the loss: masking equals dropping            | no       | yes   | yes   |
     | a rarely labeled task counts as much as a fully labeled one      | no       | no    | yes   |
 
     `call` returns one value per example; their mean is the loss above, so `reduction` and Keras's
     distribution work as for any loss. `sample_weight` multiplies the value of its example and
-    leaves the denominators m, K and K_j alone; so do positive weights. K and K_j are counted in one
-    batch, on one device.
+    leaves the denominators m, K and K_j unchanged; so do positive weights. K and K_j are counted in
+    one batch, on one device.
 
-    Computed in float32 or more, whatever the dtype policy. From logits the gradient is p − y at
-    any size. From probabilities the loss's own gradient is finite everywhere, and not 0 where a
+    Computed in float32 or more with any dtype policy. From logits the gradient is p − y at
+    any size. From probabilities the loss's own gradient is finite everywhere, and not 0 if a
     known label is wrong, also at 0 and 1; but a float32 sigmoid rounds to exactly 1 and passes no
     gradient from a logit of 17 on (on the other side it works down to −69). Probabilities in
     float16 or bfloat16 are refused: they round to 1 from logits of 8 and 6 on.
 
-    Don't use `fit(class_weight=…)`: on several tasks Keras applies it wrongly and silently.
+    Do not use `fit(class_weight=…)`: Keras silently applies it wrongly to several tasks.
 
     Args:
         from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
@@ -74,7 +74,7 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         sample_weight: A weight per example, shape `(batch,)`.
 
     Raises:
-        ModelError: An argument is out of its range, or probabilities come in half precision.
+        ModelError: An argument is out of range, or probabilities have half precision.
         LabelError: Labels and predictions have different shapes.
 
     Example:
@@ -140,7 +140,7 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
             return 1.0 if self.positive_weight is None else self.positive_weight
         if len(self.positive_weight) != num_tasks:
             raise ModelError(
-                "positive_weight doesn't fit this output.",
+                "positive_weight does not fit this output.",
                 expected=f"a number, or {num_tasks} numbers, one per task of the output",
                 received=f"{len(self.positive_weight)} numbers",
             )
@@ -148,15 +148,15 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 
 
 def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = None) -> None:
-    """Checks that every label is NaN (unknown) or in [0, 1]; outside of any graph, before training.
+    """Checks that every label is NaN (unknown) or in [0, 1]; call it before training.
 
     Args:
         labels: Shape `(examples, tasks)`, or `(examples,)` for a single task.
-        tasks: Names of the columns, for the message; numbers serve where they are missing.
-        where: The table or argument the labels come from, for the message.
+        tasks: Names of the columns, for the message; columns without a name are numbered.
+        where: Table or argument with the labels, for the message.
 
     Raises:
-        LabelError: Some label is something else; the first few are named by row and task.
+        LabelError: A label is something else; the first few are listed by row and task.
 
     Example:
 
@@ -169,7 +169,7 @@ def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = 
         raise LabelError(
             "Labels are not numbers.",
             where=where,
-            expected="numbers in [0, 1], NaN where the label is unknown",
+            expected="numbers in [0, 1], NaN if the label is unknown",
             received=f"an array of {table.dtype}",
         )
     table = table.reshape(*table.shape, 1) if table.ndim < 2 else table
@@ -206,13 +206,13 @@ def _weigh_by_examples(known: Any) -> Any:
 
 
 def _weigh_by_known(known: Any) -> Any:
-    """Returns weights whose mean over examples divides by K; 0 where K is 0."""
+    """Returns weights whose mean over examples divides by K; 0 if K is 0."""
     known_per_example = ops.mean(ops.sum(known, axis=-1))
     return ops.divide_no_nan(known, known_per_example)
 
 
 def _weigh_by_tasks(known: Any) -> Any:
-    """Returns weights whose mean over examples divides task j by K_j and T; 0 where K_j is 0."""
+    """Returns weights whose mean over examples divides task j by K_j and T; 0 if K_j is 0."""
     known_share = ops.mean(known, axis=0, keepdims=True)
     num_tasks = ops.sum(ops.cast(known_share > 0, known.dtype))
     return ops.divide_no_nan(known, known_share * num_tasks)
@@ -229,7 +229,7 @@ def _refuse_half_precision(y_pred: Any) -> None:
     dtype = getattr(y_pred, "dtype", None)
     if dtype is not None and keras.backend.standardize_dtype(dtype) in _HALF_PRECISION:
         raise ModelError(
-            "Probabilities in half precision can't be trained on: they round to exactly 0 and 1.",
+            "Probabilities in half precision cannot be trained on: they round to exactly 0 and 1.",
             expected="probabilities in float32, or logits in any precision",
             received=f"probabilities in {keras.backend.standardize_dtype(dtype)}",
             fix="Give the last layer dtype='float32', or pass logits with from_logits=True.",
@@ -271,7 +271,7 @@ def _checked_normalization(normalize_by: str) -> str:
     if normalize_by in _WEIGHTS:
         return normalize_by
     raise ModelError(
-        f"normalize_by can't be {normalize_by!r}.",
+        f"normalize_by cannot be {normalize_by!r}.",
         expected=f"one of {', '.join(repr(name) for name in _WEIGHTS)}",
         fix=suggestion(str(normalize_by), _WEIGHTS),
     )

@@ -1,7 +1,7 @@
-"""What losses and metrics share: which labels are known, and the logistic loss of one label.
+"""Masking and the logistic loss of one label, shared by losses and metrics.
 
-Convention: fill, compute, weight. An unknown label, and the prediction beside it, is replaced by a
-harmless value before any formula sees it, so that neither a value nor a gradient can become NaN.
+Convention: fill, compute, weight. An unknown label and its prediction are replaced by harmless
+values before the computation, so neither a value nor a gradient can become NaN.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _HIGHEST_PROBABILITY = 1 - 2**-24  # the largest float32 below 1
 
 
 def computing_dtype(dtype: Any) -> str:
-    """Returns the dtype to compute in: what was asked for, but never less than float32.
+    """Returns the dtype of the computation: the given one, but at least float32.
 
     Args:
         dtype: Name, policy, or None for Keras's default.
@@ -33,7 +33,7 @@ def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         y_pred: Predictions, shape `(batch, tasks)` or `(batch,)` for a single task.
 
     Raises:
-        LabelError: The shapes don't belong together; nothing is broadcast.
+        LabelError: The shapes do not match; nothing is broadcast.
     """
     labels, predictions = _columns(y_true), _columns(y_pred)
     if not _same_shape(labels.shape, predictions.shape):
@@ -41,30 +41,30 @@ def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
             "Labels and predictions have different shapes.",
             expected=f"labels of shape {_shape_text(predictions.shape)}, as the predictions",
             received=f"labels of shape {_shape_text(labels.shape)}",
-            fix="Give one label column per task of this output, NaN where the label is unknown.",
+            fix="Give one label column per task of this output, NaN if the label is unknown.",
         )
     return labels, predictions
 
 
 def example_weights(sample_weight: Any, dtype: str) -> Any:
-    """Returns the weights of the examples as a column `(batch, 1)`, or 1 where there are none.
+    """Returns the weights of the examples as a column `(batch, 1)`, or 1 if there are none.
 
     Args:
         sample_weight: Shape `(batch,)` or `(batch, 1)`, or None.
-        dtype: Of the result.
+        dtype: Dtype of the result.
 
     Raises:
-        LabelError: There is a weight per label.
+        LabelError: There are weights of single labels.
     """
     if sample_weight is None:
         return ops.ones((), dtype=dtype)
     weights = ops.cast(ops.convert_to_tensor(sample_weight), dtype)
     if len(weights.shape) > 2 or (len(weights.shape) == 2 and weights.shape[1] != 1):
         raise LabelError(
-            "sample_weight weighs examples, not labels.",
+            "sample_weight weights examples, not labels.",
             expected="shape (batch,)",
             received=f"shape {_shape_text(weights.shape)}",
-            fix="Mark labels that don't count as NaN; weigh a task by its head's weight.",
+            fix="Mark labels to ignore as NaN; weight a task by the weight of its head.",
         )
     return ops.reshape(weights, (-1, 1))
 
@@ -75,8 +75,7 @@ def logistic_loss(
     """Returns ℓ = −(w·y·log p + (1−y)·log(1−p)) of every label, in nats.
 
     From logits it is exact at any size and its gradient is p − y for w = 1. A probability outside
-    of [1e-30, 1 − 2⁻²⁴] counts as the nearer end; its gradient is the one at that end, finite and
-    not 0.
+    of [1e-30, 1 − 2⁻²⁴] is clipped; its gradient is that at the nearer end, finite and not 0.
 
     Args:
         labels: Shape `(batch, tasks)`, known values in [0, 1].

@@ -20,7 +20,7 @@ from kerastl.files import write_text
 def split_frame(table: Examples, config: Config) -> pd.DataFrame:
     """Returns the table with absolute paths, plain cells and the split of each row.
 
-    Cells are 1, 0, blank or `uncertain`, whatever the table's own were.
+    Cells are 1, 0, blank or `uncertain`, independent of the labels in the original table.
     """
     frame = table.frame.reset_index(drop=True).copy()
     frame[config.data.file_column] = [str(path) for path in table.paths]

@@ -1,1 +1,1 @@
-"""Evaluation: honest figures on the labels that are known."""
+"""Evaluation on known labels: scores, intervals, calibration, thresholds and missingness."""

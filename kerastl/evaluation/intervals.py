@@ -1,7 +1,7 @@
 """Intervals: the bootstrap over groups.
 
-Convention: what is drawn with replacement are whole groups, one draw for all tasks; examples of
-one patient or scene aren't independent, and an interval that takes them for such is too narrow.
+Convention: whole groups are drawn with replacement, one draw for all tasks. Examples of one patient
+or scene are not independent, and an interval that treats them as independent is too narrow.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 
 FEWEST_GROUPS = 20
-FEWEST_OF_A_CLASS = 5  # groups, below which an interval comes with a caution
+FEWEST_OF_A_CLASS = 5  # groups; with fewer an interval comes with a caution
 _LEVEL = 0.95
-_ELEMENTS = 2**18  # weights at a time: few enough to stay in the processor's cache
+_ELEMENTS = 2**18  # weights at a time, which fit into the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """How intervals are made.
+    """How intervals are computed.
 
     Args:
-        groups: What each example belongs to, shape `(examples,)`: patients or scenes, or the
-            examples' own names where nothing groups them. Their order doesn't matter.
-        unit: What the groups are called in the result, such as `"groups"` or `"examples"`.
-        replicates: Number of draws; 0 makes no intervals.
+        groups: Group of each example, shape `(examples,)`: patients or scenes, or the names of the
+            examples if there are no groups. Their order does not matter.
+        unit: Plural noun of the groups in the result, such as `"groups"` or `"examples"`.
+        replicates: Number of draws; 0 for no intervals.
         seed: Seed of the draws.
 
     Reference:
@@ -40,7 +40,7 @@ class Draws:
     """How often each group was drawn in each replicate.
 
     Args:
-        bootstrap: How intervals are made.
+        bootstrap: How intervals are computed.
     """
 
     def __init__(self, bootstrap: Bootstrap):
@@ -55,7 +55,7 @@ class Draws:
             self.counts[replicate] = np.bincount(drawn, minlength=num_groups)
 
     def weights(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields how often rows count, replicate by replicate, some replicates at a time.
+        """Yields how often each row counts in each replicate, some replicates at a time.
 
         Args:
             rows: Index of each row, shape `(rows,)`.
@@ -70,10 +70,10 @@ class Draws:
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | None:
-    """Returns the middle 95 % of the replicates where the score is defined.
+    """Returns the middle 95 % of the replicates that define the score, None if none does.
 
     Args:
-        values: The score in each replicate, NaN where undefined, shape `(replicates,)`.
+        values: The score in each replicate, NaN if undefined, shape `(replicates,)`.
     """
     defined = values[~np.isnan(values)]
     if not len(defined):
@@ -84,5 +84,5 @@ def interval(values: np.ndarray) -> tuple[float, float] | None:
 
 
 def method(bootstrap: Bootstrap) -> str:
-    """Returns how the intervals were made, in words."""
+    """Returns how the intervals are computed, in words."""
     return f"95 % percentile bootstrap over {bootstrap.unit}"

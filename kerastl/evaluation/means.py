@@ -31,6 +31,6 @@ def means_of_defined(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def divided(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Returns the quotient, NaN where the denominator is 0."""
+    """Returns the quotient, NaN if the denominator is 0."""
     quotient = np.full(np.shape(denominator), np.nan)
     return np.divide(numerator, denominator, out=quotient, where=denominator != 0)

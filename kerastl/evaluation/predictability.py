@@ -55,7 +55,7 @@ def principal_components(features: np.ndarray) -> np.ndarray:
 
 
 def values_of_others(labels: np.ndarray) -> np.ndarray:
-    """Returns the labels minus the mean of their task, 0 where unknown.
+    """Returns the labels minus the mean of their task, 0 if unknown.
 
     The prediction then depends on the values of the labels and not on which of them are missing
     together, which alone is no bias.

@@ -1,7 +1,7 @@
 """Ranking scores of the same examples under many weightings at once.
 
-Convention: examples are sorted from the highest score down; equal scores are one step of the
-curve, so ties are exact.
+Convention: examples are sorted by falling score; equal scores are one step of the curve, so ties
+are exact.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ def tie_starts(scores: np.ndarray) -> np.ndarray:
     """Returns the index of the first example of each distinct score.
 
     Args:
-        scores: From the highest down, shape `(examples,)`.
+        scores: Falling, shape `(examples,)`.
     """
     return np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
 
@@ -21,12 +21,12 @@ def tie_starts(scores: np.ndarray) -> np.ndarray:
 def areas(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the area under the ROC curve and the average precision, each `(weightings,)`.
 
-    The area is in [0, 1] and NaN where a class is missing. Average precision is the mean precision
-    over the steps of recall, in [0, 1], and NaN without positives.
+    The area is in [0, 1], NaN if a class is missing. Average precision is the mean precision over
+    the steps of recall, in [0, 1], NaN without positives.
 
     Args:
         positives: Weight of the positives at each distinct score, `(weightings, steps)`.
-        negatives: The same for negatives.
+        negatives: Weight of the negatives, likewise.
 
     Reference:
         Hanley, McNeil (1982), https://doi.org/10.1148/radiology.143.1.7063747

@@ -109,7 +109,7 @@ def calibration_scores(labels: np.ndarray, probabilities: np.ndarray) -> Calibra
 
 
 class _Task:
-    """One task's known labels from the highest probability down, and its scores."""
+    """Known labels of one task by falling probability, and their scores."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class _Task:
         """Returns each score under each weighting, `(weightings,)`.
 
         Args:
-            weights: How often each example counts, `(weightings, examples)`.
+            weights: Weight of each example, `(weightings, examples)`.
         """
         summands = self.sums if weights.dtype == np.float64 else self.sums_float32
         sums = (weights @ summands).astype(np.float64)
@@ -188,7 +188,7 @@ class _Task:
         return None
 
     def _summands(self) -> np.ndarray:
-        """Returns what adds up over examples, `(examples, 6 + bins)`."""
+        """Returns the summands of the scores, `(examples, 6 + bins)`."""
         y, p = self.y, self.p
         called = p >= self.threshold
         inside = np.clip(p, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
@@ -208,7 +208,7 @@ class _Task:
         if draws is None or not len(self.y):
             num = 0 if draws is None else len(draws.counts)
             return {name: np.full(num, np.nan) for name in SCORES}
-        # The products are small: threads would wait for each other longer than they work.
+        # The products are small, so several threads would be slower.
         with one_blas_thread():
             parts = [self.under(weights) for weights in draws.weights(self.rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in SCORES}
@@ -222,7 +222,7 @@ def interval_facts(
     Args:
         bootstrap: The requested bootstrap, or None.
         num_groups: Number of groups with known labels.
-        auc_replicates: AUC of each replicate, NaN where a class is missing.
+        auc_replicates: AUC of each replicate, NaN if a class is missing.
     """
     if bootstrap is not None and bootstrap.replicates and num_groups >= FEWEST_GROUPS:
         return IntervalFacts(

@@ -1,7 +1,7 @@
-"""From a probability to a decision: the threshold that a policy chooses.
+"""Decision thresholds, chosen by a policy.
 
-Convention: a probability at or above the threshold is a yes; thresholds lie halfway between
-neighboring probabilities, so that rounding moves no example across.
+Convention: a probability at or above the threshold is positive. Thresholds are halfway between
+neighboring probabilities, so rounding does not change a decision.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ DEFAULT = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenThreshold:
-    """A threshold and what is to be said about it.
+    """A chosen threshold.
 
     Args:
-        threshold: In [0, 1], or the next number above 1 where even a probability of 1 is a no.
-        note: Why it isn't what was asked for, or what it costs; None where it simply is.
+        threshold: In [0, 1], or the next number above 1 if even a probability of 1 is negative.
+        note: Why the policy is not met, or at what cost; None if there is nothing to note.
     """
 
     threshold: float
@@ -31,12 +31,12 @@ class ChosenThreshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """What each possible threshold does, from "no to all" down to "yes to all".
+    """Hits and false alarms of each possible threshold, from all negative to all positive.
 
     Args:
         thresholds: `(steps,)`, falling.
-        hits: Positives at or above the threshold, `(steps,)`.
-        false_alarms: Negatives at or above it, `(steps,)`.
+        hits: Number of positives at or above the threshold, `(steps,)`.
+        false_alarms: Number of negatives at or above it, `(steps,)`.
     """
 
     thresholds: np.ndarray
@@ -45,17 +45,17 @@ class Steps:
 
     @property
     def sensitivity(self) -> np.ndarray:
-        """Share of the positives that are found."""
+        """Share of the positives that are called positive."""
         return self.hits / self.hits[-1]
 
     @property
     def specificity(self) -> np.ndarray:
-        """Share of the negatives that are left alone."""
+        """Share of the negatives that are called negative."""
         return 1 - self.false_alarms / self.false_alarms[-1]
 
     @property
     def precision(self) -> np.ndarray:
-        """Share of positives among what is called; NaN where nothing is."""
+        """Share of positives among the examples called positive; NaN if there are none."""
         return divided(self.hits, self.hits + self.false_alarms)
 
     @property
@@ -95,10 +95,10 @@ def choose_threshold(
 
 
 def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
-    """Returns what each possible threshold does.
+    """Returns hits and false alarms of each possible threshold.
 
     Args:
-        y: True where positive, shape `(examples,)`.
+        y: True for positives, shape `(examples,)`.
         p: Probabilities, shape `(examples,)`.
     """
     order = np.argsort(-p, kind="stable")
@@ -130,7 +130,7 @@ def _specificity(steps: Steps, target: float) -> ChosenThreshold:
     last = int(np.flatnonzero(steps.specificity >= target)[-1])
     note = None
     if not steps.hits[last]:
-        note = f"a specificity of {target:g} is only reached by finding none of the positives"
+        note = f"a specificity of {target:g} is only reached by missing all positives"
     return ChosenThreshold(threshold=float(steps.thresholds[last]), note=note)
 
 
@@ -142,7 +142,7 @@ def _precision(steps: Steps, target: float) -> ChosenThreshold:
     best = int(np.flatnonzero(precision == precision.max())[-1])
     return ChosenThreshold(
         threshold=float(steps.thresholds[best]),
-        note=f"a precision of {target:g} is never reached; {precision[best]:.2f} is the highest",
+        note=f"a precision of {target:g} is never reached; the highest is {precision[best]:.2f}",
     )
 
 

@@ -1,6 +1,6 @@
 """Metrics over known labels, one object per output; unknown labels are NaN.
 
-Convention: what is undefined is NaN, never 0.
+Convention: an undefined metric is NaN, never 0.
 """
 
 from kerastl.metrics.accuracy import MaskedBinaryAccuracy

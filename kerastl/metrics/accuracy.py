@@ -10,15 +10,15 @@ from kerastl.metrics.ratio import MaskedDecisionRatio
 
 @keras.saving.register_keras_serializable(package="kerastl")
 class MaskedBinaryAccuracy(MaskedDecisionRatio):
-    """The share of known labels whose decision is right, in [0, 1]; higher is better.
+    """The share of known labels that are decided correctly, in [0, 1]; higher is better.
 
-    Pooled over the tasks of its output. The state is (right decisions, known labels), weighted, so
-    the result does not depend on how examples fall into batches. Without known labels it is NaN.
+    Pooled over the tasks of its output. The state is (correct decisions, known labels), weighted,
+    so the result does not depend on how examples fall into batches. Without known labels it is NaN.
     Labels strictly between 0 and 1 count as unknown.
 
     Args:
-        threshold: Probability in (0, 1) from which on the decision is yes, also with
-            `from_logits`; one for all tasks, or one per task.
+        threshold: Probability in (0, 1) at or above which the decision is positive, also with
+            `from_logits`; one for all tasks, or one for each.
         from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
         name: Name of the metric.
         dtype: Dtype of state and computation; float32 at least.
@@ -51,5 +51,5 @@ class MaskedBinaryAccuracy(MaskedDecisionRatio):
         super().__init__(threshold=threshold, from_logits=from_logits, name=name, dtype=dtype)
 
     def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
-        right = positive * decided + (1 - positive) * (1 - decided)
-        return right, keras.ops.ones_like(right)
+        correct = positive * decided + (1 - positive) * (1 - decided)
+        return correct, keras.ops.ones_like(correct)

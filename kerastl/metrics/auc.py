@@ -9,7 +9,7 @@ from kerastl.errors import ModelError
 from kerastl.masking import align, computing_dtype, example_weights, logits
 from kerastl.metrics.ratio import divide_or_nan
 
-_LARGEST_LOGIT = 16.0  # beyond it a float32 probability can't tell logits apart any more
+_LARGEST_LOGIT = 16.0  # beyond it float32 probabilities of different logits are equal
 
 
 @keras.saving.register_keras_serializable(package="kerastl")
@@ -18,11 +18,11 @@ class MaskedAUC(keras.metrics.Metric):
 
     For one task: the share, in [0, 1], of the pairs of a known positive and a known negative in
     which the positive has the higher score, ties counting half. A task without known positives or
-    without known negatives is undefined and left out of the mean; where all are, the result is NaN.
+    without known negatives is undefined and excluded from the mean; if all are, the result is NaN.
     Labels strictly between 0 and 1 count as unknown.
 
-    Scores are counted in bins of equal width on the logit scale from −16 to 16, so that a rare
-    class, all of whose probabilities are small, is resolved as well as any other. Pairs within one
+    Scores are counted in bins of equal width on the logit scale from −16 to 16, so a rare class
+    with small probabilities is resolved as well as any other. Pairs within one
     bin count as ties: the result differs from the exact area by at most half of the share of pairs
     that fall into one bin (with 2,048 bins of 1/64 logit, well below 0.005 on scores that spread
     over a few logits). The exact area comes from the evaluation.
@@ -124,10 +124,10 @@ class MaskedAUC(keras.metrics.Metric):
             self.negatives = self.add_variable(shape, "zeros", dtype=self.dtype, name="negatives")
         elif self.positives.shape[0] != num_tasks:
             raise ModelError(
-                "One MaskedAUC can't serve outputs with different numbers of tasks.",
+                "A MaskedAUC cannot be shared by outputs with different numbers of tasks.",
                 expected=f"{self.positives.shape[0]} tasks",
                 received=f"{num_tasks} tasks",
-                fix="Make one metric for each output.",
+                fix="Create one metric for each output.",
             )
 
     def _bins(self, scores: Any) -> Any:

@@ -16,7 +16,7 @@ class MaskedLogLoss(MaskedRatio):
     Unlike the `loss` that Keras prints, a mean of batch means, this is the mean over all known
     labels, of all tasks of its output together. The state is (Σℓ, Σknown), weighted, so the result
     does not depend on how examples fall into batches. Without known labels it is NaN. Soft labels
-    count with their value; label smoothing and positive weights of the training loss don't enter.
+    count with their value; label smoothing and positive weights of the loss are not applied.
 
     Args:
         from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].

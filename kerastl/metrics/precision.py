@@ -10,15 +10,15 @@ from kerastl.metrics.ratio import MaskedDecisionRatio
 
 @keras.saving.register_keras_serializable(package="kerastl")
 class MaskedPrecision(MaskedDecisionRatio):
-    """The share of positives among the known labels decided yes, in [0, 1]; higher is better.
+    """The share of positives among known labels decided positive, in [0, 1]; higher is better.
 
-    Pooled over the tasks of its output. The state is (true yes, decided yes), weighted, so the
-    result does not depend on how examples fall into batches. Where nothing known was decided yes
-    it is NaN, not 0. Labels strictly between 0 and 1 count as unknown.
+    Pooled over the tasks of its output. The state is (true positives, positive decisions),
+    weighted, so the result does not depend on how examples fall into batches. Without a positive
+    decision it is NaN, not 0. Labels strictly between 0 and 1 count as unknown.
 
     Args:
-        threshold: Probability in (0, 1) from which on the decision is yes, also with
-            `from_logits`; one for all tasks, or one per task.
+        threshold: Probability in (0, 1) at or above which the decision is positive, also with
+            `from_logits`; one for all tasks, or one for each.
         from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
         name: Name of the metric.
         dtype: Dtype of state and computation; float32 at least.

@@ -1,7 +1,7 @@
-"""Metrics that are one sum divided by another.
+"""Metrics that divide one sum by another.
 
-Convention: the state is (sum, count), so the result is the same however the examples fall into
-batches; with a count of 0 it is undefined, and undefined is NaN.
+Convention: the state is (sum, count), so the result does not depend on how examples fall into
+batches; with a count of 0 it is undefined, that is NaN.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from kerastl.masking import align, computing_dtype, example_weights, probabiliti
 class MaskedRatio(keras.metrics.Metric):
     """A sum over known labels divided by a count of known labels. Abstract.
 
-    A subclass says in `terms` what each label adds to the sum and to the count.
+    A subclass implements `terms`, the summands of each label.
 
     Args:
         from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
@@ -42,7 +42,7 @@ class MaskedRatio(keras.metrics.Metric):
         self.count = self.add_variable((), "zeros", dtype=self.dtype, name="count")
 
     def terms(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
-        """Returns what each label adds to the sum and to the count, and 0 where it is unknown.
+        """Returns what each label adds to the sum and to the count, 0 if it is unknown.
 
         Args:
             labels: Shape `(batch, tasks)`, NaN where unknown.
@@ -67,13 +67,13 @@ class MaskedRatio(keras.metrics.Metric):
 class MaskedDecisionRatio(MaskedRatio):
     """A ratio of counts of decisions, a decision being "probability at or above the threshold".
 
-    Abstract: a subclass says in `decision_terms` what a label and its decision add. Only labels of
-    exactly 0 and 1 are known to it; a soft label has no right decision and counts as unknown. A
-    prediction of NaN for a known label makes the result NaN.
+    Abstract: a subclass implements `decision_terms`. Only labels of exactly 0 and 1 are known; a
+    soft label has no correct decision and counts as unknown. A prediction of NaN for a known label
+    makes the result NaN.
 
     Args:
-        threshold: Probability in (0, 1) from which on the decision is yes, also with
-            `from_logits`; one for all tasks, or one per task.
+        threshold: Probability in (0, 1) at or above which the decision is positive, also with
+            `from_logits`; one for all tasks, or one for each.
         from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
         name: Name of the metric.
         dtype: Dtype of state and computation; float32 at least.
@@ -93,8 +93,8 @@ class MaskedDecisionRatio(MaskedRatio):
         """Returns what each known label adds to the sum and to the count.
 
         Args:
-            positive: 1 where the label is yes, 0 where it is no.
-            decided: 1 where the decision is yes, 0 where it is no, NaN where there is none.
+            positive: 1 if the label is positive, 0 if it is negative.
+            decided: 1 if the decision is positive, 0 if negative, NaN if there is none.
         """
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class MaskedDecisionRatio(MaskedRatio):
     def _thresholds(self, num_tasks: int) -> Any:
         if isinstance(self.threshold, list) and len(self.threshold) != num_tasks:
             raise ModelError(
-                "threshold doesn't fit this output.",
+                "threshold does not fit this output.",
                 expected=f"a probability, or {num_tasks} of them, one per task of the output",
                 received=f"{len(self.threshold)} probabilities",
             )
@@ -125,7 +125,7 @@ class MaskedDecisionRatio(MaskedRatio):
 
 
 def divide_or_nan(total: Any, count: Any) -> Any:
-    """Returns total / count, and NaN where the count is 0."""
+    """Returns total / count, NaN if the count is 0."""
     total, count = ops.convert_to_tensor(total), ops.convert_to_tensor(count)  # from variables
     defined = count > 0
     return ops.where(defined, total / ops.where(defined, count, 1.0), float("nan"))

@@ -42,7 +42,7 @@ def test_many_wrong_labels_are_counted_and_not_all_listed():
 def test_labels_of_another_kind_are_told_by_their_kind():
     assert message(check_labels, np.array(["yes", "no"])) == (
         "Labels are not numbers.\n"
-        "  expected: numbers in [0, 1], NaN where the label is unknown\n"
+        "  expected: numbers in [0, 1], NaN if the label is unknown\n"
         "  received: an array of <U3"
     )
 
@@ -53,7 +53,7 @@ def test_shapes_that_do_not_belong_together():
         "Labels and predictions have different shapes.\n"
         "  expected: labels of shape (4, 3), as the predictions\n"
         "  received: labels of shape (4, 1)\n"
-        "  fix:      Give one label column per task of this output, NaN where the label is unknown."
+        "  fix:      Give one label column per task of this output, NaN if the label is unknown."
     )
 
 
@@ -68,7 +68,7 @@ def test_labels_with_a_third_axis():
 def test_half_precision_probabilities():
     predictions = keras.ops.cast([[0.5]], "bfloat16")
     assert message(MaskedBinaryCrossentropy(), [[1.0]], predictions) == (
-        "Probabilities in half precision can't be trained on: they round to exactly 0 and 1.\n"
+        "Probabilities in half precision cannot be trained on: they round to exactly 0 and 1.\n"
         "  expected: probabilities in float32, or logits in any precision\n"
         "  received: probabilities in bfloat16\n"
         "  fix:      Give the last layer dtype='float32', or pass logits with from_logits=True."
@@ -77,7 +77,7 @@ def test_half_precision_probabilities():
 
 def test_an_unknown_normalization():
     assert message(MaskedBinaryCrossentropy, normalize_by="example") == (
-        "normalize_by can't be 'example'.\n"
+        "normalize_by cannot be 'example'.\n"
         "  expected: one of 'examples', 'known', 'tasks'\n"
         "  fix:      Did you mean 'examples'?"
     )
@@ -100,7 +100,7 @@ def test_positive_weight_out_of_range():
 def test_positive_weights_for_another_number_of_tasks():
     loss = MaskedBinaryCrossentropy(positive_weight=[1.0, 2.0])
     assert message(loss, [[1.0] * 3], [[0.5] * 3]) == (
-        "positive_weight doesn't fit this output.\n"
+        "positive_weight does not fit this output.\n"
         "  expected: a number, or 3 numbers, one per task of the output\n"
         "  received: 2 numbers"
     )
@@ -109,10 +109,10 @@ def test_positive_weights_for_another_number_of_tasks():
 def test_a_weight_per_label_in_a_metric():
     metric = MaskedRecall()
     assert message(metric, np.zeros((4, 2)), np.zeros((4, 2)), sample_weight=np.ones((4, 2))) == (
-        "sample_weight weighs examples, not labels.\n"
+        "sample_weight weights examples, not labels.\n"
         "  expected: shape (batch,)\n"
         "  received: shape (4, 2)\n"
-        "  fix:      Mark labels that don't count as NaN; weigh a task by its head's weight."
+        "  fix:      Mark labels to ignore as NaN; weight a task by the weight of its head."
     )
 
 
@@ -127,7 +127,7 @@ def test_a_threshold_out_of_range():
 def test_thresholds_for_another_number_of_tasks():
     metric = MaskedRecall(threshold=[0.5, 0.6])
     assert message(metric, np.zeros((4, 3)), np.zeros((4, 3))) == (
-        "threshold doesn't fit this output.\n"
+        "threshold does not fit this output.\n"
         "  expected: a probability, or 3 of them, one per task of the output\n"
         "  received: 2 probabilities"
     )
@@ -142,8 +142,8 @@ def test_too_few_bins():
 def test_one_metric_on_two_outputs():
     metric = MaskedAUC(num_tasks=2)
     assert message(metric, np.zeros((4, 3)), np.zeros((4, 3))) == (
-        "One MaskedAUC can't serve outputs with different numbers of tasks.\n"
+        "A MaskedAUC cannot be shared by outputs with different numbers of tasks.\n"
         "  expected: 2 tasks\n"
         "  received: 3 tasks\n"
-        "  fix:      Make one metric for each output."
+        "  fix:      Create one metric for each output."
     )

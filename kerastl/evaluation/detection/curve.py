@@ -1,4 +1,4 @@
-"""What every threshold of a word would do: the curve of misses against false accepts per hour."""
+"""The curve of missed events against false accepts per hour over all thresholds of a word."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,18 +10,18 @@ from kerastl.evaluation.detection.firing import Grid
 from kerastl.evaluation.detection.matching import Outcome, Track, outcome
 
 MAX_POINTS = 200
-HIGHEST_RATE = 360.0  # false accepts per hour, beyond which nobody looks at a curve
+HIGHEST_RATE = 360.0  # false accepts per hour at the end of a curve
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """One word in some recordings.
+    """One word in several recordings.
 
     Args:
-        tracks: The word in each recording.
-        hours: Length of all recordings.
-        grid: Where the windows stand.
-        tolerance_seconds: How far the middle of an event may lie outside of the window.
+        tracks: Scores and events of the word in each recording.
+        hours: Total duration of the recordings.
+        grid: Positions of the windows.
+        tolerance_seconds: Largest distance of the middle of an event from the window.
     """
 
     tracks: Sequence[Track]
@@ -31,11 +31,11 @@ class Word:
 
     @property
     def num_events(self) -> int:
-        """How often the word is said."""
+        """Number of events in all recordings."""
         return sum(len(track.events) for track in self.tracks)
 
     def at(self, threshold: float) -> Outcome:
-        """Returns what a threshold does."""
+        """Returns the outcome of a threshold."""
         return outcome(self.tracks, threshold, self.grid, tolerance_seconds=self.tolerance_seconds)
 
 
@@ -44,9 +44,9 @@ class Point:
     """One threshold of the curve.
 
     Args:
-        threshold: A score at or above it fires.
-        false_accepts: How many detections find no event.
-        missed: How many events aren't found.
+        threshold: A score at or above it is a detection.
+        false_accepts: Number of detections without an event.
+        missed: Number of events without a detection.
     """
 
     threshold: float
@@ -55,10 +55,10 @@ class Point:
 
 
 def candidates(word: Word) -> np.ndarray:
-    """Returns the thresholds that are looked at, falling.
+    """Returns the thresholds worth evaluating, falling.
 
-    They lie halfway between neighboring peaks of the scores, the first above all of them: as the
-    threshold falls, a word fires where it hasn't yet at a peak.
+    They are halfway between neighboring peaks of the scores, the first above all of them: as the
+    threshold falls, new detections start at peaks.
     """
     peaks = [_peaks(track.scores) for track in word.tracks]
     values = np.unique(np.concatenate([*peaks, np.zeros(0)]))[::-1]
@@ -71,12 +71,12 @@ def candidates(word: Word) -> np.ndarray:
 
 
 def walk(word: Word, thresholds: Iterable[float], *, highest_rate: float) -> Iterator[Point]:
-    """Yields what thresholds do until there are more false accepts than is asked for.
+    """Yields the points of falling thresholds until the rate of false accepts is exceeded.
 
     Args:
         word: The word.
         thresholds: Falling.
-        highest_rate: False accepts per hour; the first point beyond it ends the walk.
+        highest_rate: False accepts per hour; the first point above it is not yielded.
     """
     for threshold in thresholds:
         found = word.at(float(threshold))
@@ -89,7 +89,7 @@ def walk(word: Word, thresholds: Iterable[float], *, highest_rate: float) -> Ite
 
 
 def curve(word: Word) -> list[Point]:
-    """Returns at most `MAX_POINTS` points of the curve, closest where thresholds are high."""
+    """Returns at most `MAX_POINTS` points of the curve, densest at high thresholds."""
     thresholds = candidates(word)
     if len(thresholds) > MAX_POINTS:
         places = np.geomspace(1, len(thresholds), MAX_POINTS).astype(int) - 1
@@ -98,7 +98,7 @@ def curve(word: Word) -> list[Point]:
 
 
 def between(high: float, low: float) -> float:
-    """Returns the threshold in the middle of two, by their log-odds."""
+    """Returns the threshold halfway between two on the scale of log-odds."""
     ends = [min(max(value, 1e-15), 1 - 1e-15) for value in (high, low)]
     middle = sum(math.log(value / (1 - value)) for value in ends) / 2
     return min(max(1 / (1 + math.exp(-middle)), low), high)

@@ -1,7 +1,7 @@
-"""From scores over time to detections: smoothing, the threshold, and the rest after a detection.
+"""From scores over time to detections: smoothing, threshold and refractory period.
 
-Convention: scores are `(frames, words)`, one frame per place of the sliding window. What a block of
-frames gives doesn't depend on how the frames are divided into blocks.
+Convention: scores are `(frames, words)`, one frame for each position of the sliding window. Results
+do not depend on how the frames are divided into blocks.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Where the window stands in each frame.
+    """Position of the window in each frame.
 
     Args:
         hop_seconds: From the start of one window to the start of the next.
         window_seconds: Length of the window.
-        refractory_frames: After a word has fired, how many frames it can't fire again.
+        refractory_frames: Number of frames after a detection without another of the same word.
     """
 
     hop_seconds: float
@@ -25,17 +25,17 @@ class Grid:
     refractory_frames: int
 
     def starts(self, frames: np.ndarray) -> np.ndarray:
-        """Returns where the windows of frames start, in seconds."""
+        """Returns the start of the window of each frame, in seconds."""
         return frames * self.hop_seconds
 
 
 class Smoother:
     """Averages each frame with those before it.
 
-    The first frames of a recording are averaged over as many as there are.
+    The first frames of a recording are averaged over the frames so far.
 
     Args:
-        num_frames: How many frames make one value, itself included; 1 changes nothing.
+        num_frames: Number of frames in an average; 1 means no smoothing.
     """
 
     def __init__(self, num_frames: int):
@@ -56,11 +56,11 @@ class Smoother:
 
 
 class Trigger:
-    """Fires each word when its score reaches its threshold, and lets it rest afterwards.
+    """Detects a word when its score reaches its threshold, once in each refractory period.
 
     Args:
-        thresholds: One per word; a score at or above it fires.
-        refractory_frames: How many frames a word that has fired can't fire again.
+        thresholds: Threshold of each word; a score at or above it is a detection.
+        refractory_frames: Number of frames after a detection without another of the same word.
     """
 
     def __init__(self, thresholds: Sequence[float], refractory_frames: int):
@@ -70,7 +70,7 @@ class Trigger:
         self._num_seen = 0
 
     def push(self, scores: np.ndarray) -> list[tuple[int, int]]:
-        """Returns frame and word of what fires in the next frames, in the order of time."""
+        """Returns frame and word of each detection in the next frames, by time."""
         first = self._num_seen
         self._num_seen += len(scores)
         fired = []
@@ -87,13 +87,13 @@ class Trigger:
 def fire(
     scores: np.ndarray, threshold: float, refractory_frames: int, *, free: int = 0
 ) -> list[int]:
-    """Returns the frames in which one word fires: the first at or above the threshold, and so on.
+    """Returns the frames in which one word is detected.
 
     Args:
         scores: `(frames,)`.
-        threshold: A score at or above it fires.
-        refractory_frames: Frames from one firing to the next, at least.
-        free: The first frame that may fire.
+        threshold: A score at or above it is a detection.
+        refractory_frames: Smallest number of frames from one detection to the next.
+        free: First frame that may be a detection.
     """
     above = np.flatnonzero(scores >= threshold)
     fired = []

@@ -1,8 +1,8 @@
-"""Which detection finds which event.
+"""Matching of detections and events.
 
-Convention: a detection finds an event of its word when its window holds the middle of the event,
-give or take the tolerance. One detection finds one event, and an event is found once: a second
-detection of it is a false accept.
+Convention: a detection matches an event of its word if its window contains the middle of the event,
+within the tolerance. Each detection matches at most one event and each event at most one detection;
+a second detection of an event is a false accept.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from kerastl.data.tables.recordings import Event
 from kerastl.evaluation.detection.firing import Grid, fire
 
 RULE = (
-    "A detection finds an event of its word when its window holds the middle of the event, "
-    "{tolerance:g} s more or less; whatever else fires is a false accept."
+    "A detection is correct if its window contains the middle of an event of its word, "
+    "give or take {tolerance:g} s; any other detection is a false accept."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """The scores of one word in one recording, and where it is said.
+    """Scores and events of one word in one recording.
 
     Args:
         scores: Smoothed, `(frames,)`.
-        events: Where the word is said, in the order of time.
+        events: Occurrences of the word, by time.
     """
 
     scores: np.ndarray
@@ -34,13 +34,13 @@ class Track:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a threshold does to some recordings.
+    """Outcome of a threshold in several recordings.
 
     Args:
-        false_accepts: Detections that find no event, one number per recording.
-        missed: Events that no detection finds, one number per recording.
-        latencies: From the end of each event that is found to the end of the window that found
-            it, in seconds; below 0 where a word is found before it ends.
+        false_accepts: Number of detections without an event in each recording.
+        missed: Number of events without a detection in each recording.
+        latencies: Time from the end of each detected event to the end of the window that detects
+            it, in seconds; below 0 if a word is detected before it ends.
     """
 
     false_accepts: np.ndarray
@@ -51,13 +51,13 @@ class Outcome:
 def outcome(
     tracks: Sequence[Track], threshold: float, grid: Grid, *, tolerance_seconds: float
 ) -> Outcome:
-    """Returns what a threshold does to one word in some recordings.
+    """Returns the outcome of a threshold for one word in several recordings.
 
     Args:
-        tracks: The word in each recording.
-        threshold: A score at or above it fires.
-        grid: Where the windows stand.
-        tolerance_seconds: How far the middle of an event may lie outside of the window.
+        tracks: Scores and events of the word in each recording.
+        threshold: A score at or above it is a detection.
+        grid: Positions of the windows.
+        tolerance_seconds: Largest distance of the middle of an event from the window.
     """
     false_accepts, missed = np.zeros(len(tracks), int), np.zeros(len(tracks), int)
     latencies: list[float] = []
@@ -77,13 +77,13 @@ def outcome(
 def match(
     starts: np.ndarray, events: Sequence[Event], window_seconds: float, tolerance_seconds: float
 ) -> list[tuple[int, int]]:
-    """Returns event and detection of each pair, by their places.
+    """Returns the indices of event and detection of each match.
 
     Args:
-        starts: Where the windows of the detections start, rising, in seconds.
-        events: In the order of time.
+        starts: Starts of the windows of the detections, rising, in seconds.
+        events: Events by time.
         window_seconds: Length of the window.
-        tolerance_seconds: How far the middle of an event may lie outside of the window.
+        tolerance_seconds: Largest distance of the middle of an event from the window.
     """
     pairs, detection = [], 0
     order = sorted(range(len(events)), key=lambda place: events[place].middle_seconds)

@@ -1,13 +1,14 @@
 """The policy `false_accepts_per_hour<=x`: a threshold chosen on recordings.
 
-Convention: it is chosen on recordings for validation, never on those for the test, and whether they
-are long enough to promise x is said beside it.
+Convention: the threshold is chosen on validation recordings, never on test recordings; a note says
+if they are too short to guarantee x.
 """
 
 import math
 
 import scipy.stats
 
+from kerastl.errors import counted
 from kerastl.evaluation.detection.curve import Point, Word, between, candidates, walk
 from kerastl.evaluation.thresholds import ChosenThreshold
 
@@ -15,15 +16,14 @@ _LEVEL = 0.95
 
 
 def choose_for_rate(word: Word, rate: float) -> ChosenThreshold:
-    """Returns the threshold that misses least with at most `rate` false accepts per hour.
+    """Returns the threshold with the fewest misses and at most `rate` false accepts per hour.
 
-    Where several thresholds miss equally little it is the middle of them by log-odds: as far from
-    the next miss as from the next false accept. A word that is never said in the recordings gets
-    the lowest threshold that keeps the rate. Thresholds below one that breaks the rate aren't
-    looked at.
+    Among several such thresholds it is the middle one by log-odds: as far from the next miss as
+    from the next false accept. A word without events in the recordings gets the lowest threshold
+    that keeps the rate. Thresholds below one that exceeds the rate are not considered.
 
     Args:
-        word: The word in recordings that nothing was fitted on.
+        word: The word in held-out recordings.
         rate: False accepts per hour.
     """
     points = list(walk(word, candidates(word), highest_rate=rate))
@@ -32,13 +32,13 @@ def choose_for_rate(word: Word, rate: float) -> ChosenThreshold:
 
 
 def upper_limit(num_false: int, hours: float) -> float:
-    """Returns the rate per hour that is exceeded with a probability of at most 5 %.
+    """Returns the upper 95 % confidence limit of a rate per hour.
 
-    Exact for events that come independently of each other; with none it is the rule of three.
+    Exact for independent events; without any it is the rule of three.
 
     Args:
-        num_false: False accepts that were counted.
-        hours: In how much sound.
+        num_false: Number of false accepts.
+        hours: Duration of the recordings.
 
     Reference:
         Garwood (1936), "Fiducial Limits for the Poisson Distribution"
@@ -55,15 +55,15 @@ def _middle(word: Word, points: list[Point], rate: float) -> Point:
 
 
 def _note(word: Word, chosen: Point, rate: float) -> str | None:
-    said = [text for text in (_about_events(word, chosen), _about_time(word, chosen, rate)) if text]
-    return "; ".join(said) or None
+    notes = (_about_events(word, chosen), _about_time(word, chosen, rate))
+    return "; ".join(note for note in notes if note) or None
 
 
 def _about_events(word: Word, chosen: Point) -> str | None:
     if not word.num_events:
-        return "it is never said in the recordings, so that nobody knows what it misses"
+        return "the recordings contain no event of it, so its misses are unknown"
     if chosen.missed == word.num_events:
-        return "the rate is only kept by missing every event"
+        return "the rate is only reached by missing every event"
     return None
 
 
@@ -73,9 +73,9 @@ def _about_time(word: Word, chosen: Point, rate: float) -> str | None:
         return None
     enough = -math.log(1 - _LEVEL) / rate
     return (
-        f"{chosen.false_accepts} false accepts in {_short(word.hours)} hours can't promise "
-        f"{rate:g} per hour: the 95 % upper limit is {_short(limit)}; {_short(enough)} hours "
-        "without any would do"
+        f"{counted(chosen.false_accepts, 'false accept')} in {_short(word.hours)} hours cannot "
+        f"guarantee {rate:g} per hour: the 95 % upper limit is {_short(limit)}; "
+        f"{_short(enough)} hours without any would"
     )
 
 

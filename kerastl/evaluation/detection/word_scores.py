@@ -100,8 +100,10 @@ def _missed_interval(
     names = np.arange(len(events)).astype(str)
     bootstrap = Bootstrap(groups=names, unit="recordings", replicates=replicates, seed=seed)
     weights = np.concatenate(list(Draws(bootstrap).weights(np.arange(len(events)))))
-    said = weights @ events
-    shares = np.divide(weights @ missed, said, out=np.full(len(said), np.nan), where=said > 0)
+    num_events = weights @ events
+    shares = np.divide(
+        weights @ missed, num_events, out=np.full(len(num_events), np.nan), where=num_events > 0
+    )
     return interval(shares), method(bootstrap)
 
 

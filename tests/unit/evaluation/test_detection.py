@@ -150,8 +150,8 @@ def test_of_equal_thresholds_the_middle_is_taken() -> None:
 def test_too_little_sound_to_promise_a_rate_is_said_with_its_limit() -> None:
     short = word(*SEVEN.tracks, hours=1 / 6)
     assert choose_for_rate(short, 1.0).note == (
-        "0 false accepts in 0.17 hours can't promise 1 per hour: the 95 % upper limit is 18; "
-        "3 hours without any would do"
+        "0 false accepts in 0.17 hours cannot guarantee 1 per hour: the 95 % upper limit is 18; "
+        "3 hours without any would"
     )
     assert choose_for_rate(word(*SEVEN.tracks, hours=30.0), 1.0).note is None
 
@@ -159,8 +159,8 @@ def test_too_little_sound_to_promise_a_rate_is_said_with_its_limit() -> None:
 def test_a_rate_that_costs_every_event_is_said() -> None:
     hopeless = word(track(300, {52: 0.3, 200: 0.9}, event(5.5, 6.0)), hours=100.0)
     assert choose_for_rate(hopeless, 0.001).note == (
-        "the rate is only kept by missing every event; 0 false accepts in 100 hours can't "
-        "promise 0.001 per hour: the 95 % upper limit is 0.03; 2,996 hours without any would do"
+        "the rate is only reached by missing every event; 0 false accepts in 100 hours cannot "
+        "guarantee 0.001 per hour: the 95 % upper limit is 0.03; 2,996 hours without any would"
     )
 
 
@@ -168,9 +168,7 @@ def test_a_word_that_is_never_said_gets_the_lowest_threshold_that_keeps_the_rate
     silent = word(track(300, {52: 0.3, 200: 0.9}), hours=100.0)
     choice = choose_for_rate(silent, 0.1)
     assert choice.threshold < 0.3
-    assert choice.note == (
-        "it is never said in the recordings, so that nobody knows what it misses"
-    )
+    assert choice.note == ("the recordings contain no event of it, so its misses are unknown")
 
 
 def test_the_upper_limit_of_none_is_the_rule_of_three() -> None:

@@ -60,13 +60,13 @@ def test_a_precision_is_reached_with_the_highest_sensitivity() -> None:
 def test_a_precision_that_is_never_reached_gives_the_highest_and_says_so() -> None:
     labels, probabilities = np.array([1.0, 0, 0, 1]), np.array([0.4, 0.9, 0.2, 0.8])
     choice = chosen(labels, probabilities, "precision>=0.95")
-    assert choice.note == "a precision of 0.95 is never reached; 0.67 is the highest"
+    assert choice.note == "a precision of 0.95 is never reached; the highest is 0.67"
     assert 0.2 < choice.threshold < 0.4
 
 
 def test_a_specificity_that_costs_every_positive_says_so() -> None:
     choice = chosen(np.array([1.0, 0]), np.array([0.4, 0.9]), "specificity>=0.9")
-    assert choice.note == "a specificity of 0.9 is only reached by finding none of the positives"
+    assert choice.note == "a specificity of 0.9 is only reached by missing all positives"
     assert choice.threshold > 0.9
 
 
