@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from kerastl.media.audio.contract import AudioInput
-from kerastl.media.base import BackboneInput
-from kerastl.media.image.contract import ImageInput
+from kerastl.media.audio.input import AudioInput
+from kerastl.media.backbone_input import BackboneInput
+from kerastl.media.image.input import ImageInput
 
 if TYPE_CHECKING:
     import keras

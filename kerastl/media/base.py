@@ -7,11 +7,12 @@ Convention: everything that depends on what an example is belongs to a subclass 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from kerastl.errors import BackboneError
+from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.preview import Preview
 from kerastl.settings import Section
 
@@ -20,38 +21,6 @@ if TYPE_CHECKING:
 
     from kerastl.media.decoder import Decoder
     from kerastl.media.segments import Bounds
-
-
-class BackboneInput(ABC):
-    """What a backbone takes: one subclass per media type, as a plugin states it."""
-
-    modality: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
-
-    @property
-    @abstractmethod
-    def summary(self) -> str:
-        """The input in a few words, such as "image 224 x 224"."""
-
-    @abstractmethod
-    def resized(self, size: int | tuple[int, int], *, backbone: str) -> Self:
-        """Returns the input with another size.
-
-        Args:
-            size: The value of `input_size`.
-            backbone: Identifier of the backbone, for messages.
-
-        Raises:
-            BackboneError: The size does not fit the media type, or is too small for the backbone.
-        """
-
-    def smallest(self) -> Self:
-        """Returns the smallest input that the backbone takes, or its own if that is not known."""
-        return self
 
 
 class InputContract(BaseModel, ABC):

@@ -5,7 +5,8 @@ from typing import Any
 
 from kerastl.errors import ConfigError, suggestion
 from kerastl.media.audio.kind import AUDIO
-from kerastl.media.base import BackboneInput, InputContract, MediaType
+from kerastl.media.backbone_input import BackboneInput
+from kerastl.media.base import InputContract, MediaType
 from kerastl.media.image.kind import IMAGE
 from kerastl.settings import Section
 

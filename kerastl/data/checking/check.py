@@ -17,7 +17,8 @@ from kerastl.data.tables import duplicates
 from kerastl.data.tables.duplicates import Rows
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import MediaError
-from kerastl.media.base import BackboneInput, MediaSummary
+from kerastl.media.backbone_input import BackboneInput
+from kerastl.media.base import MediaSummary
 from kerastl.media.media_types import MEDIA_TYPES, media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.settings import Section

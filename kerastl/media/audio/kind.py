@@ -10,10 +10,11 @@ from kerastl.media.audio.contract import (
     EXTENSIONS,
     FORMATS,
     AudioContract,
-    AudioInput,
 )
+from kerastl.media.audio.input import AudioInput
 from kerastl.media.audio.settings import AudioAugmentation, AudioSettings
-from kerastl.media.base import BackboneInput, MediaType
+from kerastl.media.backbone_input import BackboneInput
+from kerastl.media.base import MediaType
 from kerastl.media.preview import Preview
 
 if TYPE_CHECKING:

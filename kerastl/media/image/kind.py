@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerastl.media.base import BackboneInput, MediaType
-from kerastl.media.image.contract import ImageContract, ImageInput
+from kerastl.media.backbone_input import BackboneInput
+from kerastl.media.base import MediaType
+from kerastl.media.image.contract import ImageContract
+from kerastl.media.image.input import ImageInput
 from kerastl.media.image.settings import ImageAugmentation, ImageSettings
 from kerastl.media.preview import Preview
 

@@ -11,7 +11,7 @@ from kerastl.cli.table_report import problems_of, warnings_of
 from kerastl.config import DataConfig
 from kerastl.data.checking.check import TableReport, check_table
 from kerastl.data.tables.loading import read_table
-from kerastl.media.audio.contract import AudioInput
+from kerastl.media.audio.input import AudioInput
 from kerastl.media.audio.inspection import inspect_audio
 from kerastl.media.audio.settings import AudioSettings
 
