@@ -13,11 +13,10 @@ from markupsafe import Markup
 from kerastl.compare.contrasts import ContrastResult
 from kerastl.compare.result import ComparisonResult
 from kerastl.report.charts import Line, learning_chart
-from kerastl.report.render import content_policy, page_environment, page_style
+from kerastl.report.render import render_page
 from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 FILE_NAME = "report.html"
-_FOLDER = importlib.resources.files(__package__) / "templates"
 _ROW = Axes(left=8, top=0, width=224, height=20)
 _SLACK = 1.08
 _SMALLEST_SCALE = 0.01
@@ -30,22 +29,18 @@ def render_report(result: ComparisonResult, *, name: str) -> str:
         result: The result of the comparison.
         name: Name of the comparison.
     """
-    style = page_style() + _text("compare.css")
     reach = _reach(result)
-    return (
-        page_environment(_text)
-        .get_template("compare.html")
-        .render(
-            values=result,
-            name=name,
-            style=Markup(style),
-            policy=content_policy("", style),
-            groups=_groups(result, reach),
-            scale=difference_scale(reach),
-            curve=_curve(result),
-            signed=_signed,
-            thousands=_thousands,
-        )
+    return render_page(
+        "compare.html",
+        folder=importlib.resources.files(__package__) / "templates",
+        style="compare.css",
+        values=result,
+        name=name,
+        groups=_groups(result, reach),
+        scale=difference_scale(reach),
+        curve=_curve(result),
+        signed=_signed,
+        thousands=_thousands,
     )
 
 
@@ -154,7 +149,3 @@ def _signed(value: float) -> str:
 
 def _thousands(value: float, digits: int = 0) -> str:
     return "–" if math.isnan(value) else f"{value:,.{digits}f}"
-
-
-def _text(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")

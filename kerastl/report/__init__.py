@@ -11,7 +11,8 @@ from pathlib import Path
 from kerastl.files import write_text
 from kerastl.progress import SILENT, Progress
 from kerastl.report.content import gather_content
-from kerastl.report.render import render
+from kerastl.report.plots import unit_frame
+from kerastl.report.render import json_for_page, render_page
 from kerastl.run.record import read_record
 
 __all__ = ["write_report", "write_report_or_warn"]
@@ -32,27 +33,25 @@ def write_report(
 
     Raises:
         RunError: The folder does not contain a finished run, or one of its files cannot be read.
-
-    Example:
-
-    ```python
-    write_report("runs/driving")
-    ```
     """
     progress.step("Writing the report", None)
     record = read_record(run)
     content = gather_content(record)
     path = Path(output) if output is not None else record.layout.report
-    write_text(path, render(content))
+    sliders = {panel.id: panel.slider for task in content.tasks for panel in task.panels}
+    page = render_page(
+        "report.html",
+        script="report.js",
+        content=content,
+        data=json_for_page(sliders),
+        unit_frame=unit_frame(),
+    )
+    write_text(path, page)
     return path
 
 
 def write_report_or_warn(run: Path, *, progress: Progress = SILENT) -> Path | None:
-    """Builds the report; a failure is only a warning, because the run itself is complete.
-
-    Returns:
-        The file that was written, or None.
-    """
+    """Builds the report, or warns and returns None, because the run itself is complete."""
     try:
         return write_report(run, progress=progress)
     except Exception as error:  # the model and its scores are already written

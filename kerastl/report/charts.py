@@ -1,7 +1,7 @@
 """Charts of a whole run: intervals, learning curves, unknown labels."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,17 +20,11 @@ _BAR = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A curve of a learning chart.
-
-    Args:
-        name: Name in the legend.
-        kind: `"train"` or `"validation"`.
-        values: One per epoch; NaN if there is none.
-    """
+    """A curve of a learning chart."""
 
     name: str
-    kind: str
-    values: Sequence[float]
+    kind: str  # "train" or "validation"
+    values: Sequence[float]  # one per epoch; NaN if there is none
 
 
 def interval_row(
@@ -38,15 +32,13 @@ def interval_row(
 ) -> Markup:
     """Draws one score with its interval on a scale from `lowest` to 1."""
     axes = replace(_ROW, x=(lowest, 1.0))
-    x = axes.across(value)
-    drawn = [path([(axes.left, 10), (axes.right, 10)], class_="rail")]
-    drawn += [
-        path([(axes.across(t), 5), (axes.across(t), 15)], class_="grid") for t in _marks(lowest)
-    ]
+    marks = [axes.across(mark) for mark in _marks(lowest)]
+    drawn = [axes.horizontal(10, class_="rail")]
+    drawn += [path([(x, 5), (x, 15)], class_="grid") for x in marks]
     if interval is not None:
         ends = [(axes.across(max(end, lowest)), 10) for end in interval]
         drawn.append(path(ends, class_="interval"))
-    drawn.append(element("circle", cx=x, cy=10, r=4.5, class_="value"))
+    drawn.append(element("circle", cx=axes.across(value), cy=10, r=4.5, class_="value"))
     return svg_chart(240, 20, *drawn, label=label, class_="row")
 
 
@@ -72,25 +64,21 @@ def learning_chart(
         boundaries: Epochs (from 0) before which a new phase begins.
         label: Text for screen readers.
     """
-    values = np.array([v for line in lines for v in line.values if np.isfinite(v)])
-    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    margin = max((high - low) * 0.08, 1e-3)
-    last = max(len(epochs) - 1, 1)
-    axes = replace(
-        _LEARNING,
-        x=(0.0, float(last)),
-        y=(low - margin, high + margin),
-    )
-    phases = [
-        path(
-            [(axes.across(b - 0.5), axes.top), (axes.across(b - 0.5), axes.bottom)], class_="phase"
-        )
-        for b in boundaries
-    ]
+    y = _padded_range([line.values for line in lines], 0.08)
+    axes = replace(_LEARNING, x=(0.0, float(max(len(epochs) - 1, 1))), y=y)
+    phases = [axes.vertical(axes.across(b - 0.5), class_="phase") for b in boundaries]
     curves = [_curve(line, axes) for line in lines]
     return svg_chart(
         344, 166, *_frame(axes, epochs), *phases, *curves, label=label, class_="learning"
     )
+
+
+def _padded_range(values: Iterable[Sequence[float]], margin: float) -> tuple[float, float]:
+    """Returns the range of all finite values, with a margin as a share of it on both sides."""
+    finite = [float(v) for row in values for v in row if np.isfinite(v)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    space = max((high - low) * margin, 1e-3)
+    return low - space, high + space
 
 
 def _curve(line: Line, axes: Axes) -> Markup:
@@ -104,7 +92,7 @@ def _frame(axes: Axes, names: Sequence[str]) -> list[Markup]:
     drawn = []
     for value in round_values(*axes.y):
         y = axes.up(value)
-        drawn.append(path([(axes.left, y), (axes.right, y)], class_="grid"))
+        drawn.append(axes.horizontal(y, class_="grid"))
         drawn.append(text(axes.left - 6, y + 3, f"{value:g}", class_="tick end"))
     every = max(1, len(names) // 8)
     for i in range(0, len(names), every):
@@ -130,15 +118,8 @@ def strength_chart(
 ) -> Markup:
     """Draws the out-of-fold loss of each task over the L2 strength, and the chosen strength."""
     logs = np.log10(np.array(strengths, float))
-    values = np.array(list(losses.values()), float)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    margin = max((high - low) * 0.06, 1e-3)
-    axes = replace(
-        _STRENGTHS,
-        x=(float(logs.min()), float(logs.max())),
-        y=(low - margin, high + margin),
-    )
+    x = (float(logs.min()), float(logs.max()))
+    axes = replace(_STRENGTHS, x=x, y=_padded_range(losses.values(), 0.06))
     drawn = [_strength_line(axes, logs, task, losses[task], chosen.get(task)) for task in losses]
     ticks = [
         text(axes.across(t), axes.bottom + 15, f"{10**t:g}", class_="tick middle")

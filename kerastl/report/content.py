@@ -2,9 +2,8 @@
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
@@ -14,9 +13,9 @@ from kerastl.report.gallery import Gallery, gather_galleries, limits_for
 from kerastl.report.learning import Learning, gather_learning
 from kerastl.report.media import BUDGET, PreviewStore
 from kerastl.report.panels import (
-    Figure,
+    DescribedScore,
     Panel,
-    figures_of,
+    described_scores,
     interval_note,
     is_calibrated,
     make_panel,
@@ -43,89 +42,47 @@ _POLICIES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """One task of the report.
+class TaskSection:
+    """The section on one task."""
 
-    Args:
-        index: Position of the task, for ids.
-        name: Name of the task.
-        threshold: Threshold of the run, on the calibrated scale.
-        chosen: How the threshold was chosen, in words.
-        panels: The panel of the task on each split.
-        galleries: Mistakes and uncertain examples.
-    """
-
-    index: int
+    index: int  # position of the task, for ids
     name: str
-    threshold: float
-    chosen: str
-    panels: tuple[Panel, ...]
+    threshold: float  # on the calibrated scale
+    chosen: str  # how the threshold was chosen
+    panels: tuple[Panel, ...]  # one per split
     galleries: tuple[Gallery, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """One split of the report.
-
-    Args:
-        name: `test`, `validation` or `train`.
-        words: What kind of examples these are.
-        examples: Number of rows.
-        groups: Number of groups, or None.
-        known: Number of known labels.
-        defined: Number of tasks with an AUC.
-        macro: Macro scores.
-        note: How the intervals were computed, or why there are none.
-        rows: Chart of each task's AUC, None if undefined.
-        scale: The scale above these charts.
-    """
+class SplitSummary:
+    """The summary of one split."""
 
     name: str
-    words: str
+    words: str  # what kind of examples these are
     examples: int
     groups: int | None
-    known: int
-    defined: int
-    macro: tuple[Figure, ...]
-    note: str | None
-    rows: tuple[Markup | None, ...]
-    scale: Markup
+    known: int  # labels
+    defined: int  # tasks with an AUC
+    macro: tuple[DescribedScore, ...]
+    note: str | None  # how the intervals were computed, or why there are none
+    rows: tuple[Markup | None, ...]  # a chart of each task's AUC, None if undefined
+    scale: Markup  # above these charts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """The whole report.
+    """The whole report."""
 
-    Args:
-        name: Name of the run.
-        path: Absolute path of the run folder.
-        bundle: Bundle of the run.
-        parts: The splits: test, validation, train.
-        tasks: The tasks.
-        gallery_part: The split that the galleries show.
-        learning: Learning curves, or strengths of the exact head.
-        missing: Unknown labels.
-        config: The config as YAML.
-        commands: Shell commands that repeat the run.
-        warnings: Warnings in whole sentences.
-    """
-
-    name: str
-    path: str
+    name: str  # of the run
+    path: str  # of the run folder
     bundle: Bundle
-    parts: tuple[Part, ...]
-    tasks: tuple[Task, ...]
-    gallery_part: str
+    parts: tuple[SplitSummary, ...]  # test, validation, train
+    tasks: tuple[TaskSection, ...]
     learning: Learning
     missing: UnknownLabels
-    config: str
-    commands: tuple[str, ...]
+    config: str  # as YAML
+    commands: tuple[str, ...]  # that repeat the run
     warnings: tuple[str, ...]
-
-    @property
-    def sliders(self) -> Mapping[str, Any]:
-        """Panel id to counts, for the script of the page."""
-        return {panel.id: panel.slider for task in self.tasks for panel in task.panels}
 
 
 def gather_content(record: RunRecord) -> Content:
@@ -133,15 +90,13 @@ def gather_content(record: RunRecord) -> Content:
     media = PreviewStore(record.bundle.media)
     limits = limits_for(len(record.tasks), record.bundle.media, BUDGET)
     tasks = tuple(_task(record, i, limits, media) for i in range(len(record.tasks)))
-    parts = tuple(_part(record, name, tasks) for name in record.parts)
     missing = gather_unknown_labels(record)
     return Content(
         name=record.path.resolve().name,
         path=str(record.path.resolve()),
         bundle=record.bundle,
-        parts=parts,
+        parts=tuple(_summary(record, i, tasks) for i in range(len(record.parts))),
         tasks=tasks,
-        gallery_part=record.parts[0],
         learning=gather_learning(record),
         missing=missing,
         config=record.config_text,
@@ -150,10 +105,12 @@ def gather_content(record: RunRecord) -> Content:
     )
 
 
-def _task(record: RunRecord, index: int, limits: tuple[int, int], media: PreviewStore) -> Task:
+def _task(
+    record: RunRecord, index: int, limits: tuple[int, int], media: PreviewStore
+) -> TaskSection:
     name = record.tasks[index]
     facts = record.bundle.tasks[name]
-    return Task(
+    return TaskSection(
         index=index,
         name=name,
         threshold=facts.threshold,
@@ -169,76 +126,62 @@ def _how_chosen(bundle: Bundle, task: str) -> str:
     facts = bundle.tasks[task]
     policy = ThresholdPolicy.of_bundle(facts.threshold_policy)
     value = "" if policy.value is None else f" {policy.value:g}"
-    said = "fixed" if policy.is_fixed else f"{_POLICIES[policy.goal]}{value}"
+    text = "fixed" if policy.is_fixed else f"{_POLICIES[policy.goal]}{value}"
     if not policy.is_fixed and facts.tuned_on != "nothing":
         source, _, size = facts.tuned_on.partition(", ")
         is_of_clips = not source.endswith("recordings")
-        said += f", chosen on {source}" + (" predictions" if is_of_clips else "")
-        said += f" ({size})" if size else ""
-        said += ", as calibration was" if is_of_clips and is_calibrated(facts) else ""
-    return f"{said}; {facts.threshold_note}" if facts.threshold_note else said
+        text += f", chosen on {source}" + (" predictions" if is_of_clips else "")
+        text += f" ({size})" if size else ""
+        text += ", as calibration was" if is_of_clips and is_calibrated(facts) else ""
+    return f"{text}; {facts.threshold_note}" if facts.threshold_note else text
 
 
-def _part(record: RunRecord, name: str, tasks: tuple[Task, ...]) -> Part:
+def _summary(record: RunRecord, index: int, tasks: tuple[TaskSection, ...]) -> SplitSummary:
+    name = record.parts[index]
     frame, split = record.rows(name), record.metrics.get(name)
     macro = None if split is None else split.macro
-    panels = [next(p for p in task.panels if p.part == name) for task in tasks]
-    aucs = [_figure(panel, "auc") for panel in panels]
-    ends = [end for f in aucs if f for end in (f.value, *(f.interval or ())) if math.isfinite(end)]
+    optimism = split.note if split is not None and name == "validation" else None
+    panels = [task.panels[index] for task in tasks]
+    aucs = [next((one for one in panel.scores if one.name == "auc"), None) for panel in panels]
+    ends = [end for a in aucs if a for end in (a.value, *(a.interval or ())) if math.isfinite(end)]
     lowest = 0.5 if min(ends, default=1.0) >= 0.5 else 0.0
-    return Part(
+    return SplitSummary(
         name=name,
-        words=" ".join(filter(None, [_WORDS.get(name, ""), _optimism(record, name)])),
+        words=" ".join(filter(None, [_WORDS.get(name), optimism])),
         examples=len(frame),
         groups=int(frame["group"].nunique()) if "group" in frame else None,
         known=sum(panel.known for panel in panels),
         defined=sum(panel.undefined is None for panel in panels),
-        macro=figures_of(macro),
+        macro=described_scores(macro),
         note=None if name == "train" else interval_note(macro),
-        rows=tuple(
-            _row(task.name, figure, lowest) for task, figure in zip(tasks, aucs, strict=True)
-        ),
+        rows=tuple(_auc_row(t.name, auc, lowest) for t, auc in zip(tasks, aucs, strict=True)),
         scale=interval_scale(lowest),
     )
 
 
-def _optimism(record: RunRecord, part: str) -> str | None:
-    """Returns why scores on the validation split are optimistic, or None."""
-    scores = record.metrics.get(part)
-    return scores.note if scores is not None and part == "validation" else None
-
-
-def _figure(panel: Panel, name: str) -> Figure | None:
-    return next((figure for figure in panel.figures if figure.name == name), None)
-
-
-def _row(task: str, figure: Figure | None, lowest: float) -> Markup | None:
-    if figure is None or math.isnan(figure.value):
+def _auc_row(task: str, auc: DescribedScore | None, lowest: float) -> Markup | None:
+    if auc is None or math.isnan(auc.value):
         return None
-    said = f"AUC of {task}: {figure.value:.3f}"
-    if figure.interval is not None:
-        said += f", interval {figure.interval[0]:.3f} to {figure.interval[1]:.3f}"
-    return interval_row(figure.value, figure.interval, lowest=lowest, label=said)
+    label = f"AUC of {task}: {auc.value:.3f}"
+    if auc.interval is not None:
+        label += f", interval {auc.interval[0]:.3f} to {auc.interval[1]:.3f}"
+    return interval_row(auc.value, auc.interval, lowest=lowest, label=label)
 
 
-def _warnings(parts: tuple[str, ...], tasks: tuple[Task, ...]) -> tuple[str, ...]:
-    found = []
+def _warnings(parts: tuple[str, ...], tasks: tuple[TaskSection, ...]) -> Iterator[str]:
     if "test" not in parts:
-        found.append(
+        yield (
             f"There is no test split. The scores shown first are on {parts[0]}, which was used "
             "for training or for choosing thresholds."
         )
     for task in tasks:
         panel = task.panels[0]
+        yes, no = panel.positives, panel.known - panel.positives
         if panel.undefined is not None:
-            found.append(f"{task.name} cannot be ranked on {panel.part}: {panel.undefined}.")
-        elif min(panel.positives, panel.known - panel.positives) < FEW:
-            rare = min(panel.positives, panel.known - panel.positives)
-            kind = "yes" if panel.positives == rare else "no"
-            found.append(
-                f"The scores of {task.name} on {panel.part} are based on only {rare} known {kind}."
-            )
-    return tuple(found)
+            yield f"{task.name} cannot be ranked on {panel.part}: {panel.undefined}."
+        elif min(yes, no) < FEW:
+            rare = f"{yes} known yes" if yes <= no else f"{no} known no"
+            yield f"The scores of {task.name} on {panel.part} are based on only {rare}."
 
 
 def _commands(record: RunRecord) -> tuple[str, ...]:

@@ -26,23 +26,14 @@ class LearningChart:
 
 @dataclass(frozen=True, kw_only=True)
 class Learning:
-    """The section on learning.
-
-    Args:
-        epochs: Number of epochs in the history.
-        phases: Name and number of epochs of each phase.
-        charts: Charts of the whole model.
-        heads: Name of each head to its charts; empty if there is only one head.
-        strengths: Chosen L2 strength of each task of the exact head.
-        path: Out-of-fold loss over the strengths, or None if it was not stored.
-    """
+    """The section on learning."""
 
     epochs: int
-    phases: tuple[tuple[str, int], ...]
-    charts: tuple[LearningChart, ...]
-    heads: Mapping[str, tuple[LearningChart, ...]]
-    strengths: Mapping[str, float]
-    path: Markup | None
+    phases: tuple[tuple[str, int], ...]  # name and number of epochs
+    charts: tuple[LearningChart, ...]  # of the whole model
+    heads: Mapping[str, tuple[LearningChart, ...]]  # empty if there is only one head
+    strengths: Mapping[str, float]  # chosen L2 strength of each task of the exact head
+    path: Markup | None  # out-of-fold loss over the strengths, if it was stored
 
 
 def gather_learning(record: RunRecord) -> Learning:

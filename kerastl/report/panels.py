@@ -15,26 +15,28 @@ from kerastl.report import curves, plots
 from kerastl.run.bundle import TaskBundle
 from kerastl.run.record import RunRecord
 
-FIGURES = (
-    ("auc", "AUC", "probability that a yes ranks above a no; 1 is best, 0.5 is chance"),
-    ("average_precision", "average precision", "area under the precision-recall steps; 1 is best"),
-    ("log_loss", "log loss", "mean logistic loss in nats; 0 is best"),
-    ("brier", "Brier score", "mean squared error of the probability; 0 is best"),
-    (
-        "expected_calibration_error",
+_DESCRIPTIONS = {
+    "auc": ("AUC", "probability that a yes ranks above a no; 1 is best, 0.5 is chance"),
+    "average_precision": ("average precision", "area under the precision-recall steps; 1 is best"),
+    "log_loss": ("log loss", "mean logistic loss in nats; 0 is best"),
+    "brier": ("Brier score", "mean squared error of the probability; 0 is best"),
+    "expected_calibration_error": (
         "calibration error",
         "mean gap between the probability and the share of yes; 0 is best",
     ),
-    ("accuracy", "accuracy", "share of correct decisions at the threshold"),
-    ("sensitivity", "sensitivity", "share of labeled yes that are predicted yes at the threshold"),
-    ("specificity", "specificity", "share of labeled no that are predicted no at the threshold"),
-    ("f1", "F1", "harmonic mean of precision and sensitivity at the threshold"),
-)
+    "accuracy": ("accuracy", "share of correct decisions at the threshold"),
+    "sensitivity": (
+        "sensitivity",
+        "share of labeled yes that are predicted yes at the threshold",
+    ),
+    "specificity": ("specificity", "share of labeled no that are predicted no at the threshold"),
+    "f1": ("F1", "harmonic mean of precision and sensitivity at the threshold"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One score with its interval; NaN if undefined."""
+class DescribedScore:
+    """One score with its interval and its description; NaN if undefined."""
 
     name: str
     label: str
@@ -43,57 +45,42 @@ class Figure:
     interval: tuple[float, float] | None
 
     @property
-    def decides(self) -> bool:
-        """Whether it depends on the threshold."""
+    def depends_on_threshold(self) -> bool:
+        """Whether it is a score of decisions."""
         return self.name in ("accuracy", "sensitivity", "specificity", "f1")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One task on one split.
+    """One task on one split."""
 
-    Args:
-        id: Unique on the page.
-        part: The split.
-        known: Number of known labels.
-        positives: Number of known labels that are yes.
-        unknown: Number of unknown labels.
-        undefined: Why scores are undefined, or None.
-        figures: The scores.
-        note: How the intervals were computed, or why there are none.
-        counts: Decisions at the run's threshold: `tp`, `fn`, `fp`, `tn`.
-        slider: Data from which the page's script counts decisions.
-        charts: The charts by name; None if one cannot be drawn.
-        reliability_note: Description of the reliability diagram, or why there is none.
-    """
-
-    id: str
+    id: str  # unique on the page
     part: str
-    known: int
+    known: int  # labels
     positives: int
     unknown: int
-    undefined: str | None
-    figures: tuple[Figure, ...]
-    note: str | None
-    counts: Mapping[str, int]
-    slider: Mapping[str, Any]
-    charts: Mapping[str, Markup | None]
-    reliability_note: str
+    undefined: str | None  # why scores are undefined
+    scores: tuple[DescribedScore, ...]
+    note: str  # how the intervals were computed, or why there are none
+    counts: Mapping[str, int]  # of decisions at the run's threshold
+    slider: Mapping[str, Any]  # data from which the page's script counts decisions
+    charts: Mapping[str, Markup | None]  # None if a chart cannot be drawn
+    reliability_note: str  # about the reliability diagram, or why there is none
 
 
-def figures_of(scores: Scores | None) -> tuple[Figure, ...]:
+def described_scores(scores: Scores | None) -> tuple[DescribedScore, ...]:
     """Returns all scores with their intervals; none if there are no scores."""
     if scores is None:
         return ()
     return tuple(
-        Figure(
+        DescribedScore(
             name=name,
             label=label,
             hint=hint,
             value=scores.value(name),
             interval=scores.interval(name),
         )
-        for name, label, hint in FIGURES
+        for name, (label, hint) in _DESCRIPTIONS.items()
     )
 
 
@@ -127,9 +114,8 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
     known = ~np.isnan(labels)
     y = labels[known]
     p = rows[task].to_numpy(np.float64)[known]
-    raw = scipy.special.expit(rows[f"{task}_logit"].to_numpy(np.float64)[known])
+    logits = rows[f"{task}_logit"].to_numpy(np.float64)[known]
     scores = record.metrics[part].tasks.get(task) if part in record.metrics else None
-    bins = curves.reliability_bins(y, p)
     counts = curves.confusion(y, p, facts.threshold)
     return Panel(
         id=f"task{index}-{part}",
@@ -138,7 +124,7 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
         positives=int(y.sum()),
         unknown=int((~known).sum()),
         undefined=undefined_reason(len(y), int(y.sum())),
-        figures=figures_of(scores),
+        scores=described_scores(scores),
         note=interval_note(scores),
         counts=counts,
         slider={
@@ -148,8 +134,9 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
             "yes": curves.levels(p[y == 1]),
             "no": curves.levels(p[y == 0]),
         },
-        charts=_charts(task, f"task{index}-{part}", facts, y, p, raw, bins, counts),
-        reliability_note=_reliability_note(facts, bins, len(y)) + _gain(scores, facts),
+        charts=_charts(task, f"task{index}-{part}", facts, y, p, counts)
+        | {"reliability": _reliability_chart(task, facts, y, p, logits)},
+        reliability_note=_reliability_note(facts, len(y)) + _calibration_gain(scores, facts),
     )
 
 
@@ -164,15 +151,13 @@ def _charts(
     facts: TaskBundle,
     y: np.ndarray,
     p: np.ndarray,
-    raw: np.ndarray,
-    bins: tuple[curves.Bin, ...],
     counts: Mapping[str, int],
 ) -> dict[str, Markup | None]:
-    charts: dict[str, Markup | None] = dict.fromkeys(("histogram", "roc", "pr", "reliability"))
+    charts: dict[str, Markup | None] = dict.fromkeys(("histogram", "roc", "pr"))
     if not len(y):
         return charts
-    hits, alarms = counts["tp"], counts["fp"]
-    yes, no = int(y.sum()), int(len(y) - y.sum())
+    hits, false_alarms = counts["tp"], counts["fp"]
+    yes, no = hits + counts["fn"], false_alarms + counts["tn"]
     charts["histogram"] = plots.histogram_chart(
         curves.histogram(p[y == 1]),
         curves.histogram(p[y == 0]),
@@ -181,26 +166,34 @@ def _charts(
         label=f"Histogram of the probability of {task}: {yes} yes above, {no} no below",
     )
     if yes and no:
-        at = (alarms / no, hits / yes)
+        at = (false_alarms / no, hits / yes)
         label = f"ROC curve of {task}; at the threshold sensitivity {at[1]:.2f}"
         charts["roc"] = plots.roc_chart(curves.roc_points(y, p), at, label=label)
-        called = hits + alarms
+        called = hits + false_alarms
         charts["pr"] = plots.precision_recall_chart(
             curves.precision_recall_points(y, p),
             (hits / yes, hits / called) if called else None,
             base_rate=yes / len(y),
             label=f"Precision-recall curve of {task}; {yes / len(y):.0%} are yes",
         )
-    if bins:
-        before = curves.reliability_bins(y, raw) if is_calibrated(facts) else None
-        label = f"Reliability diagram of {task}: share of yes over predicted probability"
-        charts["reliability"] = plots.reliability_chart(bins, before, label=label)
     return charts
 
 
-def _reliability_note(facts: TaskBundle, bins: tuple[curves.Bin, ...], known: int) -> str:
-    if not bins:
-        needed = 2 * curves.MIN_PER_BIN
+def _reliability_chart(
+    task: str, facts: TaskBundle, y: np.ndarray, p: np.ndarray, logits: np.ndarray
+) -> Markup | None:
+    after = curves.reliability_bins(y, p)
+    if not after:
+        return None
+    raw = scipy.special.expit(logits)
+    before = curves.reliability_bins(y, raw) if is_calibrated(facts) else None
+    label = f"Reliability diagram of {task}: share of yes over predicted probability"
+    return plots.reliability_chart(after, before, label=label)
+
+
+def _reliability_note(facts: TaskBundle, known: int) -> str:
+    needed = 2 * curves.MIN_PER_BIN
+    if known < needed:
         return f"Not drawn: {known:,} known labels, at least {needed} are needed."
     if is_calibrated(facts):
         scale, offset = facts.calibration.scale, facts.calibration.offset
@@ -210,7 +203,7 @@ def _reliability_note(facts: TaskBundle, bins: tuple[curves.Bin, ...], known: in
     return f"Not calibrated: {reason}." if reason else "Probabilities are those of the model."
 
 
-def _gain(scores: TaskScores | None, facts: TaskBundle) -> str:
+def _calibration_gain(scores: TaskScores | None, facts: TaskBundle) -> str:
     """Returns the scores with and without calibration, or nothing."""
     if scores is None or scores.before_calibration is None or not is_calibrated(facts):
         return ""

@@ -17,18 +17,11 @@ _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
-    """Draws the ROC curve.
-
-    Args:
-        points: False and true positive rates.
-        at: The rates at the task's threshold.
-        label: Text for screen readers.
-    """
-    chance = path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance")
+    """Draws false and true positive rates, with a dot at those of the task's threshold."""
     return _unit_chart(
         "false positive rate",
         "sensitivity",
-        chance,
+        _diagonal(),
         _area(points),
         path(map(UNIT.at, points), class_="curve"),
         _mark(at),
@@ -47,12 +40,11 @@ def precision_recall_chart(
         base_rate: Share of positives, which is the precision of chance.
         label: Text for screen readers.
     """
-    level = path([UNIT.at((0, base_rate)), UNIT.at((1, base_rate))], class_="chance")
     steps = _steps(points)
     return _unit_chart(
         "sensitivity (recall)",
         "precision",
-        level,
+        UNIT.horizontal(UNIT.up(base_rate), class_="chance"),
         _area(steps),
         path(map(UNIT.at, steps), class_="curve"),
         _mark(at),
@@ -61,13 +53,7 @@ def precision_recall_chart(
 
 
 def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, label: str) -> Markup:
-    """Draws observed shares over predicted probabilities.
-
-    Args:
-        after: Bins of the calibrated probabilities.
-        before: Bins of the uncalibrated ones, or None without calibration.
-        label: Text for screen readers.
-    """
+    """Draws observed shares over probabilities `after` and, if any, `before` calibration."""
     whiskers = [
         path([UNIT.at((b.predicted, b.low)), UNIT.at((b.predicted, b.high))], class_="whisker")
         for b in after
@@ -75,7 +61,7 @@ def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, lab
     return _unit_chart(
         "predicted probability",
         "share of yes",
-        path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance"),
+        _diagonal(),
         *([_dotted(before, "before")] if before else []),
         *whiskers,
         _dotted(after, "after"),
@@ -109,7 +95,7 @@ def histogram_chart(
         path(below, class_="bars no wrong"),
         path(above, class_="bars yes", clip_path=f"url(#{right})"),
         path(below, class_="bars no", clip_path=f"url(#{left})"),
-        path([(SCORES.left, middle), (SCORES.right, middle)], class_="axis"),
+        SCORES.horizontal(middle, class_="axis"),
         *_score_ticks(),
         element("line", x1=at, x2=at, y1=4, y2=SCORES.bottom + 4, class_="threshold"),
         label=label,
@@ -136,8 +122,7 @@ def unit_frame() -> Markup:
     lines = []
     for tick in _TICKS:
         x, y = UNIT.at((tick, tick))
-        lines.append(path([(x, UNIT.top), (x, UNIT.bottom)], class_="grid"))
-        lines.append(path([(UNIT.left, y), (UNIT.right, y)], class_="grid"))
+        lines += [UNIT.vertical(x, class_="grid"), UNIT.horizontal(y, class_="grid")]
         if tick in (0.0, 0.5, 1.0):
             lines.append(text(x, UNIT.bottom + 12, f"{tick:g}", class_="tick middle"))
             lines.append(text(UNIT.left - 5, y + 3, f"{tick:g}", class_="tick end"))
@@ -150,17 +135,19 @@ def _mark(at: tuple[float, float] | None) -> Markup:
     return element("circle", cx=x, cy=y, r=4.5, class_="mark", hidden=None if at else "hidden")
 
 
+def _diagonal() -> Markup:
+    return path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance")
+
+
 def _area(points: Points) -> Markup:
-    first, last = points[0], points[-1]
-    corners = [(last[0], 0.0), (first[0], 0.0)]
+    corners = [(points[-1][0], 0.0), (points[0][0], 0.0)]
     return path(map(UNIT.at, [*points, *corners]), class_="area")
 
 
 def _steps(points: Points) -> Points:
     corners = [(0.0, points[0][1])]
     for recall, precision in points:
-        corners.append((corners[-1][0], precision))
-        corners.append((recall, precision))
+        corners += [(corners[-1][0], precision), (recall, precision)]
     return np.array(corners)
 
 
@@ -186,13 +173,8 @@ def _bars(lengths: np.ndarray, middle: float, *, up: bool) -> list[tuple[float, 
     corners = [(SCORES.left, middle)]
     for i, length in enumerate(lengths):
         y = middle - length if up else middle + length
-        x = SCORES.left + i * width
-        corners += [
-            (x + 0.5, middle),
-            (x + 0.5, y),
-            (x + width - 0.5, y),
-            (x + width - 0.5, middle),
-        ]
+        left, right = SCORES.left + i * width + 0.5, SCORES.left + (i + 1) * width - 0.5
+        corners += [(left, middle), (left, y), (right, y), (right, middle)]
     return [*corners, (SCORES.right, middle)]
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from kerastl.evaluation.score_types import RecordingScores, WordScores
 from kerastl.files import write_text
-from kerastl.report.render import page
+from kerastl.report.render import render_page
 from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 _AXES = Axes(left=46, top=10, width=420, height=220)
@@ -19,14 +19,7 @@ _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class WordPanel:
-    """One word of the page.
-
-    Args:
-        name: The task.
-        score: Its scores.
-        chart: Its curve, or None if it does not occur.
-        tuned_on: What its threshold was chosen on.
-    """
+    """The scores of one word, and its curve if it occurs."""
 
     name: str
     score: WordScores
@@ -37,7 +30,7 @@ class WordPanel:
 def write_recordings_report(
     scores: RecordingScores, output: Path, *, run: Path, recordings: str
 ) -> None:
-    """Writes the report.
+    """Writes the report on scores from `Run.evaluate_recordings`.
 
     Args:
         scores: The scores.
@@ -54,14 +47,14 @@ def write_recordings_report(
         )
         for name, score in scores.words.items()
     ]
-    html = page(
+    page = render_page(
         "recordings.html",
         scores=scores,
         words=words,
         run=run.resolve().name,
         recordings=recordings,
     )
-    write_text(output, html)
+    write_text(output, page)
 
 
 def _chart(name: str, score: WordScores, hours: float) -> Markup:
@@ -83,16 +76,13 @@ def _chart(name: str, score: WordScores, hours: float) -> Markup:
         for rate, share in zip(curve.false_accepts_per_hour, curve.missed_share, strict=True)
     ]
     x, y = at(here, score.missed_share)
-    label = (
-        f"{name}: {score.missed_share:.0%} missed at {here:.3g} false accepts per hour; "
-        "the curve shows other thresholds"
-    )
     return svg_chart(
         *_SIZE,
         *_frame(axes, least),
         path(_stairs(points), class_="curve"),
         element("circle", cx=x, cy=y, r=4.5, class_="mark"),
-        label=label,
+        label=f"{name}: {score.missed_share:.0%} missed at {here:.3g} false accepts per hour; "
+        "the curve shows other thresholds",
     )
 
 
@@ -100,20 +90,20 @@ def _frame(axes: Axes, least: float) -> list[Markup]:
     drawn = []
     for share in _SHARES:
         y = axes.up(share)
-        drawn.append(path([(axes.left, y), (axes.right, y)], class_="grid"))
+        drawn.append(axes.horizontal(y, class_="grid"))
         drawn.append(text(axes.left - 6, y + 3, f"{share:g}", class_="tick end"))
     for power in range(math.ceil(axes.x[0] + 0.15), math.floor(axes.x[1]) + 1):
         x = axes.across(power)
-        drawn.append(path([(x, axes.top), (x, axes.bottom)], class_="grid"))
+        drawn.append(axes.vertical(x, class_="grid"))
         drawn.append(text(x, axes.bottom + 15, f"{10.0**power:g}", class_="tick middle"))
-    drawn.append(text(axes.left, axes.bottom + 15, "0", class_="tick middle"))
-    middle = axes.top + axes.height / 2
+    center, middle = axes.left + axes.width / 2, axes.top + axes.height / 2
     turned = f"translate(11 {middle:g}) rotate(-90)"
-    drawn.append(
-        text(axes.left + axes.width / 2, _SIZE[1] - 4, "false accepts per hour", class_="name")
-    )
-    drawn.append(text(0, 0, "share missed", class_="name", transform=turned))
-    return drawn
+    return [
+        *drawn,
+        text(axes.left, axes.bottom + 15, "0", class_="tick middle"),
+        text(center, _SIZE[1] - 4, "false accepts per hour", class_="name"),
+        text(0, 0, "share missed", class_="name", transform=turned),
+    ]
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -45,16 +45,7 @@ def text(x: Number, y: Number, content: str, **attributes: object) -> Markup:
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """The plotting area of a chart, and the values that it spans.
-
-    Args:
-        left: Left edge of the area, in units of the chart.
-        top: Top edge of the area.
-        width: Width of the area.
-        height: Height of the area.
-        x: Lowest and highest value from left to right.
-        y: Lowest and highest value from bottom to top.
-    """
+    """The plotting area of a chart in its units, and the values that it spans."""
 
     left: float
     top: float
@@ -84,6 +75,14 @@ class Axes:
     def at(self, point: Sequence[float]) -> tuple[float, float]:
         """Returns the position of a point."""
         return self.across(float(point[0])), self.up(float(point[1]))
+
+    def horizontal(self, y: Number, *, class_: str) -> Markup:
+        """Returns a line across the area at the position `y`."""
+        return path([(self.left, y), (self.right, y)], class_=class_)
+
+    def vertical(self, x: Number, *, class_: str) -> Markup:
+        """Returns a line from the top to the bottom of the area at the position `x`."""
+        return path([(x, self.top), (x, self.bottom)], class_=class_)
 
 
 def _text(value: object) -> str:

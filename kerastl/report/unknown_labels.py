@@ -19,7 +19,6 @@ MOST_TASKS = 60  # in the matrix; more would be too small to read
 class LabelCounts:
     """Counts of the labels of one task on one split."""
 
-    part: str
     yes: int
     no: int
     unknown: int
@@ -33,32 +32,18 @@ class LabelCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownLabels:
-    """The section on unknown labels.
-
-    Args:
-        unknown: Number of unknown labels in all.
-        total: Number of labels, unknown ones included.
-        tasks: Name of each task to its counts per split.
-        groups: Name of each task to its groups; empty without groups or unknown labels.
-        uncertain: Name of each task with uncertain cells to their number.
-        matrix: Which tasks are unknown together, or None if fewer than two have unknown labels.
-        matrix_tasks: Number and name of each row of the matrix.
-        matrix_note: Why there is no matrix, or None.
-        predictability: Name of each task to how well one can predict which labels are known.
-        examined_on: The predictions that this is based on, or None.
-        warnings: Warnings in whole sentences.
-    """
+    """The section on unknown labels; mappings are by task."""
 
     unknown: int
     total: int
-    tasks: Mapping[str, tuple[LabelCounts, ...]]
-    groups: Mapping[str, KnownGroups]
-    uncertain: Mapping[str, int]
-    matrix: Markup | None
-    matrix_tasks: tuple[tuple[int, str], ...]
-    matrix_note: str | None
+    tasks: Mapping[str, tuple[LabelCounts, ...]]  # per split
+    groups: Mapping[str, KnownGroups]  # empty without groups or unknown labels
+    uncertain: Mapping[str, int]  # number of uncertain cells
+    matrix: Markup | None  # which tasks are unknown together
+    matrix_tasks: tuple[str, ...]
+    matrix_note: str | None  # why there is no matrix
     predictability: Mapping[str, Predictability]
-    examined_on: str | None
+    examined_on: str | None  # the predictions that predictability is based on
     warnings: tuple[str, ...]
 
 
@@ -66,9 +51,9 @@ def gather_unknown_labels(record: RunRecord) -> UnknownLabels:
     """Returns the section from the predictions and from `missingness.json`, if it exists."""
     labels = record.labels()
     unknown = np.isnan(labels)
-    gaps = [i for i in range(len(record.tasks)) if unknown[:, i].any()]
-    names = [record.tasks[i] for i in gaps]
+    gaps = np.flatnonzero(unknown.any(axis=0))
     drawn = 2 <= len(gaps) <= MOST_TASKS
+    names = tuple(record.tasks[i] for i in gaps) if drawn else ()
     found = record.missingness or from_values(MissingnessReport, {})
     return UnknownLabels(
         unknown=int(unknown.sum()),
@@ -79,7 +64,7 @@ def gather_unknown_labels(record: RunRecord) -> UnknownLabels:
         )
         if drawn
         else None,
-        matrix_tasks=tuple(enumerate(names, start=1)) if drawn else (),
+        matrix_tasks=names,
         matrix_note=f"{len(gaps)} tasks have unknown labels, too many for a matrix."
         if len(gaps) > MOST_TASKS
         else None,
@@ -112,15 +97,8 @@ def _counts(record: RunRecord, index: int) -> tuple[LabelCounts, ...]:
         yes, no = int((column == 1).sum()), int((column == 0).sum())
         unknown = len(column) - yes - no
         label = f"{record.tasks[index]} on {part}: {yes} yes, {no} no, {unknown} unknown"
-        counts.append(
-            LabelCounts(
-                part=part,
-                yes=yes,
-                no=no,
-                unknown=unknown,
-                bar=label_bar(yes, no, unknown, label=label),
-            )
-        )
+        bar = label_bar(yes, no, unknown, label=label)
+        counts.append(LabelCounts(yes=yes, no=no, unknown=unknown, bar=bar))
     return tuple(counts)
 
 
