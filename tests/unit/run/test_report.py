@@ -133,10 +133,10 @@ def test_uncertain_examples_may_be_unlabeled(tmp_path: Path) -> None:
 def test_missing_and_unreadable_files_have_a_sentence_in_their_place(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     for path in (run / "files").iterdir():
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"not an image")
     text = report(run).text
     assert "The image does not exist." in text
-    assert "The file is no picture that kerastl reads." in text
+    assert "The file is not an image that kerastl reads." in text
 
 
 def test_a_long_sound_is_named_but_not_embedded(tmp_path: Path) -> None:
