@@ -75,7 +75,6 @@ def test_the_bundle_says_how_a_file_becomes_samples(run: Run) -> None:
     assert contract == {
         "modality": "audio",
         "shape": [4000],
-        "resize": "stretch",
         "rule_version": 1,
         "sample_rate_hz": 16000,
         "window": "center",
@@ -109,7 +108,7 @@ def test_predict_takes_short_clips_and_says_which_are_unreadable(
     frame = run.predict([tmp_path])
     assert [Path(path).name for path in frame["path"]] == ["noise.wav", "tone.flac", "zero.mp3"]
     assert frame["tone"][0] < frame["tone"][1]
-    assert frame["error"].fillna("").tolist() == ["", "", "The sound is empty."]
+    assert frame["error"].fillna("").tolist() == ["", "", "The audio file is empty."]
 
 
 def test_the_report_plays_the_part_of_the_recording(run: Run) -> None:
@@ -141,7 +140,10 @@ def test_varied_sounds_turn_the_cache_off_and_resume_where_they_were(
     )
     notes = Notes()
     whole = kerastl.train(config, output=tmp_path / "whole", progress=notes)
-    assert "Features aren't cached: augment.shift changes the sounds in every epoch." in notes.texts
+    assert (
+        "Features are not cached, because augment.shift changes the inputs in every epoch."
+        in notes.texts
+    )
     from kerastl.training.checkpoints import KeepBest
 
     ended = KeepBest.on_epoch_end
@@ -179,7 +181,7 @@ def test_a_rate_that_the_backbone_does_not_take_is_refused(folder: Path, tmp_pat
     assert str(caught.value) == (
         "The backbone 'tiny:speech' takes 16000 samples per second.\n"
         "  where:    data.sample_rate_hz\n"
-        "  expected: 16000, whatever the rate of the files is: they are resampled\n"
+        "  expected: 16000, whatever the rate of the files: they are resampled\n"
         "  received: 8000\n"
         "  fix:      Remove data.sample_rate_hz."
     )
