@@ -3,6 +3,9 @@
 Convention: nothing here imports Keras, TensorFlow, NumPy or pandas.
 """
 
+from kerastl.config.augment_section import AugmentConfig
+from kerastl.config.data_sections import ColumnSplit, DataConfig, FractionSplit, LabelPolicy, Soft
+from kerastl.config.evaluation_section import EvaluationConfig, ListeningConfig
 from kerastl.config.loader import (
     config_schema,
     config_values,
@@ -11,57 +14,15 @@ from kerastl.config.loader import (
     parse_config,
 )
 from kerastl.config.paths import is_weights_file
-from kerastl.config.schema import (
-    AugmentConfig,
-    BackboneConfig,
-    ColumnSplit,
-    Config,
-    DataConfig,
-    EvaluationConfig,
+from kerastl.config.schema import BackboneConfig, Config
+from kerastl.config.template import config_template, write_template
+from kerastl.config.training_sections import (
     ExactFit,
-    FractionSplit,
     HeadConfig,
     KerasFit,
-    LabelPolicy,
-    ListeningConfig,
     LossConfig,
-    NoiseConfig,
-    ReverberationConfig,
-    Soft,
-    SpecAugmentConfig,
     TrainableStages,
     TrainableVariables,
 )
-from kerastl.config.template import config_template, write_template
 from kerastl.errors import ConfigError
-
-__all__ = [
-    "AugmentConfig",
-    "BackboneConfig",
-    "ColumnSplit",
-    "Config",
-    "ConfigError",
-    "DataConfig",
-    "EvaluationConfig",
-    "ExactFit",
-    "FractionSplit",
-    "HeadConfig",
-    "KerasFit",
-    "LabelPolicy",
-    "ListeningConfig",
-    "LossConfig",
-    "NoiseConfig",
-    "ReverberationConfig",
-    "Soft",
-    "SpecAugmentConfig",
-    "TrainableStages",
-    "TrainableVariables",
-    "config_schema",
-    "config_template",
-    "config_values",
-    "dump_config",
-    "is_weights_file",
-    "load_config",
-    "parse_config",
-    "write_template",
-]
+from kerastl.media.audio.settings import NoiseConfig, ReverberationConfig, SpecAugmentConfig

@@ -1,11 +1,14 @@
 """Paths in a config: which values are paths, and how they become absolute."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from kerastl.media.media_types import MEDIA_TYPES
+from kerastl.config.schema import Config
+from kerastl.settings.locations import key_types
+from kerastl.settings.problems import KeyPath
 
 WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zip", ".pt", ".pth")
 
@@ -13,19 +16,17 @@ WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zi
 def anchor_paths(raw: Any, base: Path) -> Any:
     """Returns the config with every path in it absolute.
 
-    Paths are `data.table`, `evaluation.recordings`, the `path_keys` of media types,
-    `backbone.weights` if it is a file, and the path of a `backbone.name` such as `run:PATH` or
-    `tfhub:./PATH`. Values that are not text remain as they are.
+    Paths are the values of keys for files, `backbone.weights` if it is a file, and the path of a
+    `backbone.name` such as `run:PATH` or `tfhub:./PATH`. Values that are not text remain as they
+    are.
 
     Args:
         raw: The config, or a part of it from its outermost key on, not validated yet.
         base: The folder that relative paths start from.
     """
-    media_keys = [keys for media in MEDIA_TYPES.values() for keys in media.path_keys]
-    for keys in (("data", "table"), ("evaluation", "recordings"), *media_keys):
-        raw = _replaced(raw, keys, lambda files: _files(files, base))
-    raw = _replaced(raw, ("backbone", "weights"), lambda weights: _weights(weights, base))
-    return _replaced(raw, ("backbone", "name"), lambda name: _name(name, base))
+    for keys, anchor in _ANCHORS.items():
+        raw = _replaced(raw, keys, partial(anchor, base=base))
+    return raw
 
 
 def is_weights_file(weights: str) -> bool:
@@ -38,7 +39,7 @@ def is_weights_file(weights: str) -> bool:
     )
 
 
-def _replaced(raw: Any, keys: Sequence[str], replace: Callable[[Any], Any]) -> Any:
+def _replaced(raw: Any, keys: KeyPath, replace: Callable[[Any], Any]) -> Any:
     """Returns nested mappings with another value at a path of keys, if they have it."""
     if not keys:
         return replace(raw)
@@ -54,9 +55,8 @@ def _files(files: Any, base: Path) -> Any:
 
 
 def _weights(weights: Any, base: Path) -> Any:
-    if isinstance(weights, str | Path) and is_weights_file(str(weights)):
-        return _absolute(str(weights), base)
-    return weights
+    is_file = isinstance(weights, str | Path) and is_weights_file(str(weights))
+    return _files(weights, base) if is_file else weights
 
 
 def _name(name: Any, base: Path) -> Any:
@@ -69,3 +69,14 @@ def _name(name: Any, base: Path) -> Any:
 
 def _absolute(path: str, base: Path) -> str:
     return os.path.abspath(base / Path(path).expanduser())  # noqa: PTH100 - resolve() would follow links
+
+
+def _is_for_files(annotation: Any) -> bool:
+    return annotation is Path or any(_is_for_files(inner) for inner in get_args(annotation))
+
+
+_ANCHORS: dict[KeyPath, Callable[..., Any]] = {
+    **{keys: _files for keys, kind in key_types(Config).items() if _is_for_files(kind)},
+    ("backbone", "weights"): _weights,
+    ("backbone", "name"): _name,
+}

@@ -10,49 +10,10 @@ from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
 
 from kerastl.config import consistency
 from kerastl.config.augment_section import AugmentConfig
-from kerastl.config.data_sections import (
-    ColumnSplit,
-    DataConfig,
-    FractionSplit,
-    LabelPolicy,
-    Soft,
-)
-from kerastl.config.evaluation_section import EvaluationConfig, ListeningConfig
-from kerastl.config.training_sections import (
-    ExactFit,
-    Fit,
-    HeadConfig,
-    Heads,
-    KerasFit,
-    LossConfig,
-    Trainable,
-    TrainableStages,
-    TrainableVariables,
-)
-from kerastl.media.audio.settings import NoiseConfig, ReverberationConfig, SpecAugmentConfig
+from kerastl.config.data_sections import DataConfig
+from kerastl.config.evaluation_section import EvaluationConfig
+from kerastl.config.training_sections import Fit, Heads, LossConfig, Trainable
 from kerastl.settings import Count, Section, Sides, Text, choice, refuse, shape
-
-__all__ = [
-    "AugmentConfig",
-    "BackboneConfig",
-    "ColumnSplit",
-    "Config",
-    "DataConfig",
-    "EvaluationConfig",
-    "ExactFit",
-    "FractionSplit",
-    "HeadConfig",
-    "KerasFit",
-    "LabelPolicy",
-    "ListeningConfig",
-    "LossConfig",
-    "NoiseConfig",
-    "ReverberationConfig",
-    "Soft",
-    "SpecAugmentConfig",
-    "TrainableStages",
-    "TrainableVariables",
-]
 
 
 def _size_shape(value: Any) -> str | None:
@@ -77,10 +38,7 @@ class BackboneConfig(Section):
         Annotated[Count, Tag("<number>")]
         | Annotated[Sides, Tag("<list>")]
         | Annotated[None, Tag("<null>")],
-        choice(
-            "a whole number, or [height, width]",
-            by=_size_shape,
-        ),
+        choice("a whole number, or [height, width]", by=_size_shape),
     ] = Field(
         default=None,
         description="Side of the square input in pixels, or [height, width]; null is the "
@@ -89,11 +47,6 @@ class BackboneConfig(Section):
     options: dict[str, JsonValue] = Field(
         default={}, description="Options of the backbone, such as alpha; `kerastl backbones show`."
     )
-
-
-def _undecided() -> Any:
-    """Returns an empty `fit`; the validator chooses its solver."""
-    return {}
 
 
 class Config(Section):
@@ -116,40 +69,21 @@ class Config(Section):
         default=None, description="How training examples are varied; null: not at all."
     )
     fit: Fit = Field(
-        default_factory=_undecided,
+        default_factory=dict,  # a validator chooses the solver
         validate_default=True,
         description="How the weights are fitted. Without solver: exact if the backbone is frozen, "
         "heads are linear and nothing is augmented; keras otherwise.",
     )
-
     evaluation: EvaluationConfig = Field(
         default=EvaluationConfig(), description="Thresholds, calibration and intervals."
     )
 
-    @field_validator("heads")
+    @field_validator(*consistency.CHECKS)
     @classmethod
-    def _heads_cover_tasks(cls, heads: Any, info: ValidationInfo) -> Any:
-        refuse(consistency.heads(heads, info.data.get("data")))
-        return heads
-
-    @field_validator("loss")
-    @classmethod
-    def _weights_are_of_tasks(cls, loss: LossConfig, info: ValidationInfo) -> LossConfig:
-        refuse(consistency.positive_weights(loss, info.data.get("data")))
-        return loss
-
-    @field_validator("evaluation")
-    @classmethod
-    def _thresholds_are_of_tasks(cls, evaluation: Any, info: ValidationInfo) -> Any:
-        refuse(consistency.thresholds(evaluation, info.data.get("data")))
-        refuse(consistency.listening(evaluation, info.data.get("data")))
-        return evaluation
-
-    @field_validator("augment")
-    @classmethod
-    def _augments_its_modality(cls, augment: Any, info: ValidationInfo) -> Any:
-        refuse(consistency.augmentation(augment, info.data.get("data")))
-        return augment
+    def _agrees_with_data(cls, value: Any, info: ValidationInfo) -> Any:
+        if (data := info.data.get("data")) is not None:
+            refuse(consistency.CHECKS[str(info.field_name)](value, data))
+        return value
 
     @field_validator("fit", mode="before")
     @classmethod

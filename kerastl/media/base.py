@@ -99,8 +99,6 @@ class MediaType(ABC):
         contract_class: The input contract.
         data_settings: Keys below `data` that exist for this media type alone.
         augment_settings: Keys below `augment` that work for this media type.
-        path_keys: Paths of those keys, such as `("augment", "noise", "files")`, whose values are
-            files.
         has_segments: Whether the columns start_seconds and end_seconds cut examples out of files.
         has_recordings: Whether a trained model can slide over long recordings.
         report_keys: Keys of the summary in the JSON of `kerastl data check`; the first is current,
@@ -117,7 +115,6 @@ class MediaType(ABC):
     contract_class: ClassVar[type[InputContract]]
     data_settings: ClassVar[type[Section]] = Section
     augment_settings: ClassVar[type[Section]] = Section
-    path_keys: ClassVar[tuple[tuple[str, ...], ...]] = ()
     has_segments: ClassVar[bool] = False
     has_recordings: ClassVar[bool] = False
     report_keys: ClassVar[tuple[str, ...]]

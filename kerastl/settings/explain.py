@@ -1,7 +1,7 @@
 """Readable problems from pydantic's validation errors, each at the path of its key."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from kerastl.errors import did_you_mean, suggestion
-from kerastl.settings.locations import Location, key_path, key_paths, sections_at
+from kerastl.settings.locations import Location, key_path, key_types, sections_at
 from kerastl.settings.problems import (
     PROBLEMS_ERROR,
     SHAPE_ERROR,
@@ -31,14 +31,9 @@ _FOREIGN = {
 
 
 def explain(errors: Sequence[ErrorDetails], raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
-    """Returns pydantic's errors as problems.
+    """Returns the errors of validating `raw` against the model `root` as problems.
 
     A missing key is left out if a misspelled key beside it was meant to be it.
-
-    Args:
-        errors: `ValidationError.errors()`.
-        raw: The validated values.
-        root: The model that they were validated against.
     """
     explainer = _Explainer(raw, root)
     problems = [problem for error in errors for problem in explainer.problems(error)]
@@ -76,7 +71,7 @@ class _Explainer:
         nearest = did_you_mean(key, [name for section in sections for name in section.model_fields])
         if nearest:
             return (*key_path(self.root, location[:-1]), nearest)
-        return next((path for path in key_paths(self.root) if path[-1] == key), None)
+        return next((path for path in key_types(self.root) if path[-1] == key), None)
 
     def _unknown_key(self, location: Location) -> str:
         key = str(location[-1])
@@ -90,10 +85,9 @@ class _Explainer:
         return f"unknown key. Did you mean '{format_path(meant)}'?" if meant else "unknown key"
 
     def _description(self, location: Location) -> str:
-        for section in sections_at(self.root, location[:-1])[:1]:
-            info = section.model_fields.get(str(location[-1]))
-            return (info.description or "") if info else ""
-        return ""
+        section, *_ = sections_at(self.root, location[:-1]) or [BaseModel]
+        info = section.model_fields.get(str(location[-1]))
+        return (info and info.description) or ""
 
 
 def _wrong_value(error: ErrorDetails) -> str:
@@ -103,23 +97,22 @@ def _wrong_value(error: ErrorDetails) -> str:
     return f"{text}. {fix}" if fix else text
 
 
-_EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "string_type": lambda ctx: "text",
-    "int_type": lambda ctx: "a whole number",
-    "float_type": lambda ctx: "a number",
-    "finite_number": lambda ctx: "a finite number",
-    "bool_type": lambda ctx: "true or false",
-    "path_type": lambda ctx: "a path",
-    "tuple_type": lambda ctx: "a list",
-    "dict_type": lambda ctx: "keys with values",
-    "model_type": lambda ctx: "keys with values",
-    "model_attributes_type": lambda ctx: "keys with values",
-    "string_too_short": lambda ctx: "text that is not empty",
-    "too_short": lambda ctx: "at least one entry",
-    "greater_than": lambda ctx: f"a number above {_bound(ctx['gt'])}",
-    "greater_than_equal": lambda ctx: f"{_bound(ctx['ge'])} or more",
-    "less_than": lambda ctx: f"a number below {_bound(ctx['lt'])}",
-    "less_than_equal": lambda ctx: f"{_bound(ctx['le'])} or less",
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "path_type": "a path",
+    "tuple_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "string_too_short": "text that is not empty",
+    "too_short": "at least one entry",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "{le} or less",
 }
 
 
@@ -131,7 +124,7 @@ def _expected(error: ErrorDetails) -> str:
     if kind == SHAPE_ERROR:
         return error["msg"].removeprefix("expected ")
     if kind in _EXPECTED:
-        return _EXPECTED[kind](context)
+        return _EXPECTED[kind].format_map({name: _bound(value) for name, value in context.items()})
     return f"something else ({error['msg']})"
 
 
@@ -179,8 +172,8 @@ def _scalar(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _bound(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
+def _bound(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _literals(context: Mapping[str, Any]) -> list[str]:

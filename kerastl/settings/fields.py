@@ -9,14 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Discriminator,
-    Field,
-    Strict,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from kerastl.settings.problems import PROBLEMS_ERROR, SHAPE_ERROR, KeyPath
@@ -48,24 +41,17 @@ def choice(expected: str, *, by: Callable[[Any], str | None] | None = None) -> A
 
 def shape(value: Any) -> str | None:
     """Returns the tag for the shape of a value, or None if no key takes such a value."""
-    if value is None:
-        return "<null>"
-    if isinstance(value, bool):
-        return "<flag>"
-    if isinstance(value, int | float):
-        return "<number>"
-    if isinstance(value, str | Path):
-        return "<text>"
-    if isinstance(value, list | tuple):
-        return "<list>"
-    return "<keys>" if isinstance(value, Mapping | BaseModel) else None
+    return next((tag for kind, tag in _SHAPES if isinstance(value, kind)), None)
 
 
-def has_key(value: Any, key: str) -> bool:
-    """Whether a mapping or a section has the key."""
-    if isinstance(value, BaseModel):
-        return key in type(value).model_fields
-    return isinstance(value, Mapping) and key in value
+_SHAPES: tuple[tuple[Any, str], ...] = (
+    (type(None), "<null>"),
+    (bool, "<flag>"),
+    (int | float, "<number>"),
+    (str | Path, "<text>"),
+    (list | tuple, "<list>"),
+    (Mapping | BaseModel, "<keys>"),
+)
 
 
 def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
@@ -78,43 +64,30 @@ def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
     """
     if shape(value) != "<keys>":
         return shape(value)
-    return next((tag for key, tag in tags.items() if has_key(value, key)), otherwise)
+    keys = type(value).model_fields if isinstance(value, BaseModel) else value
+    return next((tag for key, tag in tags.items() if key in keys), otherwise)
 
 
 def refuse(problems: Problems) -> None:
-    """Raises an error that makes pydantic report all problems, each at its path below the field.
-
-    Args:
-        problems: Path below the field and text of each problem; if there are none, nothing
-            happens.
-    """
+    """Raises an error that makes pydantic report all problems; without problems, does nothing."""
     if problems:
-        raise PydanticCustomError(PROBLEMS_ERROR, "{text}", _context(problems))
+        text = "; ".join(text for _, text in problems)
+        raise PydanticCustomError(PROBLEMS_ERROR, "{text}", {"text": text, "problems": problems})
 
 
-def _context(problems: Problems) -> dict[str, Any]:
-    return {"text": "; ".join(text for _, text in problems), "problems": problems}
-
-
-def repeated(values: tuple[str, ...]) -> list[int]:
-    """Returns the indices of values that also occur earlier in the list."""
-    return [index for index, value in enumerate(values) if value in values[:index]]
-
-
-def refuse_repeated(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuses a list that has a value twice."""
-    refuse([((place,), f"'{values[place]}' is listed twice.") for place in repeated(values)])
+def _refuse_repeated(values: tuple[str, ...]) -> tuple[str, ...]:
+    places = [place for place, value in enumerate(values) if value in values[:place]]
+    refuse([((place,), f"'{values[place]}' is listed twice.") for place in places])
     return values
 
 
-def refuse_empty_path(path: Path) -> Path:
-    """Refuses the path that comes from an empty text or a single dot."""
+def _refuse_empty_path(path: Path) -> Path:
     refuse([((), "expected the path of a file, received none.")] if path == Path() else [])
     return path
 
 
-FilePath = Annotated[Path, Strict(False), AfterValidator(refuse_empty_path)]
+FilePath = Annotated[Path, Strict(False), AfterValidator(_refuse_empty_path)]
 Files = Annotated[tuple[FilePath, ...], Listed, Field(min_length=1)]
-Texts = Annotated[tuple[Text, ...], Listed, AfterValidator(refuse_repeated)]
+Texts = Annotated[tuple[Text, ...], Listed, AfterValidator(_refuse_repeated)]
 SomeTexts = Annotated[Texts, Field(min_length=1)]
-Cells = Annotated[tuple[str, ...], Listed, AfterValidator(refuse_repeated)]
+Cells = Annotated[tuple[str, ...], Listed, AfterValidator(_refuse_repeated)]

@@ -27,14 +27,14 @@ def sections_at(root: type[BaseModel], location: Location) -> list[Any]:
     return list(dict.fromkeys(m for annotation in annotations for m in _sections(annotation)))
 
 
-def key_paths(section: type[BaseModel], before: KeyPath = ()) -> tuple[KeyPath, ...]:
-    """Returns the path of every key of a section, without keys below names that users choose."""
-    paths: list[KeyPath] = []
+def key_types(section: type[BaseModel], before: KeyPath = ()) -> dict[KeyPath, Any]:
+    """Returns the path and the type of every key, without keys below names that users choose."""
+    found: dict[KeyPath, Any] = {}
     for name, info in section.model_fields.items():
-        paths.append((*before, name))
+        found[(*before, name)] = info.annotation
         for inner in _sections(info.annotation):
-            paths.extend(key_paths(inner, (*before, name)))
-    return tuple(dict.fromkeys(paths))
+            found |= key_types(inner, (*before, name))
+    return found
 
 
 def _walk(root: type[BaseModel], location: Location) -> Iterator[tuple[str | int, bool, Any]]:
@@ -44,14 +44,14 @@ def _walk(root: type[BaseModel], location: Location) -> Iterator[tuple[str | int
     """
     annotation: Any = root
     for part in location:
-        chosen = _tagged(annotation, part)
-        annotation = _below(annotation, part) if chosen is None else chosen
-        yield part, chosen is not None, annotation
+        tagged = [member for tag, member in _members(annotation) if tag == part]
+        annotation = tagged[0] if tagged else _below(annotation, part)
+        yield part, bool(tagged), annotation
 
 
 def _below(annotation: Any, part: str | int) -> Any:
     """Returns the type below a key or a place in a list; None if there is none."""
-    for member in _members(annotation):
+    for _, member in _members(annotation):
         if _is_section(member):
             info = member.model_fields.get(str(part))
             return info.annotation if info else None
@@ -61,29 +61,18 @@ def _below(annotation: Any, part: str | int) -> Any:
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
-    return [member for member in _members(annotation) if _is_section(member)]
+    return [member for _, member in _members(annotation) if _is_section(member)]
 
 
 def _is_section(member: Any) -> bool:
     return isinstance(member, type) and issubclass(member, BaseModel)
 
 
-def _members(annotation: Any) -> list[Any]:
-    """Returns the members of a union without their annotations."""
-    if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [member for argument in get_args(annotation) for member in _members(argument)]
-    return [annotation]
-
-
-def _tagged(annotation: Any, tag: str | int) -> Any:
-    """Returns the member of a choice that carries the tag; None if there is none."""
+def _members(annotation: Any, tag: str | None = None) -> list[tuple[str | None, Any]]:
+    """Returns the members of a union without their annotations, each with its tag."""
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
-        is_tagged = any(isinstance(item, Tag) and item.tag == tag for item in metadata)
-        return inner if is_tagged else _tagged(inner, tag)
+        return _members(inner, next((m.tag for m in metadata if isinstance(m, Tag)), tag))
     if get_origin(annotation) in (Union, types.UnionType):
-        found = (_tagged(argument, tag) for argument in get_args(annotation))
-        return next((member for member in found if member is not None), None)
-    return None
+        return [member for one in get_args(annotation) for member in _members(one, tag)]
+    return [(tag, annotation)]

@@ -19,10 +19,9 @@ class Section(BaseModel):
     def parse(
         cls, values: Any, *, where: str | None = None, problems: Sequence[Problem] = ()
     ) -> Self:
-        """Completes and checks plain values.
+        """Completes and checks plain values or sections by key.
 
         Args:
-            values: Mapping of keys to plain values or sections.
             where: Name of the file or argument that holds the values, for errors.
             problems: Problems found earlier, which are reported together with new ones.
 
@@ -46,9 +45,6 @@ class Section(BaseModel):
     def changed(self, **values: Any) -> Self:
         """Returns a copy with other values, validated like a new section.
 
-        Args:
-            **values: Key to its new value, plain or a section.
-
         Raises:
             ConfigError: A key is unknown or a value is invalid; all problems are listed.
         """
@@ -56,10 +52,10 @@ class Section(BaseModel):
 
     @classmethod
     def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:
-        """Returns the message for a key that belongs to an alternative of this section.
+        """Returns the message for a key of another section that can be used instead of this one.
 
         Args:
-            key: A key of another section that may stand in this one's place.
+            key: The key.
             given: The keys that were given together with it.
         """
         (distinctive, *_) = cls.model_fields

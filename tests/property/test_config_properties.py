@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kerastl.config import Config, ConfigError, config_values, dump_config, parse_config
 from kerastl.config.strict_yaml import read_yaml, write_yaml
-from kerastl.settings.locations import key_paths
+from kerastl.settings.locations import key_types
 from kerastl.settings.problems import format_path
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -308,7 +308,7 @@ def test_the_configs_that_are_spoiled_below_are_valid(shape: str) -> None:
 
 def test_the_configs_that_are_spoiled_below_have_every_key() -> None:
     named = {tuple(part for part in path if part not in ("car", "all")) for _, path in EVERY_KEY}
-    assert set(key_paths(Config)) <= named
+    assert set(key_types(Config)) <= named
 
 
 @pytest.mark.parametrize(("shape", "path"), EVERY_KEY)

@@ -37,7 +37,6 @@ class AudioType(MediaType):
     contract_class = AudioContract
     data_settings = AudioSettings
     augment_settings = AudioAugmentation
-    path_keys = (("augment", "noise", "files"),)
     has_segments = True
     has_recordings = True
     report_keys = ("audio", "sounds")

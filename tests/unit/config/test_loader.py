@@ -21,7 +21,7 @@ from kerastl.config import (
     parse_config,
     write_template,
 )
-from kerastl.settings.locations import key_paths
+from kerastl.settings.locations import key_types
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 RAW = yaml.safe_load(config_template())
@@ -86,7 +86,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(template: Path) -> None:
 
 
 def test_the_template_names_every_key() -> None:
-    missing = [path for path in key_paths(Config) if f"{path[-1]}:" not in config_template()]
+    missing = [path for path in key_types(Config) if f"{path[-1]}:" not in config_template()]
     assert missing == []
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from kerastl.config import LabelPolicy
-from kerastl.config.schema import Soft
+from kerastl.config import LabelPolicy, Soft
 from kerastl.data.tables.labels import canonical_cell, decode_labels, refuse_invalid_cells
 from kerastl.errors import LabelError
 
