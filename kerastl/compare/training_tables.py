@@ -1,7 +1,7 @@
 """Tables of a comparison: the rows and splits that all variants share, written once.
 
-Convention: splits are drawn once, with all tasks, before any side exists; a side changes training
-rows only, never those of validation and test.
+Convention: splits are drawn once, with all tasks, before the variants are made; a variant changes
+training rows only, never validation or test rows.
 """
 
 from pathlib import Path
@@ -43,13 +43,13 @@ def change_training(
     sizes: tuple[int, ...] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Returns the table in which the training rows are as a side wants them.
+    """Returns the table with the training rows of a variant.
 
     Args:
         frame: What `split_frame` returned.
-        table: The same rows as labels.
-        training: What the side wants.
-        sizes: All numbers of examples of the study; a smaller draw is a part of a larger one.
+        table: The examples in the same rows.
+        training: The training rows of the variant.
+        sizes: All numbers of examples of the study; a smaller draw is part of a larger one.
         seed: Seed of the draw.
 
     Raises:
@@ -82,14 +82,14 @@ def change_training(
 def nested_rows(
     table: Examples, rows: np.ndarray, sizes: tuple[int, ...], seed: int
 ) -> dict[int, np.ndarray]:
-    """Returns for each size rows that keep the labels' proportions, groups whole.
+    """Returns a stratified draw of each size, in whole groups.
 
-    Each draw is a part of the next larger one. Groups are whole, so that a draw can hold a few
-    rows more or fewer than its size.
+    Each draw is part of the next larger one. Because groups are whole, a draw can have a few rows
+    more or fewer than its size.
 
     Args:
         table: The examples.
-        rows: Those that may be drawn.
+        rows: Indices of the rows to draw from.
         sizes: Numbers of rows.
         seed: Seed of the draw.
     """
@@ -110,7 +110,7 @@ def nested_rows(
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Writes a table, unless it is there already with the same content."""
+    """Writes a table unless the file has the same content already."""
     text = frame.to_csv(index=False)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)

@@ -117,7 +117,7 @@ def test_the_training_loss_is_that_of_known_labels_before_calibration() -> None:
 
 def test_transfer_asks_for_more_data_behind_the_backbone_and_a_gain_over_scratch() -> None:
     lost = answer("answer", TASKS, -0.05)
-    settings = {"modality": "image", "num_rows": 1000, "scratch": "all"}
+    settings = {"inputs": "images", "num_rows": 1000, "scratch": "all"}
     found = transfer_conditions([lost], weights="imagenet", **settings)
     assert [one.holds for one in found] == [True, True, True]
     unknown = transfer_conditions([lost], weights="my.weights.h5", **settings)
