@@ -27,7 +27,7 @@ import soundfile
 
 import kerastl
 from kerastl.config import parse_config
-from kerastl.data.importing.recordings import table_from_recordings
+from kerastl.data.importing.recording_windows import table_from_recordings
 from kerastl.media.audio.blocks import file_blocks
 from kerastl.media.audio.decoding import read_audio
 from kerastl.progress import Progress

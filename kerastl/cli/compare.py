@@ -94,7 +94,7 @@ def show_comparison(result: "ComparisonResult") -> None:
 
 
 def _answer_table(answer: "ContrastResult") -> Any:
-    from kerastl.cli.scores import score_table
+    from kerastl.cli.score_tables import score_table
 
     question = answer.question
     title = question[0].upper() + question[1:]
@@ -119,7 +119,7 @@ def _differences(found: "ScoreDifferences") -> list[str]:
 
 
 def _variants_table(result: "ComparisonResult") -> Any:
-    from kerastl.cli.scores import score_table
+    from kerastl.cli.score_tables import score_table
 
     table = score_table(
         "Variants: scores, seconds to train, weights, size, milliseconds per example",

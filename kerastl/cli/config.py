@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl import backbones
 from kerastl.errors import counted
 
 if TYPE_CHECKING:
@@ -33,11 +34,10 @@ def init(path: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the complete config as JSON.")
 def validate(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check CONFIG and that a plugin provides its backbone, without reading its table."""
-    from kerastl.backbones import find_backbone
     from kerastl.config import config_values, load_config
 
     checked = load_config(config, overrides)
-    find_backbone(checked.backbone.name, options=checked.backbone.options)
+    backbones.find_backbone(checked.backbone.name, options=checked.backbone.options)
     click.echo(json.dumps(config_values(checked), indent=2) if as_json else _summary(checked))
 
 

@@ -11,11 +11,11 @@ import click
 from kerastl.cli import table_report
 from kerastl.cli.table_checks import check_split, input_of
 from kerastl.cli.table_output import TABLE_ENDINGS, refuse_output, write_made, write_table
+from kerastl.config import DataConfig, load_config, parse_config
 from kerastl.errors import ConfigError, TableError
 from kerastl.media.media_types import MEDIA_TYPES
 
 if TYPE_CHECKING:
-    from kerastl.config import DataConfig
     from kerastl.data.tables.examples import Examples
 
 _overrides = click.option(
@@ -66,7 +66,6 @@ def check(
     by their content.
     """
     from kerastl.cli.console import TerminalProgress
-    from kerastl.config import load_config
     from kerastl.data.checking.check import check_table
     from kerastl.data.tables.loading import read_table
 
@@ -207,7 +206,7 @@ def from_recordings(
     otherwise.
     """
     refuse_output(output, overwrite=overwrite)
-    from kerastl.data.importing.recordings import table_from_recordings
+    from kerastl.data.importing.recording_windows import table_from_recordings
 
     made = table_from_recordings(
         table,
@@ -220,15 +219,12 @@ def from_recordings(
 
 
 def _data_of_config(path: Path, overrides: Sequence[str]) -> "DataConfig":
-    from kerastl.config import load_config
-
     return load_config(path, overrides).data
 
 
 def _data_of_table(
     path: Path, columns: Mapping[str, str | None], tasks: Sequence[str], group: str | None
 ) -> "DataConfig":
-    from kerastl.config import parse_config
     from kerastl.data.importing.guess import guess_data
     from kerastl.data.tables.loading import read_frame
 

@@ -46,7 +46,7 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
         click.echo(f"Next:    kerastl train {shlex.quote(str(config))}")
         return
     from kerastl import pipeline
-    from kerastl.cli.scores import show_run
+    from kerastl.cli.score_tables import show_run
 
     with TerminalProgress() as progress:
         run = pipeline.train(config, output=free_name(folder / name / "run"), progress=progress)

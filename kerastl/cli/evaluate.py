@@ -64,7 +64,7 @@ def command(
     events, latency, and the real-time factor on one core.
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
-    from kerastl.cli.scores import show_scores
+    from kerastl.cli.score_tables import show_scores
 
     settings = {name: value for name, value in listening.items() if value is not None}
     asked = {"set_thresholds": set_thresholds, "report": report, **settings}
@@ -112,7 +112,7 @@ def _refuse_options(recordings: Path | None, table: Path | None, given: list[str
 
 
 def _write_report(scores: Any, report: Path, run: Path, recordings: Path | None) -> None:
-    from kerastl.report.recordings import write_recordings_report
+    from kerastl.report.detections import write_recordings_report
 
     detected = from_values(RecordingScores, scores)
     write_recordings_report(detected, report, run=run, recordings=str(recordings))

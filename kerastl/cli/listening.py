@@ -13,7 +13,7 @@ import click
 import rich.console
 
 from kerastl.cli.console import TerminalProgress
-from kerastl.cli.scores import score_table
+from kerastl.cli.score_tables import score_table
 from kerastl.errors import RunError, counted
 from kerastl.files import replacing
 

@@ -36,7 +36,7 @@ def command(
             fix="Leave them out, or start a new run with `kerastl train CONFIG`.",
         )
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
-    from kerastl.cli.scores import show_run
+    from kerastl.cli.score_tables import show_run
 
     quiet_frameworks()
     from kerastl import pipeline

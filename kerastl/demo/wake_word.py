@@ -13,7 +13,7 @@ import pandas as pd
 import soundfile
 from numpy.typing import NDArray
 
-from kerastl.data.importing.recordings import table_from_recordings
+from kerastl.data.importing.recording_windows import table_from_recordings
 from kerastl.demo.driving import DemoData
 
 WORDS = ("computer", "jupiter", "marigold")

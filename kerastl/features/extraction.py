@@ -14,12 +14,12 @@ from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.location import HASHES
 from kerastl.features.cache.network_stores import NetworkStores
-from kerastl.features.comparison import ComparedFeatures
+from kerastl.features.compared_features import ComparedFeatures
 from kerastl.features.computing import compute_features
 from kerastl.features.engines.agreement import NUM_EXAMPLES
+from kerastl.features.engines.known_verdicts import REFERENCE, EngineName, Purpose, Verdicts
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
-from kerastl.features.engines.verdicts import REFERENCE, EngineName, Purpose, Verdicts
 from kerastl.features.keeping import FeatureKeeper
 from kerastl.features.lookup import FeatureLookup
 from kerastl.features.sample import Sample, input_dtype, take_sample

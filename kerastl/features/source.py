@@ -16,13 +16,13 @@ import numpy as np
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import stream_inputs
 from kerastl.features.cache.network_stores import engine_folder
-from kerastl.features.comparison import ComparedFeatures
+from kerastl.features.compared_features import ComparedFeatures
 from kerastl.features.computing import compute_features
 from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.engines.engine import Engine
+from kerastl.features.engines.known_verdicts import EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
-from kerastl.features.engines.verdicts import EngineName
 from kerastl.features.extraction import Extractor
 from kerastl.features.sample import input_dtype
 from kerastl.progress import SILENT, Progress

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.gallery import Gallery, gather_galleries, limits_for
-from kerastl.report.learning import Learning, gather_learning
+from kerastl.report.learning_curves import Learning, gather_learning
 from kerastl.report.media import BUDGET, PreviewStore
 from kerastl.report.panels import (
     DescribedScore,

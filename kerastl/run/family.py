@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerastl.backbones.spec import BackboneSpec, Input
 from kerastl.errors import RunError, UnknownBackboneError, WeightsError
+from kerastl.run.layout import RunLayout
+from kerastl.run.models import load_model
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +29,6 @@ class RunFamily:
             UnknownBackboneError: The folder does not contain a finished run.
         """
         from kerastl.run.bundle import read_bundle
-        from kerastl.run.layout import RunLayout
 
         folder = Path(name).expanduser()
         try:
@@ -70,7 +71,6 @@ def _frozen_warning(name: str, bundle: "Bundle") -> str:
 
 def _backbone(folder: Path) -> Any:
     from kerastl.heads.builder import find_layer
-    from kerastl.run.models import load_model
 
     return find_layer(load_model(folder))
 

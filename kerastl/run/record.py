@@ -24,7 +24,7 @@ from kerastl.evaluation.score_types import SplitScores
 from kerastl.records import from_values
 from kerastl.run.bundle import Bundle, read_bundle
 from kerastl.run.layout import RunLayout
-from kerastl.run.splits import with_stored_splits
+from kerastl.run.split_table import with_stored_splits
 
 
 @dataclass(frozen=True)

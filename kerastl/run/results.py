@@ -29,8 +29,8 @@ from kerastl.run.bundle import (
 )
 from kerastl.run.layout import RunLayout
 from kerastl.run.scoring import calibrate, make_bootstrap, score_parts
-from kerastl.run.splits import example_columns
-from kerastl.run.tuning import tune_tasks
+from kerastl.run.split_table import example_columns
+from kerastl.run.tuned_tasks import tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
 

@@ -17,7 +17,7 @@ from kerastl.data.tables.examples import Examples
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_model
 from kerastl.heads.head import columns
-from kerastl.training.augmentation import augmented_inputs
+from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.context import TrainingContext
 from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import ExactHead

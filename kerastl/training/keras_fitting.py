@@ -11,7 +11,7 @@ from kerastl.data.inputs.batches import Inputs, Labels, make_batches
 from kerastl.data.tables.examples import Examples
 from kerastl.heads.builder import find_heads
 from kerastl.heads.head import Head, columns
-from kerastl.training.augmentation import make_augmentation
+from kerastl.training.augmented_inputs import make_augmentation
 from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
 from kerastl.training.compilation import compile_heads
 from kerastl.training.context import TrainingContext

@@ -12,10 +12,6 @@ MIRRORS = {
     "predict": "a command has the name of the module that it runs",
     "layer": "the Keras layers of backbones and of heads",
 }
-PENDING = {
-    "augmentation", "comparison", "cost", "files", "learning", "recordings", "scores", "splits",
-    "tuning", "verdicts", "windows",
-}  # fmt: skip
 
 
 def same_names() -> dict[str, list[str]]:
@@ -28,7 +24,7 @@ def same_names() -> dict[str, list[str]]:
 
 def test_no_two_modules_have_the_same_name_unless_one_mirrors_the_other() -> None:
     found = {stem: modules for stem, modules in same_names().items() if stem not in MIRRORS}
-    assert {stem: modules for stem, modules in found.items() if stem not in PENDING} == {}
+    assert found == {}
 
 
 def test_every_mirror_still_exists() -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kerastl.data.inputs.batches import ArrayInputs, Inputs
-from kerastl.data.inputs.windows import Windows
+from kerastl.data.inputs.stored_windows import Windows
 from kerastl.errors import MediaError
 from kerastl.media.base import InputContract
 from kerastl.media.decoder import DecodedExample

@@ -14,7 +14,7 @@ from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import output_of, timed_output
 from kerastl.features.engines.engine import Engine
 from kerastl.features.engines.keras_engine import XLA_NAME, KerasEngine, mixed_precision_engine
-from kerastl.features.engines.verdicts import REFERENCE
+from kerastl.features.engines.known_verdicts import REFERENCE
 from kerastl.progress import SILENT, Progress
 
 

@@ -6,16 +6,16 @@ import keras
 
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import Agreement, compare_features
-from kerastl.features.engines.cost import multiply_adds
 from kerastl.features.engines.keras_engine import EAGER_EXAMPLES, XLA_NAME, has_gpu
-from kerastl.features.engines.network_engines import NetworkEngines
-from kerastl.features.engines.verdicts import (
+from kerastl.features.engines.known_verdicts import (
     REFERENCE,
     EngineName,
     Purpose,
     Verdicts,
     suitable_engines,
 )
+from kerastl.features.engines.multiply_adds import multiply_adds
+from kerastl.features.engines.network_engines import NetworkEngines
 
 _WORTH_CONVERTING = 30e9  # multiply-adds that Keras computes in the time that a conversion takes
 _WORTH_CONVERTING_EXAMPLES = 256  # if the number of multiply-adds is not known

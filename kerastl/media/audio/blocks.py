@@ -16,7 +16,7 @@ import soundfile
 import soxr
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.files import UNKNOWN_SIZES, open_audio, read_mono
+from kerastl.media.audio.reading import UNKNOWN_SIZES, open_audio, read_mono
 
 BLOCK_SECONDS = 10.0
 _PIPE_BYTES = 2**16  # capacity of a pipe: two seconds at 16 kHz in 16 bit

@@ -28,7 +28,7 @@ import soundfile
 import soxr
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.files import open_audio, read_mono
+from kerastl.media.audio.reading import open_audio, read_mono
 from kerastl.media.audio.windows import (
     cut_windows,
     energies_of,

@@ -14,7 +14,7 @@ import numpy as np
 
 from kerastl.errors import counted
 from kerastl.media.audio.decoding import segment_of
-from kerastl.media.audio.files import open_audio, read_blocks
+from kerastl.media.audio.reading import open_audio, read_blocks
 from kerastl.media.base import MediaSummary
 
 SILENT_PEAK = 1e-3  # of full scale: 60 decibels below it

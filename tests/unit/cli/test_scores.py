@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kerastl.cli.scores import show_scores
+from kerastl.cli.score_tables import show_scores
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.scores import score_split

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from kerastl.data.importing.recordings import table_from_recordings
+from kerastl.data.importing.recording_windows import table_from_recordings
 from kerastl.errors import TableError
 
 ROWS = [("a.wav", "two", 1.2, 1.7), ("a.wav", "one", 3.0, 3.4), ("b.wav", None, None, None)]

@@ -11,11 +11,11 @@ import pytest
 
 from kerastl.features.engines import agreement, openvino_engine
 from kerastl.features.engines.agreement import NUM_EXAMPLES, compare_features
-from kerastl.features.engines.cost import multiply_adds
 from kerastl.features.engines.keras_engine import KerasEngine
+from kerastl.features.engines.known_verdicts import REFERENCE, EngineName
+from kerastl.features.engines.multiply_adds import multiply_adds
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
-from kerastl.features.engines.verdicts import REFERENCE, EngineName
 from kerastl.progress import Progress
 
 UINT8 = np.dtype(np.uint8)

@@ -14,7 +14,7 @@ from kerastl.errors import MediaError
 from kerastl.features.cache import file_hashes
 from kerastl.features.cache.fingerprints import network_fingerprint
 from kerastl.features.cache.pruning import clear, list_entries
-from kerastl.features.comparison import engines_above_limit
+from kerastl.features.compared_features import engines_above_limit
 from kerastl.features.engines import openvino_engine
 from kerastl.features.source import Extraction, FeatureSource
 from kerastl.media.image import decoding as images

@@ -19,7 +19,7 @@ from kerastl.errors import MediaError
 from kerastl.media.audio import augmentation as changes
 from kerastl.media.audio.contract import AudioContract
 from kerastl.media.audio.noise import NoiseSource, colored_noise
-from kerastl.training.augmentation import augmented_inputs, make_augmentation
+from kerastl.training.augmented_inputs import augmented_inputs, make_augmentation
 
 RATE_HZ = 8000
 CONTRACT = AudioContract(shape=(4000,), sample_rate_hz=RATE_HZ)

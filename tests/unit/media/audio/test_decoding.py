@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from kerastl.errors import MediaError
-from kerastl.media.audio import files as audio_files
+from kerastl.media.audio import reading
 from kerastl.media.audio.decoding import cut_windows, load_windows, read_audio
 from kerastl.media.audio.windows import MAX_WINDOWS
 
@@ -70,7 +70,7 @@ def test_far_into_an_mp3_the_values_are_those_of_the_whole_too(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = read_audio(folder / "e.mp3", rate_hz=44100)
-    monkeypatch.setattr(audio_files, "_MP3_JUMP", 1000)
+    monkeypatch.setattr(reading, "_MP3_JUMP", 1000)
     for start in (1.1, 1.37, 2.2):
         part = read_audio(folder / "e.mp3", rate_hz=44100, start_seconds=start)
         np.testing.assert_allclose(part, whole[round(start * 44100) :], atol=1e-5)
