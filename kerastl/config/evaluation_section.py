@@ -44,6 +44,11 @@ class ListeningConfig(Section):
     )
 
 
+def _threshold_shape(value: Any) -> str | None:
+    tags = {"<text>": "<policy>", "<number>": "<policy>", "<keys>": "<keys>"}
+    return "<policy>" if isinstance(value, ThresholdPolicy) else tags.get(shape(value) or "")
+
+
 class EvaluationConfig(Section):
     """How decisions are made and scores are computed."""
 
@@ -51,8 +56,7 @@ class EvaluationConfig(Section):
         Annotated[ThresholdPolicy, Tag("<policy>")]
         | Annotated[dict[str, ThresholdPolicy], Tag("<keys>")],
         choice(
-            "a policy such as youden, a probability, or one of them per task",
-            by=lambda value: _threshold_shape(value),
+            "a policy such as youden, a probability, or one of them per task", by=_threshold_shape
         ),
     ] = Field(
         default="youden",
@@ -95,16 +99,13 @@ class EvaluationConfig(Section):
         return self.threshold
 
 
-def _threshold_shape(value: Any) -> str | None:
-    tags = {"<text>": "<policy>", "<number>": "<policy>", "<keys>": "<keys>"}
-    return "<policy>" if isinstance(value, ThresholdPolicy) else tags.get(shape(value) or "")
-
-
 def _use_of_recordings(recordings: Any, threshold: Any) -> Problems:
-    policies = threshold.values() if isinstance(threshold, dict) else filter(None, [threshold])
+    if threshold is None:
+        return []
+    policies = threshold.values() if isinstance(threshold, dict) else [threshold]
     rates = [policy for policy in policies if policy.needs_recordings]
     if rates and recordings is None:
         return [((), f"missing. {rates[0]} is chosen on long recordings: name their table.")]
-    if recordings is not None and threshold is not None and not rates:
+    if recordings is not None and not rates:
         return [((), f"has no effect without threshold: {FALSE_ACCEPTS}<=x.")]
     return []

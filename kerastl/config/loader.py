@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from kerastl.config.overrides import apply_overrides
 from kerastl.config.paths import anchor_paths
-from kerastl.config.policies import ThresholdPolicy
 from kerastl.config.schema import Config
 from kerastl.config.strict_yaml import LimitError, read_yaml, syntax_problem, write_yaml
 from kerastl.errors import ConfigError, suggestion
@@ -53,7 +51,7 @@ def parse_config(
     """Completes and checks a config given as plain values.
 
     Args:
-        mapping: The content of a YAML file as plain values.
+        mapping: The content of a config file.
         where: Name of the source in errors.
         base: The folder that relative paths start from.
 
@@ -73,7 +71,7 @@ def dump_config(config: Config) -> str:
 
 def config_values(config: Config) -> dict[str, Any]:
     """Returns the config as dict, list and scalars, complete and in the order of the schema."""
-    return {name: _plain(item) for name, item in config}
+    return config.model_dump(mode="json")
 
 
 def config_schema() -> dict[str, Any]:
@@ -95,25 +93,16 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     try:
         value, problems = read_yaml(text)
     except yaml.YAMLError as error:
+        what = "too large" if isinstance(error, LimitError) else "not valid YAML"
         raise ConfigError(
-            "The config is too large."
-            if isinstance(error, LimitError)
-            else "The config is not valid YAML.",
-            where=str(path),
-            received=syntax_problem(error),
+            f"The config is {what}.", where=str(path), received=syntax_problem(error)
         ) from None
     if value is None:
-        raise ConfigError(
-            "The config is empty.",
-            where=str(path),
-            fix="`kerastl config init` writes one to start from.",
-        )
+        fix = "`kerastl config init` writes one to start from."
+        raise ConfigError("The config is empty.", where=str(path), fix=fix)
     if not isinstance(value, dict):
-        raise ConfigError(
-            "The config is not a mapping.",
-            where=str(path),
-            expected="keys with values, such as data:",
-        )
+        expected = "keys with values, such as data:"
+        raise ConfigError("The config is not a mapping.", where=str(path), expected=expected)
     return value, problems
 
 
@@ -143,16 +132,3 @@ def _configs_beside(path: Path) -> list[str]:
     if not path.parent.is_dir():
         return []
     return sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
-
-
-def _plain(value: Any) -> Any:
-    """Returns a value that YAML and JSON can represent."""
-    if isinstance(value, BaseModel):
-        return {name: _plain(item) for name, item in value}
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, ThresholdPolicy):
-        return value.plain
-    return str(value) if isinstance(value, Path) else value

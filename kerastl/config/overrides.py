@@ -12,7 +12,6 @@ from kerastl.config.strict_yaml import read_yaml, syntax_problem
 from kerastl.settings.problems import Problem
 
 _KEY = re.compile(r'"([^"]+)"|([^."]+)')
-_FORM = "expected KEY=VALUE, such as fit.epochs=3"
 
 
 def apply_overrides(
@@ -21,19 +20,12 @@ def apply_overrides(
     """Returns the config with the overrides applied, and the problems of the overrides.
 
     A value replaces the previous value as a whole, also if it is a mapping. Outer keys that hold
-    something else than a mapping become mappings.
+    something else than a mapping become mappings. The last override of a key counts.
 
     Args:
         raw: The config, not validated yet.
-        overrides: `KEY=VALUE` each; KEY is a dotted path (a part that holds a dot is in double
-            quotes), VALUE is YAML. The last override of a key counts.
+        overrides: `KEY=VALUE` each; KEY is a dotted path, VALUE is YAML.
         base: Folder that paths in the values are relative to.
-
-    Example:
-
-    ```python
-    raw, problems = apply_overrides({}, ["fit.epochs=3", "heads=multi"], base=Path())
-    ```
     """
     result = dict(raw)
     problems: list[Problem] = []
@@ -48,17 +40,16 @@ def apply_overrides(
 def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
     key_text, equals, value_text = override.partition("=")
     keys = split_key(key_text.strip())
-    if not equals or not keys:
-        return (), None, (Problem((), f"--set {override}: {_FORM}"),)
-    if not value_text.strip():
-        text = f"--set {override}: expected a value after '='. For none write null."
-        return (), None, (Problem((), text),)
     try:
-        value, problems = read_yaml(value_text, path=keys)
+        if not equals or not keys:
+            wrong = "expected KEY=VALUE, such as fit.epochs=3"
+        elif not value_text.strip():
+            wrong = "expected a value after '='. For none write null."
+        else:
+            return keys, *read_yaml(value_text, path=keys)
     except yaml.YAMLError as error:
-        text = f"--set {override}: the value is not valid YAML ({syntax_problem(error)})"
-        return (), None, (Problem((), text),)
-    return keys, value, problems
+        wrong = f"the value is not valid YAML ({syntax_problem(error)})"
+    return (), None, (Problem((), f"--set {override}: {wrong}"),)
 
 
 def split_key(key_text: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ FALSE_ACCEPTS = "false_accepts_per_hour"
 FIXED = "fixed"
 _OPTIMIZED = ("youden", "f1")
 _SHARES = ("sensitivity", "specificity", "precision")
+_PARTS: tuple[set[str], ...] = (set(), {"stages"}, {"variables"})
 _EXAMPLES = (*_OPTIMIZED, *(f"{goal}>=0.9" for goal in _SHARES))
 
 
@@ -31,12 +32,6 @@ class ThresholdPolicy:
             `"false_accepts_per_hour"`, or `"fixed"` if the threshold is given.
         value: The share to reach, above 0 and at most 1; the highest number of false accepts per
             hour; or the threshold itself, above 0 and below 1. None for `"youden"` and `"f1"`.
-
-    Example:
-
-    ```python
-    ThresholdPolicy.parse("sensitivity >= 0.9")  # goal "sensitivity", value 0.9
-    ```
     """
 
     goal: str
@@ -57,9 +52,9 @@ class ThresholdPolicy:
     @classmethod
     def of_bundle(cls, text: str) -> Self:
         """Returns the policy whose text a bundle holds; a number in it is a text too."""
-        if text == FIXED or not math.isnan(_number(text)):
-            return cls(FIXED, None if text == FIXED else _number(text))
-        return cls.parse(text)
+        if text == FIXED:
+            return cls(FIXED)
+        return cls.parse(text) if math.isnan(_number(text)) else cls(FIXED, _number(text))
 
     @property
     def needs_recordings(self) -> bool:
@@ -114,7 +109,10 @@ class ThresholdPolicy:
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(cls._validated)
+        return core_schema.no_info_plain_validator_function(
+            cls._validated,
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda p: p.plain),
+        )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
@@ -165,12 +163,6 @@ class TrainablePolicy:
         stages: Number of stages that are trained, counted from the output, for `"stages"`.
         variables: Patterns of the paths of the variables that are trained, for `"variables"`.
         batch_norm: `"frozen"`, or `"update"` if the statistics of BatchNorm follow the new data.
-
-    Example:
-
-    ```python
-    TrainablePolicy.parse({"stages": 2})
-    ```
     """
 
     backbone: Literal["frozen", "all", "stages", "variables", "auto"]
@@ -182,9 +174,7 @@ class TrainablePolicy:
     def parse(cls, policy: Any) -> Self:
         """Returns the policy that a value of the config's `trainable` stands for.
 
-        Args:
-            policy: False, True, `"auto"`, `{"stages": n}`, `{"variables": pattern}`, or
-                `{"batch_norm": "update"}` alone for the whole backbone.
+        `{"batch_norm": "update"}` alone stands for the whole backbone.
 
         Raises:
             ModelError: The value is not a policy.
@@ -197,14 +187,17 @@ class TrainablePolicy:
             return cls(backbone="auto")
         keys = dict(policy) if isinstance(policy, Mapping | BaseModel) else {}
         chosen = set(keys) - {"batch_norm"}
-        if not keys or len(chosen) > 1 or not chosen <= {"stages", "variables"}:
-            raise _no_trainable_policy(policy)
-        if keys.get("batch_norm", "frozen") not in ("frozen", "update"):
-            raise _no_trainable_policy(policy)
-        if isinstance(keys.get("variables"), str):
-            keys["variables"] = (keys["variables"],)
+        is_batch_norm_valid = keys.get("batch_norm", "frozen") in ("frozen", "update")
+        if not (keys and chosen in _PARTS and is_batch_norm_valid):
+            raise ModelError(
+                "The trainable policy is not valid.",
+                expected="false, true, {stages: n} or {variables: pattern}, with batch_norm if "
+                "wanted",
+                received=repr(policy),
+            )
         if "variables" in keys:
-            keys["variables"] = tuple(keys["variables"])
+            given = keys["variables"]
+            keys["variables"] = (given,) if isinstance(given, str) else tuple(given)
         return cls(backbone=chosen.pop() if chosen else "all", **keys)
 
     @property
@@ -216,11 +209,3 @@ class TrainablePolicy:
     def is_auto(self) -> bool:
         """Whether training decides between a frozen backbone and all of it."""
         return self.backbone == "auto"
-
-
-def _no_trainable_policy(policy: Any) -> ModelError:
-    return ModelError(
-        "The trainable policy is not valid.",
-        expected="false, true, {stages: n} or {variables: pattern}, with batch_norm if wanted",
-        received=repr(policy),
-    )

@@ -168,27 +168,6 @@ class KerasFit(Section):
         )
 
 
-Heads = Annotated[
-    Annotated[Literal["single", "multi"], Tag("<text>")]
-    | Annotated[dict[Text, HeadConfig], Field(min_length=1), Tag("<keys>")],
-    choice("single, multi, or heads by name"),
-]
-Trainable = Annotated[
-    Annotated[bool, Tag("<flag>")]
-    | Annotated[Literal["auto"], Tag("<text>")]
-    | Annotated[TrainableStages, Tag("<stages>")]
-    | Annotated[TrainableVariables, Tag("<variables>")],
-    choice(
-        "false, true, auto, {stages: 2} or {variables: pattern}",
-        by=lambda value: _tag_of_trainable(value),
-    ),
-]
-Fit = Annotated[
-    Annotated[ExactFit, Tag("<exact>")] | Annotated[KerasFit, Tag("<keras>")],
-    choice("keys, with solver: exact or solver: keras", by=lambda value: _tag_by_solver(value)),
-]
-
-
 def _tag_of_trainable(value: Any) -> str | None:
     if isinstance(value, str) and value.lower() in FLAG_WORDS:
         return "<flag>"
@@ -200,3 +179,21 @@ def _tag_by_solver(value: Any) -> str | None:
         return None
     solver = value.get("solver") if isinstance(value, dict) else value.solver
     return "<exact>" if solver == "exact" else "<keras>"
+
+
+Heads = Annotated[
+    Annotated[Literal["single", "multi"], Tag("<text>")]
+    | Annotated[dict[Text, HeadConfig], Field(min_length=1), Tag("<keys>")],
+    choice("single, multi, or heads by name"),
+]
+Trainable = Annotated[
+    Annotated[bool, Tag("<flag>")]
+    | Annotated[Literal["auto"], Tag("<text>")]
+    | Annotated[TrainableStages, Tag("<stages>")]
+    | Annotated[TrainableVariables, Tag("<variables>")],
+    choice("false, true, auto, {stages: 2} or {variables: pattern}", by=_tag_of_trainable),
+]
+Fit = Annotated[
+    Annotated[ExactFit, Tag("<exact>")] | Annotated[KerasFit, Tag("<keras>")],
+    choice("keys, with solver: exact or solver: keras", by=_tag_by_solver),
+]
