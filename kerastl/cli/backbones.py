@@ -17,8 +17,7 @@ from kerastl.backbones import (
     read_catalog,
 )
 from kerastl.backbones.testing import Outcome, run_checks
-from kerastl.errors import BackboneError
-from kerastl.media.media_types import MEDIA_TYPES
+from kerastl.errors import BackboneError, suggestion
 
 _NO_FACT = "-"
 
@@ -31,7 +30,7 @@ def command() -> None:
 @command.command("list")
 @click.option(
     "--modality",
-    type=click.Choice(list(MEDIA_TYPES)),
+    metavar="NAME",
     help="List only backbones for this kind of input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -39,6 +38,8 @@ def list_command(modality: str | None, as_json: bool) -> None:
     """List the backbones of all installed plugins."""
     catalog = read_catalog()
     specs = [spec for spec in catalog.specs if modality in (None, spec.modality)]
+    if not specs and modality is not None:
+        raise _no_backbone_for(modality, catalog)
     if as_json:
         click.echo(json.dumps(_catalog_facts(specs, catalog), indent=2))
         return
@@ -103,6 +104,16 @@ _MARKS = {
 def _outcome_line(outcome: Outcome) -> str:
     line = f"{_MARKS[outcome.result]} {outcome.check}"
     return f"{line}\n        {outcome.reason}" if outcome.reason else line
+
+
+def _no_backbone_for(modality: str, catalog: Catalog) -> BackboneError:
+    known = sorted({spec.modality for spec in catalog.specs if spec.modality is not None})
+    return BackboneError(
+        f"No installed backbone takes '{modality}'.",
+        where="--modality",
+        expected=f"one of {', '.join(known)}" if known else "an installed plugin with backbones",
+        fix=suggestion(modality, known),
+    )
 
 
 _HEADINGS = ("backbone", "input", "features", "weights in it", "published", "license")

@@ -243,7 +243,7 @@ def _refuse_columns(*options: object) -> None:
         )
 
 
-def _refuse_taken(table: "Examples", data: "DataConfig", column: str) -> None:
+def _refuse_taken(table: "Examples", data: DataConfig, column: str) -> None:
     if column in table.frame.columns and column != getattr(data.split, "column", None):
         raise TableError(
             f"The table already has a column '{column}'.",
@@ -252,7 +252,7 @@ def _refuse_taken(table: "Examples", data: "DataConfig", column: str) -> None:
         )
 
 
-def _moved(table: "Examples", data: "DataConfig", output: Path) -> list[str]:
+def _moved(table: "Examples", data: DataConfig, output: Path) -> list[str]:
     """Returns the paths of the files relative to the folder of the new table."""
     from kerastl.data.importing.folders import relative_path
 

@@ -1,4 +1,4 @@
-"""The abstract media type, and the two contracts that come with it.
+"""The abstract media type and its input contract.
 
 Convention: everything that depends on what an example is belongs to a subclass of `MediaType`, of
 `InputContract` or of `BackboneInput`; the rest of kerastl never compares names of media types.
