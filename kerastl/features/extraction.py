@@ -1,6 +1,6 @@
 """Extraction of features: look up what is cached, compute what is missing, and store it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +11,12 @@ import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
-from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.features.cache.location import HASHES
-from kerastl.features.cache.network_stores import NetworkStores
-from kerastl.features.compared_features import ComparedFeatures
-from kerastl.features.computing import compute_features
-from kerastl.features.engines.agreement import NUM_EXAMPLES
-from kerastl.features.engines.known_verdicts import REFERENCE, EngineName, Purpose, Verdicts
+from kerastl.features.cached_features import CachedFeatures
+from kerastl.features.computation import FeatureComputation
+from kerastl.features.engines.agreement import NUM_EXAMPLES, probability_differences
+from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
-from kerastl.features.engines.selection import EngineSelector
-from kerastl.features.keeping import FeatureKeeper
-from kerastl.features.lookup import FeatureLookup
-from kerastl.features.sample import Sample, input_dtype, take_sample
-from kerastl.features.timing import ExtractionClock, extraction_text
+from kerastl.features.engines.selection import EngineSelector, Purpose
 from kerastl.progress import Progress
 
 
@@ -32,10 +25,8 @@ class _Request:
     """Examples whose features are needed for one purpose, after the lookup.
 
     Args:
-        purpose: `"training"` or `"scores"`.
         engine: Label of the engine whose features were looked up.
-        num_examples: Number of examples for this purpose.
-        missing: Indices of those that are not cached.
+        missing: Indices of the examples that are not cached.
         parts: The inputs of the missing examples, which threads decode already.
     """
 
@@ -46,80 +37,94 @@ class _Request:
     parts: Iterator[Part]
 
 
-class Extractor:
-    """Extracts the features of one network for one set of inputs.
+class Extraction:
+    """The features of all examples by one network, extracted when the object is created.
 
     Args:
         network: From raw input to features.
         inputs: Raw inputs of all examples.
+        is_scored: `(examples,)` bool: which examples need the precision of the shipped model.
         cache: Folder of the cache, or None to use none.
-        requested: `"auto"`, or the engine to use.
+        engine: `"auto"`, or the engine to use.
         progress: Receives progress updates.
+
+    Raises:
+        MediaError: A file is unreadable, and `inputs` raises.
     """
 
     def __init__(
         self,
         network: keras.Model,
         inputs: Inputs,
+        is_scored: np.ndarray,
         *,
         cache: Path | None,
-        requested: EngineName,
+        engine: EngineName,
         progress: Progress,
     ):
-        cache = cache if isinstance(inputs, FileInputs) else None
-        rule = inputs.rule if isinstance(inputs, FileInputs) else {}
-        self._network = network
         self._inputs = inputs
-        self._requested = requested
+        self._cache = cache
+        self._engine = engine
         self._progress = progress
-        self._stores = NetworkStores(network, rule, cache=cache, progress=progress)
-        self._verdicts = Verdicts(self._stores.engine_folder, requested)
-        hashes = FileHashes(None if cache is None else cache / HASHES)
-        self._lookup = FeatureLookup(inputs, self._stores, hashes)
-        self._keeper = FeatureKeeper(inputs, self._stores, hashes, self._lookup)
+        self._cached = CachedFeatures(network, inputs, cache=cache, progress=progress)
+        self._engines = NetworkEngines(
+            network=network,
+            dtype=input_dtype(inputs),
+            sample=lambda: self._sample[1],
+            folder=self._cached.engine_folder,
+            progress=progress,
+        )
+        self._selector = EngineSelector(self._engines, engine)
         self._used: set[str] = set()
-        self._num_missing = 0
-        self.values = np.zeros((len(inputs), self._stores.dim), np.float32)
+        self.values = np.zeros((len(inputs), self._cached.dim), np.float32)
+        """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
+        self.facts = self._extract(is_scored)
+        """Engines, numbers of examples, seconds and agreement as plain values."""
 
-    def run(self, is_scored: np.ndarray) -> dict[str, Any]:
-        """Fills `values`; returns engines, numbers of examples, seconds and agreement.
+    def probability_differences(self, heads: keras.Model) -> dict[str, float]:
+        """Returns the label of each engine to its largest difference of a probability from Keras.
 
         Args:
-            is_scored: `(examples,)` bool: which examples need the precision of the shipped model.
+            heads: From features to logits.
         """
-        purposes: tuple[tuple[Purpose, np.ndarray], ...] = (
-            ("training", ~is_scored),
-            ("scores", is_scored),
-        )
-        known = {self._verdicts.engine_for(purpose) for purpose, _ in purposes}
-        self._lookup.find_keys({REFERENCE} | {engine for engine in known if engine is not None})
-        requests = [
-            self._look_up(purpose, np.flatnonzero(rows)) for purpose, rows in purposes if rows.any()
-        ]
-        self._num_missing = max((len(request.missing) for request in requests), default=0)
-        facts: dict[str, Any] = {r.purpose: self._complete(r) for r in requests}
-        facts["agreement"] = {
-            label: agreement.facts() for label, agreement in self._selector.agreements.items()
-        }
-        self._keeper.close()
-        return facts
-
-    def compared_features(self) -> ComparedFeatures | None:
-        """Returns features of the same examples by Keras and by each other engine that was used.
-
-        None if all features come from Keras.
-        """
-        labels = [REFERENCE, *sorted(self._used - {REFERENCE})]
-        if len(labels) == 1:
-            return None
-        features = self._lookup.read_common(labels)
+        others = sorted(self._used - {REFERENCE})
+        if not others:
+            return {}
+        features = self._cached.read_common([REFERENCE, *others])
         if len(features[REFERENCE]) < min(NUM_EXAMPLES, len(self._inputs)):
-            features = {label: self._sample_features(label) for label in labels}
-            self._stores.close()
-        return ComparedFeatures(reference=features.pop(REFERENCE), by_engine=features)
+            features = {label: self._sample_features(label) for label in features}
+            self._cached.close()
+        return probability_differences(heads, features.pop(REFERENCE), features)
 
-    def _look_up(self, purpose: Purpose, rows: np.ndarray) -> _Request:
-        engine = self._verdicts.engine_for(purpose) or REFERENCE
+    def extract_without(self, engines: Sequence[str]) -> "Extraction":
+        """Extracts all features again without these engines, in the shipped model's precision."""
+        only_reduced = all(not label.endswith("float32") for label in engines)
+        return Extraction(
+            self._engines.network,
+            self._inputs,
+            np.ones(len(self._inputs), bool),
+            cache=self._cache,
+            engine=self._engine if only_reduced else "keras",
+            progress=self._progress,
+        )
+
+    def _extract(self, is_scored: np.ndarray) -> dict[str, Any]:
+        purposes: dict[Purpose, np.ndarray] = {"training": ~is_scored, "scores": is_scored}
+        engines = {purpose: self._selector.known_engine(purpose) for purpose in purposes}
+        self._cached.find_keys({engine or REFERENCE for engine in (None, *engines.values())})
+        requests = [
+            self._look_up(purpose, np.flatnonzero(rows), engines[purpose] or REFERENCE)
+            for purpose, rows in purposes.items()
+            if rows.any()
+        ]
+        num_missing = max((len(request.missing) for request in requests), default=0)
+        self._engines.num_examples = num_missing or self._engines.num_examples
+        facts: dict[str, Any] = {request.purpose: self._complete(request) for request in requests}
+        agreements = self._selector.agreements.items()
+        self._cached.close()
+        return {**facts, "agreement": {label: found.facts() for label, found in agreements}}
+
+    def _look_up(self, purpose: Purpose, rows: np.ndarray, engine: str) -> _Request:
         missing = self._read(engine, rows)
         if purpose == "scores" and engine != REFERENCE:
             missing = self._read(REFERENCE, missing)
@@ -140,34 +145,25 @@ class Extractor:
                 missing = self._read(engine, missing)
             if len(missing) < len(request.missing):
                 parts = self._stream(missing)
-        facts = {
-            "engine": engine,
-            "examples": request.num_examples,
-            "computed": len(missing),
-            **self._compute(engine, len(missing), parts),
-        }
-        self._progress.note(extraction_text(request.purpose, facts))
+        facts = {"engine": engine, "examples": request.num_examples, "computed": len(missing)}
+        if len(missing):
+            facts |= self._compute(engine, len(missing), parts)
+        self._progress.note(_extraction_text(request.purpose, facts))
         return facts
 
     def _compute(self, engine: str, num_examples: int, parts: Iterator[Part]) -> dict[str, float]:
-        if not num_examples:
-            return {}
         self._used.add(engine)
-        self._progress.step(f"Features by {engine}", num_examples)
-        clock = ExtractionClock()
-        num_done = 0
-        for part, features in compute_features(
-            self._selector.engines.engine(engine), clock.watch(parts)
+        computation = FeatureComputation(self._engines.engine(engine), parts)
+        for part, features in computation.run(
+            num_examples, title="Features", progress=self._progress
         ):
             self.values[part.rows] = features
-            self._keeper.add(part, features, engine=engine)
-            num_done += len(part.rows)
-            self._progress.advance(num_done)
-        return clock.seconds()
+            self._cached.add(part, features, engine=engine)
+        return computation.seconds()
 
     def _read(self, engine: str, rows: np.ndarray) -> np.ndarray:
         """Fills the rows of `values` that are cached; returns the other rows."""
-        missing = self._lookup.read_into(self.values, rows, engine=engine)
+        missing = self._cached.read_into(self.values, rows, engine=engine)
         if len(missing) < len(rows):
             self._used.add(engine)
         return missing
@@ -176,22 +172,50 @@ class Extractor:
         return stream_inputs(self._inputs, rows) if len(rows) else iter(())
 
     def _sample_features(self, engine: str) -> np.ndarray:
-        features = self._selector.engines.sample_output(engine)
-        self._stores.store(engine).add(self._sample.keys, features[: len(self._sample.keys)])
+        features = self._engines.sample_output(engine)
+        keys = self._sample[0]
+        self._cached.store(engine).add(keys, features[: len(keys)])
         return features
 
     @cached_property
-    def _sample(self) -> Sample:
+    def _sample(self) -> tuple[list[bytes | None], np.ndarray]:
         return take_sample(self._inputs)
 
-    @cached_property
-    def _selector(self) -> EngineSelector:
-        engines = NetworkEngines(
-            network=self._network,
-            dtype=input_dtype(self._inputs),
-            sample=lambda: self._sample.values,
-            folder=self._stores.engine_folder,
-            num_examples=self._num_missing or 2**31,
-            progress=self._progress,
-        )
-        return EngineSelector(engines, self._requested, self._verdicts)
+
+def take_sample(inputs: Inputs) -> tuple[list[bytes | None], np.ndarray]:
+    """Returns evenly spaced examples, filled up if there are too few of them.
+
+    Returns:
+        The cache key of each example, or None: it has none, or its features are an average. And the
+        raw inputs: the representative one of each example, in the order of the keys, then filling.
+    """
+    num_all = len(inputs)
+    rows = np.unique(np.linspace(0, num_all - 1, min(NUM_EXAMPLES, num_all)).astype(int))
+    parts = list(stream_inputs(inputs, rows))
+    keys = [key if part.counts is None else None for part in parts for key in part.keys]
+    values = np.concatenate([part.representatives for part in parts])
+    num_missing = NUM_EXAMPLES - len(values)
+    if num_missing > 0 and isinstance(inputs, FileInputs):
+        values = np.concatenate([values, inputs.noise(num_missing)])
+    elif num_missing > 0:
+        values = np.resize(values, (NUM_EXAMPLES, *values.shape[1:]))
+    return keys, values
+
+
+def input_dtype(inputs: Inputs) -> np.dtype:
+    """Returns the type of the arrays of inputs."""
+    return inputs.dtype if isinstance(inputs, FileInputs) else inputs.take(np.arange(1)).dtype
+
+
+def _extraction_text(purpose: str, facts: Mapping[str, Any]) -> str:
+    """Returns a sentence about what was cached and what was computed, and how fast."""
+    computed, cached = facts["computed"], facts["examples"] - facts["computed"]
+    text = f"Features for {purpose}: {cached:,} from the cache"
+    if not computed:
+        return f"{text}."
+    speed = computed / max(facts["seconds"], 1e-9)
+    return (
+        f"{text}, {computed:,} by {facts['engine']} in {facts['seconds']:.1f} s ({speed:,.0f}/s; "
+        f"decoding took {facts['decoding_thread_seconds']:.1f} s of threads, the network waited "
+        f"{facts['waited_for_inputs_seconds']:.1f} s for it)."
+    )

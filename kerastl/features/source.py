@@ -5,54 +5,23 @@ precision. The features of an example that is scored or predicted have the preci
 model.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import stream_inputs
-from kerastl.features.cache.network_stores import engine_folder
-from kerastl.features.compared_features import ComparedFeatures
-from kerastl.features.computing import compute_features
+from kerastl.features.cached_features import engine_folder
+from kerastl.features.computation import FeatureComputation
 from kerastl.features.engines.agreement import NUM_EXAMPLES
-from kerastl.features.engines.engine import Engine
-from kerastl.features.engines.known_verdicts import EngineName
+from kerastl.features.engines.engine import Engine, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
-from kerastl.features.extraction import Extractor
-from kerastl.features.sample import input_dtype
+from kerastl.features.extraction import Extraction, input_dtype
 from kerastl.progress import SILENT, Progress
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extraction:
-    """Features of all examples, and how they were computed.
-
-    Args:
-        values: `(examples, feature_dim)` float32; meaningless if a file is unreadable.
-        facts: Engines, numbers of examples, seconds and agreement as plain values.
-        compared_features: Returns features of the same examples by Keras and by the other engines
-            that were used; None if all features come from Keras.
-        extract_without: Extracts all features again without these engines, in float32.
-    """
-
-    values: np.ndarray
-    facts: Mapping[str, Any]
-    compared_features: Callable[[], ComparedFeatures | None]
-    extract_without: "Callable[[Sequence[str]], Extraction]"
-
-    def probability_differences(self, heads: keras.Model) -> dict[str, float]:
-        """Returns the label of each engine to its largest difference of a probability from Keras.
-
-        Args:
-            heads: From features to logits.
-        """
-        compared = self.compared_features()
-        return {} if compared is None else compared.probability_differences(heads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,21 +57,8 @@ class FeatureSource:
             MediaError: A file is unreadable, and `inputs` raises.
         """
         needed = np.ones(len(inputs), bool) if is_scored is None else is_scored
-        extractor = Extractor(
-            network, inputs, cache=self.cache, requested=self.engine, progress=progress
-        )
-        facts = extractor.run(needed)
-
-        def extract_without(engines: Sequence[str]) -> Extraction:
-            only_reduced = all(not label.endswith("float32") for label in engines)
-            source = self if only_reduced else replace(self, engine="keras")
-            return source.extract(network, inputs, progress=progress)
-
         return Extraction(
-            values=extractor.values,
-            facts=facts,
-            compared_features=extractor.compared_features,
-            extract_without=extract_without,
+            network, inputs, needed, cache=self.cache, engine=self.engine, progress=progress
         )
 
     def compute(
@@ -133,13 +89,11 @@ class FeatureSource:
             progress=progress,
         )
         label = EngineSelector(engines, self.engine).select("scores", len(rows))
-        progress.step(f"{title} by {label}", len(rows))
+        computation = FeatureComputation(engines.engine(label), stream_inputs(inputs, rows))
         num_done = 0
-        parts = stream_inputs(inputs, rows)
-        for _, output in compute_features(engines.engine(label), parts):
+        for _, output in computation.run(len(rows), title=title, progress=progress):
             values[num_done : num_done + len(output)] = output
             num_done += len(output)
-            progress.advance(num_done)
 
     def select_engine(
         self,
@@ -166,5 +120,5 @@ class FeatureSource:
             network=network, dtype=dtype, sample=sample, folder=folder, progress=progress
         )
         selector = EngineSelector(engines, self.engine)
-        known = selector.verdicts.engine_for("scores")
+        known = selector.known_engine("scores")
         return engines.engine(known or selector.select("scores", num_examples))

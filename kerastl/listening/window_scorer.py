@@ -6,7 +6,7 @@ import numpy as np
 from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines.agreement import NUM_EXAMPLES
-from kerastl.features.engines.known_verdicts import EngineName
+from kerastl.features.engines.engine import EngineName
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits

@@ -9,7 +9,7 @@ import numpy as np
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.stratification import stratify
 from kerastl.evaluation.gains import Gain, measure_gain
-from kerastl.features.source import Extraction
+from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_layer
 from kerastl.heads.logits import logits_of_features
 from kerastl.progress import SILENT

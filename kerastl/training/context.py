@@ -8,7 +8,8 @@ import keras
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
-from kerastl.features.source import Extraction, FeatureSource
+from kerastl.features.extraction import Extraction
+from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.progress import Progress
 

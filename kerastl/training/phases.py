@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import ArrayInputs
-from kerastl.features.compared_features import engines_above_limit
-from kerastl.features.source import Extraction
+from kerastl.features.engines.agreement import engines_above_limit
+from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_layer, head_model, logits_model
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.context import TrainingContext

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from kerastl.config import AugmentConfig, Config, ExactFit, KerasFit, LossConfig
 from kerastl.config.policies import TrainablePolicy
-from kerastl.features.engines.known_verdicts import EngineName
+from kerastl.features.engines.engine import EngineName
 from kerastl.heads.head import Head
 
 

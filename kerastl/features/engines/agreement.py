@@ -1,18 +1,16 @@
-"""Agreement of an engine with Keras.
+"""Agreement of engines with Keras, in features and in probabilities.
 
 Convention: the difference between features is the root mean square error divided by the standard
 deviation over examples, because only this variation matters to a head. The difference between
 probabilities is the largest absolute difference.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import keras
 import numpy as np
-
-from kerastl.features.engines.engine import Engine
 
 NUM_EXAMPLES = 64
 FEATURE_LIMITS: Mapping[str, float] = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.02}
@@ -21,7 +19,7 @@ PROBABILITY_LIMITS: Mapping[str, float] = {"float32": 1e-3, "bfloat16": 0.1, "fl
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """The result of comparing an engine with Keras.
+    """The difference of an engine from Keras on some examples, and the largest allowed one.
 
     Args:
         num_examples: Number of examples on which they were compared.
@@ -48,14 +46,7 @@ class Agreement:
 def compare_features(
     reference: np.ndarray, features: np.ndarray, precision: str, *, per_second: float | None = None
 ) -> Agreement:
-    """Compares the output of an engine with that of Keras for the same inputs.
-
-    Args:
-        reference: Output of Keras; the first axis is the batch.
-        features: Output of the engine.
-        precision: Precision of the engine.
-        per_second: Speed of the engine in examples per second.
-    """
+    """Compares the output of an engine of this precision with that of Keras for the same inputs."""
     difference = _root_mean_square(features - reference)
     spread = _root_mean_square(reference - reference.mean(axis=0))
     return Agreement(
@@ -66,27 +57,37 @@ def compare_features(
     )
 
 
-def timed_output(engine: Engine, inputs: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the output of an engine for the inputs, and its speed in examples per second.
+def probability_differences(
+    heads: keras.Model, reference: np.ndarray, features: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Returns the largest difference of a probability from Keras for each engine.
 
-    The first eighth of the inputs warms the engine up. The speed is that of the faster half of the
-    others, because other programs on the machine can only slow it down.
+    Args:
+        heads: From features to logits.
+        reference: Features by Keras in float32, `(examples, feature_dim)`.
+        features: Label of each other engine to its features of the same examples.
     """
-    first = max(1, len(inputs) // 8)
-    middle = (first + len(inputs)) // 2
-    outputs, speeds = [output_of(engine, inputs[:first])], []
-    for chunk in (inputs[first:middle], inputs[middle:]):
-        started = time.perf_counter()
-        outputs.append(output_of(engine, chunk))
-        speeds.append(len(chunk) / max(time.perf_counter() - started, 1e-9))
-    return np.concatenate(outputs), max(speeds)
+    expected = _probabilities(heads, reference)
+    return {
+        label: float(np.abs(_probabilities(heads, values) - expected).max())
+        for label, values in features.items()
+    }
 
 
-def output_of(engine: Engine, inputs: np.ndarray) -> np.ndarray:
-    """Returns the output of an engine for the inputs, which run in batches of about 16."""
-    batches = np.array_split(inputs, max(1, len(inputs) // 16)) if len(inputs) else []
-    empty = np.zeros((0, *engine.output_shape), np.float32)
-    return np.concatenate([empty, *engine.run(iter(batches))])
+def engines_above_limit(differences: Mapping[str, float]) -> list[str]:
+    """Returns the engines whose probabilities differ from those of Keras by more than allowed."""
+    return [
+        label
+        for label, difference in differences.items()
+        if difference > PROBABILITY_LIMITS[label.split()[-1]]
+    ]
+
+
+def _probabilities(heads: keras.Model, features: np.ndarray) -> np.ndarray:
+    outputs = heads(features, training=False)
+    logits = list(outputs.values()) if isinstance(outputs, Mapping) else [outputs]
+    values = np.concatenate([keras.ops.convert_to_numpy(item) for item in logits], axis=1)
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.sigmoid(values)))
 
 
 def _root_mean_square(values: np.ndarray) -> float:

@@ -5,10 +5,16 @@ caller. Keras is the reference: another engine is used only if its output agrees
 on a sample, and its name and precision are part of the key of cached features.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
+
+EngineName = Literal["auto", "keras", "openvino"]
+
+REFERENCE = "keras float32"
 
 
 class Engine(ABC):
@@ -32,8 +38,25 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yields the float32 output for each batch, in the order of the batches.
+        """Yields the float32 output for each batch of one or more inputs, in their order."""
 
-        Args:
-            batches: Arrays of one or more inputs each; the first axis is the batch.
+    def output(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns the output for the inputs, which run in batches of about 16."""
+        batches = np.array_split(inputs, max(1, len(inputs) // 16)) if len(inputs) else []
+        empty = np.zeros((0, *self.output_shape), np.float32)
+        return np.concatenate([empty, *self.run(iter(batches))])
+
+    def timed_output(self, inputs: np.ndarray) -> tuple[np.ndarray, float]:
+        """Returns the output for the inputs, and the speed in examples per second.
+
+        The first eighth of the inputs warms the engine up. The speed is that of the faster half of
+        the others, because other programs on the machine can only slow it down.
         """
+        first = max(1, len(inputs) // 8)
+        middle = (first + len(inputs)) // 2
+        outputs, speeds = [self.output(inputs[:first])], []
+        for chunk in (inputs[first:middle], inputs[middle:]):
+            started = time.perf_counter()
+            outputs.append(self.output(chunk))
+            speeds.append(len(chunk) / max(time.perf_counter() - started, 1e-9))
+        return np.concatenate(outputs), max(speeds)

@@ -9,10 +9,7 @@ import numpy as np
 
 from kerastl.features.engines.engine import Engine
 
-NAME = "keras"
 XLA_NAME = "xla"
-BATCH_SIZE = 32
-
 EAGER_EXAMPLES = 48  # tracing a network takes about as long as running it on so many examples
 
 
@@ -24,8 +21,6 @@ class KerasEngine(Engine):
         dtype: Type of the input arrays, which are cast to float32.
         num_examples: Expected number of examples; for few the network is not traced.
         jit_compile: Whether XLA compiles the network (TensorFlow only).
-        name: Name of the engine.
-        precision: Precision of the arithmetic.
     """
 
     def __init__(
@@ -35,7 +30,7 @@ class KerasEngine(Engine):
         *,
         num_examples: int,
         jit_compile: bool = False,
-        name: str = NAME,
+        name: str = "keras",
         precision: str = "float32",
     ):
         super().__init__(name, precision, tuple(network.output_shape[1:]))
@@ -45,7 +40,6 @@ class KerasEngine(Engine):
         self._jit_compile = jit_compile
 
     def run(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yields the float32 output for each batch."""
         for batch in batches:
             yield np.asarray(keras.ops.convert_to_numpy(self._call(batch)), np.float32)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,8 @@ import keras
 import numpy as np
 
 from kerastl.features.engines import openvino_engine
-from kerastl.features.engines.agreement import output_of, timed_output
-from kerastl.features.engines.engine import Engine
+from kerastl.features.engines.engine import REFERENCE, Engine
 from kerastl.features.engines.keras_engine import XLA_NAME, KerasEngine, mixed_precision_engine
-from kerastl.features.engines.known_verdicts import REFERENCE
 from kerastl.progress import SILENT, Progress
 
 
@@ -27,7 +25,8 @@ class NetworkEngines:
         dtype: Type of the input arrays.
         sample: Returns raw inputs of the examples on which engines are compared.
         folder: Folder for the converted network, or None to store nothing.
-        num_examples: Number of examples that the engines will compute.
+        num_examples: Number of examples that the engines will compute; may be set until the
+            first engine is created.
         progress: Receives a note about each engine that is tried.
     """
 
@@ -37,11 +36,9 @@ class NetworkEngines:
     folder: Path | None = None
     num_examples: int = 2**31
     progress: Progress = SILENT
-
-    def __post_init__(self) -> None:
-        self._engines: dict[str, Engine] = {}
-        self._failed: set[str] = set()
-        self._outputs: dict[str, tuple[np.ndarray, float]] = {}
+    _engines: dict[str, Engine] = field(default_factory=dict, init=False)
+    _failed: set[str] = field(default_factory=set, init=False)
+    _outputs: dict[str, tuple[np.ndarray, float]] = field(default_factory=dict, init=False)
 
     def engine(self, label: str) -> Engine:
         """Returns the engine with a label, or Keras if that engine cannot run the network."""
@@ -66,7 +63,7 @@ class NetworkEngines:
     def timed_sample_output(self, label: str) -> tuple[np.ndarray, float]:
         """Returns the output of an engine for the sample, and its speed in examples per second."""
         if label not in self._outputs:
-            self._outputs[label] = timed_output(self.engine(label), self._sample)
+            self._outputs[label] = self.engine(label).timed_output(self._sample)
         return self._outputs[label]
 
     def _create(self, label: str) -> Engine:
@@ -93,7 +90,7 @@ class NetworkEngines:
     def _reference_output(self) -> Future[np.ndarray]:
         """Computed in a thread, while the network is converted."""
         pool = ThreadPoolExecutor(1)
-        output = pool.submit(lambda: output_of(self.reference, self._sample))
+        output = pool.submit(lambda: self.reference.output(self._sample))
         pool.shutdown(wait=False)
         return output
 

@@ -5,11 +5,11 @@ than large ones because the activations between two layers stay in the caches of
 """
 
 import importlib.util
+import shutil
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -78,15 +78,8 @@ class OpenvinoEngine(Engine):
         return np.concatenate([inputs, np.repeat(inputs[-1:], num_missing, axis=0)])
 
 
-@dataclass(frozen=True)
-class _Running:
-    """A request in flight, and the place of its result.
-
-    Args:
-        request: The request of OpenVINO.
-        output: Output for the whole batch.
-        begin: Index of the first row of `output` that the request computes.
-    """
+class _Running(NamedTuple):
+    """A request in flight, which computes the rows of `output` from `begin` on."""
 
     request: Any
     output: np.ndarray
@@ -124,11 +117,7 @@ def precisions() -> tuple[str, ...]:
 
 
 def converted(engine: "KerasEngine", folder: Path | None) -> Any:
-    """Returns the network as an OpenVINO model, from the cache if it is stored there.
-
-    Args:
-        engine: The reference engine, whose traced function is converted.
-        folder: Folder for the converted network, or None to store nothing.
+    """Returns the network of an engine as an OpenVINO model, from `folder` if it is stored there.
 
     Raises:
         Exception: OpenVINO cannot convert the network.
@@ -159,7 +148,4 @@ def _store(model: Any, folder: Path) -> None:
         openvino.save_model(model, temporary / _MODEL, compress_to_fp16=False)
         temporary.rename(folder)
     except (OSError, RuntimeError):  # disk full, no permission, or another process was faster
-        for leftover in temporary.glob("*"):
-            leftover.unlink(missing_ok=True)
-        if temporary.is_dir():
-            temporary.rmdir()
+        shutil.rmtree(temporary, ignore_errors=True)

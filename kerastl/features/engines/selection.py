@@ -1,42 +1,62 @@
-"""Selection of the engine for each purpose: candidates are compared with Keras, fastest first."""
+"""Selection of the engine for each purpose: candidates are compared with Keras, fastest first.
 
+Convention: features that heads are only trained on may have reduced precision; features for scores
+and predictions have the precision of the shipped model. The results are stored beside the
+converted network, so that later runs know them.
+"""
+
+import contextlib
+import json
+from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
+import numpy as np
 
+from kerastl.backbones.wiring import Call, calls
+from kerastl.features.cache.location import touch
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import Agreement, compare_features
+from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.keras_engine import EAGER_EXAMPLES, XLA_NAME, has_gpu
-from kerastl.features.engines.known_verdicts import (
-    REFERENCE,
-    EngineName,
-    Purpose,
-    Verdicts,
-    suitable_engines,
-)
-from kerastl.features.engines.multiply_adds import multiply_adds
 from kerastl.features.engines.network_engines import NetworkEngines
+from kerastl.files import write_text
+
+Purpose = Literal["training", "scores"]
 
 _WORTH_CONVERTING = 30e9  # multiply-adds that Keras computes in the time that a conversion takes
 _WORTH_CONVERTING_EXAMPLES = 256  # if the number of multiply-adds is not known
+_FILE = "verdicts.json"
 
 
 class EngineSelector:
     """Selects the engines for one network.
 
     Args:
-        engines: The engines of the network.
+        engines: The engines of the network; what earlier runs found is stored in their folder.
         requested: `"auto"`, or the engine that the config asks for.
-        verdicts: What earlier runs found; None reads it from the folder of the engines.
     """
 
-    def __init__(
-        self, engines: NetworkEngines, requested: EngineName, verdicts: Verdicts | None = None
-    ):
+    def __init__(self, engines: NetworkEngines, requested: EngineName):
         self.engines = engines
-        self.verdicts = verdicts or Verdicts(engines.folder, requested)
         self.agreements: dict[str, Agreement] = {}
         self._requested = requested
+        self._verdicts = {} if requested == "keras" else _read_verdicts(engines.folder)
+        self._known_candidates: Sequence[str] = self._verdicts.pop("candidates", ())
+
+    def known_engine(self, purpose: Purpose) -> str | None:
+        """Returns the label of the engine that earlier runs selected for a purpose, or None."""
+        if self._requested == "keras":
+            return REFERENCE
+        for label in _suitable(self._known_candidates, purpose):
+            verdict = self._verdicts.get(label)
+            if verdict is None:
+                return None
+            if verdict["agrees"]:
+                return label
+        return REFERENCE if self._known_candidates else None
 
     def select(self, purpose: Purpose, num_examples: int) -> str:
         """Returns the label of the engine for a purpose, trying candidates if that pays off.
@@ -48,14 +68,15 @@ class EngineSelector:
         if purpose == "scores" and self._requested == "auto" and num_examples <= EAGER_EXAMPLES:
             return REFERENCE
         if not self._is_worth_trying(num_examples):
-            return self.engines.engine(self.verdicts.engine_for(purpose) or REFERENCE).label
-        suitable = suitable_engines(self._candidates, purpose)
+            return self.engines.engine(self.known_engine(purpose) or REFERENCE).label
+        suitable = _suitable(self._candidates, purpose)
         selected = next((label for label in suitable if self._agrees(label)), REFERENCE)
-        self.verdicts.write(self._candidates)
+        self._write_verdicts()
         return selected
 
     @cached_property
     def _candidates(self) -> list[str]:
+        """The engines that this machine offers, fastest first."""
         if has_gpu():
             return [f"{XLA_NAME} float16"] if self._requested == "auto" else []
         if keras.backend.backend() != "tensorflow" or not openvino_engine.is_installed():
@@ -77,16 +98,57 @@ class EngineSelector:
     def _agrees(self, label: str) -> bool:
         engine = self.engines.engine(label)
         if engine is self.engines.reference:
-            self.verdicts.add(label, {"agrees": False})
+            self._verdicts[label] = {"agrees": False}
             return False
         output, speed = self.engines.timed_sample_output(label)
         agreement = compare_features(
             self.engines.reference_output, output, engine.precision, per_second=speed
         )
         self.agreements[label] = agreement
-        self.verdicts.add(label, agreement.facts())
+        self._verdicts[label] = agreement.facts()
         self.engines.progress.note(_agreement_text(label, agreement))
         return agreement.agrees
+
+    def _write_verdicts(self) -> None:
+        if self.engines.folder is None:
+            return
+        text = json.dumps({"candidates": self._candidates, **self._verdicts}, indent=1)
+        with contextlib.suppress(OSError):
+            write_text(self.engines.folder / _FILE, text)
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """Returns the approximate number of multiply-adds for one example, 0 if it is not known.
+
+    Each output position of a layer with a kernel costs as many as the kernel has values.
+    """
+    return sum(map(_multiply_adds, calls(network)))
+
+
+def _multiply_adds(call: Call) -> int:
+    if isinstance(call.operation, keras.Model):
+        return multiply_adds(call.operation)
+    kernel = getattr(call.operation, "kernel", None)
+    if kernel is None or not call.outputs:
+        return 0
+    positions = int(np.prod([side or 1 for side in call.outputs[0].shape[1:-1]]))
+    return positions * int(np.prod(kernel.shape))
+
+
+def _suitable(candidates: Sequence[str], purpose: Purpose) -> list[str]:
+    """Returns the candidates whose precision is sufficient for a purpose, in their order."""
+    return [label for label in candidates if purpose == "training" or label.endswith("float32")]
+
+
+def _read_verdicts(folder: Path | None) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    try:
+        found = dict(json.loads((folder / _FILE).read_text()))
+    except (OSError, ValueError):
+        return {}
+    touch(folder / _FILE)
+    return found
 
 
 def _agreement_text(label: str, agreement: Agreement) -> str:

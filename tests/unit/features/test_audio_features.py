@@ -10,7 +10,8 @@ import soundfile
 from kerastl.backbones import LogMel
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.features.engines import openvino_engine
-from kerastl.features.source import Extraction, FeatureSource
+from kerastl.features.extraction import Extraction
+from kerastl.features.source import FeatureSource
 from kerastl.media.audio.contract import AudioContract
 from kerastl.media.segments import Segments
 

@@ -11,11 +11,10 @@ import pytest
 
 from kerastl.features.engines import agreement, openvino_engine
 from kerastl.features.engines.agreement import NUM_EXAMPLES, compare_features
+from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.keras_engine import KerasEngine
-from kerastl.features.engines.known_verdicts import REFERENCE, EngineName
-from kerastl.features.engines.multiply_adds import multiply_adds
 from kerastl.features.engines.network_engines import NetworkEngines
-from kerastl.features.engines.selection import EngineSelector
+from kerastl.features.engines.selection import EngineSelector, multiply_adds
 from kerastl.progress import Progress
 
 UINT8 = np.dtype(np.uint8)
@@ -104,11 +103,11 @@ def test_an_engine_that_differs_is_not_used(
 def test_what_was_found_is_known_to_the_next(network: keras.Model, tmp_path: Path) -> None:
     folder = tmp_path / "engines" / "x"
     first, _ = selector_for(network, folder)
-    assert first.verdicts.engine_for("scores") is None
+    assert first.known_engine("scores") is None
     first.select("scores", 1000)
     assert (folder / "model.xml").is_file()
     second, _ = selector_for(network, folder)
-    assert second.verdicts.engine_for("scores") == "openvino float32"
+    assert second.known_engine("scores") == "openvino float32"
     values = images(5)
     np.testing.assert_allclose(
         output_of(second.engines.engine("openvino float32"), values),
@@ -122,7 +121,7 @@ def test_damaged_notes_of_earlier_runs_are_ignored(network: keras.Model, tmp_pat
     folder = tmp_path / "engines" / "x"
     selector_for(network, folder)[0].select("scores", 1000)
     (folder / "verdicts.json").write_text("{")
-    assert selector_for(network, folder)[0].verdicts.engine_for("scores") is None
+    assert selector_for(network, folder)[0].known_engine("scores") is None
 
 
 @needs_openvino
@@ -149,7 +148,7 @@ def test_without_openvino_keras_does_it_with_one_line(
 
 def test_keras_is_asked_for_and_used(network: keras.Model) -> None:
     selector, notes = selector_for(network, requested="keras")
-    assert selector.verdicts.engine_for("training") == REFERENCE
+    assert selector.known_engine("training") == REFERENCE
     assert notes.texts == []
 
 

@@ -14,9 +14,10 @@ from kerastl.errors import MediaError
 from kerastl.features.cache import file_hashes
 from kerastl.features.cache.fingerprints import network_fingerprint
 from kerastl.features.cache.pruning import clear, list_entries
-from kerastl.features.compared_features import engines_above_limit
 from kerastl.features.engines import openvino_engine
-from kerastl.features.source import Extraction, FeatureSource
+from kerastl.features.engines.agreement import engines_above_limit
+from kerastl.features.extraction import Extraction
+from kerastl.features.source import FeatureSource
 from kerastl.media.image import decoding as images
 from kerastl.media.image.contract import ImageContract
 from kerastl.progress import Progress

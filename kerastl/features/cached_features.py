@@ -1,0 +1,117 @@
+"""The cached features of one network for the examples of one set of inputs.
+
+Convention: each engine and precision has its own store, so that the precision of a feature never
+depends on what happens to be cached.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastl.data.inputs.batches import Inputs
+from kerastl.data.inputs.streams import FileInputs, Part
+from kerastl.features.cache.feature_store import FeatureStore
+from kerastl.features.cache.file_hashes import FileHashes
+from kerastl.features.cache.fingerprints import combined_fingerprint, network_fingerprint
+from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, size_limit
+from kerastl.features.cache.pruning import prune
+from kerastl.files import FileStatus
+from kerastl.progress import Progress
+
+
+class CachedFeatures:
+    """Finds and stores the features of examples under the keys of their files' contents.
+
+    It must be created before any file is read, because a hash is valid only for the status that
+    its file had before it was read.
+
+    Args:
+        network: From raw input to features.
+        inputs: Raw inputs of all examples; only files are cached.
+        cache: Folder of the cache, or None to use none.
+        progress: Receives a warning if the cache cannot be written.
+    """
+
+    def __init__(
+        self, network: keras.Model, inputs: Inputs, *, cache: Path | None, progress: Progress
+    ):
+        self.dim = int(network.output_shape[1])
+        self._files = inputs if cache and isinstance(inputs, FileInputs) else None
+        self._cache = cache if self._files else None
+        self._identity = _identity(network, self._files.rule) if self._files else {}
+        self._statuses = [FileStatus.of(path) for path in self._files.paths] if self._files else []
+        self._hashes = FileHashes(self._cache and self._cache / HASHES)
+        self._keys: list[bytes | None] = [None] * len(inputs)
+        self._file_hashes: list[bytes | None] = [None] * len(inputs)
+        self._hashed_rows: list[int] = []
+        self._stores: dict[str, FeatureStore] = {}
+        self._progress = progress
+
+    @property
+    def engine_folder(self) -> Path | None:
+        """Folder of the converted network, or None without a cache."""
+        return self._cache and self._cache / ENGINES / combined_fingerprint(self._identity)
+
+    def store(self, engine: str) -> FeatureStore:
+        """Returns the store of the engine with a label such as `"openvino bfloat16"`."""
+        if engine not in self._stores:
+            name = combined_fingerprint({**self._identity, "engine": engine})
+            folder = self._cache and self._cache / FEATURES / name
+            self._stores[engine] = FeatureStore(folder, self.dim, on_write_error=self._warn)
+        return self._stores[engine]
+
+    def find_keys(self, engines: Iterable[str]) -> None:
+        """Finds the keys of all examples, unless the stores of these engines are all empty."""
+        if self._files and any(not self.store(engine).is_empty for engine in engines):
+            self._file_hashes = self._hashes.hash_files(self._files.paths)
+            self._keys = self._files.keys_of(self._file_hashes)
+
+    def read_into(self, values: np.ndarray, rows: np.ndarray, *, engine: str) -> np.ndarray:
+        """Copies cached features into these rows of `(examples, dim)`; returns the other rows."""
+        keys = [self._keys[row] for row in rows]
+        return rows[~self.store(engine).read_into(values, rows, keys)]
+
+    def read_common(self, engines: Sequence[str]) -> dict[str, np.ndarray]:
+        """Returns the features of all examples that are cached for every one of these engines."""
+        rows = np.arange(len(self._keys))
+        values = {engine: np.zeros((len(rows), self.dim), np.float32) for engine in engines}
+        for engine in engines:
+            rows = np.setdiff1d(rows, self.read_into(values[engine], rows, engine=engine))
+        return {engine: features[rows] for engine, features in values.items()}
+
+    def add(self, part: Part, features: np.ndarray, *, engine: str) -> None:
+        """Stores the features of decoded examples under the keys of the decoded bytes."""
+        self.store(engine).add(part.keys, features)
+        hashes = part.digests or part.keys
+        for row, key, file_hash in zip(map(int, part.rows), part.keys, hashes, strict=True):
+            if self._file_hashes[row] is None and file_hash is not None:
+                self._hashed_rows.append(row)
+            self._keys[row], self._file_hashes[row] = key, file_hash
+
+    def close(self) -> None:
+        """Writes what was added, and prunes the cache if it has grown."""
+        if self._files:
+            self._hashes.remember(
+                (self._files.paths[row], self._statuses[row], self._file_hashes[row] or b"")
+                for row in self._hashed_rows
+            )
+        for store in self._stores.values():
+            store.close()
+        if self._cache and any(store.has_written for store in self._stores.values()):
+            prune(self._cache, size_limit())
+
+    def _warn(self, reason: str) -> None:
+        self._progress.warn(f"The cache cannot be written ({reason}); continuing without it.")
+
+
+def engine_folder(network: keras.Model, rule: str, *, cache: Path) -> Path:
+    """Returns the folder of the converted network for inputs that are not files."""
+    return cache / ENGINES / combined_fingerprint(_identity(network, rule))
+
+
+def _identity(network: keras.Model, rule: object) -> dict[str, Any]:
+    """Returns everything that determines the features of an example with a given key."""
+    return {"network": network_fingerprint(network), "rule": rule}
