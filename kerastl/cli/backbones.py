@@ -4,19 +4,13 @@ Convention: a broken plugin is reported on standard error and does not stop the 
 """
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
-from kerastl.backbones import (
-    BackboneSpec,
-    Catalog,
-    Plugin,
-    find_backbone,
-    read_catalog,
-)
+from kerastl.backbones import BackboneSpec, Catalog, find_backbone, read_catalog
 from kerastl.backbones.testing import Outcome, run_checks
+from kerastl.cli.columns import aligned
 from kerastl.errors import BackboneError, suggestion
 
 _NO_FACT = "-"
@@ -41,12 +35,18 @@ def list_command(modality: str | None, as_json: bool) -> None:
     if not specs and modality is not None:
         raise _no_backbone_for(modality, catalog)
     if as_json:
-        click.echo(json.dumps(_catalog_facts(specs, catalog), indent=2))
+        broken = [
+            {key: getattr(plugin, key) for key in ("family", "distribution", "version", "problem")}
+            for plugin in catalog.problems
+        ]
+        facts = {"backbones": [_facts(spec) for spec in specs], "problems": broken}
+        click.echo(json.dumps(facts, indent=2))
         return
-    for line in _aligned([_HEADINGS, *(_row(spec) for spec in specs)]):
+    for line in aligned([_HEADINGS, *(_row(spec) for spec in specs)]):
         click.echo(line)
     for plugin in catalog.problems:
-        click.echo(_warning(plugin), err=True)
+        source = f"'{plugin.family}' of {plugin.distribution} {plugin.version}"
+        click.echo(f"Warning: the plugin {source} fails: {plugin.problem}", err=True)
 
 
 @command.command()
@@ -58,7 +58,7 @@ def show(identifier: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
-    for line in _aligned([(f"{name}:", _text(value)) for name, value in facts.items()]):
+    for line in aligned([(f"{name}:", _text(value)) for name, value in facts.items()]):
         click.echo(line)
 
 
@@ -79,12 +79,7 @@ def check(identifier: str, weights: str | None, as_json: bool) -> None:
             click.echo(_outcome_line(outcome))
     if as_json:
         click.echo(json.dumps([outcome.facts() for outcome in outcomes], indent=2))
-    _raise_if_failed(identifier, outcomes)
-
-
-def _raise_if_failed(identifier: str, outcomes: Sequence[Outcome]) -> None:
-    failed = [outcome.check for outcome in outcomes if outcome.is_failure]
-    if failed:
+    if failed := [outcome.check for outcome in outcomes if outcome.is_failure]:
         raise BackboneError(
             f"The backbone '{identifier}' fails {len(failed)} of {len(outcomes)} checks.",
             received=", ".join(failed),
@@ -120,29 +115,16 @@ _HEADINGS = ("backbone", "input", "features", "weights in it", "published", "lic
 
 
 def _row(spec: BackboneSpec) -> tuple[str, ...]:
-    return (
-        spec.id,
-        _input_text(spec),
-        _number(spec.feature_dim),
-        _number(spec.num_params),
-        ", ".join(spec.weights) or _NO_FACT,
-        spec.license,
-    )
-
-
-def _input_text(spec: BackboneSpec) -> str:
-    return _NO_FACT if spec.input is None else spec.input.summary
-
-
-def _number(value: int | None) -> str:
-    return _NO_FACT if value is None else f"{value:,}"
+    facts = _facts(spec)
+    keys = ("id", "input", "feature_dim", "num_params", "weights", "license")
+    return tuple(_text(facts[key]) for key in keys)
 
 
 def _facts(spec: BackboneSpec) -> dict[str, Any]:
     return {
         "id": spec.id,
         "description": spec.description,
-        "input": _input_text(spec),
+        "input": _NO_FACT if spec.input is None else spec.input.summary,
         "modality": spec.modality,
         "feature_dim": spec.feature_dim,
         "num_params": spec.num_params,
@@ -155,42 +137,11 @@ def _facts(spec: BackboneSpec) -> dict[str, Any]:
     }
 
 
-def _catalog_facts(specs: Sequence[BackboneSpec], catalog: Catalog) -> dict[str, Any]:
-    return {
-        "backbones": [_facts(spec) for spec in specs],
-        "problems": [
-            {
-                "family": plugin.family,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "problem": plugin.problem,
-            }
-            for plugin in catalog.problems
-        ],
-    }
-
-
-def _warning(plugin: Plugin) -> str:
-    return (
-        f"Warning: the plugin '{plugin.family}' of {plugin.distribution} {plugin.version} fails: "
-        f"{plugin.problem}"
-    )
-
-
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items()) or _NO_FACT
     if isinstance(value, list):
         return ", ".join(map(str, value)) or _NO_FACT
     if isinstance(value, int):
-        return _number(value)
+        return f"{value:,}"
     return _NO_FACT if value in (None, "") else str(value)
-
-
-def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
-    table = [list(row) for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]

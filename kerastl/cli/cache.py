@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 
 import click
 
@@ -29,12 +28,23 @@ def list_command(as_json: bool) -> None:
     found = pruning.list_entries(folder)
     total = sum(entry.num_bytes for entry in found)
     if as_json:
-        facts = [_facts(entry) for entry in found]
-        report = {"folder": str(folder), "bytes": total, "limit": limit, "entries": facts}
+        entries = [
+            {
+                "kind": entry.kind,
+                "name": entry.name,
+                "bytes": entry.num_bytes,
+                "files": len(entry.files),
+                "used": entry.used,
+            }
+            for entry in found
+        ]
+        report = {"folder": str(folder), "bytes": total, "limit": limit, "entries": entries}
         click.echo(json.dumps(report, indent=2))
         return
-    for line in _lines(found):
-        click.echo(line)
+    for entry in found:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+        size = f"{_KINDS[entry.kind]:<18}{size_text(entry.num_bytes):>10}"
+        click.echo(f"{entry.name}  {size}  used {used}")
     click.echo(f"{size_text(total)} of at most {size_text(limit)} in {folder}")
 
 
@@ -44,10 +54,8 @@ def list_command(as_json: bool) -> None:
 )
 def prune(limit: str | None) -> None:
     """Delete the least recently used entries until the rest fits."""
-    num_bytes = (
-        location.size_limit() if limit is None else location.parse_size(limit, where="--limit")
-    )
-    freed = pruning.prune(location.cache_folder(), num_bytes)
+    kept = location.parse_size(limit, where="--limit") if limit else location.size_limit()
+    freed = pruning.prune(location.cache_folder(), kept)
     click.echo(f"{size_text(freed)} freed")
 
 
@@ -60,27 +68,9 @@ def clear() -> None:
 
 def size_text(num_bytes: int) -> str:
     """Returns a readable size, in units of 1000."""
-    size = float(num_bytes)
-    for unit in ("bytes", "KB", "MB", "GB"):
+    size = num_bytes / 1e3
+    for unit in ("KB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break
         size /= 1000
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-
-
-def _facts(entry: pruning.CacheEntry) -> dict[str, object]:
-    return {
-        "kind": entry.kind,
-        "name": entry.name,
-        "bytes": entry.num_bytes,
-        "files": len(entry.files),
-        "used": entry.used,
-    }
-
-
-def _lines(found: Sequence[pruning.CacheEntry]) -> list[str]:
-    return [
-        f"{entry.name}  {_KINDS[entry.kind]:<18}{size_text(entry.num_bytes):>10}  "
-        f"used {time.strftime('%Y-%m-%d %H:%M', time.localtime(entry.used))}"
-        for entry in found
-    ]
+    return f"{num_bytes} bytes" if num_bytes < 1000 else f"{size:.1f} {unit}"

@@ -5,7 +5,6 @@ Convention: progress and notes go to standard error, results to standard output.
 
 import os
 import time
-from types import TracebackType
 
 import rich.console
 import rich.progress
@@ -30,8 +29,7 @@ class TerminalProgress(Progress):
         self._bar: rich.progress.TaskID | None = None
         self._title = ""
         self._total: int | None = None
-        self._started = 0.0
-        self._printed = 0.0
+        self._started = self._printed = 0.0
 
     def __enter__(self) -> "TerminalProgress":
         if self.console.is_terminal:
@@ -47,12 +45,7 @@ class TerminalProgress(Progress):
             self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bars is not None:
             self._bars.stop()
 

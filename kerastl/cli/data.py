@@ -8,28 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerastl.backbones import Input, find_backbone
 from kerastl.cli import table_report
-from kerastl.cli.table_checks import check_split, input_of
-from kerastl.cli.table_output import TABLE_ENDINGS, refuse_output, write_made, write_table
-from kerastl.config import DataConfig, load_config, parse_config
-from kerastl.errors import ConfigError, TableError
+from kerastl.cli.columns import show_columns
+from kerastl.cli.table_output import TABLE_ENDINGS, write_table, writes_table
+from kerastl.config import Config, DataConfig, load_config, parse_config
+from kerastl.errors import ConfigError, KerastlError, SplitError, TableError, counted
 from kerastl.media.media_types import MEDIA_TYPES
 
 if TYPE_CHECKING:
+    from kerastl.data.importing.folders import MadeTable
     from kerastl.data.tables.examples import Examples
 
 _overrides = click.option(
     "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key of the config."
 )
-_output = click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="CSV or Parquet file to write.",
-)
 _seconds = click.FloatRange(min=0, min_open=True)
-_overwrite = click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 
 
 def _column_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -74,7 +68,7 @@ def check(
     else:
         _refuse_columns(*columns.values(), tasks, group)
         config = load_config(source, overrides)
-        data, taken = config.data, input_of(config)
+        data, taken = config.data, _input_of(config)
     table = read_table(data)
     with TerminalProgress() as progress:
         report = check_table(
@@ -86,7 +80,7 @@ def check(
         )
     problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
     if not (report.bad_cells or report.bad_segments) and source.suffix.lower() not in TABLE_ENDINGS:
-        split_problems, split_warnings = check_split(table, data)
+        split_problems, split_warnings = _check_split(table, data)
         problems, warnings = problems + split_problems, warnings + split_warnings
     if as_json:
         everything = {**report.to_dict(), "problems": problems, "warnings": warnings}
@@ -100,19 +94,15 @@ def check(
 
 @command.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@_output
 @click.option("--column", default="split", show_default=True, help="Column to write.")
-@_overwrite
 @_overrides
-def split(
-    config: Path, output: Path, column: str, overwrite: bool, overrides: tuple[str, ...]
-) -> None:
+@writes_table
+def split(config: Path, output: Path, column: str, overrides: tuple[str, ...]) -> None:
     """Write CONFIG's table with a column that says train, validation or test."""
-    refuse_output(output, overwrite=overwrite)
     from kerastl.data.tables.loading import load_table
     from kerastl.data.tables.splits import assign_splits, split_gaps
 
-    data = _data_of_config(config, overrides)
+    data = load_config(config, overrides).data
     table = load_table(data)
     _refuse_taken(table, data, column)
     table = assign_splits(table, data.split)
@@ -129,23 +119,20 @@ def split(
 
 @command.command("from-folders")
 @click.argument("folder", type=click.Path(path_type=Path))
-@_output
 @click.option(
     "--same-file",
     type=click.Choice(["name", "bytes"]),
     help="Files of several classes with the same name, or the same bytes, are one example.",
 )
-@_overwrite
-def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) -> None:
+@writes_table
+def from_folders(folder: Path, output: Path, same_file: Any) -> "MadeTable":
     """Make a table from FOLDER, which holds one folder per class.
 
     If the outer folders are called train, val or test, they become the column split.
     """
-    refuse_output(output, overwrite=overwrite)
     from kerastl.data.importing.folders import table_from_folders
 
-    made = table_from_folders(folder, relative_to=output.parent, same_file=same_file)
-    write_made(made, output)
+    return table_from_folders(folder, relative_to=output.parent, same_file=same_file)
 
 
 @command.command("from-coco")
@@ -154,22 +141,19 @@ def from_folders(folder: Path, output: Path, same_file: Any, overwrite: bool) ->
     "--images", type=click.Path(path_type=Path), required=True, help="Folder with the images."
 )
 @click.option("--category", "categories", multiple=True, help="Category to keep; default: all.")
-@_output
-@_overwrite
+@writes_table
 def from_coco(
-    annotations: Path, images: Path, categories: tuple[str, ...], output: Path, overwrite: bool
-) -> None:
+    annotations: Path, images: Path, categories: tuple[str, ...], output: Path
+) -> "MadeTable":
     """Make a table from JSON, a COCO or LVIS file of instances: 1 if a category is present.
 
     In LVIS files, categories that were not annotated in an image stay blank.
     """
-    refuse_output(output, overwrite=overwrite)
     from kerastl.data.importing.coco import table_from_coco
 
-    made = table_from_coco(
+    return table_from_coco(
         annotations, images, relative_to=output.parent, categories=categories or None
     )
-    write_made(made, output)
 
 
 @command.command("from-recordings")
@@ -189,37 +173,19 @@ def from_coco(
     show_default=True,
     help="Time from the start of one window to the start of the next.",
 )
-@_output
-@_overwrite
+@writes_table
 def from_recordings(
-    table: Path,
-    words: tuple[str, ...],
-    window_seconds: float,
-    hop_seconds: float,
-    output: Path,
-    overwrite: bool,
-) -> None:
+    table: Path, words: tuple[str, ...], output: Path, **windows: float
+) -> "MadeTable":
     """Make a table of windows from TABLE: path, word, start_seconds, end_seconds.
 
     TABLE has a row for each time that a word is said in a recording. Each window becomes a row with
     an answer per word: 1 if it holds the whole word, 0 if it holds less than half of it, and blank
     otherwise.
     """
-    refuse_output(output, overwrite=overwrite)
     from kerastl.data.importing.recording_windows import table_from_recordings
 
-    made = table_from_recordings(
-        table,
-        relative_to=output.parent,
-        words=words or None,
-        window_seconds=window_seconds,
-        hop_seconds=hop_seconds,
-    )
-    write_made(made, output)
-
-
-def _data_of_config(path: Path, overrides: Sequence[str]) -> "DataConfig":
-    return load_config(path, overrides).data
+    return table_from_recordings(table, relative_to=output.parent, words=words or None, **windows)
 
 
 def _data_of_table(
@@ -232,6 +198,37 @@ def _data_of_table(
     data = guess_data(frame, path, columns=columns, tasks=tasks, group=group)
     # A config needs a backbone, but its table does not depend on it.
     return parse_config({"data": data, "backbone": {"name": "run:any"}}, where=str(path)).data
+
+
+def _input_of(config: Config) -> Input | None:
+    """Returns the input of the config's backbone, None if only loading it can tell."""
+    size = config.backbone.input_size
+    try:
+        taken = find_backbone(config.backbone.name, options=config.backbone.options).input
+        if taken is None or size is None:
+            return taken
+        return taken.resized(size, backbone=config.backbone.name)
+    except KerastlError:
+        return None
+
+
+def _check_split(examples: "Examples", data: DataConfig) -> tuple[list[str], list[str]]:
+    """Returns a sentence for each problem and each warning about the config's split."""
+    from kerastl.data.tables.splits import assign_splits, divided_groups, split_gaps
+
+    try:
+        examples = assign_splits(examples, data.split)
+    except (SplitError, TableError) as error:
+        return [f"data.split: {error.what}"], []
+    warnings = list(split_gaps(examples))
+    files = [str(path) for path in examples.paths]
+    if examples.segments is not None and (divided := divided_groups(files, examples.splits)):
+        recordings = counted(len(divided), "recording has", "recordings have")
+        names = ", ".join(Path(path).name for path in divided[:3])
+        warnings.append(
+            f"{recordings} examples in several splits, so scores are flattered: {names}."
+        )
+    return [], warnings
 
 
 def _refuse_columns(*options: object) -> None:
@@ -272,4 +269,4 @@ def _show_parts(table: "Examples") -> None:
     rows: list[list[object]] = [["rows", *(len(table.rows(part)) for part in PARTS)]]
     for column, task in enumerate(table.tasks):
         rows.append([task, *(counts(column, part) for part in PARTS)])
-    table_report.show_columns(("", *PARTS), rows)
+    show_columns(("", *PARTS), rows)

@@ -1,28 +1,56 @@
-"""Tables that commands of `kerastl data` write: checking the output path, writing, reporting."""
+"""Tables that commands of `kerastl data` write: options, checks of the output, and a summary."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerastl.cli.table_report import show_columns
+from kerastl.cli.columns import show_columns
 from kerastl.errors import TableError
 from kerastl.files import write_with
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kerastl.data.importing.folders import MadeTable
-
 TABLE_ENDINGS = (".csv", ".parquet", ".pq")
 
 
-def refuse_output(path: Path, *, overwrite: bool) -> None:
-    """Raises an error if a table cannot be written to the path.
+def writes_table(command: Callable[..., Any]) -> Callable[..., None]:
+    """Adds `--output` and `--overwrite`, checks them first, and writes the table that is returned.
 
     Raises:
-        TableError: The ending is another one, or something is there already.
+        TableError: The ending is not one of a table, or the file exists.
     """
+
+    @click.option(
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path),
+        required=True,
+        help="CSV or Parquet file to write.",
+    )
+    @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
+    @functools.wraps(command)
+    def checked(output: Path, overwrite: bool, **options: Any) -> None:
+        _refuse_output(output, overwrite=overwrite)
+        made = command(output=output, **options)
+        if made is not None:
+            _write_made(made, output)
+
+    return checked
+
+
+def write_table(frame: "pd.DataFrame", output: Path) -> None:
+    """Writes a table as CSV or Parquet, by the ending of its name."""
+    if output.suffix.lower() == ".csv":
+        write_with(output, lambda path: frame.to_csv(path, index=False))
+    else:
+        write_with(output, lambda path: frame.to_parquet(path))
+
+
+def _refuse_output(path: Path, *, overwrite: bool) -> None:
     if path.suffix.lower() not in TABLE_ENDINGS:
         raise TableError(
             "A table is written as CSV or Parquet.",
@@ -36,28 +64,13 @@ def refuse_output(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def write_made(made: "MadeTable", output: Path) -> None:
-    """Writes a table that was made and prints how often each task is known."""
+def _write_made(made: Any, output: Path) -> None:
+    """Writes a `MadeTable` and prints how often each task is known."""
     write_table(made.frame, output)
     labels = made.frame[list(made.tasks)]
-    rows = [
-        [
-            task,
-            int((labels[task] == 1).sum()),
-            int((labels[task] == 0).sum()),
-            int(labels[task].isna().sum()),
-        ]
-        for task in made.tasks
-    ]
+    counts = zip((labels == 1).sum(), (labels == 0).sum(), labels.isna().sum(), strict=True)
+    rows = [[task, *map(int, numbers)] for task, numbers in zip(made.tasks, counts, strict=True)]
     show_columns(("task", "positive", "negative", "unknown"), rows)
     for note in made.notes:
         click.echo(f"Note: {note}", err=True)
     click.echo(f"\nWrote {len(made.frame):,} rows to {output}. Next: kerastl data check {output}")
-
-
-def write_table(frame: "pd.DataFrame", output: Path) -> None:
-    """Writes a table as CSV or Parquet, by the ending of its name."""
-    if output.suffix.lower() == ".csv":
-        write_with(output, lambda path: frame.to_csv(path, index=False))
-    else:
-        write_with(output, lambda path: frame.to_parquet(path))

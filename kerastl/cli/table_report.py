@@ -5,40 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl.cli.columns import show_columns
 from kerastl.errors import counted
 from kerastl.media.media_types import media_type
 
 if TYPE_CHECKING:
-    from kerastl.data.checking.check import BadFile, TableReport
+    from kerastl.data.checking.check import BadCell, BadFile, TableReport
 
 _NUM_SHOWN = 10
-
-
-def show_columns(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints a table: with lines on a terminal, plain text elsewhere; the first column is text."""
-    texts = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    import rich.box
-    import rich.console
-    import rich.table
-
-    console = rich.console.Console(highlight=False)
-    if not console.is_terminal:
-        _show_plain(headers, texts)
-        return
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    for index, header in enumerate(headers):
-        table.add_column(header, justify="right" if index else "left")
-    for row in texts:
-        table.add_row(*row)
-    console.print(table)
-
-
-def _show_plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
-    for row in (headers, *rows):
-        cells = [f"{row[0]:<{widths[0]}}"]
-        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        click.echo("  ".join(cells).rstrip())
 
 
 def show_report(report: "TableReport", warnings: Sequence[str]) -> None:
@@ -49,12 +23,10 @@ def show_report(report: "TableReport", warnings: Sequence[str]) -> None:
     fields = ("task", "known", "positive", "negative", "unknown", "uncertain")
     show_columns(fields, [[getattr(task, field) for field in fields] for task in report.tasks])
     click.echo("")
-    for line in _facts(report):
+    for line in (*_facts(report), *(["Warnings:"] if warnings else [])):
         click.echo(line)
-    if warnings:
-        click.echo("Warnings:")
-        for warning in warnings:
-            click.echo(f"  - {warning}")
+    for warning in warnings:
+        click.echo(f"  - {warning}")
 
 
 def _facts(report: "TableReport") -> Iterator[str]:
@@ -69,20 +41,16 @@ def _facts(report: "TableReport") -> Iterator[str]:
 
 def problems_of(report: "TableReport") -> list[str]:
     """Returns a line for each problem that training refuses; long lists are shortened."""
-    cells = [
-        f"row {bad.row}, column {bad.column}: '{bad.cell}' is not a label"
-        for bad in report.bad_cells
-    ]
-    times = [
-        f"row {bad.row}, column {bad.column}: '{bad.cell}' is not a time of a segment"
-        for bad in report.bad_segments
-    ]
     return [
-        *_cut(cells, "cells that are not labels"),
-        *_cut(times, "cells that are not times"),
+        *_cut(_cell_lines(report.bad_cells, "a label"), "cells that are not labels"),
+        *_cut(_cell_lines(report.bad_segments, "a time of a segment"), "cells that are not times"),
         *_cut(_file_lines(report.missing_files), "missing files"),
         *_cut(_file_lines(report.unreadable_files), "unreadable files"),
     ]
+
+
+def _cell_lines(cells: Sequence["BadCell"], what: str) -> list[str]:
+    return [f"row {bad.row}, column {bad.column}: '{bad.cell}' is not {what}" for bad in cells]
 
 
 def _file_lines(files: Sequence["BadFile"]) -> list[str]:
@@ -90,15 +58,18 @@ def _file_lines(files: Sequence["BadFile"]) -> list[str]:
 
 
 def _cut(lines: Sequence[str], what: str) -> list[str]:
-    more = len(lines) - _NUM_SHOWN
-    if more <= 0:
-        return list(lines)
-    return [*lines[:_NUM_SHOWN], f"and {more:,} more {what}; --json lists all of them"]
+    more = [f"and {len(lines) - _NUM_SHOWN:,} more {what}; --json lists all of them"]
+    return [*lines[:_NUM_SHOWN], *(more if len(lines) > _NUM_SHOWN else [])]
 
 
 def warnings_of(report: "TableReport") -> list[str]:
     """Returns a sentence for each finding that training accepts."""
-    return [*_label_warnings(report), *_duplicate_warnings(report), *_other_warnings(report)]
+    return [
+        *_label_warnings(report),
+        *_duplicate_warnings(report),
+        *_group_warnings(report),
+        *(report.summary.warnings() if report.summary is not None else ()),
+    ]
 
 
 def _label_warnings(report: "TableReport") -> Iterator[str]:
@@ -109,16 +80,13 @@ def _label_warnings(report: "TableReport") -> Iterator[str]:
 
 
 def _duplicate_warnings(report: "TableReport") -> Iterator[str]:
+    leak = "several groups and may fall into several splits"
     for found, noun, sentence in (
         (report.equal_rows, "row", "in the table more than once"),
         (report.equal_paths, "file", "in several rows"),
         (report.equal_files, "file", "stored under several names"),
-        (report.across_groups, "file", "in several groups and may fall into several splits"),
-        (
-            report.divided_recordings,
-            "recording",
-            "divided among several groups and may fall into several splits",
-        ),
+        (report.across_groups, "file", f"in {leak}"),
+        (report.divided_recordings, "recording", f"divided among {leak}"),
     ):
         if found:
             yield f"{_are(len(found), noun)} {sentence}: {_rows(found)}."
@@ -130,12 +98,10 @@ def _duplicate_warnings(report: "TableReport") -> Iterator[str]:
         yield f"Rows of the same file have different labels {times}: {listed}."
 
 
-def _other_warnings(report: "TableReport") -> Iterator[str]:
+def _group_warnings(report: "TableReport") -> Iterator[str]:
     if report.groups is not None and report.groups.rows_without_group:
         rows = _are(report.groups.rows_without_group, "row")
         yield f"{rows} without a group; each is a group of its own."
-    if report.summary is not None:
-        yield from report.summary.warnings()
 
 
 def _are(count: int, noun: str) -> str:
