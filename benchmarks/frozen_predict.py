@@ -23,7 +23,7 @@ def lap(name):
     started = now
 import keras
 lap("import Keras and TensorFlow")
-import kerastl.run.predict, kerastl.run.inference, kerastl.run.models, kerastl.layers
+import kerastl.run.predict, kerastl.run.models, kerastl.layers
 lap("import kerastl, pandas, SciPy, scikit-learn")
 from pathlib import Path
 from kerastl.runs import load_run

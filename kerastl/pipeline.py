@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -10,7 +9,7 @@ import keras
 from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config, dump_config, load_config
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.data.tables.examples import Examples, refuse_missing_files
+from kerastl.data.tables.examples import refuse_missing_files
 from kerastl.data.tables.leakage import leak_warning
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits, split_gaps
@@ -33,7 +32,7 @@ from kerastl.run.layout import (
 )
 from kerastl.run.record import RunRecord
 from kerastl.run.results import (
-    RunSetup,
+    RunPlan,
     backbone_sha256,
     compute_results,
     input_contract,
@@ -47,21 +46,6 @@ from kerastl.training.auto import train_model
 from kerastl.training.context import TrainingContext
 from kerastl.training.phases import TrainingResult, prepare
 from kerastl.training.plan import plan_training
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Everything that is determined before a model is built.
-
-    Args:
-        config: The training configuration.
-        spec: The backbone.
-        examples: The examples with their splits.
-    """
-
-    config: Config
-    spec: BackboneSpec
-    examples: Examples
 
 
 def train(
@@ -130,12 +114,12 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     record = RunRecord(layout)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
-    plan = Plan(config=config, spec=spec, examples=record.examples())
+    plan = RunPlan(config=config, spec=spec, examples=record.examples())
     remove_leftovers(layout)
     return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
 
 
-def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
+def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     """Finds the backbone, reads the table and draws the splits; loads no framework.
 
     Raises:
@@ -154,7 +138,7 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> Plan:
     for leak in (leak_warning(examples), check_recordings(config, trained_on)):
         if leak is not None:
             progress.warn(leak)
-    return Plan(config=config, spec=spec, examples=examples)
+    return RunPlan(config=config, spec=spec, examples=examples)
 
 
 def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
@@ -178,23 +162,17 @@ def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
 
 
 def _carry_out(
-    plan: Plan, layout: RunLayout, *, cache: bool, progress: Progress, is_new: bool
+    plan: RunPlan, layout: RunLayout, *, cache: bool, progress: Progress, is_new: bool
 ) -> Run:
     config, examples = plan.config, plan.examples
     keras.utils.set_random_seed(config.fit.seed)
     progress.step("Building the model", None)
     model = _build(plan)
-    setup = RunSetup(
-        config=config,
-        spec=plan.spec,
-        examples=examples,
-        input=input_contract(model, config, plan.spec),
-        backbone_sha256=backbone_sha256(model),
-    )
+    sha256 = backbone_sha256(model)
     training = plan_training(config, find_heads(model))
     context = TrainingContext(
         examples=examples,
-        inputs=FileInputs(examples.paths, setup.input, segments=examples.segments),
+        inputs=FileInputs(examples.paths, input_contract(model, plan), segments=examples.segments),
         source=FeatureSource(cache=cache_folder() if cache else None, engine=training.engine),
         state=layout.state,
         progress=progress,
@@ -206,13 +184,13 @@ def _carry_out(
     with _explaining_interrupts(layout.folder):
         fitted = train_model(training, model, context, features)
         progress.note("\n".join(fitted.learned))
-        _conclude(layout, model, fitted, setup, progress=progress)
+        _conclude(plan, layout, model, fitted, sha256, progress=progress)
     finish_run(layout)
     write_report_or_warn(layout.folder, progress=progress)
     return Run(layout.folder)
 
 
-def _build(plan: Plan) -> keras.Model:
+def _build(plan: RunPlan) -> keras.Model:
     config = plan.config
     return build_model(
         plan.spec,
@@ -226,23 +204,24 @@ def _build(plan: Plan) -> keras.Model:
 
 
 def _conclude(
+    plan: RunPlan,
     layout: RunLayout,
     model: keras.Model,
     fitted: TrainingResult,
-    setup: RunSetup,
+    backbone_sha256: str,
     *,
     progress: Progress,
 ) -> None:
     """Chooses thresholds and calibration, scores the model, and writes the results."""
     progress.step("Scoring", None)
-    logits = logits_of_features(model, fitted.features, setup.examples.tasks)
-    held_out = find_held_out(fitted, setup.examples, logits)
-    bundle = make_bundle(model, fitted, held_out, setup)
-    bundle = tune_on_recordings(model, bundle, setup.config, progress=progress)
-    results = compute_results(model, fitted, logits, held_out, bundle, setup)
+    logits = logits_of_features(model, fitted.features, plan.examples.tasks)
+    held_out = find_held_out(fitted, plan.examples, logits)
+    bundle = make_bundle(plan, model, fitted, held_out, backbone_sha256=backbone_sha256)
+    bundle = tune_on_recordings(model, bundle, plan.config, progress=progress)
+    results = compute_results(plan, fitted, logits, held_out, bundle)
     for sentence in results.warnings:
         progress.warn(sentence)
-    write_results(layout, results)
+    write_results(layout, model, results)
 
 
 @contextmanager

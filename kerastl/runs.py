@@ -131,19 +131,12 @@ class Run:
             RunError: The run has no such split.
             TableError: The table lacks a column.
         """
-        from kerastl.run.evaluate import evaluate, examples_of_split, examples_of_table
+        from kerastl.run.evaluate import evaluate, examples_to_score
 
-        if table is None:
-            examples = examples_of_split(self.record, str(split))
-        else:
-            examples = examples_of_table(self.record, Path(table))
+        part = split if table is None else None
+        examples = examples_to_score(self.record, table, str(split))
         scores = evaluate(
-            self.record,
-            self.model,
-            examples,
-            part=split if table is None else None,
-            cache=cache,
-            progress=progress,
+            self.record, self.model, examples, part=part, cache=cache, progress=progress
         )
         return dict(to_values(scores))
 
@@ -175,14 +168,15 @@ class Run:
         kerastl.load_run("runs/wake-word").listen("evening.wav")
         ```
         """
-        from kerastl.listening.detection import detect_in_files
+        from kerastl.listening.detection import COLUMNS
         from kerastl.run.predict import find_files
 
-        files = find_files(self.bundle, _paths(inputs))
+        found = find_files(self.bundle, _paths(inputs))
+        files = list(dict.fromkeys((file.path, file.name) for file in found))
         detector = self.streaming_detector(cache=cache, progress=progress)
-        return detect_in_files(
-            detector, [(file.path, file.name) for file in files], progress=progress
-        )
+        updates = detector.detect_in_files(files, progress=progress)
+        rows = [row for update in updates for row in update.rows()]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def streaming_detector(
         self, *, cache: bool = True, progress: Progress = SILENT
@@ -256,13 +250,7 @@ class Run:
     def _set_thresholds(
         self, scored: "ScoredRecordings", policy: "ThresholdPolicy", *, progress: Progress
     ) -> None:
-        """Writes new thresholds into the run, with the scores and the report that depend on them.
-
-        Args:
-            scored: The recordings to choose thresholds on.
-            policy: `false_accepts_per_hour<=x`.
-            progress: Receives the chosen thresholds.
-        """
+        """Writes new thresholds into the run, and the scores and report that depend on them."""
         from kerastl.listening.recording_thresholds import choose_thresholds
         from kerastl.report import write_report_or_warn
         from kerastl.run.evaluate import rescore

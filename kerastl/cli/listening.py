@@ -3,9 +3,8 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -13,9 +12,10 @@ import click
 import rich.console
 
 from kerastl.cli.console import TerminalProgress
-from kerastl.cli.score_tables import score_table
+from kerastl.cli.score_tables import interval, number, score_table
 from kerastl.errors import RunError, counted
 from kerastl.files import replacing
+from kerastl.progress import SILENT
 
 if TYPE_CHECKING:
     from kerastl.evaluation.score_types import DetectionRates, RecordingScores
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kerastl.runs import Run
 
 PIPE = Path("-")
-Write = Callable[[Sequence[object]], None]
+Write = Callable[[Iterable[Sequence[object]]], None]
 
 
 def refuse_options(
@@ -74,16 +74,22 @@ def listen(
 
     is_live = PIPE in inputs
     score_columns = ("path", "start_seconds", "end_seconds", *run.tasks)
+    num_detections = num_unreadable = 0
     with (
         _rows(output, COLUMNS, is_live=is_live, as_json=as_json) as write,
-        _maybe_rows(scores, score_columns, is_live=is_live) as write_scores,
+        _rows(scores, score_columns, is_live=is_live)
+        if scores is not None
+        else nullcontext() as write_scores,
     ):
         try:
-            num_detections, num_unreadable = _write(
-                _updates(run, inputs, rate_hz=rate_hz, cache=cache, is_shown=output is None),
-                write,
-                write_scores,
-            )
+            for update in _updates(
+                run, inputs, rate_hz=rate_hz, cache=cache, is_shown=output is None
+            ):
+                num_detections += len(update.detections)
+                num_unreadable += update.error is not None
+                write(update.rows())
+                if write_scores is not None:
+                    write_scores(update.score_rows())
         except KeyboardInterrupt:
             kept = "The detections so far are saved." if is_live else "Nothing was written."
             raise KeyboardInterrupt(kept) from None
@@ -98,7 +104,7 @@ def show_detection_scores(scores: "RecordingScores", *, title: str) -> None:
     columns = ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "from")
     table = score_table(title, "word", columns, min_width=8)
     for word, score in scores.words.items():
-        table.add_row(word, *_cells(score), _figure(score.threshold))
+        table.add_row(word, *_cells(score), number(score.threshold))
     table.add_section()
     table.add_row("all", *_cells(scores.all), "")
     rich.console.Console(highlight=False).print(table)
@@ -117,54 +123,31 @@ def _updates(
         if PIPE in inputs:
             yield from detector.detect_in_pipe(sys.stdin.buffer, rate_hz=rate_hz)
             return
-        if not is_shown:  # a bar would interleave with the rows
-            progress.step("Listening (files)", len(files))
-        for done, file in enumerate(files, start=1):
-            yield from detector.detect_in_file(file.path, file.name)
-            if not is_shown:
-                progress.advance(done)
-
-
-def _write(
-    updates: Iterator["DetectionUpdate"], write: Write, write_scores: Write
-) -> tuple[int, int]:
-    num_detections = num_unreadable = 0
-    for update in updates:
-        num_detections += len(update.detections)
-        num_unreadable += update.error is not None
-        for row in update.rows():
-            write(row)
-        for row in update.score_rows():
-            write_scores(row)
-    return num_detections, num_unreadable
-
-
-def _maybe_rows(
-    path: Path | None, columns: Sequence[str], *, is_live: bool
-) -> AbstractContextManager[Write]:
-    """Returns `_rows` of a file, or a writer that does nothing without a file."""
-    if path is None:
-        return nullcontext(_write_nothing)
-    return _rows(path, columns, is_live=is_live, as_json=False)
+        yield from detector.detect_in_files(
+            [(file.path, file.name) for file in files],
+            progress=SILENT if is_shown else progress,  # a bar would interleave with the rows
+        )
 
 
 @contextmanager
 def _rows(
-    path: Path | None, columns: Sequence[str], *, is_live: bool, as_json: bool
+    path: Path | None, columns: Sequence[str], *, is_live: bool, as_json: bool = False
 ) -> Iterator[Write]:
-    """Yields a function that writes a row: to a file written as a whole, or live."""
+    """Yields a function that writes rows: to a file written as a whole, or live."""
     with _opened(path, is_live=is_live) as file:
-        if as_json:
-            yield partial(_write_json, file, columns)
-            return
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        file.flush()
 
-        def write(row: Sequence[object]) -> None:
-            writer.writerow([_written(value) for value in row])
-            file.flush()
+        def write(rows: Iterable[Sequence[object]]) -> None:
+            for row in rows:
+                if as_json:
+                    values = dict(zip(columns, row, strict=True))
+                    file.write(json.dumps(values, ensure_ascii=False) + "\n")
+                else:
+                    writer.writerow(f"{x:.6g}" if isinstance(x, float) else x for x in row)
+                file.flush()
 
+        if not as_json:
+            write([columns])
         yield write
 
 
@@ -181,38 +164,17 @@ def _opened(path: Path | None, *, is_live: bool) -> Iterator[IO[str]]:
             yield file
 
 
-def _write_nothing(row: Sequence[object]) -> None:
-    """Writes nothing."""
-
-
-def _write_json(file: IO[str], columns: Sequence[str], row: Sequence[object]) -> None:
-    file.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n")
-    file.flush()
-
-
-def _written(value: object) -> object:
-    return f"{value:.6g}" if isinstance(value, float) else value
-
-
 def _cells(score: "DetectionRates") -> list[str]:
     latency = score.latency_seconds
     return [
         str(score.events),
         str(score.missed),
-        _range(score.missed_share_interval, ".2f"),
+        interval(score.missed_share_interval, ".2f"),
         f"{score.false_accepts_per_hour:.3g}",
-        _range(score.false_accepts_per_hour_interval, ".3g"),
-        _figure(latency.median, 2),
-        _figure(latency.p90, 2),
+        interval(score.false_accepts_per_hour_interval, ".3g"),
+        number(latency.median, 2),
+        number(latency.p90, 2),
     ]
-
-
-def _figure(value: float, digits: int = 3) -> str:
-    return "-" if value != value else f"{value:.{digits}f}"
-
-
-def _range(ends: Sequence[float] | None, form: str) -> str:
-    return "-" if ends is None else f"{ends[0]:{form}}-{ends[1]:{form}}"
 
 
 def _remarks(scores: "RecordingScores") -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Tables of scores on the terminal."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +21,12 @@ _COLUMNS = {
     "acc.": "accuracy",
     "sens.": "sensitivity",
     "spec.": "specificity",
+}
+_SOURCES = {
+    "out-of-fold": "out-of-fold predictions of the training examples",
+    "validation": "the validation examples",
+    "validation recordings": "long recordings (calibration: held-out examples)",
+    "nothing": "the config",
 }
 
 
@@ -61,40 +67,40 @@ def show_scores(scores: "SplitScores", *, title: str) -> None:
         table.add_row(task, str(score.known), str(score.positives), *_figures(score))
     macro = scores.macro
     table.add_section()
-    table.add_row(
-        f"macro ({macro.defined} of {len(scores.tasks)})",
-        str(macro.known),
-        "",
-        *_figures(macro),
-    )
+    name = f"macro ({macro.defined} of {len(scores.tasks)})"
+    table.add_row(name, str(macro.known), "", *_figures(macro))
     rich.console.Console(highlight=False).print(table)
     for line in _remarks(scores):
         click.echo(line)
 
 
 def _figures(score: "Scores") -> list[str]:
-    between = score.auc_interval
-    text = "-" if between is None else f"{between[0]:.3f}-{between[1]:.3f}"
-    return [_figure(score.auc), text, *(_figure(score.value(name)) for name in _COLUMNS.values())]
+    others = (number(score.value(name)) for name in _COLUMNS.values())
+    return [number(score.auc), interval(score.auc_interval), *others]
 
 
-def _figure(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
+def number(value: float, digits: int = 3) -> str:
+    """Returns a formatted number; a dash for NaN."""
+    return "-" if value != value else f"{value:.{digits}f}"
+
+
+def interval(ends: Sequence[float] | None, form: str = ".3f") -> str:
+    """Returns a formatted interval; a dash for None."""
+    return "-" if ends is None else f"{ends[0]:{form}}-{ends[1]:{form}}"
 
 
 def _remarks(scores: "SplitScores") -> Iterator[str]:
     macro = scores.macro.intervals
     if macro.method:
-        yield (
-            f"Intervals: {macro.method} ({macro.groups} of them, "
-            f"{counted(macro.replicates, 'replicate')})."
-        )
+        replicates = counted(macro.replicates, "replicate")
+        yield f"Intervals: {macro.method} ({macro.groups} of them, {replicates})."
     elif macro.reason:
         yield f"No intervals: {macro.reason}."
     for task, score in scores.tasks.items():
         yield from (f"{task}: {text}." for text in _task_remarks(score, bool(macro.method)))
     if scores.tuned_on:
-        yield f"Thresholds and calibration come from: {_source(scores.tuned_on)}."
+        source = _SOURCES.get(scores.tuned_on, scores.tuned_on)
+        yield f"Thresholds and calibration come from: {source}."
     if scores.note:
         yield scores.note
 
@@ -122,12 +128,3 @@ def _why_undefined(score: "TaskScores") -> str | None:
     if score.positives == score.known:
         return "AUC undefined, because no known label is negative"
     return None
-
-
-def _source(tuned_on: str) -> str:
-    return {
-        "out-of-fold": "out-of-fold predictions of the training examples",
-        "validation": "the validation examples",
-        "validation recordings": "long recordings (calibration: held-out examples)",
-        "nothing": "the config",
-    }.get(tuned_on, tuned_on)

@@ -32,6 +32,7 @@ from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
 from kerastl.run.bundle import versions
 from kerastl.run.record import read_record
+from kerastl.run.results import RunPlan
 
 TABLES = "tables"
 DEFAULT_SEEDS = 3
@@ -135,7 +136,7 @@ def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
             pipeline.refuse_other_modality(spec, trial.config)
 
 
-def _tables(study: Study, seeds: int, plan: pipeline.Plan) -> dict[str, pd.DataFrame]:
+def _tables(study: Study, seeds: int, plan: RunPlan) -> dict[str, pd.DataFrame]:
     """Returns file name to content of every table of the study."""
     frame = split_frame(plan.examples, plan.config)
     wanted = {variant.training for variant in study.variants}
@@ -159,7 +160,7 @@ def _plan(axis: str, seeds: int, config: Config) -> ComparisonPlan:
 
 
 def _result(
-    study: Study, trials: Sequence[Trial], plan: pipeline.Plan, config: Config, seeds: int
+    study: Study, trials: Sequence[Trial], plan: RunPlan, config: Config, seeds: int
 ) -> ComparisonResult:
     frames = {
         (trial.variant.name, trial.seed): read_record(trial.path).predictions for trial in trials
@@ -244,7 +245,7 @@ def _harm(result: ContrastResult) -> str:
 def _conditions(
     study: Study,
     results: Sequence[ContrastResult],
-    plan: pipeline.Plan,
+    plan: RunPlan,
     trials: Sequence[Trial],
 ) -> list[Condition]:
     train = plan.examples.rows("train")

@@ -1,12 +1,11 @@
 """Detections in files and pipes, with times, scores and words."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from kerastl.errors import MediaError
 from kerastl.listening.stream_scorer import Detection, StreamScorer, WindowScores
@@ -23,19 +22,12 @@ COLUMNS = ("path", "start_seconds", "end_seconds", "word", "score", "error")
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionUpdate:
-    """New scores and detections of one file or pipe.
+    """New scores and detections of one file or pipe."""
 
-    Args:
-        path: The name of the file as given; `-` for a pipe.
-        scores: Scores of the next windows, or None.
-        detections: Detections in these windows.
-        error: Why the rest of the audio cannot be read, or None.
-    """
-
-    path: str
+    path: str  # name of the file as given; "-" for a pipe
     scores: WindowScores | None = None
     detections: Sequence[Detection] = ()
-    error: str | None = None
+    error: str | None = None  # why the rest of the audio cannot be read
 
     def rows(self) -> list[tuple[object, ...]]:
         """Returns a row of `COLUMNS` per detection, or one row with the error."""
@@ -58,12 +50,6 @@ class DetectionUpdate:
 class StreamingDetector:
     """Detects the words of a run in files and pipes.
 
-    Args:
-        model: Model of the run.
-        bundle: Bundle of the run.
-        cache: Whether to read the converted network from the cache and write it to it.
-        progress: Receives progress updates.
-
     Raises:
         RunError: The model does not take audio.
     """
@@ -80,17 +66,22 @@ class StreamingDetector:
         self.stream_scorer = StreamScorer(scorer, bundle.listening_config)
         self._thresholds = bundle.thresholds
 
-    def detect_in_file(self, path: Path, name: str) -> Iterator[DetectionUpdate]:
+    def detect_in_files(
+        self, files: Collection[tuple[Path, str]], *, progress: Progress = SILENT
+    ) -> Iterator[DetectionUpdate]:
         """Yields updates block by block; an unreadable file gives an update with the error.
 
         Args:
-            path: The file.
-            name: Its name in the updates.
+            files: Path of each file, and its name in the updates.
+            progress: Receives progress updates, in files.
         """
-        try:
-            yield from self._detect(file_blocks(path, rate_hz=self._rate_hz), name)
-        except MediaError as error:
-            yield DetectionUpdate(path=name, error=error.what)
+        progress.step("Listening (files)", len(files))
+        for done, (path, name) in enumerate(files, start=1):
+            try:
+                yield from self._detect(file_blocks(path, rate_hz=self._rate_hz), name)
+            except MediaError as error:
+                yield DetectionUpdate(path=name, error=error.what)
+            progress.advance(done)
 
     def detect_in_pipe(
         self, stream: IO[bytes], *, rate_hz: int | None
@@ -111,26 +102,5 @@ class StreamingDetector:
         return self.stream_scorer.scorer.rate_hz
 
     def _detect(self, blocks: Iterator[np.ndarray], name: str) -> Iterator[DetectionUpdate]:
-        detector = self.stream_scorer.detector(self._thresholds)
-        for scores in self.stream_scorer.stream(blocks):
-            yield DetectionUpdate(path=name, scores=scores, detections=detector.push(scores))
-
-
-def detect_in_files(
-    detector: StreamingDetector, files: Iterable[tuple[Path, str]], *, progress: Progress
-) -> pd.DataFrame:
-    """Returns one row per detection; see `kerastl.runs.Run.listen`.
-
-    Args:
-        detector: Detects words.
-        files: Path and name of each file; repeated files are read once.
-        progress: Receives progress updates.
-    """
-    distinct = list(dict.fromkeys(files))
-    progress.step("Listening (files)", len(distinct))
-    rows: list[tuple[object, ...]] = []
-    for done, (path, name) in enumerate(distinct, start=1):
-        for update in detector.detect_in_file(path, name):
-            rows += update.rows()
-        progress.advance(done)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        for scores, detections in self.stream_scorer.detect(blocks, self._thresholds):
+            yield DetectionUpdate(path=name, scores=scores, detections=detections)

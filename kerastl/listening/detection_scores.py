@@ -15,12 +15,7 @@ _OPTIMISTIC = "Thresholds were chosen on these recordings, so the scores are opt
 
 
 def detection_scores(record: RunRecord, scored: ScoredRecordings) -> RecordingScores:
-    """Returns the scores at the run's thresholds; see `kerastl.runs.Run.evaluate_recordings`.
-
-    Args:
-        record: The run.
-        scored: The recordings and the run's scores on them.
-    """
+    """Returns the scores at the run's thresholds."""
     evaluation, settings = record.config.evaluation, scored.settings
     together, words = score_words(
         scored.words,

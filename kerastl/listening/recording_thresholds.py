@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def check_recordings(config: Config, trained_on: Iterable[Path]) -> str | None:
-    """Reads the table of recordings that a config names, and returns a warning or None.
+    """Reads the config's table of recordings; returns a warning if the model is trained on them.
 
     Args:
         config: The training configuration.
@@ -45,14 +45,7 @@ def check_recordings(config: Config, trained_on: Iterable[Path]) -> str | None:
 def tune_on_recordings(
     model: "keras.Model", bundle: Bundle, config: Config, *, progress: Progress
 ) -> Bundle:
-    """Returns the bundle with the thresholds that are chosen on the config's recordings.
-
-    Args:
-        model: The trained model.
-        bundle: Its bundle, calibrated; tasks with another policy keep their thresholds.
-        config: The training configuration.
-        progress: Receives progress updates and the chosen thresholds.
-    """
+    """Returns the calibrated bundle with the thresholds that need the config's recordings."""
     evaluation = config.evaluation
     if evaluation.recordings is None:
         return bundle
@@ -61,8 +54,11 @@ def tune_on_recordings(
     scored = score_recordings(
         StreamScorer(scorer, evaluation.listening), recordings, progress=progress
     )
-    asked = {name: evaluation.policy(name) for name in bundle.tasks}
-    policies = {name: policy for name, policy in asked.items() if policy.needs_recordings}
+    policies = {
+        name: policy
+        for name in bundle.tasks
+        if (policy := evaluation.policy(name)).needs_recordings
+    }
     return choose_thresholds(scored, bundle, policies, progress=progress)
 
 
@@ -73,7 +69,7 @@ def choose_thresholds(
     *,
     progress: Progress,
 ) -> Bundle:
-    """Returns a bundle with new thresholds, what they were chosen on, and the settings.
+    """Returns the bundle with new thresholds, what they were chosen on, and the settings.
 
     Args:
         scored: The recordings to choose on.
@@ -92,7 +88,7 @@ def choose_thresholds(
         progress.note(_summary(scored, name, task.threshold))
     return bundle.changed(
         tasks={**bundle.tasks, **changed},
-        evidence={**bundle.evidence, "recordings": _evidence(scored.recordings)},
+        evidence={**bundle.evidence, "recordings": _facts(scored.recordings)},
         listening=scored.settings,
     )
 
@@ -133,7 +129,7 @@ def _with_threshold(
     )
 
 
-def _evidence(recordings: Recordings) -> dict[str, Any]:
+def _facts(recordings: Recordings) -> dict[str, Any]:
     return {
         "table": str(recordings.source.absolute()),
         "sha256": recordings.sha256,

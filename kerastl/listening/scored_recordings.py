@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from kerastl.config import ListeningConfig
 from kerastl.data.tables.recordings import Recordings
 from kerastl.evaluation.detection.curve import Word
@@ -17,23 +15,14 @@ from kerastl.progress import SILENT, Progress
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredRecordings:
-    """Recordings and the scores of a model on them.
-
-    Args:
-        recordings: The recordings.
-        words: Scores and events of each word.
-        seconds: Processor time of reading and scoring, summed over all cores.
-        settings: Hop, smoothing and refractory time of the scores.
-        window_seconds: Length of the model's window.
-        engine: Name and precision of the engine.
-    """
+    """Recordings and the scores of a model on them."""
 
     recordings: Recordings
     words: Mapping[str, Word]
-    seconds: float
+    seconds: float  # processor time of reading and scoring, summed over all cores
     settings: ListeningConfig
     window_seconds: float
-    engine: str
+    engine: str  # name and precision
 
     @property
     def real_time_factor(self) -> float:
@@ -45,11 +34,6 @@ def score_recordings(
     scorer: StreamScorer, recordings: Recordings, *, progress: Progress = SILENT
 ) -> ScoredRecordings:
     """Scores every recording once.
-
-    Args:
-        scorer: Slides the window of the model.
-        recordings: Recordings with events of the scorer's words.
-        progress: Receives progress updates, in seconds of audio.
 
     Raises:
         MediaError: A recording cannot be read to its end.
@@ -64,25 +48,19 @@ def score_recordings(
     return ScoredRecordings(
         recordings=recordings,
         words={
-            word: _word(scorer, recordings, word, [one[:, column] for one in scores])
+            word: Word(
+                tracks=[
+                    Track(scores=found[:, column], events=item.events[word])
+                    for item, found in zip(recordings.items, scores, strict=True)
+                ],
+                hours=recordings.hours,
+                grid=scorer.grid,
+                tolerance_seconds=scorer.settings.tolerance_seconds,
+            )
             for column, word in enumerate(scorer.scorer.words)
         },
         seconds=time.process_time() - started,
         settings=scorer.settings,
         window_seconds=scorer.grid.window_seconds,
         engine=scorer.scorer.engine,
-    )
-
-
-def _word(
-    scorer: StreamScorer, recordings: Recordings, word: str, scores: list[np.ndarray]
-) -> Word:
-    return Word(
-        tracks=[
-            Track(scores=one, events=item.events[word])
-            for item, one in zip(recordings.items, scores, strict=True)
-        ],
-        hours=recordings.hours,
-        grid=scorer.grid,
-        tolerance_seconds=scorer.settings.tolerance_seconds,
     )

@@ -17,42 +17,25 @@ from kerastl.listening.window_scorer import WindowScorer
 
 @dataclass(frozen=True, kw_only=True)
 class WindowScores:
-    """The scores of successive windows.
+    """The scores of successive windows."""
 
-    Args:
-        starts: Start of each window in seconds, `(windows,)`.
-        ends: End of each window in seconds, at most the end of the audio, `(windows,)`.
-        scores: Smoothed calibrated probabilities, `(windows, words)`.
-    """
-
-    starts: np.ndarray
-    ends: np.ndarray
-    scores: np.ndarray
+    starts: np.ndarray  # in seconds, (windows,)
+    ends: np.ndarray  # at most the end of the audio
+    scores: np.ndarray  # smoothed calibrated probabilities, (windows, words)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """A detected word.
-
-    Args:
-        word: The task.
-        score: Smoothed probability at the time of the detection.
-        start_seconds: Start of the window that detected it.
-        end_seconds: End of that window, which is the time of the detection.
-    """
+    """A detected word, with the window that detected it."""
 
     word: str
-    score: float
+    score: float  # smoothed probability at the time of the detection
     start_seconds: float
-    end_seconds: float
+    end_seconds: float  # the time of the detection
 
 
 class StreamScorer:
     """Slides the window of a model over audio.
-
-    Args:
-        scorer: Computes the probabilities of windows.
-        settings: Hop, smoothing and refractory time.
 
     Raises:
         RunError: The hop is longer than the window.
@@ -98,44 +81,29 @@ class StreamScorer:
         found = [one.scores for one in self.stream(blocks)]
         return np.concatenate([np.zeros((0, len(self.scorer.words))), *found])
 
-    def detector(self, thresholds: Mapping[str, float]) -> "Detector":
-        """Returns a new detector for one stream of audio.
+    def detect(
+        self, blocks: Iterable[np.ndarray], thresholds: Mapping[str, float]
+    ) -> Iterator[tuple[WindowScores, list[Detection]]]:
+        """Yields the scores of one stream of audio and the detections in them.
 
         Args:
+            blocks: As for `stream`.
             thresholds: Threshold of each word, on the calibrated scale.
         """
-        return Detector(self.scorer.words, thresholds, self.grid.refractory_frames)
-
-
-class Detector:
-    """Turns the scores of one stream of audio into detections.
-
-    Args:
-        words: The words, in the order of the scores.
-        thresholds: Threshold of each word.
-        refractory_windows: Number of windows after a detection in which the same word is not
-            detected again.
-    """
-
-    def __init__(
-        self, words: tuple[str, ...], thresholds: Mapping[str, float], refractory_windows: int
-    ):
-        self._words = words
-        self._trigger = Trigger([thresholds[word] for word in words], refractory_windows)
-        self._num_seen = 0
-
-    def push(self, found: WindowScores) -> list[Detection]:
-        """Returns the detections in the next windows, in the order of time."""
-        first, self._num_seen = self._num_seen, self._num_seen + len(found.scores)
-        return [
-            Detection(
-                word=self._words[word],
-                score=float(found.scores[window - first, word]),
-                start_seconds=float(found.starts[window - first]),
-                end_seconds=float(found.ends[window - first]),
-            )
-            for window, word in self._trigger.push(found.scores)
-        ]
+        words, num_windows = self.scorer.words, 0
+        trigger = Trigger([thresholds[word] for word in words], self.grid.refractory_frames)
+        for found in self.stream(blocks):
+            detections = [
+                Detection(
+                    word=words[word],
+                    score=float(found.scores[window - num_windows, word]),
+                    start_seconds=float(found.starts[window - num_windows]),
+                    end_seconds=float(found.ends[window - num_windows]),
+                )
+                for window, word in trigger.push(found.scores)
+            ]
+            num_windows += len(found.scores)
+            yield found, detections
 
 
 def _all_windows(window: SlidingWindow, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -1,10 +1,8 @@
 """The bundle: what prediction needs besides the model, stored as `bundle.json`."""
 
-import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
@@ -116,13 +114,3 @@ def versions() -> dict[str, str]:
     """Returns the versions of the packages that the model's outputs depend on."""
     found = {name: importlib.metadata.version(name) for name in _VERSIONED}
     return {"python": platform.python_version(), **found}
-
-
-def weights_sha256(arrays: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of named arrays, sorted by name."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"{name}:{array.dtype}:{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()

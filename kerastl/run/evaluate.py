@@ -10,7 +10,7 @@ from kerastl.errors import RunError, suggestion
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
-from kerastl.run.inference import file_logits
+from kerastl.run.predict import file_logits
 from kerastl.run.record import RunRecord
 from kerastl.run.scoring import score_parts, score_rows
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     import keras
 
 
-def examples_of_split(record: RunRecord, split: str) -> Examples:
-    """Returns the examples of a split as stored in the run.
+def examples_to_score(record: RunRecord, table: str | Path | None, split: str) -> Examples:
+    """Returns the examples of another table, or of a split as stored in the run.
 
     Raises:
         RunError: The run has no such split, or the table has changed since training.
     """
+    if table is not None:
+        return load_table(record.config.data.changed(table=Path(table).absolute()))
     examples = record.examples()
     known = sorted(set(examples.splits))
     if split not in known:
@@ -36,11 +38,6 @@ def examples_of_split(record: RunRecord, split: str) -> Examples:
     return examples.take(examples.rows(split))
 
 
-def examples_of_table(record: RunRecord, path: Path) -> Examples:
-    """Returns the examples of another table, read with the data section of the run's config."""
-    return load_table(record.config.data.changed(table=path.absolute()))
-
-
 def evaluate(
     record: RunRecord,
     model: "keras.Model",
@@ -50,16 +47,7 @@ def evaluate(
     cache: bool,
     progress: Progress,
 ) -> SplitScores:
-    """Returns the scores on examples; see `kerastl.runs.Run.evaluate`.
-
-    Args:
-        record: The run.
-        model: Its model.
-        examples: The examples to score.
-        part: The split that the examples are, or None for another table.
-        cache: Whether to read features from the cache and write them to it.
-        progress: Receives progress updates.
-    """
+    """Returns the scores on examples, which are one split (`part`) or another table (None)."""
     logits, _ = file_logits(
         model,
         record.bundle,
@@ -73,12 +61,7 @@ def evaluate(
 
 
 def rescore(record: RunRecord, bundle: Bundle) -> Mapping[str, SplitScores]:
-    """Returns the scores of all splits at the thresholds of another bundle.
-
-    Args:
-        record: The run.
-        bundle: The new bundle, with the tasks and the calibration of the run.
-    """
+    """Returns the scores of all splits at the thresholds of a new bundle of the run."""
     splits = record.predictions["split"].to_numpy()
     examples = load_table(record.config.data).with_splits(splits)
     scores = score_parts(examples, record.logits, bundle, record.config.evaluation)

@@ -1,15 +1,20 @@
 """Predictions for files, folders and tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.loading import read_frame
 from kerastl.errors import RunError, TableError
+from kerastl.features.cache.location import cache_folder
+from kerastl.features.source import FeatureSource
+from kerastl.heads.builder import find_layer
+from kerastl.heads.logits import logits_of_features
 from kerastl.media.segments import (
     COLUMNS,
     WHOLE,
@@ -21,7 +26,6 @@ from kerastl.media.segments import (
 )
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
-from kerastl.run.inference import file_logits
 from kerastl.run.scoring import calibrate
 
 if TYPE_CHECKING:
@@ -32,16 +36,10 @@ TABLES = (".csv", ".parquet", ".pq")
 
 @dataclass(frozen=True)
 class InputFile:
-    """One example to predict.
-
-    Args:
-        path: Its file.
-        name: The file as the user wrote it.
-        bounds: Start and end of the segment in seconds, None for an open end.
-    """
+    """One example to predict."""
 
     path: Path
-    name: str
+    name: str  # as the user wrote it
     bounds: Bounds = WHOLE
 
 
@@ -54,7 +52,8 @@ def predict(
     progress: Progress,
 ) -> pd.DataFrame:
     """Returns one row per example; see `kerastl.runs.Run.predict`."""
-    segments = _segments(files)
+    bounds = np.array([file.bounds for file in files], np.float64)
+    segments = None if np.isnan(bounds).all() else Segments(values=bounds)
     logits, errors = file_logits(
         model,
         bundle,
@@ -77,12 +76,33 @@ def predict(
     return pd.DataFrame(columns)
 
 
-def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:
-    """Returns the examples in files, folders and tables.
+def file_logits(
+    model: "keras.Model",
+    bundle: Bundle,
+    paths: Sequence[Path],
+    *,
+    segments: Segments | None,
+    on_error: Literal["raise", "collect"],
+    cache: bool,
+    progress: Progress,
+) -> tuple[np.ndarray, Mapping[int, str]]:
+    """Returns uncalibrated logits in the precision of the shipped model, and unreadable files.
 
-    Args:
-        bundle: Bundle of the run, which determines the kind of files to look for.
-        inputs: Files, folders and tables.
+    Returns:
+        `(files, tasks)`, with meaningless rows for unreadable files; and the index of each
+        unreadable file to the reason.
+
+    Raises:
+        MediaError: A file is unreadable, with `on_error="raise"`.
+    """
+    inputs = FileInputs(paths, bundle.input, segments=segments, on_error=on_error)
+    source = FeatureSource(cache=cache_folder() if cache else None)
+    found = source.extract(find_layer(model).model, inputs, progress=progress)
+    return logits_of_features(model, found.values, bundle.task_names), inputs.errors
+
+
+def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:
+    """Returns the examples in files, folders and tables, with files of the run's media type.
 
     Raises:
         RunError: There are no examples.
@@ -127,8 +147,3 @@ def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
         InputFile(table.parent / name, name, bounds_of(segments, row))
         for row, name in enumerate(names)
     ]
-
-
-def _segments(files: Sequence[InputFile]) -> Segments | None:
-    values = np.array([file.bounds for file in files], np.float64)
-    return None if np.isnan(values).all() else Segments(values=values)

@@ -1,6 +1,7 @@
 """The results of a training: computed as values, then written into the run folder."""
 
 import datetime
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,7 @@ from kerastl.heads.builder import find_heads, find_layer
 from kerastl.media.base import InputContract
 from kerastl.media.media_types import media_type
 from kerastl.records import to_values
-from kerastl.run.bundle import (
-    BackboneFacts,
-    Bundle,
-    versions,
-    weights_sha256,
-)
+from kerastl.run.bundle import BackboneFacts, Bundle, versions
 from kerastl.run.layout import RunLayout
 from kerastl.run.scoring import calibrate, make_bootstrap, score_parts
 from kerastl.run.split_table import example_columns
@@ -39,39 +35,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSetup:
-    """What is known about a run before training.
-
-    Args:
-        config: The training configuration.
-        spec: The backbone.
-        examples: The examples with their splits.
-        input: The input contract of the model.
-        backbone_sha256: Hash of the backbone's weights before training.
-    """
+class RunPlan:
+    """Everything that is determined before a model is built."""
 
     config: Config
     spec: BackboneSpec
-    examples: Examples
-    input: InputContract
-    backbone_sha256: str
+    examples: Examples  # with their splits
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResults:
-    """Everything a finished training writes.
-
-    Args:
-        bundle: What prediction needs besides the model.
-        model: The trained model, without calibration.
-        metrics: Split to scores.
-        missingness: Analysis of the unknown labels.
-        predictions: Labels, logits and probabilities of every example.
-        history: One row per epoch.
-    """
+    """Everything a finished training writes besides the model."""
 
     bundle: Bundle
-    model: "keras.Model"
     metrics: Mapping[str, SplitScores]
     missingness: MissingnessReport
     predictions: pd.DataFrame
@@ -90,48 +66,56 @@ class RunResults:
         return (*thresholds, *uncalibrated, *self.missingness.warnings)
 
 
-def input_contract(model: "keras.Model", config: Config, spec: BackboneSpec) -> InputContract:
+def input_contract(model: "keras.Model", plan: RunPlan) -> InputContract:
     """Returns what goes into the model and how a file becomes it."""
     shape = tuple(int(length) for length in model.input_shape[1:])
-    data = config.data
+    data, spec = plan.config.data, plan.spec
     return data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
 
 
 def backbone_sha256(model: "keras.Model") -> str:
     """Returns the hash of the backbone's weights as they are now."""
-    variables = find_layer(model).model.variables
-    return weights_sha256(
-        {f"{i:05d}:{v.path}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
-    )
+    digest = hashlib.sha256()
+    for i, variable in enumerate(find_layer(model).model.variables):
+        array = np.asarray(variable.numpy())
+        digest.update(f"{i:05d}:{variable.path}:{array.dtype}:{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def make_bundle(
-    model: "keras.Model", fitted: TrainingResult, held_out: HeldOutPredictions, setup: RunSetup
+    plan: RunPlan,
+    model: "keras.Model",
+    fitted: TrainingResult,
+    held_out: HeldOutPredictions,
+    *,
+    backbone_sha256: str,
 ) -> Bundle:
     """Returns the bundle, with thresholds and calibration from held-out predictions.
 
     Args:
+        plan: Config, backbone and examples.
         model: The trained model.
         fitted: The outcome of training.
         held_out: Predictions to choose thresholds and calibration on.
-        setup: What was known before training.
+        backbone_sha256: Hash of the backbone's weights before training.
     """
-    config, spec = setup.config, setup.spec
+    config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
     asked = config.backbone.weights
     return Bundle(
-        tasks=tune_tasks(held_out, config.evaluation, setup.examples.tasks, config.data.labels),
+        tasks=tune_tasks(held_out, config.evaluation, tasks, config.data.labels),
         heads={head.name: list(head.tasks) for head in find_heads(model)},
-        input=setup.input,
+        input=input_contract(model, plan),
         backbone=BackboneFacts(
             id=spec.id,
             weights=spec.default_weights if asked == "default" else asked,
             options=dict(config.backbone.options),
             license=spec.license,
-            sha256=setup.backbone_sha256,
+            sha256=backbone_sha256,
             trained=not fitted.is_frozen,
         ),
-        data=_data_facts(setup),
-        evidence={**_regularization(fitted, setup.examples.tasks), "features": fitted.evidence},
+        data=_data_facts(plan),
+        evidence={**_regularization(fitted, tasks), "features": fitted.evidence},
         listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
         plugins=distributions(),
@@ -140,55 +124,51 @@ def make_bundle(
 
 
 def compute_results(
-    model: "keras.Model",
+    plan: RunPlan,
     fitted: TrainingResult,
     logits: np.ndarray,
     held_out: HeldOutPredictions,
     bundle: Bundle,
-    setup: RunSetup,
 ) -> RunResults:
     """Scores the trained model on every split and gathers everything to write.
 
     Args:
-        model: The trained model.
+        plan: Config, backbone and examples.
         fitted: The outcome of training.
         logits: Uncalibrated logits of all examples, `(examples, tasks)`.
         held_out: Predictions of examples that the model was not fitted on.
         bundle: Thresholds and calibration.
-        setup: What was known before training.
     """
-    examples = setup.examples
+    examples = plan.examples
     return RunResults(
         bundle=bundle,
-        model=model,
-        metrics=score_parts(examples, logits, bundle, setup.config.evaluation),
-        missingness=_missingness(fitted, held_out, bundle, setup),
+        metrics=score_parts(examples, logits, bundle, plan.config.evaluation),
+        missingness=_missingness(plan, fitted, held_out, bundle),
         predictions=_predictions_frame(examples, logits, calibrate(bundle, logits)),
         history=pd.DataFrame(fitted.history),
     )
 
 
-def write_results(layout: RunLayout, results: RunResults) -> None:
+def write_results(layout: RunLayout, model: "keras.Model", results: RunResults) -> None:
     """Writes the results; the bundle last, because it marks the run as finished."""
-    write_json(layout.metrics, to_values(results.metrics))
     write_json(layout.missingness, to_values(results.missingness))
     write_with(layout.predictions, results.predictions.to_parquet)
     write_text(layout.history, results.history.to_csv(index=False))
-    write_with(layout.model, results.model.save)
-    write_json(layout.bundle, results.bundle.model_dump(mode="json"))
+    write_with(layout.model, model.save)
+    write_thresholds(layout, results.bundle, results.metrics)
 
 
 def write_thresholds(layout: RunLayout, bundle: Bundle, metrics: Mapping[str, SplitScores]) -> None:
-    """Writes the bundle of a finished run and the scores that depend on its thresholds."""
+    """Writes the bundle, and the scores that depend on its thresholds."""
     write_json(layout.metrics, to_values(metrics))
     write_json(layout.bundle, bundle.model_dump(mode="json"))
 
 
 def _missingness(
-    fitted: TrainingResult, held_out: HeldOutPredictions, bundle: Bundle, setup: RunSetup
+    plan: RunPlan, fitted: TrainingResult, held_out: HeldOutPredictions, bundle: Bundle
 ) -> MissingnessReport:
     """Returns how many labels are unknown, whether at random, and warnings."""
-    examples = setup.examples
+    examples = plan.examples
     calibrations = [task.calibration for task in bundle.tasks.values()]
     scales = np.array([one.scale for one in calibrations])
     offsets = np.array([one.offset for one in calibrations])
@@ -197,7 +177,7 @@ def _missingness(
         np.where(is_held_out, examples.labels, examples.training_labels),
         examples.splits,
         examples.tasks,
-        bootstrap=make_bootstrap(setup.config.evaluation, examples),
+        bootstrap=make_bootstrap(plan.config.evaluation, examples),
         groups=examples.groups,
         held_out=replace(held_out, logits=held_out.logits * scales + offsets),
         features=fitted.features,
@@ -219,11 +199,11 @@ def _predictions_frame(
     return pd.DataFrame(columns)
 
 
-def _data_facts(setup: RunSetup) -> dict[str, Any]:
-    data = setup.config.data
+def _data_facts(plan: RunPlan) -> dict[str, Any]:
+    data = plan.config.data
     return {
         "tables": [{"path": str(path), "sha256": file_sha256(path).hex()} for path in data.tables],
-        "rows": len(setup.examples),
+        "rows": len(plan.examples),
         "column": data.file_column,
         "group": data.group,
     }

@@ -50,7 +50,7 @@ def test_a_record_without_optional_files_is_readable(tmp_path: Path) -> None:
     for path in (record.layout.history, record.layout.missingness, record.layout.config):
         path.unlink(missing_ok=True)
     assert record.history.empty
-    assert record.missingness == {}
+    assert record.missingness is None
     assert record.config_text == ""
 
 

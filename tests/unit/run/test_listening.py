@@ -76,8 +76,8 @@ def sound(seconds: float = 12.3, rate_hz: int = RATE_HZ) -> np.ndarray:
 
 
 def detections(stream_scorer: StreamScorer, blocks: Sequence[np.ndarray]) -> list[Detection]:
-    detector = stream_scorer.detector({"low": 0.5, "high": 0.5})
-    return [one for frames in stream_scorer.stream(blocks) for one in detector.push(frames)]
+    found = stream_scorer.detect(blocks, {"low": 0.5, "high": 0.5})
+    return [detection for _, detections in found for detection in detections]
 
 
 def windows_of(samples: np.ndarray, cuts: Sequence[int], *, hop: int) -> np.ndarray:
