@@ -1,11 +1,17 @@
-"""What the benchmarks of frozen backbones share: the street table, configs, and fresh processes."""
+"""Shared by the benchmarks of frozen backbones: the street table, configs, and fresh processes."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerastl.data.inputs.streams import FileInputs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -75,3 +81,18 @@ def print_table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for row in (heading, ("---",) * len(heading), *rows):
         print("| " + " | ".join(row) + " |")
     sys.stdout.flush()
+
+
+def file_inputs(paths: Sequence[Path], *, size: int = SIZE) -> "FileInputs":
+    """Returns images of `size` by `size` pixels, decoded on demand."""
+    from kerastl.data.inputs.streams import FileInputs
+    from kerastl.media.image.contract import ImageContract
+
+    return FileInputs(paths, ImageContract(shape=(size, size, 3)))
+
+
+def load_images(paths: Sequence[Path], *, size: int = SIZE) -> "np.ndarray":
+    """Returns decoded images, uint8 `(images, size, size, 3)`."""
+    import numpy as np
+
+    return file_inputs(paths, size=size).take(np.arange(len(paths)))

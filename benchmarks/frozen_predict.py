@@ -1,4 +1,4 @@
-"""`kerastl predict` of one picture from a shell: how long, and where the time goes.
+"""`kerastl predict` of one image from a shell: how long, and where the time goes.
 
     python benchmarks/frozen_predict.py RUN PICTURE [--rounds 5]
 
@@ -30,7 +30,7 @@ from kerastl.runs import load_run
 run = load_run({run!r})
 run.model
 lap("load the model")
-run.predict([Path({picture!r})], cache=False)
+run.predict([Path({image!r})], cache=False)
 lap("read, predict")
 """
 
@@ -39,7 +39,7 @@ def main() -> None:
     """Runs the command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("image", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     whole: list[float] = []
@@ -48,12 +48,12 @@ def main() -> None:
         started = time.perf_counter()
         program = "from kerastl.cli import main; main()"
         subprocess.run(
-            [sys.executable, "-c", program, "predict", str(arguments.run), str(arguments.picture)],
+            [sys.executable, "-c", program, "predict", str(arguments.run), str(arguments.image)],
             check=True,
             capture_output=True,
         )
         whole.append(time.perf_counter() - started)
-        script = PARTS.format(run=str(arguments.run), picture=str(arguments.picture))
+        script = PARTS.format(run=str(arguments.run), image=str(arguments.image))
         done = subprocess.run(
             [sys.executable, "-c", script], check=True, capture_output=True, text=True
         )
@@ -62,7 +62,7 @@ def main() -> None:
             if seconds:
                 parts.setdefault(name, []).append(float(seconds))
     spread = f"{min(whole):.2f} to {max(whole):.2f}"
-    print(f"kerastl predict, one picture: {median(whole):.2f} s ({spread})")
+    print(f"kerastl predict, one image: {median(whole):.2f} s ({spread})")
     for name, seconds in parts.items():
         print(f"  {name}: {median(seconds):.2f} s")
 

@@ -18,22 +18,27 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf  # noqa: F401  # part of the imports, not of the work
-from frozen_common import SIZE, TASKS, peak_megabytes, street_table, street_weights
-from kerastl.media.image.pictures import load_pictures
+from frozen_common import (
+    SIZE,
+    TASKS,
+    file_inputs,
+    load_images,
+    peak_megabytes,
+    street_table,
+    street_weights,
+)
 from threadpoolctl import threadpool_limits
 
 import kerastl
 import kerastl.pipeline
 import kerastl.report
 from kerastl.cli import spare_collections
-from kerastl.data.inputs.streams import FileInputs
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_layer
 from kerastl.progress import Progress
-from kerastl.run.bundle import InputContract
 from kerastl.training.exact_head import solver
 from kerastl.training.exact_head.logistic import mean_loss
 from kerastl.training.exact_head.rotation import rotate, standardize
@@ -95,8 +100,8 @@ def sklearn(shared: str) -> dict:
 
     started = time.perf_counter()
     frame, paths, labels = street(Path(shared))
-    pictures = load_pictures(paths, height=SIZE, width=SIZE).images
-    features = network(Path(shared)).predict(pictures.astype(np.float32), verbose=0)
+    images = load_images(paths)
+    features = network(Path(shared)).predict(images.astype(np.float32), verbose=0)
     extracted = time.perf_counter() - started
     is_train, is_test = (
         (frame["split"] == "train").to_numpy(),
@@ -125,21 +130,21 @@ def sklearn(shared: str) -> dict:
 
 
 def decode(shared: str) -> dict:
-    """Decodes every picture and does nothing with it."""
+    """Decodes every image and does nothing with it."""
     _, paths, _ = street(Path(shared))
     started = time.perf_counter()
-    load_pictures(paths, height=SIZE, width=SIZE)
+    load_images(paths)
     return {"seconds": time.perf_counter() - started, "examples": len(paths)}
 
 
 def engine(shared: str) -> dict:
-    """Passes decoded pictures through the compiled engines and does nothing else.
+    """Passes decoded images through the compiled engines and does nothing else.
 
-    The same pictures by the same engines as a training uses: those that are learned from in
+    The same images by the same engines as a training uses: those that are learned from in
     bfloat16 where the processor has it, the others in float32.
     """
     frame, paths, _ = street(Path(shared))
-    pictures = load_pictures(paths, height=SIZE, width=SIZE).images
+    images = load_images(paths)
     reference = KerasEngine(network(Path(shared)), np.dtype(np.uint8), num_examples=10**6)
     model = openvino_engine.converted(reference, None)
     is_train = (frame["split"] == "train").to_numpy()
@@ -149,18 +154,18 @@ def engine(shared: str) -> dict:
         ("float32", np.flatnonzero(~is_train)),
     ):
         compiled = openvino_engine.OpenvinoEngine(model, precision, reference.output_shape)
-        pass_through(compiled, pictures, rows[:32])
+        pass_through(compiled, images, rows[:32])
         started = time.perf_counter()
-        pass_through(compiled, pictures, rows)
+        pass_through(compiled, images, rows)
         seconds += time.perf_counter() - started
     return {"seconds": seconds, "examples": len(paths)}
 
 
 def pass_through(
-    compiled: openvino_engine.OpenvinoEngine, pictures: np.ndarray, rows: np.ndarray
+    compiled: openvino_engine.OpenvinoEngine, images: np.ndarray, rows: np.ndarray
 ) -> None:
-    """Runs an engine over decoded pictures."""
-    for _ in compiled.run(pictures[rows[i : i + 16]] for i in range(0, len(rows), 16)):
+    """Runs an engine over decoded images."""
+    for _ in compiled.run(images[rows[i : i + 16]] for i in range(0, len(rows), 16)):
         pass
 
 
@@ -169,9 +174,7 @@ def sweep(shared: str) -> dict:
     started = time.perf_counter()
     frame, paths, labels = street(Path(shared))
     rows = np.flatnonzero(frame["split"] == "train")
-    inputs = FileInputs(
-        [paths[row] for row in rows], InputContract(modality="image", shape=(SIZE, SIZE, 3))
-    )
+    inputs = file_inputs([paths[row] for row in rows])
     found = FeatureSource(cache=cache_folder()).extract(
         network(Path(shared)), inputs, is_scored=np.zeros(len(rows), bool)
     )

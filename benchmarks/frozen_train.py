@@ -51,7 +51,7 @@ def one_round(shared: Path, folder: Path, epochs: int) -> dict[str, dict[str, An
 def extraction_seconds(cold: dict[str, Any]) -> float:
     """Returns the seconds from the first step of the features to the last feature.
 
-    Where the pictures are decoded while the engines are made, the passes alone would flatter.
+    Where the images are decoded while the engines are made, the passes alone would flatter.
     """
     features = cold["features"]
     return float(sum(features[part]["seconds"] for part in ("training", "scores")))

@@ -27,11 +27,11 @@ BATCH_SIZE = 32
 
 
 def batches(frame: pd.DataFrame, folder: Path, *, shuffle: bool, cached: bool) -> tf.data.Dataset:
-    """Returns `(pictures, labels)` in batches, as the guide makes them."""
+    """Returns `(images, labels)` in batches, as the guide makes them."""
 
     def decode(path: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        picture = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
-        return tf.image.resize(picture, (SIZE, SIZE)), labels
+        image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+        return tf.image.resize(image, (SIZE, SIZE)), labels
 
     paths = [str(folder / path) for path in frame["path"]]
     labels = frame[list(TASKS)].to_numpy(np.float32)

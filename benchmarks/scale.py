@@ -1,4 +1,4 @@
-"""Time and memory of extracting 1, 4, 16 (and 64) thousand pictures, nothing cached.
+"""Time and memory of extracting 1, 4, 16 (and 64) thousand images, nothing cached.
 
     python benchmarks/scale.py --shared ../shared --thousands 1 4 16
 
@@ -15,11 +15,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from frozen_common import SIZE, TASKS, peak_megabytes, print_table, run_fresh, street_weights
+from frozen_common import (
+    SIZE,
+    TASKS,
+    file_inputs,
+    peak_megabytes,
+    print_table,
+    run_fresh,
+    street_weights,
+)
 
 
-def repeat_pictures(source: Path, folder: Path, num: int) -> None:
-    """Writes `num` pictures, each with other bytes."""
+def repeat_images(source: Path, folder: Path, num: int) -> None:
+    """Writes `num` images, each with other bytes."""
     originals = [path.read_bytes() for path in sorted(source.glob("*.jpg"))]
     for number in range(num):
         data = originals[number % len(originals)]
@@ -29,20 +37,18 @@ def repeat_pictures(source: Path, folder: Path, num: int) -> None:
 
 
 def extract(shared: Path, folder: Path) -> dict:
-    """Extracts the features of every picture of a folder."""
+    """Extracts the features of every image of a folder."""
     import numpy as np
 
-    from kerastl.data.inputs.streams import FileInputs
     from kerastl.features.cache.location import cache_folder
     from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
-    from kerastl.run.bundle import InputContract
 
     model = build_model(
         "applications:mobilenet_v2", TASKS, weights=str(street_weights(shared)), input_size=SIZE
     )
     paths = sorted(folder.glob("*.jpg"))
-    inputs = FileInputs(paths, InputContract(modality="image", shape=(SIZE, SIZE, 3)))
+    inputs = file_inputs(paths)
     before, started = peak_megabytes(), time.perf_counter()
     source = FeatureSource(cache=cache_folder())
     found = source.extract(find_layer(model).model, inputs, is_scored=np.zeros(len(paths), bool))
@@ -67,10 +73,10 @@ def main() -> None:
     rows = []
     for thousands in arguments.thousands:
         with tempfile.TemporaryDirectory(prefix="kerastl-scale-") as place:
-            folder = Path(place) / "pictures"
+            folder = Path(place) / "images"
             folder.mkdir()
             images = arguments.shared / "data" / "street" / "images"
-            repeat_pictures(images, folder, 1000 * thousands)
+            repeat_images(images, folder, 1000 * thousands)
             asked = ("--shared", str(arguments.shared), "--extract", str(folder))
             cold = run_fresh("scale.py", *asked, cache=Path(place) / "cache")
             warm = run_fresh("scale.py", *asked, cache=Path(place) / "cache")
@@ -87,7 +93,7 @@ def main() -> None:
         )
         print(rows[-1], file=sys.stderr)
     print_table(
-        ("pictures", "engine", "seconds", "per second", "MB", "features, MB", "cached, seconds"),
+        ("images", "engine", "seconds", "per second", "MB", "features, MB", "cached, seconds"),
         rows,
     )
 

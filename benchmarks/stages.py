@@ -2,7 +2,7 @@
 
     python benchmarks/stages.py --shared ../shared [--examples 640] [--epochs 3] [--rounds 2]
 
-`{stages: 1}`: plain Keras runs the whole network on decoded pictures in every step, frozen stages
+`{stages: 1}`: plain Keras runs the whole network on decoded images in every step, frozen stages
 included; kerastl starts each epoch behind them. `true`: everything learns in both. Both use the
 same model, loss, metrics, optimizer and batch size; kerastl's epochs also keep the best weights
 and write what an interrupted fit continues from. The first epoch, with its tracing, and the pass
@@ -20,8 +20,7 @@ from statistics import median
 import keras
 import numpy as np
 import pandas as pd
-from frozen_common import SIZE, TASKS, street_table, street_weights
-from kerastl.media.image.pictures import load_pictures
+from frozen_common import SIZE, TASKS, load_images, street_table, street_weights
 
 from kerastl.config import Config, parse_config
 from kerastl.data.inputs.batches import ArrayInputs
@@ -74,12 +73,12 @@ def optimizer_of(model: keras.Model) -> keras.optimizers.Optimizer:
     return make_optimizer(model, "adam", learning_rate=1e-3, backbone_learning_rate=1e-5)
 
 
-def plain(model: keras.Model, pictures: np.ndarray, labels: np.ndarray, epochs: int) -> list[float]:
+def plain(model: keras.Model, images: np.ndarray, labels: np.ndarray, epochs: int) -> list[float]:
     """Fits as Keras code would: arrays in, `fit`, nothing else."""
     trained, clock = logits_model(model), Clock()
     compile_heads(trained, find_heads(model), optimizer=optimizer_of(model), from_logits=True)
     trained.fit(
-        pictures.astype(np.float32),
+        images.astype(np.float32),
         labels,
         batch_size=BATCH_SIZE,
         epochs=epochs,
@@ -90,11 +89,11 @@ def plain(model: keras.Model, pictures: np.ndarray, labels: np.ndarray, epochs: 
 
 
 def ours(
-    model: keras.Model, pictures: np.ndarray, labels: np.ndarray, epochs: int, config: Config
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, epochs: int, config: Config
 ) -> tuple[list[float], float]:
     """Fits as `kerastl train` does; returns seconds per epoch, and those before the first."""
     clock = Clock()
-    names = [f"{row}.png" for row in range(len(pictures))]
+    names = [f"{row}.png" for row in range(len(images))]
     examples = Examples(
         frame=pd.DataFrame({"path": names}),
         paths=tuple(map(Path, names)),
@@ -106,14 +105,14 @@ def ours(
         modality="image",
         source="benchmark",
         invalid_cells={},
-        assigned=np.full(len(pictures), "train"),
+        assigned=np.full(len(images), "train"),
     )
     phase = plan_training(config, find_heads(model)).phases[-1]
     assert isinstance(phase, FineTune)
     with tempfile.TemporaryDirectory() as folder:
         context = TrainingContext(
             examples=examples,
-            inputs=ArrayInputs(pictures),
+            inputs=ArrayInputs(images),
             source=FeatureSource(),
             state=Path(folder) / "state",
             progress=SILENT,
@@ -148,9 +147,7 @@ def main() -> None:
     arguments = parser.parse_args()
     table = street_table(arguments.shared)
     frame = pd.read_csv(table).iloc[: arguments.examples]
-    pictures = load_pictures(
-        [table.parent / path for path in frame["path"]], height=SIZE, width=SIZE
-    ).images
+    images = load_images([table.parent / path for path in frame["path"]])
     labels = frame[list(TASKS)].to_numpy(np.float32)
     for name in arguments.policies:
         policy = {"stages": 1} if name == "stages" else True
@@ -171,7 +168,7 @@ def main() -> None:
         )
         ratios = []
         for number in range(arguments.rounds):
-            data = (pictures, labels, arguments.epochs)
+            data = (images, labels, arguments.epochs)
             if number % 2 == 0:
                 theirs = plain(make_model(arguments.shared, policy), *data)
             found, before = ours(make_model(arguments.shared, policy), *data, config)
@@ -180,8 +177,8 @@ def main() -> None:
             ratios.append(median(theirs[1:]) / median(found[1:]))
             print(
                 f"trainable: {policy}; epoch: Keras {median(theirs[1:]):.2f} s "
-                f"({len(pictures) / median(theirs[1:]):.0f}/s), kerastl {median(found[1:]):.2f} s "
-                f"({len(pictures) / median(found[1:]):.0f}/s); first epoch {theirs[0]:.1f} and "
+                f"({len(images) / median(theirs[1:]):.0f}/s), kerastl {median(found[1:]):.2f} s "
+                f"({len(images) / median(found[1:]):.0f}/s); first epoch {theirs[0]:.1f} and "
                 f"{found[0]:.1f} s; frozen stages once {before:.1f} s; ratio {ratios[-1]:.2f}",
                 flush=True,
             )

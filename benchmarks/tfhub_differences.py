@@ -25,7 +25,7 @@ MODULES = {
 
 
 def inputs(shape: tuple[int, ...]) -> np.ndarray:
-    """Returns coarse pictures in [0, 1], or tones with noise in [-1, 1]."""
+    """Returns coarse images in [0, 1], or tones with noise in [-1, 1]."""
     random = np.random.default_rng(0)
     if len(shape) == 3:
         return random.uniform(0, 1, (8, 7, 7, 3)).repeat(32, 1).repeat(32, 2).astype("float32")

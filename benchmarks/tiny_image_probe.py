@@ -1,4 +1,4 @@
-"""How much `tiny:image` knows: linear probes with 100 labelled pictures, five seeds.
+"""How much `tiny:image` knows: linear probes with 100 labelled images, five seeds.
 
     python benchmarks/tiny_image_probe.py --shared ../shared
 
@@ -54,7 +54,7 @@ CHEST_TASKS = (
 
 @dataclass(frozen=True)
 class Data:
-    """A table with its pictures' paths, answers `(rows, tasks)` and groups."""
+    """A table with its images' paths, answers `(rows, tasks)` and groups."""
 
     name: str
     paths: list[Path]
@@ -64,7 +64,7 @@ class Data:
 
 
 def load_table(name: str, path: Path, tasks: tuple[str, ...], group: str | None) -> Data:
-    """Reads a table whose pictures lie relative to it."""
+    """Reads a table whose images are relative to it."""
     frame = pd.read_csv(path)
     groups = frame[group].to_numpy() if group else np.arange(len(frame))
     column = next(c for c in ("path", "image") if c in frame)
@@ -77,8 +77,8 @@ def load_table(name: str, path: Path, tasks: tuple[str, ...], group: str | None)
     )
 
 
-def pictures(data: Data, size: int) -> Array:
-    """Returns the pictures stretched to `size`, `(rows, size, size, 3)`."""
+def load_images(data: Data, size: int) -> Array:
+    """Returns the images stretched to `size`, `(rows, size, size, 3)`."""
     return np.stack(
         [
             np.asarray(Image.open(p).convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
@@ -163,7 +163,7 @@ def mobilenet_features(images: Array, weights: Path, alpha: float) -> Array:
 
 def scores_by_row(data: Data, shared: Path, weights: str, *, quick: bool) -> dict[str, list[float]]:
     """Returns for each row of the report one macro AUC per seed."""
-    images, parts = pictures(data, 64), draws(data)
+    images, parts = load_images(data, 64), draws(data)
     mobilenets = [
         (f"MobileNetV2 {alpha}, {size} px", alpha, size, shared / "weights" / name)
         for alpha, size, name in (
@@ -188,7 +188,7 @@ def scores_by_row(data: Data, shared: Path, weights: str, *, quick: bool) -> dic
     raw = images[:, ::2, ::2].reshape(len(images), -1).astype(np.float32)
     rows["raw pixels, 32 px"] = probes(lambda seed: raw)
     for name, alpha, size, path in mobilenets:
-        features = mobilenet_features(pictures(data, size), path, alpha)
+        features = mobilenet_features(load_images(data, size), path, alpha)
         rows[name] = probes(lambda seed, features=features: features)  # type: ignore[misc]
     return rows
 
@@ -201,7 +201,7 @@ def interval(values: list[float]) -> tuple[float, float]:
 
 def report(name: str, rows: dict[str, list[float]]) -> None:
     """Prints one table: macro AUC, and the paired gain of the pretrained network over the row."""
-    print(f"\n{name}, {NUM_LABELLED} labelled pictures, {NUM_SEEDS} seeds")
+    print(f"\n{name}, {NUM_LABELLED} labelled images, {NUM_SEEDS} seeds")
     print("| features | macro AUC (95 % interval) | gain of tiny:image |\n|---|---|---|")
     first = next(iter(rows.values()))
     for row, values in rows.items():

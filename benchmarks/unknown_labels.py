@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from kerastl.data.inputs.decoders import decode_pictures
+from frozen_common import file_inputs
 
 from kerastl.config import ColumnSplit, DataConfig
 from kerastl.data.tables.examples import Examples
@@ -68,7 +68,6 @@ def features_of(table: Examples, arguments: argparse.Namespace) -> np.ndarray:
         return np.load(arguments.features)
     from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
-    from kerastl.run.bundle import InputContract
 
     model = build_model(
         "applications:mobilenet_v2",
@@ -76,8 +75,7 @@ def features_of(table: Examples, arguments: argparse.Namespace) -> np.ndarray:
         weights=str(arguments.weights),
         input_size=arguments.input_size,
     )
-    contract = InputContract(modality="image", shape=model.input_shape[1:])
-    inputs = decode_pictures(table.paths, contract).inputs
+    inputs = file_inputs(table.paths, size=arguments.input_size)
     features = FeatureSource(engine="keras").extract(find_layer(model).model, inputs).values
     if arguments.features is not None:
         np.save(arguments.features, features)
