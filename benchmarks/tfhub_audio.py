@@ -3,7 +3,7 @@
 Features come from the layer, the classifier is scikit-learn's logistic regression; each speaker in
 turn is left out and scored, so every figure is about unseen speakers.
 
-`python benchmarks/tfhub_sounds.py --shared ../shared`
+`python benchmarks/tfhub_audio.py --shared ../shared`
 """
 
 import argparse
