@@ -17,11 +17,10 @@ from kerastl.config import ColumnSplit, DataConfig
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.evaluation.calibration import fit_platt
-from kerastl.evaluation.differences import paired_difference
+from kerastl.evaluation.differences import ReplicatedScore, paired_difference, replicated_auc
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.intervals import Bootstrap, Draws
 from kerastl.evaluation.missingness import examine_missingness
-from kerastl.evaluation.replicates import ReplicatedScore, replicated_auc
 from kerastl.evaluation.scores import score_split
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 

@@ -40,7 +40,7 @@ from kerastl.run.results import (
     write_results,
 )
 from kerastl.run.split_table import splits_frame
-from kerastl.run.tuned_tasks import find_held_out
+from kerastl.run.tuning import find_held_out
 from kerastl.runs import Run
 from kerastl.training.auto import train_model
 from kerastl.training.context import TrainingContext

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from kerastl.evaluation.differences import ReplicatedScore, replicated_auc, replicated_log_loss
 from kerastl.evaluation.intervals import Bootstrap, Draws
-from kerastl.evaluation.replicates import ReplicatedScore, replicated_auc, replicated_log_loss
 
 SCORES = ("auc", "log_loss")
 TrialScores = Mapping[str, Mapping[str, ReplicatedScore]]  # by task and name of the score

@@ -17,28 +17,17 @@ NO_SKILL = "positives have no higher logits than negatives"
 
 @dataclass(frozen=True, kw_only=True)
 class Platt:
-    """Scale and offset of one task's logits.
-
-    Args:
-        scale: Above 0.
-        offset: In logits.
-        reason: Why nothing was fitted (then scale is 1 and offset 0), else None.
-    """
+    """Scale (above 0) and offset of one task's logits."""
 
     scale: float = 1.0
     offset: float = 0.0
-    reason: str | None = None
+    reason: str | None = None  # why nothing was fitted; scale and offset are then 1 and 0
 
 
 def calibrated_probabilities(
     logits: np.ndarray, scales: Sequence[float], offsets: Sequence[float]
 ) -> np.ndarray:
-    """Returns `sigmoid(scale * logit + offset)`.
-
-    Args:
-        logits: `(examples, tasks)`.
-        scales: Scale of each task.
-        offsets: Offset of each task.
+    """Returns `sigmoid(scale * logit + offset)`, `(examples, tasks)`.
 
     Reference:
         Platt (1999), "Probabilistic Outputs for Support Vector Machines"
@@ -51,11 +40,7 @@ def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Platt:
     """Fits scale and offset by maximum likelihood on the known labels.
 
     The targets are Platt's `(positives + 1) / (positives + 2)` and `1 / (negatives + 2)`, which
-    keep the fit finite if the logits separate the classes.
-
-    Args:
-        labels: 1, 0 or NaN for unknown, shape `(examples,)`.
-        logits: Held-out logits, shape `(examples,)`.
+    keep the fit finite if the logits separate the classes. Labels are 1, 0 or NaN for unknown.
 
     Reference:
         Lin, Lin, Weng (2007), https://doi.org/10.1007/s10994-007-5018-6
@@ -75,13 +60,10 @@ def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Platt:
 def maximum_likelihood(
     z: np.ndarray, targets: np.ndarray, *, penalty: float = 0.0
 ) -> tuple[float, float]:
-    """Returns the scale and offset of logits that minimize the mean logistic loss.
+    """Returns the scale and offset of the logits `z` that minimize the mean logistic loss.
 
-    Args:
-        z: Logits, shape `(examples,)`.
-        targets: Probabilities, shape `(examples,)`.
-        penalty: Half of it times the squared scale of the standardized logits is added to the sum
-            of the losses; above 0 it keeps the fit finite if the logits separate the targets.
+    Half the penalty times the squared scale of the standardized logits is added to the sum of the
+    losses; above 0 it keeps the fit finite if the logits separate the targets.
     """
     mean, spread = z.mean(), z.std() or 1.0
     x = (z - mean) / spread

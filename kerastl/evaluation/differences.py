@@ -1,35 +1,63 @@
-"""Paired differences between models that are scored on the same draws of the same examples.
+"""Scores under many draws of the groups, and paired differences of them between two models.
 
 Convention: a difference is the first model minus the second; its interval covers two kinds of
 chance, the draw of the test groups and the draw of the trainings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
 
-from kerastl.evaluation.intervals import FEWEST_GROUPS, interval
-from kerastl.evaluation.means import mean_of_defined, means_of_defined
-from kerastl.evaluation.replicates import ReplicatedScore
+from kerastl.evaluation import ranking
+from kerastl.evaluation.intervals import FEWEST_GROUPS, Draws, interval
+from kerastl.evaluation.means import divided, mean_of_defined, means_of_defined
+
+_LEAST = 1e-15
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicatedScore:
+    """One score of one task on the examples as they are, and its replicates; NaN if undefined."""
+
+    value: float
+    replicates: np.ndarray  # under each draw of the groups, `(replicates,)`
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """How much higher a score of the first model is than that of the second.
+    """How much higher a score of the first model is than that of the second; NaN if undefined."""
 
-    Args:
-        value: Mean over the trainings; NaN if undefined.
-        interval: 95 % interval, None with fewer than 20 groups.
-        by_training: Difference of each training.
-        p_value: Two-sided, from the spread of the replicates; NaN if undefined.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
+    value: float  # mean over the trainings
+    interval: tuple[float, float] | None  # 95 %; None with fewer than 20 groups
     by_training: tuple[float, ...]
-    p_value: float
+    p_value: float  # two-sided, from the spread of the replicates
+
+
+def replicated_auc(labels: np.ndarray, scores: np.ndarray, draws: Draws) -> ReplicatedScore:
+    """Returns the area under the ROC curve of one task; unknown labels are NaN."""
+    rows = np.flatnonzero(~np.isnan(labels))
+    rows = rows[np.argsort(-scores[rows], kind="stable")]
+    starts = ranking.tie_starts(scores[rows]) if len(rows) else rows
+    y = labels[rows]
+
+    def areas(weights: np.ndarray) -> np.ndarray:
+        positives = np.add.reduceat(weights * y, starts, axis=1)
+        negatives = np.add.reduceat(weights * (1 - y), starts, axis=1)
+        return ranking.areas(positives, negatives)[0]
+
+    return _replicated(areas, rows, draws)
+
+
+def replicated_log_loss(
+    labels: np.ndarray, probabilities: np.ndarray, draws: Draws
+) -> ReplicatedScore:
+    """Returns the mean logistic loss of the known labels (others are NaN), in nats."""
+    rows = np.flatnonzero(~np.isnan(labels))
+    p = np.clip(probabilities[rows], _LEAST, 1 - _LEAST)
+    losses = -np.log(np.where(labels[rows] >= 0.5, p, 1 - p))
+    return _replicated(lambda w: divided(w @ losses, w.sum(axis=1)), rows, draws)
 
 
 def paired_difference(
@@ -61,6 +89,18 @@ def paired_difference(
         interval=interval(averaged) if has_interval else None,
         by_training=tuple(values),
         p_value=_p_value(value, averaged) if has_interval else float("nan"),
+    )
+
+
+def _replicated(
+    score: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, draws: Draws
+) -> ReplicatedScore:
+    if not len(rows):
+        return ReplicatedScore(value=float("nan"), replicates=np.full(len(draws.counts), np.nan))
+    parts = [score(weights) for weights in draws.weights(rows)]
+    return ReplicatedScore(
+        value=float(score(np.ones((1, len(rows))))[0]),
+        replicates=np.concatenate(parts) if parts else np.zeros(0),
     )
 
 

@@ -18,19 +18,14 @@ _REPLICATES = 2_000
 class Gain:
     """How much lower the validation loss of one model is than that of another.
 
-    Args:
-        loss: Loss of the first model minus that of the second: the mean logistic loss over known
-            validation labels, in nats, both with the scale and offset per task that fit best; above
-            0 the second is better.
-        low: Lower end of its 95 % interval from a bootstrap over groups.
-        high: Upper end.
-        known: Number of known validation labels it rests on.
+    It is the mean logistic loss over known validation labels, in nats, both with the scale and
+    offset per task that fit best.
     """
 
-    loss: float
-    low: float
+    loss: float  # of the first model minus that of the second; above 0 the second is better
+    low: float  # end of the 95 % interval from a bootstrap over groups
     high: float
-    known: int
+    known: int  # validation labels
 
     @property
     def is_larger_than_noise(self) -> bool:
@@ -49,14 +44,8 @@ def measure_gain(
     """Compares two models on the same validation examples, paired, with a bootstrap over groups.
 
     Both get the scale and the offset per task that fit these examples best, because the shipped
-    model is calibrated too: the comparison is about ranking, not about confidence.
-
-    Args:
-        first_logits: `(examples, tasks)`.
-        second_logits: Logits of the other model, `(examples, tasks)`.
-        labels: 1, 0 or NaN for unknown, `(examples, tasks)`.
-        groups: Group of each example, or None if each is its own.
-        seed: Seed of the bootstrap.
+    model is calibrated too: the comparison is about ranking, not about confidence. Logits and
+    labels are `(examples, tasks)`, unknown labels NaN. Without groups each example is its own.
     """
     known = ~np.isnan(labels)
     first, second = (_losses(logits, labels) for logits in (first_logits, second_logits))

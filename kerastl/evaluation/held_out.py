@@ -10,19 +10,12 @@ VALIDATION = "validation"
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOutPredictions:
-    """Predictions of examples that the model was not fitted on.
+    """Logits and labels of examples that the model was not fitted on, each `(rows, tasks)`."""
 
-    Args:
-        rows: Indices of the examples, shape `(rows,)`.
-        logits: `(rows, tasks)`.
-        labels: `(rows, tasks)`, NaN where unknown or uncertain.
-        source: `"out-of-fold"` or `"validation"`.
-    """
-
-    rows: np.ndarray
+    rows: np.ndarray  # indices of the examples
     logits: np.ndarray
-    labels: np.ndarray
-    source: str
+    labels: np.ndarray  # NaN where unknown or uncertain
+    source: str  # OUT_OF_FOLD or VALIDATION
 
 
 def level_folds(logits: np.ndarray, folds: np.ndarray | None) -> np.ndarray:
@@ -30,11 +23,8 @@ def level_folds(logits: np.ndarray, folds: np.ndarray | None) -> np.ndarray:
 
     The model that predicts a fold with more positives than average saw fewer of them, so its logits
     are lower: across folds, logits fall as the share of positives rises. If a model knows little,
-    this outweighs what it knows, and a useless task looks reversed.
-
-    Args:
-        logits: `(examples, tasks)`, each from a model that was not fitted on the example's fold.
-        folds: Fold of each example, or None.
+    this outweighs what it knows, and a useless task looks reversed. Without folds the logits stay
+    as they are.
     """
     leveled = logits.astype(np.float64)
     for fold in np.unique(folds) if folds is not None else ():

@@ -9,22 +9,14 @@ import numpy as np
 
 
 def mean_of_defined(values: Sequence[float] | np.ndarray) -> float:
-    """Returns the sum of the defined values divided by their number, NaN if none is defined.
-
-    Args:
-        values: Shape `(values,)`.
-    """
+    """Returns the mean of the defined values, NaN if none is defined."""
     array = np.asarray(values, np.float64)
     defined = array[~np.isnan(array)]
     return float(defined.mean()) if len(defined) else float("nan")
 
 
 def means_of_defined(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the mean of each column over the rows that define it, NaN if none does.
-
-    Args:
-        rows: Arrays of equal length, such as the replicates of each task.
-    """
+    """Returns the mean of each column over the rows that define it, NaN if none does."""
     stacked = np.stack(rows)
     defined = ~np.isnan(stacked)
     return divided(np.where(defined, stacked, 0).sum(axis=0), defined.sum(axis=0))

@@ -31,21 +31,13 @@ CLEAR_DIFFERENCE = 0.02  # of the mean probabilities
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCounts:
-    """Labels of one task in one split.
-
-    Args:
-        examples: Number of examples.
-        known: Number of known labels.
-        unknown: Number of unknown labels.
-        positives: Number of known positives.
-        share_unknown: In [0, 1], NaN without examples.
-    """
+    """Labels of one task in one split."""
 
     examples: int
     known: int
     unknown: int
     positives: int
-    share_unknown: float
+    share_unknown: float  # in [0, 1], NaN without examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +51,7 @@ class KnownGroups:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupCounts:
-    """Known labels by group.
-
-    Args:
-        count: Number of groups.
-        tasks: Name of each task to its groups.
-    """
+    """Number of groups, and for each task how many of their labels are known."""
 
     count: int
     tasks: Mapping[str, KnownGroups]
@@ -72,58 +59,34 @@ class GroupCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class JointMissingness:
-    """Which training labels are unknown together.
-
-    Args:
-        tasks: Names of the rows and columns.
-        unknown_in_both: Number of training examples in which both labels are unknown.
-        correlation: Correlation of being unknown, NaN if a task is always or never unknown.
-    """
+    """Which training labels are unknown together; the tasks name rows and columns."""
 
     tasks: tuple[str, ...]
-    unknown_in_both: tuple[tuple[int, ...], ...]
-    correlation: tuple[tuple[float, ...], ...]
+    unknown_in_both: tuple[tuple[int, ...], ...]  # number of training examples
+    correlation: tuple[tuple[float, ...], ...]  # NaN if a task is always or never unknown
 
 
 @dataclass(frozen=True, kw_only=True)
 class Predictability:
-    """Whether one can predict which labels of a task are known.
+    """Whether one can predict which labels of a task are known."""
 
-    Args:
-        input: Predicted from the model's logits and the features of the inputs.
-        other_labels: Predicted from the labels of the other tasks.
-        mean_probability_known: Mean predicted probability of the examples with a known label.
-        mean_probability_unknown: The same of the examples without.
-    """
-
-    input: Dependence
-    other_labels: Dependence
-    mean_probability_known: float
+    input: Dependence  # on the model's logits and the features of the inputs
+    other_labels: Dependence  # on the labels of the other tasks
+    mean_probability_known: float  # mean prediction of the examples with a known label
     mean_probability_unknown: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class MissingnessReport:
-    """Everything in `missingness.json`.
+    """Everything in `missingness.json`; mappings are by task."""
 
-    Args:
-        tasks: Name of each task to the counts of each split.
-        groups: Known labels by group, or None without groups.
-        together: Which training labels are unknown together.
-        examined_on: Source of the predictions, or None.
-        predictability: Name of each task to what predicts its known labels; empty without
-            predictions.
-        warnings: Whole sentences.
-        uncertain: Name of each task to its number of uncertain cells.
-    """
-
-    tasks: Mapping[str, Mapping[str, LabelCounts]]
+    tasks: Mapping[str, Mapping[str, LabelCounts]]  # of each split
     groups: GroupCounts | None
     together: JointMissingness
-    examined_on: str | None
-    predictability: Mapping[str, Predictability]
-    warnings: tuple[str, ...]
-    uncertain: Mapping[str, int]
+    examined_on: str | None  # source of the predictions
+    predictability: Mapping[str, Predictability]  # empty without predictions
+    warnings: tuple[str, ...]  # whole sentences
+    uncertain: Mapping[str, int]  # number of uncertain cells
 
 
 def examine_missingness(
@@ -148,14 +111,12 @@ def examine_missingness(
         groups: Group of each example, or None.
         held_out: Calibrated predictions; None leaves out what depends on them.
         features: Features of all inputs, `(examples, feature_dim)`, or None.
-        uncertain: Name of each task to its number of uncertain cells.
+        uncertain: Number of uncertain cells of each task.
         inputs: Plural noun of the inputs, for the warnings.
     """
-    found = (
-        {}
-        if held_out is None
-        else _predictability(labels, tasks, bootstrap, groups, held_out, features)
-    )
+    found = {}
+    if held_out is not None:
+        found = _predictability(labels, tasks, bootstrap, groups, held_out, features)
     warnings = [_warning(task, one, inputs) for task, one in found.items()]
     return MissingnessReport(
         tasks={task: _counts(labels[:, i], parts) for i, task in enumerate(tasks)},
@@ -163,7 +124,7 @@ def examine_missingness(
         together=_together(labels[parts == "train"], tasks),
         examined_on=None if held_out is None else f"{held_out.source} predictions",
         predictability=found,
-        warnings=tuple(warning for warning in warnings if warning is not None),
+        warnings=tuple(warning for warning in warnings if warning),
         uncertain=dict(uncertain or {}),
     )
 

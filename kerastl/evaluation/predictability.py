@@ -21,17 +21,11 @@ _MOST_EXAMPLES = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Dependence:
-    """How well one source predicts whether a label is known.
+    """How well one source predicts whether a label is known."""
 
-    Args:
-        auc: 0.5 is chance; NaN if nothing was fitted.
-        auc_interval: 95 % interval, or None.
-        reason: Why there is no AUC or no interval, or None.
-    """
-
-    auc: float
+    auc: float  # 0.5 is chance; NaN if nothing was fitted
     auc_interval: tuple[float, float] | None
-    reason: str | None
+    reason: str | None  # why there is no AUC or no interval
 
 
 def draw_examples(num_examples: int, seed: int) -> np.ndarray:
@@ -68,14 +62,7 @@ def values_of_others(labels: np.ndarray) -> np.ndarray:
 def whether_known(
     inputs: np.ndarray, known: np.ndarray, groups: np.ndarray | None, bootstrap: Bootstrap
 ) -> Dependence:
-    """Returns how well a logistic regression predicts `known` out of fold.
-
-    Args:
-        inputs: `(examples, dim)`.
-        known: Whether the label is known, `(examples,)`.
-        groups: Group of each example, or None.
-        bootstrap: How the interval is computed.
-    """
+    """Returns how well a logistic regression on `(examples, dim)` predicts `known` out of fold."""
     reason = _too_few(inputs, known)
     if reason is not None:
         return Dependence(auc=float("nan"), auc_interval=None, reason=reason)

@@ -10,11 +10,7 @@ from kerastl.evaluation.means import divided
 
 
 def tie_starts(scores: np.ndarray) -> np.ndarray:
-    """Returns the index of the first example of each distinct score.
-
-    Args:
-        scores: Falling, shape `(examples,)`.
-    """
+    """Returns the index of the first example of each distinct score; scores fall."""
     return np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
 
 
@@ -22,11 +18,8 @@ def areas(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.
     """Returns the area under the ROC curve and the average precision, each `(weightings,)`.
 
     The area is in [0, 1], NaN if a class is missing. Average precision is the mean precision over
-    the steps of recall, in [0, 1], NaN without positives.
-
-    Args:
-        positives: Weight of the positives at each distinct score, `(weightings, steps)`.
-        negatives: Weight of the negatives, likewise.
+    the steps of recall, in [0, 1], NaN without positives. Arguments are the weights of positives
+    and negatives at each distinct score, `(weightings, steps)`.
 
     Reference:
         Hanley, McNeil (1982), https://doi.org/10.1148/radiology.143.1.7063747
@@ -39,7 +32,4 @@ def areas(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.
     recalled = np.einsum("rs,rs->r", positives, precision)
     hits -= positives / 2
     won = np.einsum("rs,rs->r", negatives, hits)
-    return (
-        divided(won, num_positives * num_negatives),
-        divided(recalled, num_positives),
-    )
+    return divided(won, num_positives * num_negatives), divided(recalled, num_positives)

@@ -1,6 +1,7 @@
 """The scores of a split and of recordings, as frozen records.
 
-Convention: an undefined score is NaN here, null in JSON and a dash on the terminal, never 0.
+Convention: an undefined score is NaN here, null in JSON and a dash on the terminal, never 0. Shares
+and probabilities are in [0, 1].
 """
 
 from collections.abc import Mapping
@@ -22,36 +23,22 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalFacts:
-    """How intervals were computed, or why there are none.
+    """How intervals were computed, or why there are none."""
 
-    Args:
-        method: In words; None if there are no intervals.
-        replicates: Number of bootstrap replicates; 0 if there are no intervals.
-        groups: Number of groups with known labels.
-        undefined_replicates: Number of replicates without positives or without negatives.
-        reason: Why there are no intervals, or a caution about them; None otherwise.
-    """
-
-    method: str | None
-    replicates: int
-    groups: int
-    undefined_replicates: int
-    reason: str | None
+    method: str | None  # in words; None if there are no intervals
+    replicates: int  # 0 if there are no intervals
+    groups: int  # with known labels
+    undefined_replicates: int  # without positives or without negatives
+    reason: str | None  # why there are no intervals, or a caution about them
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationScores:
-    """Scores that depend on calibration.
+    """Scores that depend on calibration; 0 is best for each."""
 
-    Args:
-        log_loss: Mean logistic loss in nats; 0 is best.
-        brier: Mean squared error of the probability; 0 is best.
-        expected_calibration_error: Mean gap between probability and share of positives; 0 is best.
-    """
-
-    log_loss: float
-    brier: float
-    expected_calibration_error: float
+    log_loss: float  # in nats
+    brier: float  # mean squared error of the probability
+    expected_calibration_error: float  # mean gap between probability and share of positives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,37 +76,21 @@ class Scores:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskScores(Scores):
-    """Scores of one task.
+    """Scores of one task, and of its uncalibrated probabilities if they were computed."""
 
-    Args:
-        known: Number of known labels.
-        positives: Number of positives among them.
-        threshold: A probability at or above it counts as positive.
-        intervals: How the intervals were computed.
-        before_calibration: Scores of the uncalibrated probabilities, if they were computed.
-    """
-
-    known: int
+    known: int  # labels
     positives: int
-    threshold: float
+    threshold: float  # a probability at or above it counts as positive
     intervals: IntervalFacts
     before_calibration: CalibrationScores | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class MacroScores(Scores):
-    """Means over the tasks for which a score is defined.
+    """Means over the tasks for which a score is defined."""
 
-    Args:
-        defined: Number of tasks with an AUC.
-        known: Number of known labels of all tasks.
-        examples: Number of examples.
-        intervals: How the intervals were computed.
-        before_calibration: Scores of the uncalibrated probabilities, if they were computed.
-    """
-
-    defined: int
-    known: int
+    defined: int  # tasks with an AUC
+    known: int  # labels of all tasks
     examples: int
     intervals: IntervalFacts
     before_calibration: CalibrationScores | None = None
@@ -127,19 +98,12 @@ class MacroScores(Scores):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitScores:
-    """Scores of one split.
-
-    Args:
-        macro: Means over tasks.
-        tasks: Name of each task to its scores.
-        tuned_on: What thresholds and calibration were chosen on, or None.
-        note: Why the scores are too optimistic, or None.
-    """
+    """Scores of one split, by task and as means over tasks."""
 
     macro: MacroScores
     tasks: Mapping[str, TaskScores]
-    tuned_on: str | None
-    note: str | None
+    tuned_on: str | None  # what thresholds and calibration were chosen on
+    note: str | None  # why the scores are too optimistic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,23 +124,11 @@ class Latency:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionRates:
-    """Missed events and false accepts.
-
-    Args:
-        events: Number of events.
-        missed: Number of events without a detection.
-        missed_share: In [0, 1]; NaN without events.
-        missed_share_interval: 95 % interval, or None.
-        false_accepts: Number of detections without an event.
-        false_accepts_per_hour: Rate of false accepts.
-        false_accepts_per_hour_interval: 95 % interval.
-        intervals: How the intervals were computed.
-        latency_seconds: Latency of the detected events.
-    """
+    """Missed events and false accepts (detections without an event), with 95 % intervals."""
 
     events: int
     missed: int
-    missed_share: float
+    missed_share: float  # NaN without events
     missed_share_interval: Interval | None
     false_accepts: int
     false_accepts_per_hour: float
@@ -187,17 +139,11 @@ class DetectionRates:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionCurve:
-    """Rates at other thresholds, from the highest threshold down.
-
-    Args:
-        thresholds: The thresholds.
-        false_accepts_per_hour: Rate of false accepts at each.
-        missed_share: Share of missed events at each; NaN without events.
-    """
+    """Rates at other thresholds, from the highest threshold down."""
 
     thresholds: list[float]
     false_accepts_per_hour: list[float]
-    missed_share: list[float]
+    missed_share: list[float]  # NaN without events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,28 +156,15 @@ class WordScores(DetectionRates):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingScores:
-    """Scores on long recordings.
-
-    Args:
-        all: Rates of all words together.
-        words: Name of each word to its scores.
-        recordings: Number of recordings.
-        hours: Total duration.
-        real_time_factor: Processor time on one core divided by the duration of the audio.
-        engine: Engine that computed the scores.
-        listening: Settings of detection.
-        rule: When a detection counts as correct, in words.
-        tuned_on: Name of each word to what its threshold was chosen on.
-        notes: Remarks in whole sentences.
-    """
+    """Scores on long recordings, of all words together and of each."""
 
     all: DetectionRates
     words: Mapping[str, WordScores]
     recordings: int
     hours: float
-    real_time_factor: float
+    real_time_factor: float  # processor time on one core divided by the duration of the audio
     engine: str
-    listening: Mapping[str, float]
-    rule: str
-    tuned_on: Mapping[str, str]
-    notes: list[str]
+    listening: Mapping[str, float]  # settings of detection
+    rule: str  # when a detection counts as correct, in words
+    tuned_on: Mapping[str, str]  # what the threshold of each word was chosen on
+    notes: list[str]  # in whole sentences

@@ -18,30 +18,19 @@ DEFAULT = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenThreshold:
-    """A chosen threshold.
-
-    Args:
-        threshold: In [0, 1], or the next number above 1 if even a probability of 1 is negative.
-        note: Why the policy is not met, or at what cost; None if there is nothing to note.
-    """
+    """A threshold in [0, 1], or the next number above 1 if even a probability of 1 is negative."""
 
     threshold: float
-    note: str | None = None
+    note: str | None = None  # why the policy is not met, or at what cost
 
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """Hits and false alarms of each possible threshold, from all negative to all positive.
+    """Hits and false alarms of each possible threshold, from all negative to all positive."""
 
-    Args:
-        thresholds: `(steps,)`, falling.
-        hits: Number of positives at or above the threshold, `(steps,)`.
-        false_alarms: Number of negatives at or above it, `(steps,)`.
-    """
-
-    thresholds: np.ndarray
-    hits: np.ndarray
-    false_alarms: np.ndarray
+    thresholds: np.ndarray  # `(steps,)`, falling
+    hits: np.ndarray  # number of positives at or above the threshold
+    false_alarms: np.ndarray  # number of negatives at or above it
 
     @property
     def sensitivity(self) -> np.ndarray:
@@ -72,12 +61,12 @@ def choose_threshold(
     `youden` maximizes sensitivity + specificity, `f1` the F1 score. `sensitivity>=x` is the highest
     threshold with that sensitivity, `specificity>=x` the lowest with that specificity, and
     `precision>=x` the lowest with that precision, or the one with the highest precision if none
-    reaches it.
+    reaches it. `false_accepts_per_hour<=x` needs recordings and is not chosen here.
 
     Args:
         labels: 1, 0 or NaN for unknown, shape `(examples,)`.
         probabilities: Calibrated and held out, shape `(examples,)`.
-        policy: Any but `false_accepts_per_hour<=x`, which needs recordings.
+        policy: The policy.
     """
     if policy.is_fixed and policy.value is not None:
         return ChosenThreshold(threshold=policy.value)
@@ -95,12 +84,7 @@ def choose_threshold(
 
 
 def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
-    """Returns hits and false alarms of each possible threshold.
-
-    Args:
-        y: True for positives, shape `(examples,)`.
-        p: Probabilities, shape `(examples,)`.
-    """
+    """Returns hits and false alarms for labels `y` (bool) and probabilities `p`."""
     order = np.argsort(-p, kind="stable")
     p, y = p[order], y[order]
     ends = np.append(ranking.tie_starts(p)[1:], len(p)) - 1

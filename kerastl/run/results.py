@@ -16,7 +16,6 @@ from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.missingness import MissingnessReport, examine_missingness
 from kerastl.evaluation.score_types import SplitScores
-from kerastl.evaluation.tuning import NOT_ASKED_FOR
 from kerastl.files import file_sha256, write_json, write_text, write_with
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.media.base import InputContract
@@ -26,7 +25,7 @@ from kerastl.run.bundle import BackboneFacts, Bundle, versions
 from kerastl.run.layout import RunLayout
 from kerastl.run.scoring import calibrate, make_bootstrap, score_parts
 from kerastl.run.split_table import example_columns
-from kerastl.run.tuned_tasks import tune_tasks
+from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
 

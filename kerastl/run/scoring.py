@@ -16,12 +16,7 @@ _TUNED = "Thresholds and calibration were chosen on these examples, so the score
 
 
 def make_bootstrap(evaluation: EvaluationConfig, examples: Examples) -> Bootstrap:
-    """Returns the bootstrap over groups, or over files if there are no groups.
-
-    Args:
-        evaluation: Number of replicates and seed.
-        examples: The examples to score.
-    """
+    """Returns the bootstrap over groups, or over files if there are no groups."""
     return Bootstrap(
         groups=examples.units,
         unit="examples" if examples.groups is None else "groups",
@@ -45,7 +40,7 @@ def score_rows(
         logits: Their uncalibrated logits, `(examples, tasks)`.
         bundle: Thresholds and calibration.
         evaluation: Number of replicates and seed of the bootstrap.
-        part: The split that the examples are, or None for another table.
+        part: The split of the examples, or None for another table.
     """
     source = next(iter(bundle.tasks.values())).tuned_on.partition(",")[0]
     num_tasks = logits.shape[1]
@@ -64,7 +59,7 @@ def score_rows(
 def score_parts(
     examples: Examples, logits: np.ndarray, bundle: Bundle, evaluation: EvaluationConfig
 ) -> dict[str, SplitScores]:
-    """Returns split to scores, for every split that has rows."""
+    """Returns the scores of every split that has rows."""
     rows = {part: examples.rows(part) for part in reversed(PARTS)}
     return {
         part: score_rows(examples.take(here), logits[here], bundle, evaluation, part=part)
@@ -74,12 +69,7 @@ def score_parts(
 
 
 def calibrate(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
-    """Returns calibrated probabilities, `(examples, tasks)`.
-
-    Args:
-        bundle: Calibration of each task.
-        logits: `(examples, tasks)`.
-    """
+    """Returns calibrated probabilities, `(examples, tasks)`."""
     found = [task.calibration for task in bundle.tasks.values()]
     return calibrated_probabilities(
         logits, [one.scale for one in found], [one.offset for one in found]

@@ -15,19 +15,12 @@ HIGHEST_RATE = 360.0  # false accepts per hour at the end of a curve
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """One word in several recordings.
+    """One word in several recordings."""
 
-    Args:
-        tracks: Scores and events of the word in each recording.
-        hours: Total duration of the recordings.
-        grid: Positions of the windows.
-        tolerance_seconds: Largest distance of the middle of an event from the window.
-    """
-
-    tracks: Sequence[Track]
-    hours: float
+    tracks: Sequence[Track]  # one for each recording
+    hours: float  # total duration of the recordings
     grid: Grid
-    tolerance_seconds: float
+    tolerance_seconds: float  # largest distance of the middle of an event from the window
 
     @property
     def num_events(self) -> int:
@@ -41,13 +34,7 @@ class Word:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One threshold of the curve.
-
-    Args:
-        threshold: A score at or above it is a detection.
-        false_accepts: Number of detections without an event.
-        missed: Number of events without a detection.
-    """
+    """Number of false accepts and missed events at one threshold."""
 
     threshold: float
     false_accepts: int
@@ -71,13 +58,7 @@ def candidates(word: Word) -> np.ndarray:
 
 
 def walk(word: Word, thresholds: Iterable[float], *, highest_rate: float) -> Iterator[Point]:
-    """Yields the points of falling thresholds until the rate of false accepts is exceeded.
-
-    Args:
-        word: The word.
-        thresholds: Falling.
-        highest_rate: False accepts per hour; the first point above it is not yielded.
-    """
+    """Yields the points of falling thresholds until false accepts per hour exceed a rate."""
     for threshold in thresholds:
         found = word.at(float(threshold))
         num_false = int(found.false_accepts.sum())

@@ -12,17 +12,11 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Position of the window in each frame.
+    """Position of the window in each frame."""
 
-    Args:
-        hop_seconds: From the start of one window to the start of the next.
-        window_seconds: Length of the window.
-        refractory_frames: Number of frames after a detection without another of the same word.
-    """
-
-    hop_seconds: float
+    hop_seconds: float  # from the start of one window to the start of the next
     window_seconds: float
-    refractory_frames: int
+    refractory_frames: int  # smallest number of frames from one detection to the next
 
     def starts(self, frames: np.ndarray) -> np.ndarray:
         """Returns the start of the window of each frame, in seconds."""
@@ -30,13 +24,7 @@ class Grid:
 
 
 class Smoother:
-    """Averages each frame with those before it.
-
-    The first frames of a recording are averaged over the frames so far.
-
-    Args:
-        num_frames: Number of frames in an average; 1 means no smoothing.
-    """
+    """Averages `num_frames` frames: each with those before it, at the start with those so far."""
 
     def __init__(self, num_frames: int):
         self._num_frames = num_frames
@@ -56,12 +44,7 @@ class Smoother:
 
 
 class Trigger:
-    """Detects a word when its score reaches its threshold, once in each refractory period.
-
-    Args:
-        thresholds: Threshold of each word; a score at or above it is a detection.
-        refractory_frames: Number of frames after a detection without another of the same word.
-    """
+    """Detects a word when its score reaches its threshold, once in each refractory period."""
 
     def __init__(self, thresholds: Sequence[float], refractory_frames: int):
         self._thresholds = tuple(thresholds)
@@ -87,14 +70,7 @@ class Trigger:
 def fire(
     scores: np.ndarray, threshold: float, refractory_frames: int, *, free: int = 0
 ) -> list[int]:
-    """Returns the frames in which one word is detected.
-
-    Args:
-        scores: `(frames,)`.
-        threshold: A score at or above it is a detection.
-        refractory_frames: Smallest number of frames from one detection to the next.
-        free: First frame that may be a detection.
-    """
+    """Returns the frames in which one word is detected, from frame `free` on."""
     above = np.flatnonzero(scores >= threshold)
     fired = []
     while (place := int(np.searchsorted(above, free))) < len(above):

@@ -21,44 +21,29 @@ RULE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """Scores and events of one word in one recording.
+    """Scores and events of one word in one recording."""
 
-    Args:
-        scores: Smoothed, `(frames,)`.
-        events: Occurrences of the word, by time.
-    """
-
-    scores: np.ndarray
-    events: tuple[Event, ...]
+    scores: np.ndarray  # smoothed, `(frames,)`
+    events: tuple[Event, ...]  # by time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """Outcome of a threshold in several recordings.
 
-    Args:
-        false_accepts: Number of detections without an event in each recording.
-        missed: Number of events without a detection in each recording.
-        latencies: Time from the end of each detected event to the end of the window that detects
-            it, in seconds; below 0 if a word is detected before it ends.
+    A latency is the time from the end of a detected event to the end of the window that detects
+    it, in seconds; it is below 0 if a word is detected before it ends.
     """
 
-    false_accepts: np.ndarray
-    missed: np.ndarray
-    latencies: np.ndarray
+    false_accepts: np.ndarray  # number in each recording
+    missed: np.ndarray  # number in each recording
+    latencies: np.ndarray  # of all detected events
 
 
 def outcome(
     tracks: Sequence[Track], threshold: float, grid: Grid, *, tolerance_seconds: float
 ) -> Outcome:
-    """Returns the outcome of a threshold for one word in several recordings.
-
-    Args:
-        tracks: Scores and events of the word in each recording.
-        threshold: A score at or above it is a detection.
-        grid: Positions of the windows.
-        tolerance_seconds: Largest distance of the middle of an event from the window.
-    """
+    """Returns the outcome of a threshold for one word in several recordings."""
     false_accepts, missed = np.zeros(len(tracks), int), np.zeros(len(tracks), int)
     latencies: list[float] = []
     for place, track in enumerate(tracks):
@@ -82,7 +67,7 @@ def match(
     Args:
         starts: Starts of the windows of the detections, rising, in seconds.
         events: Events by time.
-        window_seconds: Length of the window.
+        window_seconds: Length of each window.
         tolerance_seconds: Largest distance of the middle of an event from the window.
     """
     pairs, detection = [], 0

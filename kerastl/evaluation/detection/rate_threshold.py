@@ -21,10 +21,6 @@ def choose_for_rate(word: Word, rate: float) -> ChosenThreshold:
     Among several such thresholds it is the middle one by log-odds: as far from the next miss as
     from the next false accept. A word without events in the recordings gets the lowest threshold
     that keeps the rate. Thresholds below one that exceeds the rate are not considered.
-
-    Args:
-        word: The word in held-out recordings.
-        rate: False accepts per hour.
     """
     points = list(walk(word, candidates(word), highest_rate=rate))
     chosen = _middle(word, points, rate) if word.num_events else points[-1]
@@ -35,10 +31,6 @@ def upper_limit(num_false: int, hours: float) -> float:
     """Returns the upper 95 % confidence limit of a rate per hour.
 
     Exact for independent events; without any it is the rule of three.
-
-    Args:
-        num_false: Number of false accepts.
-        hours: Duration of the recordings.
 
     Reference:
         Garwood (1936), "Fiducial Limits for the Poisson Distribution"
@@ -55,16 +47,13 @@ def _middle(word: Word, points: list[Point], rate: float) -> Point:
 
 
 def _note(word: Word, chosen: Point, rate: float) -> str | None:
-    notes = (_about_events(word, chosen), _about_time(word, chosen, rate))
-    return "; ".join(note for note in notes if note) or None
-
-
-def _about_events(word: Word, chosen: Point) -> str | None:
+    about_events = None
     if not word.num_events:
-        return "the recordings contain no event of it, so its misses are unknown"
-    if chosen.missed == word.num_events:
-        return "the rate is only reached by missing every event"
-    return None
+        about_events = "the recordings contain no event of it, so its misses are unknown"
+    elif chosen.missed == word.num_events:
+        about_events = "the rate is only reached by missing every event"
+    notes = (about_events, _about_time(word, chosen, rate))
+    return "; ".join(note for note in notes if note) or None
 
 
 def _about_time(word: Word, chosen: Point, rate: float) -> str | None:

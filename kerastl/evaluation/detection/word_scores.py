@@ -1,7 +1,4 @@
-"""Scores of words in recordings at their thresholds, with intervals.
-
-Convention: an undefined score is NaN here, null in JSON and a dash on the terminal, never 0.
-"""
+"""Scores of words in recordings at their thresholds, with intervals."""
 
 import math
 from collections.abc import Mapping
@@ -12,6 +9,7 @@ import scipy.stats
 from kerastl.evaluation.detection.curve import Word, curve
 from kerastl.evaluation.detection.matching import Outcome
 from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws, interval, method
+from kerastl.evaluation.means import divided
 from kerastl.evaluation.score_types import (
     DetectionCurve,
     DetectionRates,
@@ -31,7 +29,7 @@ def score_words(
     """Returns the rates of all words together and the scores of each word.
 
     Args:
-        words: Name of each word to its scores in the recordings.
+        words: Each word in the recordings.
         thresholds: Threshold of each word.
         replicates: Number of replicates of the bootstrap over recordings; 0 for none.
         seed: Seed of the bootstrap.
@@ -57,10 +55,6 @@ def score_words(
 
 def poisson_interval(count: int, hours: float) -> tuple[float, float]:
     """Returns the exact 95 % interval of a rate per hour.
-
-    Args:
-        count: Number of events.
-        hours: Observed time.
 
     Reference:
         Garwood (1936), "Fiducial Limits for the Poisson Distribution"
@@ -100,11 +94,7 @@ def _missed_interval(
     names = np.arange(len(events)).astype(str)
     bootstrap = Bootstrap(groups=names, unit="recordings", replicates=replicates, seed=seed)
     weights = np.concatenate(list(Draws(bootstrap).weights(np.arange(len(events)))))
-    num_events = weights @ events
-    shares = np.divide(
-        weights @ missed, num_events, out=np.full(len(num_events), np.nan), where=num_events > 0
-    )
-    return interval(shares), method(bootstrap)
+    return interval(divided(weights @ missed, weights @ events)), method(bootstrap)
 
 
 def _latency(latencies: np.ndarray) -> Latency:

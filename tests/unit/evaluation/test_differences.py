@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from kerastl.evaluation.differences import PairedDifference, paired_difference
+from kerastl.evaluation.differences import PairedDifference, paired_difference, replicated_auc
 from kerastl.evaluation.intervals import Bootstrap, Draws
-from kerastl.evaluation.replicates import replicated_auc
 from kerastl.evaluation.scores import score_split
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from kerastl.config.policies import ThresholdPolicy
+from kerastl.config import EvaluationConfig
 from kerastl.evaluation.held_out import HeldOutPredictions, level_folds
-from kerastl.evaluation.tuning import TunedTask, tune
+from kerastl.run.bundle import TaskBundle
+from kerastl.run.tuning import tune_tasks
 
 
 def held_out(
@@ -19,10 +20,9 @@ def held_out(
 
 def tuned(
     found: HeldOutPredictions, *, threshold: str | float = "youden", calibrate: bool = True
-) -> TunedTask:
-    return tune(found, ("car",), {"car": ThresholdPolicy.parse(threshold)}, calibrate=calibrate)[
-        "car"
-    ]
+) -> TaskBundle:
+    evaluation = EvaluationConfig.model_validate({"threshold": threshold, "calibrate": calibrate})
+    return tune_tasks(found, evaluation, ("car",), {})["car"]
 
 
 def drawn(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def test_thresholds_are_on_the_calibrated_scale() -> None:
     labels, logits = drawn()
     found = tuned(held_out(labels, 5 * logits + 20))
     plain = tuned(held_out(labels, logits))
-    assert found.threshold.threshold == pytest.approx(plain.threshold.threshold, abs=1e-4)
+    assert found.threshold == pytest.approx(plain.threshold, abs=1e-4)
     assert found.calibration.scale == pytest.approx(plain.calibration.scale / 5, rel=1e-3)
 
 
@@ -51,7 +51,7 @@ def test_a_task_without_skill_is_not_calibrated_and_called_a_guess() -> None:
     labels, logits = drawn()
     found = tuned(held_out(labels, -logits))
     assert (found.calibration.scale, found.calibration.offset) == (1, 0)
-    assert found.threshold.note == (
+    assert found.threshold_note == (
         "its decisions are guesses because positives have no higher logits than negatives in "
         "out-of-fold predictions"
     )
