@@ -11,7 +11,7 @@ class Progress:
         """A step begins.
 
         Args:
-            title: What is done, such as "Reading pictures".
+            title: What is done, such as "Reading images".
             total: Number of things to do, or None where that isn't known.
         """
 

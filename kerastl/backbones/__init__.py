@@ -1,6 +1,6 @@
-"""Backbones: what a plugin states, how it is found, how it lives in a model.
+"""Backbones: the interface of plugins, their registry, and the layer in a model.
 
-This is all of kerastl that a plugin imports. Nothing here loads Keras until `Backbone` is used.
+Plugins import nothing else of kerastl. Nothing here loads Keras until `Backbone` is used.
 """
 
 import importlib

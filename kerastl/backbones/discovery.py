@@ -1,4 +1,4 @@
-"""Plugins as installed distributions register them: found, allowed and loaded one by one.
+"""Discovery of plugins, which installed distributions register, and their loading one by one.
 
 Convention: whatever a plugin raises is a fact about that plugin, told with its distribution.
 """
@@ -26,7 +26,7 @@ class Plugin:
         distribution: Name of the distribution that registers it.
         version: Version of that distribution.
         target: `module:attribute` behind the entry point.
-        problem: Why it can't be used, or None.
+        problem: Why it cannot be used, or None.
     """
 
     family: str
@@ -51,7 +51,7 @@ def distributions() -> dict[str, str]:
 
 
 def forget_plugins() -> None:
-    """Forgets what was found and loaded, so that what was installed meanwhile is seen."""
+    """Clears the caches, so that newly installed plugins are found."""
     for cached in (_found, _load_problem, load):
         cached.cache_clear()
 
@@ -88,7 +88,7 @@ def _plugin(entry_point: importlib.metadata.EntryPoint) -> Plugin:
 
 
 def problem_of(plugin: Plugin, found: Sequence[Plugin]) -> str | None:
-    """Returns why `plugin` can't be used beside the others of `found`, or None."""
+    """Returns why `plugin` cannot be used together with the others of `found`, or None."""
     owners = [f"{p.distribution} {p.version}" for p in found if p.family == plugin.family]
     if len(owners) > 1:
         return f"{' and '.join(owners)} both register '{plugin.family}'"
@@ -100,7 +100,7 @@ def _load_problem(target: str) -> str | None:
     try:
         family = load(target)
         if not isinstance(family, Family):
-            return f"{target} is no backbone family: it lacks names() or spec()"
+            return f"{target} is not a backbone family: it lacks names() or spec()"
         family.names()
     except (Exception, SystemExit) as error:
         return in_one_line(error)
@@ -114,6 +114,6 @@ def load(target: str) -> Any:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Returns kind and first line of what a plugin raised."""
+    """Returns type and first line of an error of a plugin."""
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

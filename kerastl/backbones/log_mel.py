@@ -1,4 +1,4 @@
-"""The front end of backbones for sound: from the raw waveform to its log-mel spectrogram.
+"""The front end of backbones for audio: from the raw waveform to its log-mel spectrogram.
 
 Convention: it is a layer of the network, so training, prediction and every export take the raw
 waveform. It has no weights and draws nothing at random.
@@ -20,7 +20,7 @@ class LogMel(keras.layers.Layer):
 
     No value of a clip depends on the other clips of its batch (`keras.layers.MelSpectrogram` clips
     against the loudest of them by default). Computed in float32 whatever the dtype policy says,
-    because float16 can't hold the powers of quiet audio.
+    because float16 cannot represent the powers of quiet audio.
 
     Args:
         sample_rate_hz: Samples per second of the waveform.

@@ -1,6 +1,7 @@
 """Backbones by identifier, found through the entry points of installed distributions.
 
-Convention: a broken plugin is a fact in the listing, an error only for whoever asks for it.
+Convention: a broken plugin is a fact in listings, and an error only if one of its backbones is
+used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ class Catalog:
 
     Args:
         specs: Facts of every listed backbone, sorted by identifier.
-        problems: Plugins that can't be used, or that fail on some of their names.
+        problems: Plugins that cannot be used, or that fail for some of their names.
     """
 
     specs: tuple[BackboneSpec, ...]
@@ -52,7 +53,7 @@ class Catalog:
 def read_catalog() -> Catalog:
     """Returns the facts of every listed backbone, and the plugins that fail.
 
-    A plugin that fails never hides what the others list.
+    A plugin that fails does not affect the others.
     """
     specs: list[BackboneSpec] = []
     problems = []
@@ -103,7 +104,7 @@ def find_backbone(
         identifier: `family:name`, split at the first colon.
         options: Options of the backbone that change its facts, such as `alpha`.
         distribution: The distribution that is known to provide it, as a run recorded it; the
-            error names it where it is gone.
+            error names it if it is not installed.
 
     Raises:
         UnknownBackboneError: No installed plugin provides it.
@@ -133,7 +134,7 @@ def load_family(
 
     Raises:
         UnknownBackboneError: No installed distribution does.
-        BrokenPluginError: Its module can't be imported, isn't a family, or two distributions
+        BrokenPluginError: Its module cannot be imported, is not a family, or two distributions
             register the same name.
     """
     found = allowed()
@@ -143,7 +144,7 @@ def load_family(
     problem = problem_of(plugin, found)
     if problem:
         raise BrokenPluginError(
-            f"The backbone family '{name}' can't be loaded.",
+            f"The backbone family '{name}' cannot be loaded.",
             where=f"{plugin.distribution} {plugin.version}: {plugin.target}",
             received=problem,
             fix=f"Update or uninstall {plugin.distribution}, or set {ALLOW_VARIABLE} to the "
@@ -153,12 +154,12 @@ def load_family(
 
 
 def unknown_backbone(family: str, name: str, names: Sequence[str]) -> UnknownBackboneError:
-    """Returns the error for a name that `family` doesn't have; for plugins to raise.
+    """Returns the error for a name that `family` does not have; for plugins to raise.
 
     Args:
         family: The family's name.
-        name: What was asked for.
-        names: What the family lists.
+        name: The requested name.
+        names: The names that the family lists.
     """
     nearest = suggestion(f"{family}:{name}", [f"{family}:{known}" for known in names])
     return UnknownBackboneError(

@@ -43,7 +43,7 @@ def build_model(
             name to a list of tasks or to `{tasks, hidden, dropout, weight}`.
         weights: A published name, a file, None for random, or `"default"` for the backbone's first
             published weights.
-        input_size: Pictures: side in pixels, or (height, width). Sounds: number of samples. None
+        input_size: Images: side in pixels, or (height, width). Audio: number of samples. None
             takes the backbone's default.
         options: Options of the backbone, such as `alpha`.
         trainable: A policy as in `kerastl.set_trainable`.

@@ -99,6 +99,9 @@ class MediaType(ABC):
         contract_class: The input contract.
         data_settings: Keys below `data` that exist for this media type alone.
         augment_settings: Keys below `augment` that work for this media type.
+        raw_range: Smallest and largest value of the raw input of a network.
+        has_usual_scaling: Whether networks scale raw input to values around 0, which the
+            conformance kit then checks.
         has_segments: Whether the columns start_seconds and end_seconds cut examples out of files.
         has_recordings: Whether a trained model can slide over long recordings.
         report_keys: Keys of the summary in the JSON of `kerastl data check`; the first is current,
@@ -115,6 +118,8 @@ class MediaType(ABC):
     contract_class: ClassVar[type[InputContract]]
     data_settings: ClassVar[type[Section]] = Section
     augment_settings: ClassVar[type[Section]] = Section
+    raw_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    has_usual_scaling: ClassVar[bool] = False
     has_segments: ClassVar[bool] = False
     has_recordings: ClassVar[bool] = False
     report_keys: ClassVar[tuple[str, ...]]

@@ -29,7 +29,7 @@ class Example:
         path: The whole path.
         probability: Calibrated, in [0, 1].
         truth: `"yes"`, `"no"` or `"unknown"`.
-        medium: The picture or the sound.
+        preview: The image, the player, or a text.
     """
 
     name: str

@@ -160,8 +160,7 @@ def test_the_command_writes_the_detections_of_a_file_and_prints_those_of_a_pipe(
 def test_recordings_that_were_trained_on_are_named(run: Run, folder: Path) -> None:
     notes = run.evaluate_recordings(folder / "train.csv")["notes"]
     assert notes[0] == (
-        "2 of 2 recordings were trained on, 0.wav first: what is found on them is too good to be "
-        "true."
+        "2 of 2 recordings were trained on, 0.wav first: scores on them are too optimistic."
     )
 
 

@@ -257,7 +257,7 @@ def test_a_broken_plugin_is_named_with_its_distribution(
     with pytest.raises(errors.BrokenPluginError) as caught:
         kerastl.find_backbone("torn:one")
     assert str(caught.value) == (
-        "The backbone family 'torn' can't be loaded.\n"
+        "The backbone family 'torn' cannot be loaded.\n"
         "  where:    kerastl-torn 2.0: kerastl_torn:family\n"
         "  received: RuntimeError: half installed\n"
         "  fix:      Update or uninstall kerastl-torn, or set KERASTL_PLUGINS to the "

@@ -1,6 +1,6 @@
-"""The conformance kit: what every backbone promises, as checks that a plugin's tests run.
+"""The conformance kit: checks of what every backbone guarantees, for the tests of plugins.
 
-Convention: a check is a function named as the promise; it raises where the promise is broken.
+Convention: a check is a function named after the guarantee; it raises if the guarantee is broken.
 """
 
 import importlib
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kerastl.backbones.testing.subject import Subject
 
 CHECKS: Mapping[str, str] = {
-    # check: module of this package that holds it
+    # check: module of this package that contains it
     "is_light": "facts",
     "opens_no_connection_at_import": "facts",
     "states_license_and_reference": "facts",
@@ -40,13 +40,13 @@ Result = Literal["passed", "failed", "known failure", "unexpectedly passed", "do
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one check of one backbone gave.
+    """The outcome of one check of one backbone.
 
     Args:
         backbone: Identifier.
         check: Name of the check.
-        result: How it ended.
-        reason: Why it didn't pass, or None.
+        result: The result.
+        reason: Why it did not pass, or None.
     """
 
     backbone: str
@@ -56,11 +56,11 @@ class Outcome:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the plugin's author must act."""
+        """Whether the author of the plugin has something to fix."""
         return self.result in ("failed", "unexpectedly passed")
 
     def facts(self) -> dict[str, Any]:
-        """Returns what a program may read."""
+        """Returns the outcome as plain values."""
         return asdict(self)
 
 
@@ -84,7 +84,7 @@ def run_checks(
         One outcome per check.
 
     Raises:
-        BackboneError: The backbone is unknown, or declares a failure of a check that there isn't.
+        BackboneError: The backbone is unknown, or declares a failure of an unknown check.
 
     Example:
 
@@ -188,7 +188,7 @@ def _known_failures(identifier: str, options: Mapping[str, Any] | None) -> Mappi
     declared = find_backbone(identifier, options=options).known_failures
     for name in sorted(set(declared) - set(CHECKS)):
         raise BackboneError(
-            f"The backbone '{identifier}' declares a failure of '{name}', which is no check.",
+            f"The backbone '{identifier}' declares a failure of '{name}', which is not a check.",
             expected=f"one of {', '.join(CHECKS)}",
             fix=suggestion(name, CHECKS),
         )

@@ -1,4 +1,4 @@
-"""Checks of the way from raw input to features."""
+"""Checks of the features of raw input."""
 
 from collections.abc import Iterator
 
@@ -25,14 +25,14 @@ _KERNEL_LAYERS = (
 
 
 def takes_raw_input(subject: Subject) -> None:
-    """Raw input gives finite features that tell the examples apart, the extremes included."""
+    """Raw input gives finite features that distinguish the examples, including extreme ones."""
     _assert_input_shape(subject)
     raw = subject.examples()
-    low, high = (0.0, 255.0) if raw.ndim == 4 else (-1.0, 1.0)
+    low, high = subject.media.raw_range
     extremes = np.stack([np.full_like(raw[0], low), np.full_like(raw[0], high)])
     features = subject.features(np.concatenate([raw, extremes]))
     assert np.isfinite(features).all(), (
-        f"features of raw input in [{low:g}, {high:g}] aren't finite"
+        f"features of raw input in [{low:g}, {high:g}] are not finite"
     )
     of_examples = features[: len(raw)]
     spread = np.ptp(of_examples, axis=0).max()
@@ -48,22 +48,25 @@ def _assert_input_shape(subject: Subject) -> None:
         side in (None, wanted) for side, wanted in zip(received, expected, strict=False)
     )
     assert fits, f"the input has shape {received}, expected {expected}"
-    assert len(received) in (1, 3), f"the input has shape {received}: neither picture nor sound"
+    assert subject.media.accepts_shape(received), (
+        f"the input has shape {received}, which is not that of {subject.media.collective}"
+    )
 
 
 def preprocesses_exactly_once(subject: Subject) -> None:
     """The scaling that the weights expect is inside, once.
 
-    Where the spec has `reference_features`, they must be equal to 1e-5, or to what rounding does.
-    Else the values before the first kernel must be about standardized, or have the spread of raw
-    pixels around zero.
+    If the spec has `reference_features`, the features must equal them to 1e-5, or to the effect of
+    rounding. Otherwise the values before the first kernel must be about standardized, or have the
+    spread of raw pixels around zero.
     """
     if subject.spec.reference_features:
         _assert_equals_reference(subject)
         return
     raw = subject.examples()
-    if raw.ndim != 4:
-        raise DoesNotApply("sound has no usual scaling, and the spec has no reference_features")
+    if not subject.media.has_usual_scaling:
+        name = subject.media.collective
+        raise DoesNotApply(f"{name} has no usual scaling, and the spec has no reference_features")
     seen = _before_first_kernel(subject.network, raw)
     low, high = float(seen.min()), float(seen.max())
     spread, center = high - low, (high + low) / 2
@@ -88,7 +91,7 @@ def _assert_equals_reference(subject: Subject) -> None:
 
 
 def _change_by_rounding(subject: Subject, raw: np.ndarray, features: np.ndarray) -> float:
-    """Returns how much the last bit of the input changes features, relative to the largest.
+    """Returns the change of features by the last bit of the input, relative to the largest.
 
     A deep network with random weights magnifies it beyond the tolerance: EfficientNetB7 does.
     """
@@ -97,13 +100,13 @@ def _change_by_rounding(subject: Subject, raw: np.ndarray, features: np.ndarray)
 
 
 def _before_first_kernel(network: keras.Model, raw: np.ndarray) -> np.ndarray:
-    """Returns what arrives at the first layer with a kernel, in nested models too."""
+    """Returns the input of the first layer with a kernel, also in nested models."""
     first = next(_weighted(network), None)
     if isinstance(first, keras.Model):
         return _before_first_kernel(first, _values(network, first, raw))
     if not isinstance(first, _KERNEL_LAYERS):
         raise DoesNotApply(
-            "the first weights aren't in a layer of Keras, and the spec has no reference_features"
+            "the first weights are not in a layer of Keras, and the spec has no reference_features"
         )
     return _values(network, first, raw)
 
@@ -128,7 +131,7 @@ def is_deterministic(subject: Subject) -> None:
 
 
 def treats_rows_independently(subject: Subject) -> None:
-    """What an example gives doesn't depend on its neighbors in the batch."""
+    """The features of an example do not depend on the rest of the batch."""
     raw = subject.examples()
     together = subject.features(raw)
     alone = np.concatenate([subject.features(row[None]) for row in raw])

@@ -12,6 +12,7 @@ from kerastl.backbones.layer import Backbone, named_leaves
 from kerastl.backbones.registry import find_backbone
 from kerastl.backbones.spec import BackboneSpec, Input, Stage
 from kerastl.backbones.stages import stages_by_resolution
+from kerastl.media.base import MediaType
 from kerastl.media.media_types import media_type_of
 
 SAME_ROW = 1e-4
@@ -23,11 +24,11 @@ class DoesNotApply(Exception):  # noqa: N818 - an answer, no error
 
 
 class Subject:
-    """One backbone with all that the checks need of it.
+    """One backbone and what the checks need of it.
 
     Args:
         identifier: `family:name`.
-        weights: What to build with; None for random weights.
+        weights: Weights to build with; None for random weights.
         options: Options of the backbone.
     """
 
@@ -46,12 +47,17 @@ class Subject:
         """The smallest input that the backbone takes."""
         return None if self.spec.input is None else self.spec.input.smallest()
 
+    @property
+    def media(self) -> MediaType:
+        """The media type of the backbone."""
+        return media_type_of(self.spec.input, self.network.input_shape[1:])
+
     @cached_property
     def network(self) -> keras.Model:
         """The built model, frozen, with BatchNorm's statistics fitted to the examples if random.
 
-        With those of a new BatchNorm, features of a deep random network vanish, and everything
-        equals everything.
+        With the statistics of a new BatchNorm, features of a deep random network vanish, and all
+        comparisons are equal.
         """
         network = self.build()
         if self.weights is None:
@@ -60,12 +66,12 @@ class Subject:
         return network
 
     def build(self) -> keras.Model:
-        """Builds the model anew, random weights always alike."""
+        """Builds the model again, always with the same random weights."""
         keras.utils.set_random_seed(0)
         return self.spec.build(weights=self.weights, input=self.input, **self.options)
 
     def examples(self, network: keras.Model | None = None) -> np.ndarray:
-        """Returns raw input of very different brightness or loudness, one example per row."""
+        """Returns raw inputs that differ widely, one example per row."""
         shape = (network or self.network).input_shape[1:]
         return media_type_of(self.spec.input, shape).varied_examples(shape)
 
@@ -79,7 +85,7 @@ class Subject:
 
     @contextmanager
     def layer(self) -> Iterator[Backbone]:
-        """Lends the network as a layer that learns, and takes it back as it was."""
+        """Yields the network as a trainable layer, and restores its weights afterwards."""
         before = [keras.ops.convert_to_numpy(variable) for variable in self.network.variables]
         layer = Backbone(self.network, stages=self.stages())
         try:
@@ -134,7 +140,7 @@ def assert_equal_features(
         received: Features `(batch, feature_dim)`.
         expected: The same shape.
         tolerance: Largest difference, as a share of the largest feature.
-        what: Begins the message.
+        what: Start of the message.
     """
     scale = float(np.max(np.abs(expected)))
     difference = float(np.max(np.abs(received - expected)))

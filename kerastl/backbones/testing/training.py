@@ -41,7 +41,7 @@ def stays_frozen_in_fit(subject: Subject) -> None:
 
 
 def keeps_statistics_still(subject: Subject) -> None:
-    """While the backbone learns, it runs in inference: what no gradient moves stands still."""
+    """A trainable backbone runs in inference mode: values without a gradient do not change."""
     raw = subject.examples()
     with subject.layer() as layer:
         alone = np.concatenate([_array(layer(row[None])) for row in raw])

@@ -1,8 +1,8 @@
-"""Training examples out of recordings: windows with an answer per word.
+"""Training examples from recordings: windows with a label per word.
 
-Convention: a window that holds all of an event is a yes, one that holds less than half of it is a
-no, and whatever lies between is unknown: nobody can say what it should be, so nothing is learned
-from it. Detections are judged by the same half.
+Convention: a window that contains a whole event is positive, one that contains less than half of it
+is negative, and anything in between is unknown, so it is not trained on. Detections are matched by
+the same half.
 """
 
 import math
@@ -16,7 +16,7 @@ from kerastl.data.importing.folders import MadeTable, relative_path
 from kerastl.data.tables.recordings import Event, Recording, load_recordings, words_of
 from kerastl.errors import TableError
 
-ALL = 0.95  # of the event, or of the window where that is shorter
+ALL = 0.95  # of the event, or of the window if that is shorter
 LESS = 0.5
 _DIGITS = 4  # of seconds
 
@@ -33,9 +33,9 @@ def table_from_recordings(
 
     Args:
         table: Recordings and their events: `path`, `word`, `start_seconds`, `end_seconds`.
-        relative_to: Folder of the table that is made.
-        words: Which words become tasks; None: all that the table names. Other words are negatives.
-        window_seconds: Length of a window; right is that of the backbone.
+        relative_to: Folder of the new table.
+        words: Words that become tasks; None: all words of the table. Other words are negatives.
+        window_seconds: Length of a window, which should be that of the backbone.
         hop_seconds: From the start of one window to the start of the next.
 
     Returns:
@@ -43,14 +43,14 @@ def table_from_recordings(
         or blank. The windows of one recording share its `path`, which keeps them in one split.
 
     Raises:
-        TableError: The table can't be read, a row of it makes no sense, or no word is named.
-        MediaError: A recording is missing or no sound.
+        TableError: The table cannot be read, a row is invalid, or it contains no word.
+        MediaError: A recording is missing or not audio.
     """
     source = Path(table)
     chosen = tuple(words) if words is not None else words_of(source)
     if not chosen:
         raise TableError(
-            "The table of recordings names no word.",
+            "The table of recordings contains no word.",
             where=str(source),
             expected="at least one event in the column word",
         )

@@ -1,7 +1,7 @@
-"""The table of recordings: long sounds, and where in them which word is said.
+"""The table of recordings: long audio files, and the times of the words in them.
 
 Convention: one row per event; a recording without events has one row whose `word` is blank. Every
-time that a word of the run is said has a row: what has none counts as a false accept.
+occurrence of a word of the run has a row: a detection without one counts as a false accept.
 """
 
 import math
@@ -13,22 +13,22 @@ from pathlib import Path
 import pandas as pd
 
 from kerastl.data.tables.loading import read_frame
-from kerastl.errors import TableError, suggestion
+from kerastl.errors import TableError, counted, suggestion
 from kerastl.files import file_sha256
 from kerastl.media.audio.blocks import audio_seconds
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
-_LATE_SECONDS = 0.1  # what an event may reach beyond the end: tables round
+_LATE_SECONDS = 0.1  # by which an event may exceed the end: tables round
 _SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A word that is said in a recording.
+    """One occurrence of a word in a recording.
 
     Args:
-        start_seconds: Where it begins.
-        end_seconds: Where it ends, after its start.
+        start_seconds: Its start.
+        end_seconds: Its end, after its start.
     """
 
     start_seconds: float
@@ -42,12 +42,12 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """One long sound.
+    """One recording.
 
     Args:
         path: Its file.
         seconds: Its length.
-        events: Word to where it is said, in the order of time.
+        events: Word to its occurrences, in the order of time.
     """
 
     path: Path
@@ -62,8 +62,8 @@ class Recordings:
     Args:
         items: The recordings.
         source: The table.
-        sha256: Of the table's bytes.
-        other_words: Words that the table names and the run doesn't know, with their number.
+        sha256: SHA-256 of the table.
+        other_words: Words of the table without a task in the run, with their number.
     """
 
     items: tuple[Recording, ...]
@@ -73,11 +73,11 @@ class Recordings:
 
     @property
     def hours(self) -> float:
-        """Length of all recordings."""
+        """Length of all recordings in hours."""
         return sum(item.seconds for item in self.items) / 3600
 
     def num_events(self) -> int:
-        """How many events there are of all words."""
+        """Returns the number of events of all words."""
         return sum(len(events) for item in self.items for events in item.events.values())
 
 
@@ -90,8 +90,8 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
         words: The tasks of the run; events of other words are counted and otherwise ignored.
 
     Raises:
-        TableError: The table can't be read, lacks a column, or a row of it makes no sense.
-        MediaError: A recording is missing or no sound.
+        TableError: The table cannot be read, lacks a column, or has an invalid row.
+        MediaError: A recording is missing or not audio.
     """
     frame = read_frame(table)
     _require_columns(frame, table)
@@ -119,10 +119,10 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
 
 
 def words_of(table: Path) -> tuple[str, ...]:
-    """Returns the words that a table of recordings names, sorted.
+    """Returns the words in a table of recordings, sorted.
 
     Raises:
-        TableError: The table can't be read or lacks a column.
+        TableError: The table cannot be read or lacks a column.
     """
     frame = read_frame(table)
     _require_columns(frame, table)
@@ -131,7 +131,7 @@ def words_of(table: Path) -> tuple[str, ...]:
 
 
 def about_other_words(recordings: Recordings, words: Sequence[str]) -> str | None:
-    """Returns what is to be said about words that the run doesn't know, or None."""
+    """Returns a sentence about words without a task in the run, or None."""
     others = recordings.other_words
     if not others:
         return None
@@ -139,14 +139,14 @@ def about_other_words(recordings: Recordings, words: Sequence[str]) -> str | Non
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     hints = [suggestion(word, words) for word in sorted(others)]
     hint = next((f" {text}" for text in hints if text), "")
-    return f"The recordings name words that the run has no task for: {named}{more}.{hint}"
+    return f"The recordings contain words without a task in the run: {named}{more}.{hint}"
 
 
 def about_training(recordings: Recordings, trained_on: Iterable[Path]) -> str | None:
-    """Returns what is to be said where recordings were trained on, or None.
+    """Returns a sentence about recordings that were trained on, or None.
 
     Args:
-        recordings: For validation or the test.
+        recordings: Recordings for validation or the test.
         trained_on: Absolute paths of the training files.
     """
     seen = {path.resolve() for path in trained_on}
@@ -154,8 +154,9 @@ def about_training(recordings: Recordings, trained_on: Iterable[Path]) -> str | 
     if not names:
         return None
     return (
-        f"{len(names)} of {len(recordings.items)} recordings were trained on, {names[0]} first: "
-        "what is found on them is too good to be true."
+        f"{len(names)} of {counted(len(recordings.items), 'recording')} "
+        f"{'was' if len(names) == 1 else 'were'} trained on, {names[0]} first: scores on them are "
+        "too optimistic."
     )
 
 

@@ -44,6 +44,8 @@ class ImageType(MediaType):
     contract_class = ImageContract
     data_settings = ImageSettings
     augment_settings = ImageAugmentation
+    raw_range = (0.0, 255.0)
+    has_usual_scaling = True
     report_keys = ("images", "pictures")
     preview_characters = 7_000
 

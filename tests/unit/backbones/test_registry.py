@@ -42,7 +42,7 @@ def test_names_are_split_at_the_first_colon(add_plugin):
     [
         ("import nothing_of_that_name", "ModuleNotFoundError"),
         ("raise SystemExit(3)", "SystemExit: 3"),
-        ("family = 3", "is no backbone family: it lacks names() or spec()"),
+        ("family = 3", "is not a backbone family: it lacks names() or spec()"),
         ("other = 3", "AttributeError"),
     ],
 )

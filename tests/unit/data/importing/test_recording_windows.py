@@ -69,5 +69,5 @@ def test_words_that_are_never_said_are_noted(table: Path) -> None:
 
 def test_a_table_without_events_is_refused(table: Path) -> None:
     table.write_text("path,word,start_seconds,end_seconds\na.wav,,,\n")
-    with pytest.raises(TableError, match="names no word"):
+    with pytest.raises(TableError, match="contains no word"):
         table_from_recordings(table, relative_to=table.parent)

@@ -69,7 +69,7 @@ def test_words_that_the_run_does_not_know_are_counted_and_named(folder: Path) ->
     found = load_recordings(table, ["seven", "two"])
     assert found.num_events() == 1
     assert about_other_words(found, ["seven", "two"]) == (
-        "The recordings name words that the run has no task for: 'sevn' (2). Did you mean 'seven'?"
+        "The recordings contain words without a task in the run: 'sevn' (2). Did you mean 'seven'?"
     )
     assert about_other_words(load_recordings(table, ["sevn", "two"]), ["sevn", "two"]) is None
 
