@@ -33,7 +33,7 @@ def list_command(as_json: bool) -> None:
                 "kind": entry.kind,
                 "name": entry.name,
                 "bytes": entry.num_bytes,
-                "files": len(entry.files),
+                "files": entry.num_files,
                 "used": entry.used,
             }
             for entry in found

@@ -24,12 +24,7 @@ _MAX_DISK_BYTES = 32 * 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A backbone in two parts that share its weights.
-
-    Args:
-        prefix: From raw input to the tensor between the two parts.
-        suffix: From that tensor to the features.
-    """
+    """A backbone in two parts that share its weights, with one tensor between them."""
 
     prefix: keras.Model
     suffix: keras.Model
@@ -101,27 +96,17 @@ def run_prefix(
     source: FeatureSource,
     progress: Progress,
 ) -> PrefixOutputs:
-    """Runs the prefix on examples once, in the precision of the shipped model.
-
-    Args:
-        cut: The backbone in two parts.
-        inputs: Raw inputs of all examples.
-        rows: Indices of the examples to compute.
-        source: Computes the outputs.
-        progress: Receives progress updates.
+    """Runs the prefix once on the examples with these indices, in the shipped model's precision.
 
     Raises:
         OSError: There is no room for the outputs.
     """
-    values = _allocated((len(rows), *cut.shape))
+    shape = (len(rows), *cut.shape)
+    num_bytes = 4 * math.prod(shape)
+    if num_bytes > _MAX_DISK_BYTES:
+        raise OSError(f"{num_bytes / 1e9:.0f} GB are too much")
+    values = scratch_array(shape, np.float32)
     positions = np.full(len(inputs), -1)
     positions[rows] = np.arange(len(rows))
     source.compute(cut.prefix, inputs, rows, values, title="Frozen stages", progress=progress)
     return PrefixOutputs(values, positions)
-
-
-def _allocated(shape: tuple[int, ...]) -> np.ndarray:
-    num_bytes = 4 * math.prod(shape)
-    if num_bytes > _MAX_DISK_BYTES:
-        raise OSError(f"{num_bytes / 1e9:.0f} GB are too much")
-    return scratch_array(shape, np.float32)

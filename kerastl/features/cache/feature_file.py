@@ -14,7 +14,6 @@ import struct
 import uuid
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +29,11 @@ _HEADER = struct.Struct("<8sQII")
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureFile:
-    """A file of features, opened for reading.
+    """A file of features, whose rows of length `dim` are read on demand.
 
     Args:
-        path: The file.
         keys: Key of each row.
         checksums: CRC-32 of each row.
-        dim: Length of a row.
     """
 
     path: Path
@@ -44,24 +41,16 @@ class FeatureFile:
     checksums: np.ndarray
     dim: int
 
-    @cached_property
-    def rows(self) -> np.ndarray:
-        """The rows, `(rows, dim)` float32; memory-mapped."""
-        return np.memmap(
-            self.path,
-            "<f4",
-            "r",
-            offset=_data_offset(len(self.keys)),
-            shape=(len(self.keys), self.dim),
-        )
-
     def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the rows at these indices, and which of them are undamaged.
 
         Raises:
             OSError: The file has been deleted.
+            ValueError: The file has been truncated.
         """
-        values = np.array(self.rows[rows])
+        shape = (len(self.keys), self.dim)
+        stored = np.memmap(self.path, "<f4", "r", offset=_data_offset(len(self.keys)), shape=shape)
+        values = np.array(stored[rows])
         intact = np.fromiter(map(zlib.crc32, values), np.uint32, len(rows)) == self.checksums[rows]
         touch(self.path)
         return values, intact
@@ -72,8 +61,7 @@ def write_feature_file(folder: Path, keys: list[bytes], values: np.ndarray) -> P
 
     Args:
         folder: Folder of the store; it is created.
-        keys: Key of each row, 32 bytes.
-        values: `(rows, dim)`.
+        keys: Key of each row of `values`, 32 bytes.
 
     Raises:
         OSError: The disk is full or read-only.
@@ -96,38 +84,25 @@ def read_feature_file(path: Path, dim: int) -> FeatureFile | None:
     """
     try:
         with path.open("rb") as file:
-            num_bytes = os.fstat(file.fileno()).st_size
-            num_rows, checksum = _parse_header(file.read(_HEADER.size), num_bytes, dim)
+            magic, num_rows, stored_dim, checksum = _HEADER.unpack(file.read(_HEADER.size))
+            num_bytes = _data_offset(num_rows) + num_rows * dim * 4
+            if (magic, stored_dim, os.fstat(file.fileno()).st_size) != (_MAGIC, dim, num_bytes):
+                raise ValueError("truncated, or not a file of features of this length")
             index = file.read(num_rows * (KEY_BYTES + 4))
         if zlib.crc32(index) != checksum:
             raise ValueError("damaged keys")
     except OSError:
         return None
-    except ValueError:
+    except (ValueError, struct.error):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None
-    keys = index[: num_rows * KEY_BYTES]
     return FeatureFile(
         path=path,
-        keys=tuple(keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)),
+        keys=tuple(index[n * KEY_BYTES : (n + 1) * KEY_BYTES] for n in range(num_rows)),
         checksums=np.frombuffer(index, "<u4", offset=num_rows * KEY_BYTES),
         dim=dim,
     )
-
-
-def _parse_header(header: bytes, num_bytes: int, dim: int) -> tuple[int, int]:
-    """Returns the number of rows and the checksum of what follows.
-
-    Raises:
-        ValueError: This is not the header of a file of this size with rows of this length.
-    """
-    if len(header) < _HEADER.size or not header.startswith(_MAGIC):
-        raise ValueError("not a file of features")
-    _, num_rows, stored_dim, checksum = _HEADER.unpack(header)
-    if stored_dim != dim or num_bytes != _data_offset(num_rows) + num_rows * dim * 4:
-        raise ValueError("truncated, or of another length")
-    return num_rows, checksum
 
 
 def _data_offset(num_rows: int) -> int:

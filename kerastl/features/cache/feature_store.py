@@ -10,12 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerastl.features.cache.feature_file import (
-    FeatureFile,
-    read_feature_file,
-    write_feature_file,
-)
-from kerastl.features.cache.location import SUFFIX
+from kerastl.features.cache.feature_file import FeatureFile, read_feature_file, write_feature_file
+from kerastl.features.cache.location import feature_files
 
 _ROWS_PER_FILE = 2048
 _MAX_FILES = 64
@@ -50,15 +46,12 @@ class FeatureStore:
     def read_into(
         self, values: np.ndarray, rows: np.ndarray, keys: Sequence[bytes | None]
     ) -> np.ndarray:
-        """Looks up keys and copies the features that are found into an array.
+        """Copies the features with these keys into rows of an array; returns which were found.
 
         Args:
-            values: `(examples, dim)` float32; the rows that are found are overwritten.
+            values: `(examples, dim)` float32.
             rows: Row of `values` for each key.
             keys: Key of each example, or None if it is not known.
-
-        Returns:
-            `(keys,)` bool: which keys were found.
         """
         self._load_files()
         found = np.zeros(len(keys), bool)
@@ -75,12 +68,7 @@ class FeatureStore:
         return found
 
     def add(self, keys: Sequence[bytes | None], values: np.ndarray) -> None:
-        """Adds features; they are on disk after `flush`, or after some thousand of them.
-
-        Args:
-            keys: Key of each example; examples whose key is None are not stored.
-            values: `(keys, dim)`.
-        """
+        """Adds features, which `flush` writes; examples whose key is None are not stored."""
         if self.folder is None:
             return
         known = [row for row, key in enumerate(keys) if key is not None]
@@ -111,21 +99,13 @@ class FeatureStore:
             self._on_write_error(error.strerror or str(error))
 
     def _load_files(self) -> None:
-        for path in self._paths():
+        for path in feature_files(self.folder) if self.folder else ():
             if path.name not in self._files:
                 file = read_feature_file(path, self.dim)
                 if file is not None:
                     self._files[path.name] = file
                     places = ((path.name, row) for row in range(len(file.keys)))
                     self._places.update(zip(file.keys, places, strict=True))
-
-    def _paths(self) -> list[Path]:
-        if self.folder is None:
-            return []
-        try:
-            return sorted(path for path in self.folder.iterdir() if path.suffix == SUFFIX)
-        except OSError:
-            return []
 
     def _read_from(self, name: str, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         try:
@@ -137,7 +117,7 @@ class FeatureStore:
         self._load_files()
         if self.folder is None or len(self._files) <= _MAX_FILES:
             return
-        small = [s for s in self._files.values() if len(s.keys) < _ROWS_PER_FILE]
+        small = [file for file in self._files.values() if len(file.keys) < _ROWS_PER_FILE]
         keys: dict[bytes, np.ndarray] = {}
         for file in small:
             values, intact = file.read(np.arange(len(file.keys)))

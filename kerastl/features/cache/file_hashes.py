@@ -8,7 +8,7 @@ because another change within the resolution of the clock would go unnoticed.
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -62,35 +62,32 @@ class FileHashes:
         """Stores hashes, each with the path and the status of the file before it was read."""
         if self.path is None:
             return
-        now = time.time_ns()
+        # Another change of a file that changed just now might leave its times as they are.
+        newest = time.time_ns() - _RACY_NS
         rows = [
             (str(path.absolute()), s.size, s.inode, s.mtime, s.ctime, digest)
             for path, s, digest in found
-            if s is not None and _is_settled(s, now)
+            if s is not None and max(s.mtime, s.ctime) < newest
         ]
-        try:
-            with closing(self._connect()) as database, database:
-                database.executemany("insert or replace into files values (?, ?, ?, ?, ?, ?)", rows)
-        except (sqlite3.Error, OSError):
-            return
+        with suppress(sqlite3.Error, OSError), closing(self._connect()) as database, database:
+            database.executemany("insert or replace into files values (?, ?, ?, ?, ?, ?)", rows)
 
     def _select(self, names: Sequence[str]) -> dict[str, tuple[FileStatus, bytes]]:
-        if self.path is None or not self.path.is_file():
-            return {}
         found: dict[str, tuple[FileStatus, bytes]] = {}
+        if self.path is None or not self.path.is_file():
+            return found
         try:
             with closing(self._connect()) as database:
                 for begin in range(0, len(names), _CHUNK):
                     chosen = names[begin : begin + _CHUNK]
                     marks = ",".join("?" * len(chosen))
-                    for path, *status, digest in database.execute(
-                        f"select * from files where path in ({marks})", chosen
-                    ):
+                    query = f"select * from files where path in ({marks})"
+                    for path, *status, digest in database.execute(query, chosen):
                         found[path] = (FileStatus(*status), digest)
-        except sqlite3.DatabaseError as error:
-            self._drop_if_damaged(error)
-        except OSError:
-            return found
+        except (sqlite3.OperationalError, OSError):  # locked or unreadable
+            pass
+        except sqlite3.DatabaseError:  # damaged
+            self.path.unlink(missing_ok=True)
         return found
 
     def _connect(self) -> sqlite3.Connection:
@@ -100,10 +97,6 @@ class FileHashes:
         database.execute(_SCHEMA)
         return database
 
-    def _drop_if_damaged(self, error: sqlite3.DatabaseError) -> None:
-        if not isinstance(error, sqlite3.OperationalError) and self.path is not None:
-            self.path.unlink(missing_ok=True)
-
 
 def _status_and_hash(path: Path) -> tuple[FileStatus | None, bytes] | None:
     """Returns the status of a file before it was read, and its SHA-256; None if unreadable."""
@@ -112,8 +105,3 @@ def _status_and_hash(path: Path) -> tuple[FileStatus | None, bytes] | None:
         return status, file_sha256(path)
     except OSError:
         return None
-
-
-def _is_settled(status: FileStatus, now_ns: int) -> bool:
-    """Whether the last change is so long ago that another one would change the times."""
-    return now_ns - max(status.mtime, status.ctime) > _RACY_NS

@@ -22,11 +22,7 @@ _DIGITS = 32
 
 
 def network_fingerprint(network: keras.Model) -> str:
-    """Returns the hash of everything that determines the output of a network.
-
-    Args:
-        network: A functional model.
-    """
+    """Returns the hash of everything that determines the output of a functional model."""
     digest = hashlib.sha256(keras.__version__.encode())
     digest.update(_architecture(network).encode())
     for source in sorted(_own_sources(network)):

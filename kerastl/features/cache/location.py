@@ -4,6 +4,7 @@ Convention: the last use of a file is its modification time, so each reader of a
 touches it.
 """
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from kerastl.errors import CacheError
+from kerastl.files import WRITING
 
 FOLDER_VARIABLE = "KERASTL_CACHE"
 LIMIT_VARIABLE = "KERASTL_CACHE_LIMIT"
@@ -20,11 +22,10 @@ ENGINES = "engines"
 HASHES = "files.sqlite"
 SUFFIX = ".features"
 
-_UNITS = {
-    "": 1,
-    "B": 1,
-    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)},
-    **{f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", start=1)},
+_UNITS = {"": 1, "B": 1} | {
+    f"{letter}{unit}": base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for unit, base in (("B", 1000), ("IB", 1024))
 }
 
 
@@ -63,9 +64,24 @@ def parse_size(text: str, *, where: str) -> int:
     return int(float(match.group(1)) * _UNITS[unit])
 
 
+def children(folder: Path) -> list[Path]:
+    """Returns what is in a folder, by name; nothing if it cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def feature_files(folder: Path) -> list[Path]:
+    """Returns the complete files of features in a folder, without those that are being written."""
+    return [
+        path
+        for path in children(folder)
+        if path.suffix == SUFFIX and not path.name.startswith(WRITING)
+    ]
+
+
 def touch(path: Path) -> None:
     """Marks a file as used now, if the file system allows it."""
-    try:
+    with contextlib.suppress(OSError):
         os.utime(path)
-    except OSError:
-        return

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, SUFFIX
+from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, children, feature_files
 from kerastl.files import WRITING
 
 _ABANDONED_SECONDS = 3600.0
@@ -23,26 +23,32 @@ class CacheEntry:
     Args:
         kind: `"features"` or `"engines"`.
         name: Name of its folder.
-        files: Its files.
+        num_files: Number of its files.
         num_bytes: Total size of the files.
         used: Time of the last use, in seconds since the epoch.
     """
 
     kind: str
     name: str
-    files: tuple[Path, ...]
+    num_files: int
     num_bytes: int
     used: float
 
 
 def list_entries(folder: Path) -> list[CacheEntry]:
     """Returns the entries of a cache, least recently used first."""
-    found = [
-        _entry(kind, inner)
-        for kind in (FEATURES, ENGINES)
-        for inner in _children(folder / kind)
-        if inner.is_dir()
-    ]
+    found = []
+    for kind in (FEATURES, ENGINES):
+        for path in filter(Path.is_dir, children(folder / kind)):
+            used, num_bytes = _used_and_size(path)
+            entry = CacheEntry(
+                kind=kind,
+                name=path.name,
+                num_files=len(_files(path)),
+                num_bytes=num_bytes,
+                used=used,
+            )
+            found.append(entry)
     return sorted(found, key=lambda entry: (entry.used, entry.name))
 
 
@@ -57,65 +63,51 @@ def prune(folder: Path, limit: int, *, now: float | None = None) -> int:
     Returns:
         The number of bytes that were freed.
     """
-    now = time.time() if now is None else now
-    freed = sum(_remove_abandoned(child, now) for child in _all_folders(folder))
-    sized = [(*_used_and_size(path), path) for path in _units(folder)]
+    stores = [path for path in children(folder / FEATURES) if path.is_dir()]
+    freed = _remove_abandoned(folder, time.time() if now is None else now)
+    # A file of features and a converted network are deleted as a whole.
+    units = [path for store in stores for path in feature_files(store)]
+    sized = [(*_used_and_size(path), path) for path in (*units, *children(folder / ENGINES))]
     excess = sum(size for _, size, _ in sized) - limit
     for _, size, path in sorted(sized, key=lambda item: (item[0], str(item[2]))):
         if excess <= 0:
             break
-        _remove(path)
         excess -= size
-        freed += size
-    _remove_empty(folder)
+        freed += _remove(path)
+    for store in stores:
+        names = [path.name for path in children(store)]
+        if not feature_files(store) and not any(name.startswith(WRITING) for name in names):
+            _remove(store)
     return freed
 
 
 def clear(folder: Path) -> int:
     """Deletes everything that kerastl stored in a cache; returns the number of bytes freed."""
-    freed = 0
-    for name in (FEATURES, ENGINES, HASHES):
-        freed += _used_and_size(folder / name)[1]
-        _remove(folder / name)
-    for leftover in _children(folder):
-        if leftover.name.startswith(HASHES):
-            _remove(leftover)
-    return freed
-
-
-def _entry(kind: str, folder: Path) -> CacheEntry:
-    used, num_bytes = _used_and_size(folder)
-    return CacheEntry(
-        kind=kind,
-        name=folder.name,
-        files=tuple(sorted(_files(folder))),
-        num_bytes=num_bytes,
-        used=used,
+    return sum(
+        _remove(path)
+        for path in children(folder)
+        if path.name in (FEATURES, ENGINES) or path.name.startswith(HASHES)
     )
 
 
-def _units(folder: Path) -> list[Path]:
-    """Returns what is deleted as a whole: files of features, and folders of converted networks."""
-    files = [
-        path
-        for store in _children(folder / FEATURES)
-        for path in _children(store)
-        if path.suffix == SUFFIX
-    ]
-    return [*files, *_children(folder / ENGINES)]
+def _remove_abandoned(folder: Path, now: float) -> int:
+    kinds = [folder / FEATURES, folder / ENGINES]
+    folders = [*kinds, *(child for kind in kinds for child in children(kind))]
+    return sum(
+        _remove(path)
+        for path in (path for folder in folders for path in children(folder))
+        if path.name.startswith(WRITING) and now - _used_and_size(path)[0] > _ABANDONED_SECONDS
+    )
 
 
 def _used_and_size(path: Path) -> tuple[float, int]:
-    facts = [_stat(file) for file in _files(path)]
-    return max((used for used, _ in facts), default=0.0), sum(size for _, size in facts)
-
-
-def _stat(path: Path) -> tuple[float, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0.0, 0
-    return status.st_mtime, status.st_size
+    """Returns the time of the last use, and the size in bytes, of a file or all files below it."""
+    used, num_bytes = 0.0, 0
+    for file in _files(path):
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            used, num_bytes = max(used, status.st_mtime), num_bytes + status.st_size
+    return used, num_bytes
 
 
 def _files(path: Path) -> list[Path]:
@@ -125,38 +117,12 @@ def _files(path: Path) -> list[Path]:
     return [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
 
 
-def _children(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _all_folders(folder: Path) -> list[Path]:
-    kinds = [folder / FEATURES, folder / ENGINES]
-    return [*kinds, *(child for kind in kinds for child in _children(kind) if child.is_dir())]
-
-
-def _remove_abandoned(folder: Path, now: float) -> int:
-    freed = 0
-    for path in _children(folder):
-        used, size = _used_and_size(path)
-        if path.name.startswith(WRITING) and now - used > _ABANDONED_SECONDS:
-            _remove(path)
-            freed += size
-    return freed
-
-
-def _remove_empty(folder: Path) -> None:
-    for store in _children(folder / FEATURES):
-        names = [path.name for path in _children(store)]
-        if store.is_dir() and not any(n.endswith(SUFFIX) or n.startswith(WRITING) for n in names):
-            _remove(store)
-
-
-def _remove(path: Path) -> None:
+def _remove(path: Path) -> int:
+    """Deletes a file or folder, if possible; returns the number of its bytes."""
+    num_bytes = _used_and_size(path)[1]
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+    return num_bytes

@@ -18,6 +18,7 @@ from kerastl.features.cache.feature_file import (
 )
 from kerastl.features.cache.feature_store import FeatureStore
 from kerastl.features.cache.location import SUFFIX
+from kerastl.files import replacing
 
 DIM = 6
 
@@ -76,6 +77,13 @@ def test_a_reader_sees_what_another_writes_later(tmp_path: Path) -> None:
     fill(writer, range(3))
     writer.close()
     assert read(reader, [0, 1, 2])[1].all()
+
+
+def test_a_file_that_another_process_still_writes_is_left_alone(tmp_path: Path) -> None:
+    with replacing(tmp_path / f"x{SUFFIX}") as temporary:
+        temporary.write_bytes(b"KTLFEAT1, half of it")
+        assert open_store(tmp_path).is_empty
+        assert temporary.exists()
 
 
 @pytest.mark.parametrize("num_bytes", [0, 10, 40, 200, -1])
