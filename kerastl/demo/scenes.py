@@ -18,8 +18,6 @@ PLACES = ("city", "suburb", "park")
 _CLEARLY_VISIBLE = {"pedestrian": 40, "car": 70, "stop_sign": 18, "traffic_light": 18}
 _PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.6, "traffic_light": 0.6}
 
-Painter = Callable[[Brush, int], None]
-
 
 @dataclass(frozen=True)
 class Placed:
