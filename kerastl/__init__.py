@@ -33,8 +33,6 @@ _HOMES = {
     "set_trainable": "kerastl.training.trainable",
     "train": "kerastl.pipeline",
 }
-_MODULES = ("layers", "losses", "metrics")
-
 __all__ = [
     "build_model",
     "compile",
@@ -57,7 +55,7 @@ _moved.install()
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _MODULES:
+    if name in __all__:
         return importlib.import_module(f"kerastl.{name}")
     if name == "__version__":
         return importlib.metadata.version("kerastl")

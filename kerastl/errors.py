@@ -1,7 +1,7 @@
-"""The tree of deliberate errors and the one template of their messages.
+"""The errors that users can cause and fix, and the template of their messages.
 
-Convention: a deliberate error is raised where the fact is known, from named parts, and is caught
-once, in `kerastl.cli.main`, which prints it without a traceback and exits with code 2.
+Convention: such an error is raised where the fact is known, from named parts, and is caught once,
+in `kerastl.cli.main`, which prints it without a traceback and exits with code 2.
 """
 
 import difflib
@@ -11,17 +11,17 @@ _LABEL_WIDTH = 10
 
 
 class KerastlError(Exception):
-    """Something a user can mend, told in parts.
+    """An error that the user can fix.
 
     The text is one sentence that says what happened, then a line per problem, then one line for
-    each part that was given: where, expected, received, fix.
+    each part that is given: where, expected, received, fix.
 
     Args:
-        what: One sentence, with its full stop.
-        problems: One line each, where several things are wrong at once.
+        what: One sentence, with its period.
+        problems: One line each, if there are several problems.
         where: File, key, row or column.
-        expected: What would have been right.
-        received: What was there instead.
+        expected: The valid values.
+        received: The invalid value.
         fix: What to do; names only options and keys that exist.
 
     Example:
@@ -56,19 +56,19 @@ class KerastlError(Exception):
 
 
 class ConfigError(KerastlError):
-    """A config that can't be read or says something impossible."""
+    """A config that cannot be read, or has invalid keys or values."""
 
 
 class TableError(KerastlError):
-    """A table of examples that is missing, unreadable or lacks what the config names."""
+    """A table that is missing, unreadable or lacks something that the config names."""
 
 
 class LabelError(KerastlError):
-    """A label cell or value outside of what the policy or the loss accepts."""
+    """A label that the label policy or the loss does not accept."""
 
 
 class SplitError(KerastlError):
-    """A split that can't be made, or that would leave a task without positives or negatives."""
+    """A split that is impossible, or leaves a task without positives or negatives."""
 
 
 class MediaError(KerastlError):
@@ -76,51 +76,45 @@ class MediaError(KerastlError):
 
 
 class BackboneError(KerastlError):
-    """A backbone that can't be found, built, loaded or used for this input."""
+    """A backbone that cannot be found, built, loaded or used for these inputs."""
 
 
 class UnknownBackboneError(BackboneError):
-    """An identifier that no installed plugin provides."""
+    """A backbone that no installed plugin provides."""
 
 
 class BrokenPluginError(BackboneError):
-    """A plugin that is installed but fails when it is loaded, or clashes with another one."""
+    """A plugin that cannot be loaded, or conflicts with another one."""
 
 
 class WeightsError(BackboneError):
-    """Weights that are missing, have another form, or don't fit the network."""
+    """Weights that are missing, in an unsupported format, or do not fit the network."""
 
 
 class ModelError(KerastlError):
-    """A model, head or trainable policy that can't be built or applied."""
+    """A model, head or trainable policy that cannot be built or applied."""
 
 
 class CacheError(KerastlError):
-    """A limit or folder of the cache that can't be used."""
+    """A cache limit or cache folder that cannot be used."""
 
 
 class RunError(KerastlError):
-    """A run folder that is missing, incomplete, in the way or can't be written."""
+    """A run folder that is missing or incomplete, already exists, or cannot be written."""
 
 
 def did_you_mean(received: str, names: Iterable[str]) -> str | None:
-    """Returns the name nearest to `received`, or None where none is near."""
+    """Returns the most similar name, or None if none is similar."""
     nearest = difflib.get_close_matches(received, list(names), n=1, cutoff=0.6)
     return nearest[0] if nearest else None
 
 
 def suggestion(received: str, names: Iterable[str]) -> str | None:
-    """Returns the sentence "Did you mean 'x'?", or None where no name is near."""
+    """Returns the sentence "Did you mean 'x'?", or None if no name is similar."""
     nearest = did_you_mean(received, names)
     return f"Did you mean '{nearest}'?" if nearest else None
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Returns a number with its noun: `counted(1, "image")` is "1 image", 2 gives "2 images".
-
-    Args:
-        count: The number; thousands are separated by commas.
-        noun: Singular of the noun.
-        plural: Plural of the noun; None adds an "s".
-    """
+    """Returns a number with its noun, such as "1 image" or "1,000 images"; adds "s" by default."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -1,28 +1,28 @@
-"""What long work tells whoever waits for it.
+"""Reports about the progress of long work.
 
-Convention: steps report through a `Progress` that they are given; only the command line shows it.
+Convention: long work receives a `Progress`; only the command line shows what it reports.
 """
 
 
 class Progress:
-    """Listens to long work and stays silent; subclasses show it."""
+    """Receives progress updates and ignores them; subclasses show them."""
 
     def step(self, title: str, total: int | None = None) -> None:
         """A step begins.
 
         Args:
             title: What is done, such as "Reading images".
-            total: Number of things to do, or None where that isn't known.
+            total: Number of items, or None if it is unknown.
         """
 
     def advance(self, done: int) -> None:
-        """`done` things of the present step are done."""
+        """`done` items of the current step are done."""
 
     def note(self, text: str) -> None:
-        """Something worth knowing, in one or more lines."""
+        """Information for the user, in one or more lines."""
 
     def warn(self, text: str) -> None:
-        """Something that the user should look at."""
+        """A warning for the user."""
 
 
 SILENT = Progress()

@@ -16,22 +16,14 @@ from kerastl.errors import KerastlError
 MAX_MEMORY_BYTES = 512 * 2**20
 
 
-def scratch_array(
-    shape: tuple[int, ...], dtype: np.typing.DTypeLike, *, max_memory_bytes: int | None = None
-) -> np.ndarray:
-    """Returns an array of zeros.
-
-    Args:
-        shape: Shape of the array.
-        dtype: Its type.
-        max_memory_bytes: Size above which the array is a memory-mapped temporary file; None is
-            `MAX_MEMORY_BYTES`.
+def scratch_array(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Returns an array of zeros; above `MAX_MEMORY_BYTES` it is a memory-mapped temporary file.
 
     Raises:
         OSError: The folder for temporary files has no room.
     """
     num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-    if num_bytes <= (MAX_MEMORY_BYTES if max_memory_bytes is None else max_memory_bytes):
+    if num_bytes <= MAX_MEMORY_BYTES:
         return np.zeros(shape, dtype)
     with tempfile.TemporaryFile(prefix="kerastl-scratch-") as file:
         _reserve(file, num_bytes)
@@ -39,7 +31,7 @@ def scratch_array(
 
 
 def no_room(num_bytes: int, error: OSError, *, what: str) -> KerastlError:
-    """Returns the error for a folder for temporary files that is full.
+    """Returns the error for a full folder of temporary files.
 
     Args:
         num_bytes: Number of bytes that were needed.
@@ -56,7 +48,7 @@ def no_room(num_bytes: int, error: OSError, *, what: str) -> KerastlError:
 
 
 def _reserve(file: IO[bytes], num_bytes: int) -> None:
-    """Allocates the disk space now: a full disk met later, through the map, kills the process."""
+    """Allocates the disk space now: if the disk is full later, writing to the map is fatal."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, num_bytes)
         return

@@ -29,7 +29,7 @@ def in_order(
 
     Args:
         tasks: Functions without arguments.
-        num_ahead: Number of results that may wait for their turn, besides one per thread.
+        num_ahead: Number of results that can wait to be consumed, besides one per thread.
         num_threads: Number of threads; None is one per available processor.
     """
     num_threads = num_threads or num_processors()
@@ -42,8 +42,8 @@ def in_order(
 def one_blas_thread() -> AbstractContextManager[object]:
     """Returns a context in which BLAS uses only the calling thread.
 
-    Threads of BLAS wait for each other in busy loops. With small products, or beside other
-    programs, that costs many times the work itself.
+    BLAS threads wait for each other in busy loops. With small products, or beside other programs,
+    that takes many times as long as the work itself.
     """
     limit: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
     return limit
@@ -54,15 +54,13 @@ def _drain(
     pending: deque[Future[_Result]],
     waiting: Iterator[Callable[[], _Result]],
 ) -> Iterator[_Result]:
-    with pool:
-        try:
-            while pending:
-                result = pending.popleft().result()
-                pending.extend(pool.submit(task) for task in itertools.islice(waiting, 1))
-                yield result
-        finally:
-            for future in pending:
-                future.cancel()
+    try:
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(task) for task in itertools.islice(waiting, 1))
+            yield result
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # waiting would fail in one of its threads
 
 
 @cache

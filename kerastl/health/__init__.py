@@ -35,16 +35,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """The report of `kerastl doctor`.
-
-    Args:
-        versions: Version of each package; None if it is not installed.
-        backend: The active backend of Keras.
-        backends: Version of each backend of Keras; None if it is not installed.
-        devices: Devices of the active backend.
-        plugins: All installed plugins, broken ones with their problem.
-        checks: Outcomes of the checks.
-    """
+    """The report of `kerastl doctor`; the version of a package that is not installed is None."""
 
     versions: Mapping[str, str | None]
     backend: str
@@ -72,7 +63,7 @@ class Health:
 
 def examine() -> Health:
     """Inspects the installation and checks the behavior of Keras; takes a few seconds."""
-    checks = _tried_behaviors()
+    checks = _tried_behaviors()  # first, because it imports Keras
     return Health(
         versions=_versions(),
         backend=_backend(),
@@ -84,12 +75,7 @@ def examine() -> Health:
 
 
 def try_behavior(name: str, behavior: Callable[[], str]) -> Check:
-    """Runs one check.
-
-    Args:
-        name: The expected behavior, as a sentence without its period.
-        behavior: Function that returns a detail, or raises an error with the observed behavior.
-    """
+    """Runs one check; `behavior` returns a detail, or raises an error with what it observed."""
     try:
         return Check(name=name, ok=True, detail=behavior())
     except Exception as error:  # any error is a finding
@@ -144,13 +130,9 @@ def _devices() -> tuple[str, ...]:
     try:
         import keras
 
-        if keras.backend.backend() == "torch":
-            return _torch_devices()
-        return tuple(keras.distribution.list_devices())
+        if keras.backend.backend() != "torch":
+            return tuple(keras.distribution.list_devices())
+        num_gpus = importlib.import_module("torch.cuda").device_count()
+        return ("cpu:0", *(f"gpu:{index}" for index in range(num_gpus)))
     except Exception as error:  # a failure is a finding too
         return (f"cannot be listed: {type(error).__name__}: {error}",)
-
-
-def _torch_devices() -> tuple[str, ...]:
-    cuda = importlib.import_module("torch.cuda")
-    return ("cpu:0", *(f"gpu:{index}" for index in range(cuda.device_count())))

@@ -17,12 +17,21 @@ from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.training.compilation import compile as compile_model
 from kerastl.training.trainable import set_trainable
 
+BEHAVIORS: dict[str, Callable[[], str]] = {}  # by the expected behavior
 _TASKS = ("first", "second")
 _NUM_EXAMPLES = 16
 
 
-def unknown_labels_train() -> str:
-    """With missing labels, the loss is finite and the heads learn."""
+def _behavior(name: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    def add(check: Callable[[], str]) -> Callable[[], str]:
+        BEHAVIORS[name] = check
+        return check
+
+    return add
+
+
+@_behavior("Training works with missing labels")
+def _unknown_labels_train() -> str:
     model = _compiled(trainable=False)
     before = _weights(model)
     history = model.fit(_images(), _labels(), epochs=2, verbose=0).history
@@ -33,8 +42,8 @@ def unknown_labels_train() -> str:
     return f"loss {history['loss'][0]:.3f}, then {history['loss'][-1]:.3f}"
 
 
-def unknown_labels_have_no_gradient() -> str:
-    """A fit on unknown labels only changes no weight."""
+@_behavior("Unknown labels have no gradient")
+def _unknown_labels_have_no_gradient() -> str:
     model = _compiled(trainable=True)
     before = _weights(model)
     labels = np.full((_NUM_EXAMPLES, len(_TASKS)), np.nan, "float32")
@@ -44,8 +53,8 @@ def unknown_labels_have_no_gradient() -> str:
     return "loss exactly 0"
 
 
-def confident_mistakes_learn() -> str:
-    """A wrong logit of 12 still has a gradient."""
+@_behavior("Confident mistakes still learn")
+def _confident_mistakes_learn() -> str:
     layer = keras.layers.Dense(1, bias_initializer=keras.initializers.Constant(12.0))
     model = keras.Sequential([keras.Input((1,)), layer])
     model.compile(keras.optimizers.SGD(1.0), MaskedBinaryCrossentropy(from_logits=True))
@@ -55,8 +64,8 @@ def confident_mistakes_learn() -> str:
     return f"changed by {changed:.3f}"
 
 
-def a_frozen_backbone_does_not_change() -> str:
-    """A frozen backbone is bit-identical after a fit, BatchNorm included."""
+@_behavior("A frozen backbone does not change")
+def _a_frozen_backbone_does_not_change() -> str:
     model = _compiled(trainable=False)
     before = _weights(find_layer(model))
     model.fit(_images(), _labels(), epochs=2, verbose=0)
@@ -64,16 +73,16 @@ def a_frozen_backbone_does_not_change() -> str:
     return f"{len(before)} weights"
 
 
-def dropout_is_off_in_the_backbone() -> str:
-    """Dropout inside the backbone is off, also when the model is called for training."""
+@_behavior("Dropout is off in a frozen backbone")
+def _dropout_is_off_in_the_backbone() -> str:
     backbone = find_layer(_model(trainable=False))
     one, other = (keras.ops.convert_to_numpy(backbone(_images(), training=True)) for _ in range(2))
     _require(np.array_equal(one, other), "two calls differ")
     return ""
 
 
-def batch_norm_statistics_do_not_change() -> str:
-    """While a backbone learns, its weights change and BatchNorm's statistics do not."""
+@_behavior("BatchNorm's statistics do not change while the backbone learns")
+def _batch_norm_statistics_do_not_change() -> str:
     model = _compiled(trainable=True)
     before = _weights(find_layer(model))
     model.fit(_images(), _labels(), epochs=2, verbose=0)
@@ -86,8 +95,8 @@ def batch_norm_statistics_do_not_change() -> str:
     return f"{len(changed)} changed, {len(statistics)} unchanged"
 
 
-def unfreezing_takes_effect() -> str:
-    """A backbone unfrozen after a fit learns in the next one."""
+@_behavior("Unfreezing takes effect")
+def _unfreezing_takes_effect() -> str:
     model = _compiled(trainable=False)
     model.fit(_images(), _labels(), verbose=0)
     before = _weights(find_layer(model))
@@ -97,8 +106,8 @@ def unfreezing_takes_effect() -> str:
     return ""
 
 
-def the_backbone_has_its_own_learning_rate() -> str:
-    """`keras.optimizers.MultiOptimizer` sets a separate learning rate for the backbone."""
+@_behavior("The backbone can have its own learning rate")
+def _the_backbone_has_its_own_learning_rate() -> str:
     _require(
         hasattr(keras.optimizers, "MultiOptimizer"),
         f"Keras {keras.__version__} lacks keras.optimizers.MultiOptimizer; 3.15 has it",
@@ -114,8 +123,8 @@ def the_backbone_has_its_own_learning_rate() -> str:
     return ""
 
 
-def a_saved_model_can_be_loaded() -> str:
-    """A `.keras` file can be loaded in safe mode and predicts the same."""
+@_behavior("A saved model predicts the same after loading")
+def _a_saved_model_can_be_loaded() -> str:
     model = _compiled(trainable=True)
     model.fit(_images(), _labels(), verbose=0)
     expected = model.predict(_images(), verbose=0)
@@ -127,21 +136,6 @@ def a_saved_model_can_be_loaded() -> str:
     difference = float(np.abs(copy.predict(_images(), verbose=0) - expected).max())
     _require(difference < 1e-6, f"probabilities differ by {difference:g}")
     return f"{size:,} bytes"
-
-
-BEHAVIORS: Mapping[str, Callable[[], str]] = {
-    "Training works with missing labels": unknown_labels_train,
-    "Unknown labels have no gradient": unknown_labels_have_no_gradient,
-    "Confident mistakes still learn": confident_mistakes_learn,
-    "A frozen backbone does not change": a_frozen_backbone_does_not_change,
-    "Dropout is off in a frozen backbone": dropout_is_off_in_the_backbone,
-    "BatchNorm's statistics do not change while the backbone learns": (
-        batch_norm_statistics_do_not_change
-    ),
-    "Unfreezing takes effect": unfreezing_takes_effect,
-    "The backbone can have its own learning rate": the_backbone_has_its_own_learning_rate,
-    "A saved model predicts the same after loading": a_saved_model_can_be_loaded,
-}
 
 
 def _network() -> keras.Model:
