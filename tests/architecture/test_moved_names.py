@@ -12,6 +12,7 @@ import pytest
 from kerastl._moved import PATHS, new_path
 
 OLD_MODULES = Path(__file__).with_name("modules_of_0_1.txt").read_text().split()
+OLD_NAMES = Path(__file__).with_name("names_of_0_1.txt").read_text().split()
 MODULES = {old: new for old, new in PATHS.items() if ":" not in old}
 NAMES = {old: new for old, new in PATHS.items() if ":" in old}
 MOVED = [name for name in OLD_MODULES if new_path(name)]
@@ -28,6 +29,14 @@ def test_every_module_of_version_0_1_can_be_imported(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         assert importlib.import_module(name)
+
+
+@pytest.mark.parametrize("path", OLD_NAMES)
+def test_every_documented_name_of_version_0_1_is_where_it_was(path: str) -> None:
+    module, name = path.split(":")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        assert hasattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("name", MOVED)
