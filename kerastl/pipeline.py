@@ -90,12 +90,6 @@ def train(
 def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
     """Continues an interrupted training as if it had never stopped.
 
-    Args:
-        path: Folder of the run.
-        cache: Whether to read the features of a frozen backbone from the cache and write them to
-            it.
-        progress: Receives progress updates.
-
     Raises:
         RunError: The folder does not contain a run, or the run is finished.
     """

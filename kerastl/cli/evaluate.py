@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,17 +35,9 @@ _REPLACES = "With --recordings: replaces the setting of the run."
     "--report", type=click.Path(path_type=Path), help="With --recordings: HTML page to write."
 )
 @click.option("--hop-seconds", type=_ABOVE_0, help=_REPLACES)
-@click.option(
-    "--smooth-windows",
-    type=click.IntRange(1),
-    help=_REPLACES,
-)
+@click.option("--smooth-windows", type=click.IntRange(1), help=_REPLACES)
 @click.option("--refractory-seconds", type=_ABOVE_0, help=_REPLACES)
-@click.option(
-    "--tolerance-seconds",
-    type=click.FloatRange(min=0),
-    help=_REPLACES,
-)
+@click.option("--tolerance-seconds", type=click.FloatRange(min=0), help=_REPLACES)
 def command(
     run: Path,
     table: Path | None,
@@ -85,7 +76,11 @@ def command(
                 progress=progress,
             )
     if report is not None:
-        _write_report(scores, report, run, recordings)
+        from kerastl.report.detections import write_recordings_report
+
+        detected = from_values(RecordingScores, scores)
+        write_recordings_report(detected, report, run=run, recordings=str(recordings))
+        click.echo(f"Report: {report}", err=True)
     if as_json:
         click.echo(json.dumps(without_nan(scores), indent=2))
     elif recordings is not None:
@@ -94,9 +89,8 @@ def command(
         detected = from_values(RecordingScores, scores)
         show_detection_scores(detected, title=f"Detections in {recordings.name}")
     else:
-        show_scores(
-            from_values(SplitScores, scores), title=f"Scores on {table.name if table else split}"
-        )
+        title = f"Scores on {table.name if table else split}"
+        show_scores(from_values(SplitScores, scores), title=title)
 
 
 def _refuse_options(recordings: Path | None, table: Path | None, given: list[str]) -> None:
@@ -109,11 +103,3 @@ def _refuse_options(recordings: Path | None, table: Path | None, given: list[str
             f"--{given[0].replace('_', '-')} has no effect without --recordings.",
             fix="Add --recordings TABLE.",
         )
-
-
-def _write_report(scores: Any, report: Path, run: Path, recordings: Path | None) -> None:
-    from kerastl.report.detections import write_recordings_report
-
-    detected = from_values(RecordingScores, scores)
-    write_recordings_report(detected, report, run=run, recordings=str(recordings))
-    click.echo(f"Report: {report}", err=True)

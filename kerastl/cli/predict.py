@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl.cli.table_output import TABLE_ENDINGS, write_table
 from kerastl.errors import RunError, counted
-from kerastl.files import write_with
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ENDINGS = (".csv", ".parquet", ".pq")
 
 
 @click.command("predict")
@@ -47,7 +45,7 @@ def command(
     from kerastl.cli import listening
 
     listening.refuse_options(listen=listen, inputs=inputs, output=output, scores=scores, rate=rate)
-    if output is not None and output.suffix.lower() not in ENDINGS:
+    if output is not None and output.suffix.lower() not in TABLE_ENDINGS:
         raise RunError(
             "Predictions are written as CSV or Parquet.",
             where=f"--output {output}",
@@ -77,18 +75,13 @@ def command(
 
 def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool) -> None:
     if output is not None:
-        if output.suffix.lower() == ".csv":
-            write_with(output, lambda path: frame.to_csv(path, index=False))
-        else:
-            write_with(output, lambda path: frame.to_parquet(path))
+        write_table(frame, output)
     if as_json:
         click.echo(frame.to_json(orient="records", lines=True), nl=False)
     elif output is None:
         click.echo(frame.to_csv(index=False, float_format="%.4f"), nl=False)
-    unreadable = int(frame["error"].notna().sum())
     if output is not None:
         click.echo(f"{counted(len(frame), 'row')} in {output}", err=True)
-    if unreadable:
-        click.echo(
-            f"{unreadable} of {counted(len(frame), 'file')} cannot be read; see 'error'.", err=True
-        )
+    if unreadable := int(frame["error"].notna().sum()):
+        files = counted(len(frame), "file")
+        click.echo(f"{unreadable} of {files} cannot be read; see 'error'.", err=True)

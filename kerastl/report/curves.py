@@ -20,19 +20,11 @@ Points = np.ndarray
 
 @dataclass(frozen=True, kw_only=True)
 class Bin:
-    """One dot of a reliability diagram.
+    """One dot of a reliability diagram."""
 
-    Args:
-        predicted: Mean probability in [0, 1].
-        observed: Share of positives in [0, 1].
-        low: Lower end of its 95 % Wilson interval.
-        high: Upper end.
-        count: Number of examples.
-    """
-
-    predicted: float
-    observed: float
-    low: float
+    predicted: float  # mean probability
+    observed: float  # share of positives
+    low: float  # of the 95 % Wilson interval of `observed`
     high: float
     count: int
 
@@ -49,13 +41,13 @@ def precision_recall_points(y: np.ndarray, p: np.ndarray) -> Points:
     return thinned(np.column_stack([recall, precision])[::-1][1:])
 
 
-def thinned(points: Points, *, limit: int = MAX_POINTS) -> Points:
-    """Returns at most `limit` of the points, evenly spaced along the curve, with both ends."""
-    if len(points) <= limit:
+def thinned(points: Points) -> Points:
+    """Returns at most `MAX_POINTS` points, evenly spaced along the curve, with both ends."""
+    if len(points) <= MAX_POINTS:
         return points
     lengths = np.abs(np.diff(points, axis=0)).sum(axis=1)
     walked = np.concatenate([[0.0], np.cumsum(lengths)])
-    wanted = np.linspace(0, walked[-1], limit)
+    wanted = np.linspace(0, walked[-1], MAX_POINTS)
     return points[np.unique(np.clip(np.searchsorted(walked, wanted), 0, len(points) - 1))]
 
 
@@ -70,9 +62,8 @@ def reliability_bins(y: np.ndarray, p: np.ndarray) -> tuple[Bin, ...]:
 
 def _bin(y: np.ndarray, p: np.ndarray) -> Bin:
     low, high = wilson_interval(int(y.sum()), len(y))
-    return Bin(
-        predicted=float(p.mean()), observed=float(y.mean()), low=low, high=high, count=len(y)
-    )
+    predicted, observed = float(p.mean()), float(y.mean())
+    return Bin(predicted=predicted, observed=observed, low=low, high=high, count=len(y))
 
 
 def wilson_interval(positives: int, count: int) -> tuple[float, float]:
@@ -89,22 +80,22 @@ def wilson_interval(positives: int, count: int) -> tuple[float, float]:
     return max(0.0, float(low)), min(1.0, float(high))
 
 
-def histogram(p: np.ndarray, *, num_bars: int = NUM_BARS) -> np.ndarray:
+def histogram(p: np.ndarray) -> np.ndarray:
     """Returns the share of examples in each of equally wide bars over [0, 1]."""
-    counts, _ = np.histogram(p, bins=num_bars, range=(0.0, 1.0))
+    counts, _ = np.histogram(p, bins=NUM_BARS, range=(0.0, 1.0))
     return counts / max(len(p), 1)
 
 
-def levels(p: np.ndarray, *, steps: int = STEPS) -> list[int]:
+def levels(p: np.ndarray) -> list[int]:
     """Counts examples per step of the slider, from which decisions are counted exactly.
 
-    An example has level k if k / steps is the highest threshold of the slider that it reaches;
-    the number of examples with `p >= k / steps` is the sum over levels of at least k.
+    An example has level k if k / STEPS is the highest threshold of the slider that it reaches;
+    the number of examples with `p >= k / STEPS` is the sum over levels of at least k.
 
     Returns:
         Level, count, level, count, ... of the levels that occur, increasing.
     """
-    grid = np.arange(steps + 1) / steps
+    grid = np.arange(STEPS + 1) / STEPS
     reached = np.searchsorted(grid, np.clip(p, 0.0, 1.0), side="right") - 1
     found, counts = np.unique(reached, return_counts=True)
     return np.column_stack([found, counts]).ravel().tolist()
@@ -112,10 +103,5 @@ def levels(p: np.ndarray, *, steps: int = STEPS) -> list[int]:
 
 def confusion(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, int]:
     """Returns the counts `tp`, `fn`, `fp` and `tn` of decisions `p >= threshold`."""
-    yes = p >= threshold
-    return {
-        "tp": int((yes & (y == 1)).sum()),
-        "fn": int((~yes & (y == 1)).sum()),
-        "fp": int((yes & (y == 0)).sum()),
-        "tn": int((~yes & (y == 0)).sum()),
-    }
+    tn, fp, fn, tp = np.bincount(2 * (y == 1) + (p >= threshold), minlength=4).tolist()
+    return {"tp": tp, "fn": fn, "fp": fp, "tn": tn}

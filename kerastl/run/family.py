@@ -44,28 +44,25 @@ class RunFamily:
 
 
 def _spec(name: str, folder: Path, bundle: "Bundle", options: Mapping[str, Any]) -> BackboneSpec:
-    learned = "fine-tuned there" if bundle.backbone.trained else "frozen, learned nothing"
+    backbone = bundle.backbone
+    learned = "fine-tuned there" if backbone.trained else "frozen, learned nothing"
     return BackboneSpec(
         id=f"run:{name}",
         input=bundle.input.backbone_input(),
         feature_dim=None,
         num_params=None,
         weights=("trained",),
-        license=bundle.backbone.license,
+        license=backbone.license,
         reference=str(folder),
         build=lambda *, weights, input, **rest: _build(folder, weights, input),
-        stages=lambda network: _stages(folder),
+        stages=lambda network: _backbone(folder).stages,
         options=dict(options),
-        description=f"{bundle.backbone.id}, trained on {', '.join(bundle.tasks)}",
-        facts={"backbone": f"{bundle.backbone.id}, {learned}"},
-        warning=None if bundle.backbone.trained else _frozen_warning(name, bundle),
-    )
-
-
-def _frozen_warning(name: str, bundle: "Bundle") -> str:
-    return (
-        f"The backbone of 'run:{name}' was frozen in that run, so it is {bundle.backbone.id} as "
-        "published. Train that run with trainable: true to transfer what it learns."
+        description=f"{backbone.id}, trained on {', '.join(bundle.tasks)}",
+        facts={"backbone": f"{backbone.id}, {learned}"},
+        warning=None
+        if backbone.trained
+        else f"The backbone of 'run:{name}' was frozen in that run, so it is {backbone.id} as "
+        "published. Train that run with trainable: true to transfer what it learns.",
     )
 
 
@@ -75,36 +72,18 @@ def _backbone(folder: Path) -> Any:
     return find_layer(load_model(folder))
 
 
-def _stages(folder: Path) -> Any:
-    return _backbone(folder).stages
-
-
 def _build(folder: Path, weights: str | None, input: Input | None) -> "keras.Model":
-    network = _backbone(folder).model
-    wanted = None if input is None else input.shape
-    if wanted is not None and tuple(network.input_shape[1:]) != tuple(wanted):
-        network = _resized(network, wanted)
+    import keras
+
+    network = trained = _backbone(folder).model
+    if input is not None and tuple(trained.input_shape[1:]) != tuple(input.shape):
+        network = keras.models.clone_model(trained, input_tensors=keras.Input(input.shape))
+        network.set_weights(trained.get_weights())
     if weights is None:
-        _randomize(network)
+        network.set_weights(keras.models.clone_model(network).get_weights())
     elif weights != "trained":
         _load(network, weights)
     return network
-
-
-def _resized(network: "keras.Model", shape: tuple[int, ...]) -> "keras.Model":
-    """Returns the network with the same weights for another input size."""
-    import keras
-
-    other = keras.models.clone_model(network, input_tensors=keras.Input(shape))
-    other.set_weights(network.get_weights())
-    return other
-
-
-def _randomize(network: "keras.Model") -> None:
-    import keras
-
-    fresh = keras.models.clone_model(network)
-    network.set_weights(fresh.get_weights())
 
 
 def _load(network: "keras.Model", weights: str) -> None:

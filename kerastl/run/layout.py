@@ -1,5 +1,6 @@
 """The layout of a run folder: which file is stored where, and how a run starts and finishes."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -8,11 +9,7 @@ from kerastl.files import WRITING, write_text
 
 
 class RunLayout:
-    """The paths of the files in a run folder.
-
-    Args:
-        folder: Path of the run folder.
-    """
+    """The paths of the files in a run folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -40,12 +37,8 @@ class RunLayout:
 
 def free_name(path: Path) -> Path:
     """Returns `path`, or `path-2`, `path-3`, ... if it exists."""
-    number = 2
-    candidate = path
-    while candidate.exists():
-        candidate = path.with_name(f"{path.name}-{number}")
-        number += 1
-    return candidate
+    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(free for free in itertools.chain([path], numbered) if not free.exists())
 
 
 def refuse_taken(path: Path) -> None:
@@ -63,12 +56,7 @@ def refuse_taken(path: Path) -> None:
 
 
 def start_run(layout: RunLayout, *, config: str, splits: str) -> None:
-    """Creates the folder of a new run and writes what a resumed training needs.
-
-    Args:
-        layout: Layout of the run.
-        config: The resolved config as YAML.
-        splits: The splits as CSV.
+    """Creates the folder of a new run with the resolved config (YAML) and the splits (CSV).
 
     Raises:
         RunError: The path exists and is not an empty folder.

@@ -56,9 +56,8 @@ def import_needed(file: Path) -> None:
     Raises:
         RunError: A package is not installed, or the file is not a Keras archive.
     """
-    importlib.import_module("kerastl.layers")
-    importlib.import_module("kerastl.losses")
-    importlib.import_module("kerastl.metrics")
+    for module in ("layers", "losses", "metrics"):
+        importlib.import_module(f"kerastl.{module}")
     for package in sorted(_registered_packages(file)):
         _import_package(package, file)
 
@@ -70,16 +69,12 @@ def _import_package(package: str, file: Path) -> None:
     except ModuleNotFoundError as error:
         if error.name == f"{package}.layers":
             return
+        family, default = package.removeprefix("kerastl_"), package.replace("_", "-")
         raise RunError(
             f"The model needs the package '{error.name}', which is not installed.",
             where=str(file),
-            fix=f"pip install {_distribution(package)}",
+            fix=f"pip install {OFFICIAL_FAMILIES.get(family, default)}",
         ) from error
-
-
-def _distribution(package: str) -> str:
-    family = package.removeprefix("kerastl_")
-    return OFFICIAL_FAMILIES.get(family, package.replace("_", "-"))
 
 
 def _registered_packages(file: Path) -> set[str]:
@@ -94,9 +89,8 @@ def _registered_packages(file: Path) -> set[str]:
             received=str(error),
             fix="Restore the file, or train the run again.",
         ) from error
-    return {name.partition(">")[0] for name in _registered_names(config) if ">" in name} - {
-        "kerastl"
-    }
+    found = {name.partition(">")[0] for name in _registered_names(config) if ">" in name}
+    return found - {"kerastl"}
 
 
 def _registered_names(value: Any) -> set[str]:

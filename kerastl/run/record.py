@@ -29,13 +29,7 @@ from kerastl.run.split_table import with_stored_splits
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The files of a run, each read at its first use.
-
-    An unfinished run has a config and splits only.
-
-    Args:
-        layout: Layout of the run folder.
-    """
+    """The files of a run, each read at its first use; an unfinished run has config and splits."""
 
     layout: RunLayout
 
@@ -143,9 +137,6 @@ class RunRecord:
 
 def read_record(path: str | Path) -> RunRecord:
     """Returns the record of a finished run.
-
-    Args:
-        path: Path of the run folder.
 
     Raises:
         RunError: The folder does not contain a finished run, or its bundle cannot be read.

@@ -44,6 +44,7 @@ def score_rows(
     """
     source = next(iter(bundle.tasks.values())).tuned_on.partition(",")[0]
     num_tasks = logits.shape[1]
+    notes = {"train": _FITTED, VALIDATION: _TUNED if source == VALIDATION else None}
     return score_split(
         examples.labels,
         calibrate(bundle, logits),
@@ -52,7 +53,7 @@ def score_rows(
         bootstrap=None if part == "train" else make_bootstrap(evaluation, examples),
         uncalibrated=calibrated_probabilities(logits, [1.0] * num_tasks, [0.0] * num_tasks),
         tuned_on=source,
-        note=_note(part, source),
+        note=notes.get(part or ""),
     )
 
 
@@ -74,9 +75,3 @@ def calibrate(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
     return calibrated_probabilities(
         logits, [one.scale for one in found], [one.offset for one in found]
     )
-
-
-def _note(part: str | None, tuned_on: str) -> str | None:
-    if part == "train":
-        return _FITTED
-    return _TUNED if part == VALIDATION and tuned_on == VALIDATION else None

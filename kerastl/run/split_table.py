@@ -27,10 +27,6 @@ def example_columns(examples: Examples) -> dict[str, object]:
 def with_stored_splits(examples: Examples, splits: pd.DataFrame) -> Examples:
     """Returns the examples of a run's own table with the splits that the run stored.
 
-    Args:
-        examples: The examples of the table, read again.
-        splits: The stored splits.
-
     Raises:
         RunError: The table has changed since the run was trained.
     """
@@ -48,9 +44,6 @@ def with_stored_splits(examples: Examples, splits: pd.DataFrame) -> Examples:
 def _are_same_examples(splits: pd.DataFrame, examples: Examples) -> bool:
     if list(splits["path"]) != [str(path) for path in examples.paths]:
         return False
-    if examples.segments is None:
-        return not set(COLUMNS) & set(splits.columns)
-    if not set(COLUMNS) <= set(splits.columns):
-        return False
-    stored = splits[list(COLUMNS)].to_numpy(dtype=np.float64)
-    return np.array_equal(stored, examples.segments.values, equal_nan=True)
+    stored = splits[[name for name in COLUMNS if name in splits]].to_numpy(dtype=np.float64)
+    segments = np.zeros((len(splits), 0)) if examples.segments is None else examples.segments.values
+    return np.array_equal(stored, segments, equal_nan=True)
