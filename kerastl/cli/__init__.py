@@ -125,8 +125,8 @@ def system_refusal(error: Exception) -> KerastlError | None:
 
 def _interrupt_message(stop: BaseException) -> str:
     """Returns the message after Ctrl-C; Click wraps the interrupt that carries it."""
-    told = [error.args[0] for error in (stop, stop.__cause__) if error is not None and error.args]
-    return f"Stopped. {told[0]}" if told else "Stopped. Nothing was written."
+    texts = [error.args[0] for error in (stop, stop.__cause__) if error is not None and error.args]
+    return f"Stopped. {texts[0]}" if texts else "Stopped. Nothing was written."
 
 
 def _fail(message: str, *, code: int) -> Any:

@@ -98,7 +98,7 @@ def check(
 @_overrides
 @writes_table
 def split(config: Path, output: Path, column: str, overrides: tuple[str, ...]) -> None:
-    """Write CONFIG's table with a column that says train, validation or test."""
+    """Write CONFIG's table with a column that names the split of each row."""
     from kerastl.data.tables.loading import load_table
     from kerastl.data.tables.splits import assign_splits, split_gaps
 
@@ -126,7 +126,7 @@ def split(config: Path, output: Path, column: str, overrides: tuple[str, ...]) -
 )
 @writes_table
 def from_folders(folder: Path, output: Path, same_file: Any) -> "MadeTable":
-    """Make a table from FOLDER, which holds one folder per class.
+    """Make a table from FOLDER, which has one folder per class.
 
     If the outer folders are called train, val or test, they become the column split.
     """
@@ -179,9 +179,9 @@ def from_recordings(
 ) -> "MadeTable":
     """Make a table of windows from TABLE: path, word, start_seconds, end_seconds.
 
-    TABLE has a row for each time that a word is said in a recording. Each window becomes a row with
-    an answer per word: 1 if it holds the whole word, 0 if it holds less than half of it, and blank
-    otherwise.
+    TABLE has a row for each time that a word is spoken in a recording. Each window becomes a row
+    with a label per word: 1 if it contains the whole word, 0 if it contains less than half of it,
+    and blank otherwise.
     """
     from kerastl.data.importing.recording_windows import table_from_recordings
 

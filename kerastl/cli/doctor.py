@@ -36,7 +36,7 @@ def _show(report: health.Health) -> None:
     _print_table(console, "Versions", [(name, v or "missing") for name, v in _software(report)])
     _print_table(console, f"Devices ({report.backend})", [(device,) for device in report.devices])
     _print_table(console, "Plugins", _plugin_rows(report))
-    _print_table(console, "Behavior", [(*_mark(c.ok), c.name, c.detail) for c in report.checks])
+    _print_table(console, "Behavior", [(_mark(c.ok), c.name, c.detail) for c in report.checks])
     console.print("No problems." if not report.problems else "Problems:", style="bold")
     for problem in report.problems:
         console.print(f"  - {problem}", markup=False, soft_wrap=True)
@@ -53,7 +53,7 @@ def _software(report: health.Health) -> list[tuple[str, str | None]]:
 def _plugin_rows(report: health.Health) -> list[tuple[str, ...]]:
     return [
         (
-            *_mark(plugin.problem is None),
+            _mark(plugin.problem is None),
             plugin.family,
             f"{plugin.distribution} {plugin.version}",
             plugin.problem or "",
@@ -62,8 +62,8 @@ def _plugin_rows(report: health.Health) -> list[tuple[str, ...]]:
     ]
 
 
-def _mark(ok: bool) -> tuple[str]:
-    return ("ok" if ok else "FAILED",)
+def _mark(ok: bool) -> str:
+    return "ok" if ok else "FAILED"
 
 
 def _print_table(console: rich.console.Console, title: str, rows: list[tuple[str, ...]]) -> None:

@@ -29,20 +29,20 @@ from kerastl.settings import (
 
 
 class FractionSplit(Section):
-    """Rows are drawn into training, validation and test."""
+    """Fractions of the rows for validation and test; the other rows are for training."""
 
     validation: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.15, description="Part of the rows for validation, above 0 and below 1."
+        default=0.15, description="Fraction of the rows for validation, above 0 and below 1."
     )
     test: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.15, description="Part of the rows for the test, above 0 and below 1."
+        default=0.15, description="Fraction of the rows for the test, above 0 and below 1."
     )
     method: Literal["stratified", "random", "hash"] = Field(
         default="stratified",
-        description="stratified keeps each task's proportions; random doesn't; hash never moves "
-        "an old row when rows are added.",
+        description="stratified keeps each task's proportions; random does not; hash keeps rows in "
+        "their splits when rows are added.",
     )
-    seed: Seed = Field(default=0, description="Seed of the draw.")
+    seed: Seed = Field(default=0, description="Seed of the random assignment.")
 
     @field_validator("test")
     @classmethod
@@ -53,30 +53,30 @@ class FractionSplit(Section):
 
 
 class ColumnSplit(Section):
-    """A column of the table says where each row belongs."""
+    """A column of the table names the split of each row."""
 
-    column: Text = Field(description="Column that holds train, validation or test in each row.")
+    column: Text = Field(description="Column with train, validation or test in each row.")
 
 
 class Soft(Section):
     """Uncertain labels are probabilities."""
 
-    soft: FractionOrAll = Field(description="Probability that stands for uncertain, 0 to 1.")
+    soft: FractionOrAll = Field(description="Probability that replaces uncertain cells, 0 to 1.")
 
 
 class LabelPolicy(Section):
-    """What the cells of one task mean; a cell that is listed nowhere is an error, blank unknown."""
+    """What the cells of one task mean; blank is unknown, other cells are errors if not listed."""
 
     positive: Cells = Field(default=("1",), description="Cells that mean yes.")
     negative: Cells = Field(default=("0",), description="Cells that mean no.")
-    uncertain: Cells = Field(default=(), description="Cells that mean that nobody is sure.")
+    uncertain: Cells = Field(default=(), description="Cells that mean uncertain.")
     when_uncertain: Annotated[
         Annotated[Literal["ignore", "positive", "negative"], Tag("<text>")]
         | Annotated[Soft, Tag("<keys>")],
         choice("ignore, positive, negative or {soft: 0.7}"),
     ] = Field(
         default="ignore",
-        description="What uncertain cells are in training; in validation and test they are "
+        description="How uncertain cells are used in training; in validation and test they are "
         "unknown.",
     )
 

@@ -19,8 +19,8 @@ def apply_overrides(
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """Returns the config with the overrides applied, and the problems of the overrides.
 
-    A value replaces the previous value as a whole, also if it is a mapping. Outer keys that hold
-    something else than a mapping become mappings. The last override of a key counts.
+    A value replaces the previous value as a whole, also if it is a mapping. Outer keys whose value
+    is not a mapping become mappings. The last override of a key counts.
 
     Args:
         raw: The config, not validated yet.
@@ -53,7 +53,7 @@ def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
 
 
 def split_key(key_text: str) -> tuple[str, ...]:
-    """Returns the parts of a dotted key; a part in double quotes may hold dots; () for no key."""
+    """Returns the parts of a dotted key; those in double quotes may contain dots; () if invalid."""
     parts: list[str] = []
     position = 0
     while match := _KEY.match(key_text, position):

@@ -1,4 +1,4 @@
-"""Policies that a config writes as short texts or keys: how thresholds are chosen, what is trained.
+"""The policies of thresholds and of what is trained, which a config writes as texts or keys.
 
 Convention: each policy has one parser, which takes every form that a config or a caller writes.
 """
@@ -155,7 +155,7 @@ def _not_a_policy(text: str, written: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainablePolicy:
-    """What of the backbone is trained.
+    """Which part of the backbone is trained.
 
     Args:
         backbone: `"frozen"`, `"all"`, `"stages"` (the last ones), `"variables"` (by name), or

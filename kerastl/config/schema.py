@@ -32,7 +32,7 @@ class BackboneConfig(Section):
     weights: Text | None = Field(
         default="default",
         description="A published name, a file (relative to the config's folder), or null for "
-        "random weights; default stands for the first published name.",
+        "random weights; default is the first published name.",
     )
     input_size: Annotated[
         Annotated[Count, Tag("<number>")]
@@ -61,12 +61,12 @@ class Config(Section):
     )
     trainable: Trainable = Field(
         default=False,
-        description="What of the backbone is trained: false (nothing), true (all), auto (whichever "
-        "is better on validation), the last stages, or variables by name.",
+        description="Which part of the backbone is trained: false (none), true (all), auto "
+        "(whichever is better on validation), the last stages, or variables by name.",
     )
     loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
     augment: AugmentConfig | None = Field(
-        default=None, description="How training examples are varied; null: not at all."
+        default=None, description="Random changes of training examples; null: none."
     )
     fit: Fit = Field(
         default_factory=dict,  # a validator chooses the solver

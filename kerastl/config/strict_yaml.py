@@ -15,7 +15,7 @@ import yaml
 from kerastl.settings import KeyPath, Problem
 
 MAX_CHARACTERS = 1_000_000
-MAX_VALUES = 50_000  # aliases count as what they stand for
+MAX_VALUES = 50_000  # an alias counts as many as its anchor
 MAX_DEPTH = 50
 _MAX_DIGITS = 100
 _CORE: dict[str, Callable[[str], Any]] = {

@@ -32,7 +32,7 @@ class Problem:
 def format_path(path: KeyPath) -> str:
     """Returns the dotted path, such as `data.labels.car.positive[0]`.
 
-    A key that holds a dot, a bracket, a quote or an equals sign is written in double quotes.
+    A key with a dot, a bracket, a quote or an equals sign is written in double quotes.
     """
     text = ""
     for part in path:

@@ -22,7 +22,7 @@ class Section(BaseModel):
         """Completes and checks plain values or sections by key.
 
         Args:
-            where: Name of the file or argument that holds the values, for errors.
+            where: Name of the file or argument with the values, for errors.
             problems: Problems found earlier, which are reported together with new ones.
 
         Raises:

@@ -54,7 +54,7 @@ def test_an_old_path_warns_and_names_the_new_one(name: str) -> None:
     assert {key: vars(module)[key] for key in public} == public
 
 
-def test_the_table_has_no_path_that_still_exists_and_no_line_too_many() -> None:
+def test_the_table_has_no_path_that_still_exists_and_no_superfluous_line() -> None:
     assert [name for name in MODULES if is_file(name)] == []
     assert [name for name in MODULES if name not in OLD_MODULES] == []
     assert [new for new in MODULES.values() if not is_file(new)] == []

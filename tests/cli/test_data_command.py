@@ -84,7 +84,7 @@ def test_check_lists_all_that_training_would_refuse_and_exits_with_2(folder, ker
     assert len(report["problems"]) == 3
 
 
-def test_check_cuts_long_lists_and_says_so(folder, kerastl):
+def test_check_shortens_long_lists_and_names_the_rest(folder, kerastl):
     for index in range(12):
         (folder / f"{index}.png").unlink()
     code, _, err = kerastl("data", "check", "config.yaml")
@@ -131,7 +131,7 @@ def test_check_explains_a_wrong_name(folder, kerastl, arguments, message):
     assert "Traceback" not in err
 
 
-def test_check_of_a_table_without_files_or_labels_says_what_to_name(folder, kerastl):
+def test_check_of_a_table_without_files_or_labels_names_the_missing_option(folder, kerastl):
     pd.DataFrame({"a": ["x"], "b": ["y"]}).to_csv("none.csv", index=False)
     assert "Name the column with --image or --audio." in kerastl("data", "check", "none.csv")[2]
     pd.DataFrame({"a": ["0.png"], "b": ["y"]}).to_csv("none.csv", index=False)

@@ -34,7 +34,7 @@ def doctor(monkeypatch):
     return run
 
 
-def test_all_well_is_said_and_exits_with_0(doctor):
+def test_a_healthy_installation_exits_with_0(doctor):
     result = doctor(WELL)
     assert result.exit_code == 0
     assert "No problems." in result.output
@@ -42,7 +42,7 @@ def test_all_well_is_said_and_exits_with_0(doctor):
         assert text in result.output
 
 
-def test_whatever_is_not_well_is_said_at_the_end_and_exits_with_1(doctor):
+def test_problems_are_listed_at_the_end_and_exit_with_1(doctor):
     result = doctor(ILL)
     assert result.exit_code == 1
     assert result.output.endswith(
@@ -51,7 +51,7 @@ def test_whatever_is_not_well_is_said_at_the_end_and_exits_with_1(doctor):
 
 
 @pytest.mark.parametrize(("report", "code"), [(WELL, 0), (ILL, 1)], ids=["well", "ill"])
-def test_json_holds_everything(doctor, report, code):
+def test_json_contains_everything(doctor, report, code):
     result = doctor(report, "--json")
     assert result.exit_code == code
     facts = json.loads(result.output)

@@ -31,7 +31,7 @@ backbone: {name: tiny:image}
 """
 
 
-def test_all_problems_of_a_file_are_told_at_once() -> None:
+def test_all_problems_of_a_file_are_reported_at_once() -> None:
     text = """\
 bakbone: {name: tiny:image}
 data: {table: a.csv, image: path, tasks: [edema]}
@@ -46,7 +46,7 @@ fit: {solver: keras, batch_size: many, learning_rate: 1_000}
     )
 
 
-def test_yaml_traps_shape_errors_and_contradictions_are_told_together() -> None:
+def test_yaml_traps_shape_errors_and_contradictions_are_reported_together() -> None:
     text = """\
 data:
   table: a.csv
@@ -127,7 +127,7 @@ def test_heads_that_miss_repeat_and_invent_tasks() -> None:
     )
 
 
-def test_overrides_are_told_with_the_file() -> None:
+def test_overrides_are_named_with_the_file() -> None:
     overrides = ("fit.epoch=3", "fit.learning_rate=.inf", "seed", "backbone.weights=")
     assert message(VALID, *overrides) == (
         "Config has 4 problems.\n"

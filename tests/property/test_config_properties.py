@@ -61,7 +61,7 @@ def data_sections(draw: st.DrawFn, tasks: list[str]) -> dict[str, Any]:
     }
 
 
-def sound_noises() -> st.SearchStrategy[dict[str, Any]]:
+def audio_noises() -> st.SearchStrategy[dict[str, Any]]:
     ratios = st.tuples(st.integers(-60, 20), st.integers(20, 100)).map(list)
     return optional(files=st.lists(PATH, max_size=2), color=st.just("brown"), snr_db=ratios)
 
@@ -106,7 +106,7 @@ def raw_configs(draw: st.DrawFn) -> dict[str, Any]:
     )
     augments = {
         "image": optional(flip=st.booleans(), rotate=st.floats(0, 0.5), zoom=FRACTION),
-        "audio": optional(shift=FRACTION, gain=st.floats(0, 60), noise=sound_noises()),
+        "audio": optional(shift=FRACTION, gain=st.floats(0, 60), noise=audio_noises()),
     }
     augment = augments["image" if "image" in data else "audio"]
     policy = st.sampled_from(["youden", "f1", "sensitivity>=0.9", "precision >= 1"]) | st.just(0.3)
@@ -312,20 +312,18 @@ def test_the_configs_that_are_spoiled_below_have_every_key() -> None:
 
 
 @pytest.mark.parametrize(("shape", "path"), EVERY_KEY)
-def test_a_misspelt_key_is_reported_with_its_path_and_what_was_meant(
+def test_a_misspelled_key_is_reported_with_its_path_and_what_was_meant(
     shape: str, path: tuple[str, ...]
 ) -> None:
-    misspelt = path[-1] + "z"
-    wrong, meant = format_path((*path[:-1], misspelt)), format_path(path)
+    misspelled = path[-1] + "z"
+    wrong, meant = format_path((*path[:-1], misspelled)), format_path(path)
     assert f"{wrong}: unknown key. Did you mean '{meant}'?" in problems_of(
-        changed(SHAPES[shape], path, misspelt)
+        changed(SHAPES[shape], path, misspelled)
     )
 
 
 @pytest.mark.parametrize(("shape", "path"), EVERY_KEY)
-def test_a_deleted_key_is_reported_exactly_where_it_has_no_default(
-    shape: str, path: tuple[str, ...]
-) -> None:
+def test_a_deleted_key_is_reported_if_it_has_no_default(shape: str, path: tuple[str, ...]) -> None:
     spoiled = changed(SHAPES[shape], path, None)
     if path in REQUIRED or path in DECISIVE:
         expected = DECISIVE.get(path, f"{format_path(path)}: missing.")

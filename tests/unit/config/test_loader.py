@@ -80,7 +80,7 @@ def test_values_are_what_json_can_hold(template: Path) -> None:
     assert parse_config(config_values(config)) == config
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key(template: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_key(template: Path) -> None:
     template.write_bytes(b"\xef\xbb\xbf" + template.read_bytes())
     assert load_config(template).backbone.name == "tiny:image"
 

@@ -62,7 +62,7 @@ def test_a_path_is_relative_to_the_given_folder() -> None:
 
 
 @pytest.mark.parametrize("override", ["epochs", "=3", ".a=3", "a..b=3", "a.=3", '"a"b=3', ""])
-def test_what_is_no_key_and_value_is_reported(override: str) -> None:
+def test_an_override_without_key_and_value_is_reported(override: str) -> None:
     assert apply(override) == (
         {},
         [f"--set {override}: expected KEY=VALUE, such as fit.epochs=3"],

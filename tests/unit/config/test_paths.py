@@ -65,5 +65,5 @@ def test_a_tilde_is_the_home_folder() -> None:
 
 
 @pytest.mark.parametrize("raw", [None, 3, [], {}, {"data": 3}, {"data": {}}])
-def test_what_has_no_paths_stays(raw) -> None:
+def test_a_config_without_paths_remains_unchanged(raw) -> None:
     assert anchor_paths(raw, BASE) == raw

@@ -144,8 +144,8 @@ def test_a_label_policy_is_read(parse) -> None:
 
 
 def test_the_modality_follows_from_the_file_column(parse) -> None:
-    sound = parse(data={"table": "a.csv", "audio": "clip", "tasks": ["seven"]}).data
-    assert (sound.modality, sound.file_column) == ("audio", "clip")
+    audio = parse(data={"table": "a.csv", "audio": "clip", "tasks": ["seven"]}).data
+    assert (audio.modality, audio.file_column) == ("audio", "clip")
     assert (parse().data.modality, parse().data.file_column) == ("image", "path")
 
 
@@ -274,7 +274,7 @@ def test_what_is_wrong_is_reported_at_its_path(problems, sections, expected) -> 
         assert problem.startswith(beginning)
 
 
-def test_multi_refuses_a_task_that_can_name_no_output(problems) -> None:
+def test_multi_refuses_a_task_that_cannot_name_an_output(problems) -> None:
     (problem,) = problems(data=data(tasks=["a/b"]), heads="multi")
     assert problem.startswith("heads.a/b: the name of a head is the name of an output")
 
@@ -322,7 +322,7 @@ def test_a_policy_per_task_leaves_the_others_with_the_default(parse) -> None:
 
 
 @pytest.mark.parametrize("section", ["fit", "loss", "augment"])
-def test_class_weight_is_refused_wherever_it_stands(problems, section) -> None:
+def test_class_weight_is_refused_in_every_section(problems, section) -> None:
     (problem,) = problems(**{section: {"class_weight": {0: 1.0}}})
     assert problem == (
         f"{section}.class_weight: Keras's class_weight gives wrong results if labels are missing. "
@@ -330,15 +330,15 @@ def test_class_weight_is_refused_wherever_it_stands(problems, section) -> None:
     )
 
 
-def test_a_key_at_the_wrong_place_is_told_its_place(problems) -> None:
+def test_a_misplaced_key_is_reported_with_its_section(problems) -> None:
     assert problems(epochs=3) == ("epochs: unknown key. Did you mean 'fit.epochs'?",)
 
 
-def test_a_misspelt_key_of_the_other_shape_is_told_its_name(problems) -> None:
+def test_a_misspelled_key_of_the_other_shape_gets_a_suggestion(problems) -> None:
     assert problems(fit={"epoch": 3}) == ("fit.epoch: unknown key. Did you mean 'fit.epochs'?",)
 
 
-def test_an_unknown_key_like_no_other_is_reported(problems) -> None:
+def test_an_unknown_key_without_a_similar_one_is_reported(problems) -> None:
     assert problems(zzz=3) == ("zzz: unknown key",)
 
 
@@ -366,27 +366,27 @@ def test_the_schema_works_from_python_too(parse, tmp_path: Path) -> None:
     assert built == parse(fit=KERAS)
 
 
-def sound_problems(**sections: object) -> tuple[str, ...]:
+def audio_problems(**sections: object) -> tuple[str, ...]:
     data = {"table": "t.csv", "audio": "path", "tasks": ["seven"]}
     with pytest.raises(ConfigError) as caught:
         parse_config({"data": data, "backbone": {"name": "run:a"}, **sections})
     return caught.value.problems
 
 
-def test_what_varies_pictures_is_refused_for_sounds_and_the_other_way_round() -> None:
-    assert sound_problems(augment={"flip": True, "gain": 3.0}) == (
+def test_augmentations_of_another_media_type_are_refused() -> None:
+    assert audio_problems(augment={"flip": True, "gain": 3.0}) == (
         "augment.flip: has no effect on audio. Remove it.",
     )
-    pictures = {"table": "t.csv", "image": "path", "tasks": ["car"]}
-    raw = {"data": pictures, "backbone": {"name": "run:a"}, "augment": {"spec_augment": {}}}
+    images = {"table": "t.csv", "image": "path", "tasks": ["car"]}
+    raw = {"data": images, "backbone": {"name": "run:a"}, "augment": {"spec_augment": {}}}
     with pytest.raises(ConfigError) as caught:
         parse_config(raw)
     assert caught.value.problems == ("augment.spec_augment: has no effect on images. Remove it.",)
 
 
-def test_windows_and_rates_are_refused_for_pictures() -> None:
-    pictures = {"table": "t.csv", "image": "path", "tasks": ["car"]}
-    raw = {"data": {**pictures, "window": "pool", "sample_rate_hz": 8000}}
+def test_windows_and_rates_are_refused_for_images() -> None:
+    images = {"table": "t.csv", "image": "path", "tasks": ["car"]}
+    raw = {"data": {**images, "window": "pool", "sample_rate_hz": 8000}}
     with pytest.raises(ConfigError) as caught:
         parse_config({**raw, "backbone": {"name": "run:a"}})
     assert caught.value.problems == (
@@ -396,12 +396,12 @@ def test_windows_and_rates_are_refused_for_pictures() -> None:
 
 
 def test_a_range_names_its_smaller_bound_first() -> None:
-    assert sound_problems(augment={"noise": {"snr_db": [30.0, 5.0]}}) == (
+    assert audio_problems(augment={"noise": {"snr_db": [30.0, 5.0]}}) == (
         "augment.noise.snr_db: expected two numbers, the smaller one first",
     )
 
 
-def test_augmented_sounds_are_fitted_by_keras() -> None:
+def test_augmented_audio_is_fitted_by_keras() -> None:
     data = {"table": "t.csv", "audio": "path", "tasks": ["seven"]}
     raw = {"data": data, "backbone": {"name": "run:a"}, "augment": {"noise": {}}}
     assert parse_config(raw).fit.solver == "keras"

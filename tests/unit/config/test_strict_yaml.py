@@ -16,7 +16,7 @@ REFUSED = {
     "!!python/none x": "the tag !!python/none is not supported. Write the plain value.",
     "!own {a: 1}": "the tag !own is not supported. Write the plain value.",
 }
-# What readers of YAML 1.1 take for something else than text or than a number of the same value.
+# Texts that readers of YAML 1.1 read as another value.
 DISPUTED = [
     "1e-4",
     "1.5e3",
@@ -107,7 +107,7 @@ def test_a_repeated_key_is_reported_with_both_lines_and_the_first_stays() -> Non
 
 
 @pytest.mark.parametrize("key", ["1", "null", "1e3", "true"])
-def test_a_key_that_is_no_text_is_reported(key: str) -> None:
+def test_a_key_that_is_not_text_is_reported(key: str) -> None:
     value, problems = read_yaml(f"heads: {{{key}: 1}}")
     assert value == {"heads": {key: 1}}
     assert [str(p) for p in problems] == [
@@ -144,7 +144,7 @@ def test_all_problems_of_a_file_are_reported() -> None:
 @pytest.mark.parametrize(
     "text", ["a: [", "a: 1\n b: 2", "a: 1\n---\nb: 2", "\0", "a:\n\t- d", "a: *b"]
 )
-def test_what_is_no_yaml_raises(text: str) -> None:
+def test_invalid_yaml_raises(text: str) -> None:
     with pytest.raises(yaml.YAMLError):
         read_yaml(text)
 

@@ -27,7 +27,7 @@ def test_this_keras_behaves(report):
     assert {check.name for check in report.checks} == {"Keras can be imported", *BEHAVIORS}
 
 
-def test_versions_devices_and_backends_are_told(report):
+def test_versions_devices_and_backends_are_reported(report):
     assert report.versions["keras"] == keras.__version__
     assert report.versions["kerastl"]
     assert report.backend == keras.backend.backend()
@@ -41,7 +41,7 @@ def test_the_facts_are_json(report):
     assert facts["checks"][0] == dataclasses.asdict(report.checks[0])
 
 
-def test_a_broken_plugin_is_a_problem_told_by_name(report):
+def test_a_broken_plugin_is_a_problem_with_its_name(report):
     broken = Plugin(
         family="radio",
         distribution="kerastl-radio",
@@ -57,7 +57,7 @@ def test_a_broken_plugin_is_a_problem_told_by_name(report):
     assert ill.facts()["ok"] is False
 
 
-def test_a_failed_check_is_a_problem_told_with_what_was_seen(report):
+def test_a_failed_check_is_a_problem_with_what_was_observed(report):
     check = Check(name="Water is wet", ok=False, detail="it was dry")
     assert dataclasses.replace(report, plugins=(), checks=(check,)).problems == (
         "Failed: Water is wet. it was dry",
