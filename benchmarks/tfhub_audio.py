@@ -33,7 +33,7 @@ TABLES = {
 RATE_HZ = 16000
 
 
-def sound(path: Path) -> np.ndarray:
+def load_clip(path: Path) -> np.ndarray:
     """Returns one second of mono at 16 kHz, cut or filled with silence at the end."""
     samples, rate = soundfile.read(path, dtype="float32")
     common = gcd(rate, RATE_HZ)
@@ -72,14 +72,14 @@ def main() -> None:
     if wrong:
         raise SystemExit(f"{wrong} files have rows that contradict each other: nothing to measure")
     table = table.sample(min(len(table), arguments.rows), random_state=0)
-    sounds = np.stack([sound(folder / path) for path in table["path"]])
+    clips = np.stack([load_clip(folder / path) for path in table["path"]])
     for name, (module, options) in MODULES.items():
         layer = SavedModelLayer(arguments.shared / "weights" / module, **options)
-        batches = [layer(sounds[i : i + 50]).numpy() for i in range(0, len(sounds), 50)]
+        batches = [layer(clips[i : i + 50]).numpy() for i in range(0, len(clips), 50)]
         score = macro_auc(
             np.concatenate(batches), table[tasks].to_numpy(), table["speaker"].to_numpy()
         )
-        print(f"{name:<24} macro AUC {score:.3f}   {len(table)} sounds", flush=True)
+        print(f"{name:<24} macro AUC {score:.3f}   {len(table)} clips", flush=True)
 
 
 if __name__ == "__main__":

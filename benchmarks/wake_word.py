@@ -35,7 +35,7 @@ from kerastl.runs import Run
 
 RATE_HZ = 8000
 GAP_SECONDS = (0.2, 3.0)
-TRAINING_GAP_SECONDS = (0.05, 1.0)  # closer: more words in less sound
+TRAINING_GAP_SECONDS = (0.05, 1.0)  # closer: more words in less time
 FINE_TUNING = {
     "trainable": True,
     "augment": {"gain": 6.0, "noise": {}, "spec_augment": {}},

@@ -17,7 +17,7 @@ SIZE = (WIDTH * SCALE, HEIGHT * SCALE)
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]
-NOBODY = 0
+NO_OWNER = 0
 LARGEST_HALO = 22.0
 
 
@@ -71,15 +71,15 @@ class Brush:
         camera: The camera that takes the image.
         air: Color that distant things fade to.
         visibility: Distance in meters at which colors have faded by two thirds.
-        owner: Owner of the pixels that are painted now, or `NOBODY`.
+        owner: Owner of the pixels that are painted now, or `NO_OWNER`.
     """
 
     camera: Camera
     air: Color
     visibility: float
-    owner: int = NOBODY
+    owner: int = NO_OWNER
     image: Image.Image = field(default_factory=lambda: Image.new("RGB", SIZE))
-    owners: Image.Image = field(default_factory=lambda: Image.new("L", SIZE, NOBODY))
+    owners: Image.Image = field(default_factory=lambda: Image.new("L", SIZE, NO_OWNER))
     glows: list[tuple[Point, float, Color, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -99,7 +99,7 @@ class Brush:
 
     def post(self, x: float, z: float, points: Sequence[Point], color: Color) -> None:
         """Fills what supports an object without being part of it, as `flat` does."""
-        owner, self.owner = self.owner, NOBODY
+        owner, self.owner = self.owner, NO_OWNER
         self.flat(x, z, points, color)
         self.owner = owner
 

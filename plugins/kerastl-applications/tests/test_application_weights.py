@@ -159,13 +159,13 @@ def test_an_efficientnet_is_the_same_network_by_name_and_by_file(monkeypatch, tm
     of_keras = keras.applications.EfficientNetB0(
         weights="imagenet", include_top=False, pooling="avg", input_shape=SMALL.shape
     )
-    picture = random.uniform(0, 255, (2, *SMALL.shape)).astype("float32")
-    expected = np.asarray(of_keras(picture))
+    image = random.uniform(0, 255, (2, *SMALL.shape)).astype("float32")
+    expected = np.asarray(of_keras(image))
     assert np.ptp(expected) > 0
     for weights in ("imagenet", path):
         network = build(weights, name="efficientnet_b0")
         np.testing.assert_allclose(
-            np.asarray(network(picture)), expected, atol=1e-5 * np.abs(expected).max()
+            np.asarray(network(image)), expected, atol=1e-5 * np.abs(expected).max()
         )
 
 
@@ -192,12 +192,12 @@ def test_real_weights_give_the_features_of_keras(shared, file):
     of_keras = getattr(keras.applications, constructor)(
         alpha=alpha, weights=str(path), include_top=False, pooling="avg", input_shape=(96, 96, 3)
     )
-    picture = np.random.default_rng(0).uniform(0, 255, (2, 96, 96, 3)).astype("float32")
+    image = np.random.default_rng(0).uniform(0, 255, (2, 96, 96, 3)).astype("float32")
     preprocess = getattr(keras.applications, name).preprocess_input
-    expected = np.asarray(of_keras(preprocess(picture.copy())))
+    expected = np.asarray(of_keras(preprocess(image.copy())))
     network = find_backbone(f"applications:{name}", options={"alpha": alpha}).build(
         weights=str(path), input=ImageInput(height=96, width=96)
     )
     np.testing.assert_allclose(
-        np.asarray(network(picture)), expected, atol=1e-5 * np.abs(expected).max()
+        np.asarray(network(image)), expected, atol=1e-5 * np.abs(expected).max()
     )

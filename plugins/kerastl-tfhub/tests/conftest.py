@@ -223,7 +223,7 @@ def tf1_resources(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def unbatched(make: Callable[..., str]) -> str:
-    """YAMNet's form: one sound in; scores and features of each frame out."""
+    """YAMNet's form: one audio clip in; scores and features of each frame out."""
     module = tf.Module()
     module.weight = tf.Variable(_weights(100, 4), name="weight")
 

@@ -22,7 +22,7 @@ from kerastl_tfhub import family
 from kerastl_tfhub.catalogue import CATALOGUE
 
 SMALL = ImageInput(height=8, width=8)
-SOUND = AudioInput(sample_rate_hz=16000, num_samples=400)
+AUDIO = AudioInput(sample_rate_hz=16000, num_samples=400)
 
 
 def test_asking_for_names_and_facts_loads_no_framework() -> None:
@@ -92,9 +92,9 @@ def test_raw_images_are_scaled_once_to_the_module_s_range(
 
 def test_audio_of_either_form_become_one_vector(unbatched: str, framewise: str) -> None:
     spec = find_backbone(f"tfhub:{unbatched}")
-    assert spec.build(weights="module", input=SOUND, output=1).output_shape == (None, 4)
+    assert spec.build(weights="module", input=AUDIO, output=1).output_shape == (None, 4)
     spec = find_backbone(f"tfhub:{framewise}")
-    assert spec.build(weights="module", input=SOUND).output_shape == (None, 5)
+    assert spec.build(weights="module", input=AUDIO).output_shape == (None, 5)
 
 
 def test_a_module_is_one_stage(conv_net: str) -> None:
@@ -121,7 +121,7 @@ def test_weights_come_with_the_module_or_from_a_file(conv_net: str, tmp_path) ->
     ("asked", "message"),
     [
         (ImageInput(height=9, width=8), "images of 9 × 8 pixels"),
-        (SOUND, "audio of 400 samples"),
+        (AUDIO, "audio of 400 samples"),
     ],
 )
 def test_building_checks_the_input_against_the_signature(
@@ -141,7 +141,7 @@ def test_without_a_config_the_signature_says_what_goes_in(conv_net: str, framewi
 def test_no_feature_vector_is_an_error_that_names_the_options(unbatched: str) -> None:
     spec = find_backbone(f"tfhub:{unbatched}")
     with pytest.raises(BackboneError, match=r"several outputs(.|\n)*option 'output'"):
-        spec.build(weights="module", input=SOUND)
+        spec.build(weights="module", input=AUDIO)
 
 
 def test_a_built_network_saves_and_loads_under_safe_mode(conv_net: str, tmp_path) -> None:

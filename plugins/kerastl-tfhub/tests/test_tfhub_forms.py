@@ -10,13 +10,13 @@ import tensorflow as tf
 from kerastl_tfhub import SavedModelLayer
 
 VECTORS = np.random.default_rng(1).normal(size=(6, 3)).astype("float32")
-PICTURES = np.random.default_rng(2).uniform(size=(6, 8, 8, 3)).astype("float32")
-SOUNDS = np.random.default_rng(3).uniform(-1, 1, (6, 400)).astype("float32")
+IMAGES = np.random.default_rng(2).uniform(size=(6, 8, 8, 3)).astype("float32")
+CLIPS = np.random.default_rng(3).uniform(-1, 1, (6, 400)).astype("float32")
 WORDS = np.array(["yes", "no", "maybe", "never", "yes", "no"])
 
 # form: (inputs, options of the layer, the module's own call)
 FORMS = {
-    "conv_net": (PICTURES, {}, lambda module, x: module(x, training=False)),
+    "conv_net": (IMAGES, {}, lambda module, x: module(x, training=False)),
     "plain": (VECTORS, {}, lambda module, x: module(x)),
     "signature_only": (
         VECTORS,
@@ -33,12 +33,12 @@ FORMS = {
     "tf1_hub": (VECTORS, {}, lambda module, x: module.signatures["default"](x)["default"]),
     "tf1_resources": (VECTORS, {}, lambda module, x: module.signatures["default"](x)["default"]),
     "unbatched": (
-        SOUNDS,
+        CLIPS,
         {"output": 1, "pooling": "mean"},
         lambda module, x: tf.stack([tf.reduce_mean(module(clip)[1], 0) for clip in x]),
     ),
     "framewise": (
-        SOUNDS,
+        CLIPS,
         {"pooling": "max"},
         lambda module, x: tf.reduce_max(module(x), [1, 2]),
     ),

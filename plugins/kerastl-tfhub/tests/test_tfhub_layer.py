@@ -10,7 +10,7 @@ import tensorflow as tf
 from kerastl.backbones import Backbone, BackboneError
 from kerastl_tfhub import SavedModelLayer
 
-PICTURES = np.random.default_rng(2).uniform(size=(6, 8, 8, 3)).astype("float32")
+IMAGES = np.random.default_rng(2).uniform(size=(6, 8, 8, 3)).astype("float32")
 VECTORS = np.random.default_rng(1).normal(size=(6, 3)).astype("float32")
 
 
@@ -19,7 +19,7 @@ def model_of(layer: keras.Layer, shape: tuple[int, ...] = (8, 8, 3)) -> keras.Mo
     return keras.Model(raw, keras.layers.Dense(1)(layer(raw)))
 
 
-def fit(model: keras.Model, inputs: np.ndarray = PICTURES, **options: object) -> None:
+def fit(model: keras.Model, inputs: np.ndarray = IMAGES, **options: object) -> None:
     model.compile(keras.optimizers.SGD(0.01), "mse", **options)
     model.fit(inputs, np.ones((len(inputs), 1)), batch_size=3, verbose=0)
 
@@ -69,8 +69,8 @@ def test_statistics_stand_still_in_evaluate_and_predict(conv_net: str) -> None:
     model = model_of(layer)
     model.compile("sgd", "mse")
     before = layer.get_weights()
-    model.evaluate(PICTURES, np.ones((6, 1)), verbose=0)
-    model.predict(PICTURES, verbose=0)
+    model.evaluate(IMAGES, np.ones((6, 1)), verbose=0)
+    model.predict(IMAGES, verbose=0)
     assert moved(layer, before) == set()
 
 
@@ -87,11 +87,11 @@ def test_unfreezing_after_a_fit_and_compiling_again_trains(conv_net: str) -> Non
 def test_regularization_losses_count_only_while_the_layer_learns(conv_net: str) -> None:
     layer = SavedModelLayer(conv_net, trainable=True)
     model = model_of(layer)
-    model(PICTURES)
+    model(IMAGES)
     kernel = layer.weights[0].numpy()
     np.testing.assert_allclose(float(model.losses[0]), 0.01 * (kernel**2).sum(), rtol=1e-6)
     layer.trainable = False
-    model(PICTURES)
+    model(IMAGES)
     assert model.losses == []
 
 
@@ -101,7 +101,7 @@ def test_regularization_losses_enter_the_gradient_once(conv_net: str) -> None:
     model = keras.Model(raw, layer(raw) * 0)
     kernel = layer.weights[0].numpy()
     model.compile(keras.optimizers.SGD(0.5), "mse")
-    model.fit(PICTURES, np.zeros((6, 6)), batch_size=6, verbose=0)
+    model.fit(IMAGES, np.zeros((6, 6)), batch_size=6, verbose=0)
     np.testing.assert_allclose(layer.weights[0].numpy(), kernel * (1 - 0.5 * 0.02), rtol=1e-5)
 
 
@@ -163,7 +163,7 @@ def test_a_mixed_policy_leaves_the_layer_in_float32(conv_net: str) -> None:
         fit(model)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert layer(tf.constant(PICTURES, tf.float16)).dtype == "float32"
+    assert layer(tf.constant(IMAGES, tf.float16)).dtype == "float32"
     assert all(variable.dtype == "float32" for variable in layer.weights)
 
 
@@ -181,7 +181,7 @@ def test_a_clone_has_its_own_variables_and_takes_weights(conv_net: str) -> None:
     model = model_of(SavedModelLayer(conv_net, trainable=True))
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
-    np.testing.assert_array_equal(clone.predict(PICTURES), model.predict(PICTURES))
+    np.testing.assert_array_equal(clone.predict(IMAGES), model.predict(IMAGES))
     before = model.layers[1].get_weights()
     fit(clone)
     assert moved(model.layers[1], before) == set()
@@ -189,7 +189,7 @@ def test_a_clone_has_its_own_variables_and_takes_weights(conv_net: str) -> None:
 
 def test_a_clone_without_weights_gives_nan_instead_of_plausible_numbers(conv_net: str) -> None:
     clone = keras.models.clone_model(model_of(SavedModelLayer(conv_net)))
-    assert np.isnan(clone.predict(PICTURES)).all()
+    assert np.isnan(clone.predict(IMAGES)).all()
 
 
 def test_running_eagerly_trains_the_same(conv_net: str) -> None:

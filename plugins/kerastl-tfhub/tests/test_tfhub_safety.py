@@ -223,7 +223,7 @@ def test_the_tf1_saver_may_restore_only_the_file_it_is_given(tf1_hub: str, tmp_p
 def test_only_the_checked_graph_is_loaded(plain: str, tmp_path: Path) -> None:
     """TensorFlow prefers another file, saved_model.cpb, where there is one."""
     folder = copy(plain, tmp_path)
-    (folder / "saved_model.cpb").write_bytes(b"what nobody has looked at")
+    (folder / "saved_model.cpb").write_bytes(b"what has not been checked")
     SavedModelLayer(folder)
 
 
@@ -234,7 +234,7 @@ def test_a_function_can_t_pass_for_an_operation(plain: str, tmp_path: Path) -> N
         SavedModelLayer(folder)
 
 
-def test_an_operation_that_nobody_knows_is_refused(plain: str, tmp_path: Path) -> None:
+def test_an_operation_that_is_unknown_is_refused(plain: str, tmp_path: Path) -> None:
     folder = copy(plain, tmp_path)
 
     def rename(meta: object) -> None:

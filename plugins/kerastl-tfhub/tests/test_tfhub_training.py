@@ -10,8 +10,8 @@ import pytest
 
 from kerastl_tfhub import SavedModelLayer
 
-PICTURES = np.random.default_rng(2).uniform(size=(12, 8, 8, 3)).astype("float32")
-TARGETS = PICTURES.mean((1, 2, 3))[:, None] * 10
+IMAGES = np.random.default_rng(2).uniform(size=(12, 8, 8, 3)).astype("float32")
+TARGETS = IMAGES.mean((1, 2, 3))[:, None] * 10
 
 MIRRORED = """
 import numpy as np, tensorflow as tf, keras
@@ -57,7 +57,7 @@ def model_of(folder: str, optimizer: keras.Optimizer, **options: object) -> kera
 
 def fit(model: keras.Model, **options: object) -> keras.callbacks.History:
     return model.fit(
-        PICTURES, TARGETS, batch_size=4, shuffle=False, verbose=0, **{"epochs": 2, **options}
+        IMAGES, TARGETS, batch_size=4, shuffle=False, verbose=0, **{"epochs": 2, **options}
     )
 
 

@@ -28,8 +28,8 @@ def clips() -> tuple[Array, Array, Array]:
     """The words of the demo in noise: clips, words and numbers of the voices."""
     rng, clips, words, voices = np.random.default_rng(0), [], [], []
     for voice, spoken in enumerate(load_clips().values()):
-        for word, sound in spoken:
-            window = cut_windows(sound, num_samples=RATE_HZ, rule="center")[0]
+        for word, clip in spoken:
+            window = cut_windows(clip, num_samples=RATE_HZ, rule="center")[0]
             clips.append(window + 0.05 * pink_noise(rng, RATE_HZ))
             words.append(word)
             voices.append(voice)
