@@ -1,6 +1,8 @@
 """The Python reference: signatures and docstrings of the public names, read from the source."""
 
 import ast
+import importlib
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +73,12 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class _Found:
-    """A public name and its definition."""
+    """A public name, its definition, the one that has its arguments, and its docstring."""
 
     title: str
     node: Definition
+    called: Definition
+    docstring: str
 
 
 def page() -> str:
@@ -91,7 +95,13 @@ def _find(section: str, name: str) -> _Found:
     module, _, plain = name.rpartition(":")
     home = f"kerastl.{module}" if module else kerastl._HOMES[name]
     shown = section if section.startswith("kerastl") else home
-    return _Found(title=f"{shown}.{plain}", node=definition(home, plain))
+    node = definition(home, plain)
+    found = getattr(importlib.import_module(home), plain)
+    # A class without a constructor of its own takes the arguments of a base, as some metrics do.
+    base = next((c for c in getattr(found, "__mro__", ()) if "__init__" in vars(c)), found)
+    is_inherited = base is not found and base.__module__.startswith("kerastl.")
+    called = definition(base.__module__, base.__name__) if is_inherited else node
+    return _Found(f"{shown}.{plain}", node, called, inspect.getdoc(found) or "")
 
 
 def definition(module: str, name: str) -> Definition:
@@ -112,8 +122,8 @@ def _source(module: str) -> str:
 
 def _entry(found: _Found) -> str:
     node = found.node
-    parts = [f"### {found.title}", f"```python\n{signature(node, found.title)}\n```"]
-    parts.append(to_markdown(ast.get_docstring(node) or ""))
+    parts = [f"### {found.title}", f"```python\n{signature(found.called, found.title)}\n```"]
+    parts.append(to_markdown(found.docstring))
     parts.extend(_member(member) for member in _members(node))
     return "\n\n".join(parts) + "\n"
 

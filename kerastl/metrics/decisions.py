@@ -1,0 +1,170 @@
+"""Metrics of decisions: accuracy, precision and recall at a threshold, over known labels."""
+
+import inspect
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from kerastl.errors import ModelError
+from kerastl.masking import probabilities
+from kerastl.metrics.ratio import MaskedRatio
+
+
+class MaskedDecisionRatio(MaskedRatio):
+    """A ratio of counts of decisions, which are positive at or above a threshold.
+
+    A subclass implements `decision_terms`, and documents only what differs: the sections below are
+    added to its docstring. Only labels of exactly 0 and 1 are known; a soft label has no correct
+    decision and counts as unknown. A prediction of NaN for a known label makes the result NaN.
+
+    Args:
+        threshold: Probability in (0, 1) at or above which the decision is positive, also with
+            `from_logits`; one for all tasks, or one for each.
+        from_logits: Whether predictions are logits; otherwise probabilities in [0, 1].
+        name: Name of the metric; None is the usual one, such as `"precision"`.
+        dtype: Dtype of state and computation; float32 at least.
+
+    Call arguments:
+        y_true: Labels in [0, 1], NaN where unknown, shape `(batch, tasks)`, or `(batch,)` for a
+            single task.
+        y_pred: Logits or probabilities, shape `(batch, tasks)` or `(batch,)`.
+        sample_weight: A weight per example, shape `(batch,)`.
+
+    Raises:
+        ModelError: A threshold is not in (0, 1).
+        LabelError: Labels and predictions have different shapes.
+    """
+
+    default_name: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own, _, example = inspect.cleandoc(cls.__doc__ or "").partition("Example:")
+        _, _, shared = inspect.cleandoc(MaskedDecisionRatio.__doc__ or "").partition("Args:")
+        cls.__doc__ = f"{own}Args:{shared}\n\nExample:{example}"
+
+    def __init__(
+        self,
+        threshold: float | Sequence[float] = 0.5,
+        from_logits: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(from_logits=from_logits, name=name or self.default_name, dtype=dtype)
+        self.threshold = _checked_threshold(threshold)
+
+    def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
+        """Returns what each known label adds to the sum and to the count.
+
+        Args:
+            positive: 1 if the label is positive, 0 if it is negative.
+            decided: 1 if the decision is positive, 0 if negative, NaN if there is none.
+        """
+        raise NotImplementedError
+
+    def terms(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
+        known = ops.logical_or(labels == 0, labels == 1)
+        sums, counts = self.decision_terms(
+            ops.where(known, labels, 0.0), self._decisions(ops.where(known, predictions, 0.5))
+        )
+        weights = ops.cast(known, self.dtype)
+        return sums * weights, counts * weights
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "threshold": self.threshold}
+
+    def _decisions(self, predictions: Any) -> Any:
+        scores = probabilities(predictions, from_logits=self.from_logits)
+        decided = ops.cast(scores >= self._thresholds(scores.shape[-1]), self.dtype)
+        return ops.where(ops.isnan(scores), float("nan"), decided)
+
+    def _thresholds(self, num_tasks: int) -> Any:
+        if isinstance(self.threshold, list) and len(self.threshold) != num_tasks:
+            raise ModelError(
+                "threshold does not fit this output.",
+                expected=f"a probability, or {num_tasks} of them, one per task of the output",
+                received=f"{len(self.threshold)} probabilities",
+            )
+        return ops.convert_to_tensor(self.threshold, dtype=self.dtype)
+
+
+@keras.saving.register_keras_serializable(package="kerastl")
+class MaskedBinaryAccuracy(MaskedDecisionRatio):
+    """The share of known labels that are decided correctly, in [0, 1]; higher is better.
+
+    Pooled over the tasks of its output. The state is (correct decisions, known labels), weighted,
+    so the result does not depend on how examples fall into batches. Without known labels it is NaN.
+    Labels strictly between 0 and 1 count as unknown.
+
+    Example:
+
+    ```python
+    accuracy = kerastl.metrics.MaskedBinaryAccuracy()
+    accuracy([[1.0, float("nan")], [0.0, 1.0]], [[0.9, 0.1], [0.2, 0.3]])  # 2/3
+    ```
+    """
+
+    default_name = "binary_accuracy"
+
+    def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
+        correct = positive * decided + (1 - positive) * (1 - decided)
+        return correct, keras.ops.ones_like(correct)
+
+
+@keras.saving.register_keras_serializable(package="kerastl")
+class MaskedPrecision(MaskedDecisionRatio):
+    """The share of positives among known labels decided positive, in [0, 1]; higher is better.
+
+    Pooled over the tasks of its output. The state is (true positives, positive decisions),
+    weighted, so the result does not depend on how examples fall into batches. Without a positive
+    decision it is NaN, not 0. Labels strictly between 0 and 1 count as unknown.
+
+    Example:
+
+    ```python
+    precision = kerastl.metrics.MaskedPrecision()
+    precision([[1.0, float("nan")], [0.0, 1.0]], [[0.9, 0.8], [0.7, 0.3]])  # 1/2
+    ```
+    """
+
+    default_name = "precision"
+
+    def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
+        return positive * decided, decided
+
+
+@keras.saving.register_keras_serializable(package="kerastl")
+class MaskedRecall(MaskedDecisionRatio):
+    """The share of known positives that are decided positive, in [0, 1]; higher is better.
+
+    Pooled over the tasks of its output. The state is (true positives, known positives), weighted,
+    so the result does not depend on how examples fall into batches. Without known positives it is
+    NaN, not 0. Labels strictly between 0 and 1 count as unknown.
+
+    Example:
+
+    ```python
+    recall = kerastl.metrics.MaskedRecall()
+    recall([[1.0, float("nan")], [0.0, 1.0]], [[0.9, 0.8], [0.7, 0.3]])  # 1/2
+    ```
+    """
+
+    default_name = "recall"
+
+    def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
+        return positive * decided, positive
+
+
+def _checked_threshold(threshold: float | Sequence[float]) -> float | list[float]:
+    single = isinstance(threshold, str | Real)
+    values = [threshold] if single else list(threshold)  # type: ignore[arg-type]
+    if not values or not all(isinstance(v, Real) and 0 < float(v) < 1 for v in values):
+        raise ModelError(
+            "threshold is out of range.",
+            expected="a probability above 0 and below 1, or one per task",
+            received=repr(threshold),
+        )
+    return float(values[0]) if single else [float(value) for value in values]  # type: ignore[arg-type]
