@@ -11,13 +11,13 @@ from kerastl.config.augment_section import AugmentConfig
 from kerastl.config.data_sections import DataConfig, unknown_tasks
 from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.policies import TrainablePolicy
-from kerastl.config.training_sections import LossConfig
+from kerastl.config.training_sections import ExactFit, KerasFit, LossConfig
 from kerastl.errors import suggestion
 from kerastl.settings import Problems
 from kerastl.settings.explain import received
 
 SOLVERS = ("exact", "keras")
-_EXACT_KEYS = ("regularization", "folds")
+_EXACT_KEYS = set(ExactFit.model_fields) - set(KerasFit.model_fields)
 
 
 def _heads(heads: Any, data: DataConfig) -> Problems:
@@ -83,7 +83,7 @@ def default_solver(fit: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
         earlier: Valid `heads`, `trainable` and `augment`.
     """
     if not all(key in earlier for key in ("heads", "trainable", "augment")):
-        return "exact" if any(key in fit for key in _EXACT_KEYS) else "keras"
+        return "exact" if _EXACT_KEYS & set(fit) else "keras"
     return "keras" if _obstacles(earlier) else "exact"
 
 

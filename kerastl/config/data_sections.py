@@ -5,9 +5,9 @@ Convention: a default is defined here and nowhere else, except for the keys of m
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, Tag, ValidationInfo, create_model, field_validator
+from pydantic import Field, Tag, ValidationInfo, field_validator
 
 from kerastl.errors import suggestion
 from kerastl.media.base import MediaType
@@ -25,6 +25,7 @@ from kerastl.settings import (
     choice,
     refuse,
     tag_by_key,
+    with_fields,
 )
 
 
@@ -94,7 +95,24 @@ class LabelPolicy(Section):
         return policy
 
 
-class _Tables(Section):
+def _file_columns() -> dict[str, Any]:
+    """Returns a column of files per media type."""
+    fields: dict[str, Any] = {}
+    for name, media in MEDIA_TYPES.items():
+        text = f"Column with the path of the {media.noun}, relative to the table."
+        # The last one finds that none is given, so its default is validated, too.
+        more: Any = {"validate_default": name == list(MEDIA_TYPES)[-1]}
+        fields[name] = (Text | None, Field(default=None, description=text, **more))
+    return fields
+
+
+def _is_the_only_file_column(column: str | None, info: ValidationInfo) -> str | None:
+    refuse(_problems_of_file_columns(str(info.field_name), column, info.data))
+    return column
+
+
+@with_fields(_file_columns(), one=field_validator(*MEDIA_TYPES)(_is_the_only_file_column))
+class _Columns(Section):
     table: Annotated[
         Annotated[FilePath, Tag("<text>")] | Annotated[Files, Tag("<list>")],
         choice("the path of a table, or a list of them"),
@@ -104,30 +122,19 @@ class _Tables(Section):
     )
 
 
-def _with_file_columns(base: type[_Tables]) -> Any:
-    """Returns the section with a column of files per media type; exactly one must be given."""
-    fields: dict[str, Any] = {}
-    for name, media in MEDIA_TYPES.items():
-        text = f"Column with the path of the {media.noun}, relative to the table."
-        # The last one finds that none is given, so its default is validated, too.
-        more: Any = {"validate_default": name == list(MEDIA_TYPES)[-1]}
-        fields[name] = (Text | None, Field(default=None, description=text, **more))
-    check = field_validator(*MEDIA_TYPES)(_is_the_only_file_column)
-    return create_model("_Columns", __base__=base, __validators__={"_one": check}, **fields)
+_MEDIA_KEYS = merged_fields(media.data_settings for media in MEDIA_TYPES.values())
 
 
-def _is_the_only_file_column(column: str | None, info: ValidationInfo) -> str | None:
-    refuse(_file_columns(str(info.field_name), column, info.data))
-    return column
+def _has_an_effect(value: Any, info: ValidationInfo) -> Any:
+    given = [media for media in MEDIA_TYPES.values() if info.data.get(media.name)]
+    default = DataConfig.model_fields[str(info.field_name)].default
+    if value != default and given and info.field_name not in given[0].data_settings.model_fields:
+        refuse([((), f"has no effect on {given[0].collective}. Remove it.")])
+    return value
 
 
-if TYPE_CHECKING:
-    _Columns = _Tables
-else:
-    _Columns = _with_file_columns(_Tables)
-
-
-class _Data(_Columns):
+@with_fields(_MEDIA_KEYS, effect=field_validator(*_MEDIA_KEYS)(_has_an_effect))
+class DataConfig(_Columns):
     """The table of examples and what its columns mean."""
 
     tasks: SomeTexts = Field(description="Columns with the labels, one per yes/no question.")
@@ -184,30 +191,6 @@ class _Data(_Columns):
         return str(getattr(self, self.modality))
 
 
-def _with_media_settings(base: type[_Data]) -> Any:
-    """Returns the section with the keys of every media type, which only its examples accept."""
-    fields = merged_fields(media.data_settings for media in MEDIA_TYPES.values())
-    checks: Any = {"_effect": field_validator(*fields)(_has_an_effect)}
-    return create_model(
-        "DataConfig", __base__=base, __doc__=base.__doc__, __validators__=checks, **fields
-    )
-
-
-def _has_an_effect(value: Any, info: ValidationInfo) -> Any:
-    key = str(info.field_name)
-    given = [media for media in MEDIA_TYPES.values() if info.data.get(media.name)]
-    default = DataConfig.model_fields[key].default
-    if value != default and given and key not in given[0].data_settings.model_fields:
-        refuse([((), f"has no effect on {given[0].collective}. Remove it.")])
-    return value
-
-
-if TYPE_CHECKING:
-    DataConfig = _Data
-else:
-    DataConfig = _with_media_settings(_Data)
-
-
 def unknown_tasks(names: Iterable[str], tasks: tuple[str, ...] | None) -> Problems:
     """Returns a problem for each name that is not a task; none if the tasks are not known."""
     problems: Problems = []
@@ -234,7 +217,9 @@ def _cell_value(cell: str) -> float | str:
         return cell.strip()
 
 
-def _file_columns(name: str, column: str | None, earlier: Mapping[str, Any]) -> Problems:
+def _problems_of_file_columns(
+    name: str, column: str | None, earlier: Mapping[str, Any]
+) -> Problems:
     names = list(MEDIA_TYPES)
     before = names[: names.index(name)]
     if any(other not in earlier for other in before):

@@ -21,4 +21,4 @@ from kerastl.settings.fields import (
     tag_by_key,
 )
 from kerastl.settings.problems import KeyPath, Problem
-from kerastl.settings.section import Section
+from kerastl.settings.section import Section, with_fields

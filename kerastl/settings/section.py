@@ -1,13 +1,15 @@
 """The base class of every section of settings."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from kerastl.errors import ConfigError, counted
 from kerastl.settings.explain import explain
 from kerastl.settings.problems import Problem, first_per_path, in_file_order
+
+_Section = TypeVar("_Section", bound="Section")
 
 
 class Section(BaseModel):
@@ -60,3 +62,17 @@ class Section(BaseModel):
         """
         (distinctive, *_) = cls.model_fields
         return f"has no effect beside {distinctive}. Remove one of them."
+
+
+def with_fields(
+    fields: Mapping[str, Any], **validators: Any
+) -> Callable[[type[_Section]], type[_Section]]:
+    """Returns a class decorator that adds fields, as `pydantic.create_model` takes them."""
+
+    def add(section: type[_Section]) -> type[_Section]:
+        names: Any = {"__doc__": section.__doc__, "__module__": section.__module__}
+        return create_model(
+            section.__name__, __base__=section, __validators__=validators, **names, **fields
+        )
+
+    return add
