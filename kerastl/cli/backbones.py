@@ -4,14 +4,16 @@ Convention: a broken plugin is reported on standard error and does not stop the 
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerastl.backbones import BackboneSpec, Catalog, find_backbone, read_catalog
-from kerastl.backbones.testing import Outcome, run_checks
 from kerastl.cli.columns import aligned
 from kerastl.errors import BackboneError, suggestion
+
+if TYPE_CHECKING:
+    from kerastl.backbones.testing import Outcome
 
 _NO_FACT = "-"
 
@@ -68,6 +70,7 @@ def show(identifier: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(identifier: str, weights: str | None, as_json: bool) -> None:
     """Run the conformance checks on the backbone ID."""
+    from kerastl.backbones.testing import run_checks
     from kerastl.cli.console import quiet_frameworks
 
     find_backbone(identifier)
@@ -96,7 +99,7 @@ _MARKS = {
 }
 
 
-def _outcome_line(outcome: Outcome) -> str:
+def _outcome_line(outcome: "Outcome") -> str:
     line = f"{_MARKS[outcome.result]} {outcome.check}"
     return f"{line}\n        {outcome.reason}" if outcome.reason else line
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from kerastl.backbones.spec import BackboneSpec, Input
 from kerastl.errors import RunError, UnknownBackboneError, WeightsError
-from kerastl.run.layout import RunLayout
-from kerastl.run.models import load_model
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +27,7 @@ class RunFamily:
             UnknownBackboneError: The folder does not contain a finished run.
         """
         from kerastl.run.bundle import read_bundle
+        from kerastl.run.layout import RunLayout
 
         folder = Path(name).expanduser()
         try:
@@ -68,6 +67,7 @@ def _spec(name: str, folder: Path, bundle: "Bundle", options: Mapping[str, Any])
 
 def _backbone(folder: Path) -> Any:
     from kerastl.heads.builder import find_layer
+    from kerastl.run.models import load_model
 
     return find_layer(load_model(folder))
 
