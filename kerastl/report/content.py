@@ -9,9 +9,8 @@ from markupsafe import Markup
 
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.report.charts import interval_row, interval_scale
-from kerastl.report.gallery import Gallery, gather_galleries, limits_for
+from kerastl.report.gallery import Gallery, PreviewStore, examples_per_gallery, gather_galleries
 from kerastl.report.learning_curves import Learning, gather_learning
-from kerastl.report.media import BUDGET, PreviewStore
 from kerastl.report.panels import (
     DescribedScore,
     Panel,
@@ -87,9 +86,8 @@ class Content:
 
 def gather_content(record: RunRecord) -> Content:
     """Returns the content of the report of a run."""
-    media = PreviewStore(record.bundle.media)
-    limits = limits_for(len(record.tasks), record.bundle.media, BUDGET)
-    tasks = tuple(_task(record, i, limits, media) for i in range(len(record.tasks)))
+    store = PreviewStore(record.bundle.media)
+    tasks = tuple(_task(record, i, store) for i in range(len(record.tasks)))
     missing = gather_unknown_labels(record)
     return Content(
         name=record.path.resolve().name,
@@ -105,11 +103,10 @@ def gather_content(record: RunRecord) -> Content:
     )
 
 
-def _task(
-    record: RunRecord, index: int, limits: tuple[int, int], media: PreviewStore
-) -> TaskSection:
+def _task(record: RunRecord, index: int, store: PreviewStore) -> TaskSection:
     name = record.tasks[index]
     facts = record.bundle.tasks[name]
+    limit = examples_per_gallery(len(record.tasks), store.media)
     return TaskSection(
         index=index,
         name=name,
@@ -117,7 +114,7 @@ def _task(
         chosen=_how_chosen(record.bundle, name),
         panels=tuple(make_panel(record, index, part) for part in record.parts),
         galleries=gather_galleries(
-            record.rows(record.parts[0]), name, facts.threshold, limits=limits, media=media
+            record.rows(record.parts[0]), name, facts.threshold, limit=limit, store=store
         ),
     )
 

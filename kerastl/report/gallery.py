@@ -1,130 +1,114 @@
-"""Which examples are worth a look: confident mistakes and uncertain ones.
+"""Confident mistakes and uncertain examples, with previews within a budget.
 
-Convention: the order is by probability, then by the table's order, so that a report is the same
-each time it is built.
+Convention: the order is by probability, then by the table's order, so a report is the same each
+time it is built. An example that cannot be shown has a sentence in its place; a report never fails
+because of a file.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from kerastl.media.base import MediaType
-from kerastl.media.preview import Preview
+from kerastl.media.preview import Preview, no_preview
 from kerastl.media.segments import COLUMNS, WHOLE, Bounds
-from kerastl.report.media import PreviewStore
 
-MISTAKES = 8
-UNCERTAIN = 8
+BUDGET = 2_000_000  # characters of data URIs in a report
+_MOST_EXAMPLES = 8  # of a gallery
+_GALLERIES = 3  # of a task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One example as it is shown.
-
-    Args:
-        name: File name.
-        path: The whole path.
-        probability: Calibrated, in [0, 1].
-        truth: `"yes"`, `"no"` or `"unknown"`.
-        preview: The image, the player, or a text.
-    """
+    """One example of a gallery."""
 
     name: str
     path: str
-    probability: float
-    truth: str
+    probability: float  # calibrated
+    truth: str  # "yes", "no" or "unknown"
     preview: Preview
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """A titled row of examples.
-
-    Args:
-        title: What they have in common.
-        hint: What the title means.
-        total: How many examples there are of the kind, shown or not.
-        examples: Those that are shown.
-    """
+    """A titled row of examples."""
 
     title: str
     hint: str
-    total: int
+    total: int  # number of examples of the kind, shown or not
     examples: tuple[Example, ...]
 
 
+@dataclass
+class PreviewStore:
+    """Makes previews until the budget is spent; a file is read once."""
+
+    media: MediaType
+    left: int = BUDGET  # number of characters
+    _made: dict[tuple[Path, Bounds], Preview] = field(default_factory=dict)
+
+    def preview(self, path: Path, segment: Bounds) -> Preview:
+        """Returns the preview of a file, or of a segment of it."""
+        key = path, segment
+        if key not in self._made:
+            self._made[key] = self.media.preview(path, segment)
+        size = len(self._made[key].uri or "")
+        if size > self.left:
+            return no_preview("left out to keep the report small")
+        self.left -= size
+        return self._made[key]
+
+
 def gather_galleries(
-    rows: pd.DataFrame, task: str, threshold: float, *, limits: tuple[int, int], media: PreviewStore
+    rows: pd.DataFrame, task: str, threshold: float, *, limit: int, store: PreviewStore
 ) -> tuple[Gallery, ...]:
-    """Returns wrong yeses, wrong noes and uncertain examples of one task.
+    """Returns false positives, false negatives and uncertain examples of one task.
 
     Args:
         rows: Predictions of one split.
         task: Name of the task.
-        threshold: A probability at or above it is a yes.
-        limits: How many mistakes of each kind, and how many uncertain examples, to show.
-        media: Makes what is shown.
+        threshold: A probability at or above it counts as yes.
+        limit: Number of examples of a gallery.
+        store: Makes the previews.
     """
     y = rows[f"{task}_label"].to_numpy(np.float64)
     p = rows[task].to_numpy(np.float64)
-    wrong_yes = _ordered((y == 0) & (p >= threshold), -p)
-    wrong_no = _ordered((y == 1) & (p < threshold), p)
-    unsure = _ordered(np.isfinite(p), np.abs(p - 0.5))
-
-    def gallery(title: str, hint: str, order: np.ndarray, limit: int) -> Gallery:
-        chosen = order[:limit]
-        shown = (_example(rows.iloc[i], y[i], p[i], media) for i in chosen)
-        return Gallery(title=title, hint=hint, total=len(order), examples=tuple(shown))
-
-    mistakes, uncertain = limits
-    return (
-        gallery("Said yes, labeled no", "most confident first", wrong_yes, mistakes),
-        gallery("Said no, labeled yes", "most confident first", wrong_no, mistakes),
-        gallery(
+    found = (
+        ("Predicted yes, labeled no", "most confident first", (y == 0) & (p >= threshold), -p),
+        ("Predicted no, labeled yes", "most confident first", (y == 1) & (p < threshold), p),
+        (
             "Most uncertain",
-            "probability nearest to one half, unlabeled ones too",
-            unsure,
-            uncertain,
+            "probability nearest to one half, labeled or not",
+            np.isfinite(p),
+            np.abs(p - 0.5),
         ),
     )
+    galleries = []
+    for title, hint, chosen, key in found:
+        order = np.flatnonzero(chosen)
+        order = order[np.argsort(key[order], kind="stable")]
+        examples = tuple(_example(rows.iloc[i], y[i], p[i], store) for i in order[:limit])
+        galleries.append(Gallery(title=title, hint=hint, total=len(order), examples=examples))
+    return tuple(galleries)
 
 
-def limits_for(num_tasks: int, media: MediaType, budget: int) -> tuple[int, int]:
-    """Returns how many mistakes of each kind and uncertain examples fit for every task."""
-    whole = 2 * MISTAKES + UNCERTAIN
-    share = min(1.0, budget / (max(num_tasks, 1) * whole * media.preview_characters))
-    return max(1, round(MISTAKES * share)), max(1, round(UNCERTAIN * share))
+def examples_per_gallery(num_tasks: int, media: MediaType) -> int:
+    """Returns the number of examples of a gallery that fit into the budget for every task."""
+    whole = max(num_tasks, 1) * _GALLERIES * _MOST_EXAMPLES * media.preview_characters
+    return max(1, round(_MOST_EXAMPLES * min(1.0, BUDGET / whole)))
 
 
-def file_names(paths: Iterable[str]) -> list[str]:
-    """Returns the last part of each path."""
-    return [Path(path).name or path for path in paths]
-
-
-def _ordered(chosen: np.ndarray, key: np.ndarray) -> np.ndarray:
-    found = np.flatnonzero(chosen)
-    return found[np.argsort(key[found], kind="stable")]
-
-
-def _example(row: pd.Series, label: float, probability: float, media: PreviewStore) -> Example:
-    path, segment = str(row["path"]), _segment(row)
-    truth = "unknown" if np.isnan(label) else "yes" if label == 1 else "no"
+def _example(row: pd.Series, label: float, probability: float, store: PreviewStore) -> Example:
+    path = str(row["path"])
+    start, end = (row.get(column) for column in COLUMNS)
+    segment = None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
+    place = "" if segment == WHOLE else f", {segment[0] or 0:.2f} s"
     return Example(
-        name=file_names([path])[0] + _place(segment),
+        name=(Path(path).name or path) + place,
         path=path,
         probability=float(probability),
-        truth=truth,
-        preview=media.show(Path(path), segment),
+        truth="unknown" if np.isnan(label) else "yes" if label == 1 else "no",
+        preview=store.preview(Path(path), segment),
     )
-
-
-def _segment(row: pd.Series) -> Bounds:
-    start, end = (row.get(column) for column in COLUMNS)
-    return None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
-
-
-def _place(segment: Bounds) -> str:
-    return "" if segment == WHOLE else f", {segment[0] or 0:.2f} s"

@@ -38,19 +38,16 @@ class Learning:
 
 def gather_learning(record: RunRecord) -> Learning:
     """Returns the section from the history and the bundle."""
-    history = record.history
-    evidence = record.bundle.evidence
+    history, evidence = record.history, record.bundle.evidence
     strengths = evidence.get("regularization") or {}
-    heads = list(record.bundle.heads)
-    several = len(heads) > 1
+    heads = list(record.bundle.heads) if len(record.bundle.heads) > 1 else []
+    shown = heads[:MOST_HEADS] if len(history) else []
     return Learning(
         epochs=len(history),
         phases=_phases(history),
-        charts=_charts(history, [f"{head}_" for head in heads] if several else [""]),
-        heads={head: _charts(history, [f"{head}_"]) for head in heads[:MOST_HEADS]}
-        if several and len(history)
-        else {},
-        strengths={str(task): float(value) for task, value in strengths.items()},
+        charts=_charts(history, [f"{head}_" for head in heads] or [""]),
+        heads={head: _charts(history, [f"{head}_"]) for head in shown},
+        strengths=strengths,
         path=_path(evidence.get("regularization_path"), strengths),
     )
 
@@ -82,7 +79,8 @@ def _chart(history: pd.DataFrame, title: str, lines: Sequence[Line]) -> Learning
     phases = list(history["phase"]) if "phase" in history else []
     boundaries = [i for i in range(1, len(phases)) if phases[i] != phases[i - 1]]
     epochs = history["epoch"] if "epoch" in history else range(1, len(history) + 1)
-    last = ", ".join(f"{line.name} {_last(line.values):.3f}" for line in lines)
+    ends = [next(v for v in reversed(line.values) if np.isfinite(v)) for line in lines]
+    last = ", ".join(f"{line.name} {end:.3f}" for line, end in zip(lines, ends, strict=True))
     chart = learning_chart(
         lines,
         epochs=[str(epoch) for epoch in epochs],
@@ -92,29 +90,18 @@ def _chart(history: pd.DataFrame, title: str, lines: Sequence[Line]) -> Learning
     return LearningChart(title=title, chart=chart)
 
 
-def _last(values: Sequence[float]) -> float:
-    return next((v for v in reversed(values) if np.isfinite(v)), float("nan"))
-
-
-def _mean(history: pd.DataFrame, names: Sequence[str]) -> list[float]:
+def _mean(history: pd.DataFrame, names: list[str]) -> list[float]:
     """Returns the mean over the heads with a value in an epoch; NaN if there is none."""
-    present = [name for name in names if name in history]
-    if not present:
-        return [float("nan")] * len(history)
-    values = history[present].apply(pd.to_numeric, errors="coerce").mean(axis=1)
+    values = history.reindex(columns=names).apply(pd.to_numeric, errors="coerce").mean(axis=1)
     return [float(value) for value in values]
 
 
 def _path(stored: object, chosen: Mapping[str, float]) -> Markup | None:
     if not isinstance(stored, Mapping) or not {"strengths", "losses"} <= set(stored):
         return None
-    losses = {
-        str(task): [float("nan") if v is None else float(v) for v in values]
-        for task, values in stored["losses"].items()
-    }
     return strength_chart(
-        [float(s) for s in stored["strengths"]],
-        losses,
+        stored["strengths"],
+        {task: np.array(values, float).tolist() for task, values in stored["losses"].items()},
         chosen,
         label="Out-of-fold log loss of each task over the strength of regularization",
     )

@@ -31,7 +31,7 @@ def write_run(
     rows: int = 240,
     gaps: float = 0.2,
     unknown_tasks: tuple[str, ...] = (),
-    names: str = "picture",
+    names: str = "image",
     modality: str = "image",
     grouped: bool = True,
     epochs: int = 0,
@@ -40,7 +40,7 @@ def write_run(
     """Writes a run whose scores follow from its predictions.
 
     Args:
-        folder: Of the run; pictures or sounds lie in `folder/files`.
+        folder: Of the run; images or audio files are in `folder/files`.
         tasks: Names of the tasks.
         parts: Splits.
         rows: Number of examples.
@@ -82,17 +82,17 @@ def _files(folder: Path, names: str, modality: str, rows: int) -> list[str]:
     ending = {"image": ".png", "audio": ".wav"}[modality]
     paths = [folder / f"{names}-{i}{ending}".replace("/", "∕") for i in range(rows)]
     for i, path in enumerate(paths[:40]):
-        (_write_picture if modality == "image" else _write_sound)(path, i)
+        (_write_image if modality == "image" else _write_audio)(path, i)
     return [str(path) for path in paths]
 
 
-def _write_picture(path: Path, number: int) -> None:
+def _write_image(path: Path, number: int) -> None:
     from PIL import Image
 
     Image.new("RGB", (200, 100 + number), (number * 6, 120, 200)).save(path)
 
 
-def _write_sound(path: Path, number: int) -> None:
+def _write_audio(path: Path, number: int) -> None:
     import wave
 
     with wave.open(str(path), "wb") as file:

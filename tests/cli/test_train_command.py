@@ -68,7 +68,7 @@ def test_a_missing_table_is_named(kerastl_command: Command, tmp_path: Path) -> N
     refused(kerastl_command("train", config), "no.csv", "data.table")
 
 
-def test_a_missing_picture_is_named_with_its_row(
+def test_a_missing_image_is_named_with_its_row(
     kerastl_command: Command, tmp_path: Path, bright_pictures: Path
 ) -> None:
     frame = pd.read_csv(bright_pictures / "table.csv").assign(
@@ -80,7 +80,7 @@ def test_a_missing_picture_is_named_with_its_row(
     refused(result, "row 5", "gone.png", "kerastl data check")
 
 
-def test_a_truncated_picture_is_named(
+def test_a_truncated_image_is_named(
     kerastl_command: Command, tmp_path: Path, bright_pictures: Path
 ) -> None:
     from PIL import Image
@@ -106,7 +106,7 @@ def test_an_unknown_backbone_gets_a_suggestion(
     refused(kerastl_command("train", config), "tiny:imagee", "Did you mean 'tiny:image'?")
 
 
-def test_a_backbone_for_sound_is_refused_before_anything_heavy_is_loaded(
+def test_a_backbone_for_audio_is_refused_before_anything_heavy_is_loaded(
     kerastl_command: Command, tmp_path: Path, bright_pictures: Path
 ) -> None:
     config = write_config(tmp_path, bright_pictures / "table.csv", name="tfhub:yamnet")

@@ -107,7 +107,7 @@ def test_recordings_are_scored_for_all_words_of_one_model(run: Run, folder: Path
     assert -0.4 < low["latency_seconds"]["median"] < 0.7
 
 
-def test_figures_on_the_recordings_of_the_choice_are_called_flattered(
+def test_scores_on_the_recordings_of_the_choice_are_called_optimistic(
     run: Run, folder: Path
 ) -> None:
     notes = run.evaluate_recordings(folder / "validation.csv")["notes"]
@@ -118,15 +118,15 @@ def test_detections_are_where_the_words_are(run: Run, folder: Path) -> None:
     found = run.listen(folder / "3.wav")
     low = found[found["word"] == "low"]
     events = pd.read_csv(folder / "test.csv")
-    said = events[events["word"] == "low"]
-    assert len(low) == len(said)
-    middles = (said["start_seconds"] + said["end_seconds"]).to_numpy() / 2
+    expected = events[events["word"] == "low"]
+    assert len(low) == len(expected)
+    middles = (expected["start_seconds"] + expected["end_seconds"]).to_numpy() / 2
     assert (low["start_seconds"].to_numpy() <= middles).all()
     assert (low["end_seconds"].to_numpy() >= middles - 0.1).all()
     assert (low["score"] >= run.bundle.thresholds["low"]).all()
 
 
-def test_a_sound_that_cannot_be_read_becomes_a_row_that_says_why(run: Run, tmp_path: Path) -> None:
+def test_an_unreadable_audio_file_becomes_a_row_with_the_reason(run: Run, tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     soundfile.write(tmp_path / "silence.wav", np.zeros(RATE_HZ), RATE_HZ)
     found = run.listen(tmp_path)
@@ -244,7 +244,7 @@ def test_impossible_listening_settings_are_refused_with_their_keys(run: Run, fol
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (("predict", "RUN", "-"), "Standard input has no effect without --listen."),
         (("predict", "RUN", "a.wav", "--rate", "8000"), "--rate has no effect without --listen."),
@@ -257,7 +257,7 @@ def test_impossible_listening_settings_are_refused_with_their_keys(run: Run, fol
     ids=lambda value: " ".join(value[1:]) if isinstance(value, tuple) else "",
 )
 def test_options_that_do_not_fit_are_refused(
-    args: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    args: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main_quietly(*args) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -30,7 +30,7 @@ def shown(found: SplitScores, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_a_score_stands_beside_its_interval_and_its_counts(
+def test_a_score_is_shown_with_its_interval_and_its_counts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = scores()
@@ -46,7 +46,7 @@ def test_a_score_stands_beside_its_interval_and_its_counts(
     ]
 
 
-def test_the_macro_row_says_over_how_many_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_macro_row_counts_the_tasks_of_the_mean(capsys: pytest.CaptureFixture[str]) -> None:
     assert "macro (2 of 2)" in shown(scores(), capsys)
 
 
@@ -64,12 +64,12 @@ def test_what_is_undefined_is_a_dash_with_its_reason(capsys: pytest.CaptureFixtu
     assert "macro (1 of 2)" in text
 
 
-def test_how_intervals_were_made_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_method_of_intervals_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     expected = "Intervals: 95 % percentile bootstrap over examples (200 of them, 100 replicates)."
     assert expected in shown(scores(), capsys)
 
 
-def test_why_there_are_no_intervals_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_reason_for_no_intervals_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(scores(10), capsys)
     assert "No intervals: 10 examples with known labels, 20 are needed." in text
 
@@ -83,7 +83,7 @@ def test_replicates_that_were_left_out_are_counted(capsys: pytest.CaptureFixture
     assert "of 100 replicates lacked positives or negatives and were left out." in text
 
 
-def test_what_thresholds_were_tuned_on_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_thresholds_were_tuned_on_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(scores(tuned_on="validation", note="Chosen on these."), capsys)
     assert "Thresholds and calibration come from: the validation examples." in text
     assert "Chosen on these." in text

@@ -1,4 +1,4 @@
-"""Listening: the sliding window, and scores that don't depend on how sound comes in."""
+"""Listening: the sliding window, and scores that do not depend on how audio arrives."""
 
 import io
 import tracemalloc
@@ -65,7 +65,7 @@ def stream_scorer(scorer: WindowScorer) -> StreamScorer:
     return StreamScorer(scorer, ListeningConfig(smooth_windows=2, refractory_seconds=0.6))
 
 
-def sound(seconds: float = 12.3, rate_hz: int = RATE_HZ) -> np.ndarray:
+def tones(seconds: float = 12.3, rate_hz: int = RATE_HZ) -> np.ndarray:
     """Noise with a low tone at 3 s, a high one at 7 s, and both at 10 s, 0.3 s each."""
     time = np.arange(int(seconds * rate_hz)) / rate_hz
     samples = 0.02 * np.random.default_rng(0).standard_normal(len(time))
@@ -97,12 +97,12 @@ def test_the_window_slides_over_blocks_as_over_the_whole(cuts: list[int], hop: i
     assert starts[-1] + 10 >= 47 > starts[-1] + 10 - hop
 
 
-def test_a_sound_shorter_than_the_window_is_one_window_with_silence_behind() -> None:
+def test_audio_shorter_than_the_window_is_one_window_padded_with_silence() -> None:
     found = windows_of(np.ones(4, np.float32), [2], hop=3)
     np.testing.assert_array_equal(found, [[1, 1, 1, 1, 0, 0, 0, 0, 0, 0]])
 
 
-def test_nothing_to_hear_gives_no_window_and_no_score(stream_scorer: StreamScorer) -> None:
+def test_empty_audio_gives_no_window_and_no_score(stream_scorer: StreamScorer) -> None:
     assert stream_scorer.scores([]).shape == (0, 2)
     assert stream_scorer.scores([np.zeros(0, np.float32)]).shape == (0, 2)
 
@@ -111,7 +111,7 @@ def test_nothing_to_hear_gives_no_window_and_no_score(stream_scorer: StreamScore
 def test_scores_in_blocks_are_the_scores_of_the_whole(
     stream_scorer: StreamScorer, length: int
 ) -> None:
-    samples = sound()
+    samples = tones()
     blocks = np.split(samples, range(length, len(samples), length))
     whole = stream_scorer.scores([samples])
     np.testing.assert_allclose(stream_scorer.scores(blocks), whole, atol=1e-6)
@@ -121,14 +121,14 @@ def test_scores_in_blocks_are_the_scores_of_the_whole(
 def test_both_words_are_detected_where_they_are_by_one_backbone(
     stream_scorer: StreamScorer,
 ) -> None:
-    found = [(one.word, round(one.end_seconds, 1)) for one in detections(stream_scorer, [sound()])]
+    found = [(one.word, round(one.end_seconds, 1)) for one in detections(stream_scorer, [tones()])]
     assert [word for word, _ in found] == ["low", "high", "low", "high"]
     for (_, end), begin in zip(found, (3.0, 7.0, 10.0, 10.0), strict=True):
         assert begin <= end <= begin + 0.4
 
 
 def test_scores_are_calibrated_as_predictions_are(scorer: WindowScorer) -> None:
-    windows = sound()[: 3 * WINDOW].reshape(3, WINDOW)
+    windows = tones()[: 3 * WINDOW].reshape(3, WINDOW)
     raw = scorer.score(windows)[:, 0]
     uncalibrated = BUNDLE.changed(tasks={word: TaskBundle() for word in WORDS})
     scorer_of_raw = make_scorer("keras", uncalibrated)
@@ -137,8 +137,8 @@ def test_scores_are_calibrated_as_predictions_are(scorer: WindowScorer) -> None:
     np.testing.assert_allclose(raw, 1 / (1 + np.exp(-(3 * logits - 1))), rtol=1e-4)
 
 
-def test_the_last_window_ends_with_the_sound(stream_scorer: StreamScorer) -> None:
-    ends = np.concatenate([frames.ends for frames in stream_scorer.stream([sound(2.33)])])
+def test_the_last_window_ends_with_the_audio(stream_scorer: StreamScorer) -> None:
+    ends = np.concatenate([frames.ends for frames in stream_scorer.stream([tones(2.33)])])
     assert ends[-1] == pytest.approx(2.33)
     np.testing.assert_allclose(np.diff(ends)[:-1], 0.1)
 
@@ -148,7 +148,7 @@ def test_a_pipe_a_file_and_the_whole_array_give_the_same_scores(
     stream_scorer: StreamScorer, tmp_path: Path, source_hz: int
 ) -> None:
     path = tmp_path / "long.wav"
-    soundfile.write(path, sound(rate_hz=source_hz), source_hz, subtype="PCM_16")
+    soundfile.write(path, tones(rate_hz=source_hz), source_hz, subtype="PCM_16")
     whole = stream_scorer.scores([read_audio(path, rate_hz=RATE_HZ)])
     of_file = stream_scorer.scores(file_blocks(path, rate_hz=RATE_HZ, block_seconds=0.7))
     with path.open("rb") as stream:
@@ -163,13 +163,13 @@ def test_a_pipe_a_file_and_the_whole_array_give_the_same_scores(
 def test_the_fast_engine_gives_the_scores_of_keras(scorer: WindowScorer) -> None:
     pytest.importorskip("openvino")
     fast = make_scorer("openvino")
-    windows = sound()[: 9 * WINDOW].reshape(9, WINDOW)
+    windows = tones()[: 9 * WINDOW].reshape(9, WINDOW)
     assert fast.engine == "openvino float32"
     np.testing.assert_allclose(fast.score(windows), scorer.score(windows), atol=1e-4)
 
 
-def test_memory_is_bounded_however_long_the_sound(stream_scorer: StreamScorer) -> None:
-    block, num_blocks = sound(2.0), 200
+def test_memory_is_bounded_however_long_the_audio(stream_scorer: StreamScorer) -> None:
+    block, num_blocks = tones(2.0), 200
     tracemalloc.start()
     num_frames = sum(len(f.scores) for f in stream_scorer.stream(block for _ in range(num_blocks)))
     peak = tracemalloc.get_traced_memory()[1]

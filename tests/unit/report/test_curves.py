@@ -72,7 +72,7 @@ def test_an_interval_of_a_share_is_wilsons() -> None:
     assert curves.wilson_interval(3, 40) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
-def test_tasks_that_are_unknown_together_are_told_by_row() -> None:
+def test_tasks_that_are_unknown_together_are_counted_by_row() -> None:
     unknown = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 0]], bool)
     shares = missing_together(unknown)
     np.testing.assert_allclose(shares[:2, :2], [[1, 2 / 3], [1, 1]])

@@ -139,7 +139,7 @@ def test_missing_and_unreadable_files_have_a_sentence_in_their_place(tmp_path: P
     assert "The file is not an image that kerastl reads." in text
 
 
-def test_a_long_sound_is_named_but_not_embedded(tmp_path: Path) -> None:
+def test_a_long_audio_clip_is_named_but_not_embedded(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", modality="audio", rows=36)
     for path in (run / "files").iterdir():
         path.write_bytes(b"RIFF" + bytes(200_000))
@@ -165,7 +165,7 @@ def test_an_exact_head_has_strengths_and_says_that_there_are_no_epochs(tmp_path:
     assert "There are no epochs: the linear head on frozen features was solved" in text
 
 
-def test_the_path_of_strengths_is_drawn_where_it_was_stored(tmp_path: Path) -> None:
+def test_the_path_of_strengths_is_drawn_if_it_was_stored(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     bundle = json.loads((run / "bundle.json").read_text())
     losses = {"car": [0.6, 0.5, 0.55], "stop sign": [0.7, None, 0.6]}
@@ -176,11 +176,11 @@ def test_the_path_of_strengths_is_drawn_where_it_was_stored(tmp_path: Path) -> N
     assert path.count('class="line train"') == path.count('class="value"') == 2
 
 
-def test_how_the_threshold_was_chosen_is_told_in_words(tmp_path: Path) -> None:
+def test_how_the_threshold_was_chosen_is_described(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", tasks=("a", "b", "c"))
     bundle = json.loads((run / "bundle.json").read_text())
-    told = [("sensitivity>=0.9", "validation, 80 known labels"), ("0.3", "nothing")]
-    for task, (policy, tuned_on) in zip("ab", told, strict=True):
+    chosen = [("sensitivity>=0.9", "validation, 80 known labels"), ("0.3", "nothing")]
+    for task, (policy, tuned_on) in zip("ab", chosen, strict=True):
         bundle["tasks"][task] |= {"threshold_policy": policy, "tuned_on": tuned_on}
     (run / "bundle.json").write_text(json.dumps(bundle))
     assert [task.chosen for task in gather_content(read_record(run)).tasks] == [
