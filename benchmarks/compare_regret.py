@@ -31,7 +31,6 @@ from kerastl.heads.builder import find_heads, find_layer
 from kerastl.records import to_values
 from kerastl.runs import Run
 from kerastl.training import auto
-from kerastl.training.auto_evidence import reason_not_to_fine_tune
 from kerastl.training.plan import AutoPlan, plan_training
 
 AXIS = "trainable=false,{stages: 1},true"
@@ -142,13 +141,13 @@ def decide(config: Config, frozen: Run, tuned: Run, seed: int) -> Decision:
     model = frozen.model
     inputs = FileInputs(examples.paths, frozen.bundle.input)
     source = FeatureSource(cache=cache_folder(), engine=config.fit.engine)
-    values = source.extract(find_layer(model).model, inputs, is_scored=examples.is_held_out)
+    values = source.extract(find_layer(model).model, inputs, is_scored=examples.splits != "train")
     values_of_auto = {**config_values(config), "trainable": "auto"}
     values_of_auto["fit"] = {**values_of_auto["fit"], "seed": seed}
     plan = plan_training(parse_config(values_of_auto), find_heads(model))
     assert isinstance(plan, AutoPlan)
     supply = auto.measure_supply(plan, model, values.values, examples)
-    reason = reason_not_to_fine_tune(supply)
+    reason = auto.reason_not_to_fine_tune(supply)
     if reason is not None:
         return Decision(side=FROZEN, reason=reason)
     logits = [_validation_logits(run.predictions, examples.tasks) for run in (frozen, tuned)]

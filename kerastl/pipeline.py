@@ -43,7 +43,7 @@ from kerastl.run.split_table import splits_frame
 from kerastl.run.tuning import find_held_out
 from kerastl.runs import Run
 from kerastl.training.auto import train_model
-from kerastl.training.context import TrainingContext
+from kerastl.training.fitting import TrainingContext
 from kerastl.training.phases import TrainingResult, prepare
 from kerastl.training.plan import plan_training
 

@@ -171,7 +171,7 @@ def _missingness(
     calibrations = [task.calibration for task in bundle.tasks.values()]
     scales = np.array([one.scale for one in calibrations])
     offsets = np.array([one.offset for one in calibrations])
-    is_held_out = examples.is_held_out[:, None]
+    is_held_out = (examples.splits != "train")[:, None]
     return examine_missingness(
         np.where(is_held_out, examples.labels, examples.training_labels),
         examples.splits,

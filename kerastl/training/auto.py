@@ -1,7 +1,13 @@
-"""Training with `trainable: auto`: frozen first, fine-tuned from there, the better model kept."""
+"""Training with `trainable: auto`: frozen first, fine-tuned from there, the better model kept.
+
+Convention: fine-tuning is tried only if there are enough labels, and kept only if it reduces the
+validation loss by more than the noise of that reduction.
+"""
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,16 +19,52 @@ from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_layer
 from kerastl.heads.logits import logits_of_features
 from kerastl.progress import SILENT
-from kerastl.training.auto_evidence import (
-    AutoDecision,
-    LabelSupply,
-    count_labels,
-    reason_not_to_fine_tune,
-)
-from kerastl.training.context import TrainingContext
-from kerastl.training.exact_head.solving import solve_heads
-from kerastl.training.phases import TrainingResult, run_phases
+from kerastl.records import to_values
+from kerastl.training.fitting import TrainingContext
+from kerastl.training.phases import TrainingResult, run_phases, solve_heads
 from kerastl.training.plan import AutoPlan, SolveHeads, TrainingPlan
+
+FEW_LABELS = 50  # of the rarer class: with fewer, fine-tuning is not tried
+SOME_LABELS = 200  # with fewer, it is not tried if more labels would still improve the frozen head
+MANY_WEIGHTS = 1_000  # per known label; with more, it is not tried in that case either
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSupply:
+    """Known training labels, and the number of weights that fine-tuning would train on them.
+
+    Args:
+        positives: Number of known positives of each task.
+        negatives: Number of known negatives.
+        weights: Number of weights that fine-tuning trains.
+        second_half: Gain of the frozen heads from the second half of the training examples, or None
+            if it was not measured.
+    """
+
+    positives: dict[str, int]
+    negatives: dict[str, int]
+    weights: int
+    second_half: Gain | None
+
+    @property
+    def rarer(self) -> dict[str, int]:
+        """Number of known labels of the rarer class of each task."""
+        return {task: min(n, self.negatives[task]) for task, n in self.positives.items()}
+
+    @property
+    def median(self) -> float:
+        """Median of `rarer` over the tasks."""
+        return float(np.median(list(self.rarer.values())))
+
+    @property
+    def weights_per_label(self) -> float:
+        """Weights that fine-tuning trains for each known label; no labels count as 1."""
+        known = sum(self.positives.values()) + sum(self.negatives.values())
+        return self.weights / max(known, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain values for the bundle."""
+        return {**to_values(self), "weights_per_label": self.weights_per_label}
 
 
 def train_model(
@@ -32,9 +74,6 @@ def train_model(
     features: Extraction | None,
 ) -> TrainingResult:
     """Trains a model as planned; of two plans, the better on validation is kept.
-
-    Fine-tuning is not tried if there are too few labels. It is kept only if it reduces the loss of
-    the known validation labels by more than the noise of that reduction.
 
     Args:
         plan: The plan.
@@ -48,12 +87,14 @@ def train_model(
     frozen = run_phases(plan.frozen, model, context.in_folder("frozen"), features)
     supply = measure_supply(plan, model, frozen.features, context.examples)
     seconds = {"frozen": time.monotonic() - started}
-    reason = _reason_not_to_try(supply, context.examples)
+    reason = (
+        reason_not_to_fine_tune(supply)
+        if _has_validation(context.examples)
+        else "no validation label is known, so the models cannot be compared"
+    )
     if reason is not None:
         context.progress.note(f"auto: the backbone stays frozen: {reason}.")
-        return _with_decision(
-            frozen, AutoDecision(supply=supply, trained=False, reason=reason, seconds=seconds)
-        )
+        return _with_decision(frozen, supply, trained=False, reason=reason, seconds=seconds)
     return _fine_tune_from(plan, frozen, model, context, features, supply, seconds)
 
 
@@ -62,11 +103,8 @@ def measure_supply(
 ) -> LabelSupply:
     """Returns the known training labels, and what the second half of them contributed.
 
-    Args:
-        plan: The plan.
-        model: The model with fitted heads; its weights stay as they are.
-        features: Features of all examples from the frozen backbone.
-        examples: The examples.
+    The heads of the model are fitted on `features`, those of all examples from the frozen backbone.
+    The model's weights stay as they are.
     """
     labels = examples.training_labels[examples.rows("train")]
     positives, negatives = count_labels(labels, examples.tasks)
@@ -76,6 +114,43 @@ def measure_supply(
         weights=_num_weights(model),
         second_half=_second_half(plan, model, features, examples),
     )
+
+
+def count_labels(labels: np.ndarray, tasks: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Returns the number of known positives and of known negatives of each task."""
+    positives = (labels >= 0.5).sum(axis=0).tolist()
+    negatives = (labels < 0.5).sum(axis=0).tolist()
+    return dict(zip(tasks, positives, strict=True)), dict(zip(tasks, negatives, strict=True))
+
+
+def reason_not_to_fine_tune(supply: LabelSupply) -> str | None:
+    """Returns why fine-tuning is not worth trying, or None.
+
+    The criterion is the rarer class of the median task. With fewer than 50 known labels of it, the
+    backbone stays frozen. If the second half of the training examples still improved the frozen
+    head, labels are missing rather than weights: then the backbone stays frozen with fewer than
+    200 labels too, and with more than 1,000 weights to train for each known label. A frozen head
+    that more labels do not improve is limited by its features, which fine-tuning changes.
+    """
+    rarest = min(supply.rarer, key=lambda task: supply.rarer[task])
+    median = f"the median task has {supply.median:g} known training labels of its rarer class"
+    if supply.median < FEW_LABELS:
+        fewest = f"(fewest: {rarest} with {supply.rarer[rarest]})"
+        return f"{median}, fewer than {FEW_LABELS} {fewest}"
+    if supply.second_half is None or not supply.second_half.is_larger_than_noise:
+        return None
+    reduced = (
+        "the second half of the training examples lowered the frozen head's validation loss by "
+        f"{supply.second_half.loss:.4f}, so it lacks labels"
+    )
+    if supply.median < SOME_LABELS:
+        return f"{reduced}, and {median}, fewer than {SOME_LABELS}"
+    if supply.weights_per_label > MANY_WEIGHTS:
+        return (
+            f"{reduced}, and fine-tuning would train {supply.weights_per_label:,.0f} weights for "
+            f"each known label, more than {MANY_WEIGHTS:,}"
+        )
+    return None
 
 
 def _fine_tune_from(
@@ -94,20 +169,18 @@ def _fine_tune_from(
     tuned = run_phases(plan.fine_tuned, model, context, features)
     after = _validation_logits(model, tuned.features, context.examples)
     gain = _gain(before, after, context.examples, seed=plan.seed)
-    decision = AutoDecision(
-        supply=supply,
-        trained=gain.is_larger_than_noise,
-        reason="better on validation" if gain.is_larger_than_noise else "not clearly better",
-        seconds={**seconds, "fine_tuning": time.monotonic() - started},
-        gain=gain,
+    is_better = gain.is_larger_than_noise
+    seconds = {**seconds, "fine_tuning": time.monotonic() - started}
+    context.progress.note(_decision_text(supply, gain, seconds))
+    if not is_better:
+        model.set_weights(weights)
+        apply_policy(find_layer(model), False)
+        # the history of both, for the learning curves
+        tuned = replace(frozen, history=[*frozen.history, *tuned.history])
+    reason = "better on validation" if is_better else "not clearly better"
+    return _with_decision(
+        tuned, supply, trained=is_better, reason=reason, seconds=seconds, gain=to_values(gain)
     )
-    context.progress.note(_decision_text(decision, gain))
-    if decision.trained:
-        return _with_decision(tuned, decision)
-    model.set_weights(weights)
-    apply_policy(find_layer(model), False)
-    kept = _with_decision(frozen, decision)
-    return replace(kept, history=[*frozen.history, *tuned.history])  # for the learning curves
 
 
 def _num_weights(model: keras.Model) -> int:
@@ -150,12 +223,6 @@ def _second_half(
     return _gain(half_logits, whole_logits, examples, seed=phase.seed)
 
 
-def _reason_not_to_try(supply: LabelSupply, examples: Examples) -> str | None:
-    if not _has_validation(examples):
-        return "no validation label is known, so the models cannot be compared"
-    return reason_not_to_fine_tune(supply)
-
-
 def _has_validation(examples: Examples) -> bool:
     return bool((~np.isnan(examples.labels[examples.rows("validation")])).any())
 
@@ -170,22 +237,21 @@ def _gain(before: np.ndarray, after: np.ndarray, examples: Examples, *, seed: in
     return measure_gain(before, after, examples.labels[rows], groups, seed=seed)
 
 
-def _decision_text(decision: AutoDecision, gain: Gain) -> str:
+def _decision_text(supply: LabelSupply, gain: Gain, seconds: dict[str, float]) -> str:
     verdict = (
         "it is kept"
-        if decision.trained
+        if gain.is_larger_than_noise
         else "this is not beyond the noise, so the backbone is frozen"
     )
-    supply = decision.supply
     return (
         f"auto: fine-tuning changed the validation loss by {-gain.loss:+.4f} (95 % "
         f"{-gain.high:+.4f} to {-gain.low:+.4f}, {gain.known} known labels); {verdict}. It was "
         f"tried because the median task has {supply.median:g} known training labels of its rarer "
         f"class, {supply.weights_per_label:,.0f} weights for each known label. It took "
-        f"{decision.seconds['fine_tuning']:.0f} s, the frozen heads "
-        f"{decision.seconds['frozen']:.0f} s."
+        f"{seconds['fine_tuning']:.0f} s, the frozen heads {seconds['frozen']:.0f} s."
     )
 
 
-def _with_decision(result: TrainingResult, decision: AutoDecision) -> TrainingResult:
-    return replace(result, evidence={**result.evidence, "auto": decision.to_dict()})
+def _with_decision(result: TrainingResult, supply: LabelSupply, **facts: Any) -> TrainingResult:
+    decision = {"supply": supply.to_dict(), **facts}
+    return replace(result, evidence={**result.evidence, "auto": decision})

@@ -35,7 +35,6 @@ class KeepBest(keras.callbacks.Callback):
         folder: Folder of the state.
         patience: Number of epochs without a better validation loss before training stops; None
             never stops.
-        progress: Receives progress updates.
         evaluate: Returns the figures of the starting weights, which then count as an epoch; None
             ignores them.
     """
@@ -60,7 +59,7 @@ class KeepBest(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keeps the starting weights, unless training is resumed."""
         if self.evaluate is not None and not self.epochs:
-            figures = {f"val_{name}": value for name, value in self.evaluate().items()}
+            figures = {f"val_{name}": float(value) for name, value in self.evaluate().items()}
             self.epochs[START] = self._without_penalties(figures)
             self._best, self._is_written = self.model.get_weights(), False
 
@@ -136,9 +135,6 @@ class Backup(keras.callbacks.BackupAndRestore):
     """Writes weights, optimizer and the state of `KeepBest`; keeps the previous backup.
 
     It must follow `KeepBest` in the list of callbacks. It always writes after the last epoch.
-
-    Args:
-        keep_best: The callback whose state is written too.
     """
 
     def __init__(self, keep_best: KeepBest):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerastl.errors import ModelError
 from kerastl.heads.builder import find_heads
@@ -13,6 +14,7 @@ from kerastl.metrics import MaskedAUC, MaskedBinaryAccuracy, MaskedLogLoss
 from kerastl.training.trainable import make_optimizer
 
 PositiveWeight = float | Mapping[str, float] | None
+_LARGEST_WEIGHT = 100.0
 
 
 def compile(
@@ -99,6 +101,30 @@ def compile_heads(
         metrics=metrics[name] if single else metrics,
         **settings,
     )
+
+
+def positive_weights(
+    setting: str | float | Mapping[str, float] | None, labels: np.ndarray, tasks: Sequence[str]
+) -> dict[str, float]:
+    """Returns the weight of the positive class of each task.
+
+    Args:
+        setting: None is 1. A number is the weight of all tasks; a mapping has weights by task, 1
+            for the others. `"auto"` is the number of known negatives divided by known positives,
+            at most 100, so that both classes have the same weight; 1 if one of them is missing.
+        labels: Training labels, `(examples, tasks)`, NaN where unknown.
+        tasks: Names of the columns.
+    """
+    if isinstance(setting, Mapping):
+        return {task: float(setting.get(task, 1.0)) for task in tasks}
+    if isinstance(setting, str):
+        return {task: _balanced(labels[:, i]) for i, task in enumerate(tasks)}
+    return dict.fromkeys(tasks, 1.0 if setting is None else float(setting))
+
+
+def _balanced(labels: np.ndarray) -> float:
+    positives, negatives = float(np.nansum(labels)), float(np.nansum(1 - labels))
+    return min(negatives / positives, _LARGEST_WEIGHT) if positives and negatives else 1.0
 
 
 def _metrics(from_logits: bool) -> list[keras.metrics.Metric]:

@@ -6,7 +6,7 @@ and the L2 of the solution keep the heads near it.
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
@@ -15,13 +15,13 @@ import numpy as np
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
+from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_model
 from kerastl.heads.head import columns
 from kerastl.training.augmented_inputs import augmented_inputs
-from kerastl.training.context import TrainingContext
 from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import ExactHead
-from kerastl.training.keras_fitting import fit_epochs
+from kerastl.training.fitting import TrainingContext, fit_epochs
 from kerastl.training.plan import FineTune
 from kerastl.training.trainable import Rate, make_optimizer
 
@@ -30,49 +30,37 @@ def fine_tune(
     phase: FineTune,
     model: keras.Model,
     context: TrainingContext,
-    *,
     exact: ExactHead | None,
-    features: np.ndarray | None,
+    solved_on: Extraction | None,
 ) -> list[dict[str, Any]]:
-    """Trains the heads and the unfrozen part of the backbone.
+    """Trains the heads and the unfrozen part of the backbone; returns one row per epoch.
 
-    Args:
-        phase: Settings of the phase.
-        model: A model of `kerastl.build_model`; its weights are changed.
-        context: Examples, inputs, state and progress.
-        exact: The solved heads, which keep their L2, or None.
-        features: Features that the heads were solved on, `(examples, feature_dim)`.
-
-    Returns:
-        One row per epoch.
+    Solved heads keep their L2, which needs the features that they were solved on.
     """
     apply_policy(find_layer(model), phase.policy)
-    trained, inputs = _trained_part(phase, model, context)
     num_examples = len(context.examples.rows("train"))
-    optimizer = make_optimizer(
-        model,
-        "adam",
-        learning_rate=scheduled(phase.learning_rate, phase, num_examples=num_examples),
-        backbone_learning_rate=scheduled(
-            phase.backbone_learning_rate, phase, num_examples=num_examples
-        ),
-    )
-    if exact is None or features is None:
-        return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
-    with keeping_regularization(model, exact, features, context.examples):
+    rates = {
+        name: scheduled(rate, phase, num_examples=num_examples)
+        for name, rate in (
+            ("learning_rate", phase.learning_rate),
+            ("backbone_learning_rate", phase.backbone_learning_rate),
+        )
+    }
+    with ExitStack() as stack:
+        if exact is not None and solved_on is not None:
+            stack.enter_context(
+                keeping_regularization(model, exact, solved_on.values, context.examples)
+            )
+        trained, inputs = _trained_part(phase, model, context)
+        optimizer = make_optimizer(model, "adam", **rates)
         return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
 
 
 def scheduled(rate: float, phase: FineTune, *, num_examples: int) -> Rate:
     """Returns the learning rate over the steps of fine-tuning.
 
-    It rises linearly during the warm-up, then stays constant or falls along half a cosine to 0 at
-    the end of the last epoch.
-
-    Args:
-        rate: The highest rate, above 0.
-        phase: Schedule, warm-up, epochs and batch size.
-        num_examples: Number of training examples.
+    It rises linearly to `rate` during the warm-up, then stays constant or falls along half a cosine
+    to 0 at the end of the last epoch.
 
     Reference:
         Loshchilov, Hutter (2017), "SGDR", https://arxiv.org/abs/1608.03983
@@ -98,13 +86,8 @@ def keeping_regularization(
 
     The solver's penalty is on standardized features and relative to each task's mean loss over its
     known labels. Here it is on the features as they are and added to the sum of the losses divided
-    by the number of examples: the optimum on frozen features is the same.
-
-    Args:
-        model: A model of `kerastl.build_model`.
-        exact: The solved heads.
-        features: `(examples, feature_dim)` of all examples, on which they were solved.
-        examples: The examples on which they were solved.
+    by the number of examples: the optimum on frozen features is the same. `features`,
+    `(examples, feature_dim)`, are those of all examples on which the heads were solved.
     """
     rows = examples.rows("train")
     scale = standardize(features[rows])[2]

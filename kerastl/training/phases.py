@@ -13,18 +13,19 @@ import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import ArrayInputs
+from kerastl.data.tables.examples import Examples
 from kerastl.features.engines.agreement import engines_above_limit
 from kerastl.features.extraction import Extraction
-from kerastl.heads.builder import apply_policy, find_layer, head_model, logits_model
+from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
+from kerastl.heads.head import columns
+from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import augmented_inputs
-from kerastl.training.context import TrainingContext
-from kerastl.training.exact_head.solver import ExactHead
-from kerastl.training.exact_head.solving import solve_heads
+from kerastl.training.compilation import positive_weights
+from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.fine_tuning import fine_tune
-from kerastl.training.keras_fitting import fit_epochs
-from kerastl.training.learning_table import learning_table
+from kerastl.training.fitting import TrainingContext, fit_epochs
 from kerastl.training.plan import AutoPlan, FineTune, FitHeads, SolveHeads, TrainingPlan
-from kerastl.training.trainable import make_optimizer
+from kerastl.training.trainable import learning_table, make_optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,21 +48,6 @@ class TrainingResult:
     exact: ExactHead | None
     learned: tuple[str, ...]
     evidence: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Heads:
-    """Heads that were fitted on features.
-
-    Args:
-        features: The features.
-        history: One row per epoch of Keras.
-        exact: The solved heads, or None.
-    """
-
-    features: Extraction
-    history: list[dict[str, Any]]
-    exact: ExactHead | None = None
 
 
 def prepare(
@@ -91,32 +77,31 @@ def prepare(
 def run_phases(
     plan: TrainingPlan, model: keras.Model, context: TrainingContext, features: Extraction | None
 ) -> TrainingResult:
-    """Executes the phases of a plan.
+    """Executes the phases of a plan, which changes the model's weights.
 
     Args:
         plan: The plan.
-        model: A model of `kerastl.build_model`; its weights are changed.
+        model: A model of `kerastl.build_model`.
         context: Examples, inputs, state and progress.
         features: Result of `prepare`.
     """
     apply_policy(find_layer(model), False)
-    heads: _Heads | None = None
+    exact: ExactHead | None = None
+    final: Extraction | None = None  # features that the heads were fitted on
     history: list[dict[str, Any]] = []
     for phase in plan.phases:
         if isinstance(phase, FineTune):
-            history += fine_tune(
-                phase,
-                model,
-                context,
-                exact=None if heads is None else heads.exact,
-                features=None if heads is None else heads.features.values,
-            )
+            history += fine_tune(phase, model, context, exact, final)
         elif isinstance(phase, FitHeads) and phase.augment is not None:
-            history += _fit_through_backbone(phase, model, context)
+            inputs = augmented_inputs(context.inputs, phase.augment)
+            history += _fit_heads(phase, model, logits_model(model), inputs, context)
         else:
-            heads = _fit_on_features(phase, model, context, features or context.extract(model))
-            history += heads.history
-    final = heads.features if heads and plan.is_frozen else context.extract(model)
+            final, exact, rows = _fit_on_features(
+                phase, model, context, features or context.extract(model)
+            )
+            history += rows
+    if final is None or not plan.is_frozen:
+        final = context.extract(model)
     differences = final.probability_differences(head_model(model))
     if differences:
         context.progress.note(_differences_text(differences))
@@ -124,68 +109,77 @@ def run_phases(
         features=final.values,
         is_frozen=plan.is_frozen,
         history=history,
-        exact=None if heads is None else heads.exact,
+        exact=exact,
         learned=learning_table(model, plan.phases[-1]),
         evidence={**final.facts, "largest_probability_difference": differences},
     )
 
 
-def _fit_on_features(
-    phase: SolveHeads | FitHeads,
+def solve_heads(
+    phase: SolveHeads,
     model: keras.Model,
-    context: TrainingContext,
-    features: Extraction,
-) -> _Heads:
+    features: np.ndarray,
+    examples: Examples,
+    progress: Progress,
+) -> ExactHead:
+    """Solves linear heads on features of all examples and gives the model their weights."""
+    rows = examples.rows("train")
+    labels = examples.training_labels[rows]
+    weights = positive_weights(phase.loss.positive_weight, labels, examples.tasks)
+    progress.step("Solving the head", None)
+    solved = solve_head(
+        features[rows],
+        labels,
+        groups=None if examples.groups is None else examples.groups[rows],
+        regularization=phase.regularization,
+        num_folds=phase.num_folds,
+        label_smoothing=phase.loss.label_smoothing,
+        positive_weight=list(weights.values()),
+        seed=phase.seed,
+    )
+    for head in find_heads(model):
+        chosen = columns(head, examples.tasks)
+        layer = model.get_layer(head.logits_name)
+        layer.set_weights([solved.kernel[:, chosen], solved.bias[chosen]])
+    return solved
+
+
+def _fit_on_features(
+    phase: SolveHeads | FitHeads, model: keras.Model, context: TrainingContext, features: Extraction
+) -> tuple[Extraction, ExactHead | None, list[dict[str, Any]]]:
     """Fits the heads; if an engine's probabilities differ too much, again on float32 features.
 
-    The second time, no engine is left that could differ.
+    The second time, no engine is left that could differ. Returns the features, the solved heads,
+    and one row per epoch of Keras.
     """
-    heads = _fit_once(phase, model, context, features)
+
+    def fit() -> tuple[Extraction, ExactHead | None, list[dict[str, Any]]]:
+        if isinstance(phase, SolveHeads):
+            exact = solve_heads(phase, model, features.values, context.examples, context.progress)
+            return features, exact, []
+        inputs = ArrayInputs(features.values)
+        return features, None, _fit_heads(phase, model, head_model(model), inputs, context)
+
+    fitted = fit()
     differences = features.probability_differences(head_model(model))
-    refused = engines_above_limit(differences)
-    if not refused:
-        return heads
-    context.progress.note(
-        f"{_differences_text(differences)} This is too much: the heads are fitted on float32 "
-        "features instead."
-    )
-    shutil.rmtree(context.state / FitHeads.name, ignore_errors=True)
-    return _fit_once(phase, model, context, features.extract_without(refused))
+    if refused := engines_above_limit(differences):
+        context.progress.note(
+            f"{_differences_text(differences)} This is too much: the heads are fitted on float32 "
+            "features instead."
+        )
+        shutil.rmtree(context.state / FitHeads.name, ignore_errors=True)
+        features = features.extract_without(refused)
+        fitted = fit()
+    return fitted
 
 
-def _fit_once(
-    phase: SolveHeads | FitHeads,
-    model: keras.Model,
-    context: TrainingContext,
-    features: Extraction,
-) -> _Heads:
-    if isinstance(phase, SolveHeads):
-        exact = solve_heads(phase, model, features.values, context.examples, context.progress)
-        return _Heads(features=features, history=[], exact=exact)
-    history = fit_epochs(
-        phase,
-        model,
-        head_model(model),
-        ArrayInputs(features.values),
-        context,
-        optimizer=keras.optimizers.Adam(phase.learning_rate),
-    )
-    return _Heads(features=features, history=history)
-
-
-def _fit_through_backbone(
-    phase: FitHeads, model: keras.Model, context: TrainingContext
+def _fit_heads(
+    phase: FitHeads, model: keras.Model, trained: keras.Model, inputs: Any, context: TrainingContext
 ) -> list[dict[str, Any]]:
-    return fit_epochs(
-        phase,
-        model,
-        logits_model(model),
-        augmented_inputs(context.inputs, phase.augment),
-        context,
-        optimizer=make_optimizer(
-            model, "adam", learning_rate=phase.learning_rate, backbone_learning_rate=None
-        ),
+    optimizer = make_optimizer(
+        model, "adam", learning_rate=phase.learning_rate, backbone_learning_rate=None
     )
+    return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
 
 
 def _differences_text(differences: Mapping[str, float]) -> str:

@@ -1,10 +1,12 @@
-"""Trainable weights and their learning rates.
+"""Trainable weights, their learning rates, and the table of both.
 
 Convention: flags and optimizer change together. A compiled model whose flags change is compiled
 again with a new optimizer, because the old one would ignore the change.
 """
 
+import math
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import keras
@@ -12,6 +14,7 @@ import keras
 from kerastl.errors import ModelError
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
 from kerastl.heads.head import Head
+from kerastl.training.plan import Phase
 
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
@@ -67,27 +70,54 @@ def make_optimizer(
     Args:
         model: The model to optimize.
         optimizer: A name of Keras, or an optimizer whose settings are copied.
-        learning_rate: Learning rate of the heads, or a schedule; None keeps the optimizer's.
-        backbone_learning_rate: Learning rate of the backbone, or a schedule; None is the heads'.
+        learning_rate: Rate of the heads; None keeps the optimizer's.
+        backbone_learning_rate: Rate of the backbone; None is the heads'.
     """
     heads_optimizer = _fresh(optimizer, learning_rate)
     if backbone_learning_rate is None:
         return heads_optimizer
     rates = keras.optimizers.OptimizerMap(_fresh(optimizer, backbone_learning_rate))
-    names = [name for head in find_heads(model) for name in head_layer_names(model, head)]
+    names = [name for head in find_heads(model) for name in _layer_names(model, head)]
     rates[f"({'|'.join(map(re.escape, names))})/.*"] = heads_optimizer
     return keras.optimizers.MultiOptimizer(rates)
 
 
-def head_layer_names(model: keras.Model, head: Head) -> list[str]:
-    """Returns the names of the layers of a head."""
+def learning_table(model: keras.Model, phase: Phase) -> tuple[str, ...]:
+    """Returns a line for each part of the model: its weights, how many are trained, the rate.
+
+    The flags of the model are those of the phase.
+    """
+    trainable = {id(variable) for variable in model.trainable_variables}
+    lines = [f"{'part':<28}{'weights':>12}{'trained':>12}  rate"]
+    for name, variables in _parts(model):
+        weights = [v for v in variables if "seed_generator" not in v.path]
+        num_weights = sum(math.prod(v.shape) for v in weights)
+        num_trained = sum(math.prod(v.shape) for v in weights if id(v) in trainable)
+        rate = phase.rate_text(is_backbone=name.startswith("backbone")) if num_trained else "-"
+        lines.append(f"{name:<28}{num_weights:>12,}{num_trained:>12,}  {rate}")
+    return tuple(lines)
+
+
+def _parts(model: keras.Model) -> Iterator[tuple[str, list[Any]]]:
+    """Yields name and variables of the stages of the backbone, then of the heads."""
+    layer = find_layer(model)
+    if len(layer.stages) < 2:
+        yield "backbone", list(layer.model.variables)
+    else:
+        for stage in layer.stages:
+            yield f"backbone {stage.name}", _variables(layer.model, stage.layers)
+    for head in find_heads(model):
+        yield f"head {head.name}", _variables(model, _layer_names(model, head))
+
+
+def _variables(network: keras.Model, names: Iterable[str]) -> list[Any]:
+    layers = {layer.name: layer for layer in network.layers}
+    return [v for name in names if name in layers for v in layers[name].variables]
+
+
+def _layer_names(model: keras.Model, head: Head) -> list[str]:
     prefixes = tuple(head.name + suffix for suffix in ("_logits", "_hidden_", "_dropout"))
     return [layer.name for layer in model.layers if layer.name.startswith(prefixes)]
-
-
-def _optimizers_by_path(optimizer: keras.optimizers.MultiOptimizer) -> Any:
-    """Returns a copy of the map from a variable to its optimizer, with the current rates."""
-    return keras.saving.deserialize_keras_object(optimizer.get_config()["optimizer_map"])
 
 
 def _fresh(
@@ -99,10 +129,6 @@ def _fresh(
         settings["learning_rate"] = learning_rate
     settings.pop("name", None)
     return kind.from_config(settings)
-
-
-def _first_head_kernel(model: keras.Model) -> Any:
-    return model.get_layer(find_heads(model)[0].logits_name).kernel
 
 
 def _recompile(
@@ -117,7 +143,9 @@ def _recompile(
         )
     optimizer = model.optimizer
     if isinstance(optimizer, keras.optimizers.MultiOptimizer):
-        optimizer = _optimizers_by_path(optimizer)(_first_head_kernel(model))
+        # the map from a variable to its optimizer, with the current rates
+        rates = keras.saving.deserialize_keras_object(optimizer.get_config()["optimizer_map"])
+        optimizer = rates(model.get_layer(find_heads(model)[0].logits_name).kernel)
     settings = {
         key: keras.saving.deserialize_keras_object(value) if key != "optimizer" else None
         for key, value in config.items()

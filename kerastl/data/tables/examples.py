@@ -62,11 +62,6 @@ class Examples:
         return self.assigned
 
     @property
-    def is_held_out(self) -> np.ndarray:
-        """`(examples,)` bool: whether the example is not trained on."""
-        return self.splits != "train"
-
-    @property
     def units(self) -> np.ndarray:
         """Unit that each example belongs to for bootstrap: its group, or its file."""
         if self.groups is not None:

@@ -10,8 +10,8 @@ from kerastl.heads.builder import build_model, find_layer, head_model, logits_mo
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.progress import SILENT
 from kerastl.training.checkpoints import START, KeepBest
-from kerastl.training.exact_head.solving import solve_heads
 from kerastl.training.fine_tuning import keeping_regularization, scheduled
+from kerastl.training.phases import solve_heads
 from kerastl.training.plan import FineTune, SolveHeads
 
 TASKS = ("car", "bus")

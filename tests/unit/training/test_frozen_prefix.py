@@ -15,7 +15,7 @@ from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_heads
 from kerastl.progress import SILENT
 from kerastl.training import fine_tuning
-from kerastl.training.context import TrainingContext
+from kerastl.training.fitting import TrainingContext
 from kerastl.training.phases import prepare, run_phases
 from kerastl.training.plan import TrainingPlan, plan_training
 

@@ -23,7 +23,6 @@ def test_rows_of_a_split_are_indices_in_the_order_of_the_table(examples: Example
     split = examples.with_splits(np.array(["train", "test", "train"]))
     assert split.rows("train").tolist() == [0, 2]
     assert split.rows("validation").tolist() == []
-    assert split.is_held_out.tolist() == [False, True, False]
 
 
 def test_examples_without_splits_have_no_rows(examples: Examples) -> None:

@@ -3,11 +3,10 @@
 import numpy as np
 
 from kerastl.evaluation.gains import Gain
-from kerastl.training.auto_evidence import (
+from kerastl.training.auto import (
     FEW_LABELS,
     MANY_WEIGHTS,
     SOME_LABELS,
-    AutoDecision,
     LabelSupply,
     count_labels,
     reason_not_to_fine_tune,
@@ -58,17 +57,13 @@ def test_unknown_labels_do_not_count_as_labels() -> None:
     assert counted == ({"car": 3, "bus": 5}, {"car": 5, "bus": 3})
 
 
-def test_evidence_is_written_with_the_keys_of_the_bundle() -> None:
-    decision = AutoDecision(
-        supply=supply(60), trained=False, reason="not clearly better", seconds={}, gain=FLAT
-    )
-    values = decision.to_dict()
-    assert set(values) == {"supply", "seconds", "gain", "trained", "reason"}
-    assert set(values["supply"]) == {
+def test_the_supply_is_written_with_the_keys_of_the_bundle() -> None:
+    values = supply(60).to_dict()
+    assert set(values) == {
         "positives",
         "negatives",
         "weights",
         "weights_per_label",
         "second_half",
     }
-    assert values["gain"] == {"loss": 0.001, "low": -0.01, "high": 0.012, "known": 100}
+    assert values["second_half"] == {"loss": 0.001, "low": -0.01, "high": 0.012, "known": 100}

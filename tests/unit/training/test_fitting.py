@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerastl.progress import Progress
-from kerastl.training.epoch_notes import EpochNotes
+from kerastl.training.fitting import EpochNotes
 
 
 class Notes(Progress):

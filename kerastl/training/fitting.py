@@ -1,0 +1,193 @@
+"""Fitting with Keras: what all phases of a training share, and the epochs of one phase."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerastl.data.inputs.batches import Inputs, Labels, make_batches
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.examples import Examples
+from kerastl.features.extraction import Extraction
+from kerastl.features.source import FeatureSource
+from kerastl.heads.builder import find_heads, find_layer
+from kerastl.heads.head import Head, columns
+from kerastl.progress import Progress
+from kerastl.training.augmented_inputs import make_augmentation
+from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
+from kerastl.training.compilation import compile_heads, positive_weights
+from kerastl.training.plan import FineTune, FitHeads
+
+_LOSSES = {"loss": "loss", "val_loss": "in validation"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingContext:
+    """Everything that training needs besides the plan and the model.
+
+    Args:
+        inputs: Raw inputs of all examples.
+        source: Source of features: the cache and the engine.
+        state: Folder with the state from which an interrupted training continues.
+    """
+
+    examples: Examples
+    inputs: Inputs
+    source: FeatureSource
+    state: Path
+    progress: Progress
+
+    def in_folder(self, name: str) -> "TrainingContext":
+        """Returns the context with the state in a subfolder."""
+        return replace(self, state=self.state / name)
+
+    def decode(self) -> None:
+        """Decodes every file, so that epochs read from memory or scratch space.
+
+        Raises:
+            MediaError: A file cannot be read.
+        """
+        if isinstance(self.inputs, FileInputs):
+            self.inputs.decode_all(progress=self.progress)
+
+    def extract(self, model: keras.Model) -> Extraction:
+        """Returns the features of all examples; held-out ones in the precision of the model.
+
+        Raises:
+            MediaError: A file cannot be read.
+        """
+        return self.source.extract(
+            find_layer(model).model,
+            self.inputs,
+            is_scored=self.examples.splits != "train",
+            progress=self.progress,
+        )
+
+
+def fit_epochs(
+    phase: FitHeads | FineTune,
+    model: keras.Model,
+    trained: keras.Model,
+    inputs: Inputs,
+    context: TrainingContext,
+    *,
+    optimizer: keras.optimizers.Optimizer,
+) -> list[dict[str, Any]]:
+    """Fits a part of a model; returns a row per epoch with phase, epoch and figures.
+
+    Args:
+        phase: Settings of the phase.
+        model: The whole model.
+        trained: The part that is fitted, from `inputs` to the logits of the model's heads; it
+            shares the model's weights.
+        inputs: Inputs of that part, for all examples.
+        context: Examples, state and progress.
+        optimizer: An optimizer without state.
+    """
+    examples, heads = context.examples, find_heads(model)
+    rows = examples.rows("train")
+    compile_heads(
+        trained,
+        heads,
+        optimizer=optimizer,
+        from_logits=True,
+        label_smoothing=phase.loss.label_smoothing,
+        positive_weight=positive_weights(
+            phase.loss.positive_weight, examples.training_labels[rows], examples.tasks
+        ),
+    )
+    folder = context.state / phase.name
+    validation = _validation(inputs, examples, heads, phase.batch_size)
+    keep_best = KeepBest(
+        folder,
+        patience=phase.patience,
+        progress=context.progress,
+        evaluate=partial(trained.evaluate, validation, verbose=0, return_dict=True)
+        if phase.keeps_start and validation is not None
+        else None,
+    )
+    first_epoch = next_epoch(folder)
+    context.progress.step(f"Epochs of {phase.name.replace('_', '-')}", phase.epochs)
+    trained.fit(
+        make_batches(
+            inputs,
+            by_head(examples.training_labels, heads, examples.tasks),
+            rows,
+            batch_size=phase.batch_size,
+            shuffle_seed=phase.seed,
+            first_epoch=first_epoch,
+            augment=make_augmentation(phase.augment, inputs, seed=phase.seed),
+        ),
+        validation_data=validation,
+        epochs=first_epoch if keep_best.has_stopped else phase.epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            keep_best,
+            Backup(keep_best),
+            keras.callbacks.TensorBoard(
+                context.state.parent / "logs" / phase.name, write_graph=False
+            ),
+            *([] if phase.uses_features else [EpochNotes(len(rows), context.progress)]),
+        ],
+    )
+    return [
+        {"phase": phase.name, "epoch": epoch + 1, **figures}
+        for epoch, figures in sorted(keep_best.epochs.items())
+    ]
+
+
+def by_head(labels: np.ndarray, heads: Sequence[Head], tasks: Sequence[str]) -> Labels:
+    """Returns labels, `(examples, tasks)`, in the structure of the model's outputs."""
+    split: Mapping[str, np.ndarray] = {head.name: labels[:, columns(head, tasks)] for head in heads}
+    return split if len(split) > 1 else next(iter(split.values()))
+
+
+class EpochNotes(keras.callbacks.Callback):
+    """Notes the losses of each epoch, and the speed of its training part."""
+
+    def __init__(self, num_examples: int, progress: Progress):
+        super().__init__()
+        self.num_examples = num_examples
+        self.progress = progress
+        self._is_first = True
+        self._started = 0.0
+        self._seconds: float | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        self._started, self._seconds = time.perf_counter(), None
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Stops the clock before validation."""
+        self._stop()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes the epoch."""
+        speed = self.num_examples / max(self._stop(), 1e-9)
+        figures = logs or {}
+        found = [f"{title} {figures[key]:.4f}" for key, title in _LOSSES.items() if key in figures]
+        tracing = ", including the tracing of the network" if self._is_first else ""
+        self._is_first = False
+        self.progress.note(
+            f"Epoch {epoch + 1} of {self.params['epochs']}: {', '.join(found)}; "
+            f"{speed:,.0f} examples/s{tracing}."
+        )
+
+    def _stop(self) -> float:
+        if self._seconds is None:
+            self._seconds = time.perf_counter() - self._started
+        return self._seconds
+
+
+def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:
+    rows = examples.rows("validation")
+    if np.isnan(examples.labels[rows]).all():
+        return None
+    labels = by_head(examples.labels, heads, examples.tasks)
+    return make_batches(inputs, labels, rows, batch_size=batch_size)
