@@ -192,9 +192,9 @@ def test_auto_keeps_the_backbone_frozen_where_few_labels_are_known(
 def test_auto_tries_fine_tuning_where_enough_labels_are_known_and_ships_what_it_says(
     bright_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kerastl.training.auto_evidence.FEW_LABELS", 2)
-    monkeypatch.setattr("kerastl.training.auto_evidence.SOME_LABELS", 2)
-    monkeypatch.setattr("kerastl.training.auto_evidence.MANY_WEIGHTS", 10**9)
+    monkeypatch.setattr("kerastl.training.auto.FEW_LABELS", 2)
+    monkeypatch.setattr("kerastl.training.auto.SOME_LABELS", 2)
+    monkeypatch.setattr("kerastl.training.auto.MANY_WEIGHTS", 10**9)
     config = write_config(
         tmp_path, bright_pictures / "table.csv", trainable="auto", fit={"epochs": 1}
     )
