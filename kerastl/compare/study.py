@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kerastl.config import Config, ExactFit, KerasFit, config_values, parse_config
 from kerastl.config.consistency import default_solver
-from kerastl.config.overrides import split_key
+from kerastl.config.overrides import split_key, with_value
 
 SPLIT_COLUMN = "kerastl_split"
 UNCERTAIN = "uncertain"
@@ -127,13 +127,13 @@ def trial_config(
     fit_changes = {key: value for key, value in variant.changes.items() if key.startswith("fit.")}
     for key, value in variant.changes.items():
         if key not in fit_changes:
-            _set(values, split_key(key), value)
+            values = with_value(values, split_key(key), value)
     if backbone_run is not None:
         size = values["backbone"]["input_size"]
         values["backbone"] = {"name": f"run:{backbone_run}", "input_size": size}
     values["fit"] = _fitting(base, values, variant.changes.get("fit.solver")) | {"seed": seed}
     for key, value in fit_changes.items():
-        _set(values, split_key(key), value)
+        values = with_value(values, split_key(key), value)
     return parse_config(values, where=f"the variant '{variant.name}'", base=table.parent)
 
 
@@ -172,12 +172,3 @@ def _fitting(base: Config, values: dict[str, Any], wanted: str | None) -> dict[s
     known = ExactFit if chosen == "exact" else KerasFit
     kept = {key: value for key, value in base.fit if key in known.model_fields}
     return {**kept, "solver": chosen}
-
-
-def _set(values: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    inner = values
-    for key in keys[:-1]:
-        if not isinstance(inner.get(key), dict):
-            inner[key] = {}
-        inner = inner[key]
-    inner[keys[-1]] = value

@@ -9,7 +9,7 @@ import yaml
 
 from kerastl.config.paths import anchor_paths
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
-from kerastl.settings.problems import Problem
+from kerastl.settings.problems import Problem, value_at
 
 _KEY = re.compile(r'"([^"]+)"|([^."]+)')
 
@@ -33,7 +33,8 @@ def apply_overrides(
         keys, value, wrong = _parse(override)
         problems.extend(wrong)
         if keys:
-            result = _merged(result, anchor_paths(_nested(keys, value), base), len(keys))
+            anchored = anchor_paths(with_value({}, keys, value), base)
+            result = with_value(result, keys, value_at(anchored, keys))
     return result, tuple(problems)
 
 
@@ -66,13 +67,8 @@ def split_key(key_text: str) -> tuple[str, ...]:
     return ()
 
 
-def _nested(keys: tuple[str, ...], value: Any) -> dict[str, Any]:
-    for key in reversed(keys):
-        value = {key: value}
-    return value
-
-
-def _merged(raw: Any, override: dict[str, Any], depth: int) -> dict[str, Any]:
-    base = dict(raw) if isinstance(raw, Mapping) else {}
-    ((key, value),) = override.items()
-    return {**base, key: value if depth == 1 else _merged(base.get(key), value, depth - 1)}
+def with_value(raw: Any, keys: Sequence[str], value: Any) -> dict[str, Any]:
+    """Returns nested mappings with another value at a path of keys."""
+    inner = dict(raw) if isinstance(raw, Mapping) else {}
+    key, *below = keys
+    return {**inner, key: with_value(inner.get(key), below, value) if below else value}

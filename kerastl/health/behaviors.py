@@ -5,7 +5,7 @@ behavior.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -33,23 +33,19 @@ def _behavior(name: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
 @_behavior("Training works with missing labels")
 def _unknown_labels_train() -> str:
     model = _compiled(trainable=False)
-    before = _weights(model)
-    history = model.fit(_images(), _labels(), epochs=2, verbose=0).history
-    _require(np.isfinite(history["loss"]).all(), f"the loss was {history['loss']}")
-    after = _weights(model)
-    _require(all(np.isfinite(value).all() for value in after.values()), "a weight became NaN")
-    _require(_changed(before, after) != [], "no weight changed")
-    return f"loss {history['loss'][0]:.3f}, then {history['loss'][-1]:.3f}"
+    losses, changed = _fit(model, epochs=2)
+    _require(np.isfinite(losses).all(), f"the loss was {losses}")
+    _require(all(np.isfinite(value).all() for value in _weights(model).values()), "a weight is NaN")
+    _require(changed, "no weight changed")
+    return f"loss {losses[0]:.3f}, then {losses[-1]:.3f}"
 
 
 @_behavior("Unknown labels have no gradient")
 def _unknown_labels_have_no_gradient() -> str:
-    model = _compiled(trainable=True)
-    before = _weights(model)
     labels = np.full((_NUM_EXAMPLES, len(_TASKS)), np.nan, "float32")
-    history = model.fit(_images(), labels, verbose=0).history
-    _require(history["loss"] == [0.0], f"the loss was {history['loss']}, not 0")
-    _require_unchanged(before, _weights(model))
+    losses, changed = _fit(_compiled(trainable=True), labels)
+    _require(losses == [0.0], f"the loss was {losses}, not 0")
+    _require_no_change(changed)
     return "loss exactly 0"
 
 
@@ -67,10 +63,10 @@ def _confident_mistakes_learn() -> str:
 @_behavior("A frozen backbone does not change")
 def _a_frozen_backbone_does_not_change() -> str:
     model = _compiled(trainable=False)
-    before = _weights(find_layer(model))
-    model.fit(_images(), _labels(), epochs=2, verbose=0)
-    _require_unchanged(before, _weights(find_layer(model)))
-    return f"{len(before)} weights"
+    frozen = set(_weights(find_layer(model)))
+    _, changed = _fit(model, epochs=2)
+    _require_no_change(changed & frozen)
+    return f"{len(frozen)} weights"
 
 
 @_behavior("Dropout is off in a frozen backbone")
@@ -84,25 +80,22 @@ def _dropout_is_off_in_the_backbone() -> str:
 @_behavior("BatchNorm's statistics do not change while the backbone learns")
 def _batch_norm_statistics_do_not_change() -> str:
     model = _compiled(trainable=True)
-    before = _weights(find_layer(model))
-    model.fit(_images(), _labels(), epochs=2, verbose=0)
-    after = _weights(find_layer(model))
-    statistics = {path for path in before if "moving_" in path}
-    changed = set(_changed(before, after))
-    _require(not changed & statistics, f"{', '.join(sorted(changed & statistics))} changed")
-    missing = set(before) - statistics - changed
+    weights = set(_weights(find_layer(model)))
+    statistics = {path for path in weights if "moving_" in path}
+    _, changed = _fit(model, epochs=2)
+    _require_no_change(changed & statistics)
+    missing = weights - statistics - changed
     _require(not missing, f"{', '.join(sorted(missing))} did not change")
-    return f"{len(changed)} changed, {len(statistics)} unchanged"
+    return f"{len(changed & weights)} changed, {len(statistics)} unchanged"
 
 
 @_behavior("Unfreezing takes effect")
 def _unfreezing_takes_effect() -> str:
     model = _compiled(trainable=False)
-    model.fit(_images(), _labels(), verbose=0)
-    before = _weights(find_layer(model))
+    _fit(model)
     set_trainable(model, True)
-    model.fit(_images(), _labels(), verbose=0)
-    _require(_changed(before, _weights(find_layer(model))) != [], "no weight changed")
+    _, changed = _fit(model)
+    _require(changed & set(_weights(find_layer(model))), "no weight changed")
     return ""
 
 
@@ -114,19 +107,16 @@ def _the_backbone_has_its_own_learning_rate() -> str:
     )
     model = _model(trainable=True)
     compile_model(model, "sgd", learning_rate=0.1, backbone_learning_rate=0.0)
-    before = _weights(model)
-    model.fit(_images(), _labels(), verbose=0)
-    changed = _changed(before, _weights(model))
-    frozen = _weights(find_layer(model))
-    _require(changed != [], "no weight changed")
-    _require(not set(changed) & set(frozen), f"{', '.join(changed)} changed")
+    _, changed = _fit(model)
+    _require(changed, "no weight changed")
+    _require_no_change(changed & set(_weights(find_layer(model))))
     return ""
 
 
 @_behavior("A saved model predicts the same after loading")
 def _a_saved_model_can_be_loaded() -> str:
     model = _compiled(trainable=True)
-    model.fit(_images(), _labels(), verbose=0)
+    _fit(model)
     expected = model.predict(_images(), verbose=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
@@ -175,13 +165,19 @@ def _weights(layer: keras.Layer) -> dict[str, np.ndarray]:
     }
 
 
-def _changed(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> list[str]:
-    return [path for path in before if not np.array_equal(before[path], after[path])]
+def _fit(
+    model: keras.Model, labels: np.ndarray | None = None, *, epochs: int = 1
+) -> tuple[list[float], set[str]]:
+    """Fits a model and returns the losses and the paths of the weights that changed."""
+    before, labels = _weights(model), _labels() if labels is None else labels
+    history = model.fit(_images(), labels, epochs=epochs, verbose=0).history
+    after = _weights(model)
+    changed = {path for path in before if not np.array_equal(before[path], after[path])}
+    return history["loss"], changed
 
 
-def _require_unchanged(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> None:
-    changed = _changed(before, after)
-    _require(not changed, f"{', '.join(changed)} changed")
+def _require_no_change(changed: set[str]) -> None:
+    _require(not changed, f"{', '.join(sorted(changed))} changed")
 
 
 def _require(seen: object, otherwise: str) -> None:
