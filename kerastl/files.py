@@ -20,19 +20,12 @@ WRITING = ".writing-"
 
 @dataclass(frozen=True)
 class FileStatus:
-    """What changes whenever a file changes.
+    """What changes whenever a file changes."""
 
-    Args:
-        size: Size in bytes.
-        inode: Number of the file in its file system.
-        mtime: Time of the last change of the content, in nanoseconds.
-        ctime: Time of the last change of content or status, in nanoseconds; cannot be set back.
-    """
-
-    size: int
+    size: int  # in bytes
     inode: int
-    mtime: int
-    ctime: int
+    mtime: int  # time of the last change of the content, in nanoseconds
+    ctime: int  # of content or status; cannot be set back
 
     @classmethod
     def of(cls, path: Path) -> "FileStatus | None":

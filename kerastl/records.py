@@ -17,20 +17,12 @@ _UNSTORED = "unstored"
 
 
 def unstored(default: Any) -> Any:
-    """Returns the field of a dataclass that is never written.
-
-    Args:
-        default: Value of the field in a record that was read.
-    """
+    """Returns a field that is never written; records that are read have the default."""
     return dataclasses.field(default=default, metadata={_UNSTORED: True})
 
 
 def to_values(record: Any) -> Any:
-    """Returns a record as a dict of plain values; NaN and tuples stay as they are.
-
-    Args:
-        record: A dataclass, or a mapping or tuple of dataclasses.
-    """
+    """Returns a dataclass, or a mapping or sequence of them, as dicts; NaN and tuples stay."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return {
             field.name: to_values(value)
@@ -45,12 +37,7 @@ def to_values(record: Any) -> Any:
 
 
 def from_values(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Returns the record that plain values describe.
-
-    Args:
-        kind: Dataclass of the record.
-        values: Its fields as `to_values` or a JSON file has them.
-    """
+    """Returns the record of a dataclass whose fields `to_values` or a JSON file contains."""
     hints = _hints(kind)  # type: ignore[arg-type]
     read = {
         field.name: _read(hints[field.name], values[field.name])

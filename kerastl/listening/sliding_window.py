@@ -12,16 +12,11 @@ _AT_A_TIME = 128  # windows in memory at once
 
 
 class SlidingWindow:
-    """Cuts windows out of blocks and keeps at most one window of past samples.
-
-    Args:
-        length: Length of a window in samples.
-        hop: Samples from the start of one window to the start of the next, at most `length`.
-    """
+    """Cuts windows out of blocks and keeps at most one window of past samples."""
 
     def __init__(self, length: int, hop: int):
-        self.length = length
-        self.hop = hop
+        self.length = length  # of a window, in samples
+        self.hop = hop  # samples between the starts of two windows, at most `length`
         self.num_samples = 0
         self._num_windows = 0
         self._kept = np.zeros(0, np.float32)

@@ -22,13 +22,6 @@ _NUM_WINDOWS = 36_000  # of one hour: the engine is always chosen for this many
 class WindowScorer:
     """Returns calibrated probabilities for windows of audio.
 
-    Args:
-        model: An audio model of `kerastl.build_model`.
-        bundle: Tasks, calibration and input contract of the model.
-        cache: Whether to read the converted network from the cache and write it to it.
-        engine: `"auto"`, or the engine to use.
-        progress: Receives progress updates.
-
     Raises:
         RunError: The model does not take audio.
     """

@@ -30,14 +30,7 @@ class WordPanel:
 def write_recordings_report(
     scores: RecordingScores, output: Path, *, run: Path, recordings: str
 ) -> None:
-    """Writes the report on scores from `Run.evaluate_recordings`.
-
-    Args:
-        scores: The scores.
-        output: The file to write.
-        run: Path of the run folder.
-        recordings: The table of the recordings as given.
-    """
+    """Writes the report on the scores of a run folder on a table of recordings."""
     words = [
         WordPanel(
             name=name,

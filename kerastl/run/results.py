@@ -90,14 +90,9 @@ def make_bundle(
     *,
     backbone_sha256: str,
 ) -> Bundle:
-    """Returns the bundle, with thresholds and calibration from held-out predictions.
+    """Returns the bundle, with thresholds and calibration chosen on held-out predictions.
 
-    Args:
-        plan: Config, backbone and examples.
-        model: The trained model.
-        fitted: The outcome of training.
-        held_out: Predictions to choose thresholds and calibration on.
-        backbone_sha256: Hash of the backbone's weights before training.
+    The hash is that of the backbone's weights before training.
     """
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
     asked = config.backbone.weights
@@ -129,15 +124,7 @@ def compute_results(
     held_out: HeldOutPredictions,
     bundle: Bundle,
 ) -> RunResults:
-    """Scores the trained model on every split and gathers everything to write.
-
-    Args:
-        plan: Config, backbone and examples.
-        fitted: The outcome of training.
-        logits: Uncalibrated logits of all examples, `(examples, tasks)`.
-        held_out: Predictions of examples that the model was not fitted on.
-        bundle: Thresholds and calibration.
-    """
+    """Scores the model on every split by the uncalibrated logits of all examples."""
     examples = plan.examples
     return RunResults(
         bundle=bundle,
