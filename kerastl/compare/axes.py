@@ -1,7 +1,7 @@
 """From the text after `--axis` to a study: its variants and the contrasts between them."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,37 +35,29 @@ def plan_study(axis: str, config: Config, table: Examples, *, num_train: int) ->
         config: The config that is compared.
         table: The examples.
         num_train: Number of training rows.
-
-    Raises:
-        ConfigError: There is no such axis, or its values cannot be compared.
     """
     name, equals, text = (part.strip() for part in axis.partition("="))
     if not name or (equals and not text):
         raise _no_axis(axis)
     values = read_values(name, text) if equals else []
     if name == "examples":
-        return _examples(values, table.tasks, num_train)
+        return _examples(values, table, num_train)
     if name in _NAMED:
         return _NAMED[name](values, config, table)
     if not equals:
         raise _no_axis(axis, name)
-    return _pairs(name, [_changed(name, value, table.tasks) for value in values])
+    return _pairs(name, [_variant(value, table, {name: value}) for value in values])
 
 
 def read_values(name: str, text: str) -> list[Any]:
-    """Returns the values of an axis, written as the inside of a YAML list.
-
-    Raises:
-        ConfigError: The text is not valid YAML, or it contains a value twice.
-    """
+    """Returns the values of an axis, written as the inside of a YAML list, each once."""
     try:
         values, problems = read_yaml(f"[{text}]")
     except yaml.YAMLError as error:
         raise _bad_values(name, text, syntax_problem(error)) from None
     if problems:
-        raise _bad_values(
-            name, text, "; ".join(problem.text.removeprefix("expected ") for problem in problems)
-        )
+        expected = "; ".join(problem.text.removeprefix("expected ") for problem in problems)
+        raise _bad_values(name, text, expected)
     names = [value_name(value) for value in values]
     if len(set(names)) < len(names):
         raise _bad_values(name, text, "each value once")
@@ -91,10 +83,13 @@ def _sharing(values: list[Any], config: Config, table: Examples) -> Study:
 def _trainable(values: list[Any], config: Config, table: Examples) -> Study:
     stages = config.trainable.stages if isinstance(config.trainable, TrainableStages) else 1
     wanted = values or [False, {"stages": stages}, True, FROM_SCRATCH]
+    from_scratch = {
+        "trainable": {"variables": ["*"], "batch_norm": "update"},
+        "backbone.weights": None,
+        "fit.backbone_learning_rate": getattr(config.fit, "learning_rate", 1e-3),
+    }
     variants = [
-        _from_scratch(config, table.tasks)
-        if value == FROM_SCRATCH
-        else _changed("trainable", value, table.tasks)
+        _variant(value, table, from_scratch if value == FROM_SCRATCH else {"trainable": value})
         for value in wanted
     ]
     notes = (
@@ -104,17 +99,7 @@ def _trainable(values: list[Any], config: Config, table: Examples) -> Study:
     return _pairs("trainable", variants, notes=notes if FROM_SCRATCH in wanted else ())
 
 
-def _from_scratch(config: Config, tasks: Sequence[str]) -> TrainingVariant:
-    rate = getattr(config.fit, "learning_rate", 1e-3)
-    changes = {
-        "trainable": {"variables": ["*"], "batch_norm": "update"},
-        "backbone.weights": None,
-        "fit.backbone_learning_rate": rate,
-    }
-    return TrainingVariant(name=FROM_SCRATCH, tasks=tuple(tasks), changes=changes)
-
-
-def _uncertain(values: list[Any], config: Config, table: Examples) -> Study:
+def _uncertain(values: list[Any], _: Config, table: Examples) -> Study:
     unsure = [task for i, task in enumerate(table.tasks) if table.uncertain[:, i].any()]
     if not unsure:
         raise ConfigError(
@@ -122,83 +107,52 @@ def _uncertain(values: list[Any], config: Config, table: Examples) -> Study:
             where="data.labels",
             expected="tasks whose cells data.labels lists under uncertain",
         )
+    keys = [format_path(("data", "labels", task, "when_uncertain")) for task in unsure]
     policies = values or ["ignore", "positive", "negative", {"soft": 0.7}]
-    variants = [
-        TrainingVariant(
-            name=value_name(policy),
-            tasks=table.tasks,
-            changes={
-                format_path(("data", "labels", task, "when_uncertain")): policy for task in unsure
-            },
-        )
-        for policy in policies
-    ]
+    variants = [_variant(policy, table, dict.fromkeys(keys, policy)) for policy in policies]
     return _pairs("uncertain", variants)
 
 
 def _backbone(values: list[Any], config: Config, table: Examples) -> Study:
+    """The config's own backbone keeps its weights and options; others use their defaults."""
     if not values:
         raise ConfigError(
             "The axis 'backbone' needs the names of backbones.",
             expected="--axis backbone=A,B, such as backbone=applications:mobilenet_v2,tiny:image",
             fix="`kerastl backbones list` shows their names.",
         )
-    variants = [_with_backbone(value, config, table.tasks) for value in values]
+    variants = []
+    for value in values:
+        section = {"name": value, "input_size": config.backbone.input_size}
+        changes = {"backbone": value if isinstance(value, dict) else section}
+        variants.append(_variant(value, table, {} if value == config.backbone.name else changes))
     return _pairs("backbone", variants)
 
 
-def _with_backbone(value: Any, config: Config, tasks: Sequence[str]) -> TrainingVariant:
-    """The config's own backbone keeps its weights and options; others use their defaults."""
-    if isinstance(value, dict):
-        name = value_name(value)
-        return TrainingVariant(name=name, tasks=tuple(tasks), changes={"backbone": value})
-    own = value == config.backbone.name
-    section = {"name": value, "input_size": config.backbone.input_size}
-    return TrainingVariant(
-        name=value_name(value), tasks=tuple(tasks), changes={} if own else {"backbone": section}
-    )
-
-
-def _unknown(values: list[Any], config: Config, table: Examples) -> Study:
+def _unknown(values: list[Any], _: Config, table: Examples) -> Study:
     _refuse_others("unknown", values, _TREATMENTS)
     variants = [
-        TrainingVariant(
-            name=name, tasks=table.tasks, training=TrainingRows(treatment=_TREATMENTS[name])
-        )
-        for name in (values or _TREATMENTS)
+        _variant(name, table, training=TrainingRows(treatment=_TREATMENTS[name]))
+        for name in values or _TREATMENTS
     ]
     return _pairs("unknown", variants)
 
 
-def _examples(values: list[Any], tasks: Sequence[str], num_train: int) -> Study:
+def _examples(values: list[Any], table: Examples, num_train: int) -> Study:
     wanted = values or [size for size in _SIZES if size == ALL or int(size) < num_train]
     for value in wanted:
         good = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        expected = f"fewer than the {num_train} training rows, or all"
         if value != ALL and not good:
-            raise _bad_values("examples", value_name(value), "numbers of rows above 0, or all")
-        if good and value >= num_train:
-            raise _bad_values(
-                "examples", value_name(value), f"fewer than the {num_train} training rows, or all"
-            )
-    ordered = sorted(wanted, key=lambda size: num_train if size == ALL else int(size))
+            expected = "numbers of rows above 0, or all"
+        if value != ALL and not (good and value < num_train):
+            raise _bad_values("examples", value_name(value), expected)
     variants = [
-        TrainingVariant(
-            name=value_name(size),
-            tasks=tuple(tasks),
-            training=TrainingRows(examples=None if size == ALL else int(size)),
-        )
-        for size in ordered
+        _variant(size, table, training=TrainingRows(examples=None if size == ALL else int(size)))
+        for size in sorted(wanted, key=lambda size: num_train if size == ALL else int(size))
     ]
     study = _pairs("examples", variants)
-    steps = [
-        Contrast(
-            first=(more.name,),
-            second=(fewer.name,),
-            tasks=tuple(tasks),
-            text=f"{more.name} examples instead of {fewer.name}",
-        )
-        for fewer, more in itertools.pairwise(variants)
-    ]
+    steps = [_contrast(more, fewer, " examples") for fewer, more in itertools.pairwise(variants)]
     note = (
         "Only training rows are drawn, in whole groups, each draw from the next larger one and "
         "anew for each seed; validation and test stay complete."
@@ -206,8 +160,24 @@ def _examples(values: list[Any], tasks: Sequence[str], num_train: int) -> Study:
     return replace(study, contrasts=tuple(steps), notes=(note,))
 
 
-def _changed(key: str, value: Any, tasks: Sequence[str]) -> TrainingVariant:
-    return TrainingVariant(name=value_name(value), tasks=tuple(tasks), changes={key: value})
+def _variant(
+    value: Any,
+    table: Examples,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    training: TrainingRows | None = None,
+) -> TrainingVariant:
+    return TrainingVariant(
+        name=value_name(value),
+        tasks=tuple(table.tasks),
+        changes=changes or {},
+        training=training or TrainingRows(),
+    )
+
+
+def _contrast(first: TrainingVariant, second: TrainingVariant, what: str = "") -> Contrast:
+    text = f"{first.name}{what} instead of {second.name}"
+    return Contrast(first=(first.name,), second=(second.name,), tasks=first.tasks, text=text)
 
 
 def _pairs(axis: str, variants: Sequence[TrainingVariant], *, notes: tuple[str, ...] = ()) -> Study:
@@ -218,17 +188,8 @@ def _pairs(axis: str, variants: Sequence[TrainingVariant], *, notes: tuple[str, 
             expected=_FORM,
             received=variants[0].name if variants else "none",
         )
-    base = variants[0]
-    contrasts = [
-        Contrast(
-            first=(variant.name,),
-            second=(base.name,),
-            tasks=variant.tasks,
-            text=f"{variant.name} instead of {base.name}",
-        )
-        for variant in variants[1:]
-    ]
-    return Study(axis=axis, variants=tuple(variants), contrasts=tuple(contrasts), notes=notes)
+    contrasts = tuple(_contrast(variant, variants[0]) for variant in variants[1:])
+    return Study(axis=axis, variants=tuple(variants), contrasts=contrasts, notes=notes)
 
 
 _NAMED: dict[str, Callable[[list[Any], Config, Examples], Study]] = {
@@ -240,15 +201,11 @@ _NAMED: dict[str, Callable[[list[Any], Config, Examples], Study]] = {
 }
 
 
-def _refuse_others(name: str, values: Sequence[Any], known: Sequence[str] | dict[str, Any]) -> None:
+def _refuse_others(name: str, values: Iterable[Any], known: Iterable[str]) -> None:
     for value in values:
         if value not in known:
-            raise _bad_values(
-                name,
-                value_name(value),
-                f"{', '.join(known)}",
-                fix=suggestion(value_name(value), list(known)),
-            )
+            text = value_name(value)
+            raise _bad_values(name, text, ", ".join(known), fix=suggestion(text, list(known)))
 
 
 def _bad_values(name: str, received: str, expected: str, *, fix: str | None = None) -> ConfigError:
@@ -262,10 +219,9 @@ def _bad_values(name: str, received: str, expected: str, *, fix: str | None = No
 
 
 def _no_axis(axis: str, name: str = "") -> ConfigError:
-    nearest = suggestion(name, [*_NAMED, "examples"])
     return ConfigError(
         "The axis is missing." if not name else f"'{name}' is not an axis by itself.",
         where=f"--axis {axis}",
         expected=_FORM,
-        fix=nearest,
+        fix=suggestion(name, [*_NAMED, "examples"]),
     )

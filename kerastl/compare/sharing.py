@@ -5,7 +5,6 @@ other).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kerastl.compare.study import Contrast, Study, TrainingVariant
@@ -15,22 +14,12 @@ from kerastl.errors import ConfigError
 FROZEN = "frozen"
 FINE_TUNED = "fine-tuned"
 MODES = (FROZEN, FINE_TUNED)
-SHARED_UNITS = (64,)
 FROZEN_EPOCHS = 50
-_HEAD = "shared"
+_ORIGINAL = "linear heads on the original features"
 
 
 def sharing_study(config: Config, tasks: Sequence[str], *, modes: Sequence[str]) -> Study:
-    """Returns the study of sharing.
-
-    Args:
-        config: The config that is compared.
-        tasks: All tasks.
-        modes: `"frozen"`, `"fine-tuned"` or both.
-
-    Raises:
-        ConfigError: There is only one task.
-    """
+    """Returns the study of sharing in the given modes, `"frozen"`, `"fine-tuned"` or both."""
     if len(tasks) < 2:
         raise ConfigError(
             "Sharing needs at least two tasks.",
@@ -42,77 +31,54 @@ def sharing_study(config: Config, tasks: Sequence[str], *, modes: Sequence[str])
         axis="sharing",
         variants=tuple(variant for part in parts for variant in part.variants()),
         contrasts=tuple(contrast for part in parts for contrast in part.contrasts()),
-        notes=tuple(note for part in parts for note in part.notes()),
+        notes=tuple(part.note() for part in parts if part.name == FROZEN),
     )
 
 
-def hidden_units(config: Config) -> tuple[int, ...]:
-    """Returns the hidden layers of frozen variants: the config's own, or one of 64 units."""
-    heads = config.heads.values() if isinstance(config.heads, dict) else ()
-    return next((head.hidden for head in heads if head.hidden), SHARED_UNITS)
-
-
-@dataclass(frozen=True)
 class _Mode:
     """One part of the study: the backbone frozen, or fine-tuned."""
 
-    name: str
-    config: Config
-    tasks: tuple[str, ...]
+    def __init__(self, name: str, config: Config, tasks: tuple[str, ...]):
+        self.name, self.config, self.tasks = name, config, tasks
+        self.rests = {task: tuple(t for t in tasks if t != task) for task in tasks}
+        heads = config.heads.values() if isinstance(config.heads, dict) else ()
+        self.hidden = next((head.hidden for head in heads if head.hidden), (64,))
+        self.frozen_epochs = max(FROZEN_EPOCHS, getattr(config.fit, "epochs", 0))
 
     def variants(self) -> list[TrainingVariant]:
-        """All tasks, each alone, all but each; and what serves the conditions."""
-        subsets = [self.tasks, *self._singles(), *self._rests()]
-        found = {tasks: self._variant(tasks) for tasks in subsets}
-        return [*found.values(), *(self._supporting() if self.name == FINE_TUNED else [])]
+        """Returns all tasks, each alone, all but each; and what serves the conditions."""
+        subsets = [self.tasks, *((task,) for task in self.tasks), *self.rests.values()]
+        found = [
+            TrainingVariant(
+                name=self._name(tasks), tasks=tasks, changes=self._changes(tasks), mode=self.name
+            )
+            for tasks in dict.fromkeys(subsets)
+        ]
+        return found + (self._supporting() if self.name == FINE_TUNED else [])
 
     def contrasts(self) -> list[Contrast]:
-        """Is sharing better, task by task; what does each task do to the others."""
-        together = self._name(self.tasks)
-        alone = tuple(self._name(tasks) for tasks in self._singles())
+        """Returns whether sharing is better, and what each task does to the others."""
+        alone = [self._name((task,)) for task in self.tasks]
         found = [
-            Contrast(
-                first=(together,),
-                second=alone,
-                tasks=self.tasks,
-                text=f"{self.name}: one network for all tasks instead of one for each",
-                mode=self.name,
-            )
+            self._contrast("one network for all tasks instead of one for each", alone, self.tasks)
         ]
-        for task, rest in zip(self.tasks, self._rests(), strict=True):
-            found.append(
-                Contrast(
-                    first=(together,),
-                    second=(self._name(rest),),
-                    tasks=rest,
-                    text=f"{self.name}: learning {task} too",
-                    kind="left out",
-                    mode=self.name,
-                    about=task,
-                )
+        found += [
+            self._contrast(
+                f"learning {task} too", [self._name(rest)], rest, kind="left out", about=task
             )
+            for task, rest in self.rests.items()
+        ]
         return found + (self._lent_contrasts() if self.name == FINE_TUNED else [])
 
-    def notes(self) -> list[str]:
-        """How the variants were made, for the reader."""
-        if self.name == FINE_TUNED:
-            return []
-        units = ", ".join(str(width) for width in hidden_units(self.config))
-        return [
+    def note(self) -> str:
+        """Returns how the frozen variants were made, for the reader."""
+        units = ", ".join(str(width) for width in self.hidden)
+        return (
             "On a frozen backbone linear heads share nothing that learns, so one network and one "
             f"for each would be the same. The frozen variants share a hidden layer ({units} units) "
-            f"instead, and weights of heads have no effect. They have up to {self._epochs()} "
+            f"instead, and weights of heads have no effect. They have up to {self.frozen_epochs} "
             "epochs, because an epoch on cached features costs next to nothing."
-        ]
-
-    def _epochs(self) -> int:
-        return max(FROZEN_EPOCHS, getattr(self.config.fit, "epochs", 0))
-
-    def _singles(self) -> list[tuple[str, ...]]:
-        return [(task,) for task in self.tasks]
-
-    def _rests(self) -> list[tuple[str, ...]]:
-        return [tuple(t for t in self.tasks if t != task) for task in self.tasks]
+        )
 
     def _name(self, tasks: tuple[str, ...]) -> str:
         if tasks == self.tasks:
@@ -123,46 +89,47 @@ class _Mode:
             what = f"all but {next(t for t in self.tasks if t not in tasks)}"
         return f"{what}, {self.name}"
 
-    def _variant(self, tasks: tuple[str, ...]) -> TrainingVariant:
-        return TrainingVariant(
-            name=self._name(tasks), tasks=tasks, changes=self._changes(tasks), mode=self.name
-        )
-
     def _changes(self, tasks: tuple[str, ...]) -> Mapping[str, Any]:
         if self.name == FROZEN:
-            head = {"tasks": list(tasks), "hidden": list(hidden_units(self.config))}
             return {
                 "trainable": False,
                 "augment": None,
-                "heads": {_HEAD: head},
-                "fit.epochs": self._epochs(),
+                "heads": {"shared": {"tasks": list(tasks), "hidden": list(self.hidden)}},
+                "fit.epochs": self.frozen_epochs,
             }
-        policy = self.config.trainable
-        return {"trainable": True} if policy in (False, "auto") else {}
+        return {"trainable": True} if self.config.trainable in (False, "auto") else {}
+
+    def _contrast(
+        self, text: str, second: Sequence[str], tasks: tuple[str, ...], **more: Any
+    ) -> Contrast:
+        return Contrast(
+            first=(self._name(self.tasks),),
+            second=tuple(second),
+            tasks=tasks,
+            text=f"{self.name}: {text}",
+            mode=self.name,
+            **more,
+        )
 
     def _supporting(self) -> list[TrainingVariant]:
-        """A linear head for each task: on the backbone the others trained, and on the original."""
-        linear = {"trainable": False, "augment": None, "heads": "single"}
+        """Returns linear heads on the original backbone and on what the other tasks trained."""
+        common: dict[str, Any] = {
+            "changes": {"trainable": False, "augment": None, "heads": "single"},
+            "mode": self.name,
+            "is_supporting": True,
+        }
         lent = [
             TrainingVariant(
-                name=self._lent_name(task),
-                tasks=(task,),
-                changes=linear,
-                mode=self.name,
-                backbone_of=self._name(rest),
-                is_supporting=True,
+                name=_lent_name(task), tasks=(task,), backbone_of=self._name(rest), **common
             )
-            for task, rest in zip(self.tasks, self._rests(), strict=True)
+            for task, rest in self.rests.items()
         ]
-        own = TrainingVariant(
-            name=_ORIGINAL, tasks=self.tasks, changes=linear, mode=self.name, is_supporting=True
-        )
-        return [own, *lent]
+        return [TrainingVariant(name=_ORIGINAL, tasks=self.tasks, **common), *lent]
 
     def _lent_contrasts(self) -> list[Contrast]:
         return [
             Contrast(
-                first=(self._lent_name(task),),
+                first=(_lent_name(task),),
                 second=(_ORIGINAL,),
                 tasks=(task,),
                 text=f"for {task}, features that the other tasks trained",
@@ -173,8 +140,6 @@ class _Mode:
             for task in self.tasks
         ]
 
-    def _lent_name(self, task: str) -> str:
-        return f"{task} on what the others learned"
 
-
-_ORIGINAL = "linear heads on the original features"
+def _lent_name(task: str) -> str:
+    return f"{task} on what the others learned"

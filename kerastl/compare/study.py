@@ -21,15 +21,10 @@ Treatment = Literal["as they are", "drop rows", "blanks as no"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRows:
-    """The training rows of a variant and how it treats unknown labels.
-
-    Args:
-        treatment: Treatment of the unknown labels.
-        examples: Number of training rows that are kept, in whole groups; None keeps all.
-    """
+    """The training rows of a variant and how it treats unknown labels."""
 
     treatment: Treatment = "as they are"
-    examples: int | None = None
+    examples: int | None = None  # number of rows that are kept, in whole groups; None keeps all
 
     def table_name(self, seed: int) -> str:
         """Returns the file name of the table; a subsample is drawn anew for each seed."""
@@ -40,66 +35,38 @@ class TrainingRows:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingVariant:
-    """One variant of the training, trained once for each seed.
+    """One variant of the training, trained once for each seed."""
 
-    Args:
-        name: Unique within a study.
-        tasks: Tasks of the variant.
-        changes: Dotted keys of the config and their values in this variant.
-        training: Its training rows.
-        mode: Part of the study, such as `"fine-tuned"`; empty if there are no parts.
-        backbone_of: Name of the variant whose trained backbone this one uses, or None.
-        is_supporting: Whether it only serves a condition.
-    """
-
-    name: str
+    name: str  # unique within a study
     tasks: tuple[str, ...]
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)  # dotted keys of the config to values
     training: TrainingRows = TrainingRows()
-    mode: str = ""
-    backbone_of: str | None = None
-    is_supporting: bool = False
+    mode: str = ""  # part of the study, such as "fine-tuned"; empty if there are no parts
+    backbone_of: str | None = None  # name of the variant whose trained backbone this one uses
+    is_supporting: bool = False  # whether it only serves a condition
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """One comparison between variants.
+    """One comparison between variants; several variants on one side have tasks of their own."""
 
-    Args:
-        first: Names of the variants that are compared; each has tasks of its own.
-        second: Names of the variants they are compared with, likewise.
-        tasks: Tasks on which they are compared.
-        text: The contrast in words, answered by helps, no difference seen or hurts.
-        kind: `"answer"` to the question of the study, or evidence for a condition: `"left out"` or
-            `"lent"`.
-        mode: Part of the study.
-        about: The task that is left out or lent to, or None.
-    """
-
-    first: tuple[str, ...]
-    second: tuple[str, ...]
-    tasks: tuple[str, ...]
-    text: str
-    kind: str = "answer"
+    first: tuple[str, ...]  # names of the variants that are compared
+    second: tuple[str, ...]  # names of the variants they are compared with
+    tasks: tuple[str, ...]  # on which they are compared
+    text: str  # in words, answered by helps, no difference seen or hurts
+    kind: str = "answer"  # or evidence for a condition: "left out" or "lent"
     mode: str = ""
-    about: str | None = None
+    about: str | None = None  # the task that is left out or lent to
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """All variants of a comparison and the contrasts between them.
+    """All variants of a comparison and the contrasts between them."""
 
-    Args:
-        axis: What varies: the name of an axis, or a dotted key of the config.
-        variants: In the order in which they are trained.
-        contrasts: What is compared.
-        notes: How the variants were made, for the reader.
-    """
-
-    axis: str
-    variants: tuple[TrainingVariant, ...]
+    axis: str  # name of an axis, or a dotted key of the config
+    variants: tuple[TrainingVariant, ...]  # in the order in which they are trained
     contrasts: tuple[Contrast, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # how the variants were made
 
     def variant(self, name: str) -> TrainingVariant:
         """Returns the variant with a name."""
@@ -117,9 +84,6 @@ def trial_config(
         seed: Seed of the training.
         table: The table with the splits of the study.
         backbone_run: Run whose backbone the variant uses, or None.
-
-    Raises:
-        ConfigError: The config with these changes is not valid.
     """
     values = config_values(base)
     _keep_tasks(values, variant.tasks)
