@@ -19,10 +19,9 @@ import pandas as pd
 
 from kerastl import pipeline
 from kerastl.compare import compare
-from kerastl.compare.paired_scores import PairedRows
 from kerastl.compare.study import SPLIT_COLUMN, TrainingRows
 from kerastl.compare.training_tables import change_training, split_frame, write_table
-from kerastl.compare.verdicts import ScoreDifference, differences
+from kerastl.compare.verdicts import PairedRows, ScoreDifference, differences
 from kerastl.config import Config, config_values, load_config, parse_config
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.features.cache.location import cache_folder

@@ -1,6 +1,7 @@
 """A whole comparison: from a config and an axis to `compare.json` and the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,37 @@ from kerastl.backbones import find_backbone
 from kerastl.compare.axes import FROM_SCRATCH, plan_study
 from kerastl.compare.conditions import (
     Condition,
+    losses_by_epoch,
     sharing_conditions,
     training_loss,
     transfer_conditions,
 )
-from kerastl.compare.contrasts import ContrastResult, evaluate_contrasts, weigh_multiplicity
-from kerastl.compare.epochs import losses_by_epoch
+from kerastl.compare.contrasts import (
+    ContrastResult,
+    ScoresByVariant,
+    evaluate_contrasts,
+    weigh_multiplicity,
+)
+from kerastl.compare.cost import bill, median_cost
 from kerastl.compare.page import FILE_NAME as REPORT
 from kerastl.compare.page import render_report
-from kerastl.compare.paired_scores import PairedRows
-from kerastl.compare.result import RESULT, Comparison, ComparisonResult, ScoredPart
+from kerastl.compare.result import (
+    RESULT,
+    Comparison,
+    ComparisonResult,
+    ScoredPart,
+    SeedScores,
+    VariantResult,
+    VariantScores,
+)
 from kerastl.compare.study import Study, TrainingVariant, trial_config
-from kerastl.compare.summary import cost_sentences, summarize
 from kerastl.compare.training_tables import change_training, split_frame, write_table
 from kerastl.compare.trials import ComparisonPlan, Trial, open_folder, run_trials, trial_path
+from kerastl.compare.verdicts import HURTS, SCORES, PairedRows, TrialScores
 from kerastl.config import Config, dump_config, load_config
+from kerastl.data.tables.examples import PARTS
 from kerastl.errors import ConfigError
+from kerastl.evaluation.means import mean_of_defined
 from kerastl.files import file_sha256, write_json, write_text
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
@@ -83,10 +99,10 @@ def compare(
         )
     settings = config if isinstance(config, Config) else load_config(config, overrides)
     stem = "config" if isinstance(config, Config) else Path(config).stem
-    folder = Path(output) if output is not None else _default_folder(stem, axis)
+    name = f"{stem}-compare-{axis.partition('=')[0].strip()}"
+    folder = Path(output) if output is not None else Path("runs") / name
     plan = pipeline.make_plan(settings, progress=progress)
-    num_train = len(plan.examples.rows("train"))
-    study = plan_study(axis, settings, plan.examples, num_train=num_train)
+    study = plan_study(axis, settings, plan.examples, num_train=len(plan.examples.rows("train")))
     trials = [
         _trial(study, variant, seed, settings, folder.absolute())
         for variant in study.variants
@@ -94,7 +110,11 @@ def compare(
     ]
     _refuse_missing_backbones(trials)
     tables = _tables(study, seeds, plan)
-    open_folder(folder, _plan(axis, seeds, settings))
+    hashes = tuple(file_sha256(path).hex() for path in settings.data.tables)
+    open_folder(
+        folder,
+        ComparisonPlan(axis=axis, seeds=seeds, config=dump_config(settings), tables=hashes),
+    )
     for name, frame in tables.items():
         write_table(folder / TABLES / name, frame)
     run_trials(trials, cache=cache, progress=progress)
@@ -105,26 +125,35 @@ def compare(
     return Comparison(path=folder, result=result)
 
 
-def _default_folder(stem: str, axis: str) -> Path:
-    return Path("runs") / f"{stem}-compare-{axis.partition('=')[0].strip()}"
+def find_findings(results: Sequence[ContrastResult]) -> list[str]:
+    """Returns what a reader should know first: answers, harmful tasks, and the role of chance."""
+    found = [result.answer for result in results if result.kind == "answer"]
+    for result in results:
+        if result.kind != "left out" or result.macro.auc.verdict != HURTS:
+            continue
+        harmed = [task for task, verdict in result.verdicts().items() if verdict == HURTS]
+        most = f", most of all {', '.join(harmed)}" if harmed else ""
+        found.append(
+            f"{result.mode}: {result.about} harms the other tasks{most}: learning it too changes "
+            f"their macro AUC by {result.macro.auc.difference:+.3f}. Learn it apart, or give it "
+            "less weight."
+        )
+    return [*found, weigh_multiplicity(results).text]
 
 
 def _trial(
     study: Study, variant: TrainingVariant, seed: int, config: Config, folder: Path
 ) -> Trial:
     source = None if variant.backbone_of is None else study.variant(variant.backbone_of)
-    return Trial(
-        variant=variant,
+    changed = trial_config(
+        config,
+        variant,
         seed=seed,
-        config=trial_config(
-            config,
-            variant,
-            seed=seed,
-            table=folder / TABLES / variant.training.table_name(seed),
-            backbone_run=None if source is None else trial_path(folder, study, source, seed),
-        ),
-        path=trial_path(folder, study, variant, seed),
+        table=folder / TABLES / variant.training.table_name(seed),
+        backbone_run=None if source is None else trial_path(folder, study, source, seed),
     )
+    path = trial_path(folder, study, variant, seed)
+    return Trial(variant=variant, seed=seed, config=changed, path=path)
 
 
 def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
@@ -137,7 +166,7 @@ def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
 
 
 def _tables(study: Study, seeds: int, plan: RunPlan) -> dict[str, pd.DataFrame]:
-    """Returns file name to content of every table of the study."""
+    """Returns every table of the study by its file name."""
     frame = split_frame(plan.examples, plan.config)
     wanted = {variant.training for variant in study.variants}
     sizes = tuple(sorted(t.examples for t in wanted if t.examples is not None))
@@ -150,50 +179,42 @@ def _tables(study: Study, seeds: int, plan: RunPlan) -> dict[str, pd.DataFrame]:
     }
 
 
-def _plan(axis: str, seeds: int, config: Config) -> ComparisonPlan:
-    return ComparisonPlan(
-        axis=axis,
-        seeds=seeds,
-        config=dump_config(config),
-        tables=tuple(file_sha256(path).hex() for path in config.data.tables),
-    )
-
-
 def _result(
     study: Study, trials: Sequence[Trial], plan: RunPlan, config: Config, seeds: int
 ) -> ComparisonResult:
-    frames = {
-        (trial.variant.name, trial.seed): read_record(trial.path).predictions for trial in trials
-    }
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for trial in trials:
+        predictions = read_record(trial.path).predictions
+        frames.setdefault(trial.variant.name, []).append(predictions)
     part = "test" if len(plan.examples.rows("test")) else "validation"
     evaluation = config.evaluation
     rows = PairedRows(
-        next(iter(frames.values())),
+        next(iter(frames.values()))[0],
         part=part,
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,
     )
-    scores = {
-        variant.name: [rows.score(frames[variant.name, s], variant.tasks) for s in range(seeds)]
+    scores: ScoresByVariant = {
+        variant.name: [rows.score(frame, variant.tasks) for frame in frames[variant.name]]
         for variant in study.variants
     }
     answers = evaluate_contrasts(study, scores, rows, seed=evaluation.seed)
-    variants = [
-        summarize(
+    sides = {
+        variant.name: _variant_result(
             variant,
             scores[variant.name],
-            _training_losses(variant, [frames[variant.name, seed] for seed in range(seeds)]),
-            [trial.cost() for trial in trials if trial.variant is variant],
+            frames[variant.name],
+            [trial for trial in trials if trial.variant is variant],
         )
         for variant in study.variants
-    ]
+    }
     return ComparisonResult(
         format=1,
         axis=study.axis,
         tasks=tuple(plan.examples.tasks),
         seeds=tuple(range(seeds)),
         backbone=config.backbone.name,
-        rows={name: len(plan.examples.rows(name)) for name in ("train", "validation", "test")},
+        rows={name: len(plan.examples.rows(name)) for name in PARTS},
         scored=ScoredPart(
             part=part,
             rows=len(rows.paths),
@@ -205,41 +226,48 @@ def _result(
         answers=answers,
         multiplicity=weigh_multiplicity(answers),
         conditions=tuple(_conditions(study, answers, plan, trials)),
-        sides=tuple(variants),
-        costs=tuple(cost_sentences(study, variants)),
+        sides=tuple(sides.values()),
+        costs=tuple(
+            f"{contrast.text}: {bill([sides[name].cost for name in contrast.first])}; instead: "
+            f"{bill([sides[name].cost for name in contrast.second])}."
+            for contrast in study.contrasts
+            if contrast.kind == "answer" and len(contrast.first) != len(contrast.second)
+        ),
         notes=(*study.notes, *([_ONE_TRAINING] if seeds == 1 else [])),
         config=dump_config(config),
         versions=versions(),
     )
 
 
-def _training_losses(
-    variant: TrainingVariant, frames: Sequence[pd.DataFrame]
-) -> Mapping[str, float]:
-    return {
-        task: float(np.mean([training_loss(frame, task) for frame in frames]))
-        for task in variant.tasks
-    }
-
-
-def find_findings(results: Sequence[ContrastResult]) -> list[str]:
-    """Returns what a reader should know first: answers, harmful tasks, and the role of chance."""
-    found = [result.answer for result in results if result.kind == "answer"]
-    found += [_harm(result) for result in results if _is_harmful(result)]
-    return [*found, weigh_multiplicity(results).text]
-
-
-def _is_harmful(result: ContrastResult) -> bool:
-    return result.kind == "left out" and result.macro.auc.verdict == "hurts"
-
-
-def _harm(result: ContrastResult) -> str:
-    harmed = [task for task, verdict in result.verdicts().items() if verdict == "hurts"]
-    most = f", most of all {', '.join(harmed)}" if harmed else ""
-    return (
-        f"{result.mode}: {result.about} harms the other tasks{most}: learning it too changes their "
-        f"macro AUC by {result.macro.auc.difference:+.3f}. Learn it apart, or give it less weight."
+def _variant_result(
+    variant: TrainingVariant,
+    scores: Sequence[TrialScores],
+    frames: Sequence[pd.DataFrame],
+    trials: Sequence[Trial],
+) -> VariantResult:
+    return VariantResult(
+        name=variant.name,
+        mode=variant.mode or None,
+        tasks=variant.tasks,
+        changes=dict(variant.changes),
+        training=asdict(variant.training),
+        supporting=variant.is_supporting,
+        scores={task: _mean_scores(scores, [task]) for task in variant.tasks},
+        macro=_mean_scores(scores, variant.tasks),
+        training_loss={
+            task: float(np.mean([training_loss(frame, task) for frame in frames]))
+            for task in variant.tasks
+        },
+        cost=median_cost([trial.cost() for trial in trials]),
     )
+
+
+def _mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
+    found = {}
+    for name in SCORES:
+        by_seed = [mean_of_defined([one[task][name].value for task in tasks]) for one in scores]
+        found[name] = SeedScores(mean=mean_of_defined(by_seed), by_seed=tuple(by_seed))
+    return VariantScores(**found)
 
 
 def _conditions(
@@ -248,20 +276,14 @@ def _conditions(
     plan: RunPlan,
     trials: Sequence[Trial],
 ) -> list[Condition]:
-    train = plan.examples.rows("train")
+    examples, train = plan.examples, plan.examples.rows("train")
     if study.axis == "sharing":
-        labels = plan.examples.training_labels[train]
-        known = dict(
-            zip(plan.examples.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True)
-        )
-        epochs = {
-            variant.name: [
-                losses_by_epoch(read_record(trial.path), known)
-                for trial in trials
-                if trial.variant is variant
-            ]
-            for variant in study.variants
-        }
+        labels = examples.training_labels[train]
+        known = dict(zip(examples.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
+        epochs: dict[str, list[np.ndarray]] = {}
+        for trial in trials:
+            losses = losses_by_epoch(read_record(trial.path), known)
+            epochs.setdefault(trial.variant.name, []).append(losses)
         return sharing_conditions(study, results, labels, epochs)
     if study.axis in ("trainable", "backbone"):
         asked = plan.config.backbone.weights

@@ -11,31 +11,26 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
-from kerastl.compare.contrasts import ContrastResult, interval_text, signed
+from kerastl.compare.contrasts import ContrastResult, difference_text, signed
 from kerastl.compare.study import Study
 from kerastl.compare.verdicts import HELPS, HURTS, NO_VERDICT
 from kerastl.errors import counted
+from kerastl.run.record import RunRecord
 
 SIMILAR = 3.0
+_LOSS = "log_loss"
 _WORSE = 0.01  # nats; a smaller difference in training loss is chance
 _PRETRAINING_EXAMPLES = {"imagenet": 1_281_167}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One condition with its evidence.
+    """One condition with its evidence."""
 
-    Args:
-        condition: The condition as a sentence.
-        mode: Part of the study, or None.
-        holds: Whether it holds; None if unknown.
-        evidence: The evidence, in sentences.
-    """
-
-    condition: str
-    mode: str | None
-    holds: bool | None
-    evidence: tuple[str, ...]
+    condition: str  # as a sentence
+    mode: str | None  # part of the study
+    holds: bool | None  # None if unknown
+    evidence: tuple[str, ...]  # in sentences
 
 
 def sharing_conditions(
@@ -50,7 +45,7 @@ def sharing_conditions(
         study: The study.
         results: Result of each contrast.
         labels: Labels of the training rows, `(examples, tasks)`, NaN where unknown.
-        epochs: Name of each variant to its training loss by epoch, one for each seed.
+        epochs: Training loss by epoch of each variant, one array for each seed.
     """
     modes = list(dict.fromkeys(contrast.mode for contrast in study.contrasts))
     tasks = next(contrast.tasks for contrast in study.contrasts if contrast.kind == "answer")
@@ -79,19 +74,14 @@ def transfer_conditions(
         num_rows: Number of training rows.
         scratch: Name of the variant that starts from random weights.
     """
-    found = [
-        Condition(
-            condition="The backbone was made for the same kind of input.",
-            mode=None,
-            holds=True,
-            evidence=(f"Both take {inputs}.",),
-        ),
-        _more_data(weights, num_rows),
-    ]
-    judged = [result for result in results if scratch in result.first]
-    if judged:
-        found.append(_better_than_scratch(judged[0]))
-    return found
+    same_input = Condition(
+        condition="The backbone was made for the same kind of input.",
+        mode=None,
+        holds=True,
+        evidence=(f"Both take {inputs}.",),
+    )
+    judged = [_better_than_scratch(result) for result in results if scratch in result.first]
+    return [same_input, _more_data(weights, num_rows), *judged[:1]]
 
 
 def training_loss(predictions: pd.DataFrame, task: str) -> float:
@@ -106,11 +96,31 @@ def training_loss(predictions: pd.DataFrame, task: str) -> float:
     return float(-scipy.special.log_expit(signed_logits).mean())
 
 
+def losses_by_epoch(record: RunRecord, known: Mapping[str, int]) -> np.ndarray:
+    """Returns the training loss per known label in each epoch of the last phase, `(epochs,)`.
+
+    It is comparable between layouts of heads. Keras averages it over the batches of the epoch. A
+    solved head has no epochs.
+
+    Args:
+        record: Record of a finished run.
+        known: Number of known training labels of each task.
+    """
+    history = record.history
+    if not len(history):
+        return np.zeros(0)
+    rows = history[(history["phase"] == history["phase"].iloc[-1]) & (history["epoch"] > 0)]
+    heads = record.bundle.heads
+    weights = {name: sum(known[task] for task in tasks) for name, tasks in heads.items()}
+    columns = {name: _LOSS if len(heads) == 1 else f"{name}_{_LOSS}" for name in heads}
+    total = sum(rows[columns[name]].to_numpy(float) * weights[name] for name in heads)
+    return np.asarray(total / max(sum(weights.values()), 1))
+
+
 def _similar_amounts(labels: np.ndarray, tasks: Sequence[str]) -> Condition:
     known = (~np.isnan(labels)).sum(axis=0)
     rarer = np.minimum((labels >= 0.5).sum(axis=0), (labels < 0.5).sum(axis=0))
-    ratio = known.max() / max(known.min(), 1)
-    rarer_ratio = rarer.max() / max(rarer.min(), 1)
+    ratio, rarer_ratio = (counts.max() / max(counts.min(), 1) for counts in (known, rarer))
     counts = ", ".join(
         f"{task} {k} ({r} of its rarer class)"
         for task, k, r in zip(tasks, known, rarer, strict=True)
@@ -132,29 +142,21 @@ def _shares_features(mode: str, results: Sequence[ContrastResult]) -> Condition:
     here = [result for result in results if result.mode == mode]
     lent = [result for result in here if result.kind == "lent"]
     left_out = [result for result in here if result.kind == "left out"]
-    evidence = [_lent_text(result) for result in lent]
-    evidence += [_left_out_text(result) for result in left_out]
     verdicts = [v for result in (lent or left_out) for v in result.verdicts().values()]
+    helps, hurts = verdicts.count(HELPS), verdicts.count(HURTS)
     return Condition(
         condition="The tasks share features: learning one helps another.",
-        holds=_mostly(verdicts),
-        evidence=tuple(evidence),
         mode=mode,
+        holds=None if helps == hurts else helps > hurts,
+        evidence=(*map(_lent_text, lent), *map(_left_out_text, left_out)),
     )
-
-
-def _mostly(verdicts: Sequence[str]) -> bool | None:
-    """Whether there are more helps than hurts; None if equally many."""
-    helps, hurts = verdicts.count(HELPS), verdicts.count(HURTS)
-    return None if helps == hurts else helps > hurts
 
 
 def _lent_text(result: ContrastResult) -> str:
     auc = result.macro.auc
     return (
-        f"Features that the other tasks trained, for {result.about}: AUC "
-        f"{signed(auc.difference)}{interval_text(auc)} against the original features: "
-        f"{auc.verdict}."
+        f"Features that the other tasks trained, for {result.about}: AUC {difference_text(auc)} "
+        f"against the original features: {auc.verdict}."
     )
 
 
@@ -165,8 +167,8 @@ def _left_out_text(result: ContrastResult) -> str:
         for task, found in result.tasks.items()
     )
     return (
-        f"Learning {result.about} too changes the others by {signed(auc.difference)}"
-        f"{interval_text(auc)} on average ({auc.verdict}): {by_task}."
+        f"Learning {result.about} too changes the others by {difference_text(auc)} on average "
+        f"({auc.verdict}): {by_task}."
     )
 
 
@@ -187,13 +189,13 @@ def _large_enough(
     worse = together - alone
     return Condition(
         condition="The network is large enough: sharing does not worsen the training loss.",
+        mode=mode,
         holds=None if np.isnan(worse) else bool(worse <= _WORSE),
         evidence=(
             f"After {counted(last, 'epoch')} the training loss per known label is {together:.3f} "
             f"with one network for all tasks and {alone:.3f} with one for each ({worse:+.3f}); "
             f"above {_WORSE:+g} counts as worse.",
         ),
-        mode=mode,
     )
 
 
@@ -223,8 +225,5 @@ def _better_than_scratch(result: ContrastResult) -> Condition:
         condition="Transfer is better than training from scratch.",
         mode=None,
         holds=None if auc.verdict == NO_VERDICT else auc.verdict == HURTS,
-        evidence=(
-            f"{result.question}: macro AUC {signed(auc.difference)}{interval_text(auc)}: "
-            f"{auc.verdict}.",
-        ),
+        evidence=(f"{result.question}: macro AUC {difference_text(auc)}: {auc.verdict}.",),
     )

@@ -1,11 +1,13 @@
-"""The cost of a trial: seconds to train, weights, bytes on disk, milliseconds per example."""
+"""The cost of a variant: seconds to train, weights, bytes on disk, milliseconds per example."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from kerastl.errors import counted
 from kerastl.runs import Run
 
 _BATCH = 32
@@ -14,23 +16,26 @@ _REPEATS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class TrialCost:
-    """The cost of one trial; None if it was not measured.
-
-    Args:
-        parameters: Number of weights.
-        trainable_parameters: Number of trainable weights.
-        bytes: Size of the model file.
-        milliseconds_per_example: Time of inference.
-        seconds: Time of training, over all interruptions.
-        epochs: Number of epochs in all phases; None until the trial is finished.
-    """
+    """The cost of one trial; None if it was not measured."""
 
     parameters: int | None = None
     trainable_parameters: int | None = None
-    bytes: int | None = None
-    milliseconds_per_example: float | None = None
-    seconds: float | None = None
-    epochs: int | None = None
+    bytes: int | None = None  # of the model file
+    milliseconds_per_example: float | None = None  # of inference
+    seconds: float | None = None  # of training, over all interruptions
+    epochs: int | None = None  # in all phases; None until the trial is finished
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantCost:
+    """Medians over the trials of a variant, NaN if not measured."""
+
+    parameters: float
+    trainable_parameters: float
+    bytes: float
+    milliseconds_per_example: float
+    seconds: float
+    epochs: tuple[int | None, ...]  # of each trial
 
 
 def measure_cost(run: Run) -> TrialCost:
@@ -38,9 +43,6 @@ def measure_cost(run: Run) -> TrialCost:
 
     The time of inference is the median over several batches of 32 through the Keras model, after a
     warm-up batch, on this machine under its present load.
-
-    Args:
-        run: A finished run.
     """
     model = run.model
     weights = [w for w in model.weights if "seed_generator" not in w.path]
@@ -49,6 +51,28 @@ def measure_cost(run: Run) -> TrialCost:
         trainable_parameters=int(sum(np.prod(w.shape) for w in model.trainable_weights)),
         bytes=run.record.layout.model.stat().st_size,
         milliseconds_per_example=_inference_milliseconds(model),
+    )
+
+
+def median_cost(costs: Sequence[TrialCost]) -> VariantCost:
+    """Returns the cost of a variant from the costs of its trials."""
+    return VariantCost(
+        parameters=_median([cost.parameters for cost in costs]),
+        trainable_parameters=_median([cost.trainable_parameters for cost in costs]),
+        bytes=_median([cost.bytes for cost in costs]),
+        milliseconds_per_example=_median([cost.milliseconds_per_example for cost in costs]),
+        seconds=_median([cost.seconds for cost in costs]),
+        epochs=tuple(cost.epochs for cost in costs),
+    )
+
+
+def bill(costs: Sequence[VariantCost]) -> str:
+    """Returns the total cost of one model per variant, in words."""
+    return (
+        f"{counted(len(costs), 'model')}, {sum(cost.seconds for cost in costs):,.0f} s to train, "
+        f"{sum(cost.parameters for cost in costs):,.0f} weights, "
+        f"{sum(cost.bytes for cost in costs) / 1e6:.1f} MB, "
+        f"{sum(cost.milliseconds_per_example for cost in costs):.2f} ms per example"
     )
 
 
@@ -63,7 +87,6 @@ def _inference_milliseconds(model: Any) -> float:
     return 1000 * float(np.median(seconds)) / _BATCH
 
 
-def num_epochs(run: Run) -> int:
-    """Returns the number of epochs of a finished run in all its phases."""
-    history = run.record.history
-    return int((history["epoch"] > 0).sum()) if len(history) else 0
+def _median(values: Sequence[float | None]) -> float:
+    measured = [float(value) for value in values if value is not None]
+    return float(np.median(measured)) if measured else float("nan")

@@ -17,18 +17,12 @@ from kerastl.report.render import render_page
 from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 FILE_NAME = "report.html"
-_ROW = Axes(left=8, top=0, width=224, height=20)
 _SLACK = 1.08
 _SMALLEST_SCALE = 0.01
 
 
 def render_report(result: ComparisonResult, *, name: str) -> str:
-    """Returns the whole page.
-
-    Args:
-        result: The result of the comparison.
-        name: Name of the comparison.
-    """
+    """Returns the whole page of a comparison."""
     reach = _reach(result)
     return render_page(
         "compare.html",
@@ -45,13 +39,7 @@ def render_report(result: ComparisonResult, *, name: str) -> str:
 
 
 def difference_row(value: float, interval: Sequence[float] | None, *, reach: float) -> Markup:
-    """Draws one difference with its interval on a scale around 0.
-
-    Args:
-        value: The difference.
-        interval: Its ends, or None.
-        reach: End of the scale on both sides of 0.
-    """
+    """Draws a difference and its interval on a scale from -reach to reach."""
     axes = _axes(reach)
     drawn = [
         path([(axes.left, 10), (axes.right, 10)], class_="rail"),
@@ -76,7 +64,7 @@ def difference_scale(reach: float) -> Markup:
 
 
 def _axes(reach: float) -> Axes:
-    return Axes(left=_ROW.left, top=0, width=_ROW.width, height=20, x=(-reach, reach))
+    return Axes(left=8, top=0, width=224, height=20, x=(-reach, reach))
 
 
 def _reach(result: ComparisonResult) -> float:
@@ -92,18 +80,11 @@ def _reach(result: ComparisonResult) -> float:
 
 def _groups(result: ComparisonResult, reach: float) -> list[dict[str, Any]]:
     """Returns the answers by mode, each row with its drawing."""
-    modes = list(dict.fromkeys(answer.mode for answer in result.answers))
-    return [
-        {
-            "mode": mode,
-            "answers": [
-                {"rows": _rows(answer, reach), "what": _what(answer)}
-                for answer in result.answers
-                if answer.mode == mode
-            ],
-        }
-        for mode in modes
-    ]
+    groups: dict[str | None, list[Any]] = {}
+    for answer in result.answers:
+        described = {"rows": _rows(answer, reach), "what": _what(answer)}
+        groups.setdefault(answer.mode, []).append(described)
+    return [{"mode": mode, "answers": answers} for mode, answers in groups.items()]
 
 
 def _what(answer: ContrastResult) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerastl.compare.conditions import Condition
 from kerastl.compare.contrasts import ContrastResult, Multiplicity
-from kerastl.compare.summary import VariantResult
+from kerastl.compare.cost import VariantCost
 from kerastl.files import without_nan
 from kerastl.records import from_values, to_values
 
@@ -17,61 +17,66 @@ RESULT = "compare.json"
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredPart:
-    """The rows on which all variants are scored.
-
-    Args:
-        part: The split.
-        rows: Number of rows.
-        groups: Number of groups.
-        unit: `"groups"` or `"examples"`.
-        replicates: Number of bootstrap replicates.
-    """
+    """Number of rows and groups in the split on which all variants are scored."""
 
     part: str
     rows: int
     groups: int
-    unit: str
-    replicates: int
+    unit: str  # "groups" or "examples"
+    replicates: int  # of the bootstrap
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedScores:
+    """One score over seeds."""
+
+    mean: float  # over the seeds with a defined score
+    by_seed: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantScores:
+    """The scores of a variant on one task, or their means over tasks."""
+
+    auc: SeedScores
+    log_loss: SeedScores
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantResult:
+    """A variant with its scores and its cost."""
+
+    name: str
+    mode: str | None  # part of the study
+    tasks: tuple[str, ...]
+    changes: Mapping[str, Any]  # dotted keys of the config to values
+    training: Mapping[str, Any]  # its training rows
+    supporting: bool  # whether it only serves a condition
+    scores: Mapping[str, VariantScores]  # by task
+    macro: VariantScores
+    training_loss: Mapping[str, float]  # by task, in nats
+    cost: VariantCost
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResult:
-    """The result of a comparison.
+    """The result of a comparison."""
 
-    Args:
-        format: Version of the format of the file.
-        axis: What varies.
-        tasks: Names of all tasks.
-        seeds: Seeds of the trials of each variant.
-        backbone: Name of the backbone in the config.
-        rows: Number of rows in each split.
-        scored: The rows on which the variants are scored.
-        findings: What a reader should know first, in sentences.
-        answers: Result of each contrast.
-        multiplicity: What so many verdicts at once mean.
-        conditions: Conditions under which sharing or transfer pays, with evidence.
-        sides: The variants with their scores and costs.
-        costs: Costs of contrasts between one model and several, in sentences.
-        notes: How the variants were made, in sentences.
-        config: The config as YAML.
-        versions: Versions of the packages.
-    """
-
-    format: int
+    format: int  # version of the format of the file
     axis: str
     tasks: tuple[str, ...]
     seeds: tuple[int, ...]
-    backbone: str
-    rows: Mapping[str, int]
+    backbone: str  # in the config
+    rows: Mapping[str, int]  # number in each split
     scored: ScoredPart
-    findings: tuple[str, ...]
+    findings: tuple[str, ...]  # what a reader should know first, in sentences
     answers: tuple[ContrastResult, ...]
     multiplicity: Multiplicity
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition, ...]  # under which sharing or transfer pays
     sides: tuple[VariantResult, ...]
-    costs: tuple[str, ...]
-    notes: tuple[str, ...]
-    config: str
+    costs: tuple[str, ...]  # of one model and of several, in sentences
+    notes: tuple[str, ...]  # how the variants were made, in sentences
+    config: str  # as YAML
     versions: Mapping[str, str]
 
 

@@ -51,9 +51,6 @@ def change_training(
         training: The training rows of the variant.
         sizes: All numbers of examples of the study; a smaller draw is part of a larger one.
         seed: Seed of the draw.
-
-    Raises:
-        TableError: No training row is left.
     """
     is_train = (frame[SPLIT_COLUMN] == "train").to_numpy()
     known = ~np.isnan(table.training_labels)
@@ -82,16 +79,10 @@ def change_training(
 def nested_rows(
     table: Examples, rows: np.ndarray, sizes: tuple[int, ...], seed: int
 ) -> dict[int, np.ndarray]:
-    """Returns a stratified draw of each size, in whole groups.
+    """Returns a stratified draw of each size from some rows, in whole groups.
 
     Each draw is part of the next larger one. Because groups are whole, a draw can have a few rows
     more or fewer than its size.
-
-    Args:
-        table: The examples.
-        rows: Indices of the rows to draw from.
-        sizes: Numbers of rows.
-        seed: Seed of the draw.
     """
     drawn: dict[int, np.ndarray] = {}
     pool = rows

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from kerastl import pipeline
-from kerastl.compare.cost import TrialCost, measure_cost, num_epochs
+from kerastl.compare.cost import TrialCost, measure_cost
 from kerastl.compare.study import Study, TrainingVariant
 from kerastl.config import Config, dump_config
 from kerastl.errors import RunError, counted
@@ -32,36 +32,22 @@ TRIALS = "arms"
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonPlan:
-    """What makes two comparisons the same.
+    """What makes two comparisons the same."""
 
-    Args:
-        axis: Axis as it was given.
-        seeds: Number of trials of each variant.
-        config: The config as YAML.
-        tables: SHA-256 of each table.
-    """
-
-    axis: str
-    seeds: int
-    config: str
-    tables: tuple[str, ...]
+    axis: str  # as it was given
+    seeds: int  # number of trials of each variant
+    config: str  # as YAML
+    tables: tuple[str, ...]  # SHA-256 of each
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One variant with one seed.
-
-    Args:
-        variant: The variant.
-        seed: The seed.
-        config: Config of its training.
-        path: Folder of its run.
-    """
+    """One variant with one seed."""
 
     variant: TrainingVariant
     seed: int
     config: Config
-    path: Path
+    path: Path  # of the run folder
 
     @property
     def cost_path(self) -> Path:
@@ -86,15 +72,7 @@ def trial_path(output: Path, study: Study, variant: TrainingVariant, seed: int) 
 
 
 def open_folder(output: Path, plan: ComparisonPlan) -> None:
-    """Starts a comparison in a folder, or continues the same one.
-
-    Args:
-        output: The folder.
-        plan: The comparison.
-
-    Raises:
-        RunError: The folder contains something else.
-    """
+    """Starts a comparison in a folder, or continues the same one."""
     path = output / PLAN
     if path.is_file() and from_values(ComparisonPlan, _read(path)) == plan:
         return
@@ -110,13 +88,7 @@ def open_folder(output: Path, plan: ComparisonPlan) -> None:
 
 
 def run_trials(trials: Sequence[Trial], *, cache: bool, progress: Progress) -> None:
-    """Trains the trials that are not finished yet, in this order.
-
-    Args:
-        trials: All trials; one that uses another's backbone comes after it.
-        cache: Whether features of frozen backbones are cached.
-        progress: Receives progress updates.
-    """
+    """Trains the trials that are not finished yet; one that uses another's backbone is later."""
     left = [trial for trial in trials if not trial.is_finished]
     done = len(trials) - len(left)
     if done:
@@ -135,7 +107,8 @@ def _run(trial: Trial, *, cache: bool, progress: Progress) -> None:
     try:
         run = _train(trial, cache=cache, progress=progress)
     except BaseException as stop:
-        _write_cost(trial, TrialCost(seconds=before + time.monotonic() - started))
+        cost = TrialCost(seconds=before + time.monotonic() - started)
+        write_json(trial.cost_path, to_values(cost))
         if isinstance(stop, KeyboardInterrupt):
             raise KeyboardInterrupt(
                 "The finished trainings are kept; give the same command again to continue."
@@ -143,12 +116,10 @@ def _run(trial: Trial, *, cache: bool, progress: Progress) -> None:
         raise
     seconds = before + time.monotonic() - started
     cost = measure_cost(run) if trial.seed == 0 else TrialCost()  # the others have the same model
-    _write_cost(trial, replace(cost, seconds=seconds, epochs=num_epochs(run)))
+    history = run.record.history
+    epochs = int((history["epoch"] > 0).sum()) if len(history) else 0
+    write_json(trial.cost_path, to_values(replace(cost, seconds=seconds, epochs=epochs)))
     keras.backend.clear_session()  # frees the graphs of the finished trial
-
-
-def _write_cost(trial: Trial, cost: TrialCost) -> None:
-    write_json(trial.cost_path, to_values(cost))
 
 
 def _train(trial: Trial, *, cache: bool, progress: Progress) -> Run:

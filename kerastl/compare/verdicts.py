@@ -1,40 +1,77 @@
-"""From paired differences to verdicts."""
+"""From test scores of every trial to paired differences and verdicts.
 
-from collections.abc import Sequence
+Convention: all trials are scored on the same rows under the same draws of whole groups, so a
+difference between two of them is paired in both.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.stats import false_discovery_control
 
-from kerastl.compare.paired_scores import TrialScores
-from kerastl.evaluation.differences import paired_difference
+from kerastl.evaluation.differences import (
+    ReplicatedScore,
+    paired_difference,
+    replicated_auc,
+    replicated_log_loss,
+)
+from kerastl.evaluation.intervals import Bootstrap, Draws
 from kerastl.records import unstored
 
+SCORES = {"auc": 1, "log_loss": -1}  # 1 if higher is better
+TrialScores = Mapping[str, Mapping[str, ReplicatedScore]]  # by task and name of the score
 HELPS = "helps"
 NO_DIFFERENCE = "no difference seen"
 HURTS = "hurts"
 NO_VERDICT = "no verdict"
 FALSE_DISCOVERY_RATE = 0.05
-_SIGNS = {"auc": 1, "log_loss": -1}  # 1 if higher is better
+
+
+class PairedRows:
+    """The rows on which all trials are scored, and the draws of them.
+
+    Args:
+        frame: Predictions of any trial, with `path`, `split` and, if there are groups, `group`.
+        part: The split.
+        replicates: Number of draws.
+        seed: Seed of the draws.
+    """
+
+    def __init__(self, frame: pd.DataFrame, *, part: str, replicates: int, seed: int):
+        rows = frame[frame["split"] == part]
+        self.part = part
+        self.paths = rows["path"].to_numpy()
+        self.has_groups = "group" in rows
+        groups = rows["group" if self.has_groups else "path"].to_numpy(dtype=str)
+        self.num_groups = len(np.unique(groups))
+        self.draws = Draws(Bootstrap(groups=groups, replicates=replicates, seed=seed))
+
+    def score(self, frame: pd.DataFrame, tasks: Sequence[str]) -> TrialScores:
+        """Returns the scores of one trial, from its predictions."""
+        rows = frame[frame["split"] == self.part]
+        assert list(rows["path"]) == list(self.paths), "trials are scored on the same rows"
+        found = {}
+        for task in tasks:
+            labels = rows[f"{task}_label"].to_numpy(np.float64)
+            probabilities = rows[task].to_numpy(np.float64)
+            found[task] = {
+                "auc": replicated_auc(labels, probabilities, self.draws),
+                "log_loss": replicated_log_loss(labels, probabilities, self.draws),
+            }
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreDifference:
-    """How much higher a score of the first variant is than that of the second.
+    """How much higher a score of the first variant is than that of the second; NaN if undefined."""
 
-    Args:
-        difference: Mean over the trainings; NaN if undefined.
-        interval: 95 % interval, None with too few groups.
-        by_seed: Difference of each training.
-        verdict: What the interval says of the first variant.
-        p_value: Two-sided; NaN if undefined.
-    """
-
-    difference: float
-    interval: tuple[float, float] | None
+    difference: float  # mean over the trainings
+    interval: tuple[float, float] | None  # 95 %; None with too few groups
     by_seed: tuple[float, ...]
-    verdict: str
-    p_value: float = unstored(float("nan"))
+    verdict: str  # what the interval says of the first variant
+    p_value: float = unstored(float("nan"))  # two-sided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +99,32 @@ def differences(
         num_groups: Number of groups in the test; with fewer than 20 there is no interval.
         seed: Seed of the draw of trainings.
     """
-    return ScoreDifferences(
-        **{
-            name: _difference(name, first, second, tasks, num_groups=num_groups, seed=seed)
-            for name in _SIGNS
-        }
-    )
+    found = {}
+    for name, sign in SCORES.items():
+        one = paired_difference(
+            *([[trial[t][name] for t in tasks] for trial in side] for side in (first, second)),
+            num_groups=num_groups,
+            seed=seed,
+        )
+        found[name] = ScoreDifference(
+            difference=one.value,
+            interval=one.interval,
+            by_seed=one.by_training,
+            verdict=verdict(one.value, one.interval, sign=sign),
+            p_value=one.p_value,
+        )
+    return ScoreDifferences(**found)
+
+
+def verdict(value: float, interval: tuple[float, float] | None, *, sign: int) -> str:
+    """Returns what the interval of a difference says of the first variant.
+
+    The sign is 1 if higher is better, -1 if lower is.
+    """
+    if interval is None or np.isnan(value):
+        return NO_VERDICT
+    low, high = sorted(end * sign for end in interval)
+    return HELPS if low > 0 else HURTS if high < 0 else NO_DIFFERENCE
 
 
 def holds_after_correction(p_values: Sequence[float]) -> list[bool]:
@@ -82,41 +139,3 @@ def holds_after_correction(p_values: Sequence[float]) -> list[bool]:
     if defined.any():
         holds[defined] = false_discovery_control(values[defined]) <= FALSE_DISCOVERY_RATE
     return [bool(one) for one in holds]
-
-
-def _difference(
-    name: str,
-    first: Sequence[TrialScores],
-    second: Sequence[TrialScores],
-    tasks: Sequence[str],
-    *,
-    num_groups: int,
-    seed: int,
-) -> ScoreDifference:
-    found = paired_difference(
-        [[scores[task][name] for task in tasks] for scores in first],
-        [[scores[task][name] for task in tasks] for scores in second],
-        num_groups=num_groups,
-        seed=seed,
-    )
-    return ScoreDifference(
-        difference=found.value,
-        interval=found.interval,
-        by_seed=found.by_training,
-        verdict=verdict(found.value, found.interval, sign=_SIGNS[name]),
-        p_value=found.p_value,
-    )
-
-
-def verdict(value: float, interval: tuple[float, float] | None, *, sign: int) -> str:
-    """Returns what an interval says of the first variant.
-
-    Args:
-        value: The difference.
-        interval: Its interval, or None.
-        sign: 1 if higher is better, -1 if lower is.
-    """
-    if interval is None or np.isnan(value):
-        return NO_VERDICT
-    low, high = sorted(end * sign for end in interval)
-    return HELPS if low > 0 else HURTS if high < 0 else NO_DIFFERENCE

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.special
 
-from kerastl.data.tables.splits import PARTS
+from kerastl.data.tables.examples import PARTS
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.means import mean_of_defined

@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerastl.compare.conditions import sharing_conditions, training_loss, transfer_conditions
+from kerastl.compare.conditions import (
+    losses_by_epoch,
+    sharing_conditions,
+    training_loss,
+    transfer_conditions,
+)
 from kerastl.compare.contrasts import ContrastResult
-from kerastl.compare.epochs import losses_by_epoch
 from kerastl.compare.study import Contrast, Study, TrainingVariant
 from kerastl.compare.verdicts import ScoreDifference, ScoreDifferences, verdict
 

@@ -8,8 +8,8 @@ import pytest
 import kerastl
 from kerastl.compare.comparison import find_findings
 from kerastl.compare.contrasts import evaluate_contrasts
-from kerastl.compare.paired_scores import PairedRows
 from kerastl.compare.study import Contrast, Study, TrainingVariant
+from kerastl.compare.verdicts import PairedRows
 from kerastl.layers import Backbone
 
 TASKS = ("car", "bus", "coin")

@@ -6,9 +6,8 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from kerastl.compare.contrasts import evaluate_contrasts, weigh_multiplicity
-from kerastl.compare.paired_scores import PairedRows
 from kerastl.compare.study import Contrast, Study, TrainingVariant
-from kerastl.compare.verdicts import differences, holds_after_correction
+from kerastl.compare.verdicts import PairedRows, differences, holds_after_correction
 
 TASKS = ("car", "bus")
 
