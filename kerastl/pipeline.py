@@ -17,7 +17,7 @@ from kerastl.errors import BackboneError, RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_heads
-from kerastl.heads.logits import logits_of_features
+from kerastl.heads.logits import HeadLogits
 from kerastl.listening.recording_thresholds import check_recordings, tune_on_recordings
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
@@ -208,7 +208,7 @@ def _conclude(
 ) -> None:
     """Chooses thresholds and calibration, scores the model, and writes the results."""
     progress.step("Scoring", None)
-    logits = logits_of_features(model, fitted.features, plan.examples.tasks)
+    logits = HeadLogits(model, plan.examples.tasks)(fitted.features)
     held_out = find_held_out(fitted, plan.examples, logits)
     bundle = make_bundle(plan, model, fitted, held_out, backbone_sha256=backbone_sha256)
     bundle = tune_on_recordings(model, bundle, plan.config, progress=progress)

@@ -1,6 +1,6 @@
 """Discovery of plugins, which installed distributions register, and their loading one by one.
 
-Convention: whatever a plugin raises is a fact about that plugin, told with its distribution.
+Convention: an error of a plugin is a fact about that plugin, reported with its distribution.
 """
 
 import importlib.metadata
@@ -73,18 +73,16 @@ def installed() -> tuple[Plugin, ...]:
 
 @cache
 def _found(path: tuple[str, ...]) -> tuple[Plugin, ...]:
-    found = (_plugin(point) for point in importlib.metadata.entry_points(group=GROUP))
+    found = [
+        Plugin(
+            family=point.name,
+            distribution=point.dist.name if point.dist else "unknown",
+            version=point.dist.version if point.dist else "0",
+            target=point.value,
+        )
+        for point in importlib.metadata.entry_points(group=GROUP)
+    ]
     return tuple(sorted(found, key=lambda plugin: (plugin.family, plugin.distribution)))
-
-
-def _plugin(entry_point: importlib.metadata.EntryPoint) -> Plugin:
-    distribution = entry_point.dist
-    return Plugin(
-        family=entry_point.name,
-        distribution=distribution.name if distribution else "unknown",
-        version=distribution.version if distribution else "0",
-        target=entry_point.value,
-    )
 
 
 def problem_of(plugin: Plugin, found: Sequence[Plugin]) -> str | None:

@@ -128,9 +128,8 @@ def load_family(
     """Returns the family that an installed distribution registers under `name`.
 
     Args:
-        name: The family.
-        asked_for: The identifier that led here, for the suggestion in the error.
-        distribution: The distribution that is known to provide it.
+        asked_for: The whole identifier, for the suggestion in the error.
+        distribution: The distribution that is known to provide the family.
 
     Raises:
         UnknownBackboneError: No installed distribution does.
@@ -176,11 +175,11 @@ def check_options(
 
     Args:
         identifier: The backbone that takes the options.
-        options: What was asked for.
-        defaults: Every option that there is, with its default.
+        options: The requested options.
+        defaults: All options with their defaults.
 
     Raises:
-        BackboneError: An option that the backbone doesn't have.
+        BackboneError: The backbone does not have one of the options.
     """
     unknown = sorted(set(options) - set(defaults))
     if unknown:
@@ -209,7 +208,7 @@ def _unknown_family(name: str, identifier: str, distribution: str | None) -> Unk
 
 
 def _nearest(text: str) -> str | None:
-    """Returns the suggestion of the backbone whose name, in any family, is nearest."""
+    """Suggests the backbone whose name, in any family, is nearest."""
     by_name = {known.partition(":")[2]: known for known in list_backbones()}
     nearest = did_you_mean(text.rpartition(":")[2], by_name)
     return f"Did you mean '{by_name[nearest]}'?" if nearest else None

@@ -4,6 +4,7 @@ Convention: a broken plugin is reported on standard error and does not stop the 
 """
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,7 +82,7 @@ def check(identifier: str, weights: str | None, as_json: bool) -> None:
         if not as_json:
             click.echo(_outcome_line(outcome))
     if as_json:
-        click.echo(json.dumps([outcome.facts() for outcome in outcomes], indent=2))
+        click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=2))
     if failed := [outcome.check for outcome in outcomes if outcome.is_failure]:
         raise BackboneError(
             f"The backbone '{identifier}' fails {len(failed)} of {len(outcomes)} checks.",

@@ -173,21 +173,20 @@ def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:
     hidden = features
     for number, width in enumerate(head.hidden, start=1):
         name = f"{head.name}_hidden_{number}"
-        hidden = keras.layers.Dense(
-            width, "relu", kernel_initializer=_initializer(seeds), name=name
-        )(hidden)
-        if head.dropout:
-            hidden = keras.layers.Dropout(
-                head.dropout, seed=_seed(seeds), name=f"{head.name}_dropout_{number}"
-            )(hidden)
-    if head.dropout and not head.hidden:
-        hidden = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=f"{head.name}_dropout")(
+        initializer = keras.initializers.GlorotUniform(_seed(seeds))
+        hidden = keras.layers.Dense(width, "relu", kernel_initializer=initializer, name=name)(
             hidden
         )
+        if head.dropout:
+            name = f"{head.name}_dropout_{number}"
+            hidden = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=name)(hidden)
+    if head.dropout and not head.hidden:
+        name = f"{head.name}_dropout"
+        hidden = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=name)(hidden)
     logits = keras.layers.Dense(
         len(head.tasks),
         dtype="float32",
-        kernel_initializer=_initializer(seeds),
+        kernel_initializer=keras.initializers.GlorotUniform(_seed(seeds)),
         name=head.logits_name,
     )(hidden)
     return Probabilities(
@@ -203,10 +202,6 @@ def _logits(model: keras.Model) -> Any:
 
 def _seed(seeds: Any) -> int | None:
     return None if seeds is None else next(seeds)
-
-
-def _initializer(seeds: Any) -> keras.initializers.Initializer:
-    return keras.initializers.GlorotUniform(seed=_seed(seeds))
 
 
 def _raw_input(layer: Backbone, taken: Input | None = None) -> keras.KerasTensor:
@@ -225,7 +220,7 @@ def _sized(spec: BackboneSpec, size: int | tuple[int, int] | None) -> Input | No
 def _refuse_other_shapes(spec: BackboneSpec, network: keras.Model) -> None:
     if len(network.output_shape) != 2 or network.output_shape[1] is None:
         raise BackboneError(
-            f"The backbone '{spec.id}' gives no feature vector.",
+            f"The backbone '{spec.id}' does not return a feature vector.",
             expected="an output of shape (batch, feature_dim)",
             received=str(network.output_shape),
             fix="Report this to the plugin's authors; `kerastl backbones check` shows all checks.",

@@ -47,12 +47,7 @@ class Head:
 
 
 def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
-    """Returns the heads of a model.
-
-    Args:
-        heads: `"single"` (one vector), `"multi"` (one output per task), or a mapping from head
-            name to a list of tasks or to `{tasks, hidden, dropout, weight}`.
-        tasks: Names of all tasks.
+    """Returns the heads of a model; `build_model` documents how they are specified.
 
     Raises:
         ModelError: The heads are malformed, a name is reserved, or a task does not have exactly

@@ -38,19 +38,3 @@ class HeadLogits:
                 own = columns(head, self._tasks)
                 logits[begin : begin + _ROWS, own] = keras.ops.convert_to_numpy(values)
         return logits
-
-
-def logits_of_features(
-    model: keras.Model, features: np.ndarray, tasks: Sequence[str]
-) -> np.ndarray:
-    """Returns the logits of all examples.
-
-    Args:
-        model: A model of `kerastl.build_model`.
-        features: Features of its backbone, `(examples, feature_dim)`.
-        tasks: Order of the columns.
-
-    Returns:
-        `(examples, tasks)` float32.
-    """
-    return HeadLogits(model, tasks)(features)

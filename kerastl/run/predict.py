@@ -14,7 +14,7 @@ from kerastl.errors import RunError, TableError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
-from kerastl.heads.logits import logits_of_features
+from kerastl.heads.logits import HeadLogits
 from kerastl.media.segments import (
     COLUMNS,
     WHOLE,
@@ -98,7 +98,7 @@ def file_logits(
     inputs = FileInputs(paths, bundle.input, segments=segments, on_error=on_error)
     source = FeatureSource(cache=cache_folder() if cache else None)
     found = source.extract(find_layer(model).model, inputs, progress=progress)
-    return logits_of_features(model, found.values, bundle.task_names), inputs.errors
+    return HeadLogits(model, bundle.task_names)(found.values), inputs.errors
 
 
 def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:

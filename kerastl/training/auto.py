@@ -17,7 +17,7 @@ from kerastl.data.tables.stratification import stratify
 from kerastl.evaluation.gains import Gain, measure_gain
 from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_layer
-from kerastl.heads.logits import logits_of_features
+from kerastl.heads.logits import HeadLogits
 from kerastl.progress import SILENT
 from kerastl.records import to_values
 from kerastl.training.fitting import TrainingContext
@@ -228,7 +228,7 @@ def _has_validation(examples: Examples) -> bool:
 
 
 def _validation_logits(model: keras.Model, features: np.ndarray, examples: Examples) -> np.ndarray:
-    return logits_of_features(model, features[examples.rows("validation")], examples.tasks)
+    return HeadLogits(model, examples.tasks)(features[examples.rows("validation")])
 
 
 def _gain(before: np.ndarray, after: np.ndarray, examples: Examples, *, seed: int) -> Gain:

@@ -4,16 +4,14 @@ Convention: a check is a function named after the guarantee; it raises if the gu
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import unittest
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from kerastl.backbones.registry import find_backbone
 from kerastl.errors import BackboneError, KerastlError, suggestion
-
-if TYPE_CHECKING:
-    from kerastl.backbones.testing.subject import Subject
 
 CHECKS: Mapping[str, str] = {
     # check: module of this package that contains it
@@ -58,10 +56,6 @@ class Outcome:
     def is_failure(self) -> bool:
         """Whether the author of the plugin has something to fix."""
         return self.result in ("failed", "unexpectedly passed")
-
-    def facts(self) -> dict[str, Any]:
-        """Returns the outcome as plain values."""
-        return asdict(self)
 
 
 def run_checks(
@@ -123,37 +117,16 @@ def parametrize_with_checks(
     """
     import pytest
 
-    return pytest.mark.parametrize(
-        "check",
-        [
-            pytest.param(
-                partial(_run_in_pytest, identifier, name, weights, options),
-                id=f"{identifier}-{name}",
-                marks=_expected(_known_failures(identifier, options).get(name)),
+    cases = []
+    for identifier in identifiers:
+        reasons = _known_failures(identifier, options)
+        for name in CHECKS:
+            check = partial(_run, identifier, name, weights, options)
+            marks = (
+                [pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else []
             )
-            for identifier in identifiers
-            for name in CHECKS
-        ],
-    )
-
-
-def _expected(reason: str | None) -> tuple[Any, ...]:
-    import pytest
-
-    return (pytest.mark.xfail(reason=reason, strict=True),) if reason else ()
-
-
-def _run_in_pytest(
-    identifier: str, name: str, weights: str | None, options: Mapping[str, Any] | None
-) -> None:
-    import pytest
-
-    from kerastl.backbones.testing.subject import DoesNotApply
-
-    try:
-        _find_check(name)(_subject(identifier, weights, options))
-    except DoesNotApply as reason:
-        pytest.skip(str(reason))
+            cases.append(pytest.param(check, id=f"{identifier}-{name}", marks=marks))
+    return pytest.mark.parametrize("check", cases)
 
 
 def _outcome(
@@ -163,51 +136,42 @@ def _outcome(
     options: Mapping[str, Any] | None,
     known: str | None,
 ) -> Outcome:
-    from kerastl.backbones.testing.subject import DoesNotApply
-
     finished = partial(Outcome, backbone=identifier, check=name)
     try:
-        _find_check(name)(_subject(identifier, weights, options))
-    except DoesNotApply as reason:
+        _run(identifier, name, weights, options)
+    except unittest.SkipTest as reason:
         return finished(result="does not apply", reason=str(reason))
     except Exception as error:
         if known:
             return finished(result="known failure", reason=known)
-        return finished(result="failed", reason=_described(error))
+        kind = "" if isinstance(error, AssertionError | KerastlError) else type(error).__name__
+        return finished(result="failed", reason=f"{kind}: {error}" if kind else str(error))
     if known:
         return finished(result="unexpectedly passed", reason=f"declared as failing: {known}")
     return finished(result="passed")
 
 
-def _described(error: Exception) -> str:
-    plain = isinstance(error, AssertionError | KerastlError)
-    return str(error) if plain else f"{type(error).__name__}: {error}"
-
-
 def _known_failures(identifier: str, options: Mapping[str, Any] | None) -> Mapping[str, str]:
     declared = find_backbone(identifier, options=options).known_failures
     for name in sorted(set(declared) - set(CHECKS)):
-        raise BackboneError(
+        raise _unknown_check(
             f"The backbone '{identifier}' declares a failure of '{name}', which is not a check.",
-            expected=f"one of {', '.join(CHECKS)}",
-            fix=suggestion(name, CHECKS),
+            name,
         )
     return declared
 
 
-def _find_check(name: str) -> "Callable[[Subject], None]":
-    if name not in CHECKS:
-        raise BackboneError(
-            f"There is no check '{name}'.",
-            expected=f"one of {', '.join(CHECKS)}",
-            fix=suggestion(name, CHECKS),
-        )
-    module = importlib.import_module(f"kerastl.backbones.testing.{CHECKS[name]}")
-    check: Callable[[Subject], None] = getattr(module, name)
-    return check
-
-
-def _subject(identifier: str, weights: str | None, options: Mapping[str, Any] | None) -> "Subject":
+def _run(
+    identifier: str, name: str, weights: str | None, options: Mapping[str, Any] | None
+) -> None:
+    """Runs a check; raises `DoesNotApply`, which skips a test, or what the check raises."""
     from kerastl.backbones.testing.subject import find_subject
 
-    return find_subject(identifier, weights, tuple(sorted((options or {}).items())))
+    if name not in CHECKS:
+        raise _unknown_check(f"There is no check '{name}'.", name)
+    module = importlib.import_module(f"kerastl.backbones.testing.{CHECKS[name]}")
+    getattr(module, name)(find_subject(identifier, weights, tuple(sorted((options or {}).items()))))
+
+
+def _unknown_check(what: str, name: str) -> BackboneError:
+    return BackboneError(what, expected=f"one of {', '.join(CHECKS)}", fix=suggestion(name, CHECKS))

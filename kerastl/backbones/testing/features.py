@@ -1,7 +1,5 @@
 """Checks of the features of raw input."""
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 
@@ -101,7 +99,9 @@ def _change_by_rounding(subject: Subject, raw: np.ndarray, features: np.ndarray)
 
 def _before_first_kernel(network: keras.Model, raw: np.ndarray) -> np.ndarray:
     """Returns the input of the first layer with a kernel, also in nested models."""
-    first = next(_weighted(network), None)
+    norms = (keras.layers.Normalization, keras.layers.BatchNormalization)
+    weighted = (layer for layer in network.layers if layer.weights)
+    first = next((layer for layer in weighted if not isinstance(layer, norms)), None)
     if isinstance(first, keras.Model):
         return _before_first_kernel(first, _values(network, first, raw))
     if not isinstance(first, _KERNEL_LAYERS):
@@ -109,13 +109,6 @@ def _before_first_kernel(network: keras.Model, raw: np.ndarray) -> np.ndarray:
             "the first weights are not in a layer of Keras, and the spec has no reference_features"
         )
     return _values(network, first, raw)
-
-
-def _weighted(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    norms = (keras.layers.Normalization, keras.layers.BatchNormalization)
-    for layer in network.layers:
-        if layer.weights and not isinstance(layer, norms):
-            yield layer
 
 
 def _values(network: keras.Model, layer: keras.layers.Layer, raw: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Checks of what comes back from a file."""
+"""Checks of saved and exported models."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,7 @@ _OTHER_PROGRAM = 1e-4
 
 
 def survives_saving(subject: Subject) -> None:
-    """A `.keras` file of a model with the backbone loads under safe mode and gives the same."""
+    """A `.keras` file of the backbone loads in safe mode and returns the same features."""
     raw = subject.examples()
     with subject.layer() as layer, tempfile.TemporaryDirectory() as folder:
         layer.unfreeze_stages(1)
@@ -23,7 +23,8 @@ def survives_saving(subject: Subject) -> None:
         loaded = keras.models.load_model(path, safe_mode=True)
         expected, received = _learning(layer), _learning(loaded.get_layer(layer.name))
         assert received == expected, (
-            f"{len(expected)} weights learn before saving, {len(received)} or others after loading"
+            f"{len(expected)} weights are trainable before saving, {len(received)} or other ones "
+            "after loading"
         )
         assert_equal_features(
             keras.ops.convert_to_numpy(loaded(raw, training=False)),
@@ -34,7 +35,7 @@ def survives_saving(subject: Subject) -> None:
 
 
 def exports_the_same(subject: Subject) -> None:
-    """A SavedModel of a model with the backbone gives the same."""
+    """A SavedModel of a model with the backbone returns the same features."""
     if keras.backend.backend() != "tensorflow":
         raise DoesNotApply("only TensorFlow exports and reads a SavedModel here")
     raw = subject.examples()
@@ -57,7 +58,7 @@ def _model(layer: Backbone) -> keras.Model:
 
 
 def _learning(layer: Backbone) -> list[tuple[str, tuple[int, ...]]]:
-    """Returns layer and shape of what learns; Keras may number variables anew."""
+    """Returns layer and shape of each trainable weight; Keras may renumber variables."""
     return [
         (path, tuple(variable.shape))
         for path, inner in named_leaves(layer.model)

@@ -1,5 +1,6 @@
-"""The backbone under test: built once, small, with examples that it must cope with."""
+"""The backbone under test, built once with its smallest input, and examples for it."""
 
+import unittest
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
@@ -19,8 +20,8 @@ SAME_ROW = 1e-4
 """Largest difference of an example alone and in a batch, as a share of the largest feature."""
 
 
-class DoesNotApply(Exception):  # noqa: N818 - an answer, no error
-    """A check that says nothing about this backbone; the text says why."""
+class DoesNotApply(unittest.SkipTest):
+    """The check does not apply to this backbone; the text says why."""
 
 
 class Subject:
@@ -134,13 +135,9 @@ def _settle_and_call(
 def assert_equal_features(
     received: np.ndarray, expected: np.ndarray, *, tolerance: float, what: str
 ) -> None:
-    """Compares features relative to the largest of them.
+    """Fails with a message that starts with `what` if features `(batch, feature_dim)` differ.
 
-    Args:
-        received: Features `(batch, feature_dim)`.
-        expected: The same shape.
-        tolerance: Largest difference, as a share of the largest feature.
-        what: Start of the message.
+    The tolerance is relative to the largest feature.
     """
     scale = float(np.max(np.abs(expected)))
     difference = float(np.max(np.abs(received - expected)))

@@ -1,4 +1,4 @@
-"""Checks of what learns and what doesn't, each by a short training."""
+"""Checks of which weights are trained, each by a short fit."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,7 @@ import numpy as np
 
 from kerastl.backbones.layer import Backbone
 from kerastl.backbones.spec import Stage
-from kerastl.backbones.testing.subject import (
-    SAME_ROW,
-    DoesNotApply,
-    Subject,
-    assert_equal_features,
-)
+from kerastl.backbones.testing.subject import SAME_ROW, DoesNotApply, Subject, assert_equal_features
 
 
 def names_every_layer_in_one_stage(subject: Subject) -> None:
@@ -36,8 +31,8 @@ def stays_frozen_in_fit(subject: Subject) -> None:
         assert np.array_equal(_array(quiet), _array(training)), (
             "a frozen backbone gives other features in training than in inference"
         )
-        moved = _moved_by_fit(layer, raw)
-    assert not moved, f"a fit with a frozen backbone moves {_shown(moved)}"
+        changed = _changed_by_fit(layer, raw)
+    assert not changed, f"a fit with a frozen backbone changes {_shown(changed)}"
 
 
 def keeps_statistics_still(subject: Subject) -> None:
@@ -52,15 +47,15 @@ def keeps_statistics_still(subject: Subject) -> None:
             what="unfrozen, an example alone and in a batch",
         )
         learnable = _ids(layer.trainable_variables)
-        moved = [v for v in _moved_by_fit(layer, raw) if id(v) not in learnable]
-    assert not moved, f"training with batch_norm='frozen' moves {_shown(moved)}"
+        changed = [v for v in _changed_by_fit(layer, raw) if id(v) not in learnable]
+    assert not changed, f"training with batch_norm='frozen' changes {_shown(changed)}"
 
 
 def unfreezes_exactly_its_stages(subject: Subject) -> None:
-    """The last n stages learn, and a fit moves no weight outside of them."""
+    """A fit of the last n stages changes weights in them and none outside of them."""
     with subject.layer() as layer:
         if not layer.trainable_variables:
-            raise DoesNotApply("the network has no weights that can learn")
+            raise DoesNotApply("the network has no trainable weights")
         learnable = {stage.name: _learnable(layer, stage) for stage in layer.stages}
         for number in range(1, len(layer.stages) + 1):
             layer.unfreeze_stages(number)
@@ -70,10 +65,10 @@ def unfreezes_exactly_its_stages(subject: Subject) -> None:
         layer.unfreeze_stages(last)
         inside = _ids(layer.trainable_variables)
         outside = _ids([v for held in learnable.values() for v in held]) - inside
-        moved = _moved_by_fit(layer, subject.examples())
-    assert _ids(moved) & inside, f"nothing of the last {last} stages moves in a fit"
-    wrong = [variable for variable in moved if id(variable) in outside]
-    assert not wrong, f"with the last {last} stages learning, a fit moves {_shown(wrong)}"
+        changed = _changed_by_fit(layer, subject.examples())
+    assert _ids(changed) & inside, f"a fit changes nothing in the last {last} stages"
+    wrong = [variable for variable in changed if id(variable) in outside]
+    assert not wrong, f"with the last {last} stages trainable, a fit changes {_shown(wrong)}"
 
 
 def _assert_learns_exactly(layer: Backbone, expected: Sequence[keras.Variable]) -> None:
@@ -84,7 +79,7 @@ def _assert_learns_exactly(layer: Backbone, expected: Sequence[keras.Variable]) 
 
 
 def _learnable(layer: Backbone, stage: Stage) -> list[keras.Variable]:
-    """Returns the weights of a stage that learn while everything does."""
+    """Returns the weights of a stage that are trainable if the whole backbone is."""
     return [
         variable
         for part in layer.model.layers
@@ -93,7 +88,7 @@ def _learnable(layer: Backbone, stage: Stage) -> list[keras.Variable]:
     ]
 
 
-def _moved_by_fit(layer: Backbone, raw: np.ndarray) -> list[keras.Variable]:
+def _changed_by_fit(layer: Backbone, raw: np.ndarray) -> list[keras.Variable]:
     """Fits a new head on the layer for two steps; returns the variables that changed."""
     inputs = keras.Input(raw.shape[1:])
     model = keras.Model(inputs, keras.layers.Dense(2, activation="tanh")(layer(inputs)))
