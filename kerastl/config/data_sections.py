@@ -17,6 +17,7 @@ from kerastl.settings import (
     FilePath,
     Files,
     FractionOrAll,
+    KeyPath,
     Problems,
     Section,
     Seed,
@@ -235,15 +236,15 @@ def _problems_of_file_columns(
 
 def _columns_used_twice(name: str, value: Any, earlier: Mapping[str, Any]) -> Problems:
     used = {earlier[key]: key for key in MEDIA_TYPES if earlier.get(key) is not None}
+    columns: dict[KeyPath, Any] = {(): value}
     if name == "tasks":
-        return [
-            ((place,), f"the column '{task}' is data.{used[task]} already.")
-            for place, task in enumerate(value)
-            if task in used
-        ]
-    used |= dict.fromkeys(earlier.get("tasks", ()), "tasks")
-    column = getattr(value, "column", None) if name == "split" else value
-    if column not in used:
-        return []
-    path = ("column",) if name == "split" else ()
-    return [(path, f"the column '{column}' is data.{used[column]} already.")]
+        columns = {(place,): task for place, task in enumerate(value)}
+    else:
+        used |= dict.fromkeys(earlier.get("tasks", ()), "tasks")
+    if name == "split":
+        columns = {("column",): getattr(value, "column", None)}
+    return [
+        (path, f"the column '{column}' is data.{used[column]} already.")
+        for path, column in columns.items()
+        if column in used
+    ]

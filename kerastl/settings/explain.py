@@ -109,6 +109,7 @@ _EXPECTED = {
     "model_type": "keys with values",
     "string_too_short": "text that is not empty",
     "too_short": "at least one entry",
+    "too_long": "at most {max_length} entries",
     "greater_than": "a number above {gt}",
     "greater_than_equal": "{ge} or more",
     "less_than": "a number below {lt}",

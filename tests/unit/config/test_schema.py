@@ -401,6 +401,12 @@ def test_a_range_names_its_smaller_bound_first() -> None:
     )
 
 
+def test_a_range_has_two_bounds() -> None:
+    assert audio_problems(augment={"noise": {"snr_db": [5.0, 10.0, 30.0]}}) == (
+        "augment.noise.snr_db: expected at most 2 entries, received a list",
+    )
+
+
 def test_augmented_audio_is_fitted_by_keras() -> None:
     data = {"table": "t.csv", "audio": "path", "tasks": ["seven"]}
     raw = {"data": data, "backbone": {"name": "run:a"}, "augment": {"noise": {}}}
