@@ -50,7 +50,7 @@ class FractionSplit(Section):
     @classmethod
     def _leaves_training_rows(cls, test: float, info: ValidationInfo) -> float:
         if test + info.data.get("validation", 0.0) >= 1:
-            refuse([((), "validation and test together leave no rows for training")])
+            raise ValueError("validation and test together leave no rows for training")
         return test
 
 
@@ -92,7 +92,7 @@ class LabelPolicy(Section):
     @classmethod
     def _has_uncertain_cells(cls, policy: Any, info: ValidationInfo) -> Any:
         if policy != "ignore" and info.data.get("uncertain") == ():
-            refuse([((), "has no effect if uncertain lists no cells.")])
+            raise ValueError("has no effect if uncertain lists no cells.")
         return policy
 
 
@@ -130,7 +130,7 @@ def _has_an_effect(value: Any, info: ValidationInfo) -> Any:
     given = [media for media in MEDIA_TYPES.values() if info.data.get(media.name)]
     default = DataConfig.model_fields[str(info.field_name)].default
     if value != default and given and info.field_name not in given[0].data_settings.model_fields:
-        refuse([((), f"has no effect on {given[0].collective}. Remove it.")])
+        raise ValueError(f"has no effect on {given[0].collective}. Remove it.")
     return value
 
 

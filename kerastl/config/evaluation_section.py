@@ -12,11 +12,9 @@ from kerastl.settings import (
     Count,
     FilePath,
     Positive,
-    Problems,
     Section,
     Seed,
     choice,
-    refuse,
     shape,
 )
 
@@ -89,7 +87,14 @@ class EvaluationConfig(Section):
     @field_validator("recordings")
     @classmethod
     def _serve_a_policy(cls, recordings: Any, info: ValidationInfo) -> Any:
-        refuse(_use_of_recordings(recordings, info.data.get("threshold")))
+        if (threshold := info.data.get("threshold")) is None:
+            return recordings
+        policies = threshold.values() if isinstance(threshold, dict) else [threshold]
+        rates = [policy for policy in policies if policy.needs_recordings]
+        if rates and recordings is None:
+            raise ValueError(f"missing. {rates[0]} is chosen on long recordings: name their table.")
+        if recordings is not None and not rates:
+            raise ValueError(f"has no effect without threshold: {FALSE_ACCEPTS}<=x.")
         return recordings
 
     def policy(self, task: str) -> ThresholdPolicy:
@@ -97,15 +102,3 @@ class EvaluationConfig(Section):
         if isinstance(self.threshold, dict):
             return self.threshold.get(task, _DEFAULT_POLICY)
         return self.threshold
-
-
-def _use_of_recordings(recordings: Any, threshold: Any) -> Problems:
-    if threshold is None:
-        return []
-    policies = threshold.values() if isinstance(threshold, dict) else [threshold]
-    rates = [policy for policy in policies if policy.needs_recordings]
-    if rates and recordings is None:
-        return [((), f"missing. {rates[0]} is chosen on long recordings: name their table.")]
-    if recordings is not None and not rates:
-        return [((), f"has no effect without threshold: {FALSE_ACCEPTS}<=x.")]
-    return []

@@ -12,7 +12,6 @@ from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from kerastl.errors import ConfigError, ModelError, did_you_mean
-from kerastl.settings import refuse
 from kerastl.settings.explain import received
 
 FALSE_ACCEPTS = "false_accepts_per_hour"
@@ -110,7 +109,7 @@ class ThresholdPolicy:
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            cls._validated,
+            cls._parsed,
             serialization=core_schema.plain_serializer_function_ser_schema(lambda p: p.plain),
         )
 
@@ -122,14 +121,6 @@ class ThresholdPolicy:
         )
         number = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
         return {"anyOf": [{"type": "string", "pattern": pattern}, number]}
-
-    @classmethod
-    def _validated(cls, policy: Any) -> Self:
-        try:
-            return cls._parsed(policy)
-        except ValueError as error:
-            refuse([((), str(error))])
-            raise
 
 
 def _number(text: str) -> float:

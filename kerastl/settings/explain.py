@@ -57,6 +57,8 @@ class _Explainer:
         if error["type"] == PROBLEMS_ERROR:
             for below, text in error["ctx"]["problems"]:
                 yield Problem(_joined(path, tuple(below)), text)
+        elif error["type"] == "value_error":
+            yield Problem(path, str(error["ctx"]["error"]))
         elif error["type"] == "extra_forbidden":
             yield Problem(path, self._unknown_key(error["loc"]))
         elif error["type"] == "missing":

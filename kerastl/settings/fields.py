@@ -82,7 +82,8 @@ def _refuse_repeated(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refuse_empty_path(path: Path) -> Path:
-    refuse([((), "expected the path of a file, received none.")] if path == Path() else [])
+    if path == Path():
+        raise ValueError("expected the path of a file, received none.")
     return path
 
 

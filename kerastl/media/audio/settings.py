@@ -13,7 +13,6 @@ from kerastl.settings import (
     Listed,
     Positive,
     Section,
-    refuse,
 )
 
 Decibels = Annotated[float, Field(ge=-60, le=100)]
@@ -108,5 +107,5 @@ class AudioAugmentation(Section):
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
-        refuse([((), "expected two numbers, the smaller one first")])
+        raise ValueError("expected two numbers, the smaller one first")
     return bounds
