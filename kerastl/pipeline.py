@@ -164,9 +164,10 @@ def _carry_out(
     model = _build(plan)
     sha256 = backbone_sha256(model)
     training = plan_training(config, find_heads(model))
+    contract = input_contract(model, config.data, plan.spec)
     context = TrainingContext(
         examples=examples,
-        inputs=FileInputs(examples.paths, input_contract(model, plan), segments=examples.segments),
+        inputs=FileInputs(examples.paths, contract, segments=examples.segments),
         source=FeatureSource(cache=cache_folder() if cache else None, engine=training.engine),
         state=layout.state,
         progress=progress,

@@ -12,7 +12,7 @@ from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.predict import file_logits
 from kerastl.run.record import RunRecord
-from kerastl.run.scoring import score_parts, score_rows
+from kerastl.run.scoring import make_bootstrap, score_parts, score_rows
 
 if TYPE_CHECKING:
     import keras
@@ -57,12 +57,13 @@ def evaluate(
         cache=cache,
         progress=progress,
     )
-    return score_rows(examples, logits, record.bundle, record.config.evaluation, part=part)
+    bootstrap = make_bootstrap(record.config.evaluation, examples)
+    return score_rows(examples.labels, logits, record.bundle, bootstrap, part)
 
 
 def rescore(record: RunRecord, bundle: Bundle) -> Mapping[str, SplitScores]:
     """Returns the scores of all splits at the thresholds of a new bundle of the run."""
     splits = record.predictions["split"].to_numpy()
     examples = load_table(record.config.data).with_splits(splits)
-    scores = score_parts(examples, record.logits, bundle, record.config.evaluation)
-    return {**record.metrics, **scores}
+    bootstrap = make_bootstrap(record.config.evaluation, examples)
+    return {**record.metrics, **score_parts(examples, record.logits, bundle, bootstrap)}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.backbones import BackboneSpec, distributions
-from kerastl.config import Config
+from kerastl.config import Config, DataConfig
 from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.held_out import HeldOutPredictions
@@ -23,7 +23,7 @@ from kerastl.media.media_types import media_type
 from kerastl.records import to_values
 from kerastl.run.bundle import BackboneFacts, Bundle, versions
 from kerastl.run.layout import RunLayout
-from kerastl.run.scoring import calibrate, make_bootstrap, score_parts
+from kerastl.run.scoring import calibrate, calibrated_logits, make_bootstrap, score_parts
 from kerastl.run.split_table import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
@@ -65,10 +65,9 @@ class RunResults:
         return (*thresholds, *uncalibrated, *self.missingness.warnings)
 
 
-def input_contract(model: "keras.Model", plan: RunPlan) -> InputContract:
+def input_contract(model: "keras.Model", data: DataConfig, spec: BackboneSpec) -> InputContract:
     """Returns what goes into the model and how a file becomes it."""
     shape = tuple(int(length) for length in model.input_shape[1:])
-    data, spec = plan.config.data, plan.spec
     return data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
 
 
@@ -99,7 +98,7 @@ def make_bundle(
     return Bundle(
         tasks=tune_tasks(held_out, config.evaluation, tasks, config.data.labels),
         heads={head.name: list(head.tasks) for head in find_heads(model)},
-        input=input_contract(model, plan),
+        input=input_contract(model, config.data, spec),
         backbone=BackboneFacts(
             id=spec.id,
             weights=spec.default_weights if asked == "default" else asked,
@@ -108,7 +107,7 @@ def make_bundle(
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
         ),
-        data=_data_facts(plan),
+        data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
         evidence={**_regularization(fitted, tasks), "features": fitted.evidence},
         listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
@@ -126,10 +125,22 @@ def compute_results(
 ) -> RunResults:
     """Scores the model on every split by the uncalibrated logits of all examples."""
     examples = plan.examples
+    bootstrap = make_bootstrap(plan.config.evaluation, examples)
+    is_train = (examples.splits == "train")[:, None]
     return RunResults(
         bundle=bundle,
-        metrics=score_parts(examples, logits, bundle, plan.config.evaluation),
-        missingness=_missingness(plan, fitted, held_out, bundle),
+        metrics=score_parts(examples, logits, bundle, bootstrap),
+        missingness=examine_missingness(
+            np.where(is_train, examples.training_labels, examples.labels),
+            examples.splits,
+            examples.tasks,
+            bootstrap=bootstrap,
+            groups=examples.groups,
+            held_out=replace(held_out, logits=calibrated_logits(bundle, held_out.logits)),
+            features=fitted.features,
+            uncertain=dict(zip(examples.tasks, examples.uncertain.sum(0).tolist(), strict=True)),
+            inputs=media_type(examples.modality).nouns,
+        ),
         predictions=_predictions_frame(examples, logits, calibrate(bundle, logits)),
         history=pd.DataFrame(fitted.history),
     )
@@ -150,28 +161,6 @@ def write_thresholds(layout: RunLayout, bundle: Bundle, metrics: Mapping[str, Sp
     write_json(layout.bundle, bundle.model_dump(mode="json"))
 
 
-def _missingness(
-    plan: RunPlan, fitted: TrainingResult, held_out: HeldOutPredictions, bundle: Bundle
-) -> MissingnessReport:
-    """Returns how many labels are unknown, whether at random, and warnings."""
-    examples = plan.examples
-    calibrations = [task.calibration for task in bundle.tasks.values()]
-    scales = np.array([one.scale for one in calibrations])
-    offsets = np.array([one.offset for one in calibrations])
-    is_held_out = (examples.splits != "train")[:, None]
-    return examine_missingness(
-        np.where(is_held_out, examples.labels, examples.training_labels),
-        examples.splits,
-        examples.tasks,
-        bootstrap=make_bootstrap(plan.config.evaluation, examples),
-        groups=examples.groups,
-        held_out=replace(held_out, logits=held_out.logits * scales + offsets),
-        features=fitted.features,
-        uncertain=dict(zip(examples.tasks, examples.uncertain.sum(axis=0).tolist(), strict=True)),
-        inputs=media_type(examples.modality).nouns,
-    )
-
-
 def _predictions_frame(
     examples: Examples, logits: np.ndarray, probabilities: np.ndarray
 ) -> pd.DataFrame:
@@ -185,11 +174,10 @@ def _predictions_frame(
     return pd.DataFrame(columns)
 
 
-def _data_facts(plan: RunPlan) -> dict[str, Any]:
-    data = plan.config.data
+def _data_facts(data: DataConfig, *, num_rows: int) -> dict[str, Any]:
     return {
         "tables": [{"path": str(path), "sha256": file_sha256(path).hex()} for path in data.tables],
-        "rows": len(plan.examples),
+        "rows": num_rows,
         "column": data.file_column,
         "group": data.group,
     }

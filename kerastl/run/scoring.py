@@ -1,10 +1,12 @@
 """Scores of examples with the thresholds and the calibration of a bundle."""
 
+from dataclasses import replace
+
 import numpy as np
+import scipy.special
 
 from kerastl.config import EvaluationConfig
 from kerastl.data.tables.examples import PARTS, Examples
-from kerastl.evaluation.calibration import calibrated_probabilities
 from kerastl.evaluation.held_out import VALIDATION
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.score_types import SplitScores
@@ -18,7 +20,7 @@ _TUNED = "Thresholds and calibration were chosen on these examples, so the score
 def make_bootstrap(evaluation: EvaluationConfig, examples: Examples) -> Bootstrap:
     """Returns the bootstrap over groups, or over files if there are no groups."""
     return Bootstrap(
-        groups=examples.units,
+        groups=list(map(str, examples.paths)) if examples.groups is None else examples.groups,
         unit="examples" if examples.groups is None else "groups",
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,
@@ -26,52 +28,51 @@ def make_bootstrap(evaluation: EvaluationConfig, examples: Examples) -> Bootstra
 
 
 def score_rows(
-    examples: Examples,
-    logits: np.ndarray,
-    bundle: Bundle,
-    evaluation: EvaluationConfig,
-    *,
-    part: str | None,
+    labels: np.ndarray, logits: np.ndarray, bundle: Bundle, bootstrap: Bootstrap, part: str | None
 ) -> SplitScores:
     """Scores examples with and without calibration.
 
     Args:
-        examples: The examples to score.
-        logits: Their uncalibrated logits, `(examples, tasks)`.
+        labels: `(examples, tasks)`, NaN where unknown.
+        logits: Uncalibrated, `(examples, tasks)`.
         bundle: Thresholds and calibration.
-        evaluation: Number of replicates and seed of the bootstrap.
+        bootstrap: How intervals are computed; those of the training split have none.
         part: The split of the examples, or None for another table.
     """
     source = next(iter(bundle.tasks.values())).tuned_on.partition(",")[0]
-    num_tasks = logits.shape[1]
     notes = {"train": _FITTED, VALIDATION: _TUNED if source == VALIDATION else None}
     return score_split(
-        examples.labels,
+        labels,
         calibrate(bundle, logits),
         bundle.task_names,
         bundle.thresholds,
-        bootstrap=None if part == "train" else make_bootstrap(evaluation, examples),
-        uncalibrated=calibrated_probabilities(logits, [1.0] * num_tasks, [0.0] * num_tasks),
+        bootstrap=None if part == "train" else bootstrap,
+        uncalibrated=scipy.special.expit(logits.astype(np.float64)),
         tuned_on=source,
         note=notes.get(part or ""),
     )
 
 
 def score_parts(
-    examples: Examples, logits: np.ndarray, bundle: Bundle, evaluation: EvaluationConfig
+    examples: Examples, logits: np.ndarray, bundle: Bundle, bootstrap: Bootstrap
 ) -> dict[str, SplitScores]:
-    """Returns the scores of every split that has rows."""
-    rows = {part: examples.rows(part) for part in reversed(PARTS)}
-    return {
-        part: score_rows(examples.take(here), logits[here], bundle, evaluation, part=part)
-        for part, here in rows.items()
-        if len(here)
-    }
+    """Returns the scores of every split that has rows; the bootstrap is that of all examples."""
+    groups = np.asarray(bootstrap.groups)
+    scores = {}
+    for part in reversed(PARTS):
+        if len(rows := examples.rows(part)):
+            drawn = replace(bootstrap, groups=groups[rows])
+            scores[part] = score_rows(examples.labels[rows], logits[rows], bundle, drawn, part)
+    return scores
 
 
 def calibrate(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
     """Returns calibrated probabilities, `(examples, tasks)`."""
+    return scipy.special.expit(calibrated_logits(bundle, logits))
+
+
+def calibrated_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
+    """Returns calibrated logits, `(examples, tasks)`."""
     found = [task.calibration for task in bundle.tasks.values()]
-    return calibrated_probabilities(
-        logits, [one.scale for one in found], [one.offset for one in found]
-    )
+    scales, offsets = ([getattr(one, name) for one in found] for name in ("scale", "offset"))
+    return logits.astype(np.float64) * np.asarray(scales) + np.asarray(offsets)

@@ -61,13 +61,6 @@ class Examples:
             raise ValueError("The examples have no splits yet; call `assign_splits` first.")
         return self.assigned
 
-    @property
-    def units(self) -> np.ndarray:
-        """Unit that each example belongs to for bootstrap: its group, or its file."""
-        if self.groups is not None:
-            return self.groups
-        return np.array([str(path) for path in self.paths])
-
     def rows(self, split: str) -> np.ndarray:
         """Returns the indices of the examples of a split."""
         return np.flatnonzero(self.splits == split)

@@ -71,7 +71,7 @@ def test_negatives_that_are_known_more_often_warn_of_understatement() -> None:
     assert "are probably understated" in warning
 
 
-def test_missing_by_the_value_of_another_label_is_seen_without_the_picture() -> None:
+def test_missing_by_the_value_of_another_label_is_seen_without_the_image() -> None:
     labels, logits = world()
     share = np.stack([np.where(labels[:, 1] == 1, 0.2, 0.8), np.zeros(len(labels))], axis=1)
     found = examine(without(labels, share), np.zeros_like(logits))

@@ -38,10 +38,3 @@ def test_taken_examples_keep_everything_about_a_row(examples: Examples) -> None:
     assert list(taken.splits) == ["train", "test"]
     assert list(taken.frame["path"]) == ["c.png", "b.png"]
     assert list(taken.frame.index) == [0, 1]
-
-
-def test_the_unit_is_the_group_or_the_file(examples: Examples) -> None:
-    assert list(examples.units) == ["x", "y", "x"]
-    data = DataConfig(table=Path("t.csv"), image="path", tasks=("car",))
-    alone = build_examples(examples.frame, examples.paths, data, source="t")
-    assert list(alone.units) == ["/d/a.png", "/d/b.png", "/d/c.png"]
