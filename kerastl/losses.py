@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from kerastl.errors import LabelError, ModelError, suggestion
-from kerastl.masking import align, computing_dtype, logistic_loss
+from kerastl.masking import align, checked_per_task, computing_dtype, logistic_loss, per_task
 
 _HALF_PRECISION = ("float16", "bfloat16")
 _NUM_SHOWN = 5
@@ -113,11 +113,12 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         labels, predictions = align(ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype))
         known = ops.logical_not(ops.isnan(labels))
+        weight = 1.0 if self.positive_weight is None else self.positive_weight
         losses = logistic_loss(
             self._smoothed(ops.where(known, labels, 0.0)),
             ops.where(known, predictions, 0.0 if self.from_logits else 0.5),
             from_logits=self.from_logits,
-            positive_weight=self._positive_weights(predictions.shape[-1]),
+            positive_weight=per_task("positive_weight", weight, predictions.shape[-1], self.dtype),
         )
         weights = _WEIGHTS[self.normalize_by](ops.cast(known, self.dtype))
         return ops.sum(losses * weights, axis=-1)
@@ -134,17 +135,6 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 
     def _smoothed(self, labels: Any) -> Any:
         return labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-
-    def _positive_weights(self, num_tasks: int) -> Any:
-        if not isinstance(self.positive_weight, list):
-            return 1.0 if self.positive_weight is None else self.positive_weight
-        if len(self.positive_weight) != num_tasks:
-            raise ModelError(
-                "positive_weight does not fit this output.",
-                expected=f"a number, or {num_tasks} numbers, one per task of the output",
-                received=f"{len(self.positive_weight)} numbers",
-            )
-        return ops.convert_to_tensor(self.positive_weight, dtype=self.dtype)
 
 
 def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = None) -> None:
@@ -201,10 +191,6 @@ def _task_text(column: int, tasks: Sequence[str]) -> str:
     return f"'{tasks[column]}'" if column < len(tasks) else str(column)
 
 
-def _weigh_by_examples(known: Any) -> Any:
-    return known
-
-
 def _weigh_by_known(known: Any) -> Any:
     """Returns weights whose mean over examples divides by K; 0 if K is 0."""
     known_per_example = ops.mean(ops.sum(known, axis=-1))
@@ -219,7 +205,7 @@ def _weigh_by_tasks(known: Any) -> Any:
 
 
 _WEIGHTS: dict[str, Callable[[Any], Any]] = {
-    "examples": _weigh_by_examples,
+    "examples": lambda known: known,
     "known": _weigh_by_known,
     "tasks": _weigh_by_tasks,
 }
@@ -251,20 +237,12 @@ def _checked_positive_weight(
 ) -> float | list[float] | None:
     if positive_weight is None:
         return None
-    values = np.ravel(np.asarray(positive_weight, dtype=object)).tolist()
-    if not values or not all(_is_positive(value) for value in values):
-        raise ModelError(
-            "positive_weight is out of range.",
-            expected="None, a finite number above 0, or one such number per task",
-            received=repr(positive_weight),
-        )
-    if np.ndim(np.asarray(positive_weight, dtype=object)) == 0:
-        return float(values[0])
-    return [float(value) for value in values]
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, Real) and math.isfinite(value) and float(value) > 0
+    return checked_per_task(
+        "positive_weight",
+        positive_weight,
+        lambda weight: math.isfinite(weight) and weight > 0,
+        expected="None, a finite number above 0, or one such number per task",
+    )
 
 
 def _checked_normalization(normalize_by: str) -> str:

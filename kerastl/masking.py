@@ -4,12 +4,15 @@ Convention: fill, compute, weight. An unknown label and its prediction are repla
 values before the computation, so neither a value nor a gradient can become NaN.
 """
 
+from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from kerastl.errors import LabelError
+from kerastl.errors import LabelError, ModelError
 
 _LOWEST_PROBABILITY = 1e-30  # log and reciprocal stay finite in float32, weights included
 _HIGHEST_PROBABILITY = 1 - 2**-24  # the largest float32 below 1
@@ -85,6 +88,36 @@ def logistic_loss(
     """
     log_positive, log_negative = _log_probabilities(predictions, from_logits)
     return -(positive_weight * labels * log_positive + (1 - labels) * log_negative)
+
+
+def checked_per_task(
+    name: str, value: Any, is_valid: Callable[[float], bool], *, expected: str
+) -> float | list[float]:
+    """Returns a number for all tasks, or a list with one for each.
+
+    Raises:
+        ModelError: A number is not valid.
+    """
+    array = np.asarray(value, dtype=object)
+    values = array.ravel().tolist()
+    if not values or not all(isinstance(v, Real) and is_valid(float(v)) for v in values):
+        raise ModelError(f"{name} is out of range.", expected=expected, received=repr(value))
+    return [float(number) for number in values] if array.ndim else float(values[0])
+
+
+def per_task(name: str, value: float | list[float], num_tasks: int, dtype: str) -> Any:
+    """Returns the tensor of a number for all tasks, or of one for each.
+
+    Raises:
+        ModelError: The list has another length than the output has tasks.
+    """
+    if isinstance(value, list) and len(value) != num_tasks:
+        raise ModelError(
+            f"{name} does not fit this output.",
+            expected=f"a number, or {num_tasks} numbers, one per task of the output",
+            received=f"{len(value)} numbers",
+        )
+    return ops.convert_to_tensor(value, dtype=dtype)
 
 
 def probabilities(predictions: Any, *, from_logits: bool) -> Any:

@@ -72,11 +72,17 @@ class Backbone(keras.layers.Layer):
         trainable = kwargs.pop("trainable", True)
         super().__init__(**kwargs)
         self.model = model
-        self.stages = tuple(_stage(stage) for stage in stages)
+        self.stages = tuple(
+            Stage(name=stage["name"], layers=tuple(stage["layers"]))
+            if isinstance(stage, dict)
+            else stage
+            for stage in stages
+        )
         self.batch_norm = batch_norm
         self.built = True
         self._learns: Learns = True
-        self._set_learns(_normalized(learns) if trainable else False)
+        learns = learns if isinstance(learns, int) else tuple(learns)
+        self._set_learns(learns if trainable else False)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         follows_caller = self.batch_norm == "update" and bool(self.model.trainable_weights)
@@ -164,20 +170,16 @@ class Backbone(keras.layers.Layer):
         return cls(**{**config, "model": model})
 
     def _set_learns(self, learns: Learns) -> None:
+        """Sets the flags of all weights."""
         self._learns = learns
-        self._apply()
-
-    def _apply(self) -> None:
-        """Sets the flags of all weights according to `learns`."""
         # On TensorFlow, assigning the value that an attribute already has does nothing, so only a
         # change of value reaches the nested layers.
-        values: tuple[bool, ...] = (True, False, self._learns is not False)
-        for value in values:
+        for value in (True, False, learns is not False):
             keras.layers.Layer.trainable.fset(self, value)
-        if isinstance(self._learns, tuple):
-            self._keep_variables(self._learns)
-        elif not isinstance(self._learns, bool):
-            self._keep_stages(self._learns)
+        if isinstance(learns, tuple):
+            self._keep_variables(learns)
+        elif not isinstance(learns, bool):
+            self._keep_stages(learns)
 
     def _keep_stages(self, num_stages: int) -> None:
         kept = {name for stage in self.stages[-num_stages:] for name in stage.layers}
@@ -224,16 +226,6 @@ def named_leaves(network: keras.Model) -> Iterator[tuple[str, keras.layers.Layer
 def _inside(variable: keras.Variable, layer: keras.layers.Layer) -> str:
     before, found, after = variable.path.rpartition(f"{layer.name}/")
     return after if found else before or variable.path
-
-
-def _normalized(learns: bool | int | Sequence[str]) -> Learns:
-    return learns if isinstance(learns, int) else tuple(learns)
-
-
-def _stage(stage: Stage | dict[str, Any]) -> Stage:
-    if isinstance(stage, Stage):
-        return stage
-    return Stage(name=stage["name"], layers=tuple(stage["layers"]))
 
 
 def _no_such_variable(name: str, pattern: str, paths: Sequence[str]) -> ModelError:

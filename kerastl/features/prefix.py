@@ -14,7 +14,13 @@ import numpy as np
 from kerastl.backbones import Backbone
 from kerastl.backbones.wiring import operations, tensors_into
 from kerastl.data.inputs.batches import Inputs
-from kerastl.features.source import FeatureSource
+from kerastl.data.inputs.streams import stream_inputs
+from kerastl.features.computation import FeatureComputation
+from kerastl.features.engines.agreement import NUM_EXAMPLES
+from kerastl.features.engines.engine import EngineName
+from kerastl.features.engines.network_engines import NetworkEngines
+from kerastl.features.engines.selection import EngineSelector
+from kerastl.features.extraction import input_dtype
 from kerastl.heads.builder import find_layer, head_model
 from kerastl.progress import Progress
 from kerastl.scratch import scratch_array
@@ -93,7 +99,7 @@ def run_prefix(
     inputs: Inputs,
     rows: np.ndarray,
     *,
-    source: FeatureSource,
+    engine: EngineName,
     progress: Progress,
 ) -> PrefixOutputs:
     """Runs the prefix once on the examples with these indices, in the shipped model's precision.
@@ -108,5 +114,17 @@ def run_prefix(
     values = scratch_array(shape, np.float32)
     positions = np.full(len(inputs), -1)
     positions[rows] = np.arange(len(rows))
-    source.compute(cut.prefix, inputs, rows, values, title="Frozen stages", progress=progress)
+    spread = rows[np.linspace(0, len(rows) - 1, NUM_EXAMPLES).astype(int)]
+    engines = NetworkEngines(
+        network=cut.prefix,
+        dtype=input_dtype(inputs),
+        sample=lambda: inputs.take(spread),
+        progress=progress,
+    )
+    label = EngineSelector(engines, engine).select("scores", len(rows))
+    computation = FeatureComputation(engines.engine(label), stream_inputs(inputs, rows))
+    num_done = 0
+    for _, output in computation.run(len(rows), title="Frozen stages", progress=progress):
+        values[num_done : num_done + len(output)] = output
+        num_done += len(output)
     return PrefixOutputs(values, positions)

@@ -13,14 +13,11 @@ import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
-from kerastl.data.inputs.streams import stream_inputs
 from kerastl.features.cached_features import engine_folder
-from kerastl.features.computation import FeatureComputation
-from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.engines.engine import Engine, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
-from kerastl.features.extraction import Extraction, input_dtype
+from kerastl.features.extraction import Extraction
 from kerastl.progress import SILENT, Progress
 
 
@@ -60,40 +57,6 @@ class FeatureSource:
         return Extraction(
             network, inputs, needed, cache=self.cache, engine=self.engine, progress=progress
         )
-
-    def compute(
-        self,
-        network: keras.Model,
-        inputs: Inputs,
-        rows: np.ndarray,
-        values: np.ndarray,
-        *,
-        title: str,
-        progress: Progress = SILENT,
-    ) -> None:
-        """Computes the output of a frozen network without the cache.
-
-        Args:
-            network: Any model with one output.
-            inputs: Raw inputs of all examples.
-            rows: Indices of the examples.
-            values: Array for the output, one row for each of `rows`.
-            title: What is computed, for the progress.
-            progress: Receives progress updates.
-        """
-        spread = rows[np.linspace(0, len(rows) - 1, NUM_EXAMPLES).astype(int)]
-        engines = NetworkEngines(
-            network=network,
-            dtype=input_dtype(inputs),
-            sample=lambda: inputs.take(spread),
-            progress=progress,
-        )
-        label = EngineSelector(engines, self.engine).select("scores", len(rows))
-        computation = FeatureComputation(engines.engine(label), stream_inputs(inputs, rows))
-        num_done = 0
-        for _, output in computation.run(len(rows), title=title, progress=progress):
-            values[num_done : num_done + len(output)] = output
-            num_done += len(output)
 
     def select_engine(
         self,

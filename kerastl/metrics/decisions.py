@@ -2,14 +2,12 @@
 
 import inspect
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-from kerastl.errors import ModelError
-from kerastl.masking import probabilities
+from kerastl.masking import checked_per_task, per_task, probabilities
 from kerastl.metrics.ratio import MaskedRatio
 
 
@@ -54,7 +52,12 @@ class MaskedDecisionRatio(MaskedRatio):
         dtype: Any = None,
     ):
         super().__init__(from_logits=from_logits, name=name or self.default_name, dtype=dtype)
-        self.threshold = _checked_threshold(threshold)
+        self.threshold = checked_per_task(
+            "threshold",
+            threshold,
+            lambda number: 0 < number < 1,
+            expected="a probability above 0 and below 1, or one per task",
+        )
 
     def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
         """Returns what each known label adds to the sum and to the count.
@@ -78,17 +81,9 @@ class MaskedDecisionRatio(MaskedRatio):
 
     def _decisions(self, predictions: Any) -> Any:
         scores = probabilities(predictions, from_logits=self.from_logits)
-        decided = ops.cast(scores >= self._thresholds(scores.shape[-1]), self.dtype)
+        thresholds = per_task("threshold", self.threshold, scores.shape[-1], self.dtype)
+        decided = ops.cast(scores >= thresholds, self.dtype)
         return ops.where(ops.isnan(scores), float("nan"), decided)
-
-    def _thresholds(self, num_tasks: int) -> Any:
-        if isinstance(self.threshold, list) and len(self.threshold) != num_tasks:
-            raise ModelError(
-                "threshold does not fit this output.",
-                expected=f"a probability, or {num_tasks} of them, one per task of the output",
-                received=f"{len(self.threshold)} probabilities",
-            )
-        return ops.convert_to_tensor(self.threshold, dtype=self.dtype)
 
 
 @keras.saving.register_keras_serializable(package="kerastl")
@@ -156,15 +151,3 @@ class MaskedRecall(MaskedDecisionRatio):
 
     def decision_terms(self, positive: Any, decided: Any) -> tuple[Any, Any]:
         return positive * decided, positive
-
-
-def _checked_threshold(threshold: float | Sequence[float]) -> float | list[float]:
-    single = isinstance(threshold, str | Real)
-    values = [threshold] if single else list(threshold)  # type: ignore[arg-type]
-    if not values or not all(isinstance(v, Real) and 0 < float(v) < 1 for v in values):
-        raise ModelError(
-            "threshold is out of range.",
-            expected="a probability above 0 and below 1, or one per task",
-            received=repr(threshold),
-        )
-    return float(values[0]) if single else [float(value) for value in values]  # type: ignore[arg-type]

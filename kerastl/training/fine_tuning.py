@@ -126,7 +126,7 @@ def _trained_part(
                 cut,
                 context.inputs,
                 np.concatenate(rows),
-                source=context.source,
+                engine=context.source.engine,
                 progress=context.progress,
             )
             return suffix_model(model, cut), inputs

@@ -128,8 +128,8 @@ def test_thresholds_for_another_number_of_tasks():
     metric = MaskedRecall(threshold=[0.5, 0.6])
     assert message(metric, np.zeros((4, 3)), np.zeros((4, 3))) == (
         "threshold does not fit this output.\n"
-        "  expected: a probability, or 3 of them, one per task of the output\n"
-        "  received: 2 probabilities"
+        "  expected: a number, or 3 numbers, one per task of the output\n"
+        "  received: 2 numbers"
     )
 
 

@@ -7,11 +7,8 @@ import pytest
 from kerastl import scratch
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
-from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import apply_policy, build_model, find_layer, logits_model
 from kerastl.progress import SILENT
-
-SOURCE = FeatureSource(engine="keras")
 
 
 def images(num: int = 24) -> np.ndarray:
@@ -28,7 +25,7 @@ def test_the_trained_part_gives_the_output_of_the_whole_model(model: keras.Model
     cut = find_cut(find_layer(model))
     assert cut is not None
     rows = np.arange(len(values))
-    inputs = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
+    inputs = run_prefix(cut, ArrayInputs(values), rows, engine="keras", progress=SILENT)
     behind = suffix_model(model, cut)(inputs.take(rows), training=False)
     whole = logits_model(model)(values.astype(np.float32), training=False)
     np.testing.assert_allclose(behind, whole, atol=1e-5)
@@ -76,8 +73,8 @@ def test_the_outputs_of_the_frozen_stages_may_be_stored_on_disk(
     values, rows = images(), np.arange(24)
     cut = find_cut(find_layer(model))
     assert cut is not None
-    in_memory = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
+    in_memory = run_prefix(cut, ArrayInputs(values), rows, engine="keras", progress=SILENT)
     monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
-    on_disk = run_prefix(cut, ArrayInputs(values), rows, source=SOURCE, progress=SILENT)
+    on_disk = run_prefix(cut, ArrayInputs(values), rows, engine="keras", progress=SILENT)
     assert isinstance(on_disk.values, np.memmap)
     np.testing.assert_array_equal(on_disk.take(rows), in_memory.take(rows))
