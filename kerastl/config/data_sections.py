@@ -108,7 +108,16 @@ def _file_columns() -> dict[str, Any]:
 
 
 def _is_the_only_file_column(column: str | None, info: ValidationInfo) -> str | None:
-    refuse(_problems_of_file_columns(str(info.field_name), column, info.data))
+    names = list(MEDIA_TYPES)
+    before = names[: names.index(str(info.field_name))]
+    if any(other not in info.data for other in before):
+        return column
+    given = next((other for other in before if info.data[other] is not None), None)
+    if column is None and given is None and info.field_name == names[-1]:
+        text = f"missing. Name the column with the files: {' or '.join(names)}."
+        refuse([(("..", names[0]), text)])
+    if column is not None and given is not None:
+        raise ValueError(f"given beside {given}. Examples are of one media type: keep one of them.")
     return column
 
 
@@ -216,22 +225,6 @@ def _cell_value(cell: str) -> float | str:
         return float(cell)
     except ValueError:
         return cell.strip()
-
-
-def _problems_of_file_columns(
-    name: str, column: str | None, earlier: Mapping[str, Any]
-) -> Problems:
-    names = list(MEDIA_TYPES)
-    before = names[: names.index(name)]
-    if any(other not in earlier for other in before):
-        return []
-    given = next((other for other in before if earlier[other] is not None), None)
-    if column is None and given is None and name == names[-1]:
-        text = f"missing. Name the column with the files: {' or '.join(names)}."
-        return [(("..", names[0]), text)]
-    if column is not None and given is not None:
-        return [((), f"given beside {given}. Examples are of one media type: keep one of them.")]
-    return []
 
 
 def _columns_used_twice(name: str, value: Any, earlier: Mapping[str, Any]) -> Problems:
