@@ -86,19 +86,21 @@ class Content:
 
 def gather_content(record: RunRecord) -> Content:
     """Returns the content of the report of a run."""
+    path, config, learning = record.path.resolve(), record.config_text, gather_learning(record)
+    commands = _commands(record)
+    missing = gather_unknown_labels(record)
     store = PreviewStore(record.bundle.media)
     tasks = tuple(_task(record, i, store) for i in range(len(record.tasks)))
-    missing = gather_unknown_labels(record)
     return Content(
-        name=record.path.resolve().name,
-        path=str(record.path.resolve()),
+        name=path.name,
+        path=str(path),
         bundle=record.bundle,
         parts=tuple(_summary(record, i, tasks) for i in range(len(record.parts))),
         tasks=tasks,
-        learning=gather_learning(record),
+        learning=learning,
         missing=missing,
-        config=record.config_text,
-        commands=_commands(record),
+        config=config,
+        commands=commands,
         warnings=(*_warnings(record.parts, tasks), *missing.warnings),
     )
 
