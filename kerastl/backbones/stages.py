@@ -24,17 +24,11 @@ _FEW_STAGES = 3
 
 @dataclass(frozen=True)
 class _Cut:
-    """A place between two layers that few tensors cross.
+    """A place between two layers that few tensors cross."""
 
-    Args:
-        index: Index of the layer after it.
-        resolution: Smallest side of the tensors that cross, 0 for vectors.
-        num_values: Number of values per example in all tensors that cross.
-    """
-
-    index: int
-    resolution: int
-    num_values: int
+    index: int  # of the layer after it
+    resolution: int  # smallest side of the tensors that cross, 0 for vectors
+    num_values: int  # per example, in all tensors that cross
 
 
 def stages_by_resolution(model: "keras.Model") -> tuple[Stage, ...]:
@@ -111,18 +105,12 @@ def _cuts(model: "keras.Model", *, num_tensors: int) -> list[_Cut]:
     for index in range(len(operations(model))):
         crossing = [(tensor, last) for tensor, last in crossing if last >= index]
         if 1 <= len(crossing) <= num_tensors:
-            cuts.append(_cut(index, [tensor for tensor, _ in crossing]))
+            shapes = [tuple(tensor.shape[1:]) for tensor, _ in crossing]
+            sides = [shape[0] for shape in shapes if len(shape) > 1 and shape[0] is not None]
+            num_values = sum(math.prod(side or 1 for side in shape) for shape in shapes)
+            cuts.append(_Cut(index, min(sides, default=0), num_values))
         crossing.extend(starting.get(index, ()))
     return cuts
-
-
-def _cut(index: int, tensors: Sequence["keras.KerasTensor"]) -> _Cut:
-    sides = [t.shape[1] for t in tensors if len(t.shape) > 2 and t.shape[1] is not None]
-    return _Cut(
-        index=index,
-        resolution=min(sides, default=0),
-        num_values=sum(math.prod(side or 1 for side in t.shape[1:]) for t in tensors),
-    )
 
 
 def _has_kernel(layer: "keras.Layer") -> bool:

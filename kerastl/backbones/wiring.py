@@ -6,22 +6,14 @@ of the model in question count.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import keras
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call of an operation in the graph of a model.
-
-    Args:
-        operation: The layer, nested model or operation.
-        inputs: The tensors that it takes; none for an input layer.
-        outputs: The tensors that it gives.
-    """
+class Call(NamedTuple):
+    """One call of a layer, nested model or operation in the graph of a model."""
 
     operation: Any
     inputs: tuple["keras.KerasTensor", ...]
@@ -47,11 +39,9 @@ def calls(model: "keras.Model") -> list[Call]:
 
 
 def spans(model: "keras.Model") -> list[tuple["keras.KerasTensor", int, int]]:
-    """Returns every tensor in the graph of a model, and which operations it connects.
+    """Returns every tensor in the graph of a model, and the operations that it connects.
 
-    Returns:
-        Tensor, and the positions in `operations` of the first and the last operation that give or
-        take it.
+    These are the positions in `operations` of the first and the last one that return or take it.
     """
     positions = {id(operation): number for number, operation in enumerate(operations(model))}
     tensors: dict[int, keras.KerasTensor] = {}
@@ -64,14 +54,9 @@ def spans(model: "keras.Model") -> list[tuple["keras.KerasTensor", int, int]]:
 
 
 def tensors_into(model: "keras.Model", names: Collection[str]) -> list["keras.KerasTensor"] | None:
-    """Returns the tensors that flow from other operations into the named ones.
+    """Returns the tensors that flow from other operations into those with these names.
 
-    Args:
-        model: A functional or sequential model.
-        names: Names of operations.
-
-    Returns:
-        The tensors, or None if any flows back from the named operations into another one.
+    Returns None if a tensor flows from the named operations into another one.
     """
     givers = {id(tensor): call for call in calls(model) for tensor in call.outputs}
     crossing: dict[int, keras.KerasTensor] = {}

@@ -74,7 +74,7 @@ class FeatureSource:
             network: From raw input to features.
             sample: Returns inputs on which engines are compared.
             dtype: Type of the inputs.
-            rule: What the inputs are; networks with other inputs are converted separately.
+            rule: What the inputs are; for other inputs, the network is converted again.
             num_examples: Expected number of inputs.
             progress: Receives a note about each engine that is tried.
         """

@@ -34,8 +34,8 @@ def make_model(layer: Backbone) -> keras.Model:
 def fit(model: keras.Model) -> None:
     random = np.random.default_rng(0)
     model.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
-    pictures = random.normal(size=(8, 8, 8, 3)).astype("float32")
-    model.fit(pictures, np.ones((8, 1), "float32"), epochs=2, verbose=0)
+    images = random.normal(size=(8, 8, 8, 3)).astype("float32")
+    model.fit(images, np.ones((8, 1), "float32"), epochs=2, verbose=0)
 
 
 def values(layer: Backbone) -> dict[str, np.ndarray]:
@@ -119,8 +119,8 @@ def test_keras_trainable_freezes_and_unfreezes_a_loaded_model_too(tmp_path):
 @pytest.mark.parametrize("mode", ["frozen", "update"])
 def test_a_frozen_backbone_is_in_inference_mode_whatever_the_caller_says(mode):
     layer = make_layer(learns=False, batch_norm=mode)
-    picture = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
-    calls = [keras.ops.convert_to_numpy(layer(picture, training=flag)) for flag in (True, False)]
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+    calls = [keras.ops.convert_to_numpy(layer(images, training=flag)) for flag in (True, False)]
     np.testing.assert_array_equal(*calls)
 
 

@@ -30,7 +30,7 @@ def network() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("sounds")
+    folder = tmp_path_factory.mktemp("audio")
     random = np.random.default_rng(0)
     paths = [folder / f"{number}.wav" for number in range(len(SECONDS))]
     for path, seconds in zip(paths, SECONDS, strict=True):

@@ -55,7 +55,7 @@ def network(small_backbone) -> keras.Model:
 @pytest.fixture
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.setattr(file_hashes, "_RACY_NS", -(10**10))
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     return [draw(folder / f"{n:02d}.png", n) for n in range(NUM)]
 
@@ -172,7 +172,7 @@ def test_another_resizing_shares_nothing(
 def test_an_unreadable_file_is_collected_and_never_kept(
     network: keras.Model, paths: list[Path], cache: Path
 ) -> None:
-    paths[4].write_bytes(b"no picture")
+    paths[4].write_bytes(b"not an image")
     for _ in range(2):
         inputs = FileInputs(paths, CONTRACT, on_error="collect")
         FeatureSource(cache=cache, engine="keras").extract(network, inputs)

@@ -13,7 +13,7 @@ from kerastl.heads.head import resolve_heads
 pytestmark = pytest.mark.backends
 
 TASKS = ["car", "bus", "bike"]
-PICTURES = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype("float32")
+IMAGES = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype("float32")
 
 
 def values(tensor: object) -> np.ndarray:
@@ -28,7 +28,7 @@ def test_single_gives_one_output_of_all_tasks(small_backbone: kerastl.layers.Bac
 
 def test_multi_gives_one_output_per_task(small_backbone: kerastl.layers.Backbone) -> None:
     model = kerastl.build_model(small_backbone, TASKS, heads="multi")
-    assert {name: tuple(out.shape) for name, out in model(PICTURES).items()} == dict.fromkeys(
+    assert {name: tuple(out.shape) for name, out in model(IMAGES).items()} == dict.fromkeys(
         TASKS, (4, 1)
     )
 
@@ -66,8 +66,8 @@ def test_the_backbone_is_one_layer_named_backbone(small_backbone: kerastl.layers
 
 def test_logits_and_probabilities_share_weights(small_backbone: kerastl.layers.Backbone) -> None:
     model = kerastl.build_model(small_backbone, TASKS, heads="multi")
-    logits = logits_model(model)(PICTURES)
-    for name, probabilities in model(PICTURES).items():
+    logits = logits_model(model)(IMAGES)
+    for name, probabilities in model(IMAGES).items():
         np.testing.assert_allclose(
             values(probabilities), values(keras.ops.sigmoid(logits[name])), rtol=1e-5
         )
@@ -75,10 +75,10 @@ def test_logits_and_probabilities_share_weights(small_backbone: kerastl.layers.B
 
 def test_the_heads_alone_take_features(small_backbone: kerastl.layers.Backbone) -> None:
     model = kerastl.build_model(small_backbone, TASKS)
-    features = find_layer(model).model(PICTURES)
+    features = find_layer(model).model(IMAGES)
     np.testing.assert_allclose(
         values(head_model(model)(features)),
-        values(logits_model(model)(PICTURES)),
+        values(logits_model(model)(IMAGES)),
         rtol=1e-5,
         atol=1e-6,
     )
@@ -115,7 +115,7 @@ def test_a_saved_model_is_the_same_after_loading(
     loaded = kerastl.load_model(f"{tmp_path}/model.keras")
     assert find_heads(loaded) == find_heads(model)
     for one, two in zip(
-        keras.tree.flatten(model(PICTURES)), keras.tree.flatten(loaded(PICTURES)), strict=True
+        keras.tree.flatten(model(IMAGES)), keras.tree.flatten(loaded(IMAGES)), strict=True
     ):
         np.testing.assert_array_equal(values(one), values(two))
 
@@ -136,7 +136,7 @@ def test_a_model_without_tasks_is_an_error() -> None:
         kerastl.build_model("tiny:image", [])
 
 
-def test_a_picture_below_the_smallest_size_is_an_error() -> None:
+def test_an_image_below_the_smallest_size_is_an_error() -> None:
     with pytest.raises(BackboneError, match="too small"):
         kerastl.build_model("applications:mobilenet_v2", TASKS, weights=None, input_size=16)
 
