@@ -10,15 +10,15 @@ from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config, dump_config, load_config
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import refuse_missing_files
-from kerastl.data.tables.leakage import leak_warning
 from kerastl.data.tables.loading import load_table
-from kerastl.data.tables.splits import assign_splits, split_gaps
+from kerastl.data.tables.recordings import about_training, load_recordings
+from kerastl.data.tables.splits import assign_splits, leak_warning, split_gaps
 from kerastl.errors import BackboneError, RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_heads
 from kerastl.heads.logits import HeadLogits
-from kerastl.listening.recording_thresholds import check_recordings, tune_on_recordings
+from kerastl.listening.recording_thresholds import tune_on_recordings
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
@@ -128,10 +128,13 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     examples = assign_splits(examples, config.data.split)
     for sentence in split_gaps(examples):
         progress.warn(sentence)
-    trained_on = {examples.paths[row] for row in examples.rows("train")}
-    for leak in (leak_warning(examples), check_recordings(config, trained_on)):
-        if leak is not None:
-            progress.warn(leak)
+    warnings = [leak_warning(examples)]
+    if config.evaluation.recordings is not None:
+        recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
+        trained_on = {examples.paths[row] for row in examples.rows("train")}
+        warnings.append(about_training(recordings, trained_on))
+    for warning in filter(None, warnings):
+        progress.warn(warning)
     return RunPlan(config=config, spec=spec, examples=examples)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from kerastl.config.overrides import apply_overrides
+from kerastl.config.overrides import apply_override
 from kerastl.config.paths import anchor_paths
 from kerastl.config.schema import Config
 from kerastl.config.strict_yaml import LimitError, read_yaml, syntax_problem, write_yaml
@@ -39,10 +39,11 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     """
     where = ", ".join([str(path), *(f"--set {override}" for override in overrides)])
     raw, problems = _read(Path(path))
-    raw, override_problems = apply_overrides(
-        anchor_paths(raw, Path(path).absolute().parent), overrides, base=Path.cwd()
-    )
-    return Config.parse(raw, where=where, problems=(*problems, *override_problems))
+    raw = anchor_paths(raw, Path(path).absolute().parent)
+    for override in overrides:
+        raw, more = apply_override(raw, override, base=Path.cwd())
+        problems = (*problems, *more)
+    return Config.parse(raw, where=where, problems=problems)
 
 
 def parse_config(

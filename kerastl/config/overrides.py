@@ -14,28 +14,24 @@ from kerastl.settings.problems import Problem, value_at
 _KEY = re.compile(r'"([^"]+)"|([^."]+)')
 
 
-def apply_overrides(
-    raw: Mapping[str, Any], overrides: Sequence[str], *, base: Path
+def apply_override(
+    raw: dict[str, Any], override: str, *, base: Path
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    """Returns the config with the overrides applied, and the problems of the overrides.
+    """Returns the config with an override applied, and the problems of the override.
 
     A value replaces the previous value as a whole, also if it is a mapping. Outer keys whose value
-    is not a mapping become mappings. The last override of a key counts.
+    is not a mapping become mappings.
 
     Args:
         raw: The config, not validated yet.
-        overrides: `KEY=VALUE` each; KEY is a dotted path, VALUE is YAML.
-        base: Folder that paths in the values are relative to.
+        override: `KEY=VALUE`; KEY is a dotted path, VALUE is YAML.
+        base: Folder that paths in the value are relative to.
     """
-    result = dict(raw)
-    problems: list[Problem] = []
-    for override in overrides:
-        keys, value, wrong = _parse(override)
-        problems.extend(wrong)
-        if keys:
-            anchored = anchor_paths(with_value({}, keys, value), base)
-            result = with_value(result, keys, value_at(anchored, keys))
-    return result, tuple(problems)
+    keys, value, problems = _parse(override)
+    if keys:
+        anchored = anchor_paths(with_value({}, keys, value), base)
+        raw = with_value(raw, keys, value_at(anchored, keys))
+    return raw, problems
 
 
 def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:

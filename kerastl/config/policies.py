@@ -195,8 +195,3 @@ class TrainablePolicy:
     def is_frozen(self) -> bool:
         """Whether nothing of the backbone is trained."""
         return self.backbone == "frozen"
-
-    @property
-    def is_auto(self) -> bool:
-        """Whether training decides between a frozen backbone and all of it."""
-        return self.backbone == "auto"

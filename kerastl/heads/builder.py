@@ -152,7 +152,7 @@ def apply_policy(layer: Backbone, policy: Any) -> None:
         ModelError: The policy is not valid, or the backbone lacks what it names.
     """
     parsed = TrainablePolicy.parse(policy)
-    if parsed.is_auto:
+    if parsed.backbone == "auto":
         raise ModelError(
             "The trainable policy 'auto' needs a training.",
             expected="false, true, {stages: n} or {variables: pattern}",

@@ -1,8 +1,7 @@
 """Thresholds for `false_accepts_per_hour<=x`, chosen on recordings for validation."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerastl.config import Config, ConfigError
@@ -10,7 +9,6 @@ from kerastl.config.policies import ThresholdPolicy
 from kerastl.data.tables.recordings import (
     Recordings,
     about_other_words,
-    about_training,
     load_recordings,
 )
 from kerastl.errors import counted
@@ -23,23 +21,6 @@ from kerastl.run.bundle import Bundle, TaskBundle
 
 if TYPE_CHECKING:
     import keras
-
-
-def check_recordings(config: Config, trained_on: Iterable[Path]) -> str | None:
-    """Reads the config's table of recordings; returns a warning if the model is trained on them.
-
-    Args:
-        config: The training configuration.
-        trained_on: Absolute paths of the training files.
-
-    Raises:
-        TableError: The table cannot be read, or one of its rows is invalid.
-        MediaError: A recording is missing or not an audio file.
-    """
-    if config.evaluation.recordings is None:
-        return None
-    recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
-    return about_training(recordings, trained_on)
 
 
 def tune_on_recordings(

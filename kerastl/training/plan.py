@@ -180,10 +180,11 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | AutoP
         return _plan(fit, _fitting(config.loss, fit, augment))
     first = _first_phase(config.loss, fit, heads)
     before = () if config.backbone.weights is None else (first,)
-    tuned = TrainablePolicy(backbone="all") if policy.is_auto else policy
+    is_auto = policy.backbone == "auto"
+    tuned = TrainablePolicy(backbone="all") if is_auto else policy
     tuning = _fine_tuning(config, fit, tuned, augment, is_first=not before)
     fine_tuned = _plan(fit, *before, tuning)
-    if policy.is_auto:
+    if is_auto:
         return AutoPlan(frozen=_plan(fit, first), fine_tuned=fine_tuned, seed=fit.seed)
     return fine_tuned
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.merging import Origins, merge_examples
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.media.segments import read_segments, recordings_as_groups, refuse_bad_segments
+
+_Frame = tuple[pd.DataFrame, list[Path]]  # one row per example, and the absolute path of its file
 
 
 def load_table(data: DataConfig) -> Examples:
@@ -29,17 +32,18 @@ def load_table(data: DataConfig) -> Examples:
             segment.
         LabelError: A cell is not a label, or two tables contradict each other.
     """
-    frames = _read_frames(data)
-    if len(frames) == 1:
-        examples = _stack(frames, data)
+    tables, frames = _read_frames(data)
+    examples = _stack(tables, frames, data)
+    if len(tables) == 1:
         refuse_bad_cells(examples)
         return examples
-    for (frame, paths), table in zip(frames, data.tables, strict=True):
+    for table, (frame, paths) in zip(tables, frames, strict=True):
         refuse_bad_cells(build_examples(frame, paths, data, source=table.name))
-    origins = Origins.of(data.tables, [len(frame) for frame, _ in frames])
     columns = (data.group, data.split.column if isinstance(data.split, ColumnSplit) else None)
     return merge_examples(
-        _stack(frames, data), origins, [name for name in columns if name is not None]
+        examples,
+        Origins.of(tables, [len(frame) for frame, _ in frames]),
+        [name for name in columns if name is not None],
     )
 
 
@@ -49,7 +53,7 @@ def read_table(data: DataConfig) -> Examples:
     Raises:
         TableError: A table is missing, unreadable or empty, or lacks a column.
     """
-    return _stack(_read_frames(data), data)
+    return _stack(*_read_frames(data), data)
 
 
 def build_examples(
@@ -57,11 +61,7 @@ def build_examples(
 ) -> Examples:
     """Builds examples from a frame with the columns that a config names; cells may be invalid.
 
-    Args:
-        frame: One row per example.
-        paths: Absolute path of each row's file.
-        data: The `data` section of a config.
-        source: Name of the table, for messages.
+    `source` names the table in messages.
     """
     decoded = {
         task: decode_labels(_cells(frame, task), data.labels.get(task, LabelPolicy()))
@@ -129,53 +129,58 @@ def read_frame(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_frames(data: DataConfig) -> list[tuple[pd.DataFrame, list[Path]]]:
-    frames = [_read_checked(path, data) for path in data.tables]
-    if len(frames) > 1:
-        _require_tasks([frame for frame, _ in frames], data)
-    return frames
+def cell_text(cell: Any) -> str:
+    """Returns a cell as text without outer spaces; a missing one is blank."""
+    return "" if pd.isna(cell) else str(cell).strip()
 
 
-def _stack(frames: Sequence[tuple[pd.DataFrame, list[Path]]], data: DataConfig) -> Examples:
+def _read_frames(data: DataConfig) -> tuple[Sequence[Path], list[_Frame]]:
+    tables, column = data.tables, data.file_column
+    required = [column, *([] if data.group is None else [data.group])]
+    if len(tables) == 1:
+        return tables, [_read_checked(tables[0], column, [*required, *data.tasks])]
+    frames = [_read_checked(path, column, required) for path in tables]
+    _require_tasks([frame for frame, _ in frames], data.tasks, tables)
+    return tables, frames
+
+
+def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -> Examples:
     return build_examples(
         frames[0][0]
         if len(frames) == 1
         else pd.concat([frame for frame, _ in frames], ignore_index=True),
         [path for _, paths in frames for path in paths],
         data,
-        source=" and ".join(path.name for path in data.tables),
+        source=" and ".join(path.name for path in tables),
     )
 
 
-def _read_checked(path: Path, data: DataConfig) -> tuple[pd.DataFrame, list[Path]]:
+def _read_checked(path: Path, column: str, required: Sequence[str]) -> _Frame:
     frame = read_frame(path)
-    required = [data.file_column]
-    if data.group is not None:
-        required.append(data.group)
-    if len(data.tables) == 1:
-        required.extend(data.tasks)
     _require_columns(frame, required, path)
-    cells = frame[data.file_column]
-    blank = [row for row, cell in enumerate(cells) if pd.isna(cell) or not str(cell).strip()]
+    files = [cell_text(cell) for cell in frame[column]]
+    blank = [row for row, file in enumerate(files) if not file]
     if blank:
         raise TableError(
             f"{counted(len(blank), 'row')} {'names' if len(blank) == 1 else 'name'} no file.",
-            where=f"{path.name}: column {data.file_column}, first in row {blank[0] + 1}",
+            where=f"{path.name}: column {column}, first in row {blank[0] + 1}",
             expected="the file of the example",
             fix="Fill the cells or remove the rows.",
         )
-    return frame, [path.parent / str(cell).strip() for cell in cells]
+    return frame, [path.parent / file for file in files]
 
 
-def _require_tasks(frames: Sequence[pd.DataFrame], data: DataConfig) -> None:
+def _require_tasks(
+    frames: Sequence[pd.DataFrame], tasks: Sequence[str], tables: Sequence[Path]
+) -> None:
     columns = list(dict.fromkeys(str(name) for frame in frames for name in frame.columns))
-    missing = [task for task in data.tasks if task not in columns]
+    missing = [task for task in tasks if task not in columns]
     if missing:
         raise TableError(
             f"No table has the column '{missing[0]}'.",
-            where=", ".join(str(path) for path in data.tables),
+            where=", ".join(map(str, tables)),
             expected="each task in at least one of the tables",
-            received=", ".join(columns[:12]) + (", ..." if len(columns) > 12 else ""),
+            received=_listed(columns),
             fix=suggestion(missing[0], columns),
         )
 
@@ -185,15 +190,12 @@ def _require_columns(frame: pd.DataFrame, names: Sequence[str], path: Path) -> N
     if not missing:
         return
     columns = [str(column) for column in frame.columns]
-    shown = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
     quoted = ", ".join(f"'{name}'" for name in missing)
     raise TableError(
-        f"The table lacks the column {quoted}."
-        if len(missing) == 1
-        else f"The table lacks the columns {quoted}.",
+        f"The table lacks the column{'s' * (len(missing) > 1)} {quoted}.",
         where=str(path),
         expected="the columns that the config names",
-        received=shown,
+        received=_listed(columns),
         fix=suggestion(missing[0], columns),
     )
 
@@ -209,10 +211,9 @@ def _stacked(columns: Sequence[np.ndarray], num_rows: int, dtype: type) -> np.nd
 def _groups(frame: pd.DataFrame, column: str | None) -> np.ndarray | None:
     if column is None:
         return None
-    return np.array(
-        [
-            f"row {row}" if pd.isna(cell) or not str(cell).strip() else str(cell).strip()
-            for row, cell in enumerate(frame[column])
-        ],
-        dtype=object,
-    )
+    groups = [cell_text(cell) or f"row {row}" for row, cell in enumerate(frame[column])]
+    return np.array(groups, dtype=object)
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")

@@ -20,30 +20,33 @@ _SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Origins:
-    """Which table each row comes from.
+    """Which table each row of concatenated tables comes from.
 
     Args:
-        names: Names of the tables, for messages.
+        paths: Files of the tables.
         table: Index of the table of each row.
         row: Number of the row within its table, from 0.
     """
 
-    names: tuple[str, ...]
+    paths: Sequence[Path]
     table: np.ndarray
     row: np.ndarray
 
     @classmethod
     def of(cls, paths: Sequence[Path], sizes: Sequence[int]) -> "Origins":
-        """Returns the origins of the rows of concatenated tables."""
+        """Returns the origins of the rows of tables of these sizes."""
         return cls(
-            names=_names(paths),
+            paths=paths,
             table=np.repeat(np.arange(len(sizes)), sizes),
             row=np.concatenate([np.arange(size) for size in sizes]),
         )
 
     def place(self, row: int) -> str:
         """Returns row and table in words: "row 3 of a.csv"."""
-        return f"row {self.row[row] + 1} of {self.names[self.table[row]]}"
+        path = self.paths[self.table[row]]
+        is_unique = [other.name for other in self.paths].count(path.name) == 1
+        name = path.name if is_unique else f"{path.parent.name}/{path.name}"
+        return f"row {self.row[row] + 1} of {name}"
 
 
 def merge_examples(examples: Examples, origins: Origins, same: Sequence[str]) -> Examples:
@@ -66,25 +69,19 @@ def merge_examples(examples: Examples, origins: Origins, same: Sequence[str]) ->
     _refuse_contradictions(examples, codes, origins)
     first = np.unique(codes, return_index=True)[1]
     labels, training_labels = (
-        _merged_labels(given, codes) for given in (examples.labels, examples.training_labels)
+        _merged(given, ~np.isnan(given), codes, np.nan)
+        for given in (examples.labels, examples.training_labels)
     )
+    uncertain = _merged(examples.uncertain, examples.uncertain, codes, False)
     return replace(
         examples,
         frame=_merged_frame(examples.frame, codes),
         paths=tuple(examples.paths[row] for row in first),
         labels=labels,
         training_labels=np.where(np.isnan(labels), training_labels, labels),
-        uncertain=_merged_uncertain(examples.uncertain, codes) & np.isnan(labels),
+        uncertain=uncertain & np.isnan(labels),
         groups=_groups(examples, same, codes, first),
         segments=None if examples.segments is None else examples.segments.take(first),
-    )
-
-
-def _names(paths: Sequence[Path]) -> tuple[str, ...]:
-    names = [path.name for path in paths]
-    return tuple(
-        path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
-        for path in paths
     )
 
 
@@ -108,17 +105,11 @@ def _example_numbers(examples: Examples, origins: Origins) -> np.ndarray:
     return pd.factorize(keys.where(shared, apart))[0]
 
 
-def _merged_labels(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    merged = np.full((int(codes.max()) + 1, labels.shape[1]), np.nan, np.float32)
-    rows, columns = np.nonzero(~np.isnan(labels))
-    merged[codes[rows], columns] = labels[rows, columns]
-    return merged
-
-
-def _merged_uncertain(uncertain: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    merged = np.zeros((int(codes.max()) + 1, uncertain.shape[1]), bool)
-    rows, columns = np.nonzero(uncertain)
-    merged[codes[rows], columns] = True
+def _merged(values: np.ndarray, given: np.ndarray, codes: np.ndarray, fill: float) -> np.ndarray:
+    """Returns the given values of each example, `(examples, tasks)`, and `fill` elsewhere."""
+    merged = np.full((int(codes.max()) + 1, values.shape[1]), fill, values.dtype)
+    rows, columns = np.nonzero(given)
+    merged[codes[rows], columns] = values[rows, columns]
     return merged
 
 
@@ -133,18 +124,12 @@ def _merged_frame(frame: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
 def _groups(
     examples: Examples, same: Sequence[str], codes: np.ndarray, first: np.ndarray
 ) -> np.ndarray | None:
-    if examples.groups is None or examples.grouped_by_recording:
-        return None if examples.groups is None else examples.groups[first]
-    return _merged_groups(examples, same[0], codes, first)
-
-
-def _merged_groups(
-    examples: Examples, column: str, codes: np.ndarray, first: np.ndarray
-) -> np.ndarray:
-    assert examples.groups is not None
-    groups = examples.groups[first].copy()
-    given = np.flatnonzero(~_blank(examples.frame[[column]]).to_numpy()[:, 0])
-    groups[codes[given]] = examples.groups[given]
+    if examples.groups is None:
+        return None
+    groups = examples.groups[first]
+    if not examples.grouped_by_recording:
+        given = np.flatnonzero(~_blank(examples.frame[[same[0]]]).to_numpy()[:, 0])
+        groups[codes[given]] = examples.groups[given]
     return groups
 
 
@@ -165,7 +150,8 @@ def _refuse_differences(
         return
     problems = []
     for code in different[:_SHOWN]:
-        one, other = _first_two(given[codes[given] == code], cells)
+        rows = given[codes[given] == code]
+        one, other = rows[0], next(row for row in rows if cells[row] != cells[rows[0]])
         problems.append(
             f"{examples.paths[one].name}: '{cells[one]}' in {origins.place(one)}, "
             f"'{cells[other]}' in {origins.place(other)}"
@@ -207,12 +193,6 @@ def _contradictions(examples: Examples, codes: np.ndarray) -> Iterator[tuple[str
             rows[value] = dict(zip(codes[holders][::-1], holders[::-1], strict=True))
         for code in sorted(rows[1.0].keys() & rows[0.0].keys()):
             yield task, int(rows[1.0][code]), int(rows[0.0][code])
-
-
-def _first_two(rows: np.ndarray, cells: np.ndarray) -> tuple[int, int]:
-    """Returns the first row and the first row with another cell."""
-    other = next(row for row in rows if cells[row] != cells[rows[0]])
-    return int(rows[0]), int(other)
 
 
 def _more(count: int) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerastl.data.tables.loading import read_frame
+from kerastl.data.tables.loading import cell_text, read_frame
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.files import file_sha256
 from kerastl.media.audio.blocks import audio_seconds
@@ -93,19 +93,18 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
         TableError: The table cannot be read, lacks a column, or has an invalid row.
         MediaError: A recording is missing or not audio.
     """
-    frame = read_frame(table)
-    _require_columns(frame, table)
+    frame = _read(table)
     problems: list[str] = []
     events: dict[str, list[tuple[str, Event]]] = {}
     for number, row in enumerate(frame[list(COLUMNS)].to_dict("records"), start=1):
-        cells = {name: "" if pd.isna(row[name]) else str(row[name]).strip() for name in COLUMNS}
-        problem = _problem(cells)
-        if problem is not None:
+        path, word, *times = (cell_text(row[name]) for name in COLUMNS)
+        if problem := _problem(path, word, *times):
             problems.append(f"row {number}: {problem}")
             continue
-        found = events.setdefault(cells["path"], [])
-        if cells["word"]:
-            found.append((cells["word"], _event(cells)))
+        found = events.setdefault(path, [])
+        if word:
+            start, end = map(float, times)
+            found.append((word, Event(start_seconds=start, end_seconds=end)))
     _refuse(problems, table)
     items = [_recording(table.parent / name, found, words) for name, found in events.items()]
     _refuse([text for item in items for text in _beyond_the_end(item)], table)
@@ -124,10 +123,7 @@ def words_of(table: Path) -> tuple[str, ...]:
     Raises:
         TableError: The table cannot be read or lacks a column.
     """
-    frame = read_frame(table)
-    _require_columns(frame, table)
-    cells = {"" if pd.isna(cell) else str(cell).strip() for cell in frame["word"]}
-    return tuple(sorted(cells - {""}))
+    return tuple(sorted({cell_text(cell) for cell in _read(table)["word"]} - {""}))
 
 
 def about_other_words(recordings: Recordings, words: Sequence[str]) -> str | None:
@@ -143,12 +139,7 @@ def about_other_words(recordings: Recordings, words: Sequence[str]) -> str | Non
 
 
 def about_training(recordings: Recordings, trained_on: Iterable[Path]) -> str | None:
-    """Returns a sentence about recordings that were trained on, or None.
-
-    Args:
-        recordings: Recordings for validation or the test.
-        trained_on: Absolute paths of the training files.
-    """
+    """Returns a sentence about recordings whose files were trained on, or None."""
     seen = {path.resolve() for path in trained_on}
     names = [item.path.name for item in recordings.items if item.path.resolve() in seen]
     if not names:
@@ -170,18 +161,18 @@ def _recording(path: Path, found: Sequence[tuple[str, Event]], words: Sequence[s
     )
 
 
-def _problem(cells: Mapping[str, str]) -> str | None:
-    if not cells["path"]:
+def _problem(path: str, word: str, start: str, end: str) -> str | None:
+    """Returns what is wrong with a row, or None."""
+    times = {"start_seconds": start, "end_seconds": end}
+    if not path:
         return "path is blank"
-    times = {name: cells[name] for name in ("start_seconds", "end_seconds")}
-    if not cells["word"]:
-        given = [name for name, text in times.items() if text]
-        return f"{given[0]} is given, but word is blank" if given else None
+    if not word:
+        return next((f"{name} is given, but word is blank" for name in times if times[name]), None)
     for name, text in times.items():
-        if not math.isfinite(_number(text)) or _number(text) < 0:
+        if not 0 <= _number(text) < math.inf:
             return f"{name}: expected seconds, 0 or more, received '{text}'"
-    if _number(times["end_seconds"]) <= _number(times["start_seconds"]):
-        return f"it ends at {times['end_seconds']} s, but starts at {times['start_seconds']} s"
+    if float(end) <= float(start):
+        return f"it ends at {end} s, but starts at {start} s"
     return None
 
 
@@ -193,12 +184,6 @@ def _beyond_the_end(item: Recording) -> list[str]:
         for event in events
         if event.end_seconds > item.seconds + _LATE_SECONDS
     ]
-
-
-def _event(cells: Mapping[str, str]) -> Event:
-    return Event(
-        start_seconds=_number(cells["start_seconds"]), end_seconds=_number(cells["end_seconds"])
-    )
 
 
 def _number(text: str) -> float:
@@ -221,7 +206,8 @@ def _refuse(problems: Sequence[str], table: Path) -> None:
     )
 
 
-def _require_columns(frame: pd.DataFrame, table: Path) -> None:
+def _read(table: Path) -> pd.DataFrame:
+    frame = read_frame(table)
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         quoted = ", ".join(f"'{name}'" for name in missing)
@@ -231,3 +217,4 @@ def _require_columns(frame: pd.DataFrame, table: Path) -> None:
             expected=", ".join(COLUMNS),
             received=", ".join(str(name) for name in frame.columns[:12]),
         )
+    return frame

@@ -1,4 +1,4 @@
-"""Splits into train, validation and test that keep groups whole.
+"""Splits into train, validation and test that keep groups whole, and checks of them.
 
 Convention: splits are balanced by the known positives and the known negatives of every task;
 unknown labels do not count.
@@ -6,23 +6,24 @@ unknown labels do not count.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from kerastl.config import ColumnSplit, FractionSplit
+from kerastl.data.tables.duplicates import Rows, equal_files, equal_paths
 from kerastl.data.tables.examples import PARTS, Examples
 from kerastl.data.tables.stratification import stratify
 from kerastl.errors import SplitError, TableError, counted, suggestion
+from kerastl.files import file_sha256
 
 _SYNONYMS = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation"}
+_SHOWN = 3
 
 
 def assign_splits(examples: Examples, split: FractionSplit | ColumnSplit) -> Examples:
     """Returns the examples with the split of each: `"train"`, `"validation"` or `"test"`.
-
-    Args:
-        examples: The examples.
-        split: Fractions to draw, or the column that names the splits.
 
     Raises:
         SplitError: A column has other values or divides a group, or no example is left to train on.
@@ -41,20 +42,13 @@ def assign_splits(examples: Examples, split: FractionSplit | ColumnSplit) -> Exa
             expected="smaller fractions under data.split, or more rows",
             received=counted(len(examples), "row"),
         )
-    return examples.with_splits(parts)
+    return replace(examples, assigned=parts)
 
 
 def assign_folds(
     labels: np.ndarray, groups: np.ndarray | None, *, num_folds: int, seed: int
 ) -> np.ndarray:
-    """Returns the fold of each example, 0 to `num_folds` - 1, stratified with whole groups.
-
-    Args:
-        labels: `(examples, tasks)`, NaN where unknown.
-        groups: Group of each example, or None.
-        num_folds: Number of folds.
-        seed: Seed of the order among equal groups.
-    """
+    """Returns the fold of each example, 0 to `num_folds` - 1, as `stratify` assigns parts."""
     return stratify(labels, groups, fractions=[1 / num_folds] * num_folds, seed=seed)
 
 
@@ -72,6 +66,38 @@ def split_gaps(examples: Examples) -> list[str]:
     return sentences
 
 
+def leaks(paths: Sequence[Path], splits: np.ndarray) -> tuple[Rows, ...]:
+    """Returns groups of two or more rows with the same bytes in different splits.
+
+    All segments of a recording are the same file. Only files of equal size are read.
+    """
+    equals = (*equal_paths(paths), *equal_files(paths, _digests(paths)))
+    return tuple(rows for rows in equals if len(set(splits[list(rows)])) > 1)
+
+
+def leak_warning(examples: Examples) -> str | None:
+    """Returns a sentence that names the first leaks, or None."""
+    splits = examples.splits
+    found = leaks(examples.paths, splits)
+    if not found:
+        return None
+
+    def shown(rows: Rows) -> str:
+        first = rows[0]
+        other = next(row for row in rows if splits[row] != splits[first])
+        names = [f"{examples.paths[row].name} in {splits[row]}" for row in (first, other)]
+        return " and ".join(names)
+
+    listed = "; ".join(shown(rows) for rows in found[:_SHOWN])
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    verb = "is" if len(found) == 1 else "are"
+    return (
+        f"{counted(len(found), 'file')} {verb} in different splits, byte for byte, so scores are "
+        f"too optimistic: {listed}{more}. Give equal files the same value in a column and name it "
+        "under data.group."
+    )
+
+
 def _by_fractions(examples: Examples, split: FractionSplit) -> np.ndarray:
     fractions = [1 - split.validation - split.test, split.validation, split.test]
     labels = examples.labels if split.method == "stratified" else examples.labels[:, :0]
@@ -83,14 +109,10 @@ def _by_hash(examples: Examples, split: FractionSplit) -> np.ndarray:
     keys = (
         examples.groups if examples.groups is not None else [path.name for path in examples.paths]
     )
-    positions = np.array([_position(f"{split.seed}:{key}") for key in keys])
+    digests = [hashlib.sha256(f"{split.seed}:{key}".encode()).digest() for key in keys]
+    positions = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])
     bounds = np.cumsum([1 - split.validation - split.test, split.validation])
     return np.array(PARTS, dtype=object)[np.searchsorted(bounds, positions, side="right")]
-
-
-def _position(key: str) -> float:
-    """Returns a number in [0, 1) that depends on the key alone."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
 
 
 def _from_column(examples: Examples, column: str) -> np.ndarray:
@@ -145,3 +167,13 @@ def divided_groups(groups: Sequence[str] | np.ndarray, parts: np.ndarray) -> lis
     for group, part in zip(groups, parts, strict=True):
         seen.setdefault(str(group), set()).add(str(part))
     return sorted(group for group, found in seen.items() if len(found) > 1)
+
+
+def _digests(paths: Sequence[Path]) -> list[str | None]:
+    sizes = [path.stat().st_size for path in paths]
+    _, codes, counts = np.unique(sizes, return_inverse=True, return_counts=True)
+    shared = counts[codes] > 1
+    digests: dict[Path, str] = {}
+    for path in dict.fromkeys(path for path, twice in zip(paths, shared, strict=True) if twice):
+        digests[path] = file_sha256(path).hex()
+    return [digests.get(path) for path in paths]

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from kerastl.config.overrides import apply_overrides
+from kerastl.config.overrides import apply_override
 
 
 def apply(*overrides: str, raw=None):
-    result, problems = apply_overrides(raw or {}, overrides, base=Path("/base"))
-    return result, [str(problem) for problem in problems]
+    result, problems = raw or {}, []
+    for override in overrides:
+        result, more = apply_override(result, override, base=Path("/base"))
+        problems.extend(map(str, more))
+    return result, problems
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from kerastl.config import DataConfig
-from kerastl.data.tables.leakage import leak_warning, leaks
 from kerastl.data.tables.loading import build_examples
+from kerastl.data.tables.splits import leak_warning, leaks
 
 
 def files(folder: Path, **contents: bytes) -> list[Path]:

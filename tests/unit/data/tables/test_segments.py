@@ -10,9 +10,8 @@ import soundfile
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit
 from kerastl.data.tables import duplicates
 from kerastl.data.tables.examples import Examples
-from kerastl.data.tables.leakage import leak_warning
 from kerastl.data.tables.loading import load_table
-from kerastl.data.tables.splits import assign_splits
+from kerastl.data.tables.splits import assign_splits, leak_warning
 from kerastl.errors import TableError
 from kerastl.media.segments import read_segments
 
