@@ -86,7 +86,7 @@ def print_table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 def file_inputs(paths: Sequence[Path], *, size: int = SIZE) -> "FileInputs":
     """Returns images of `size` by `size` pixels, decoded on demand."""
     from kerastl.data.inputs.streams import FileInputs
-    from kerastl.media.image.contract import ImageContract
+    from kerastl.media.image.settings import ImageContract
 
     return FileInputs(paths, ImageContract(shape=(size, size, 3)))
 

@@ -14,8 +14,8 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits
-from kerastl.media.audio.contract import Window
-from kerastl.media.image.contract import Resize
+from kerastl.media.audio.settings import Window
+from kerastl.media.image.settings import Resize
 
 if TYPE_CHECKING:
     import tensorflow as tf

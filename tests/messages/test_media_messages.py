@@ -16,8 +16,8 @@ from kerastl.data.importing.names import column_names
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.image import decoding as images
-from kerastl.media.image.contract import ImageContract
 from kerastl.media.image.decoding import decode_image, load_image
+from kerastl.media.image.settings import ImageContract
 
 
 def png(side=8):

@@ -28,21 +28,74 @@ import soundfile
 import soxr
 
 from kerastl.errors import MediaError
+from kerastl.files import FileStatus, file_sha256
 from kerastl.media.audio.reading import open_audio, read_mono
+from kerastl.media.audio.settings import AudioContract
 from kerastl.media.audio.windows import (
     cut_windows,
     energies_of,
     filled,
     grid_step,
+    loudest,
     loudest_start,
     refuse_unknown_window,
     window_starts,
 )
+from kerastl.media.decoder import DecodedExample, Decoder
+from kerastl.media.segments import WHOLE, Bounds
 
 RULE_VERSION = 1
 _LATE_SECONDS = 0.1  # by which a segment may exceed the end: tables round
 _MARGIN = 512  # samples of the lower rate around a part: more than the resampler uses
 _SCANNED = 2**20  # samples in memory during the search for the loudest window
+
+
+class AudioDecoder(Decoder):
+    """Decodes audio to mono float32 in [-1, 1] as a contract says."""
+
+    def __init__(self, contract: AudioContract):
+        rule = {
+            "modality": "audio",
+            "num_samples": contract.shape[0],
+            "sample_rate_hz": contract.sample_rate_hz,
+            "window": contract.window,
+            "version": RULE_VERSION,
+        }
+        super().__init__(np.float32, rule)
+        self._contract = contract
+        self._digests: dict[Path, tuple[FileStatus, bytes]] = {}
+
+    def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
+        """Reads the windows of one audio file or of a segment of it."""
+        before = FileStatus.of(path)
+        values = load_windows(
+            path,
+            rate_hz=self._contract.sample_rate_hz,
+            num_samples=self._contract.shape[0],
+            window=self._contract.window,
+            start_seconds=segment[0],
+            end_seconds=segment[1],
+        )
+        return DecodedExample(values=values, digest=self._digest(path, before))
+
+    def noise(self, count: int) -> np.ndarray:
+        """Returns white noise at a tenth of full scale."""
+        noise = np.random.default_rng(0).standard_normal((count, *self._contract.shape))
+        return (0.1 * noise).astype(np.float32)
+
+    def representative(self, inputs: np.ndarray) -> int:
+        """Returns the index of the loudest window."""
+        return loudest(inputs)
+
+    def _digest(self, path: Path, before: FileStatus | None) -> bytes | None:
+        """Returns the hash of a file if its status is still that from before decoding."""
+        known = self._digests.get(path)
+        if known is None or known[0] != before:
+            digest = file_sha256(path)
+            if before is None or FileStatus.of(path) != before:
+                return None
+            known = self._digests[path] = (before, digest)
+        return known[1]
 
 
 def read_audio(
@@ -52,25 +105,10 @@ def read_audio(
     start_seconds: float | None = None,
     end_seconds: float | None = None,
 ) -> np.ndarray:
-    """Reads an audio file or a segment of it.
-
-    Args:
-        path: WAV, FLAC, OGG or MP3.
-        rate_hz: Rate of the result, in hertz.
-        start_seconds: Start of the segment; None is the beginning.
-        end_seconds: End of the segment; None is the end.
-
-    Returns:
-        Mono float32 in [-1, 1], shape `(samples,)`.
+    """Reads an audio file or a segment of it as mono float32 in [-1, 1], shape `(samples,)`.
 
     Raises:
         MediaError: The file is missing, damaged or not audio, or the segment is outside of it.
-
-    Example:
-
-    ```python
-    samples = read_audio("seven.wav", rate_hz=16000)
-    ```
     """
     with open_audio(path) as file:
         begin, end = segment_of(file, rate_hz, start_seconds, end_seconds)
@@ -86,12 +124,12 @@ def load_windows(
     start_seconds: float | None = None,
     end_seconds: float | None = None,
 ) -> np.ndarray:
-    """Reads all windows that a rule takes: one, except for `"pool"`.
+    """Reads all windows of an audio file or a segment of it: one, except for `"pool"`.
 
     Memory is bounded by the windows, however long the file is.
 
     Args:
-        path: WAV, FLAC, OGG or MP3.
+        path: The audio file.
         rate_hz: Rate of the result, in hertz.
         num_samples: Length of a window, in samples at that rate.
         window: `"start"`, `"center"`, `"loudest"` or `"pool"`.

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerastl.errors import BackboneError
-from kerastl.media.audio.contract import (
+from kerastl.media.audio.input import AudioInput
+from kerastl.media.audio.settings import (
     DEFAULT_RATE_HZ,
     EXTENSIONS,
     FORMATS,
+    AudioAugmentation,
     AudioContract,
+    AudioSettings,
 )
-from kerastl.media.audio.input import AudioInput
-from kerastl.media.audio.settings import AudioAugmentation, AudioSettings
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaType
 from kerastl.media.preview import Preview
@@ -20,7 +21,7 @@ from kerastl.media.preview import Preview
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerastl.media.audio.decoder import AudioDecoder
+    from kerastl.media.audio.decoding import AudioDecoder
     from kerastl.media.audio.inspection import AudioFacts, AudioSummary
     from kerastl.media.segments import Bounds
 
@@ -77,7 +78,7 @@ class AudioType(MediaType):
 
     def decoder(self, contract: AudioContract) -> "AudioDecoder":
         """Returns the decoder of the contract; see `MediaType`."""
-        from kerastl.media.audio.decoder import AudioDecoder
+        from kerastl.media.audio.decoding import AudioDecoder
 
         return AudioDecoder(contract)
 
@@ -115,9 +116,18 @@ class AudioType(MediaType):
 
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns a faint, a loud and a rising audio clip, and a tone."""
-        from kerastl.media.audio.varied import varied_audio
+        import numpy as np
 
-        return varied_audio(shape[0])
+        random = np.random.default_rng(0)
+        length = shape[0] or DEFAULT_RATE_HZ
+        time = np.linspace(0, 1, length)
+        clips = [
+            0.003 * random.uniform(-1, 1, length),
+            random.uniform(-1, 1, length),
+            0.3 * np.sin(2 * np.pi * 800 * time**2) * time,
+            0.5 * np.sin(2 * np.pi * 300 * time),
+        ]
+        return np.stack(clips).astype("float32")
 
     def drawing_setting(self, settings: Any) -> str | None:
         """Returns `data.window: pool` if that is set; see `MediaType`."""

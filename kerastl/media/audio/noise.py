@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.contract import EXTENSIONS, FORMATS
 from kerastl.media.audio.decoding import audio_length, read_audio
 from kerastl.media.audio.reading import open_audio
+from kerastl.media.audio.settings import EXTENSIONS, FORMATS
 
 _EXPONENTS = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # of amplitude over frequency
 

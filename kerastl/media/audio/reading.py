@@ -14,6 +14,8 @@ import numpy as np
 import soundfile
 
 from kerastl.errors import MediaError
+from kerastl.media.audio.settings import FORMATS
+from kerastl.media.file_errors import FIX_DAMAGE, damaged, not_opened, wrong_format
 
 MAX_CHANNELS = 64
 
@@ -21,49 +23,34 @@ UNKNOWN_SIZES = (0, 2**31 - 1, 2**32 - 1)  # of programs that do not know the en
 _BLOCK = 2**18  # samples of each channel
 _MP3_WARM_UP = 16 * 1152  # samples: more frames than a frame borrows bits from
 _MP3_JUMP = 2**23  # samples: minutes that are decoded in a fraction of a second
-_FIX = (
-    "Fetch the file again, or remove its row from the table; `kerastl data check` lists all such "
-    "files."
-)
 
 
 @contextmanager
 def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
     """Opens an audio file for reading.
 
-    Args:
-        path: WAV, FLAC, OGG or MP3.
-
     Raises:
         MediaError: The file is missing, truncated, empty or not audio.
     """
     where = str(path)
-    _refuse_missing(Path(path))
-    _refuse_cut_wav(Path(path))
+    try:
+        _refuse_cut_wav(Path(path))
+    except OSError as error:
+        raise not_opened("audio file", path, error) from None
     try:
         file = _AudioFile(where)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
         raise _not_audio(where, error) from None
     with file:
         if not file.frames:
-            raise MediaError(
-                "The audio file is empty.", where=where, received="0 samples", fix=_FIX
-            )
+            raise _empty(where, "0 samples")
         if file.channels > MAX_CHANNELS:
             raise _not_audio(where, f"{file.channels} channels")
         yield file
 
 
 def read_mono(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
-    """Reads a part of an open file and mixes its channels down by their mean.
-
-    Args:
-        file: A file opened by `open_audio`.
-        begin: First sample of each channel, from 0, at the file's own rate.
-        end: The sample after the last one.
-
-    Returns:
-        float32, shape `(end - begin,)`.
+    """Reads samples `begin` to `end`, at the file's own rate, and averages the channels.
 
     Raises:
         MediaError: The file ends earlier than its header says, or has samples that are not numbers.
@@ -73,15 +60,10 @@ def read_mono(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
 
 
 def read_blocks(file: soundfile.SoundFile, begin: int, end: int) -> Iterator[np.ndarray]:
-    """Yields a part of an open file in blocks of all channels, `(samples, channels)` float32.
-
-    Args:
-        file: A file opened by `open_audio`.
-        begin: First sample of each channel, from 0, at the file's own rate.
-        end: The sample after the last one.
+    """Yields samples `begin` to `end` in blocks of all channels, `(samples, channels)` float32.
 
     Raises:
-        MediaError: The file ends earlier than its header says, or has samples that are not numbers.
+        MediaError: As `read_mono`.
     """
     for start in range(begin, end, _BLOCK):
         yield _read(file, start, min(start + _BLOCK, end))
@@ -92,13 +74,12 @@ def _read(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
         _go_to(file, begin)
         frames = file.read(end - begin, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, ValueError) as error:
-        raise _damaged(str(file.name), str(error)) from None
+        raise damaged("audio file", str(file.name), str(error)) from None
     if len(frames) < end - begin:
-        raise _damaged(
-            str(file.name), f"{begin + len(frames)} of {file.frames} samples, then nothing"
-        )
+        received = f"{begin + len(frames)} of {file.frames} samples, then nothing"
+        raise damaged("audio file", str(file.name), received)
     if not np.isfinite(frames).all():
-        raise _damaged(str(file.name), "samples that are not finite numbers")
+        raise damaged("audio file", str(file.name), "samples that are not finite numbers")
     return np.asarray(frames)
 
 
@@ -126,23 +107,6 @@ def _go_to(file: soundfile.SoundFile, begin: int) -> None:
         file.seek(begin)
 
 
-def _refuse_missing(path: Path) -> None:
-    where = str(path)
-    try:
-        with path.open("rb"):
-            return
-    except FileNotFoundError:
-        raise MediaError(
-            "The audio file does not exist.",
-            where=where,
-            fix="Correct the path in the table: paths are relative to the table's folder.",
-        ) from None
-    except OSError as error:
-        raise MediaError(
-            "The audio file cannot be opened.", where=where, received=error.strerror or str(error)
-        ) from None
-
-
 def _refuse_cut_wav(path: Path) -> None:
     """Refuses a WAV file with fewer bytes than its header announces; libsndfile accepts it."""
     found = _data_chunk(path)
@@ -151,7 +115,7 @@ def _refuse_cut_wav(path: Path) -> None:
     begin, announced = found
     present = path.stat().st_size - begin
     if announced not in UNKNOWN_SIZES and present < announced:
-        raise _damaged(str(path), f"{present} of {announced} bytes of samples")
+        raise damaged("audio file", str(path), f"{present} of {announced} bytes of samples")
 
 
 def _data_chunk(path: Path) -> tuple[int, int] | None:
@@ -168,20 +132,11 @@ def _data_chunk(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def _damaged(where: str, reason: str) -> MediaError:
-    return MediaError(
-        "The audio file is truncated or damaged.", where=where, received=reason, fix=_FIX
-    )
-
-
 def _not_audio(where: str, reason: object) -> MediaError:
     if not Path(where).stat().st_size:
-        return MediaError("The audio file is empty.", where=where, received="0 bytes", fix=_FIX)
-    text = str(reason).rpartition(": ")[2].rstrip(".")
-    return MediaError(
-        "The file is not audio that kerastl reads.",
-        where=where,
-        expected="WAV, FLAC, OGG or MP3",
-        received=text,
-        fix="Convert it to one of these formats, or remove its row from the table.",
-    )
+        return _empty(where, "0 bytes")
+    return wrong_format("audio", where, FORMATS, str(reason).rpartition(": ")[2].rstrip("."))
+
+
+def _empty(where: str, received: str) -> MediaError:
+    return MediaError("The audio file is empty.", where=where, received=received, fix=FIX_DAMAGE)

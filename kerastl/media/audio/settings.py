@@ -1,10 +1,11 @@
-"""Settings that exist for audio alone: keys of a config below `data` and `augment`."""
+"""The input contract of models for audio, and the keys of a config for audio alone."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from kerastl.media.audio.contract import Window
+from kerastl.media.audio.input import AudioInput
+from kerastl.media.base import InputContract
 from kerastl.settings import (
     Count,
     FilePath,
@@ -15,7 +16,47 @@ from kerastl.settings import (
     Section,
 )
 
+Window = Literal["start", "center", "loudest", "pool"]
 Decibels = Annotated[float, Field(ge=-60, le=100)]
+
+
+DEFAULT_RATE_HZ = 16000
+EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
+FORMATS = "WAV, FLAC, OGG or MP3"
+
+
+class AudioContract(InputContract):
+    """The input contract for audio.
+
+    Args:
+        sample_rate_hz: Samples per second of an input; files are resampled to it.
+        window: Which part of a longer audio clip becomes the input.
+    """
+
+    foreign_keys = frozenset({"resize"})
+
+    modality: Literal["audio"] = "audio"
+    sample_rate_hz: int = DEFAULT_RATE_HZ
+    window: Window = "center"
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether an example can have several windows, whose features are averaged."""
+        return self.window == "pool"
+
+    @property
+    def recording_rate_hz(self) -> int:
+        """Sample rate of recordings that the model slides over."""
+        return self.sample_rate_hz
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The sample rate."""
+        return (f"{self.sample_rate_hz:,} Hz",)
+
+    def backbone_input(self) -> AudioInput:
+        """Returns the same input as a backbone states it."""
+        return AudioInput(sample_rate_hz=self.sample_rate_hz, num_samples=self.shape[0])
 
 
 class AudioSettings(Section):
@@ -31,6 +72,12 @@ class AudioSettings(Section):
         description="Samples per second that the backbone takes; null is what the backbone "
         "states, or 16000 if it states nothing.",
     )
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("expected two numbers, the smaller one first")
+    return bounds
 
 
 class NoiseConfig(Section):
@@ -52,10 +99,7 @@ class NoiseConfig(Section):
         default=0.5, description="Part of the audio clips that get noise, 0 to 1."
     )
 
-    @field_validator("snr_db")
-    @classmethod
-    def _is_a_range(cls, snr_db: tuple[float, float]) -> tuple[float, float]:
-        return _ordered(snr_db)
+    _is_a_range = field_validator("snr_db")(_ordered)
 
 
 class ReverberationConfig(Section):
@@ -69,10 +113,7 @@ class ReverberationConfig(Section):
         default=0.5, description="Part of the audio clips that get an echo, 0 to 1."
     )
 
-    @field_validator("seconds")
-    @classmethod
-    def _is_a_range(cls, seconds: tuple[float, float]) -> tuple[float, float]:
-        return _ordered(seconds)
+    _is_a_range = field_validator("seconds")(_ordered)
 
 
 class SpecAugmentConfig(Section):
@@ -103,9 +144,3 @@ class AudioAugmentation(Section):
     spec_augment: SpecAugmentConfig | None = Field(
         default=None, description="Stretches and bands of audio clips that are masked."
     )
-
-
-def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[0] > bounds[1]:
-        raise ValueError("expected two numbers, the smaller one first")
-    return bounds

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 
 from kerastl.errors import ConfigError
-from kerastl.media.audio.contract import Window
+from kerastl.media.audio.settings import Window
 
 MAX_WINDOWS = 64
 WINDOWS: tuple[str, ...] = get_args(Window)
@@ -18,19 +18,7 @@ _GRID = 100  # parts of a window on which the loudest one is searched
 
 
 def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarray:
-    """Cuts the windows of an audio clip that is in memory.
-
-    Args:
-        samples: Shape `(samples,)`, not empty.
-        num_samples: Length of a window.
-        rule: `"start"`, `"center"`, `"loudest"` or `"pool"`.
-
-    Returns:
-        Shape `(windows, num_samples)`; one window, except for `"pool"`.
-
-    Raises:
-        ConfigError: There is no such rule.
-    """
+    """Cuts an audio clip in memory into `(windows, num_samples)`; one, except for `"pool"`."""
     refuse_unknown_window(rule)
     if rule == "loudest":
         energies = energies_of(samples, grid_step(num_samples))
@@ -40,16 +28,6 @@ def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarr
     return np.stack(
         [filled(samples[start : start + num_samples], num_samples, rule) for start in starts]
     )
-
-
-def num_windows(num_all: int, num_samples: int) -> int:
-    """Returns the number of windows that `"pool"` takes.
-
-    Args:
-        num_all: Samples of the audio clip.
-        num_samples: Samples of a window.
-    """
-    return min(MAX_WINDOWS, max(1, math.ceil(num_all / num_samples)))
 
 
 def grid_step(num_samples: int) -> int:
@@ -67,7 +45,7 @@ def loudest_start(energies: np.ndarray, length: int, num_samples: int) -> int:
     """Returns the sample at which the window with the most energy begins.
 
     Args:
-        energies: Result of `energies_of` for the steps of the grid.
+        energies: Energy of each step of the grid.
         length: Samples of the audio clip.
         num_samples: Samples of a window.
     """
@@ -88,7 +66,7 @@ def window_starts(rule: str, length: int, num_samples: int) -> list[int]:
         return [0]
     if rule == "center":
         return [(length - num_samples) // 2]
-    count = num_windows(length, num_samples)
+    count = min(MAX_WINDOWS, math.ceil(length / num_samples))
     return [int(start) for start in np.linspace(0, length - num_samples, count).round()]
 
 

@@ -21,6 +21,7 @@ is part of every cache key and bundle. Version 1:
 A truncated or damaged file is an error; it never becomes an image whose rest is gray.
 """
 
+import hashlib
 import io
 import math
 from pathlib import Path
@@ -39,8 +40,12 @@ from PIL import (
 )
 
 from kerastl.errors import MediaError
+from kerastl.media.decoder import DecodedExample, Decoder
+from kerastl.media.file_errors import damaged, not_opened, wrong_format
 from kerastl.media.image.geometry import Box, Geometry, Size, geometry_of, pad_to
 from kerastl.media.image.integrity import find_damage
+from kerastl.media.image.settings import ImageContract
+from kerastl.media.segments import WHOLE, Bounds
 
 RULE_VERSION = 1
 MAX_PIXELS = 178_956_970  # where Pillow refuses by default
@@ -59,32 +64,41 @@ _TURNS = {
 }
 SIDEWAYS = (5, 6, 7, 8)
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8")
-_FIX = (
-    "Fetch the file again, or remove its row from the table; `kerastl data check` lists all such "
-    "files."
-)
+
+
+class ImageDecoder(Decoder):
+    """Decodes images to uint8 in [0, 255] as a contract says."""
+
+    def __init__(self, contract: ImageContract):
+        rule = {
+            "modality": "image",
+            "shape": list(contract.shape),
+            "resize": contract.resize,
+            "version": RULE_VERSION,
+        }
+        super().__init__(np.uint8, rule)
+        self._contract = contract
+
+    def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
+        """Reads one image; images have no segments."""
+        data = read_image_file(path)
+        height, width = self._contract.shape[:2]
+        image = decode_image(
+            data, height=height, width=width, resize=self._contract.resize, where=str(path)
+        )
+        return DecodedExample(values=image[np.newaxis], digest=hashlib.sha256(data).digest())
+
+    def noise(self, count: int) -> np.ndarray:
+        """Returns images of random pixels."""
+        shape = (count, *self._contract.shape)
+        return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
 def load_image(path: str | Path, *, height: int, width: int, resize: str = "stretch") -> np.ndarray:
-    """Reads one image.
-
-    Args:
-        path: The image file.
-        height: Rows of the result, in pixels.
-        width: Columns of the result, in pixels.
-        resize: `"stretch"`, `"pad"` or `"crop"`: what happens to the proportions.
-
-    Returns:
-        RGB, uint8 in [0, 255], shape `(height, width, 3)`.
+    """Reads one image as RGB, uint8 in [0, 255], shape `(height, width, 3)`.
 
     Raises:
         MediaError: The file is missing, truncated, damaged, too large or not an image.
-
-    Example:
-
-    ```python
-    image = load_image("street.jpg", height=160, width=160)
-    ```
     """
     data = read_image_file(path)
     return decode_image(data, height=height, width=width, resize=resize, where=str(path))
@@ -93,80 +107,47 @@ def load_image(path: str | Path, *, height: int, width: int, resize: str = "stre
 def decode_image(
     data: bytes, *, height: int, width: int, resize: str = "stretch", where: str = "bytes"
 ) -> np.ndarray:
-    """Decodes one image, as `load_image` does.
-
-    Args:
-        data: The bytes of the file.
-        height: Rows of the result, in pixels.
-        width: Columns of the result, in pixels.
-        resize: `"stretch"`, `"pad"` or `"crop"`.
-        where: Name of the file, for error messages.
-
-    Returns:
-        RGB, uint8 in [0, 255], shape `(height, width, 3)`.
-
-    Raises:
-        MediaError: The bytes are truncated, damaged, too large or not an image.
-    """
+    """Decodes the bytes of a file as `load_image` does; `where` names the file in errors."""
     geometry = geometry_of(resize)
     image = open_image(data, where=where)
     try:
         return np.array(_fitted(image, data, (width, height), geometry))
     except Exception as error:
         # Pillow's decoders raise nearly anything on damaged bytes: OSError, SyntaxError, struct...
-        raise _damaged(where, str(error)) from error
+        raise damaged("image", where, str(error)) from error
 
 
 def read_image_file(path: str | Path) -> bytes:
-    """Returns the bytes of a file.
-
-    Raises:
-        MediaError: The file is missing or cannot be read.
-    """
+    """Returns the bytes of a file, or raises a `MediaError`."""
     try:
         return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise MediaError(
-            "The image does not exist.",
-            where=str(path),
-            fix="Correct the path in the table: paths are relative to the table's folder.",
-        ) from None
     except OSError as error:
-        raise MediaError(
-            "The image cannot be opened.", where=str(path), received=error.strerror or str(error)
-        ) from None
+        raise not_opened("image", path, error) from None
 
 
 def open_image(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
-    """Reads the header only: format, size and mode as Pillow names them.
-
-    Raises:
-        MediaError: The bytes are not an image, have a damaged header or more than `MAX_PIXELS`.
-    """
+    """Reads the header only: format, size and mode as Pillow names them."""
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(where) from None
     except Exception as error:
         if data.startswith(_SIGNATURES):
-            raise _damaged(where, "its header cannot be read") from error
-        raise _not_an_image(where, data) from None
+            raise damaged("image", where, "its header cannot be read") from error
+        received = f"bytes that start with {data[:12]!r}" if data else "an empty file"
+        raise wrong_format("an image", where, "JPEG, PNG, WebP, BMP or GIF", received) from None
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(where)
     return image
 
 
 def verify_image(data: bytes, *, where: str = "bytes") -> ImageFile.ImageFile:
-    """Decodes every pixel, at full scale, and returns the image as stored.
-
-    Raises:
-        MediaError: As `decode_image`; nothing that this accepts is refused there.
-    """
+    """Decodes every pixel at full scale; `decode_image` refuses nothing that this accepts."""
     image = open_image(data, where=where)
     try:
         _load(image, data)
     except Exception as error:  # as in decode_image
-        raise _damaged(where, str(error)) from error
+        raise damaged("image", where, str(error)) from error
     return image
 
 
@@ -176,26 +157,12 @@ def _load(image: ImageFile.ImageFile, data: bytes) -> None:
         raise OSError(damage)
 
 
-def _damaged(where: str, reason: str) -> MediaError:
-    return MediaError("The image is truncated or damaged.", where=where, received=reason, fix=_FIX)
-
-
 def _too_large(where: str) -> MediaError:
     return MediaError(
         "The image is too large to be decoded safely.",
         where=where,
         expected=f"at most {MAX_PIXELS // 10**6} megapixels",
         fix="Scale it down first.",
-    )
-
-
-def _not_an_image(where: str, data: bytes) -> MediaError:
-    return MediaError(
-        "The file is not an image that kerastl reads.",
-        where=where,
-        expected="JPEG, PNG, WebP, BMP or GIF",
-        received=f"bytes that start with {data[:12]!r}" if data else "an empty file",
-        fix="Convert it to one of these formats, or remove its row from the table.",
     )
 
 

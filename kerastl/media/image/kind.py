@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaType
-from kerastl.media.image.contract import ImageContract
 from kerastl.media.image.input import ImageInput
-from kerastl.media.image.settings import ImageAugmentation, ImageSettings
+from kerastl.media.image.settings import ImageAugmentation, ImageContract, ImageSettings
 from kerastl.media.preview import Preview
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerastl.media.image.decoder import ImageDecoder
+    from kerastl.media.image.decoding import ImageDecoder
     from kerastl.media.image.inspection import ImageFacts, ImageSummary
     from kerastl.media.segments import Bounds
 
 _DEFAULT_SIDE = 224  # pixels
+_FREE_SIDE = 96  # pixels of an example for a side that a network leaves open
 
 
 class ImageType(MediaType):
@@ -69,7 +69,7 @@ class ImageType(MediaType):
 
     def decoder(self, contract: ImageContract) -> "ImageDecoder":
         """Returns the decoder of the contract; see `MediaType`."""
-        from kerastl.media.image.decoder import ImageDecoder
+        from kerastl.media.image.decoding import ImageDecoder
 
         return ImageDecoder(contract)
 
@@ -101,9 +101,19 @@ class ImageType(MediaType):
 
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns a dark, a bright, a coarse and a full-contrast image."""
-        from kerastl.media.image.varied import varied_images
+        import numpy as np
 
-        return varied_images(shape)
+        random = np.random.default_rng(0)
+        height, width = (side or _FREE_SIDE for side in shape[:2])
+        coarse = random.uniform(0, 255, (4, 4, 3)).repeat(-(-height // 4), 0)
+        coarse = coarse.repeat(-(-width // 4), 1)[:height, :width]
+        images = [
+            random.uniform(0, 30, (height, width, 3)),
+            random.uniform(200, 255, (height, width, 3)),
+            coarse,
+            random.choice([0.0, 255.0], (height, width, 3)),
+        ]
+        return np.stack(images).astype("float32")
 
     def batch_augmentation(self, settings: Any, *, seed: int) -> Callable[[Any], Any] | None:
         """Returns a change by Keras's layers; see `MediaType`."""

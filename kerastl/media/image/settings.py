@@ -1,11 +1,32 @@
-"""Settings that exist for images alone: keys of a config below `data` and `augment`."""
+"""The input contract of models for images, and the keys of a config for images alone."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kerastl.media.image.contract import Resize
+from kerastl.media.base import InputContract
+from kerastl.media.image.input import ImageInput
 from kerastl.settings import Fraction, Section
+
+Resize = Literal["stretch", "pad", "crop"]
+
+
+class ImageContract(InputContract):
+    """The input contract for images; `resize` is what happens to the proportions."""
+
+    foreign_keys = frozenset({"sample_rate_hz", "window"})
+
+    modality: Literal["image"] = "image"
+    resize: Resize = "stretch"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The geometry and the version of the decoding rule."""
+        return self.resize, f"rule {self.rule_version}"
+
+    def backbone_input(self) -> ImageInput:
+        """Returns the same input as a backbone states it."""
+        return ImageInput(height=self.shape[0], width=self.shape[1])
 
 
 class ImageSettings(Section):

@@ -12,7 +12,7 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.features.engines import openvino_engine
 from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
-from kerastl.media.audio.contract import AudioContract
+from kerastl.media.audio.settings import AudioContract
 from kerastl.media.segments import Segments
 
 RATE_HZ = 4000

@@ -19,7 +19,7 @@ from kerastl.features.engines.agreement import engines_above_limit
 from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
 from kerastl.media.image import decoding as images
-from kerastl.media.image.contract import ImageContract
+from kerastl.media.image.settings import ImageContract
 from kerastl.progress import Progress
 
 CONTRACT = ImageContract(shape=(32, 32, 3))

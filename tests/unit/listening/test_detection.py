@@ -18,8 +18,8 @@ from kerastl.listening.sliding_window import SlidingWindow
 from kerastl.listening.stream_scorer import Detection, StreamScorer
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
-from kerastl.media.audio.contract import AudioContract
 from kerastl.media.audio.decoding import read_audio
+from kerastl.media.audio.settings import AudioContract
 from kerastl.run.bundle import BackboneFacts, Bundle, Calibration, TaskBundle
 
 RATE_HZ = 4000

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.media.audio.contract import AudioContract
+from kerastl.media.audio.settings import AudioContract
 from kerastl.media.segments import Segments
 
 RATE_HZ = 8000

@@ -14,8 +14,8 @@ from kerastl import scratch
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import KerastlError, MediaError
 from kerastl.media.image import decoding
-from kerastl.media.image.contract import ImageContract
 from kerastl.media.image.decoding import load_image
+from kerastl.media.image.settings import ImageContract
 from kerastl.progress import Progress
 
 SIZE = {"height": 4, "width": 5}

@@ -17,8 +17,8 @@ from kerastl.data.inputs.batches import make_batches
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
 from kerastl.media.audio import augmentation as changes
-from kerastl.media.audio.contract import AudioContract
 from kerastl.media.audio.noise import NoiseSource, colored_noise
+from kerastl.media.audio.settings import AudioContract
 from kerastl.training.augmented_inputs import augmented_inputs, make_augmentation
 
 RATE_HZ = 8000

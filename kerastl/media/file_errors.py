@@ -1,0 +1,41 @@
+"""The errors of media files."""
+
+from pathlib import Path
+
+from kerastl.errors import MediaError
+
+FIX_DAMAGE = (
+    "Fetch the file again, or remove its row from the table; `kerastl data check` lists all such "
+    "files."
+)
+
+
+def not_opened(noun: str, path: str | Path, error: OSError) -> MediaError:
+    """Returns the error of a file, such as an "image", that is missing or cannot be opened."""
+    if isinstance(error, FileNotFoundError):
+        return MediaError(
+            f"The {noun} does not exist.",
+            where=str(path),
+            fix="Correct the path in the table: paths are relative to the table's folder.",
+        )
+    return MediaError(
+        f"The {noun} cannot be opened.", where=str(path), received=error.strerror or str(error)
+    )
+
+
+def damaged(noun: str, where: str, reason: str) -> MediaError:
+    """Returns the error of a file that is truncated or damaged."""
+    return MediaError(
+        f"The {noun} is truncated or damaged.", where=where, received=reason, fix=FIX_DAMAGE
+    )
+
+
+def wrong_format(noun: str, where: str, formats: str, received: str) -> MediaError:
+    """Returns the error of a file that is not "an image" or not "audio"."""
+    return MediaError(
+        f"The file is not {noun} that kerastl reads.",
+        where=where,
+        expected=formats,
+        received=received,
+        fix="Convert it to one of these formats, or remove its row from the table.",
+    )
