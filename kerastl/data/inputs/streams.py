@@ -7,11 +7,11 @@ that were decoded and of its segment, so nothing can be stored under the key of 
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from kerastl.errors import MediaError
 from kerastl.media.base import InputContract
 from kerastl.media.decoder import DecodedExample
 from kerastl.media.media_types import media_type
-from kerastl.media.segments import WHOLE, Segments, bounds_of
+from kerastl.media.segments import WHOLE, Bounds, Segments, bounds_of
 from kerastl.progress import SILENT, Progress
 from kerastl.scratch import no_room, scratch_array
 from kerastl.threads import in_order
@@ -39,7 +39,6 @@ class Part:
         rows: Indices of the examples in the whole.
         values: Their inputs, the first axis in the order of `rows`; zeros if unreadable.
         keys: A key of each that differs from all others; None if unreadable or not from a file.
-        errors: Why an example is unreadable, by its index in the whole.
         seconds: Time that a thread needed to read and decode.
         counts: Number of inputs of each example, or None: one.
         chosen: Index in `values` of the representative input of each example, or None: its only.
@@ -49,11 +48,15 @@ class Part:
     rows: np.ndarray
     values: np.ndarray
     keys: tuple[bytes | None, ...]
-    errors: Mapping[int, MediaError]
-    seconds: float
+    seconds: float = 0.0
     counts: np.ndarray | None = None
     chosen: np.ndarray | None = None
     digests: tuple[bytes | None, ...] = ()
+
+    def examples(self) -> list[np.ndarray]:
+        """Returns the inputs of each example, one array for each."""
+        counts = np.ones(len(self.rows), int) if self.counts is None else self.counts
+        return np.split(self.values, np.cumsum(counts)[:-1])
 
     @property
     def representatives(self) -> np.ndarray:
@@ -69,6 +72,12 @@ class FileInputs:
         contract: What goes into the model and how a file becomes it.
         segments: The part of its file that each example is, or None: the whole.
         on_error: `"raise"` the first unreadable file, or `"collect"` them in `errors`.
+
+    Attributes:
+        rule: Everything besides the key that determines the inputs of an example.
+        dtype: Type of the inputs.
+        has_windows: Whether an example can have several inputs, whose features are averaged.
+        errors: Index of each unreadable example to the reason.
     """
 
     def __init__(
@@ -85,29 +94,16 @@ class FileInputs:
         self.on_error = on_error
         self.errors: dict[int, str] = {}
         self._decoder = media_type(contract.modality).decoder(contract)
+        self.rule, self.dtype = self._decoder.rule, self._decoder.dtype
+        self.has_windows = contract.has_windows
         self._decoded: ArrayInputs | Windows | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    @property
-    def rule(self) -> Mapping[str, Any]:
-        """Everything besides the key that determines the inputs of an example."""
-        return self._decoder.rule
-
-    @property
-    def has_windows(self) -> bool:
-        """Whether an example can have several inputs, whose features are averaged."""
-        return self.contract.has_windows
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the inputs."""
-        return self._decoder.dtype
-
     def keys_of(self, digests: Sequence[bytes | None]) -> list[bytes | None]:
         """Returns the key of each example, given the hash of each example's file."""
-        return [self._key(row, digest) for row, digest in enumerate(digests)]
+        return [_key(digest, bounds_of(self.segments, row)) for row, digest in enumerate(digests)]
 
     def noise(self, count: int) -> np.ndarray:
         """Returns random inputs, on which engines can be compared."""
@@ -139,11 +135,13 @@ class FileInputs:
             return
         nouns = media_type(self.contract.modality).nouns
         progress.step(f"Reading {nouns}", len(self))
-        parts = self._advancing(self.stream(np.arange(len(self))), progress)
+        parts = _advancing(self.stream(np.arange(len(self))), progress)
         if self.has_windows:
-            examples = (one for part in parts for one in _split(part.values, part.counts))
             self._decoded = Windows.gather(
-                examples, self.contract.shape, self.dtype, self._decoder.representative
+                (one for part in parts for one in part.examples()),
+                self.contract.shape,
+                self.dtype,
+                self._decoder.representative,
             )
             return
         values = self._room(nouns)
@@ -165,12 +163,7 @@ class FileInputs:
         )
         part_bytes = part_size * math.prod(self.contract.shape) * self.dtype.itemsize
         num_ahead = max(2, min(64, _MAX_AHEAD_BYTES // part_bytes))
-        return self._checked(in_order(tasks, num_ahead=num_ahead))
-
-    def _advancing(self, parts: Iterator[Part], progress: Progress) -> Iterator[Part]:
-        for part in parts:
-            yield part
-            progress.advance(int(part.rows[-1]) + 1)
+        return in_order(tasks, num_ahead=num_ahead)
 
     def _room(self, nouns: str) -> np.ndarray:
         shape = (len(self), *self.contract.shape)
@@ -180,53 +173,39 @@ class FileInputs:
             num_bytes = math.prod(shape) * self.dtype.itemsize
             raise no_room(num_bytes, error, what=f"decoded {nouns}") from error
 
-    def _checked(self, parts: Iterator[Part]) -> Iterator[Part]:
-        for part in parts:
-            if part.errors and self.on_error == "raise":
-                raise part.errors[min(part.errors)]
-            self.errors.update({row: error.what for row, error in part.errors.items()})
-            yield part
-
     def _load(self, rows: np.ndarray) -> Part:
         started = time.perf_counter()
-        loaded: list[DecodedExample] = []
-        errors: dict[int, MediaError] = {}
-        for row in map(int, rows):
-            try:
-                loaded.append(self._load_one(row))
-            except MediaError as error:
-                errors[row] = error
-                blank = np.zeros((1, *self.contract.shape), self.dtype)
-                loaded.append(DecodedExample(values=blank, digest=None))
-        counts = np.array([len(one.values) for one in loaded]) if self.has_windows else None
+        bounds = [bounds_of(self.segments, int(row)) for row in rows]
+        loaded = [self._load_one(int(row), one) for row, one in zip(rows, bounds, strict=True)]
+        digests = tuple(one.digest for one in loaded)
+        counts = chosen = None
+        if self.has_windows:
+            counts = np.array([len(one.values) for one in loaded])
+            places = [self._decoder.representative(one.values) for one in loaded]
+            chosen = np.cumsum(counts) - counts + places
         return Part(
             rows=rows,
             values=np.concatenate([one.values for one in loaded]),
-            keys=tuple(self._key(int(row), o.digest) for row, o in zip(rows, loaded, strict=True)),
-            errors=errors,
+            keys=tuple(map(_key, digests, bounds)),
             seconds=time.perf_counter() - started,
             counts=counts,
-            chosen=None if counts is None else self._choose(loaded, counts),
-            digests=tuple(one.digest for one in loaded),
+            chosen=chosen,
+            digests=digests,
         )
 
-    def _choose(self, loaded: Sequence[DecodedExample], counts: np.ndarray) -> np.ndarray:
-        """Returns the index of the representative input of each example among all inputs."""
-        places = [self._decoder.representative(one.values) for one in loaded]
-        return np.cumsum(counts) - counts + places
-
-    def _load_one(self, row: int) -> DecodedExample:
+    def _load_one(self, row: int, bounds: Bounds) -> DecodedExample:
         if isinstance(self._decoded, Windows):
             return DecodedExample(values=self._decoded.of(row), digest=None)
         if self._decoded is not None:
             return DecodedExample(values=self._decoded.take(np.array([row])), digest=None)
-        return self._decoder.load(self.paths[row], bounds_of(self.segments, row))
-
-    def _key(self, row: int, digest: bytes | None) -> bytes | None:
-        bounds = bounds_of(self.segments, row)
-        if digest is None or bounds == WHOLE:
-            return digest
-        return hashlib.sha256(digest + repr(bounds).encode()).digest()
+        try:
+            return self._decoder.load(self.paths[row], bounds)
+        except MediaError as error:
+            if self.on_error == "raise":
+                raise
+            self.errors[row] = error.what
+            blank = np.zeros((1, *self.contract.shape), self.dtype)
+            return DecodedExample(values=blank, digest=None)
 
 
 def stream_inputs(
@@ -237,18 +216,17 @@ def stream_inputs(
         return inputs.stream(rows, part_size=part_size)
     chunks = (rows[begin : begin + part_size] for begin in range(0, len(rows), part_size))
     return (
-        Part(
-            rows=chunk,
-            values=inputs.take(chunk),
-            keys=(None,) * len(chunk),
-            errors={},
-            seconds=0.0,
-        )
-        for chunk in chunks
+        Part(rows=chunk, values=inputs.take(chunk), keys=(None,) * len(chunk)) for chunk in chunks
     )
 
 
-def _split(values: np.ndarray, counts: np.ndarray | None) -> list[np.ndarray]:
-    """Returns the inputs of each example, one array for each."""
-    assert counts is not None
-    return np.split(values, np.cumsum(counts)[:-1])
+def _advancing(parts: Iterator[Part], progress: Progress) -> Iterator[Part]:
+    for part in parts:
+        yield part
+        progress.advance(int(part.rows[-1]) + 1)
+
+
+def _key(digest: bytes | None, bounds: Bounds) -> bytes | None:
+    if digest is None or bounds == WHOLE:
+        return digest
+    return hashlib.sha256(digest + repr(bounds).encode()).digest()
