@@ -120,11 +120,6 @@ def per_task(name: str, value: float | list[float], num_tasks: int, dtype: str) 
     return ops.convert_to_tensor(value, dtype=dtype)
 
 
-def probabilities(predictions: Any, *, from_logits: bool) -> Any:
-    """Returns predictions on the scale [0, 1]."""
-    return ops.sigmoid(predictions) if from_logits else predictions
-
-
 def logits(predictions: Any, *, from_logits: bool) -> Any:
     """Returns predictions as logits; probabilities of 0 and 1 give finite ones."""
     if from_logits:

@@ -22,19 +22,13 @@ from kerastl.progress import Progress
 
 @dataclass(frozen=True, kw_only=True)
 class _Request:
-    """Examples whose features are needed for one purpose, after the lookup.
-
-    Args:
-        engine: Label of the engine whose features were looked up.
-        missing: Indices of the examples that are not cached.
-        parts: The inputs of the missing examples, which threads decode already.
-    """
+    """Examples whose features are needed for one purpose, after the lookup."""
 
     purpose: Purpose
-    engine: str
+    engine: str  # label of the engine whose features were looked up
     num_examples: int
-    missing: np.ndarray
-    parts: Iterator[Part]
+    missing: np.ndarray  # indices of the examples that are not cached
+    parts: Iterator[Part]  # inputs of the missing examples, which threads decode already
 
 
 class Extraction:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from kerastl.masking import checked_per_task, per_task, probabilities
+from kerastl.masking import checked_per_task, per_task
 from kerastl.metrics.ratio import MaskedRatio
 
 
@@ -80,7 +80,7 @@ class MaskedDecisionRatio(MaskedRatio):
         return {**super().get_config(), "threshold": self.threshold}
 
     def _decisions(self, predictions: Any) -> Any:
-        scores = probabilities(predictions, from_logits=self.from_logits)
+        scores = ops.sigmoid(predictions) if self.from_logits else predictions
         thresholds = per_task("threshold", self.threshold, scores.shape[-1], self.dtype)
         decided = ops.cast(scores >= thresholds, self.dtype)
         return ops.where(ops.isnan(scores), float("nan"), decided)

@@ -18,21 +18,13 @@ _ABANDONED_SECONDS = 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class CacheEntry:
-    """The features that one network computes in one precision, or a converted network.
+    """The features that one network computes in one precision, or a converted network."""
 
-    Args:
-        kind: `"features"` or `"engines"`.
-        name: Name of its folder.
-        num_files: Number of its files.
-        num_bytes: Total size of the files.
-        used: Time of the last use, in seconds since the epoch.
-    """
-
-    kind: str
-    name: str
+    kind: str  # "features" or "engines"
+    name: str  # of its folder
     num_files: int
     num_bytes: int
-    used: float
+    used: float  # the last time, in seconds since the epoch
 
 
 def list_entries(folder: Path) -> list[CacheEntry]:
