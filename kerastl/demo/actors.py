@@ -5,6 +5,7 @@ randomness that belongs to the actor alone (so it looks the same in every frame)
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,27 +27,22 @@ def pick(rng: np.random.Generator, colors: tuple[Color, ...]) -> Color:
     return shaded(colors[int(rng.integers(len(colors)))], rng.uniform(0.8, 1.1))
 
 
-def pedestrian(brush: Brush, rng: np.random.Generator, x: float, z: float, *, step: float) -> None:
-    """Paints a person; `step` (radians) is the phase of the stride."""
+def pedestrian(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
+    """Paints a person, whose stride depends on the frame."""
     height, build = rng.uniform(1.5, 1.9), rng.uniform(0.85, 1.2)
     coat, trousers, skin = pick(rng, CLOTHES), pick(rng, CLOTHES), pick(rng, SKIN)
     is_long, has_bag = bool(rng.random() < 0.3), bool(rng.random() < 0.3)
-    stride = 0.2 * np.sin(step + rng.uniform(0.0, 6.0))
+    stride = 0.2 * np.sin(1.3 * brush.frame + rng.uniform(0.0, 6.0))
     scale = height / 1.75
 
     def part(points: list[tuple[float, float]], color: Color) -> None:
         brush.flat(x, z, [(a * scale * build, b * scale) for a, b in points], color)
 
-    for side, shade in ((-1.0, 0.8), (1.0, 1.0)):
-        foot = side * stride
-        part(
-            [(-0.1, 0.85), (0.1, 0.85), (foot + 0.07, 0.06), (foot - 0.07, 0.06)],
-            shaded(trousers, shade),
-        )
-        part(
-            [(foot - 0.08, 0.0), (foot + 0.13, 0.0), (foot + 0.08, 0.09), (foot - 0.08, 0.09)],
-            (34, 30, 30),
-        )
+    for foot, shade in ((-stride, 0.8), (stride, 1.0)):
+        leg = [(-0.1, 0.85), (0.1, 0.85), (foot + 0.07, 0.06), (foot - 0.07, 0.06)]
+        part(leg, shaded(trousers, shade))
+        shoe = [(foot - 0.08, 0.0), (foot + 0.13, 0.0), (foot + 0.08, 0.09), (foot - 0.08, 0.09)]
+        part(shoe, (34, 30, 30))
     hem = 0.55 if is_long else 0.8
     arm = 0.1 - 0.8 * stride
     part([(-0.16, 1.4), (-0.26, 0.95), (-0.2 + arm - 0.1, 0.72), (-0.1, 0.95)], shaded(coat, 0.8))
@@ -75,16 +71,13 @@ def car_along(brush: Brush, rng: np.random.Generator, x: float, z: float, *, nig
         side = right if x < brush.camera.x else left
         for center in (z + 0.8, far - 0.8):
             _side_wheel(brush, side, center)
-    brush.flat(
-        x, z, [(-half, 0.26), (half, 0.26), (half, 0.42), (-half, 0.42)], shaded(paint, 0.55)
-    )
+    brush.panel(x, z, half, (0.26, 0.42), shaded(paint, 0.55))
     lamp: Color = (255, 246, 214) if is_ahead else (190, 22, 22)
     for side in (-1.0, 1.0):
         brush.disc(x + side * (half - 0.2), 0.64, z, 0.1, lamp, width=1.5)
         if night:
             brush.glow(x + side * (half - 0.2), 0.64, z, 0.5 if is_ahead else 0.3, lamp)
-    plate = [(-0.26, 0.44), (0.26, 0.44), (0.26, 0.56), (-0.26, 0.56)]
-    brush.flat(x, z, plate, (225, 225, 210) if not is_ahead else (30, 30, 32))
+    brush.panel(x, z, 0.26, (0.44, 0.56), (30, 30, 32) if is_ahead else (225, 225, 210))
 
 
 def _cabin(
@@ -166,21 +159,16 @@ def stop_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> Non
     for index, letter in enumerate(_LETTERS):
         left = x + (index - 2) * width * 1.12
         for (a, b), (c, d) in itertools.pairwise(letter):
-            _stroke(
-                brush,
-                z,
-                (left + a * width, up + (b - 0.5) * height),
-                (left + c * width, up + (d - 0.5) * height),
-                radius * 0.045,
-            )
+            columns = sorted((left + a * width, left + c * width))
+            rows = sorted((up + (b - 0.5) * height, up + (d - 0.5) * height))
+            _stroke(brush, z, columns, rows, radius * 0.045)
 
 
 def _stroke(
-    brush: Brush, z: float, start: tuple[float, float], end: tuple[float, float], half: float
+    brush: Brush, z: float, columns: Sequence[float], rows: Sequence[float], half: float
 ) -> None:
-    (a, b), (c, d) = start, end
-    corners = [(min(a, c) - half, min(b, d) - half), (max(a, c) + half, min(b, d) - half)]
-    corners += [(max(a, c) + half, max(b, d) + half), (min(a, c) - half, max(b, d) + half)]
+    left, right, low, high = columns[0] - half, columns[1] + half, rows[0] - half, rows[1] + half
+    corners = [(left, low), (right, low), (right, high), (left, high)]
     brush.flat(0.0, z, corners, (238, 238, 236))
 
 
@@ -191,13 +179,10 @@ def traffic_light(brush: Brush, rng: np.random.Generator, x: float, z: float, *,
     top = up + (1.2 if reach else 0.0)
     brush.post(x, z, [(-0.08, 0.0), (0.08, 0.0), (0.06, top), (-0.06, top)], (84, 88, 86))
     if reach:
-        brush.post(
-            x, z, [(0.0, top), (reach, top), (reach, top - 0.1), (0.0, top - 0.1)], (84, 88, 86)
-        )
+        arm = [(0.0, top), (reach, top), (reach, top - 0.1), (0.0, top - 0.1)]
+        brush.post(x, z, arm, (84, 88, 86))
     center, low = x + reach, top - 1.05
-    brush.flat(
-        center, z, [(-0.24, low), (0.24, low), (0.24, low + 1.2), (-0.24, low + 1.2)], housing
-    )
+    brush.panel(center, z, 0.24, (low, low + 1.2), housing)
     colors: tuple[Color, ...] = ((250, 50, 40), (255, 190, 50), (70, 235, 140))
     for index, color in enumerate(colors):
         height = low + 0.97 - 0.37 * index

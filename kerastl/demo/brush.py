@@ -35,22 +35,13 @@ def mixed(first: Color, second: Color, share: float) -> Color:
 
 @dataclass(frozen=True)
 class Camera:
-    """The camera's position and geometry.
-
-    Args:
-        x: Position to the right, in meters.
-        eye: Height above the street, in meters.
-        z: Position along the street, in meters.
-        center: Column that looks along the street, in canvas pixels.
-        horizon: Row of the horizon, in canvas pixels.
-        focal: Focal length in canvas pixels.
-    """
+    """The camera's position in meters, and its geometry in canvas pixels."""
 
     x: float
-    eye: float
+    eye: float  # height above the street
     z: float
-    center: float
-    horizon: float
+    center: float  # column that looks along the street
+    horizon: float  # row of the horizon
     focal: float
 
     def depth(self, z: float) -> float:
@@ -71,12 +62,14 @@ class Brush:
         camera: The camera that takes the image.
         air: Color that distant things fade to.
         visibility: Distance in meters at which colors have faded by two thirds.
+        frame: Number of the frame.
         owner: Owner of the pixels that are painted now, or `NO_OWNER`.
     """
 
     camera: Camera
     air: Color
     visibility: float
+    frame: int = 0
     owner: int = NO_OWNER
     image: Image.Image = field(default_factory=lambda: Image.new("RGB", SIZE))
     owners: Image.Image = field(default_factory=lambda: Image.new("L", SIZE, NO_OWNER))
@@ -96,6 +89,13 @@ class Brush:
     def flat(self, x: float, z: float, points: Sequence[Point], color: Color) -> None:
         """Fills a polygon that faces the camera, of points `(right, up)` around `(x, 0, z)`."""
         self.polygon([(x + right, up, z) for right, up in points], color)
+
+    def panel(
+        self, x: float, z: float, half: float, height: tuple[float, float], color: Color
+    ) -> None:
+        """Fills a rectangle that faces the camera, `half` wide to both sides of `x`."""
+        low, high = height
+        self.flat(x, z, [(-half, low), (half, low), (half, high), (-half, high)], color)
 
     def post(self, x: float, z: float, points: Sequence[Point], color: Color) -> None:
         """Fills what supports an object without being part of it, as `flat` does."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.demo.scenes import TASKS, Scene, draw_frame, draw_scene
+from kerastl.demo.scenes import TASKS, draw_frame, draw_scene
 
 NUM_SCENES = 300
 FRAMES_PER_SCENE = 4
@@ -16,17 +16,10 @@ _QUALITY = 85
 
 @dataclass(frozen=True, kw_only=True)
 class DemoData:
-    """The files of a demo.
+    """The files of a demo."""
 
-    Args:
-        table: The table to train on, with missing labels.
-        truth: The same rows with all labels that are known.
-        num_examples: Number of rows.
-        tasks: Names of the label columns.
-    """
-
-    table: Path
-    truth: Path
+    table: Path  # to train on, with missing labels
+    truth: Path  # the same rows with all labels that are known
     num_examples: int
     tasks: tuple[str, ...]
 
@@ -50,12 +43,14 @@ def draw_driving(
         frames_per_scene: Number of images of each scene.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    rows = [
-        _write_frame(folder, scene, number, frame)
-        for number in range(num_scenes)
-        for scene in [draw_scene(seed, number)]
-        for frame in range(frames_per_scene)
-    ]
+    rows = []
+    for number in range(num_scenes):
+        scene = draw_scene(seed, number)
+        for frame in range(frames_per_scene):
+            name = f"images/scene_{number:03d}_{frame}.jpg"
+            image, answers = draw_frame(scene, frame)
+            image.save(folder / name, quality=_QUALITY)
+            rows.append({"path": name, "scene": f"scene_{number:03d}", **answers})
     truth = pd.DataFrame(rows).astype(dict.fromkeys(TASKS, "Int64"))
     return write_with_gaps(
         truth, folder / "driving.csv", tasks=TASKS, share_blank=SHARE_BLANK, seed=seed
@@ -73,10 +68,3 @@ def write_with_gaps(
     truth.to_csv(truth_path, index=False)
     table.to_csv(path, index=False)
     return DemoData(table=path, truth=truth_path, num_examples=len(truth), tasks=tasks)
-
-
-def _write_frame(folder: Path, scene: Scene, number: int, frame: int) -> dict[str, object]:
-    name = f"images/scene_{number:03d}_{frame}.jpg"
-    image, answers = draw_frame(scene, frame)
-    image.save(folder / name, quality=_QUALITY)
-    return {"path": name, "scene": f"scene_{number:03d}", **answers}

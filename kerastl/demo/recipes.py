@@ -11,23 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One demo.
+    """One demo."""
 
-    Args:
-        name: Name of the demo, of its folder and of its table.
-        summary: Its data and tasks, in one sentence.
-        draw: Function that writes the data, as `module:name`.
-        config: Text of the config, which is written next to the table.
-        examples: Plural noun for its examples.
-        recordings: Table of recordings to evaluate after training, relative to the demo's folder.
-    """
-
-    name: str
+    name: str  # of the demo, its folder and its table
     summary: str
-    draw: str
-    config: str
-    examples: str = "images"
-    recordings: str | None = None
+    draw: str  # function that writes the data, as `module:name`
+    config: str  # its text, which is written next to the table
+    examples: str = "images"  # plural noun
+    recordings: str | None = None  # table to evaluate after training, relative to the folder
 
 
 _DRIVING = """\
@@ -118,16 +109,7 @@ RECIPES = {
 
 
 def prepare(recipe: Recipe, folder: Path, *, seed: int = 0) -> tuple[Path, "DemoData"]:
-    """Writes the data and the config of a demo.
-
-    Args:
-        recipe: One of `RECIPES`.
-        folder: Folder of the demo.
-        seed: Seed of the data.
-
-    Returns:
-        The path of the config, and the files of the demo.
-    """
+    """Writes data and config of a demo; returns the path of the config, and the files."""
     module, _, name = recipe.draw.partition(":")
     data = getattr(importlib.import_module(module), name)(folder, seed=seed)
     config = folder / f"{recipe.name}.yaml"

@@ -6,6 +6,7 @@ objects, so frames of one scene must never be in different splits.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -21,23 +22,15 @@ _PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.6, "traffic_light": 0
 
 @dataclass(frozen=True)
 class Placed:
-    """An object in the street.
+    """An object in the street; lengths are in meters."""
 
-    Args:
-        task: The task of which it is a positive example, or None.
-        x: Position in meters, to the right of the middle of the street.
-        z: Position in meters along the street.
-        half: Half of its width in meters, for its shadow.
-        speed: Meters along the street and across it from one frame to the next.
-        paint: Paints it, given the brush, its place and the number of the frame.
-    """
-
-    task: str | None
-    x: float
-    z: float
-    half: float
-    speed: tuple[float, float]
-    paint: Callable[[Brush, float, float, int], None]
+    task: str | None  # of which it is a positive example
+    x: float  # to the right of the middle of the street
+    z: float  # along the street
+    half: float  # half of its width, for its shadow
+    speed: tuple[float, float]  # along the street and across it, per frame
+    seed: int  # of its looks
+    paint: Callable[[Brush, np.random.Generator, float, float], None]
 
     def place(self, frame: int) -> tuple[float, float]:
         """Returns its position in a frame."""
@@ -88,7 +81,7 @@ def draw_frame(scene: Scene, frame: int) -> tuple[Image.Image, dict[str, int | N
     present.sort(key=lambda item: -item[2])
     for owner, (item, x, z) in enumerate(present, start=1):
         brush.owner = owner
-        item.paint(brush, x, z, frame)
+        item.paint(brush, np.random.default_rng(item.seed), x, z)
     visible = dict.fromkeys(TASKS, 0)
     for owner, (item, _, _) in enumerate(present, start=1):
         if item.task:
@@ -114,7 +107,7 @@ def _stage(scene: Scene, frame: int) -> Brush:
         horizon=base.horizon + SIZE[1] * float(shake.normal(0.0, 0.015)),
         focal=base.focal,
     )
-    brush = Brush(camera=camera, air=light.air, visibility=light.visibility)
+    brush = Brush(camera=camera, air=light.air, visibility=light.visibility, frame=frame)
     rng = np.random.default_rng([*scene.seed, 1_000])
     brush.image.paste(street.sky(rng, light.top, light.air, cloud=light.cloud))
     street.ground(brush, rng, scene.place)
@@ -135,10 +128,8 @@ def _props(rng: np.random.Generator) -> list[Placed]:
 
 
 def _prop(name: str, x: float, z: float, seed: int) -> Placed:
-    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
-        street.PROPS[name](brush, np.random.default_rng(seed), x, z)
-
-    return Placed(None, x, z, 1.2 if name == "truck" else 0.4, (0.0, 0.0), paint)
+    half = 1.2 if name == "truck" else 0.4
+    return Placed(None, x, z, half, (0.0, 0.0), seed, street.PROPS[name])
 
 
 def _beside(
@@ -160,54 +151,40 @@ def _actors(rng: np.random.Generator, *, night: bool) -> list[Placed]:
 
 
 def _walker(rng: np.random.Generator, seed: int, night: bool) -> Placed:
-    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
-        actors.pedestrian(brush, np.random.default_rng(seed), x, z, step=1.3 * frame)
-
     if rng.random() < 0.3:
-        across = float(rng.choice([-0.9, 0.9]))
-        return Placed(
-            "pedestrian", rng.uniform(-3.5, 3.5), rng.uniform(6.0, 18.0), 0.3, (0.0, across), paint
-        )
-    x, z = _beside(rng, near=5.0, far=20.0)
-    return Placed("pedestrian", x, z, 0.3, (float(rng.choice([-0.7, 0.7])), 0.0), paint)
+        speed = (0.0, float(rng.choice([-0.9, 0.9])))
+        x, z = rng.uniform(-3.5, 3.5), rng.uniform(6.0, 18.0)
+    else:
+        x, z = _beside(rng, near=5.0, far=20.0)
+        speed = (float(rng.choice([-0.7, 0.7])), 0.0)
+    return Placed("pedestrian", x, z, 0.3, speed, seed, actors.pedestrian)
 
 
 def _driver(rng: np.random.Generator, seed: int, night: bool) -> Placed:
-    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
-        actors.car_along(brush, np.random.default_rng(seed), x, z, night=night)
-
     is_parked = rng.random() < 0.4
     x = float(rng.choice([-1.0, 1.0])) * (2.75 if is_parked else 1.7)
     speed = 0.0 if is_parked else rng.uniform(0.0, 2.5)
-    return Placed(
-        "car", x + rng.normal(0.0, 0.15), rng.uniform(6.0, 30.0), 1.0, (speed, 0.0), paint
-    )
+    x, z = x + rng.normal(0.0, 0.15), rng.uniform(6.0, 30.0)
+    paint = partial(actors.car_along, night=night)
+    return Placed("car", x, z, 1.0, (speed, 0.0), seed, paint)
 
 
 def _crosser(rng: np.random.Generator, seed: int, night: bool) -> Placed:
-    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
-        actors.car_across(brush, np.random.default_rng(seed), x, z, night=night)
-
     across = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.0, 1.5)
-    return Placed("car", rng.uniform(-6.0, 6.0), rng.uniform(11.0, 30.0), 2.2, (0.0, across), paint)
+    x, z = rng.uniform(-6.0, 6.0), rng.uniform(11.0, 30.0)
+    paint = partial(actors.car_across, night=night)
+    return Placed("car", x, z, 2.2, (0.0, across), seed, paint)
 
 
 def _stop_sign(rng: np.random.Generator, seed: int, night: bool) -> Placed:
-    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
-        actors.stop_sign(brush, np.random.default_rng(seed), x, z)
-
     x, z = _beside(rng, near=7.5, far=15.0)
-    return Placed("stop_sign", x * 0.85, z, 0.2, (0.0, 0.0), paint)
+    return Placed("stop_sign", x * 0.85, z, 0.2, (0.0, 0.0), seed, actors.stop_sign)
 
 
 def _traffic_light(rng: np.random.Generator, seed: int, night: bool) -> Placed:
-    lit = int(rng.integers(3))
-
-    def paint(brush: Brush, x: float, z: float, frame: int) -> None:
-        actors.traffic_light(brush, np.random.default_rng(seed), x, z, lit=lit)
-
+    paint = partial(actors.traffic_light, lit=int(rng.integers(3)))
     x, z = _beside(rng, near=8.0, far=19.0)
-    return Placed("traffic_light", x * 0.85, z, 0.2, (0.0, 0.0), paint)
+    return Placed("traffic_light", x * 0.85, z, 0.2, (0.0, 0.0), seed, paint)
 
 
 _MAKERS: dict[str, tuple[Callable[[np.random.Generator, int, bool], Placed], ...]] = {

@@ -47,7 +47,9 @@ def ground(brush: Brush, rng: np.random.Generator, place: str) -> None:
     ) -> None:
         brush.polygon([(left, 0, start), (right, 0, start), (right, 0, end), (left, 0, end)], color)
 
-    for start, end in _slices(near, far):
+    # so many slices that the fading of the ground into the distance shows no steps
+    edges = [*(near + np.geomspace(1.0, far - near, 24) - 1.0).tolist(), far]
+    for start, end in itertools.pairwise(edges):
         strip(-80.0, 80.0, beside, start, end)
         strip(-WALKWAY, WALKWAY, (154, 150, 144), start, end)
         strip(-ROAD - 0.15, ROAD + 0.15, (176, 174, 168), start, end)
@@ -59,32 +61,18 @@ def ground(brush: Brush, rng: np.random.Generator, place: str) -> None:
     if rng.random() < 0.5:
         crossing = rng.uniform(9.0, 16.0)
         for left in np.arange(-ROAD + 0.2, ROAD - 0.5, 1.0):
-            strip(
-                float(left),
-                float(left) + 0.55,
-                white,
-                max(near, crossing),
-                max(near, crossing + 2.8),
-            )
-
-
-def _slices(near: float, far: float) -> list[tuple[float, float]]:
-    """Cuts the ground so finely that its fading into the distance shows no steps."""
-    edges = near + np.geomspace(1.0, far - near, 24) - 1.0
-    return list(itertools.pairwise([*edges.tolist(), far]))
+            ends = max(near, crossing), max(near, crossing + 2.8)
+            strip(float(left), float(left) + 0.55, white, *ends)
 
 
 def houses(brush: Brush, rng: np.random.Generator, place: str, *, night: bool) -> None:
     """Paints rows of houses on both sides, from far to near."""
     for side in (-1.0, 1.0):
         setback = rng.uniform(7.0, 9.5) if place == "city" else rng.uniform(10.0, 16.0)
-        plots = []
-        start = -4.0
+        plots, start, factor = [], -4.0, 1.3 if place == "city" else 0.6
         while start < FAR:
             length = rng.uniform(6.0, 13.0)
-            plots.append(
-                (start, start + length, rng.uniform(4.0, 15.0) * (1.3 if place == "city" else 0.6))
-            )
+            plots.append((start, start + length, rng.uniform(4.0, 15.0) * factor))
             start += length + (0.0 if place == "city" else rng.uniform(2.0, 9.0))
         looks = [(pick(rng, WALLS), int(rng.integers(1 << 30))) for _ in plots]
         for (begin, end, height), (wall, seed) in reversed(list(zip(plots, looks, strict=True))):
@@ -94,12 +82,7 @@ def houses(brush: Brush, rng: np.random.Generator, place: str, *, night: bool) -
 
 
 def _house(
-    brush: Brush,
-    rng: np.random.Generator,
-    block: tuple[float, float, float, float],
-    wall: Color,
-    *,
-    night: bool,
+    brush: Brush, rng: np.random.Generator, block: tuple[float, ...], wall: Color, *, night: bool
 ) -> None:
     front, begin, end, height = block
     sides = (front, front + 12.0) if front > 0 else (front - 12.0, front)
@@ -121,8 +104,7 @@ def _house(
         brush.polygon([*corners, (reach, 2.4, end - 0.4), (reach, 2.4, begin + 0.4)], canopy)
 
 
-def tree(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
-    """Paints a trunk and a crown of leaves."""
+def _tree(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
     height, spread, leaf = rng.uniform(3.0, 6.5), rng.uniform(0.9, 1.7), pick(rng, LEAVES)
     trunk = [(-0.14, 0.0), (0.14, 0.0), (0.09, height * 0.7), (-0.09, height * 0.7)]
     brush.flat(x, z, trunk, (78, 60, 46))
@@ -132,23 +114,21 @@ def tree(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
         brush.disc(x + shift, up, z, spread * rng.uniform(0.4, 0.65), shaded(leaf, shade))
 
 
-def truck(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
-    """Paints a lorry: wheels and lamps like a car's, but a high box."""
+def _truck(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
+    """Paints wheels and lamps like a car's, but a high box."""
     half, length, high = 1.15, rng.uniform(5.0, 8.0), rng.uniform(2.7, 3.5)
     paint = pick(rng, PAINT)
     for wheel in (x - half + 0.2, x + half - 0.2):
         brush.box((wheel - 0.17, wheel + 0.17), (0.0, 0.9), (z + 0.4, z + 1.3), (22, 22, 24))
     brush.box((x - half, x + half), (0.7, high), (z, z + length), paint)
-    brush.flat(x, z, [(-half, 0.55), (half, 0.55), (half, 0.75), (-half, 0.75)], (40, 40, 42))
-    brush.flat(
-        x, z - 0.01, [(-0.02, 0.8), (0.02, 0.8), (0.02, high), (-0.02, high)], shaded(paint, 0.6)
-    )
+    brush.panel(x, z, half, (0.55, 0.75), (40, 40, 42))
+    brush.panel(x, z - 0.01, 0.02, (0.8, high), shaded(paint, 0.6))
     for side in (-1.0, 1.0):
         brush.disc(x + side * (half - 0.15), 0.65, z - 0.01, 0.09, (190, 24, 24))
 
 
 def _pole(brush: Brush, x: float, z: float, high: float, width: float = 0.05) -> None:
-    brush.flat(x, z, [(-width, 0.0), (width, 0.0), (width, high), (-width, high)], (112, 114, 114))
+    brush.panel(x, z, width, (0.0, high), (112, 114, 114))
 
 
 def _lamp_post(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
@@ -164,12 +144,7 @@ def _round_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> N
     _pole(brush, x, z, up)
     brush.disc(x, up, z, 0.4, ((190, 26, 32), (190, 26, 32), (36, 84, 170))[kind])
     if kind == 0:
-        brush.flat(
-            x,
-            z - 0.01,
-            [(-0.27, up - 0.07), (0.27, up - 0.07), (0.27, up + 0.07), (-0.27, up + 0.07)],
-            (238, 238, 236),
-        )
+        brush.panel(x, z - 0.01, 0.27, (up - 0.07, up + 0.07), (238, 238, 236))
     else:
         brush.disc(x, up, z - 0.01, 0.28 if kind == 1 else 0.12, (238, 238, 236))
 
@@ -179,26 +154,20 @@ def _pointed_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) ->
     _pole(brush, x, z, up)
     if kind == 0:
         brush.flat(x, z, [(-0.48, up + 0.35), (0.48, up + 0.35), (0.0, up - 0.45)], (196, 30, 34))
-        brush.flat(
-            x, z - 0.01, [(-0.3, up + 0.25), (0.3, up + 0.25), (0.0, up - 0.25)], (240, 240, 238)
-        )
+        inner = [(-0.3, up + 0.25), (0.3, up + 0.25), (0.0, up - 0.25)]
+        brush.flat(x, z - 0.01, inner, (240, 240, 238))
     elif kind == 1:
         brush.flat(x, z, [(0.0, up + 0.5), (0.5, up), (0.0, up - 0.5), (-0.5, up)], (236, 176, 40))
     else:
-        brush.flat(
-            x,
-            z,
-            [(-0.6, up - 0.3), (0.6, up - 0.3), (0.6, up + 0.3), (-0.6, up + 0.3)],
-            (190, 36, 40),
-        )
+        brush.panel(x, z, 0.6, (up - 0.3, up + 0.3), (190, 36, 40))
 
 
 def _meter(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
     """A dark case on a pole: as high as a traffic light's housing, but without lamps."""
     up = rng.uniform(1.2, 2.8)
     _pole(brush, x, z, up)
-    case = [(-0.22, up), (0.22, up), (0.22, up + 0.9), (-0.22, up + 0.9)]
-    brush.flat(x, z, case, pick(rng, ((48, 52, 56), (60, 70, 60), (70, 40, 40))))
+    case = pick(rng, ((48, 52, 56), (60, 70, 60), (70, 40, 40)))
+    brush.panel(x, z, 0.22, (up, up + 0.9), case)
     brush.disc(x, up + 0.6, z - 0.01, 0.1, (150, 160, 160))
 
 
@@ -217,7 +186,7 @@ def _bollard(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None
 
 def _bench(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
     brush.box((x - 0.8, x + 0.8), (0.4, 0.5), (z, z + 0.5), (130, 92, 58))
-    brush.flat(x, z + 0.5, [(-0.8, 0.6), (0.8, 0.6), (0.8, 0.95), (-0.8, 0.95)], (120, 84, 52))
+    brush.panel(x, z + 0.5, 0.8, (0.6, 0.95), (120, 84, 52))
 
 
 def _crates(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
@@ -233,7 +202,7 @@ def _bush(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
 
 
 PROPS: dict[str, Callable[[Brush, np.random.Generator, float, float], None]] = {
-    "tree": tree,
+    "tree": _tree,
     "lamp_post": _lamp_post,
     "round_sign": _round_sign,
     "pointed_sign": _pointed_sign,
@@ -243,5 +212,5 @@ PROPS: dict[str, Callable[[Brush, np.random.Generator, float, float], None]] = {
     "bench": _bench,
     "crates": _crates,
     "bush": _bush,
-    "truck": truck,
+    "truck": _truck,
 }

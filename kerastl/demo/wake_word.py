@@ -23,6 +23,7 @@ RECORDING_SECONDS = 300.0
 HOP_SECONDS = 0.2
 _RECORDED_VOICES = 3  # in validation and in test, each
 _PAUSE_SECONDS = (0.1, 2.0)
+_COLUMNS = ["path", "word", "start_seconds", "end_seconds"]  # of a table of events
 Clip = NDArray[np.float32]
 Event = dict[str, str | float]
 
@@ -62,19 +63,11 @@ def write_wake_word(
         rng = np.random.default_rng([seed, 1, len(part)])
         events = write_recording(place / f"{part}.flac", words, rng, seconds=recording_seconds)
         _write_events(place / f"{part}.csv", events)
-    _write_events(
-        place / "train.csv",
-        [
-            event
-            for number, voice in enumerate(parts["train"])
-            for event in write_recording(
-                place / f"train_{voice}.flac",
-                spoken[voice],
-                np.random.default_rng([seed, 2, number]),
-                seconds=training_seconds,
-            )
-        ],
-    )
+    events = []
+    for number, voice in enumerate(parts["train"]):
+        path, rng = place / f"train_{voice}.flac", np.random.default_rng([seed, 2, number])
+        events += write_recording(path, spoken[voice], rng, seconds=training_seconds)
+    _write_events(place / "train.csv", events)
     return _write_windows(folder)
 
 
@@ -93,22 +86,11 @@ def load_clips() -> dict[str, list[tuple[str, Clip]]]:
 
 
 def write_recording(
-    path: Path,
-    words: Sequence[tuple[str, Clip]],
-    rng: np.random.Generator,
-    *,
-    seconds: float,
+    path: Path, words: Sequence[tuple[str, Clip]], rng: np.random.Generator, *, seconds: float
 ) -> list[Event]:
-    """Writes one recording: words in random order, with pauses and noise.
+    """Writes a FLAC file: words in random order, equally often, with pauses and noise.
 
-    Args:
-        path: The FLAC file.
-        words: Words and their clips; each is spoken equally often, give or take one.
-        rng: Source of order, pauses, levels and noise.
-        seconds: Length of the recording.
-
-    Returns:
-        A row for each spoken wake word: path, word, start_seconds and end_seconds.
+    Returns a row for each spoken wake word: path, word, start_seconds and end_seconds.
     """
     recording, events = np.zeros(_sample(seconds), np.float32), list[Event]()
     position = _pause(rng)
@@ -119,15 +101,8 @@ def write_recording(
             break
         recording[position:end] = clip * rng.uniform(0.3, 1.0)
         if word in WORDS:
-            start_seconds, end_seconds = position / RATE_HZ, end / RATE_HZ
-            events.append(
-                {
-                    "path": path.name,
-                    "word": word,
-                    "start_seconds": round(start_seconds, 3),
-                    "end_seconds": round(end_seconds, 3),
-                }
-            )
+            times = (round(sample / RATE_HZ, 3) for sample in (position, end))
+            events.append(dict(zip(_COLUMNS, (path.name, word, *times), strict=True)))
         position = end + _pause(rng)
     recording += 10 ** rng.uniform(-3.0, -2.0) * pink_noise(rng, len(recording))
     soundfile.write(path, np.clip(recording, -1.0, 1.0), RATE_HZ)
@@ -158,8 +133,7 @@ def _write_windows(folder: Path) -> DemoData:
 
 
 def _write_events(path: Path, events: Sequence[Event]) -> None:
-    columns = ["path", "word", "start_seconds", "end_seconds"]
-    pd.DataFrame(events, columns=columns).to_csv(path, index=False)
+    pd.DataFrame(events, columns=_COLUMNS).to_csv(path, index=False)
 
 
 def _shuffled_forever(count: int, rng: np.random.Generator) -> Iterator[int]:

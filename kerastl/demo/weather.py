@@ -14,27 +14,16 @@ Pixels = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Weather:
-    """One kind of light.
+    """One kind of light."""
 
-    Args:
-        share: How often it occurs.
-        top: Color of the sky above.
-        air: Color of the sky at the horizon, to which distant things fade.
-        visibility: Distance in meters at which they have faded by two thirds.
-        tint: Factors on red, green and blue of the finished image.
-        shadow: Strength of shadows on the ground, 0 to 1.
-        glow: Strength of the halos of lamps.
-        cloud: Covered part of the sky, 0 to 1.
-    """
-
-    share: float
-    top: Color
-    air: Color
-    visibility: float
-    tint: tuple[float, float, float]
-    shadow: float
-    glow: float
-    cloud: float
+    share: float  # of the scenes
+    top: Color  # of the sky above
+    air: Color  # of the sky at the horizon, to which distant things fade
+    visibility: float  # distance in meters at which they have faded by two thirds
+    tint: tuple[float, float, float]  # factors on red, green and blue of the finished image
+    shadow: float  # strength of shadows on the ground, 0 to 1
+    glow: float  # strength of the halos of lamps
+    cloud: float  # covered part of the sky, 0 to 1
 
 
 WEATHERS = {

@@ -53,7 +53,7 @@ def _pedestrian(z: float) -> Placed:
 
 
 def test_what_is_hidden_entirely_is_answered_no() -> None:
-    def wall(brush: Brush, x: float, z: float, frame: int) -> None:
+    def wall(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
         brush.flat(x, z, [(-90.0, -9.0), (90.0, -9.0), (90.0, 90.0), (-90.0, 90.0)], (90, 90, 90))
 
     hidden = _pedestrian(60.0)
