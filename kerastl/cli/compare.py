@@ -34,15 +34,7 @@ if TYPE_CHECKING:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key.")
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print compare.json.")
-def command(
-    config: Path,
-    axis: str,
-    seeds: int,
-    output: Path | None,
-    overrides: tuple[str, ...],
-    no_cache: bool,
-    as_json: bool,
-) -> None:
+def command(config: Path, no_cache: bool, as_json: bool, **options: Any) -> None:
     """Train the variants of an axis on the same rows and compare their test scores.
 
     \b
@@ -64,15 +56,7 @@ def command(
     from kerastl.compare import compare
 
     with TerminalProgress() as progress:
-        found = compare(
-            config,
-            axis=axis,
-            seeds=seeds,
-            output=output,
-            overrides=overrides,
-            cache=not no_cache,
-            progress=progress,
-        )
+        found = compare(config, cache=not no_cache, progress=progress, **options)
     if as_json:
         click.echo(json.dumps({"comparison": str(found.path), **found.values}, indent=2))
         return
@@ -96,26 +80,23 @@ def show_comparison(result: "ComparisonResult") -> None:
 def _answer_table(answer: "ContrastResult") -> Any:
     from kerastl.cli.score_tables import score_table
 
-    question = answer.question
-    title = question[0].upper() + question[1:]
+    title = answer.question[0].upper() + answer.question[1:]
     table = score_table(title, "task", ("AUC (95 %)", "log loss (95 %)"))
     table.add_column("verdict", no_wrap=True)
-    rows = list(answer.tasks.items())
-    for task, found in rows:
+    for task, found in answer.tasks.items():
         table.add_row(task, *_differences(found))
-    if len(rows) > 1:
+    if len(answer.tasks) > 1:
         table.add_section()
         table.add_row("macro", *_differences(answer.macro))
     return table
 
 
 def _differences(found: "ScoreDifferences") -> list[str]:
-    auc, loss = found.auc, found.log_loss
-    return [
-        f"{_signed(auc.difference)}{_between(auc.interval)}",
-        f"{_signed(loss.difference)}{_between(loss.interval)}",
-        auc.verdict,
+    texts = [
+        f"{_figure(one.difference, '{:+.3f}')}{_between(one.interval)}"
+        for one in (found.auc, found.log_loss)
     ]
+    return [*texts, found.auc.verdict]
 
 
 def _variants_table(result: "ComparisonResult") -> Any:
@@ -163,10 +144,6 @@ def _lines(result: "ComparisonResult") -> Iterator[str]:
 
 def _figure(value: float, form: str = "{:.3f}") -> str:
     return "-" if value != value else form.format(value)
-
-
-def _signed(value: float) -> str:
-    return _figure(value, "{:+.3f}")
 
 
 def _between(interval: Sequence[float] | None) -> str:

@@ -66,7 +66,7 @@ def test_every_training_is_an_ordinary_run_on_the_same_rows(found: Comparison) -
     assert tests[0] == tests[1]
 
 
-def test_the_result_holds_answers_sides_costs_and_what_repeats_it(found: Comparison) -> None:
+def test_the_result_contains_answers_variants_costs_and_the_config(found: Comparison) -> None:
     values = json.loads((found.path / "compare.json").read_text())
     assert values == found.values == read_comparison(found.path).values
     (answer,) = values["answers"]
@@ -79,7 +79,7 @@ def test_the_result_holds_answers_sides_costs_and_what_repeats_it(found: Compari
     assert "tiny:image" in values["config"]
 
 
-def test_the_report_lies_beside_it(found: Comparison) -> None:
+def test_the_report_is_in_the_folder_of_the_comparison(found: Comparison) -> None:
     page = (found.path / "report.html").read_text()
     assert "blanks as no instead of masked" in page.lower()
 
@@ -91,14 +91,14 @@ def test_another_comparison_is_not_written_into_the_same_folder(
         compare(config, axis="unknown=masked,drop rows", seeds=1, output=found.path)
 
 
-def test_a_folder_with_something_else_in_it_is_left_alone(config: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(config: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match="not a comparison"):
         compare(config, axis="examples=10,all", seeds=1, output=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_side_that_makes_no_config_is_refused_before_anything_is_written(
+def test_a_variant_with_an_invalid_config_is_refused_before_anything_is_written(
     config: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"fit\.epochs"):

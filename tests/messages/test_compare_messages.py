@@ -45,7 +45,7 @@ def test_a_misspelt_axis(config) -> None:
     """)
 
 
-def test_values_that_are_no_yaml_numbers() -> None:
+def test_values_that_are_not_yaml_numbers() -> None:
     assert text(read_values, "fit.learning_rate", ".inf,1.0e-4") == expected("""
         The axis 'fit.learning_rate' cannot have these values.
           where:    --axis fit.learning_rate

@@ -128,7 +128,7 @@ def test_an_example_counted_twice_is_a_weight_of_two(
     st.sampled_from(["sensitivity", "specificity", "precision"]),
     st.floats(0.05, 1).map(lambda share: round(share, 3)),
 )
-def test_a_threshold_reaches_its_goal_or_says_why_not(
+def test_a_threshold_reaches_its_goal_or_has_a_note(
     task: tuple[np.ndarray, np.ndarray], goal: str, share: float
 ) -> None:
     labels, probabilities = task

@@ -1,4 +1,4 @@
-"""A small table with gaps and groups, as a config and as labels."""
+"""Shared fixtures: a small table with unknown labels and groups."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an axis becomes: variants and contrasts, or a message."""
+"""From an axis to its variants and contrasts."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_examples_are_compared_with_the_next_smaller_number(study) -> None:
     ]
 
 
-def test_usual_numbers_of_examples_that_there_are_not_are_left_out(study) -> None:
+def test_default_numbers_of_examples_above_the_table_are_left_out(study) -> None:
     assert names(study("examples")) == ["50", "all"]
 
 
@@ -81,9 +81,7 @@ def test_from_scratch_has_random_weights_one_rate_and_moving_statistics(
     assert scratch.fit.backbone_learning_rate == scratch.fit.learning_rate
 
 
-def test_a_solver_that_was_chosen_stays_where_nothing_else_decides(
-    study, make_config, tmp_path
-) -> None:
+def test_the_solver_of_the_config_stays_if_trainable_stays(study, make_config, tmp_path) -> None:
     base = {"fit": {"solver": "keras", "epochs": 2}}
     found = configs(study("unknown", **base), make_config(**base), tmp_path)
     assert all(isinstance(config.fit, KerasFit) for config in found.values())
@@ -127,7 +125,7 @@ def test_another_backbone_takes_its_own_weights_and_options(study, make_config, 
         ("fit.learning_rate=.inf,1e-4", "cannot have these values"),
     ],
 )
-def test_what_is_no_axis_is_refused_with_what_would_be_one(study, axis, text) -> None:
+def test_an_unknown_axis_is_refused_with_the_known_ones(study, axis, text) -> None:
     with pytest.raises(ConfigError) as refused:
         study(axis)
     assert text in str(refused.value)

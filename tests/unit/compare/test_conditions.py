@@ -74,14 +74,14 @@ def conditions(value: float, *, labels: np.ndarray | None = None, worse: float =
     known = np.concatenate([known, 1 - known])
     losses = {
         "all": [np.array([0.6, 0.5 + worse])],
-        "car": [np.array([0.6, 0.5, 0.1])],  # it stopped later, which is no merit
+        "car": [np.array([0.6, 0.5, 0.1])],  # it stopped later
         "bus": [np.array([0.6, 0.5])],
     }
     return sharing_conditions(study, answers, known, losses)
 
 
 @pytest.mark.parametrize(("value", "holds"), [(0.05, True), (-0.05, False), (0.0, None)])
-def test_tasks_share_features_where_the_others_help_the_one(value: float, holds) -> None:
+def test_tasks_share_features_if_the_others_help_one(value: float, holds) -> None:
     found = conditions(value)
     (shares,) = [one for one in found if "share features" in one.condition]
     assert shares.holds is holds
@@ -98,7 +98,7 @@ def test_amounts_are_similar_up_to_three_times_in_known_labels_and_in_the_rarer_
     assert "bus 20 (10 of its rarer class)" in amounts.evidence[0]
 
 
-def test_a_training_loss_that_sharing_worsens_says_the_network_is_too_small() -> None:
+def test_a_network_is_too_small_if_sharing_worsens_its_training_loss() -> None:
     for worse, holds in ((0.0, True), (0.05, False)):
         found = conditions(0.0, worse=worse)
         (enough,) = [one for one in found if "large enough" in one.condition]
@@ -107,7 +107,7 @@ def test_a_training_loss_that_sharing_worsens_says_the_network_is_too_small() ->
     assert "0.550 with one network for all tasks and 0.500 with one for each" in enough.evidence[0]
 
 
-def test_the_training_loss_is_that_of_known_labels_before_calibration() -> None:
+def test_the_training_loss_is_of_known_labels_before_calibration() -> None:
     frame = pd.DataFrame(
         {
             "split": ["train", "train", "test"],
@@ -119,7 +119,7 @@ def test_the_training_loss_is_that_of_known_labels_before_calibration() -> None:
     assert training_loss(frame, "car") == pytest.approx(np.log(2))
 
 
-def test_transfer_asks_for_more_data_behind_the_backbone_and_a_gain_over_scratch() -> None:
+def test_transfer_needs_a_larger_pretraining_set_and_a_gain_over_scratch() -> None:
     lost = answer("answer", TASKS, -0.05)
     settings = {"inputs": "images", "num_rows": 1000, "scratch": "all"}
     found = transfer_conditions([lost], weights="imagenet", **settings)

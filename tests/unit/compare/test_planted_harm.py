@@ -89,5 +89,5 @@ def test_the_task_that_harms_the_others_is_named_with_those_it_harms(findings) -
     assert "give it less weight" in blame
 
 
-def test_a_task_that_harms_nobody_is_not_blamed(findings) -> None:
+def test_a_harmless_task_is_not_named(findings) -> None:
     assert not any(text.startswith("fine-tuned: car harms") for text in findings)

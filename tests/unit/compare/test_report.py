@@ -68,7 +68,7 @@ def test_the_page_shows_findings_differences_conditions_and_costs() -> None:
         assert part in page
 
 
-def test_names_of_tasks_are_escaped_and_nothing_may_run() -> None:
+def test_names_of_tasks_are_escaped_and_scripts_are_forbidden() -> None:
     page = render_report(result(), name="<b>")
     assert "<car>" not in page
     assert "&lt;car&gt;" in page
@@ -77,7 +77,7 @@ def test_names_of_tasks_are_escaped_and_nothing_may_run() -> None:
     assert not re.search(r'(?:src|href)="(?!#|data:)', page)
 
 
-def test_an_undefined_difference_is_said_and_not_drawn() -> None:
+def test_an_undefined_difference_is_text_without_a_chart() -> None:
     nothing = {**DIFFERENCE, "difference": None, "interval": None, "verdict": "no verdict"}
     answer = {
         **to_values(result().answers[0]),
@@ -88,13 +88,13 @@ def test_an_undefined_difference_is_said_and_not_drawn() -> None:
     assert "no verdict" in page
 
 
-def test_a_learning_curve_is_drawn_where_examples_are_the_axis() -> None:
+def test_a_learning_curve_is_drawn_if_examples_are_the_axis() -> None:
     assert "Macro AUC over the number" in render_report(result(axis="examples"), name="street")
     assert "Macro AUC over the number" not in render_report(result(), name="street")
 
 
 @pytest.mark.parametrize("value", [-0.5, 0.0, 0.5])
-def test_what_lies_beyond_the_scale_is_drawn_at_its_end(value: float) -> None:
+def test_values_beyond_the_scale_are_drawn_at_its_end(value: float) -> None:
     drawn = str(difference_row(value, (value - 1, value + 1), reach=0.1))
     positions = [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)]
     assert all(8 <= position <= 232 for position in positions)

@@ -1,4 +1,4 @@
-"""The tables of a comparison: same splits for all, training rows as a side wants them."""
+"""The tables of a comparison: the same splits, and the training rows of each variant."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_blanks_become_no_in_training_only(frame, table) -> None:
     assert (changed["van"] == frame["van"]).all()
 
 
-def test_rows_with_a_gap_are_dropped_from_training_only(frame, table) -> None:
+def test_rows_with_unknown_labels_are_dropped_from_training_only(frame, table) -> None:
     changed = change_training(frame, table, TrainingRows(treatment="drop rows"))
     train = changed[SPLIT_COLUMN] == "train"
     assert not (changed["bus"][train] == "").any()

@@ -1,4 +1,4 @@
-"""What the tests of the evaluation share: labels with gaps and scores that know something."""
+"""Shared fixtures: labels, some of them unknown, and informative probabilities."""
 
 import numpy as np
 import pytest

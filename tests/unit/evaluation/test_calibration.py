@@ -26,7 +26,7 @@ def test_a_known_distortion_is_found() -> None:
     assert found.reason is None
 
 
-def test_it_is_the_maximum_likelihood_of_a_logistic_regression() -> None:
+def test_calibration_is_the_maximum_likelihood_of_a_logistic_regression() -> None:
     labels, logits = drawn(2.0, 0.5)
     known = ~np.isnan(labels)
     model = LogisticRegression(C=np.inf, tol=1e-10).fit(logits[known, None], labels[known])
@@ -44,14 +44,14 @@ def test_calibration_improves_log_loss_brier_and_calibration_error() -> None:
         assert value < getattr(before, name)
 
 
-def test_the_effect_of_a_positive_weight_is_undone() -> None:
+def test_calibration_undoes_the_effect_of_a_positive_weight() -> None:
     labels, logits = drawn(1.0, -np.log(5))  # a weight of 5 adds log 5 to the logits
     found = fit_platt(labels, logits)
     assert found.scale == pytest.approx(1.0, abs=0.07)
     assert found.offset == pytest.approx(-np.log(5), abs=0.2)
 
 
-def test_separated_classes_are_never_certain() -> None:
+def test_separated_classes_get_no_certain_probabilities() -> None:
     labels = np.repeat([0.0, 1.0], [20, 30])
     found = fit_platt(labels, np.where(labels == 1, 30.0, -30.0))
     certain = scipy.special.expit(30 * found.scale + found.offset)
@@ -61,7 +61,7 @@ def test_separated_classes_are_never_certain() -> None:
 
 
 @pytest.mark.parametrize(("positives", "negatives"), [(9, 50), (50, 9)])
-def test_too_few_labels_are_a_reason_to_leave_it(positives: int, negatives: int) -> None:
+def test_too_few_labels_are_not_calibrated(positives: int, negatives: int) -> None:
     labels = np.repeat([1.0, 0.0], [positives, negatives])
     found = fit_platt(labels, labels * 2 - 1)
     kind = "positives" if positives < negatives else "negatives"
@@ -69,7 +69,7 @@ def test_too_few_labels_are_a_reason_to_leave_it(positives: int, negatives: int)
     assert found.reason == f"9 known {kind}, 10 are needed"
 
 
-def test_logits_that_rank_backwards_are_left_alone() -> None:
+def test_logits_that_rank_backwards_are_not_calibrated() -> None:
     labels = np.repeat([1.0, 0.0], 30)
     found = fit_platt(labels, np.concatenate([np.linspace(-2, 0, 30), np.linspace(0, 2, 30)]))
     assert found.scale == 1.0

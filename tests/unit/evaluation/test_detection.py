@@ -28,19 +28,19 @@ def word(*tracks: Track, hours: float = 0.5) -> Word:
     return Word(tracks=tracks, hours=hours, grid=GRID, tolerance_seconds=0.1)
 
 
-# "seven" is said twice and found at 0.9 and 0.7; other sounds reach 0.8 and 0.3.
+# "seven" occurs twice and is detected at 0.9 and 0.7; other audio reaches 0.8 and 0.3.
 SEVEN = word(
     track(300, {52: 0.9, 120: 0.3, 200: 0.7}, event(5.5, 6.0), event(20.2, 20.8)),
     track(300, {30: 0.8}),
 )
 
 
-def test_a_smoothed_score_is_the_mean_of_the_last_windows_or_of_those_there_are() -> None:
+def test_a_smoothed_score_is_the_mean_of_up_to_so_many_last_windows() -> None:
     smoothed = Smoother(3).push(np.array([[3.0], [6.0], [0.0], [9.0]]))
     np.testing.assert_allclose(smoothed[:, 0], [3.0, 4.5, 3.0, 5.0])
 
 
-def test_one_window_smooths_nothing() -> None:
+def test_one_window_means_no_smoothing() -> None:
     scores = np.random.default_rng(0).random((5, 2))
     np.testing.assert_array_equal(Smoother(1).push(scores), scores)
 
@@ -57,12 +57,12 @@ def test_blocks_change_neither_smoothing_nor_firing(cuts: list[int]) -> None:
     assert len(fired) > 4
 
 
-def test_a_word_fires_at_its_threshold_and_rests_while_others_fire() -> None:
+def test_the_refractory_period_of_a_word_does_not_affect_others() -> None:
     scores = np.array([[0.5, 0.0], [0.9, 0.8], [0.9, 0.1], [0.9, 0.9], [0.4, 0.9]])
     assert Trigger([0.5, 0.8], 3).push(scores) == [(0, 0), (1, 1), (3, 0), (4, 1)]
 
 
-def test_firing_rests_exactly_as_long_as_asked() -> None:
+def test_the_refractory_period_is_exact() -> None:
     assert fire(np.ones(8), 0.5, 3) == [0, 3, 6]
     assert fire(np.ones(8), 0.5, 3, free=2) == [2, 5]
     assert fire(np.zeros(8), 0.5, 3) == []
@@ -73,21 +73,21 @@ def test_firing_rests_exactly_as_long_as_asked() -> None:
     [(1.15, False), (1.3, True), (2.0, True), (2.55, True), (2.7, False)],
     ids=["ends too early", "within tolerance", "holds it", "within tolerance after", "too late"],
 )
-def test_a_detection_finds_an_event_whose_middle_its_window_holds(
+def test_a_detection_matches_an_event_whose_middle_is_in_its_window(
     start: float, is_found: bool
 ) -> None:
     pairs = match(np.array([start]), [event(2.2, 2.7)], 1.0, 0.2)
     assert pairs == ([(0, 0)] if is_found else [])
 
 
-def test_an_event_is_found_once_and_a_detection_finds_one_event() -> None:
+def test_detections_and_events_match_one_to_one() -> None:
     events = [event(2.0, 2.4), event(2.5, 2.9)]
     close = [event(2.0, 2.2), event(2.2, 2.4)]  # one window holds the middles of both
     assert match(np.array([1.5]), close, 1.0, 0.0) == [(0, 0)]
     assert match(np.array([1.5, 1.75, 1.8]), events, 1.0, 0.0) == [(0, 0), (1, 1)]
 
 
-def test_what_finds_no_event_is_a_false_accept_a_second_detection_too() -> None:
+def test_unmatched_and_second_detections_are_false_accepts() -> None:
     found = outcome(SEVEN.tracks, 0.5, GRID, tolerance_seconds=0.1)
     assert found.false_accepts.tolist() == [0, 1]
     assert found.missed.tolist() == [0, 0]
@@ -102,16 +102,16 @@ def test_latency_is_from_the_end_of_the_event_to_the_end_of_the_window() -> None
     np.testing.assert_allclose(found.latencies, [5.2 + 1 - 6.0, 20.0 + 1 - 20.8])
 
 
-def test_thresholds_lie_between_peaks_and_one_above_all() -> None:
+def test_thresholds_are_between_peaks_and_one_is_above_all() -> None:
     np.testing.assert_allclose(candidates(SEVEN)[:5], [0.95, 0.85, 0.75, 0.5, 0.155])
 
 
-def test_the_curve_is_what_every_threshold_does() -> None:
+def test_the_curve_has_the_outcome_of_every_threshold() -> None:
     points = [(p.false_accepts, p.missed) for p in curve(SEVEN)][:5]
     assert points == [(0, 2), (0, 1), (1, 1), (1, 0), (2, 0)]
 
 
-def test_a_curve_ends_where_false_accepts_are_too_many() -> None:
+def test_a_curve_ends_at_the_highest_rate() -> None:
     assert [p.false_accepts for p in walk(SEVEN, candidates(SEVEN), highest_rate=2.5)] == [
         0,
         0,
@@ -131,7 +131,7 @@ def test_the_middle_of_two_thresholds_is_by_log_odds() -> None:
     assert between(0.4, 0.4) == pytest.approx(0.4)
 
 
-def test_a_rate_is_kept_with_the_fewest_misses() -> None:
+def test_the_rate_is_kept_with_the_fewest_misses() -> None:
     strict, loose = choose_for_rate(SEVEN, 1.0), choose_for_rate(SEVEN, 2.0)
     assert 0.8 < strict.threshold < 0.9
     assert 0.3 < loose.threshold < 0.7
@@ -139,7 +139,7 @@ def test_a_rate_is_kept_with_the_fewest_misses() -> None:
     assert SEVEN.at(loose.threshold).missed.sum() == 0
 
 
-def test_of_equal_thresholds_the_middle_is_taken() -> None:
+def test_the_middle_of_equal_thresholds_is_chosen() -> None:
     easy = word(track(300, {52: 0.99, 120: 0.01}, event(5.5, 6.0)))
     assert choose_for_rate(easy, 1.0).threshold == pytest.approx(between(0.5, 0.5), abs=0.45)
     points = list(walk(easy, candidates(easy), highest_rate=1.0))
@@ -147,7 +147,7 @@ def test_of_equal_thresholds_the_middle_is_taken() -> None:
     assert points[-1].threshold <= choose_for_rate(easy, 1.0).threshold <= points[1].threshold
 
 
-def test_too_little_sound_to_promise_a_rate_is_said_with_its_limit() -> None:
+def test_recordings_too_short_to_guarantee_a_rate_give_a_note_with_the_limit() -> None:
     short = word(*SEVEN.tracks, hours=1 / 6)
     assert choose_for_rate(short, 1.0).note == (
         "0 false accepts in 0.17 hours cannot guarantee 1 per hour: the 95 % upper limit is 18; "
@@ -156,7 +156,7 @@ def test_too_little_sound_to_promise_a_rate_is_said_with_its_limit() -> None:
     assert choose_for_rate(word(*SEVEN.tracks, hours=30.0), 1.0).note is None
 
 
-def test_a_rate_that_costs_every_event_is_said() -> None:
+def test_a_rate_that_misses_every_event_gives_a_note() -> None:
     hopeless = word(track(300, {52: 0.3, 200: 0.9}, event(5.5, 6.0)), hours=100.0)
     assert choose_for_rate(hopeless, 0.001).note == (
         "the rate is only reached by missing every event; 0 false accepts in 100 hours cannot "
@@ -164,14 +164,14 @@ def test_a_rate_that_costs_every_event_is_said() -> None:
     )
 
 
-def test_a_word_that_is_never_said_gets_the_lowest_threshold_that_keeps_the_rate() -> None:
+def test_a_word_without_events_gets_the_lowest_threshold_that_keeps_the_rate() -> None:
     silent = word(track(300, {52: 0.3, 200: 0.9}), hours=100.0)
     choice = choose_for_rate(silent, 0.1)
     assert choice.threshold < 0.3
     assert choice.note == ("the recordings contain no event of it, so its misses are unknown")
 
 
-def test_the_upper_limit_of_none_is_the_rule_of_three() -> None:
+def test_the_upper_limit_without_false_accepts_is_the_rule_of_three() -> None:
     assert upper_limit(0, 1.0) == pytest.approx(3.0, abs=0.005)
     assert upper_limit(0, 10.0) == pytest.approx(0.3, abs=0.0005)
     assert scipy.stats.poisson.cdf(4, upper_limit(4, 1.0)) == pytest.approx(0.05)
@@ -184,7 +184,7 @@ def test_the_interval_of_a_rate_is_exact() -> None:
     assert poisson_interval(0, 1.0)[0] == 0.0
 
 
-def test_several_words_are_scored_each_and_together() -> None:
+def test_words_are_scored_each_and_together() -> None:
     other = word(track(300, {100: 0.9}), track(300, {}))
     both, scores = score_words(
         {"seven": SEVEN, "two": other}, {"seven": 0.75, "two": 0.5}, replicates=0, seed=0
@@ -199,7 +199,7 @@ def test_several_words_are_scored_each_and_together() -> None:
     assert seven.curve.missed_share[:4] == [1.0, 0.5, 0.5, 0.0]
 
 
-def test_many_recordings_are_drawn_again_few_get_an_exact_interval() -> None:
+def test_many_recordings_get_a_bootstrap_few_an_exact_interval() -> None:
     tracks = [track(100, {52: 0.9} if i % 4 else {}, event(5.5, 6.0)) for i in range(24)]
     many = score_words({"seven": word(*tracks)}, {"seven": 0.5}, replicates=500, seed=0)[0]
     few = score_words({"seven": word(*tracks[:8])}, {"seven": 0.5}, replicates=500, seed=0)[0]

@@ -40,7 +40,7 @@ def test_the_difference_is_that_of_the_macro_scores(gapped) -> None:
     assert found.interval[0] < found.value < found.interval[1]
 
 
-def test_a_model_does_not_differ_from_itself_and_pairing_takes_the_chance_out(gapped) -> None:
+def test_a_model_does_not_differ_from_itself(gapped) -> None:
     labels, scores = gapped(200, 2)
     settings = {"replicates": 100, "num_groups": 200}
     found = compared(labels, [scores], [2 * scores - 7], **settings)

@@ -1,4 +1,4 @@
-"""The gain of one model over another, paired, with its noise."""
+"""The paired gain of one model over another and its interval."""
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def test_few_groups_make_the_interval_wide() -> None:
     assert by_group.high - by_group.low > rows.high - rows.low
 
 
-def test_how_sure_a_model_sounds_is_no_gain() -> None:
+def test_confidence_alone_is_not_a_gain() -> None:
     frozen, _, y = random_case(0.0)
     gain = measure_gain(frozen, 4 * frozen - 3, y, None, seed=0)
     assert abs(gain.loss) < 1e-3

@@ -1,4 +1,4 @@
-"""How much is missing, what together, and whether by chance."""
+"""The report on unknown labels."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_negatives_that_are_known_more_often_warn_of_understatement() -> None:
     assert "are probably understated" in warning
 
 
-def test_missing_by_the_value_of_another_label_is_seen_without_the_image() -> None:
+def test_labels_missing_by_the_value_of_another_label_are_detected_without_inputs() -> None:
     labels, logits = world()
     share = np.stack([np.where(labels[:, 1] == 1, 0.2, 0.8), np.zeros(len(labels))], axis=1)
     found = examine(without(labels, share), np.zeros_like(logits))
@@ -81,7 +81,7 @@ def test_missing_by_the_value_of_another_label_is_seen_without_the_image() -> No
     assert "alike" in found.warnings[0]
 
 
-def test_missing_together_alone_is_no_bias() -> None:
+def test_labels_missing_together_by_chance_give_no_warning() -> None:
     labels, logits = world()
     gone = np.random.default_rng(2).random(len(labels)) < 0.5
     found = examine(np.where(gone[:, None], np.nan, labels), logits)
@@ -90,7 +90,7 @@ def test_missing_together_alone_is_no_bias() -> None:
     assert found.together.unknown_in_both[0][1] == gone.sum()
 
 
-def test_what_cannot_be_examined_says_why() -> None:
+def test_tasks_that_cannot_be_examined_have_a_reason() -> None:
     labels, logits = world(100)
     labels[:19, 1] = np.nan
     found = examine(labels, logits).predictability

@@ -1,4 +1,4 @@
-"""Scores rest on what is known, and say so."""
+"""Scores of the known labels and their intervals."""
 
 import math
 
@@ -55,7 +55,7 @@ def test_a_calibration_error_of_zero_is_reached_and_the_edges_belong_to_bins() -
         ([1.0, 1.0], {"auc", "specificity"}),
     ],
 )
-def test_what_is_undefined_is_nan_and_not_0(labels: list[float], undefined: set[str]) -> None:
+def test_undefined_scores_are_nan_and_not_0(labels: list[float], undefined: set[str]) -> None:
     scores = score_task(np.array(labels), np.array([0.2, 0.7]), threshold=0.5)
     assert {name for name in SCORES if math.isnan(scores.value(name))} == undefined
 
@@ -125,7 +125,7 @@ def test_replicates_without_both_classes_are_counted(gapped) -> None:
     assert 0 <= low < high <= 1
 
 
-def test_many_positives_of_few_groups_are_few(gapped) -> None:
+def test_positives_from_few_groups_give_a_caution(gapped) -> None:
     _, probabilities = gapped(100, 1)
     labels = (np.arange(100) < 12).astype(float)
     groups = np.array([f"patient {number // 3}" for number in range(100)])
@@ -156,7 +156,7 @@ def test_without_replicates_there_are_no_intervals(gapped) -> None:
     assert scores.intervals.reason == "no intervals were asked for"
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_intervals_cover_the_true_score_at_their_level() -> None:
     truth, covered = 0.760, 0  # of two normal distributions one standard deviation apart
     for seed in range(60):
         random = np.random.default_rng(seed)

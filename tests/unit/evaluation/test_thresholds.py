@@ -1,4 +1,4 @@
-"""From a probability to a decision."""
+"""Decision thresholds chosen by a policy."""
 
 import numpy as np
 import pytest
@@ -57,14 +57,14 @@ def test_a_precision_is_reached_with_the_highest_sensitivity() -> None:
     assert scores_at(choice.threshold).sensitivity == 0.75
 
 
-def test_a_precision_that_is_never_reached_gives_the_highest_and_says_so() -> None:
+def test_an_unreachable_precision_gives_the_highest_and_a_note() -> None:
     labels, probabilities = np.array([1.0, 0, 0, 1]), np.array([0.4, 0.9, 0.2, 0.8])
     choice = chosen(labels, probabilities, "precision>=0.95")
     assert choice.note == "a precision of 0.95 is never reached; the highest is 0.67"
     assert 0.2 < choice.threshold < 0.4
 
 
-def test_a_specificity_that_costs_every_positive_says_so() -> None:
+def test_a_specificity_that_misses_every_positive_gives_a_note() -> None:
     choice = chosen(np.array([1.0, 0]), np.array([0.4, 0.9]), "specificity>=0.9")
     assert choice.note == "a specificity of 0.9 is only reached by missing all positives"
     assert choice.threshold > 0.9
@@ -75,7 +75,7 @@ def test_a_number_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(("label", "kind"), [(1.0, "negatives"), (0.0, "positives")])
-def test_without_both_classes_the_threshold_is_one_half_and_says_why(
+def test_without_both_classes_the_threshold_is_one_half_with_a_note(
     label: float, kind: str
 ) -> None:
     choice = chosen(np.array([label, np.nan]), np.array([0.2, 0.3]), "youden")
@@ -83,12 +83,12 @@ def test_without_both_classes_the_threshold_is_one_half_and_says_why(
     assert choice.note == f"no known {kind} to choose a threshold on, so it is 0.5"
 
 
-def test_rounding_moves_no_example_across_a_threshold() -> None:
+def test_rounding_does_not_change_a_decision() -> None:
     for threshold in threshold_steps(LABELS[:8] == 1, PROBABILITIES[:8]).thresholds:
         assert np.abs(PROBABILITIES[:8] - threshold).min() > 0.04
 
 
-def test_neighbors_one_rounding_apart_are_still_told_apart() -> None:
+def test_neighbors_one_rounding_apart_are_still_separated() -> None:
     lower = 0.5
     upper = np.nextafter(lower, 1)
     choice = chosen(np.array([0.0, 1.0]), np.array([lower, upper]), "youden")
