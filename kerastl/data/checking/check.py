@@ -5,7 +5,7 @@ count from 1, the header not included.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,11 +71,7 @@ class TableReport:
     """The result of `check_table`.
 
     Args:
-        source: Name of the table.
-        num_rows: Number of examples.
         modality: Name of the media type.
-        tasks: Counts of each task.
-        bad_cells: Cells that no policy knows.
         bad_segments: Cells that are not valid times of a segment.
         missing_files: Files that do not exist.
         unreadable_files: Files that exist but are truncated, damaged, of another format, or
@@ -86,7 +82,7 @@ class TableReport:
         contradictions: Task and rows of equal files with different known labels.
         across_groups: Rows of equal files in different groups.
         divided_recordings: Rows of each recording whose examples are in different groups.
-        groups: Counts of groups, or None if the table has none.
+        groups: None if the table has no groups.
         summary: What the media type reports about the readable files, None if there are none.
     """
 
@@ -130,7 +126,6 @@ def check_table(
     group_column: str | None = None,
     taken: BackboneInput | None = None,
     settings: Section | None = None,
-    num_threads: int | None = None,
     progress: Progress = SILENT,
 ) -> TableReport:
     """Reads every cell and every file of a table.
@@ -140,67 +135,42 @@ def check_table(
         group_column: Column of the groups, to find blank ones.
         taken: Input of the backbone, to find examples that do not fit it; None if it is unknown.
         settings: Settings of the media type in the config; None is the default.
-        num_threads: Number of threads that decode; None is the number of processors.
         progress: Receives progress updates.
-
-    Example:
-
-    ```python
-    report = check_table(read_table(config.data))
-    ```
     """
-    facts = _inspect(table, num_threads, progress)
-    digests = [fact.digest for fact in facts]
-    equal_paths = duplicates.equal_paths(table.paths, table.segments)
-    equal_files = duplicates.equal_files(table.paths, digests, table.segments)
-    missing, unreadable = _bad_files(table.paths, facts)
+    facts = inspect_files(table, progress)
+    same_path = duplicates.equal_paths(table.paths, table.segments)
+    same_bytes = duplicates.equal_files(
+        table.paths, [fact.digest for fact in facts], table.segments
+    )
+    equal = (*same_path, *same_bytes)
+    contradictions = duplicates.contradictions(table, equal)
+    divided = duplicates.divided_recordings(table.paths, table.groups, table.segments)
+    bad_times = () if table.segments is None else table.segments.out_of_range
     return TableReport(
         source=table.source,
         num_rows=len(table),
         modality=table.modality,
         tasks=tuple(_count_task(table, column) for column in range(len(table.tasks))),
-        bad_cells=_bad_cells(table),
-        bad_segments=_bad_segments(table),
-        missing_files=missing,
-        unreadable_files=unreadable,
+        bad_cells=_bad_cells(
+            (row, task, cell) for task in table.tasks for row, cell in table.invalid_cells[task]
+        ),
+        bad_segments=_bad_cells(bad_times),
+        missing_files=_bad_files(table.paths, facts, exist=False),
+        unreadable_files=_bad_files(table.paths, facts, exist=True),
         equal_rows=_from_one(duplicates.equal_rows(table.frame)),
-        equal_paths=_from_one(equal_paths),
-        equal_files=_from_one(equal_files),
-        contradictions=tuple(
-            (task, _from_one([rows])[0])
-            for task, rows in duplicates.contradictions(table, (*equal_paths, *equal_files))
-        ),
-        across_groups=_from_one(
-            duplicates.across_groups(table.groups, (*equal_paths, *equal_files))
-        ),
-        divided_recordings=_from_one(
-            duplicates.divided_recordings(table.paths, table.groups, table.segments)
-        ),
+        equal_paths=_from_one(same_path),
+        equal_files=_from_one(same_bytes),
+        contradictions=tuple((task, _from_one([rows])[0]) for task, rows in contradictions),
+        across_groups=_from_one(duplicates.across_groups(table.groups, equal)),
+        divided_recordings=_from_one(divided),
         groups=_count_groups(table, group_column),
-        summary=_summarize(table, facts, taken, settings),
-    )
-
-
-def _inspect(table: Examples, num_threads: int | None, progress: Progress) -> list[FileFacts]:
-    progress.step(
-        "Inspecting files", len(set(table.paths)) if table.segments is None else len(table)
-    )
-    return inspect_files(
-        table.paths,
-        media_type(table.modality),
-        segments=table.segments,
-        num_threads=num_threads,
-        on_progress=progress.advance,
+        summary=_summarize(table, [fact.content for fact in facts], taken, settings),
     )
 
 
 def _summarize(
-    table: Examples,
-    facts: Sequence[FileFacts],
-    taken: BackboneInput | None,
-    settings: Section | None,
+    table: Examples, contents: list[Any], taken: BackboneInput | None, settings: Section | None
 ) -> MediaSummary | None:
-    contents = [fact.content for fact in facts]
     if all(content is None for content in contents):
         return None
     media = media_type(table.modality)
@@ -234,29 +204,18 @@ def _count_task(table: Examples, column: int) -> TaskCounts:
     )
 
 
-def _bad_cells(table: Examples) -> tuple[BadCell, ...]:
-    return tuple(
-        BadCell(row=row + 1, column=task, cell=cell)
-        for task in table.tasks
-        for row, cell in table.invalid_cells[task]
-    )
-
-
-def _bad_segments(table: Examples) -> tuple[BadCell, ...]:
-    found = () if table.segments is None else table.segments.out_of_range
-    return tuple(BadCell(row=row + 1, column=column, cell=cell) for row, column, cell in found)
+def _bad_cells(cells: Iterable[tuple[int, str, str]]) -> tuple[BadCell, ...]:
+    return tuple(BadCell(row=row + 1, column=column, cell=cell) for row, column, cell in cells)
 
 
 def _bad_files(
-    paths: Sequence[Path], facts: Sequence[FileFacts]
-) -> tuple[tuple[BadFile, ...], tuple[BadFile, ...]]:
-    missing: list[BadFile] = []
-    unreadable: list[BadFile] = []
-    for index, (path, fact) in enumerate(zip(paths, facts, strict=True)):
-        if fact.error is not None:
-            bad = BadFile(row=index + 1, path=str(path), reason=_reason(fact.error))
-            (unreadable if path.exists() else missing).append(bad)
-    return tuple(missing), tuple(unreadable)
+    paths: Sequence[Path], facts: Sequence[FileFacts], *, exist: bool
+) -> tuple[BadFile, ...]:
+    return tuple(
+        BadFile(row=row + 1, path=str(path), reason=_reason(fact.error))
+        for row, (path, fact) in enumerate(zip(paths, facts, strict=True))
+        if fact.error is not None and path.exists() == exist
+    )
 
 
 def _reason(error: MediaError) -> str:

@@ -1,15 +1,16 @@
 """Facts about every file of a table: whether it is readable, what it contains, and its hash."""
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerastl.data.tables.examples import Examples
 from kerastl.errors import MediaError
 from kerastl.files import file_sha256
-from kerastl.media.base import MediaType
-from kerastl.media.segments import Bounds, Segments, bounds_of
+from kerastl.media.media_types import media_type
+from kerastl.media.segments import Bounds, bounds_of
+from kerastl.progress import Progress
 from kerastl.threads import num_processors
 
 _NUM_EXAMPLES_AT_A_TIME = 1024
@@ -30,53 +31,31 @@ class FileFacts:
     content: Any = None
 
 
-def inspect_files(
-    paths: Sequence[Path],
-    media: MediaType,
-    *,
-    segments: Segments | None = None,
-    num_threads: int | None = None,
-    on_progress: Callable[[int], None] = lambda done: None,
-) -> list[FileFacts]:
-    """Reads and decodes every file once, and every segment of a recording once.
+def inspect_files(table: Examples, progress: Progress) -> list[FileFacts]:
+    """Reads, decodes and hashes every file once, and every segment of a recording once."""
+    media = media_type(table.modality)
+    digests: dict[Path, str | None] = {}
 
-    Args:
-        paths: Files, in the order of the result.
-        media: The media type of the files.
-        segments: The part of its file that each example is, or None: the whole.
-        num_threads: Number of threads that decode; None is the number of processors.
-        on_progress: Receives the number of inspected examples from time to time.
-    """
-    examples = [(path, bounds_of(segments, row)) for row, path in enumerate(paths)]
+    def inspect(example: tuple[Path, Bounds]) -> FileFacts:
+        path, segment = example
+        if path not in digests:
+            digests[path] = _digest(path)
+        try:
+            content = media.inspect(path, segment)
+        except MediaError as error:
+            return FileFacts(digest=digests[path], error=error)
+        return FileFacts(digest=digests[path], content=content)
+
+    examples = [(path, bounds_of(table.segments, row)) for row, path in enumerate(table.paths)]
     distinct = list(dict.fromkeys(examples))
-    inspector = _Inspector(media)
-    found: list[FileFacts] = []
-    with ThreadPoolExecutor(num_threads or num_processors()) as pool:
+    progress.step("Inspecting files", len(distinct))
+    found: dict[tuple[Path, Bounds], FileFacts] = {}
+    with ThreadPoolExecutor(num_processors()) as pool:
         for start in range(0, len(distinct), _NUM_EXAMPLES_AT_A_TIME):
             some = distinct[start : start + _NUM_EXAMPLES_AT_A_TIME]
-            found.extend(pool.map(inspector.inspect, some))
-            on_progress(len(found))
-    by_example = dict(zip(distinct, found, strict=True))
-    return [by_example[example] for example in examples]
-
-
-class _Inspector:
-    """Inspects examples; a file is hashed once, however many examples are cut out of it."""
-
-    def __init__(self, media: MediaType):
-        self._media = media
-        self._digests: dict[Path, str | None] = {}
-
-    def inspect(self, example: tuple[Path, Bounds]) -> FileFacts:
-        """Returns the facts about one example; an error is returned, not raised."""
-        path, segment = example
-        if path not in self._digests:
-            self._digests[path] = _digest(path)
-        try:
-            content = self._media.inspect(path, segment)
-        except MediaError as error:
-            return FileFacts(digest=self._digests[path], error=error)
-        return FileFacts(digest=self._digests[path], content=content)
+            found.update(zip(some, pool.map(inspect, some), strict=True))
+            progress.advance(len(found))
+    return [found[example] for example in examples]
 
 
 def _digest(path: Path) -> str | None:

@@ -32,11 +32,7 @@ class DrawnInputs(Inputs, Protocol):
 
 
 class ArrayInputs:
-    """Inputs in an array, such as features or decoded files.
-
-    Args:
-        values: One example per row.
-    """
+    """Inputs in an array with one example per row, such as features or decoded files."""
 
     def __init__(self, values: np.ndarray):
         self.values = values
@@ -63,13 +59,13 @@ def make_batches(
 
     Args:
         inputs: Inputs of all examples; `DrawnInputs` are drawn if there is a seed.
-        labels: Labels of all examples, one array or one per head, NaN where unknown.
-        rows: Indices of the examples of this part.
+        labels: Labels of all examples, one array or one per head, NaN if unknown.
+        rows: Indices of the examples.
         batch_size: Examples per batch; the last may be smaller.
         shuffle_seed: Seed of the order of each epoch, and of drawn inputs; None keeps the order of
             `rows` and draws nothing.
-        first_epoch: Number of the first epoch, from 0.
-        augment: Function that is applied to each batch of inputs.
+        first_epoch: From 0.
+        augment: Change of each batch of inputs.
     """
     epochs = iter(range(first_epoch, 2**31))
     sample = inputs.take(rows[:1])

@@ -36,13 +36,7 @@ class Windows:
         dtype: np.dtype,
         representative: Callable[[np.ndarray], int],
     ) -> "Windows":
-        """Writes the inputs of each example as they come; only one example is in memory.
-
-        Args:
-            examples: The inputs of each example.
-            shape: Shape of one input.
-            dtype: Type of the inputs.
-            representative: As for the class.
+        """Writes the inputs of each example, of this shape and type, one example in memory.
 
         Raises:
             KerastlError: The folder for temporary files has no room.

@@ -29,10 +29,6 @@ _ECHO_DECIBELS = (-20.0, 0.0)  # of the echo's energy, relative to the direct si
 def example_augmentation(augment: AudioAugmentation, rate_hz: int) -> Change | None:
     """Returns a random change of one waveform, or None if nothing is to change.
 
-    Args:
-        augment: The changes and their sizes.
-        rate_hz: Samples per second.
-
     Raises:
         MediaError: A file from which noise is taken is missing or cannot be read.
     """
@@ -65,13 +61,7 @@ def _changes(augment: AudioAugmentation, rate_hz: int) -> list[Change]:
 
 
 def shift(samples: np.ndarray, random: np.random.Generator, *, largest: float) -> np.ndarray:
-    """Moves an audio clip in time; silence fills the gap.
-
-    Args:
-        samples: Shape `(samples,)`.
-        random: Generator of the distance.
-        largest: Largest distance either way, as a part of the audio clip.
-    """
+    """Moves an audio clip in time by at most `largest` of its length; silence fills the gap."""
     distance = round(float(random.uniform(-largest, largest)) * len(samples))
     moved = np.zeros_like(samples)
     if distance >= 0:
@@ -95,14 +85,7 @@ def add_noise(
     settings: NoiseConfig,
     source: NoiseSource | None,
 ) -> np.ndarray:
-    """Adds noise at a drawn signal-to-noise ratio to some audio clips.
-
-    Args:
-        samples: Shape `(samples,)`.
-        random: Generator of whether, which noise and how loud.
-        settings: Ratio, probability and color.
-        source: Files from which noise is taken, or None for colored noise.
-    """
+    """Adds noise at a drawn signal-to-noise ratio to some audio clips; colored without files."""
     if random.random() >= settings.probability:
         return samples
     if source is not None:
@@ -121,12 +104,6 @@ def reverberate(
     """Adds the echo of a drawn room to some audio clips: noise that decays by 60 decibels.
 
     Its energy is 0 to 20 decibels below that of the direct signal; the level of the whole stays.
-
-    Args:
-        samples: Shape `(samples,)`.
-        random: Generator of whether, how long and how loud.
-        settings: Range of the time, and probability.
-        rate_hz: Samples per second.
 
     Reference:
         Schroeder (1965), https://doi.org/10.1121/1.1909343
@@ -149,12 +126,6 @@ def mask_spectrum(
 
     Masked magnitudes become the geometric mean of all, which is the mean of the log
     spectrum, as in SpecAugment; phases stay.
-
-    Args:
-        samples: Shape `(samples,)`.
-        random: Generator of positions and widths of the masks.
-        settings: Largest sizes and number of the masks.
-        rate_hz: Samples per second.
 
     Reference:
         Park et al. (2019), https://doi.org/10.21437/Interspeech.2019-2680

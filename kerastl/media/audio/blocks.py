@@ -26,15 +26,7 @@ _SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 def file_blocks(
     path: str | Path, *, rate_hz: int, block_seconds: float = BLOCK_SECONDS
 ) -> Iterator[np.ndarray]:
-    """Yields a file from its beginning to its end.
-
-    Args:
-        path: WAV, FLAC, OGG or MP3.
-        rate_hz: Rate of the result, in hertz.
-        block_seconds: Length of a block.
-
-    Yields:
-        Mono float32 in [-1, 1], shape `(samples,)`.
+    """Yields a file from its beginning to its end: mono float32 in [-1, 1], `(samples,)`.
 
     Raises:
         MediaError: The file is missing, damaged or not audio.
@@ -49,11 +41,7 @@ def file_blocks(
 
 
 def audio_seconds(path: str | Path) -> float:
-    """Returns the length of a file in seconds.
-
-    Raises:
-        MediaError: The file is missing, damaged or not audio.
-    """
+    """Returns the length of a file in seconds."""
     with open_audio(path) as file:
         return float(file.frames / file.samplerate)
 
@@ -61,16 +49,13 @@ def audio_seconds(path: str | Path) -> float:
 def pipe_blocks(
     stream: IO[bytes], *, rate_hz: int, source_hz: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yields the audio from a pipe as it arrives.
+    """Yields the audio from a pipe as it arrives: mono float32 in [-1, 1], `(samples,)`.
 
     Args:
         stream: WAV in PCM of 8 to 32 bit, whose header may leave the length open; or raw samples,
             16 bit, little endian, one channel.
         rate_hz: Rate of the result, in hertz.
         source_hz: Rate of raw samples; None if there is a WAV header.
-
-    Yields:
-        Mono float32 in [-1, 1], shape `(samples,)`.
 
     Raises:
         MediaError: There is no WAV header, or its format is not PCM.
@@ -92,13 +77,7 @@ def pipe_blocks(
 
 
 def resampled(parts: Iterator[np.ndarray], *, source_hz: int, rate_hz: int) -> Iterator[np.ndarray]:
-    """Yields consecutive parts of audio at another rate.
-
-    Args:
-        parts: Mono float32, one after the other.
-        source_hz: Rate of the parts.
-        rate_hz: Rate of the result.
-    """
+    """Yields consecutive parts of audio, mono float32, at another rate."""
     if source_hz == rate_hz:
         yield from (np.clip(part, -1.0, 1.0) for part in parts)
         return

@@ -5,12 +5,14 @@ that of the channels mixed down, as the backbone gets them; clipping is looked f
 Rows count from 1.
 """
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from kerastl.errors import counted
 from kerastl.media.audio.decoding import segment_of
@@ -47,7 +49,7 @@ class AudioFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class NotedAudio:
-    """An example that the user should know about, with the value that was measured."""
+    """An example that the user should know about, with the measured value."""
 
     row: int
     path: str
@@ -59,13 +61,7 @@ class AudioSummary(MediaSummary):
     """Facts about the readable audio clips; lengths are in seconds.
 
     Args:
-        formats: Format to the number of examples.
-        rates_hz: Samples per second to the number of examples.
-        channels: Number of channels to the number of examples.
-        shortest: Length of the shortest example.
-        median: Length of the median example.
-        longest: Length of the longest example.
-        total: Length of all examples together.
+        formats: Format to the number of examples; so are rates and numbers of channels.
         recordings: Number of files that are cut into several examples.
         silent: Examples whose peak is 60 decibels or more below full scale; value: the peak.
         clipped: Examples with more than a thousandth of their samples clipped; value: the part.
@@ -129,16 +125,7 @@ class AudioSummary(MediaSummary):
 
 
 def inspect_audio(path: Path, start_seconds: float | None, end_seconds: float | None) -> AudioFacts:
-    """Reads an audio file or a segment of it from end to end.
-
-    Args:
-        path: WAV, FLAC, OGG or MP3.
-        start_seconds: Start of the segment; None is the beginning.
-        end_seconds: End of the segment; None is the end.
-
-    Raises:
-        MediaError: The file is missing, damaged or not audio, or the segment is outside of it.
-    """
+    """Reads an audio file or a segment of it from end to end, as `MediaType.inspect`."""
     with open_audio(path) as file:
         begin, end = segment_of(file, file.samplerate, start_seconds, end_seconds)
         peak, clipped = 0.0, np.zeros(file.channels)
@@ -163,45 +150,32 @@ def summarize_audio(
     window_seconds: float | None,
     window: str,
 ) -> AudioSummary:
-    """Returns the summary of the readable audio clips, at least one.
+    """Returns the summary for `MediaType.summarize`; `window_seconds` is the backbone's."""
+    read = [fact for fact in facts if fact is not None]
+    lengths = sorted(fact.seconds for fact in read)
+    shortest = window_seconds or 0.0
+    longest = math.inf if window_seconds is None or window == "pool" else _FAR_LONGER * shortest
 
-    Args:
-        paths: File of each example.
-        facts: Facts about each example, None if it is unreadable.
-        has_segments: Whether examples are segments of their files.
-        window_seconds: Length of the backbone's window, or None if it is unknown.
-        window: Which part of a longer audio clip the backbone gets.
-    """
-    read = [(row, fact) for row, fact in enumerate(facts) if fact is not None]
-    lengths = sorted(fact.seconds for _, fact in read)
-    shortest = 0.0 if window_seconds is None else window_seconds
-    is_covered = window_seconds is None or window == "pool"
-
-    def noted(values: Sequence[tuple[int, float, bool]]) -> tuple[NotedAudio, ...]:
+    def noted(name: str, is_noted: Callable[[float], bool]) -> tuple[NotedAudio, ...]:
         return tuple(
-            NotedAudio(row=row + 1, path=str(paths[row]), value=value)
-            for row, value, is_noted in values
-            if is_noted
+            NotedAudio(row=row + 1, path=str(paths[row]), value=getattr(fact, name))
+            for row, fact in enumerate(facts)
+            if fact is not None and is_noted(getattr(fact, name))
         )
 
     return AudioSummary(
-        formats=dict(Counter(fact.format for _, fact in read).most_common()),
-        rates_hz=dict(Counter(fact.rate_hz for _, fact in read).most_common()),
-        channels=dict(Counter(fact.channels for _, fact in read).most_common()),
+        formats=dict(Counter(fact.format for fact in read).most_common()),
+        rates_hz=dict(Counter(fact.rate_hz for fact in read).most_common()),
+        channels=dict(Counter(fact.channels for fact in read).most_common()),
         shortest=lengths[0],
         median=lengths[len(lengths) // 2],
         longest=lengths[-1],
         total=sum(lengths),
         recordings=sum(count > 1 for count in Counter(paths).values()) if has_segments else 0,
-        silent=noted([(row, fact.peak, fact.peak < SILENT_PEAK) for row, fact in read]),
-        clipped=noted([(row, fact.clipped, fact.clipped > CLIPPED_PART) for row, fact in read]),
-        too_short=noted([(row, fact.seconds, fact.seconds < shortest) for row, fact in read]),
-        too_long=noted(
-            [
-                (row, fact.seconds, not is_covered and fact.seconds > _FAR_LONGER * shortest)
-                for row, fact in read
-            ]
-        ),
+        silent=noted("peak", lambda peak: peak < SILENT_PEAK),
+        clipped=noted("clipped", lambda part: part > CLIPPED_PART),
+        too_short=noted("seconds", lambda seconds: seconds < shortest),
+        too_long=noted("seconds", lambda seconds: seconds > longest),
         window_seconds=window_seconds,
     )
 
@@ -217,10 +191,5 @@ def _num_clipped(block: np.ndarray) -> np.ndarray:
     full = np.abs(block) >= _FULL_SCALE
     if not full.any():
         return np.zeros(block.shape[1])
-    padded = np.pad(full, ((_RUN - 1, _RUN - 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _RUN, axis=0)
-    runs: np.ndarray = np.all(windows, axis=-1)
-    inside = np.zeros(full.shape, bool)
-    for offset in range(_RUN):
-        inside |= runs[offset : offset + len(full)]
-    return np.asarray(np.sum(inside, axis=0), float)
+    inside = ndimage.binary_opening(full, np.ones((_RUN, 1)))
+    return np.asarray(inside.sum(axis=0), float)

@@ -48,7 +48,7 @@ def colored_noise(num_samples: int, color: str, random: np.random.Generator) -> 
         num_samples: Length of the noise.
         color: `"white"` (equal power at all frequencies), `"pink"` (power falls with frequency) or
             `"brown"` (power falls with its square).
-        random: Generator of the noise.
+        random: The generator.
     """
     spectrum = np.fft.rfft(random.standard_normal(num_samples))
     frequencies = np.arange(1, len(spectrum) + 1)
@@ -59,12 +59,8 @@ def colored_noise(num_samples: int, color: str, random: np.random.Generator) -> 
 def _audio_files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        inside = (file for file in sorted(path.rglob("*")) if file.is_file())
-        found += (
-            [file for file in inside if file.suffix.lower() in EXTENSIONS]
-            if path.is_dir()
-            else [path]
-        )
+        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS]
+        found += [file for file in files if file.is_file()] if path.is_dir() else [path]
     if not found:
         raise MediaError(
             "There are no audio files to take noise from.",

@@ -33,13 +33,11 @@ class ImageFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSummary(MediaSummary):
-    """Facts about the readable images; sizes are (width, height) in pixels, as stored.
+    """Facts about the readable images, ordered by number of pixels.
 
     Args:
         formats: Format and mode to the number of images.
-        smallest: Size of the image with the fewest pixels.
-        median: Size of the median image by number of pixels.
-        largest: Size of the image with the most pixels.
+        smallest: (width, height) in pixels, as stored; so are the others.
         num_dark: Number of images of 16 bits that use less than an eighth of their range.
     """
 
@@ -67,11 +65,7 @@ class ImageSummary(MediaSummary):
 
 
 def inspect_image(path: Path) -> ImageFacts:
-    """Decodes every pixel of an image.
-
-    Raises:
-        MediaError: The file is missing, truncated, damaged, too large or not an image.
-    """
+    """Decodes every pixel of an image, as `MediaType.inspect`."""
     image = verify_image(read_image_file(path), where=str(path))
     return ImageFacts(
         format=str(image.format),
@@ -82,11 +76,7 @@ def inspect_image(path: Path) -> ImageFacts:
 
 
 def summarize_images(facts: Sequence[ImageFacts | None]) -> ImageSummary:
-    """Returns the summary of the readable images, at least one.
-
-    Args:
-        facts: Facts about each image, None if it is unreadable.
-    """
+    """Returns the summary of the readable images, at least one."""
     read = [fact for fact in facts if fact is not None]
     sizes = sorted((fact.size for fact in read), key=lambda size: size[0] * size[1])
     return ImageSummary(

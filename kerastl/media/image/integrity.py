@@ -24,14 +24,11 @@ _PNG_SIGNATURE_SIZE = 8
 
 
 def find_damage(image: Image.Image, data: bytes) -> str | None:
-    """Returns what is wrong with a file that a decoder has accepted.
+    """Returns what is wrong with a file that a decoder has accepted, or None.
 
     Args:
         image: The decoded image, possibly at reduced scale.
         data: The bytes of its file.
-
-    Returns:
-        Half a sentence, or None if nothing is found.
     """
     if image.format == "PNG" and _has_wrong_checksum(data):
         return "its pixel data does not match its checksum"
@@ -44,15 +41,11 @@ def _has_wrong_checksum(data: bytes) -> bool:
     view, start = memoryview(data), _PNG_SIGNATURE_SIZE
     while start + 12 <= len(data):
         end = start + 8 + int.from_bytes(view[start : start + 4], "big")
-        is_pixels = view[start + 4 : start + 8] == b"IDAT"
-        if is_pixels and zlib.crc32(view[start + 4 : end]) != _number(view[end : end + 4]):
+        checksum = int.from_bytes(view[end : end + 4], "big")
+        if view[start + 4 : start + 8] == b"IDAT" and zlib.crc32(view[start + 4 : end]) != checksum:
             return True
         start = end + 4
     return False
-
-
-def _number(four_bytes: memoryview) -> int:
-    return int.from_bytes(four_bytes, "big")
 
 
 def _ends_early(image: Image.Image, data: bytes) -> bool:
