@@ -87,7 +87,9 @@ class MediaType(ABC):
     """A kind of input, such as images, with everything that depends on the kind.
 
     A new media type is a subclass in one module; `kerastl.media.media_types.register` adds its
-    instance to the table before `kerastl.config` is imported.
+    instance to the table before `kerastl.config` is imported. The argument `settings` of its
+    methods is an instance of `data_settings`, or of the section `augment` in those that change
+    training examples.
 
     Class attributes:
         name: Name in configs (the column of files below `data`), bundles and backbones.
@@ -131,12 +133,7 @@ class MediaType(ABC):
 
     @abstractmethod
     def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> BackboneInput:
-        """Returns the input for a size if no backbone states it.
-
-        Args:
-            size: The value of `input_size`; None is the default of the media type.
-            settings: An instance of `data_settings`.
-        """
+        """Returns the input for a value of `input_size`, None for the default of the media type."""
 
     @abstractmethod
     def make_contract(
@@ -146,7 +143,7 @@ class MediaType(ABC):
 
         Args:
             shape: Shape of one input.
-            settings: An instance of `data_settings`.
+            settings: Keys below `data`.
             taken: What the backbone states, or None if only loading can tell.
             backbone: Identifier of the backbone, for messages.
 
@@ -183,7 +180,7 @@ class MediaType(ABC):
             facts: What `inspect` returned for each example, None if it is unreadable.
             has_segments: Whether examples are segments of their files.
             taken: The input of the backbone, or None if it is unknown.
-            settings: An instance of `data_settings`.
+            settings: Keys below `data`.
         """
 
     @abstractmethod
@@ -194,35 +191,21 @@ class MediaType(ABC):
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns four float32 inputs that differ widely, for checks of backbones.
 
-        Args:
-            shape: Shape of one input; None for a side that the network leaves open.
+        A side that the network leaves open is None in `shape`.
         """
 
     def drawing_setting(self, settings: Any) -> str | None:
-        """Returns the setting by which training draws among several inputs of an example, or None.
-
-        Args:
-            settings: An instance of `data_settings`.
-        """
+        """Returns the setting by which training draws one of several inputs, or None."""
         return None
 
     def batch_augmentation(self, settings: Any, *, seed: int) -> Callable[[Any], Any] | None:
-        """Returns a random change of a batch by Keras operations, or None if there is none.
-
-        Args:
-            settings: The section `augment` of a config.
-            seed: Seed of the changes.
-        """
+        """Returns a random change of a batch by Keras operations, or None if there is none."""
         return None
 
     def example_augmentation(
         self, settings: Any, contract: Any
     ) -> "Callable[[np.ndarray, np.random.Generator], np.ndarray] | None":
         """Returns a random change of one input in NumPy, or None if there is none.
-
-        Args:
-            settings: The section `augment` of a config.
-            contract: The input contract.
 
         Raises:
             MediaError: A file that the change needs cannot be read.

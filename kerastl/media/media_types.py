@@ -14,22 +14,14 @@ MEDIA_TYPES: dict[str, MediaType] = {IMAGE.name: IMAGE, AUDIO.name: AUDIO}
 
 
 def register(media_type: MediaType) -> None:
-    """Adds a media type; to be called before `kerastl.config` is imported, which reads the table.
-
-    Raises:
-        ValueError: The name is taken.
-    """
+    """Adds a media type; `kerastl.config` reads the table when it is imported."""
     if media_type.name in MEDIA_TYPES:
         raise ValueError(f"there already is a media type {media_type.name!r}")
     MEDIA_TYPES[media_type.name] = media_type
 
 
 def media_type(name: str) -> MediaType:
-    """Returns the media type with a name.
-
-    Raises:
-        ConfigError: There is none.
-    """
+    """Returns the media type with a name, or raises a `ConfigError`."""
     if name not in MEDIA_TYPES:
         raise ConfigError(
             f"There is no media type '{name}'.",
@@ -51,14 +43,14 @@ def media_type_of(taken: BackboneInput | None, shape: Sequence[int | None]) -> M
     """
     if taken is not None:
         return media_type(taken.modality)
-    found = (one for one in MEDIA_TYPES.values() if one.accepts_shape(shape))
-    if (first := next(found, None)) is None:
-        raise ConfigError(
-            "The network takes inputs of no known media type.",
-            expected="inputs of rank 3 (height, width, 3) or rank 1 (samples)",
-            received=f"inputs of shape {tuple(shape)}",
-        )
-    return first
+    for media in MEDIA_TYPES.values():
+        if media.accepts_shape(shape):
+            return media
+    raise ConfigError(
+        "The network takes inputs of no known media type.",
+        expected="inputs of rank 3 (height, width, 3) or rank 1 (samples)",
+        received=f"inputs of shape {tuple(shape)}",
+    )
 
 
 def assumed_input(size: int | tuple[int, int]) -> BackboneInput:
@@ -78,11 +70,7 @@ def read_contract(values: Any) -> Any:
 
 
 def merged_fields(sections: Iterable[type[Section]]) -> dict[str, Any]:
-    """Returns the fields of several sections, for `pydantic.create_model`.
-
-    Raises:
-        ValueError: Two sections define the same key differently.
-    """
+    """Returns the fields of several sections, which must not define a key differently."""
     merged: dict[str, Any] = {}
     for section in sections:
         for key, info in section.model_fields.items():

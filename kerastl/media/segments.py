@@ -83,9 +83,9 @@ def refuse_bad_segments(segments: Segments | None, *, source: str) -> None:
 
 
 def recordings_as_groups(paths: Sequence[Path], segments: Segments | None) -> np.ndarray | None:
-    """Returns the file of each example as its group if files are cut into examples.
+    """Returns the file of each example as its group, or None.
 
-    None if no file is cut, or if there are too few files to keep each in one split.
+    None: no file is cut into examples, or there are too few files to keep each in one split.
     """
     if segments is None:
         return None

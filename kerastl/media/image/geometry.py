@@ -14,11 +14,7 @@ Geometry = Callable[
 
 
 def geometry_of(resize: str) -> Geometry:
-    """Returns the function of a value of `resize`.
-
-    Raises:
-        ConfigError: There is no such value.
-    """
+    """Returns the function of a value of `resize`, or raises a `ConfigError`."""
     if resize not in _GEOMETRIES:
         raise ConfigError(
             "There is no such way to resize images.",
