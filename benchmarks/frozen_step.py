@@ -195,12 +195,17 @@ def sweep_strengths(
     features: np.ndarray, labels: np.ndarray, *, strengths: list[float], seeds: tuple[int, ...]
 ) -> np.ndarray:
     """Returns the out-of-fold loss, `(seeds, strengths, tasks)`; rotates the features once."""
-    problem = rotate(standardize(features)[0]).problem
+    problem = rotate(standardize(features)[0])[0]
     targets = solver.make_targets(labels, label_smoothing=0.0, positive_weight=None)
     losses = np.empty((len(seeds), len(strengths), labels.shape[1]))
     for number, seed in enumerate(seeds):
         folds = solver._folds(labels, None, 5, seed)
-        for step, weights in enumerate(solver._fits_along(problem, targets, folds, strengths)):
+        columns = solver._without_each_fold(targets, folds, 5)
+        weights = None
+        for step, strength in enumerate(strengths):
+            repeated = np.full(columns.positive.shape[1], strength)
+            tolerance = solver._PATH_TOLERANCE
+            weights = solver.minimize(problem, columns, repeated, weights, tolerance=tolerance)
             held_out = solver._held_out_logits(problem, weights, folds, labels.shape[1])
             losses[number, step] = mean_loss(held_out, targets)
     return losses

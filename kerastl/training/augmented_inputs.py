@@ -17,12 +17,7 @@ from kerastl.media.media_types import media_type
 
 
 class AugmentedInputs:
-    """Inputs of which training gets another variant in each epoch.
-
-    Args:
-        inputs: The inputs; `take` returns them unchanged, for validation.
-        change: Random change of one input.
-    """
+    """Inputs of which training gets another variant in each epoch, by a random change of one."""
 
     def __init__(
         self,
@@ -63,13 +58,7 @@ def augmented_inputs(inputs: Inputs, augment: AugmentConfig | None) -> Inputs:
 def make_augmentation(
     augment: AugmentConfig | None, inputs: Inputs, *, seed: int
 ) -> Callable[[Any], Any] | None:
-    """Returns a random change of a batch, or None if the media type of the inputs has none.
-
-    Args:
-        augment: The changes and their sizes.
-        inputs: The inputs of the batches.
-        seed: Seed of the changes.
-    """
+    """Returns a random change of a batch, or None if the media type of the inputs has none."""
     if augment is None or not isinstance(inputs, FileInputs):
         return None
     return media_type(inputs.contract.modality).batch_augmentation(augment, seed=seed)

@@ -16,17 +16,10 @@ from kerastl.heads.head import Head
 
 @dataclass(frozen=True, kw_only=True)
 class SolveHeads:
-    """Solves linear heads on the features of the frozen backbone to their optimum.
-
-    Args:
-        loss: Settings of the loss.
-        regularization: Strength of L2, or `"auto"` for cross-validation per task.
-        num_folds: Number of folds of the cross-validation.
-        seed: Seed of the folds.
-    """
+    """Solves linear heads on the features of the frozen backbone to their optimum."""
 
     loss: LossConfig
-    regularization: float | str
+    regularization: float | str  # strength of L2, or `"auto"` for cross-validation per task
     num_folds: int
     seed: int
 
@@ -34,7 +27,7 @@ class SolveHeads:
     uses_features: ClassVar[bool] = True
 
     def rate_text(self, *, is_backbone: bool) -> str:
-        """Returns how a part of the model learns, for the learning table."""
+        """Returns how a part of the model is trained, for the learning table."""
         return "exact"
 
 
@@ -43,13 +36,10 @@ class KerasPhase:
     """Settings that every phase fitted by Keras has.
 
     Args:
-        loss: Settings of the loss.
         epochs: Largest number of epochs.
-        batch_size: Number of examples per batch.
         patience: Number of epochs without improvement before training stops, or None.
         learning_rate: Highest learning rate of the heads.
         seed: Seed of the order of examples and of augmentation.
-        augment: Random changes of the training examples, or None.
         keeps_start: Whether the starting weights count as epoch 0, which is kept if no epoch is
             better on validation.
     """
@@ -116,15 +106,10 @@ Phase = SolveHeads | FitHeads | FineTune
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
-    """Phases in the order of their execution.
-
-    Args:
-        phases: At least one phase.
-        engine: Engine that passes examples through a frozen backbone.
-    """
+    """Phases in the order of their execution, at least one."""
 
     phases: tuple[Phase, ...]
-    engine: EngineName
+    engine: EngineName  # that passes examples through a frozen backbone
 
     @property
     def is_frozen(self) -> bool:
@@ -136,15 +121,12 @@ class TrainingPlan:
 class AutoPlan:
     """Two plans of which validation chooses one: `trainable: auto`.
 
-    Args:
-        frozen: The plan with a frozen backbone.
-        fine_tuned: The plan that trains all of the backbone, starting from the frozen result.
-        seed: Seed of the comparison.
+    The second trains all of the backbone, starting from the frozen result.
     """
 
     frozen: TrainingPlan
     fine_tuned: TrainingPlan
-    seed: int
+    seed: int  # of the comparison
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -163,10 +145,6 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | AutoP
     With a frozen backbone there is one phase, which solves or fits the heads. Otherwise the heads
     are solved if they are linear, or else fitted, before everything is fine-tuned from there. If
     the backbone starts at random, there is nothing to fit heads on: fine-tuning is the only phase.
-
-    Args:
-        config: The config.
-        heads: Heads of the model.
 
     Reference:
         Kumar et al. (2022), "Fine-Tuning can Distort Pretrained Features and Underperform

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from kerastl.data.importing.coco import table_from_coco
-from kerastl.data.importing.folders import table_from_folders
-from kerastl.data.importing.names import column_names
+from kerastl.data.importing.folders import column_names, table_from_folders
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.image import decoding as images

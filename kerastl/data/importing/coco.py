@@ -17,9 +17,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerastl.data.importing.folders import UNKNOWN, MadeTable, labels_frame, relative_path
-from kerastl.data.importing.names import FILE_COLUMN, column_name, column_names
+from kerastl.data.importing.folders import (
+    FILE_COLUMN,
+    UNKNOWN,
+    MadeTable,
+    column_name,
+    column_names,
+    labels_frame,
+    relative_path,
+)
 from kerastl.errors import TableError, counted, suggestion
+
+_REQUIRED = {
+    "images": ("id",),
+    "annotations": ("image_id", "category_id"),
+    "categories": ("id", "name"),
+}  # fields of the entries of each list
 
 
 def table_from_coco(
@@ -61,14 +74,21 @@ def table_from_coco(
     paths = [folder / _file_name(image) for image in described.values()]
     present = np.array([path.is_file() for path in paths], bool)
     if not present.any():
-        raise _no_images(folder, paths)
+        example = f"{counted(len(paths), 'image')}, such as {paths[0].name}" if paths else None
+        raise TableError(
+            "None of the annotated images exists.",
+            where=str(folder),
+            expected=example or "at least one image",
+            fix="Name the folder that contains the images with --images.",
+        )
     kept = [path for path, is_there in zip(paths, present, strict=True) if is_there]
+    missing = [path for path, is_there in zip(paths, present, strict=True) if not is_there]
     lead = pd.DataFrame({FILE_COLUMN: [relative_path(path, Path(relative_to)) for path in kept]})
     labels = labels_frame(values[present], list(columns.values()))
     return MadeTable(
         frame=pd.concat([lead, labels], axis=1),
         tasks=tuple(columns.values()),
-        notes=_notes(paths, present, num_unassigned),
+        notes=_notes(missing, len(paths), num_unassigned),
     )
 
 
@@ -82,11 +102,11 @@ def _read(source: Path) -> dict[str, list[Mapping[str, Any]]]:
             expected="a JSON file of COCO instances",
             received=getattr(error, "strerror", None) or str(error),
         ) from error
-    required = {"images": ("id",), "annotations": ("image_id", "category_id")}
-    required["categories"] = ("id", "name")
-    for key, fields in required.items():
+    for key, fields in _REQUIRED.items():
         entries = content.get(key) if isinstance(content, dict) else None
-        if not isinstance(entries, list) or any(not _has(entry, fields) for entry in entries):
+        if not isinstance(entries, list) or not all(
+            isinstance(entry, dict) and entry.keys() >= {*fields} for entry in entries
+        ):
             raise TableError(
                 f"The annotations have no usable '{key}'.",
                 where=str(source),
@@ -94,10 +114,6 @@ def _read(source: Path) -> dict[str, list[Mapping[str, Any]]]:
                 fix="Use the file of instances, such as instances_val2017.json.",
             )
     return content
-
-
-def _has(entry: Any, fields: Sequence[str]) -> bool:
-    return isinstance(entry, dict) and all(field in entry for field in fields)
 
 
 def _chosen(
@@ -148,25 +164,13 @@ def _file_name(image: Mapping[str, Any]) -> str:
     return str(name) or f"{int(image['id']):012d}.jpg"
 
 
-def _notes(paths: Sequence[Path], present: np.ndarray, num_unassigned: int) -> tuple[str, ...]:
+def _notes(missing: Sequence[Path], num_images: int, num_unassigned: int) -> tuple[str, ...]:
     notes = []
-    missing = [path for path, is_there in zip(paths, present, strict=True) if not is_there]
     if missing:
         notes.append(
-            f"Left out: {len(missing):,} of {counted(len(paths), 'image')} whose files are "
+            f"Left out: {len(missing):,} of {counted(num_images, 'image')} whose files are "
             f"missing, first {missing[0]}."
         )
     if num_unassigned:
         notes.append(f"Left out: {counted(num_unassigned, 'annotation')} of no image of the file.")
     return tuple(notes)
-
-
-def _no_images(folder: Path, paths: Sequence[Path]) -> TableError:
-    return TableError(
-        "None of the annotated images exists.",
-        where=str(folder),
-        expected=f"{counted(len(paths), 'image')}, such as {paths[0].name}"
-        if paths
-        else "at least one image",
-        fix="Name the folder that contains the images with --images.",
-    )

@@ -4,7 +4,8 @@ Convention: paths are relative to the folder of the table, so that both can be m
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kerastl.data.importing.names import FILE_COLUMN, SPLIT_COLUMN, column_names
 from kerastl.errors import TableError, counted
 from kerastl.files import file_sha256
 from kerastl.media.media_types import MEDIA_TYPES
@@ -20,15 +20,12 @@ from kerastl.media.media_types import MEDIA_TYPES
 SameFile = Literal["name", "bytes"]
 
 _SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
+FILE_COLUMN = "path"
+SPLIT_COLUMN = "split"
 UNKNOWN = -1
 
 
@@ -86,7 +83,11 @@ def table_from_folders(
     parts = _parts_of(root)
     classes = sorted({child.name for _, part in parts for child in _subfolders(part)})
     if not classes:
-        raise _no_classes(root)
+        raise TableError(
+            f"The folder '{root.name}' contains no class folders.",
+            where=str(root),
+            expected="one folder per class, with the files of the class in it",
+        )
     columns = column_names(classes, where=str(root))
     every = [found for split, part in parts for found in _files(part, split)]
     media = [found for found in every if _is_media(found.path)]
@@ -105,6 +106,34 @@ def relative_path(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
 
 
+def column_name(name: str) -> str:
+    """Returns a name in lower snake case: `"Traffic light"` is `"traffic_light"`."""
+    return re.sub(r"\W+", "_", name.strip().lower()).strip("_")
+
+
+def column_names(names: Iterable[str], *, where: str) -> Mapping[str, str]:
+    """Returns each name with its column.
+
+    Raises:
+        TableError: Two names share a column, or one is empty or already a column of its own.
+    """
+    columns: dict[str, str] = {}
+    taken = {FILE_COLUMN: "the file", SPLIT_COLUMN: "the split", "": "nothing"}
+    for name in names:
+        column = column_name(name)
+        if column in taken:
+            raise TableError(
+                f"The name '{name}' cannot become a column.",
+                where=where,
+                expected="names that differ in letters or digits, regardless of case",
+                received=f"'{column}', which stands for {taken[column]}",
+                fix="Rename one of the two.",
+            )
+        taken[column] = f"'{name}'"
+        columns[name] = column
+    return columns
+
+
 def labels_frame(values: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
     """Returns 1, 0 and blank for 1, 0 and `UNKNOWN`, shape `(examples, tasks)`."""
     arrays = {
@@ -120,13 +149,10 @@ def _parts_of(root: Path) -> list[tuple[str | None, Path]]:
             f"There is no folder '{root.name}'.", where=str(root), expected="a folder per class"
         )
     children = _subfolders(root)
-    if children and all(_is_split(child) for child in children):
-        return [(_SPLIT_FOLDERS[child.name.lower()], child) for child in children]
+    splits = [_SPLIT_FOLDERS.get(child.name.lower()) for child in children]
+    if children and all(splits) and all(map(_subfolders, children)):
+        return list(zip(splits, children, strict=True))
     return [(None, root)]
-
-
-def _is_split(folder: Path) -> bool:
-    return folder.name.lower() in _SPLIT_FOLDERS and bool(_subfolders(folder))
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -172,19 +198,13 @@ def _one_hot(
 
 
 def _identity(found: _Found, same_file: SameFile | None) -> str:
-    if same_file == "name":
-        return found.name
     if same_file == "bytes":
         return file_sha256(found.path).hex()
-    return str(found.path)
+    return found.name if same_file == "name" else str(found.path)
 
 
 def _notes(
-    root: Path,
-    every: Sequence[_Found],
-    media: Sequence[_Found],
-    num_rows: int,
-    classes: Sequence[str],
+    root: Path, every: Sequence[_Found], media: Sequence[_Found], num_rows: int, classes: list[str]
 ) -> tuple[str, ...]:
     notes = []
     if num_other := len(every) - len(media):
@@ -198,14 +218,6 @@ def _notes(
     if empty := sorted(set(classes) - {found.label for found in media}):
         notes.append(f"No file shows {', '.join(empty)}: these columns contain only 0.")
     return tuple(notes)
-
-
-def _no_classes(root: Path) -> TableError:
-    return TableError(
-        f"The folder '{root.name}' contains no class folders.",
-        where=str(root),
-        expected="one folder per class, with the files of the class in it",
-    )
 
 
 def _no_files(root: Path, num_other: int) -> TableError:

@@ -27,13 +27,7 @@ def guess_data(
 
     The column of files is the first in which every cell has an extension of one media type. Tasks
     are the other columns that contain nothing but 1, 0 and blanks, and at least one 1 or 0.
-
-    Args:
-        frame: The table.
-        path: Its file.
-        columns: Name of a media type to the column of its files; None and absent are not given.
-        tasks: Columns of labels; empty to guess them.
-        group: Column of groups, or None.
+    `columns` maps a media type to its column, or None.
 
     Raises:
         TableError: No column contains files, or none contains labels.

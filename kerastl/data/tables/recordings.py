@@ -24,12 +24,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One occurrence of a word in a recording.
-
-    Args:
-        start_seconds: Its start.
-        end_seconds: Its end, after its start.
-    """
+    """One occurrence of a word in a recording."""
 
     start_seconds: float
     end_seconds: float
@@ -42,13 +37,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """One recording.
-
-    Args:
-        path: Its file.
-        seconds: Its length.
-        events: Word to its occurrences, in the order of time.
-    """
+    """One recording, its length, and the occurrences of each word in the order of time."""
 
     path: Path
     seconds: float
@@ -57,19 +46,12 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class Recordings:
-    """All recordings of a table, in its order.
-
-    Args:
-        items: The recordings.
-        source: The table.
-        sha256: SHA-256 of the table.
-        other_words: Words of the table without a task in the run, with their number.
-    """
+    """All recordings of a table, in its order."""
 
     items: tuple[Recording, ...]
-    source: Path
-    sha256: str
-    other_words: Mapping[str, int]
+    source: Path  # the table
+    sha256: str  # of the table
+    other_words: Mapping[str, int]  # words without a task in the run, with their number
 
     @property
     def hours(self) -> float:

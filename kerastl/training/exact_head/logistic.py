@@ -135,12 +135,7 @@ def minimize(
 
 
 def mean_loss(logits: np.ndarray, targets: Targets) -> np.ndarray:
-    """Returns the loss of each column, mean over its known labels.
-
-    Args:
-        logits: `(examples, columns)`.
-        targets: Weights of both classes.
-    """
+    """Returns the loss of each column, mean over its known labels, for `(examples, columns)`."""
     return _losses_and_slopes(logits, targets.positive, targets.negative)[0] / targets.num_known
 
 

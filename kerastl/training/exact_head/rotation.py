@@ -4,8 +4,6 @@ Convention: a rotation changes neither the L2 norm of the weights nor the logits
 the same. The curvature of the loss becomes nearly diagonal and is known in advance.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.linalg
 
@@ -16,31 +14,10 @@ _CHUNK = 4096
 _NEGLIGIBLE = 1e-9  # share of the largest variance below which an axis is rounding error
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rotation:
-    """Features along their principal axes.
-
-    Args:
-        problem: The rotated features and the variance along each axis.
-        axes: `(feature_dim, axes)`, orthonormal columns.
-    """
-
-    problem: Problem
-    axes: np.ndarray
-
-    def unrotate(self, weights: np.ndarray) -> np.ndarray:
-        """Returns weights for the features before the rotation, `(feature_dim, columns)`."""
-        rotated: np.ndarray = self.axes.astype(np.float64) @ weights
-        return rotated
-
-
 def standardize(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns features with mean 0 and variance 1, the means and the standard deviations.
 
     A constant feature becomes 0, and its deviation counts as 1.
-
-    Args:
-        features: `(examples, feature_dim)`.
     """
     mean, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
     for begin in range(0, len(features), _CHUNK):
@@ -59,18 +36,17 @@ def standardize(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return standardized, mean, scale
 
 
-def rotate(features: np.ndarray) -> Rotation:
-    """Rotates standardized features to their principal axes; overwrites them if possible.
+def rotate(features: np.ndarray) -> tuple[Problem, np.ndarray]:
+    """Rotates standardized float32 features to their principal axes; may overwrite them.
 
-    Args:
-        features: `(examples, feature_dim)` float32.
+    Returns the rotated features, and the axes as orthonormal columns, `(feature_dim, axes)`.
     """
     with one_blas_thread():
         is_wide = 2 * len(features) < features.shape[1]
         return _rotate_wide(features) if is_wide else _rotate(features)
 
 
-def _rotate(features: np.ndarray) -> Rotation:
+def _rotate(features: np.ndarray) -> tuple[Problem, np.ndarray]:
     covariance = np.zeros((features.shape[1], features.shape[1]), np.float32)
     for begin in range(0, len(features), _CHUNK):
         chunk = features[begin : begin + _CHUNK]
@@ -79,17 +55,15 @@ def _rotate(features: np.ndarray) -> Rotation:
     for begin in range(0, len(features), _CHUNK):
         chunk = features[begin : begin + _CHUNK]
         features[begin : begin + _CHUNK, : axes.shape[1]] = chunk @ axes
-    return Rotation(
-        problem=Problem(features=features[:, : axes.shape[1]], variances=variances), axes=axes
-    )
+    return Problem(features=features[:, : axes.shape[1]], variances=variances), axes
 
 
-def _rotate_wide(features: np.ndarray) -> Rotation:
+def _rotate_wide(features: np.ndarray) -> tuple[Problem, np.ndarray]:
     """Returns the same from the products of examples, if there are fewer examples than features."""
     variances, shares = _principal(features @ features.T / len(features))
     lengths = np.sqrt(len(features) * variances)
     axes = np.linalg.qr((features.T @ shares) / lengths)[0]
-    return Rotation(problem=Problem(features=features @ axes, variances=variances), axes=axes)
+    return Problem(features=features @ axes, variances=variances), axes
 
 
 def _principal(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

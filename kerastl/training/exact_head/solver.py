@@ -4,7 +4,7 @@ Convention: a column is one logistic regression. All columns (tasks, folds) shar
 features, because the passes dominate the cost.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,13 +45,7 @@ class ExactHead:
 def make_targets(
     labels: np.ndarray, *, label_smoothing: float, positive_weight: Sequence[float] | None
 ) -> Targets:
-    """Returns the weights of both classes, 0 for unknown labels.
-
-    Args:
-        labels: `(examples, tasks)` in [0, 1], NaN where unknown.
-        label_smoothing: Share by which labels are moved towards 0.5.
-        positive_weight: Weight of the positive class of each task, or None.
-    """
+    """Returns the weights of both classes, 0 for unknown labels; arguments as of `solve_head`."""
     known = ~np.isnan(labels)
     y = np.where(known, labels, 0.0) * (1 - label_smoothing) + 0.5 * label_smoothing
     weight = np.ones(labels.shape[1]) if positive_weight is None else np.asarray(positive_weight)
@@ -91,18 +85,17 @@ def solve_head(
         seed: Seed of the folds.
     """
     standardized, mean, scale = standardize(features)
-    rotation = rotate(standardized)
+    problem, axes = rotate(standardized)
     targets = make_targets(labels, label_smoothing=label_smoothing, positive_weight=positive_weight)
     start, out_of_fold, path = None, np.full(labels.shape, np.nan), None
     folds = None
     if regularization == "auto":
         folds = _folds(labels, groups, num_folds, seed)
-        chosen = _cross_validate(rotation.problem, targets, folds)
-        strengths, start, out_of_fold, path = chosen
+        strengths, start, out_of_fold, path = _cross_validate(problem, targets, folds)
     else:
         strengths = np.full(labels.shape[1], float(regularization))
-    weights = _solve(rotation.problem, targets, strengths, start)
-    kernel = rotation.unrotate(weights[:-1]) / scale[:, None]
+    weights = _solve(problem, targets, strengths, start)
+    kernel = (axes.astype(np.float64) @ weights[:-1]) / scale[:, None]
     return ExactHead(
         kernel=kernel.astype(np.float32),
         bias=(weights[-1] - mean @ kernel).astype(np.float32),
@@ -137,30 +130,21 @@ def _cross_validate(
     logits = np.zeros(targets.positive.shape, np.float32)
     strengths = np.full(num_tasks, STRENGTHS[0])
     path = np.full((len(STRENGTHS), num_tasks), np.nan)
-    for step, weights in enumerate(_fits_along(problem, targets, folds, STRENGTHS)):
+    columns = _without_each_fold(targets, folds, num_folds)
+    weights: np.ndarray | None = None
+    for step, strength in enumerate(STRENGTHS):
+        repeated = np.full(num_folds * num_tasks, strength)
+        weights = minimize(problem, columns, repeated, weights, tolerance=_PATH_TOLERANCE)
         held_out = _held_out_logits(problem, weights, folds, num_tasks)
         path[step] = mean_loss(held_out, targets)
         better = path[step] <= np.nanmin(path[: step + 1], axis=0)
-        strengths = np.where(better, STRENGTHS[step], strengths)
+        strengths = np.where(better, strength, strengths)
         by_fold = weights.reshape(problem.dim + 1, num_folds, num_tasks)
         start[:, better] = by_fold.mean(axis=1)[:, better]
         logits[:, better] = held_out[:, better]
         if np.all(path[step] > _HOPELESS * np.nanmin(path, axis=0)):
             break
     return strengths, start, logits, path
-
-
-def _fits_along(
-    problem: Problem, targets: Targets, folds: np.ndarray, strengths: Sequence[float]
-) -> Iterator[np.ndarray]:
-    """Yields for each strength the weights of the fits without one fold each."""
-    columns = _without_each_fold(targets, folds, int(folds.max()) + 1)
-    num_columns = columns.positive.shape[1]
-    weights: np.ndarray | None = None
-    for strength in strengths:
-        repeated = np.full(num_columns, strength)
-        weights = minimize(problem, columns, repeated, weights, tolerance=_PATH_TOLERANCE)
-        yield weights
 
 
 def _without_each_fold(targets: Targets, folds: np.ndarray, num_folds: int) -> Targets:

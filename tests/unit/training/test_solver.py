@@ -69,7 +69,7 @@ def test_an_unknown_label_changes_nothing() -> None:
     features, labels = make_problem()
     standardized, mean, scale = standardize(features)
     del mean, scale
-    problem = rotate(standardized).problem
+    problem = rotate(standardized)[0]
     targets = make_targets(labels, label_smoothing=0, positive_weight=None)
     together = minimize(problem, targets, np.full(3, 0.1), tolerance=1e-7, precision=np.float64)
     for task in range(3):
