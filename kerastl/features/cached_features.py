@@ -31,29 +31,36 @@ class CachedFeatures:
     Args:
         network: From raw input to features.
         inputs: Raw inputs of all examples; only files are cached.
+        num_examples: Their number.
         cache: Folder of the cache, or None to use none.
         progress: Receives a warning if the cache cannot be written.
     """
 
     def __init__(
-        self, network: keras.Model, inputs: Inputs, *, cache: Path | None, progress: Progress
+        self,
+        network: keras.Model,
+        inputs: Inputs,
+        num_examples: int,
+        *,
+        cache: Path | None,
+        progress: Progress,
     ):
         self.dim = int(network.output_shape[1])
-        self._files = inputs if cache and isinstance(inputs, FileInputs) else None
-        self._cache = cache if self._files else None
-        self._identity = _identity(network, self._files.rule) if self._files else {}
-        self._statuses = [FileStatus.of(path) for path in self._files.paths] if self._files else []
+        self._files = inputs if cache is not None and isinstance(inputs, FileInputs) else None
+        self._cache = None if self._files is None else cache
+        self._identity = {} if self._files is None else _identity(network, self._files.rule)
+        self.engine_folder = self._cache and self._cache / ENGINES / combined_fingerprint(
+            self._identity
+        )
+        """Folder of the converted network, or None without a cache."""
+        paths = () if self._files is None else self._files.paths
+        self._statuses = [FileStatus.of(path) for path in paths]
         self._hashes = FileHashes(self._cache and self._cache / HASHES)
-        self._keys: list[bytes | None] = [None] * len(inputs)
-        self._file_hashes: list[bytes | None] = [None] * len(inputs)
+        self._keys: list[bytes | None] = [None] * num_examples
+        self._file_hashes: list[bytes | None] = [None] * num_examples
         self._hashed_rows: list[int] = []
         self._stores: dict[str, FeatureStore] = {}
         self._progress = progress
-
-    @property
-    def engine_folder(self) -> Path | None:
-        """Folder of the converted network, or None without a cache."""
-        return self._cache and self._cache / ENGINES / combined_fingerprint(self._identity)
 
     def store(self, engine: str) -> FeatureStore:
         """Returns the store of the engine with a label such as `"openvino bfloat16"`."""
@@ -65,7 +72,7 @@ class CachedFeatures:
 
     def find_keys(self, engines: Iterable[str]) -> None:
         """Finds the keys of all examples, unless the stores of these engines are all empty."""
-        if self._files and any(not self.store(engine).is_empty for engine in engines):
+        if self._files is not None and any(not self.store(engine).is_empty for engine in engines):
             self._file_hashes = self._hashes.hash_files(self._files.paths)
             self._keys = self._files.keys_of(self._file_hashes)
 
@@ -93,7 +100,7 @@ class CachedFeatures:
 
     def close(self) -> None:
         """Writes what was added, and prunes the cache if it has grown."""
-        if self._files:
+        if self._files is not None:
             self._hashes.remember(
                 (self._files.paths[row], self._statuses[row], self._file_hashes[row] or b"")
                 for row in self._hashed_rows

@@ -60,7 +60,9 @@ class Extraction:
         self._cache = cache
         self._engine = engine
         self._progress = progress
-        self._cached = CachedFeatures(network, inputs, cache=cache, progress=progress)
+        self._cached = CachedFeatures(
+            network, inputs, len(is_scored), cache=cache, progress=progress
+        )
         self._engines = NetworkEngines(
             network=network,
             dtype=input_dtype(inputs),
@@ -70,7 +72,7 @@ class Extraction:
         )
         self._selector = EngineSelector(self._engines, engine)
         self._used: set[str] = set()
-        self.values = np.zeros((len(inputs), self._cached.dim), np.float32)
+        self.values = np.zeros((len(is_scored), self._cached.dim), np.float32)
         """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
         self.facts = self._extract(is_scored)
         """Engines, numbers of examples, seconds and agreement as plain values."""
