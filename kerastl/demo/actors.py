@@ -5,11 +5,10 @@ randomness that belongs to the actor alone (so it looks the same in every frame)
 """
 
 import itertools
-from collections.abc import Sequence
 
 import numpy as np
 
-from kerastl.demo.brush import Brush, Color, mixed, shaded
+from kerastl.demo.brush import Brush, Color, Point, mixed, shaded
 
 SKIN: tuple[Color, ...] = ((236, 196, 166), (200, 150, 115), (141, 94, 62), (92, 60, 42))
 PAINT: tuple[Color, ...] = (
@@ -81,13 +80,7 @@ def car_along(brush: Brush, rng: np.random.Generator, x: float, z: float, *, nig
 
 
 def _cabin(
-    brush: Brush,
-    x: float,
-    half: float,
-    height: tuple[float, float],
-    length: tuple[float, float],
-    paint: Color,
-    glass: Color,
+    brush: Brush, x: float, half: float, height: Point, length: Point, paint: Color, glass: Color
 ) -> None:
     (waist, roof), (near, far) = height, length
     top, slope = half * 0.78, (roof - waist) * 0.7
@@ -135,11 +128,6 @@ def car_across(brush: Brush, rng: np.random.Generator, x: float, z: float, *, ni
         brush.glow(x + way * 2.1, 0.66, z, 0.5, (255, 244, 210))
 
 
-def _octagon(radius: float, up: float) -> list[tuple[float, float]]:
-    angles = np.pi / 8.0 + np.arange(8) * np.pi / 4.0
-    return [(float(radius * np.cos(a)), float(up + radius * np.sin(a))) for a in angles]
-
-
 _LETTERS = (
     ((0.8, 0.9), (0.2, 0.9), (0.2, 0.5), (0.8, 0.5), (0.8, 0.1), (0.2, 0.1)),
     ((0.1, 0.9), (0.9, 0.9), (0.5, 0.9), (0.5, 0.1)),
@@ -153,23 +141,21 @@ def stop_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> Non
     up, radius = rng.uniform(2.0, 2.7), rng.uniform(0.45, 0.6)
     red = shaded((190, 26, 32), rng.uniform(0.75, 1.1))
     brush.post(x, z, [(-0.05, 0.0), (0.05, 0.0), (0.05, up), (-0.05, up)], (120, 122, 122))
-    brush.flat(x, z, _octagon(radius, up), (238, 238, 236))
-    brush.flat(x, z, _octagon(radius * 0.9, up), red)
+    angles = np.pi / 8.0 + np.arange(8) * np.pi / 4.0
+    for size, color in ((radius, (238, 238, 236)), (radius * 0.9, red)):
+        octagon = [(float(size * np.cos(a)), float(up + size * np.sin(a))) for a in angles]
+        brush.flat(x, z, octagon, color)
     width, height = radius * 0.34, radius * 0.5
     for index, letter in enumerate(_LETTERS):
         left = x + (index - 2) * width * 1.12
         for (a, b), (c, d) in itertools.pairwise(letter):
             columns = sorted((left + a * width, left + c * width))
             rows = sorted((up + (b - 0.5) * height, up + (d - 0.5) * height))
-            _stroke(brush, z, columns, rows, radius * 0.045)
-
-
-def _stroke(
-    brush: Brush, z: float, columns: Sequence[float], rows: Sequence[float], half: float
-) -> None:
-    left, right, low, high = columns[0] - half, columns[1] + half, rows[0] - half, rows[1] + half
-    corners = [(left, low), (right, low), (right, high), (left, high)]
-    brush.flat(0.0, z, corners, (238, 238, 236))
+            (west, east), (low, high) = (
+                (first - radius * 0.045, last + radius * 0.045) for first, last in (columns, rows)
+            )
+            stroke = [(west, low), (east, low), (east, high), (west, high)]
+            brush.flat(0.0, z, stroke, (238, 238, 236))
 
 
 def traffic_light(brush: Brush, rng: np.random.Generator, x: float, z: float, *, lit: int) -> None:

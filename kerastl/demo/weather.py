@@ -1,7 +1,6 @@
 """Light and weather: their effect on colors, visibility and the finished image."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,16 +65,11 @@ def finished(brush: Brush, rng: np.random.Generator, name: str) -> Pixels:
     pixels = pixels + weather.glow * _halos(brush)
     if name == "rain":
         pixels = pixels + _rain(rng)
-    pixels = pixels * _vignette()
+    rows, columns = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
+    pixels = pixels * (1.0 - 0.18 * (rows**2 + columns**2))[..., None]  # darker corners
     grain = rng.uniform(1.0, 3.0) * (1.6 if name == "night" else 1.0)
     pixels = pixels + grain * rng.standard_normal((HEIGHT, WIDTH, 1))
     return np.clip(pixels, 0.0, 255.0)
-
-
-@cache
-def _vignette() -> Pixels:
-    rows, columns = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
-    return (1.0 - 0.18 * (rows**2 + columns**2))[..., None]
 
 
 def _halos(brush: Brush) -> Pixels | float:

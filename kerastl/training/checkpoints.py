@@ -52,7 +52,9 @@ class KeepBest(keras.callbacks.Callback):
         self.folder = folder
         self.patience = patience
         self.progress = progress
-        self.epochs = self._read_state()
+        self._state_path, self._weights_path = folder / "epochs.json", folder / "best.npz"
+        stored = json.loads(self._state_path.read_text()) if self._state_path.is_file() else {}
+        self.epochs: dict[int, dict[str, float]] = {int(e): stored[e] for e in stored}
         self._best: list[np.ndarray] = []
         self._is_written = False
 
@@ -115,20 +117,6 @@ class KeepBest(keras.callbacks.Callback):
             return figures
         penalties = sum(float(keras.ops.convert_to_numpy(loss)) for loss in self.model.losses)
         return {**figures, "val_loss": figures["val_loss"] - penalties}
-
-    def _read_state(self) -> dict[int, dict[str, float]]:
-        if not self._state_path.is_file():
-            return {}
-        stored = json.loads(self._state_path.read_text())
-        return {int(epoch): figures for epoch, figures in stored.items()}
-
-    @property
-    def _state_path(self) -> Path:
-        return self.folder / "epochs.json"
-
-    @property
-    def _weights_path(self) -> Path:
-        return self.folder / "best.npz"
 
 
 class Backup(keras.callbacks.BackupAndRestore):

@@ -85,12 +85,21 @@ def compile_heads(
         head.name: MaskedBinaryCrossentropy(
             from_logits=from_logits,
             label_smoothing=label_smoothing,
-            positive_weight=_weights_of(head, positive_weight),
+            positive_weight=[float(positive_weight.get(task, 1.0)) for task in head.tasks]
+            if isinstance(positive_weight, Mapping)
+            else positive_weight,
             normalize_by=normalize_by,
         )
         for head in heads
     }
-    metrics = {head.name: _metrics(from_logits) for head in heads}
+    metrics = {
+        head.name: [
+            MaskedLogLoss(name="log_loss", from_logits=from_logits),
+            MaskedAUC(name="auc", from_logits=from_logits),
+            MaskedBinaryAccuracy(name="accuracy", from_logits=from_logits),
+        ]
+        for head in heads
+    }
     weights = {head.name: head.weight for head in heads}
     single = len(heads) == 1
     name = heads[0].name
@@ -125,20 +134,6 @@ def positive_weights(
 def _balanced(labels: np.ndarray) -> float:
     positives, negatives = float(np.nansum(labels)), float(np.nansum(1 - labels))
     return min(negatives / positives, _LARGEST_WEIGHT) if positives and negatives else 1.0
-
-
-def _metrics(from_logits: bool) -> list[keras.metrics.Metric]:
-    return [
-        MaskedLogLoss(name="log_loss", from_logits=from_logits),
-        MaskedAUC(name="auc", from_logits=from_logits),
-        MaskedBinaryAccuracy(name="accuracy", from_logits=from_logits),
-    ]
-
-
-def _weights_of(head: Head, positive_weight: PositiveWeight) -> float | list[float] | None:
-    if isinstance(positive_weight, Mapping):
-        return [float(positive_weight.get(task, 1.0)) for task in head.tasks]
-    return positive_weight
 
 
 def _refuse_unknown_weights(positive_weight: PositiveWeight, heads: Sequence[Head]) -> None:

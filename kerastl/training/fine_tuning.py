@@ -7,6 +7,7 @@ and the L2 of the solution keep the heads near it.
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -96,7 +97,8 @@ def keeping_regularization(
     kernels = []
     for head in find_heads(model):
         kernel = model.get_layer(head.logits_name).kernel
-        kernel.regularizer = _penalty(head.weight * penalty[:, columns(head, examples.tasks)])
+        weights = head.weight * penalty[:, columns(head, examples.tasks)]
+        kernel.regularizer = partial(_weighted_l2, weights.astype(np.float32))
         kernels.append(kernel)
     try:
         yield
@@ -105,9 +107,8 @@ def keeping_regularization(
             kernel.regularizer = None
 
 
-def _penalty(weights: np.ndarray) -> Any:
-    constant = weights.astype(np.float32)
-    return lambda kernel: keras.ops.sum(constant * keras.ops.square(kernel))
+def _weighted_l2(weights: np.ndarray, kernel: Any) -> Any:
+    return keras.ops.sum(weights * keras.ops.square(kernel))
 
 
 def _trained_part(

@@ -31,10 +31,8 @@ def assign_splits(examples: Examples, split: FractionSplit | ColumnSplit) -> Exa
     """
     if isinstance(split, ColumnSplit):
         parts = _from_column(examples, split.column)
-    elif split.method == "hash":
-        parts = _by_hash(examples, split)
     else:
-        parts = _by_fractions(examples, split)
+        parts = (_by_hash if split.method == "hash" else _by_fractions)(examples, split)
     if not (parts == "train").any():
         raise SplitError(
             "No row is left for training.",

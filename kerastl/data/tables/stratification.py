@@ -30,7 +30,11 @@ def stratify(
     Reference:
         Sechidis, Tsoumakas, Vlahavas (2011), https://doi.org/10.1007/978-3-642-23808-6_10
     """
-    unit_of_row = _units(groups, len(labels))
+    unit_of_row = (
+        np.arange(len(labels))
+        if groups is None
+        else np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+    )
     num_units = int(unit_of_row.max(initial=-1)) + 1
     kinds = np.concatenate([labels == 1, labels == 0], axis=1).astype(np.float64)
     counts = np.zeros((num_units, kinds.shape[1]))
@@ -40,12 +44,6 @@ def stratify(
     assignment.run()
     assignment.repair()
     return assignment.part[unit_of_row]
-
-
-def _units(groups: np.ndarray | None, num_rows: int) -> np.ndarray:
-    if groups is None:
-        return np.arange(num_rows)
-    return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
 
 
 class _Assignment:
