@@ -4,7 +4,9 @@ Convention: the order of epoch e depends on the seed and e alone, so a resumed t
 same batches as an uninterrupted one.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -67,15 +69,19 @@ def make_batches(
         first_epoch: From 0.
         augment: Change of each batch of inputs.
     """
-    epochs = iter(range(first_epoch, 2**31))
+    epochs = itertools.count(first_epoch)
     sample = inputs.take(rows[:1])
 
     def batches() -> Iterator[tuple[Any, Any]]:
-        epoch = next(epochs)
-        order = _epoch_order(rows, shuffle_seed, epoch)
+        order, take = rows, inputs.take
+        if shuffle_seed is not None:
+            seed = (shuffle_seed, next(epochs))
+            order = np.random.default_rng(seed).permutation(rows)
+            if isinstance(inputs, DrawnInputs):
+                take = partial(inputs.draw, seed=seed)
         for begin in range(0, len(order), batch_size):
             chosen = order[begin : begin + batch_size]
-            yield _values(inputs, chosen, shuffle_seed, epoch), take_labels(labels, chosen)
+            yield take(chosen), take_labels(labels, chosen)
 
     dataset = tf.data.Dataset.from_generator(
         batches, output_signature=(_spec(sample), _label_specs(labels))
@@ -93,18 +99,6 @@ def take_labels(labels: Labels, rows: np.ndarray) -> Any:
     if isinstance(labels, Mapping):
         return {name: values[rows] for name, values in labels.items()}
     return labels[rows]
-
-
-def _values(inputs: Inputs, rows: np.ndarray, seed: int | None, epoch: int) -> np.ndarray:
-    if seed is not None and isinstance(inputs, DrawnInputs):
-        return inputs.draw(rows, seed=(seed, epoch))
-    return inputs.take(rows)
-
-
-def _epoch_order(rows: np.ndarray, seed: int | None, epoch: int) -> np.ndarray:
-    if seed is None:
-        return rows
-    return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
 def _spec(sample: np.ndarray) -> tf.TensorSpec:

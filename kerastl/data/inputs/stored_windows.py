@@ -64,7 +64,8 @@ class Windows:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Returns the representative input of each of these examples, in their order."""
-        return np.stack([self.of(row)[self._representative(self.of(row))] for row in indices])
+        examples = map(self.of, indices)
+        return np.stack([inputs[self._representative(inputs)] for inputs in examples])
 
     def draw(self, indices: np.ndarray, *, seed: Sequence[int]) -> np.ndarray:
         """Returns one input of each of these examples, drawn by the seed and its index."""

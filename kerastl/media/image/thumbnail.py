@@ -8,7 +8,7 @@ from PIL import Image
 from kerastl.errors import MediaError
 from kerastl.media.image.decoding import (
     SIDEWAYS,
-    load_image,
+    decode_image,
     open_image,
     orientation,
     read_image_file,
@@ -22,18 +22,14 @@ _QUALITY = 70
 def thumbnail(path: Path) -> Preview:
     """Returns a JPEG of an image as it is seen: upright, on white, proportions kept."""
     try:
-        width, height = _upright_size(path)
-        scale = min(1.0, THUMBNAIL / max(width, height))
-        pixels = load_image(
-            path, height=max(1, round(height * scale)), width=max(1, round(width * scale))
-        )
+        data = read_image_file(path)
+        image = open_image(data, where=str(path))
+        size = image.size[::-1] if orientation(image) in SIDEWAYS else image.size
+        scale = min(1.0, THUMBNAIL / max(size))
+        width, height = (max(1, round(side * scale)) for side in size)
+        pixels = decode_image(data, height=height, width=width, where=str(path))
     except MediaError as error:
         return no_preview(error.what)
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "JPEG", quality=_QUALITY, optimize=True)
     return Preview(element="image", uri=data_uri("image/jpeg", encoded.getvalue()))
-
-
-def _upright_size(path: Path) -> tuple[int, int]:
-    image = open_image(read_image_file(path), where=str(path))
-    return image.size[::-1] if orientation(image) in SIDEWAYS else image.size

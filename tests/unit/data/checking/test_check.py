@@ -57,7 +57,7 @@ def test_cells_are_counted_by_what_they_mean(folder):
     assert not report.is_usable
 
 
-def test_missing_and_unreadable_files_are_told_apart_and_all_are_listed(folder):
+def test_missing_and_unreadable_files_are_listed_separately(folder):
     (folder / "0.png").unlink()
     whole = (folder / "1.png").read_bytes()
     (folder / "1.png").write_bytes(whole[: len(whole) // 2])
@@ -72,7 +72,7 @@ def test_missing_and_unreadable_files_are_told_apart_and_all_are_listed(folder):
     assert not report.is_usable
 
 
-def test_repeated_rows_and_files_are_found_and_told_apart(folder):
+def test_repeated_rows_and_files_are_found_separately(folder):
     report = check(folder, rows("1", "1", "0", files=("0.png", "0.png", "0.png")))
     assert report.equal_rows == ((1, 2),)
     assert report.equal_paths == ((1, 2, 3),)
@@ -156,19 +156,19 @@ def test_a_report_can_be_written_as_json(folder):
     assert read["bad_cells"] == [{"row": 2, "column": "car", "cell": "no"}]
 
 
-def test_progress_is_told_how_many_files_there_are(folder):
+def test_progress_receives_the_number_of_files(folder):
     class Recorder(Progress):
         def __init__(self):
-            self.told = []
+            self.totals = []
 
         def step(self, title, total=None):
-            self.told.append(total)
+            self.totals.append(total)
 
         def advance(self, done):
-            self.told.append(done)
+            self.totals.append(done)
 
     pd.DataFrame(rows("1", "0", "1", "0")).to_csv(folder / "table.csv", index=False)
     config = DataConfig(table=folder / "table.csv", image="path", tasks=("car",))
     recorder = Recorder()
     check_table(load_table(config), progress=recorder)
-    assert recorder.told == [4, 4]
+    assert recorder.totals == [4, 4]

@@ -34,7 +34,7 @@ ALL = AugmentConfig(
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> FileInputs:
-    folder = tmp_path_factory.mktemp("sounds")
+    folder = tmp_path_factory.mktemp("audio")
     random = np.random.default_rng(0)
     paths = [folder / f"{number}.wav" for number in range(5)]
     for path in paths:

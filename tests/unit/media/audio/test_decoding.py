@@ -1,4 +1,4 @@
-"""The rule from a sound file to samples: any rate, any channels, only the needed part, windows."""
+"""The rule from an audio file to samples: any rate, any channels, only the needed part, windows."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def sweep(seconds: float, rate_hz: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same 3 seconds in several formats, rates and channels."""
-    folder = tmp_path_factory.mktemp("sounds")
+    folder = tmp_path_factory.mktemp("audio")
     for name, rate_hz, channels in FORMATS:
         samples = np.stack([sweep(3.0, rate_hz)] * channels, axis=1)
         soundfile.write(folder / name, samples, rate_hz)

@@ -19,9 +19,9 @@ CORNERS = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8)
 
 
 def encoded(pixels, form, **options):
-    picture = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     stream = io.BytesIO()
-    picture.save(stream, form, **options)
+    image.save(stream, form, **options)
     return stream.getvalue()
 
 
@@ -53,7 +53,7 @@ def same_size(data, size=32):
 
 
 def centers(image):
-    """The four corner colors of a picture whose quarters are uniform."""
+    """The four corner colors of an image whose quarters are uniform."""
     quarter, three = image.shape[0] // 4, image.shape[0] * 3 // 4
     return image[[[quarter], [three]], [[quarter, three]]].astype(int)
 
@@ -91,11 +91,11 @@ def test_a_lossy_format_keeps_uniform_quarters(form):
 
 
 def test_an_interlaced_palette_png_shows_its_colors():
-    picture = Image.fromarray(big(CORNERS)).convert("P", palette=Image.Palette.ADAPTIVE)
-    np.testing.assert_array_equal(centers(same_size(encoded(picture, "PNG"))), CORNERS)
+    image = Image.fromarray(big(CORNERS)).convert("P", palette=Image.Palette.ADAPTIVE)
+    np.testing.assert_array_equal(centers(same_size(encoded(image, "PNG"))), CORNERS)
 
 
-def test_a_one_bit_picture_is_black_and_white():
+def test_a_one_bit_image_is_black_and_white():
     pixels = np.array([[True, False], [False, True]])
     image = same_size(encoded(Image.fromarray(big(pixels)), "PNG"))
     np.testing.assert_array_equal(centers(image)[..., 0], [[255, 0], [0, 255]])
@@ -129,13 +129,13 @@ def test_a_cmyk_jpeg_of_adobe_has_the_colors_of_its_inks():
     inks = np.array(
         [[[0, 255, 255, 0], [255, 0, 255, 0]], [[255, 255, 0, 0], [0, 0, 0, 0]]], np.uint8
     )
-    picture = Image.fromarray(big(inks), mode="CMYK")
-    assert np.abs(centers(same_size(encoded(picture, "JPEG", quality=95))) - CORNERS).max() <= 6
+    image = Image.fromarray(big(inks), mode="CMYK")
+    assert np.abs(centers(same_size(encoded(image, "JPEG", quality=95))) - CORNERS).max() <= 6
 
 
 def test_black_ink_darkens_every_color():
-    picture = Image.new("CMYK", (32, 32), (0, 0, 0, 128))
-    assert np.abs(same_size(encoded(picture, "JPEG", quality=95)).astype(int) - 127).max() <= 3
+    image = Image.new("CMYK", (32, 32), (0, 0, 0, 128))
+    assert np.abs(same_size(encoded(image, "JPEG", quality=95)).astype(int) - 127).max() <= 3
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
@@ -195,7 +195,7 @@ def test_the_first_frame_of_an_animation_counts():
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_exif_orientation_turns_the_picture(orientation, form):
+def test_the_exif_orientation_turns_the_image(orientation, form):
     red, green, blue, white = RED, GREEN, BLUE, WHITE
     upright = {
         1: [[red, green], [blue, white]],
@@ -229,7 +229,7 @@ def test_a_turned_file_gives_the_same_as_a_file_stored_upright(orientation, resi
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_a_broken_exif_block_leaves_the_picture_upright():
+def test_a_broken_exif_block_leaves_the_image_upright():
     data = encoded(big(CORNERS), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff nonsense")
     assert np.abs(centers(same_size(data)) - CORNERS).max() <= 4
 
@@ -348,7 +348,7 @@ def test_a_damaged_png_is_an_error():
         same_size(bytes(data))
 
 
-def test_random_damage_gives_a_picture_or_a_media_error_but_nothing_else():
+def test_random_damage_gives_an_image_or_a_media_error_but_nothing_else():
     rng = np.random.default_rng(0)
     for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF"):
         whole = encoded(smooth_photo(40, 50), form)
