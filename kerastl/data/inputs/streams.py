@@ -134,7 +134,7 @@ class FileInputs:
         if self._decoded is not None:
             return
         nouns = media_type(self.contract.modality).nouns
-        progress.step(f"Reading {nouns}", len(self))
+        progress.step(f"Reading {nouns}", len(self.paths))
         parts = _advancing(self.stream(np.arange(len(self))), progress)
         if self.has_windows:
             self._decoded = Windows.gather(

@@ -118,8 +118,7 @@ def _some_bytes(stream: IO[bytes], num_bytes: int | None) -> bytes:
     """Returns the bytes that have arrived; waits for the first byte only."""
     most = _PIPE_BYTES if num_bytes is None else min(_PIPE_BYTES, num_bytes)
     read = getattr(stream, "read1", stream.read)
-    found: bytes = read(most) if most else b""
-    return found
+    return bytes(read(most)) if most else b""
 
 
 def _samples(data: bytes, *, channels: int, width: int, rate_hz: int) -> np.ndarray:

@@ -130,11 +130,11 @@ def load_windows(
 
     Args:
         path: The audio file.
-        rate_hz: Rate of the result, in hertz.
+        rate_hz: Rate of the result.
         num_samples: Length of a window, in samples at that rate.
         window: `"start"`, `"center"`, `"loudest"` or `"pool"`.
-        start_seconds: Start of the segment; None is the beginning.
-        end_seconds: End of the segment; None is the end.
+        start_seconds: None is the beginning of the file.
+        end_seconds: None is its end.
 
     Returns:
         Mono float32 in [-1, 1], shape `(windows, num_samples)`.

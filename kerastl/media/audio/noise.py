@@ -44,11 +44,8 @@ class NoiseSource:
 def colored_noise(num_samples: int, color: str, random: np.random.Generator) -> np.ndarray:
     """Returns noise of power 1.
 
-    Args:
-        num_samples: Length of the noise.
-        color: `"white"` (equal power at all frequencies), `"pink"` (power falls with frequency) or
-            `"brown"` (power falls with its square).
-        random: The generator.
+    The power of white noise is equal at all frequencies; that of pink noise falls with the
+    frequency, that of brown noise with its square.
     """
     spectrum = np.fft.rfft(random.standard_normal(num_samples))
     frequencies = np.arange(1, len(spectrum) + 1)

@@ -42,13 +42,7 @@ def energies_of(samples: np.ndarray, hop: int) -> np.ndarray:
 
 
 def loudest_start(energies: np.ndarray, length: int, num_samples: int) -> int:
-    """Returns the sample at which the window with the most energy begins.
-
-    Args:
-        energies: Energy of each step of the grid.
-        length: Samples of the audio clip.
-        num_samples: Samples of a window.
-    """
+    """Returns the first sample of the loudest window, by the energy of each step of the grid."""
     if length <= num_samples:
         return 0
     hop = grid_step(num_samples)

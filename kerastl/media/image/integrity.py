@@ -24,12 +24,7 @@ _PNG_SIGNATURE_SIZE = 8
 
 
 def find_damage(image: Image.Image, data: bytes) -> str | None:
-    """Returns what is wrong with a file that a decoder has accepted, or None.
-
-    Args:
-        image: The decoded image, possibly at reduced scale.
-        data: The bytes of its file.
-    """
+    """Returns what is wrong with a decoded file, or None; the scale of `image` may be reduced."""
     if image.format == "PNG" and _has_wrong_checksum(data):
         return "its pixel data does not match its checksum"
     if image.format in ("JPEG", "MPO") and _ends_early(image, data):
