@@ -135,8 +135,9 @@ class FileInputs:
             return
         nouns = media_type(self.contract.modality).nouns
         progress.step(f"Reading {nouns}", len(self.paths))
+        values = None if self.has_windows else self._room(nouns)  # before any thread decodes
         parts = _advancing(self.stream(np.arange(len(self))), progress)
-        if self.has_windows:
+        if values is None:
             self._decoded = Windows.gather(
                 (one for part in parts for one in part.examples()),
                 self.contract.shape,
@@ -144,7 +145,6 @@ class FileInputs:
                 self._decoder.representative,
             )
             return
-        values = self._room(nouns)
         for part in parts:
             values[part.rows] = part.values
         self._decoded = ArrayInputs(values)
