@@ -38,17 +38,18 @@ def render_page(
 
     Args:
         template: Name of the template file.
-        folder: Folder of the template, the script and the style.
+        folder: Folder of the template, the script and the style; what it lacks is the report's.
         script: Name of the page's script, if it has one.
         style: Name of the page's own stylesheet, if it has one.
         **content: Variables of the template.
     """
 
     def read(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8")
+        found = folder / name
+        return (found if found.is_file() else TEMPLATES / name).read_text(encoding="utf-8")
 
     code = read(script) if script else ""
-    css = (TEMPLATES / "report.css").read_text(encoding="utf-8") + (read(style) if style else "")
+    css = read("report.css") + (read(style) if style else "")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(read),
         autoescape=True,
