@@ -212,6 +212,6 @@ def _extraction_text(purpose: str, facts: Mapping[str, Any]) -> str:
     speed = computed / max(facts["seconds"], 1e-9)
     return (
         f"{text}, {computed:,} by {facts['engine']} in {facts['seconds']:.1f} s ({speed:,.0f}/s; "
-        f"decoding took {facts['decoding_thread_seconds']:.1f} s of threads, the network waited "
-        f"{facts['waited_for_inputs_seconds']:.1f} s for it)."
+        f"{facts['decoding_thread_seconds']:.1f} s of decoding in threads, "
+        f"{facts['waited_for_inputs_seconds']:.1f} s of waiting for inputs)."
     )
