@@ -4,7 +4,8 @@ Convention: each engine and precision has its own store, so that the precision o
 depends on what happens to be cached.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,25 @@ import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
-from kerastl.data.inputs.streams import FileInputs, Part
+from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cache.feature_store import FeatureStore
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.fingerprints import combined_fingerprint, network_fingerprint
 from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, size_limit
 from kerastl.features.cache.pruning import prune
+from kerastl.features.engines.engine import REFERENCE
 from kerastl.files import FileStatus
 from kerastl.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """What the cache has, and lacks, of some examples."""
+
+    num_examples: int
+    found: frozenset[str]  # labels of the engines of which some features were cached
+    missing: np.ndarray  # indices of the examples that are not cached
+    parts: Iterator[Part]  # inputs of the missing examples, which threads decode already
 
 
 class CachedFeatures:
@@ -46,6 +58,8 @@ class CachedFeatures:
         progress: Progress,
     ):
         self.dim = int(network.output_shape[1])
+        self.cache = cache
+        self._inputs = inputs
         self._files = inputs if cache is not None and isinstance(inputs, FileInputs) else None
         self._cache = None if self._files is None else cache
         self._identity = {} if self._files is None else _identity(network, self._files.rule)
@@ -70,11 +84,29 @@ class CachedFeatures:
             self._stores[engine] = FeatureStore(folder, self.dim, on_write_error=self._warn)
         return self._stores[engine]
 
-    def find_keys(self, engines: Iterable[str]) -> None:
-        """Finds the keys of all examples, unless the stores of these engines are all empty."""
+    def look_up(
+        self, values: np.ndarray, wanted: Mapping[str, tuple[np.ndarray, Sequence[str]]]
+    ) -> dict[str, Lookup]:
+        """Copies cached features into `(examples, dim)`; threads begin to decode what is missing.
+
+        Files are hashed only if something can be cached.
+
+        Args:
+            values: Receives the features.
+            wanted: Purpose to the rows and the engines to look for, the first one first.
+        """
+        engines = {REFERENCE, *(one for _, several in wanted.values() for one in several)}
         if self._files is not None and any(not self.store(engine).is_empty for engine in engines):
             self._file_hashes = self._hashes.hash_files(self._files.paths)
             self._keys = self._files.keys_of(self._file_hashes)
+        return {
+            purpose: self._look_up(values, rows, several)
+            for purpose, (rows, several) in wanted.items()
+        }
+
+    def stream(self, rows: np.ndarray) -> Iterator[Part]:
+        """Returns the inputs of these examples; threads begin to decode them."""
+        return stream_inputs(self._inputs, rows) if len(rows) else iter(())
 
     def read_into(self, values: np.ndarray, rows: np.ndarray, *, engine: str) -> np.ndarray:
         """Copies cached features into these rows of `(examples, dim)`; returns the other rows."""
@@ -109,6 +141,19 @@ class CachedFeatures:
             store.close()
         if self._cache and any(store.has_written for store in self._stores.values()):
             prune(self._cache, size_limit())
+
+    def _look_up(self, values: np.ndarray, rows: np.ndarray, engines: Sequence[str]) -> Lookup:
+        missing, found = rows, set()
+        for engine in engines:
+            left = self.read_into(values, missing, engine=engine)
+            found |= {engine} if len(left) < len(missing) else set()
+            missing = left
+        return Lookup(
+            num_examples=len(rows),
+            found=frozenset(found),
+            missing=missing,
+            parts=self.stream(missing),
+        )
 
     def _warn(self, reason: str) -> None:
         self._progress.warn(f"The cache cannot be written ({reason}); continuing without it.")

@@ -1,9 +1,7 @@
 """Extraction of features: look up what is cached, compute what is missing, and store it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,24 +9,13 @@ import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
-from kerastl.features.cached_features import CachedFeatures
+from kerastl.features.cached_features import CachedFeatures, Lookup
 from kerastl.features.computation import FeatureComputation
 from kerastl.features.engines.agreement import NUM_EXAMPLES, probability_differences
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, Purpose
 from kerastl.progress import Progress
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    """Examples whose features are needed for one purpose, after the lookup."""
-
-    purpose: Purpose
-    engine: str  # label of the engine whose features were looked up
-    num_examples: int
-    missing: np.ndarray  # indices of the examples that are not cached
-    parts: Iterator[Part]  # inputs of the missing examples, which threads decode already
 
 
 class Extraction:
@@ -38,7 +25,7 @@ class Extraction:
         network: From raw input to features.
         inputs: Raw inputs of all examples.
         is_scored: `(examples,)` bool: which examples need the precision of the shipped model.
-        cache: Folder of the cache, or None to use none.
+        cached: What is cached of them, created before any file is read.
         engine: `"auto"`, or the engine to use.
         progress: Receives progress updates.
 
@@ -52,27 +39,24 @@ class Extraction:
         inputs: Inputs,
         is_scored: np.ndarray,
         *,
-        cache: Path | None,
+        cached: CachedFeatures,
         engine: EngineName,
         progress: Progress,
     ):
         self._inputs = inputs
-        self._cache = cache
+        self._cached = cached
         self._engine = engine
         self._progress = progress
-        self._cached = CachedFeatures(
-            network, inputs, len(is_scored), cache=cache, progress=progress
-        )
         self._engines = NetworkEngines(
             network=network,
             dtype=input_dtype(inputs),
             sample=lambda: self._sample[1],
-            folder=self._cached.engine_folder,
+            folder=cached.engine_folder,
             progress=progress,
         )
         self._selector = EngineSelector(self._engines, engine)
         self._used: set[str] = set()
-        self.values = np.zeros((len(is_scored), self._cached.dim), np.float32)
+        self.values = np.zeros((len(is_scored), cached.dim), np.float32)
         """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
         self.facts = self._extract(is_scored)
         """Engines, numbers of examples, seconds and agreement as plain values."""
@@ -95,56 +79,64 @@ class Extraction:
     def extract_without(self, engines: Sequence[str]) -> "Extraction":
         """Extracts all features again without these engines, in the shipped model's precision."""
         only_reduced = all(not label.endswith("float32") for label in engines)
+        network, inputs, progress = self._engines.network, self._inputs, self._progress
+        cached = CachedFeatures(
+            network, inputs, len(inputs), cache=self._cached.cache, progress=progress
+        )
         return Extraction(
-            self._engines.network,
-            self._inputs,
-            np.ones(len(self._inputs), bool),
-            cache=self._cache,
+            network,
+            inputs,
+            np.ones(len(inputs), bool),
+            cached=cached,
             engine=self._engine if only_reduced else "keras",
-            progress=self._progress,
+            progress=progress,
         )
 
     def _extract(self, is_scored: np.ndarray) -> dict[str, Any]:
         purposes: dict[Purpose, np.ndarray] = {"training": ~is_scored, "scores": is_scored}
-        engines = {purpose: self._selector.known_engine(purpose) for purpose in purposes}
-        self._cached.find_keys({engine or REFERENCE for engine in (None, *engines.values())})
-        requests = [
-            self._look_up(purpose, np.flatnonzero(rows), engines[purpose] or REFERENCE)
-            for purpose, rows in purposes.items()
-            if rows.any()
-        ]
-        num_missing = max((len(request.missing) for request in requests), default=0)
-        self._engines.num_examples = num_missing or self._engines.num_examples
-        facts: dict[str, Any] = {request.purpose: self._complete(request) for request in requests}
+        engines = {
+            purpose: self._selector.known_engine(purpose) or REFERENCE for purpose in purposes
+        }
+        lookups = self._cached.look_up(
+            self.values,
+            {
+                purpose: (
+                    np.flatnonzero(rows),
+                    # Scores may also use what Keras computed, which has the same precision.
+                    list(dict.fromkeys([engines[purpose], REFERENCE][: 1 + (purpose == "scores")])),
+                )
+                for purpose, rows in purposes.items()
+                if rows.any()
+            },
+        )
+        self._engines.num_examples = (
+            max((len(found.missing) for found in lookups.values()), default=0)
+            or self._engines.num_examples
+        )
+        facts: dict[str, Any] = {
+            purpose: self._complete(purpose, engines[purpose], lookups[purpose])
+            for purpose in purposes
+            if purpose in lookups
+        }
         agreements = self._selector.agreements.items()
         self._cached.close()
         return {**facts, "agreement": {label: found.facts() for label, found in agreements}}
 
-    def _look_up(self, purpose: Purpose, rows: np.ndarray, engine: str) -> _Request:
-        missing = self._read(engine, rows)
-        if purpose == "scores" and engine != REFERENCE:
-            missing = self._read(REFERENCE, missing)
-        return _Request(
-            purpose=purpose,
-            engine=engine,
-            num_examples=len(rows),
-            missing=missing,
-            parts=self._stream(missing),
-        )
-
-    def _complete(self, request: _Request) -> dict[str, Any]:
+    def _complete(self, purpose: Purpose, engine: str, lookup: Lookup) -> dict[str, Any]:
         """Computes and stores what is missing for a purpose."""
-        engine, missing, parts = request.engine, request.missing, request.parts
+        missing, parts, looked_up = lookup.missing, lookup.parts, engine
+        self._used |= lookup.found
         if len(missing):
-            engine = self._selector.select(request.purpose, len(missing))
-            if engine != request.engine:
-                missing = self._read(engine, missing)
-            if len(missing) < len(request.missing):
-                parts = self._stream(missing)
-        facts = {"engine": engine, "examples": request.num_examples, "computed": len(missing)}
+            engine = self._selector.select(purpose, len(missing))
+            if engine != looked_up:
+                missing = self._cached.read_into(self.values, missing, engine=engine)
+            if len(missing) < len(lookup.missing):
+                self._used.add(engine)
+                parts = self._cached.stream(missing)
+        facts = {"engine": engine, "examples": lookup.num_examples, "computed": len(missing)}
         if len(missing):
             facts |= self._compute(engine, len(missing), parts)
-        self._progress.note(_extraction_text(request.purpose, facts))
+        self._progress.note(_extraction_text(purpose, facts))
         return facts
 
     def _compute(self, engine: str, num_examples: int, parts: Iterator[Part]) -> dict[str, float]:
@@ -156,16 +148,6 @@ class Extraction:
             self.values[part.rows] = features
             self._cached.add(part, features, engine=engine)
         return computation.seconds()
-
-    def _read(self, engine: str, rows: np.ndarray) -> np.ndarray:
-        """Fills the rows of `values` that are cached; returns the other rows."""
-        missing = self._cached.read_into(self.values, rows, engine=engine)
-        if len(missing) < len(rows):
-            self._used.add(engine)
-        return missing
-
-    def _stream(self, rows: np.ndarray) -> Iterator[Part]:
-        return stream_inputs(self._inputs, rows) if len(rows) else iter(())
 
     def _sample_features(self, engine: str) -> np.ndarray:
         features = self._engines.sample_output(engine)

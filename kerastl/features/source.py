@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
-from kerastl.features.cached_features import engine_folder
+from kerastl.features.cached_features import CachedFeatures, engine_folder
 from kerastl.features.engines.engine import Engine, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
@@ -54,8 +54,9 @@ class FeatureSource:
             MediaError: A file is unreadable, and `inputs` raises.
         """
         needed = np.ones(len(inputs), bool) if is_scored is None else is_scored
+        cached = CachedFeatures(network, inputs, len(inputs), cache=self.cache, progress=progress)
         return Extraction(
-            network, inputs, needed, cache=self.cache, engine=self.engine, progress=progress
+            network, inputs, needed, cached=cached, engine=self.engine, progress=progress
         )
 
     def select_engine(
