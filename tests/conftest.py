@@ -34,7 +34,7 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def bright_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bright_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of 60 small pictures: is it bright, is it red; a third of the labels blank."""
     from PIL import Image
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastl.config import DataConfig
+from kerastl.config.head import Head, HeadsSpec, columns, resolve_heads
 from kerastl.data.inputs.batches import Labels, make_batches
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples, refuse_missing_files
@@ -66,7 +67,7 @@ def load_data(
     resize: Resize = "stretch",
     window: Window = "center",
     sample_rate_hz: int | None = None,
-    heads: str | Mapping[str, Sequence[str]] = "single",
+    heads: HeadsSpec = "single",
     batch_size: int = 32,
     seed: int = 0,
 ) -> Data:
@@ -87,11 +88,13 @@ def load_data(
         window: Which part of a longer audio clip: `"start"`, `"center"`, `"loudest"`, or `"pool"`:
             in training a window that is drawn anew in each epoch, elsewhere the loudest.
         sample_rate_hz: Samples per second of audio; None is 16000.
-        heads: `"single"`: y is one array. `"multi"`: a dictionary by task. Or head to its tasks.
+        heads: `"single"`: y is one array. `"multi"`: a dictionary by task. Or a mapping as in
+            `build_model`: a dictionary by head.
         batch_size: Examples per batch.
         seed: Seed of the training order.
 
     Raises:
+        ModelError: The heads do not fit the tasks.
         ConfigError: An argument is invalid; all problems are listed.
         TableError: The table or a column is missing.
         LabelError: A cell is not a label.
@@ -119,6 +122,7 @@ def load_data(
         },
         where="the arguments of load_data",
     )
+    outputs = None if heads == "single" else resolve_heads(heads, config.tasks)
     examples = load_table(config)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.split)
@@ -131,7 +135,7 @@ def load_data(
     def batches(part: str, values: np.ndarray, shuffle_seed: int | None) -> "tf.data.Dataset":
         return make_batches(
             inputs,
-            _by_head(values, tuple(tasks), heads),
+            _by_head(values, examples.tasks, outputs),
             examples.rows(part),
             batch_size=batch_size,
             shuffle_seed=shuffle_seed,
@@ -149,12 +153,7 @@ def _warn_renamed(old: str, new: str) -> None:
     warnings.warn(f"`Data.{old}` is now `Data.{new}`.", DeprecationWarning, stacklevel=3)
 
 
-def _by_head(
-    labels: np.ndarray, tasks: tuple[str, ...], heads: str | Mapping[str, Sequence[str]]
-) -> Labels:
-    if heads == "single":
+def _by_head(labels: np.ndarray, tasks: tuple[str, ...], heads: tuple[Head, ...] | None) -> Labels:
+    if heads is None:
         return labels
-    answered = {task: [task] for task in tasks} if isinstance(heads, str) else heads
-    return {
-        name: labels[:, [tasks.index(task) for task in chosen]] for name, chosen in answered.items()
-    }
+    return {head.name: labels[:, columns(head, tasks)] for head in heads}

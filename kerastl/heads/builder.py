@@ -13,9 +13,9 @@ from kerastl.backbones import (
     find_backbone,
     stages_by_resolution,
 )
+from kerastl.config.head import Head, HeadsSpec, resolve_heads
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
-from kerastl.heads.head import Head, HeadsSpec, resolve_heads
 from kerastl.heads.layer import Probabilities
 from kerastl.media.media_types import assumed_input, media_type_of
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kerastl.heads.head import Head
+from kerastl.config.head import Head
 
 
 @keras.saving.register_keras_serializable(package="kerastl")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from kerastl.config.head import columns
 from kerastl.heads.builder import find_heads, head_model
-from kerastl.heads.head import columns
 
 _ROWS = 4096
 

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.config.head import Head
 from kerastl.errors import ModelError
 from kerastl.heads.builder import find_heads
-from kerastl.heads.head import Head
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.metrics import MaskedAUC, MaskedBinaryAccuracy, MaskedLogLoss
 from kerastl.training.trainable import make_optimizer

@@ -13,12 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.config.head import columns
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.extraction import Extraction
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_model
-from kerastl.heads.head import columns
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import ExactHead

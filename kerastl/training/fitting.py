@@ -10,13 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.config.head import Head, columns
 from kerastl.data.inputs.batches import Inputs, Labels, make_batches
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_heads, find_layer
-from kerastl.heads.head import Head, columns
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import make_augmentation
 from kerastl.training.checkpoints import Backup, KeepBest, next_epoch

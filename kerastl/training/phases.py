@@ -12,12 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.config.head import columns
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.engines.agreement import engines_above_limit
 from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
-from kerastl.heads.head import columns
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.compilation import positive_weights

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kerastl.config import AugmentConfig, Config, ExactFit, KerasFit, LossConfig
+from kerastl.config.head import Head
 from kerastl.config.policies import TrainablePolicy
 from kerastl.features.engines.engine import EngineName
-from kerastl.heads.head import Head
 
 
 @dataclass(frozen=True, kw_only=True)

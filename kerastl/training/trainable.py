@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 import keras
 
+from kerastl.config.head import Head
 from kerastl.errors import ModelError
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
-from kerastl.heads.head import Head
 from kerastl.training.plan import Phase
 
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule

@@ -12,11 +12,11 @@ Command = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def config(bright_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def config(bright_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("command") / "bright.yaml"
     settings = {
         "data": {
-            "table": str(bright_pictures / "table.csv"),
+            "table": str(bright_images / "table.csv"),
             "image": "path",
             "tasks": ["bright", "red"],
         },

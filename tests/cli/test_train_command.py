@@ -16,8 +16,8 @@ Command = Callable[..., Any]
 
 
 @pytest.fixture
-def config(bright_pictures: Path, tmp_path: Path) -> Path:
-    return write_config(tmp_path, bright_pictures / "table.csv")
+def config(bright_images: Path, tmp_path: Path) -> Path:
+    return write_config(tmp_path, bright_images / "table.csv")
 
 
 def write_config(folder: Path, table: Path, **backbone: object) -> Path:
@@ -40,7 +40,7 @@ def refused(result: Any, *parts: str) -> None:
 
 
 def test_train_evaluate_predict_work_in_a_row(
-    kerastl_command: Command, config: Path, tmp_path: Path, bright_pictures: Path
+    kerastl_command: Command, config: Path, tmp_path: Path, bright_images: Path
 ) -> None:
     trained = kerastl_command("train", config, "--output", tmp_path / "run")
     assert trained.code == 0, trained.err
@@ -49,7 +49,7 @@ def test_train_evaluate_predict_work_in_a_row(
     scores = json.loads(kerastl_command("evaluate", tmp_path / "run", "--json").out)
     assert set(scores["tasks"]) == {"bright", "red"}
     out = tmp_path / "p.csv"
-    kerastl_command("predict", tmp_path / "run", bright_pictures / "table.csv", "-o", out)
+    kerastl_command("predict", tmp_path / "run", bright_images / "table.csv", "-o", out)
     assert len(pd.read_csv(out)) == 60
 
 
@@ -69,10 +69,10 @@ def test_a_missing_table_is_named(kerastl_command: Command, tmp_path: Path) -> N
 
 
 def test_a_missing_image_is_named_with_its_row(
-    kerastl_command: Command, tmp_path: Path, bright_pictures: Path
+    kerastl_command: Command, tmp_path: Path, bright_images: Path
 ) -> None:
-    frame = pd.read_csv(bright_pictures / "table.csv").assign(
-        path=lambda f: [str(bright_pictures / name) for name in f["path"]]
+    frame = pd.read_csv(bright_images / "table.csv").assign(
+        path=lambda f: [str(bright_images / name) for name in f["path"]]
     )
     frame.loc[4, "path"] = "gone.png"
     frame.to_csv(tmp_path / "t.csv", index=False)
@@ -81,15 +81,15 @@ def test_a_missing_image_is_named_with_its_row(
 
 
 def test_a_truncated_image_is_named(
-    kerastl_command: Command, tmp_path: Path, bright_pictures: Path
+    kerastl_command: Command, tmp_path: Path, bright_images: Path
 ) -> None:
     from PIL import Image
 
     whole = tmp_path / "whole.jpg"
-    Image.open(bright_pictures / "01.png").save(whole)
+    Image.open(bright_images / "01.png").save(whole)
     (tmp_path / "torn.jpg").write_bytes(whole.read_bytes()[:-200])
-    frame = pd.read_csv(bright_pictures / "table.csv").assign(
-        path=lambda f: [str(bright_pictures / name) for name in f["path"]]
+    frame = pd.read_csv(bright_images / "table.csv").assign(
+        path=lambda f: [str(bright_images / name) for name in f["path"]]
     )
     frame.loc[4, "path"] = "torn.jpg"
     frame.to_csv(tmp_path / "t.csv", index=False)
@@ -100,24 +100,24 @@ def test_a_truncated_image_is_named(
 
 
 def test_an_unknown_backbone_gets_a_suggestion(
-    kerastl_command: Command, tmp_path: Path, bright_pictures: Path
+    kerastl_command: Command, tmp_path: Path, bright_images: Path
 ) -> None:
-    config = write_config(tmp_path, bright_pictures / "table.csv", name="tiny:imagee")
+    config = write_config(tmp_path, bright_images / "table.csv", name="tiny:imagee")
     refused(kerastl_command("train", config), "tiny:imagee", "Did you mean 'tiny:image'?")
 
 
 def test_a_backbone_for_audio_is_refused_before_anything_heavy_is_loaded(
-    kerastl_command: Command, tmp_path: Path, bright_pictures: Path
+    kerastl_command: Command, tmp_path: Path, bright_images: Path
 ) -> None:
-    config = write_config(tmp_path, bright_pictures / "table.csv", name="tfhub:yamnet")
+    config = write_config(tmp_path, bright_images / "table.csv", name="tfhub:yamnet")
     result = kerastl_command("train", config)
     refused(result, "takes audio", "column 'path' contains images", "Choose a backbone for images")
 
 
 def test_missing_weights_are_named(
-    kerastl_command: Command, tmp_path: Path, bright_pictures: Path
+    kerastl_command: Command, tmp_path: Path, bright_images: Path
 ) -> None:
-    config = write_config(tmp_path, bright_pictures / "table.csv", weights="no.weights.h5")
+    config = write_config(tmp_path, bright_images / "table.csv", weights="no.weights.h5")
     refused(kerastl_command("train", config), "no.weights.h5")
 
 

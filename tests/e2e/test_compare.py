@@ -30,8 +30,8 @@ def write_config(folder: Path, table: Path, **more: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def config(bright_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_config(tmp_path_factory.mktemp("compare"), bright_pictures / "table.csv")
+def config(bright_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_config(tmp_path_factory.mktemp("compare"), bright_images / "table.csv")
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +108,9 @@ def test_a_variant_with_an_invalid_config_is_refused_before_anything_is_written(
 
 @pytest.mark.slow
 def test_sharing_compares_one_network_with_one_for_each_frozen_and_fine_tuned(
-    bright_pictures: Path, tmp_path: Path
+    bright_images: Path, tmp_path: Path
 ) -> None:
-    config = write_config(
-        tmp_path, bright_pictures / "table.csv", trainable=True, fit={"epochs": 1}
-    )
+    config = write_config(tmp_path, bright_images / "table.csv", trainable=True, fit={"epochs": 1})
     found = compare(config, axis="sharing", seeds=1, output=tmp_path / "sharing")
     modes = {answer["mode"] for answer in found.values["answers"]}
     assert modes == {"frozen", "fine-tuned"}

@@ -31,9 +31,9 @@ def write_config(folder: Path, table: Path, **more: object) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(bright_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(bright_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("line")
-    config = write_config(folder, bright_pictures / "table.csv")
+    config = write_config(folder, bright_images / "table.csv")
     return kerastl.train(config, output=folder / "run")
 
 
@@ -83,20 +83,18 @@ def test_predict_repeats_the_stored_probabilities_in_the_order_given(
 
 
 def test_an_unreadable_file_keeps_its_row_and_says_why(
-    run: Run, tmp_path: Path, bright_pictures: Path
+    run: Run, tmp_path: Path, bright_images: Path
 ) -> None:
-    (tmp_path / "torn.png").write_bytes((bright_pictures / "00.png").read_bytes()[:200])
-    predicted = run.predict(
-        [bright_pictures / "01.png", tmp_path / "torn.png", tmp_path / "no.png"]
-    )
+    (tmp_path / "torn.png").write_bytes((bright_images / "00.png").read_bytes()[:200])
+    predicted = run.predict([bright_images / "01.png", tmp_path / "torn.png", tmp_path / "no.png"])
     assert len(predicted) == 3
     assert predicted["error"].notna().tolist() == [False, True, True]
     assert predicted["bright"].isna().tolist() == [False, True, True]
 
 
-def test_predict_takes_a_folder_and_a_table(run: Run, bright_pictures: Path) -> None:
-    assert len(run.predict(bright_pictures)) == 60
-    by_table = run.predict(bright_pictures / "table.csv")
+def test_predict_takes_a_folder_and_a_table(run: Run, bright_images: Path) -> None:
+    assert len(run.predict(bright_images)) == 60
+    by_table = run.predict(bright_images / "table.csv")
     assert list(by_table["path"])[:2] == ["00.png", "01.png"]
 
 
@@ -106,8 +104,8 @@ def test_the_model_is_an_ordinary_keras_model(run: Run) -> None:
     np.testing.assert_array_equal(model(pictures), kerastl.load_model(run.path)(pictures))
 
 
-def test_a_run_is_the_backbone_of_the_next(run: Run, bright_pictures: Path, tmp_path: Path) -> None:
-    config = write_config(tmp_path, bright_pictures / "table.csv")
+def test_a_run_is_the_backbone_of_the_next(run: Run, bright_images: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, bright_images / "table.csv")
     following = kerastl.train(
         config,
         output=tmp_path / "next",
@@ -121,10 +119,10 @@ def test_a_run_is_the_backbone_of_the_next(run: Run, bright_pictures: Path, tmp_
 
 
 def test_an_existing_run_is_never_overwritten(
-    run: Run, bright_pictures: Path, tmp_path: Path
+    run: Run, bright_images: Path, tmp_path: Path
 ) -> None:
     before = (run.path / "metrics.json").read_bytes()
-    config = write_config(tmp_path, bright_pictures / "table.csv")
+    config = write_config(tmp_path, bright_images / "table.csv")
     with pytest.raises(RunError, match="already exists"):
         kerastl.train(config, output=run.path)
     assert (run.path / "metrics.json").read_bytes() == before
@@ -144,19 +142,19 @@ def test_an_existing_run_is_never_overwritten(
     ids=["multi", "stages", "hidden", "augment"],
 )
 def test_every_shape_of_training_gives_a_run(
-    bright_pictures: Path, tmp_path: Path, settings: dict[str, object]
+    bright_images: Path, tmp_path: Path, settings: dict[str, object]
 ) -> None:
-    config = write_config(tmp_path, bright_pictures / "table.csv", **settings)
+    config = write_config(tmp_path, bright_images / "table.csv", **settings)
     run = kerastl.train(config, output=tmp_path / "run")
-    assert len(run.predict(bright_pictures / "01.png")) == 1
+    assert len(run.predict(bright_images / "01.png")) == 1
     epochs = len(pd.read_csv(run.path / "history.csv")) if "fit" in settings else 0
     assert epochs == settings.get("fit", {}).get("epochs", 0)
 
 
 def test_single_and_multi_heads_give_the_same_probabilities(
-    run: Run, bright_pictures: Path, tmp_path: Path
+    run: Run, bright_images: Path, tmp_path: Path
 ) -> None:
-    config = write_config(tmp_path, bright_pictures / "table.csv", heads="multi")
+    config = write_config(tmp_path, bright_images / "table.csv", heads="multi")
     multi = kerastl.train(config, output=tmp_path / "run")
     np.testing.assert_allclose(multi.predictions["red"], run.predictions["red"], atol=1e-4)
 
@@ -168,10 +166,10 @@ def test_metrics_are_json_that_any_program_reads(run: Run) -> None:
 
 
 def test_an_error_before_training_leaves_nothing_behind(
-    bright_pictures: Path, tmp_path: Path
+    bright_images: Path, tmp_path: Path
 ) -> None:
-    table = bright_pictures / "torn.csv"
-    frame = pd.read_csv(bright_pictures / "table.csv")
+    table = bright_images / "torn.csv"
+    frame = pd.read_csv(bright_images / "table.csv")
     frame.loc[3, "path"] = "missing.png"
     frame.to_csv(table, index=False)
     with pytest.raises(KerastlError):
@@ -180,9 +178,9 @@ def test_an_error_before_training_leaves_nothing_behind(
 
 
 def test_auto_keeps_the_backbone_frozen_where_few_labels_are_known(
-    bright_pictures: Path, tmp_path: Path
+    bright_images: Path, tmp_path: Path
 ) -> None:
-    config = write_config(tmp_path, bright_pictures / "table.csv", trainable="auto")
+    config = write_config(tmp_path, bright_images / "table.csv", trainable="auto")
     run = kerastl.train(config, output=tmp_path / "run")
     assert run.bundle.evidence["features"]["auto"]["trained"] is False
     assert "known training labels" in run.bundle.evidence["features"]["auto"]["reason"]
@@ -190,13 +188,13 @@ def test_auto_keeps_the_backbone_frozen_where_few_labels_are_known(
 
 
 def test_auto_tries_fine_tuning_where_enough_labels_are_known_and_ships_what_it_says(
-    bright_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bright_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kerastl.training.auto.FEW_LABELS", 2)
     monkeypatch.setattr("kerastl.training.auto.SOME_LABELS", 2)
     monkeypatch.setattr("kerastl.training.auto.MANY_WEIGHTS", 10**9)
     config = write_config(
-        tmp_path, bright_pictures / "table.csv", trainable="auto", fit={"epochs": 1}
+        tmp_path, bright_images / "table.csv", trainable="auto", fit={"epochs": 1}
     )
     run = kerastl.train(config, output=tmp_path / "run")
     auto = run.bundle.evidence["features"]["auto"]

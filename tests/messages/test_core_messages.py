@@ -10,12 +10,12 @@ import pytest
 import kerastl
 from kerastl import errors
 from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
+from kerastl.config.head import resolve_heads
 from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.loading import build_examples, load_table, read_frame
 from kerastl.data.tables.splits import assign_splits
 from kerastl.errors import KerastlError
-from kerastl.heads.head import resolve_heads
 
 
 def table(**columns: list[object]) -> Examples:

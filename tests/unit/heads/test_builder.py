@@ -6,9 +6,9 @@ import pytest
 
 import kerastl
 from kerastl.backbones import BackboneError
+from kerastl.config.head import resolve_heads
 from kerastl.errors import ModelError
 from kerastl.heads.builder import find_heads, find_layer, head_model, logits_model
-from kerastl.heads.head import resolve_heads
 
 pytestmark = pytest.mark.backends
 

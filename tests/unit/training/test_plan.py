@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kerastl.config import parse_config
-from kerastl.heads.head import resolve_heads
+from kerastl.config.head import resolve_heads
 from kerastl.training.plan import (
     AutoPlan,
     FineTune,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerastl.config import HeadConfig
+from kerastl.config.training_sections import HeadConfig
 from kerastl.errors import ModelError
 from kerastl.media.media_types import MEDIA_TYPES
 
