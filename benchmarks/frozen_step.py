@@ -186,7 +186,7 @@ def sweep(shared: str) -> dict:
     )
     return {
         "seconds": time.perf_counter() - started,
-        "computed": found.facts["training"]["computed"],
+        "computed": found.facts.training.computed,
         "best": float(losses.mean(axis=2).min()),
     }
 

@@ -43,6 +43,7 @@ def extract(shared: Path, folder: Path) -> dict:
     from kerastl.features.cache.location import cache_folder
     from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
+    from kerastl.records import to_values
 
     model = build_model(
         "applications:mobilenet_v2", TASKS, weights=str(street_weights(shared)), input_size=SIZE
@@ -53,7 +54,7 @@ def extract(shared: Path, folder: Path) -> dict:
     source = FeatureSource(cache=cache_folder())
     found = source.extract(find_layer(model).model, inputs, is_scored=np.zeros(len(paths), bool))
     return {
-        **found.facts["training"],
+        **to_values(found.facts.training),
         "seconds": time.perf_counter() - started,  # of all, the making of engines included
         "megabytes": peak_megabytes() - before,
         "features_megabytes": found.values.nbytes / 2**20,

@@ -1,8 +1,8 @@
 """Extraction of features: look up what is cached, compute what is missing, and store it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,11 +11,32 @@ from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cached_features import CachedFeatures, Lookup
 from kerastl.features.computation import FeatureComputation
-from kerastl.features.engines.agreement import NUM_EXAMPLES, probability_differences
+from kerastl.features.engines.agreement import NUM_EXAMPLES, Agreement, probability_differences
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, Purpose
 from kerastl.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassFacts:
+    """How the features for one purpose were obtained; times are in seconds."""
+
+    engine: str
+    examples: int
+    computed: int  # examples whose features were not cached
+    seconds: float | None = None
+    waited_for_inputs_seconds: float | None = None
+    decoding_thread_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractionFacts:
+    """How features were obtained: for training, for scores, and the engines that were tried."""
+
+    training: PassFacts | None = None
+    scores: PassFacts | None = None
+    agreement: Mapping[str, Agreement]
 
 
 class Extraction:
@@ -59,7 +80,6 @@ class Extraction:
         self.values = np.zeros((len(is_scored), cached.dim), np.float32)
         """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
         self.facts = self._extract(is_scored)
-        """Engines, numbers of examples, seconds and agreement as plain values."""
 
     def probability_differences(self, heads: keras.Model) -> dict[str, float]:
         """Returns the label of each engine to its largest difference of a probability from Keras.
@@ -92,7 +112,7 @@ class Extraction:
             progress=progress,
         )
 
-    def _extract(self, is_scored: np.ndarray) -> dict[str, Any]:
+    def _extract(self, is_scored: np.ndarray) -> ExtractionFacts:
         purposes: dict[Purpose, np.ndarray] = {"training": ~is_scored, "scores": is_scored}
         engines = {
             purpose: self._selector.known_engine(purpose) or REFERENCE for purpose in purposes
@@ -113,16 +133,19 @@ class Extraction:
             max((len(found.missing) for found in lookups.values()), default=0)
             or self._engines.num_examples
         )
-        facts: dict[str, Any] = {
+        facts = {
             purpose: self._complete(purpose, engines[purpose], lookups[purpose])
             for purpose in purposes
             if purpose in lookups
         }
-        agreements = self._selector.agreements.items()
         self._cached.close()
-        return {**facts, "agreement": {label: found.facts() for label, found in agreements}}
+        return ExtractionFacts(
+            training=facts.get("training"),
+            scores=facts.get("scores"),
+            agreement=dict(self._selector.agreements),
+        )
 
-    def _complete(self, purpose: Purpose, engine: str, lookup: Lookup) -> dict[str, Any]:
+    def _complete(self, purpose: Purpose, engine: str, lookup: Lookup) -> PassFacts:
         """Computes and stores what is missing for a purpose."""
         missing, parts, looked_up = lookup.missing, lookup.parts, engine
         self._used |= lookup.found
@@ -133,9 +156,12 @@ class Extraction:
             if len(missing) < len(lookup.missing):
                 self._used.add(engine)
                 parts = self._cached.stream(missing)
-        facts = {"engine": engine, "examples": lookup.num_examples, "computed": len(missing)}
-        if len(missing):
-            facts |= self._compute(engine, len(missing), parts)
+        facts = PassFacts(
+            engine=engine,
+            examples=lookup.num_examples,
+            computed=len(missing),
+            **(self._compute(engine, len(missing), parts) if len(missing) else {}),
+        )
         self._progress.note(_extraction_text(purpose, facts))
         return facts
 
@@ -185,15 +211,15 @@ def input_dtype(inputs: Inputs) -> np.dtype:
     return inputs.dtype if isinstance(inputs, FileInputs) else inputs.take(np.arange(1)).dtype
 
 
-def _extraction_text(purpose: str, facts: Mapping[str, Any]) -> str:
+def _extraction_text(purpose: str, facts: PassFacts) -> str:
     """Returns a sentence about what was cached and what was computed, and how fast."""
-    computed, cached = facts["computed"], facts["examples"] - facts["computed"]
-    text = f"Features for {purpose}: {cached:,} from the cache"
-    if not computed:
+    text = f"Features for {purpose}: {facts.examples - facts.computed:,} from the cache"
+    if not facts.computed:
         return f"{text}."
-    speed = computed / max(facts["seconds"], 1e-9)
+    seconds = facts.seconds or 0.0
     return (
-        f"{text}, {computed:,} by {facts['engine']} in {facts['seconds']:.1f} s ({speed:,.0f}/s; "
-        f"{facts['decoding_thread_seconds']:.1f} s of decoding in threads, "
-        f"{facts['waited_for_inputs_seconds']:.1f} s of waiting for inputs)."
+        f"{text}, {facts.computed:,} by {facts.engine} in {seconds:.1f} s "
+        f"({facts.computed / max(seconds, 1e-9):,.0f}/s; "
+        f"{facts.decoding_thread_seconds or 0.0:.1f} s of decoding in threads, "
+        f"{facts.waited_for_inputs_seconds or 0.0:.1f} s of waiting for inputs)."
     )

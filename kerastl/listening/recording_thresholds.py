@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kerastl.config import Config, ConfigError
 from kerastl.config.policies import ThresholdPolicy
@@ -17,10 +18,22 @@ from kerastl.listening.scored_recordings import ScoredRecordings, score_recordin
 from kerastl.listening.stream_scorer import StreamScorer
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.progress import Progress
+from kerastl.records import to_values
 from kerastl.run.bundle import Bundle, TaskBundle
 
 if TYPE_CHECKING:
     import keras
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingsFacts:
+    """The recordings that thresholds were chosen on; `evidence.recordings` in the bundle."""
+
+    table: str
+    sha256: str
+    recordings: int
+    hours: float
+    events: int
 
 
 def tune_on_recordings(
@@ -69,7 +82,7 @@ def choose_thresholds(
         progress.note(_summary(scored, name, task.threshold))
     return bundle.changed(
         tasks={**bundle.tasks, **changed},
-        evidence={**bundle.evidence, "recordings": _facts(scored.recordings)},
+        evidence={**bundle.evidence, "recordings": to_values(_facts(scored.recordings))},
         listening=scored.settings,
     )
 
@@ -110,14 +123,14 @@ def _with_threshold(
     )
 
 
-def _facts(recordings: Recordings) -> dict[str, Any]:
-    return {
-        "table": str(recordings.source.absolute()),
-        "sha256": recordings.sha256,
-        "recordings": len(recordings.items),
-        "hours": recordings.hours,
-        "events": recordings.num_events(),
-    }
+def _facts(recordings: Recordings) -> RecordingsFacts:
+    return RecordingsFacts(
+        table=str(recordings.source.absolute()),
+        sha256=recordings.sha256,
+        recordings=len(recordings.items),
+        hours=recordings.hours,
+        events=recordings.num_events(),
+    )
 
 
 def _summary(scored: ScoredRecordings, name: str, threshold: float) -> str:

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from kerastl.run.layout import RunLayout
 from kerastl.run.scoring import calibrate, calibrated_logits, make_bootstrap, score_parts
 from kerastl.run.split_table import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks
+from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
 
@@ -81,6 +82,41 @@ def backbone_sha256(model: "keras.Model") -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True)
+class TableFile:
+    """A table that the run was trained on."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """The data that the run was trained on; `data` in the bundle."""
+
+    tables: list[TableFile]
+    rows: int
+    column: str  # of the files
+    group: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrengthPath:
+    """Out-of-fold loss of each task over the strengths of L2."""
+
+    strengths: list[float]
+    losses: Mapping[str, list[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvidence:
+    """What the bundle stores about how the model was found; `evidence` in the bundle."""
+
+    regularization: Mapping[str, float] | None = None  # chosen L2 strength of each task
+    regularization_path: StrengthPath | None = None
+    features: TrainingEvidence
+
+
 def make_bundle(
     plan: RunPlan,
     model: "keras.Model",
@@ -107,8 +143,8 @@ def make_bundle(
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
         ),
-        data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
-        evidence={**_regularization(fitted, tasks), "features": fitted.evidence},
+        data=to_values(_data_facts(config.data, num_rows=len(plan.examples.paths))),
+        evidence=to_values(_evidence(fitted, tasks)),
         listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
         plugins=distributions(),
@@ -174,21 +210,25 @@ def _predictions_frame(
     return pd.DataFrame(columns)
 
 
-def _data_facts(data: DataConfig, *, num_rows: int) -> dict[str, Any]:
-    return {
-        "tables": [{"path": str(path), "sha256": file_sha256(path).hex()} for path in data.tables],
-        "rows": num_rows,
-        "column": data.file_column,
-        "group": data.group,
-    }
+def _data_facts(data: DataConfig, *, num_rows: int) -> DataFacts:
+    return DataFacts(
+        tables=[TableFile(path=str(path), sha256=file_sha256(path).hex()) for path in data.tables],
+        rows=num_rows,
+        column=data.file_column,
+        group=data.group,
+    )
 
 
-def _regularization(fitted: TrainingResult, tasks: tuple[str, ...]) -> dict[str, Any]:
+def _evidence(fitted: TrainingResult, tasks: tuple[str, ...]) -> RunEvidence:
     if fitted.exact is None:
-        return {}
-    strengths = dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True))
-    if fitted.exact.path is None:
-        return {"regularization": strengths}
-    losses = dict(zip(tasks, fitted.exact.path.T.tolist(), strict=True))
-    path = {"strengths": list(STRENGTHS), "losses": losses}
-    return {"regularization": strengths, "regularization_path": path}
+        return RunEvidence(features=fitted.evidence)
+    path = fitted.exact.path
+    return RunEvidence(
+        regularization=dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True)),
+        regularization_path=None
+        if path is None
+        else StrengthPath(
+            strengths=list(STRENGTHS), losses=dict(zip(tasks, path.T.tolist(), strict=True))
+        ),
+        features=fitted.evidence,
+    )

@@ -6,8 +6,7 @@ validation loss by more than the noise of that reduction.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -19,7 +18,7 @@ from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.progress import SILENT
-from kerastl.records import to_values
+from kerastl.training.evidence import AutoDecision, LabelSupply
 from kerastl.training.fitting import TrainingContext
 from kerastl.training.phases import TrainingResult, run_phases, solve_heads
 from kerastl.training.plan import AutoPlan, SolveHeads, TrainingPlan
@@ -27,44 +26,6 @@ from kerastl.training.plan import AutoPlan, SolveHeads, TrainingPlan
 FEW_LABELS = 50  # of the rarer class: with fewer, fine-tuning is not tried
 SOME_LABELS = 200  # with fewer, it is not tried if more labels would still improve the frozen head
 MANY_WEIGHTS = 1_000  # per known label; with more, it is not tried in that case either
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelSupply:
-    """Known training labels, and the number of weights that fine-tuning would train on them.
-
-    Args:
-        positives: Number of known positives of each task.
-        negatives: Number of known negatives.
-        weights: Number of weights that fine-tuning trains.
-        second_half: Gain of the frozen heads from the second half of the training examples, or None
-            if it was not measured.
-    """
-
-    positives: dict[str, int]
-    negatives: dict[str, int]
-    weights: int
-    second_half: Gain | None
-
-    @property
-    def rarer(self) -> dict[str, int]:
-        """Number of known labels of the rarer class of each task."""
-        return {task: min(n, self.negatives[task]) for task, n in self.positives.items()}
-
-    @property
-    def median(self) -> float:
-        """Median of `rarer` over the tasks."""
-        return float(np.median(list(self.rarer.values())))
-
-    @property
-    def weights_per_label(self) -> float:
-        """Weights that fine-tuning trains for each known label; no labels count as 1."""
-        known = sum(self.positives.values()) + sum(self.negatives.values())
-        return self.weights / max(known, 1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain values for the bundle."""
-        return {**to_values(self), "weights_per_label": self.weights_per_label}
 
 
 def train_model(
@@ -94,7 +55,8 @@ def train_model(
     )
     if reason is not None:
         context.progress.note(f"auto: the backbone stays frozen: {reason}.")
-        return _with_decision(frozen, supply, trained=False, reason=reason, seconds=seconds)
+        decision = AutoDecision(supply=supply, trained=False, reason=reason, seconds=seconds)
+        return _with_decision(frozen, decision)
     return _fine_tune_from(plan, frozen, model, context, features, supply, seconds)
 
 
@@ -178,9 +140,10 @@ def _fine_tune_from(
         # the history of both, for the learning curves
         tuned = replace(frozen, history=[*frozen.history, *tuned.history])
     reason = "better on validation" if is_better else "not clearly better"
-    return _with_decision(
-        tuned, supply, trained=is_better, reason=reason, seconds=seconds, gain=to_values(gain)
+    decision = AutoDecision(
+        supply=supply, trained=is_better, reason=reason, seconds=seconds, gain=gain
     )
+    return _with_decision(tuned, decision)
 
 
 def _num_weights(model: keras.Model) -> int:
@@ -252,6 +215,5 @@ def _decision_text(supply: LabelSupply, gain: Gain, seconds: dict[str, float]) -
     )
 
 
-def _with_decision(result: TrainingResult, supply: LabelSupply, **facts: Any) -> TrainingResult:
-    decision = {"supply": supply.to_dict(), **facts}
-    return replace(result, evidence={**result.evidence, "auto": decision})
+def _with_decision(result: TrainingResult, decision: AutoDecision) -> TrainingResult:
+    return replace(result, evidence=replace(result.evidence, auto=decision))

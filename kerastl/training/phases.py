@@ -21,6 +21,7 @@ from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_mod
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.compilation import positive_weights
+from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.fine_tuning import fine_tune
 from kerastl.training.fitting import TrainingContext, fit_epochs
@@ -39,7 +40,7 @@ class TrainingResult:
         history: One row per epoch with phase, epoch and figures.
         exact: The solved heads, or None.
         learned: The learning table, as lines of text.
-        evidence: Engines, speed, agreement and the decision of `trainable: auto`, for the bundle.
+        evidence: Engines, speed, agreement and the decision of `trainable: auto`.
     """
 
     features: np.ndarray
@@ -47,7 +48,7 @@ class TrainingResult:
     history: list[dict[str, Any]]
     exact: ExactHead | None
     learned: tuple[str, ...]
-    evidence: Mapping[str, Any]
+    evidence: TrainingEvidence
 
 
 def prepare(
@@ -111,7 +112,7 @@ def run_phases(
         history=history,
         exact=exact,
         learned=learning_table(model, plan.phases[-1]),
-        evidence={**final.facts, "largest_probability_difference": differences},
+        evidence=TrainingEvidence(**vars(final.facts), largest_probability_difference=differences),
     )
 
 

@@ -6,8 +6,7 @@ probabilities is the largest absolute difference.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -31,16 +30,11 @@ class Agreement:
     num_examples: int
     difference: float
     limit: float
-    per_second: float | None = None
+    per_second: float | None
+    agrees: bool = field(init=False)  # whether the engine may be used
 
-    @property
-    def agrees(self) -> bool:
-        """Whether the engine may be used."""
-        return bool(self.difference <= self.limit)
-
-    def facts(self) -> dict[str, Any]:
-        """Returns the fields and the verdict as plain values."""
-        return {**asdict(self), "agrees": self.agrees}
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "agrees", bool(self.difference <= self.limit))
 
 
 def compare_features(

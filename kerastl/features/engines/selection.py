@@ -23,6 +23,7 @@ from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.keras_engine import EAGER_EXAMPLES, XLA_NAME, has_gpu
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.files import write_text
+from kerastl.records import to_values
 
 Purpose = Literal["training", "scores"]
 
@@ -105,7 +106,7 @@ class EngineSelector:
             self.engines.reference_output, output, engine.precision, per_second=speed
         )
         self.agreements[label] = agreement
-        self._verdicts[label] = agreement.facts()
+        self._verdicts[label] = to_values(agreement)
         self.engines.progress.note(_agreement_text(label, agreement))
         return agreement.agrees
 

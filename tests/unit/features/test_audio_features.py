@@ -55,14 +55,14 @@ def test_the_features_of_a_pooled_clip_are_the_mean_over_its_windows(network, pa
 def test_pooled_features_come_from_the_cache_the_second_time(network, paths, tmp_path) -> None:
     first = extract(network, paths, tmp_path)
     again = extract(network, paths, tmp_path)
-    assert again.facts["scores"]["computed"] == 0
+    assert again.facts.scores.computed == 0
     np.testing.assert_array_equal(again.values, first.values)
 
 
 def test_another_window_is_another_entry_of_the_cache(network, paths, tmp_path) -> None:
     extract(network, paths, tmp_path)
     other = extract(network, paths, tmp_path, window="start")
-    assert other.facts["scores"]["computed"] == len(paths)
+    assert other.facts.scores.computed == len(paths)
 
 
 def test_each_segment_has_features_of_its_own_in_the_cache(network, paths, tmp_path) -> None:
@@ -71,7 +71,7 @@ def test_each_segment_has_features_of_its_own_in_the_cache(network, paths, tmp_p
     assert np.abs(found.values[0] - found.values[1]).max() > 1e-4
     second = Segments(values=np.array([[1.0, 2.0], [0.5, 1.5], [np.nan, np.nan]]))
     again = extract(network, [paths[3]] * 3, tmp_path, window="center", segments=second)
-    assert again.facts["scores"]["computed"] == 1
+    assert again.facts.scores.computed == 1
     np.testing.assert_array_equal(again.values[0], found.values[1])
     np.testing.assert_array_equal(again.values[2], found.values[2])
 
@@ -81,5 +81,5 @@ def test_each_segment_has_features_of_its_own_in_the_cache(network, paths, tmp_p
 )
 def test_openvino_runs_the_front_end_and_agrees(network, paths) -> None:
     found = extract(network, paths, engine="openvino")
-    assert found.facts["scores"]["engine"] == "openvino float32"
+    assert found.facts.scores.engine == "openvino float32"
     np.testing.assert_allclose(found.values, extract(network, paths).values, atol=1e-3)

@@ -16,6 +16,7 @@ from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, multiply_adds
 from kerastl.progress import Progress
+from kerastl.records import to_values
 
 UINT8 = np.dtype(np.uint8)
 needs_openvino = pytest.mark.skipif(
@@ -180,7 +181,7 @@ def test_agreement_is_relative_to_what_varies_between_examples() -> None:
 
 def test_verdicts_are_plain_values() -> None:
     verdict = compare_features(np.eye(3), np.eye(3), "bfloat16", per_second=7.0)
-    assert json.loads(json.dumps(verdict.facts()))["agrees"] is True
+    assert json.loads(json.dumps(to_values(verdict)))["agrees"] is True
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])

@@ -93,7 +93,7 @@ def test_the_second_time_no_file_is_read(
     second = extract(network, paths, cache)
     assert decoded == []
     np.testing.assert_array_equal(first.values, second.values)
-    assert second.facts["scores"]["computed"] == 0
+    assert second.facts.scores.computed == 0
 
 
 def test_the_features_are_those_of_the_network(
@@ -226,7 +226,7 @@ def test_what_is_scored_never_comes_from_reduced_precision(
 ) -> None:
     is_scored = np.arange(NUM) % 2 == 0
     found = extract(network, paths, cache, is_scored=is_scored, engine="openvino")
-    assert found.facts["scores"]["engine"] == "openvino float32"
+    assert found.facts.scores.engine == "openvino float32"
     reference = extract(network, paths, None).values
     np.testing.assert_allclose(found.values[is_scored], reference[is_scored], rtol=1e-3, atol=1e-4)
     # Now the other half is scored, and features for training must not be used for it.
@@ -247,7 +247,7 @@ def test_probabilities_are_compared_with_those_of_keras_warm_and_cold(
     first = cold.probability_differences(heads)
     assert first["openvino float32"] < 1e-3
     warm = extract(network, paths, cache, is_scored=is_scored, engine="openvino")
-    assert warm.facts["scores"]["computed"] == 0
+    assert warm.facts.scores.computed == 0
     second = warm.probability_differences(heads)
     assert second == pytest.approx(first, abs=1e-4)
 

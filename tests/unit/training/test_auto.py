@@ -3,14 +3,15 @@
 import numpy as np
 
 from kerastl.evaluation.gains import Gain
+from kerastl.records import to_values
 from kerastl.training.auto import (
     FEW_LABELS,
     MANY_WEIGHTS,
     SOME_LABELS,
-    LabelSupply,
     count_labels,
     reason_not_to_fine_tune,
 )
+from kerastl.training.evidence import LabelSupply
 
 STEEP = Gain(loss=0.02, low=0.01, high=0.03, known=100)
 FLAT = Gain(loss=0.001, low=-0.01, high=0.012, known=100)
@@ -58,7 +59,7 @@ def test_unknown_labels_do_not_count_as_labels() -> None:
 
 
 def test_the_supply_is_written_with_the_keys_of_the_bundle() -> None:
-    values = supply(60).to_dict()
+    values = to_values(supply(60))
     assert set(values) == {
         "positives",
         "negatives",
