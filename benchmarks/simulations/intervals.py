@@ -1,8 +1,8 @@
 """How often a 95 % interval contains the true score.
 
 Scores of two classes are normal, with an effect of the group where groups have several examples.
-The truth of each score is that of a million simulated examples. Printed are the percent of
-simulated tests whose interval contains the truth, and the mean width.
+The truth of each score is that of a million simulated examples. Printed are the percent of the
+intervals that contain the truth, and their mean width.
 """
 
 import itertools
@@ -13,12 +13,16 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from kerastl.evaluation.intervals import Bootstrap
-from kerastl.evaluation.scores import SCORES, score_split, score_task
+from kerastl.evaluation.intervals import Bootstrap, Draws, interval
+from kerastl.evaluation.score_types import SCORES, Interval
+from kerastl.evaluation.scores import score_split, score_task
+from kerastl.evaluation.task_sample import TaskSample
 
 GROUPS = ((20, 1), (50, 1), (200, 1), (30, 4), (100, 4), (30, 20))
 PREVALENCES = (0.05, 0.2, 0.5)
 AUCS = (0.6, 0.76, 0.92, 0.99)
+NAMES = ("a", "b", "c")  # tasks
+MOSTLY = 0.25  # share of tests with an interval, for a cell to count
 SIMILARITY = 0.2  # share of the variance of scores and labels that lies between groups
 
 
@@ -54,46 +58,66 @@ class Cell:
         return group, labels, scipy.special.expit(scores)
 
 
-def measure(task: tuple[Cell, int, int]) -> dict[str, tuple[float, float, int]]:
-    """Returns for each score the share of covering intervals, their mean width, their number."""
+@dataclass(frozen=True)
+class Coverage:
+    """What the intervals of one score did in the simulated tests of one cell."""
+
+    shown: float  # share of tests with an interval
+    covered: float  # share of the intervals that contain the truth
+    percentiles: float  # the same of the middle 95 % of the bootstrap, wherever it is defined
+    width: float  # mean
+    empty: int  # number of intervals of zero width
+
+
+def measure(task: tuple[Cell, int, int]) -> dict[str, Coverage]:
+    """Returns the coverage of each score, and of the macro AUC of three tasks."""
     cell, repeats, seed = task
     random = np.random.default_rng(seed)
     _, labels, probabilities = cell.draw(random, 1_000_000 // cell.examples)
     truth = score_task(labels[:, 0], probabilities[:, 0], threshold=cell.prevalence)
-    found: dict[str, list[tuple[bool, float]]] = {name: [] for name in SCORES}
-    found |= {"macro auc": []}
+    cases: dict[str, list[tuple[float, Interval | None, Interval | None]]] = {}
     for repeat in range(repeats):
-        group, labels, probabilities = cell.draw(random, cell.groups, 3)
+        group, labels, probabilities = cell.draw(random, cell.groups, len(NAMES))
         bootstrap = Bootstrap(groups=group.astype(str), replicates=300, seed=repeat)
-        names = ("a", "b", "c")
-        scores = score_split(
-            labels,
-            probabilities,
-            names,
-            dict.fromkeys(names, cell.prevalence),
-            bootstrap=bootstrap,
+        thresholds = dict.fromkeys(NAMES, cell.prevalence)
+        macro = score_split(labels, probabilities, NAMES, thresholds, bootstrap=bootstrap).macro
+        sample = TaskSample(
+            labels[:, 0],
+            probabilities[:, 0],
+            threshold=cell.prevalence,
+            draws=Draws(bootstrap),
         )
         for name in SCORES:
-            ends = scores.tasks["a"].interval(name)
-            if ends is not None:
-                covers = ends[0] <= truth.value(name) <= ends[1]
-                found[name].append((covers, ends[1] - ends[0]))
-        if scores.macro.auc_interval is not None and scores.macro.defined == 3:
-            low, high = scores.macro.auc_interval
-            found["macro auc"].append((low <= truth.auc <= high, high - low))
-    return {
-        name: (
-            float(np.mean([c for c, _ in all_])),
-            float(np.mean([w for _, w in all_])),
-            len(all_),
-        )
-        for name, all_ in found.items()
-        if len(all_) >= repeats // 4
-    }
+            percentiles = interval(sample.replicates[name])
+            case = (truth.value(name), sample.intervals[name], percentiles)
+            cases.setdefault(name, []).append(case)
+        ends = macro.auc_interval if macro.defined == len(NAMES) else None
+        cases.setdefault("macro auc", []).append((truth.auc, ends, None))
+    return {name: summary(several) for name, several in cases.items()}
+
+
+def summary(cases: list[tuple[float, Interval | None, Interval | None]]) -> Coverage:
+    """Returns the coverage over truths, intervals and percentile intervals."""
+    shown = [(truth, ends) for truth, ends, _ in cases if ends is not None]
+    percentiles = [(truth, ends) for truth, _, ends in cases if ends is not None]
+    widths = [high - low for _, (low, high) in shown]
+    return Coverage(
+        shown=len(shown) / len(cases),
+        covered=covered(shown),
+        percentiles=covered(percentiles),
+        width=float(np.mean(widths)) if widths else float("nan"),
+        empty=sum(width <= 0 for width in widths),
+    )
+
+
+def covered(cases: list[tuple[float, Interval]]) -> float:
+    """Returns the share of intervals that contain the truth, NaN if there are none."""
+    inside = [low <= truth <= high for truth, (low, high) in cases]
+    return float(np.mean(inside)) if inside else float("nan")
 
 
 def simulate(repeats: int, processes: int) -> None:
-    """Prints a row per cell and the summary of each score."""
+    """Prints a row per cell and the summary of each score over the cells that mostly show it."""
     cells = [Cell(*size, *rest) for size, *rest in itertools.product(GROUPS, PREVALENCES, AUCS)]
     tasks = [(cell, repeats, seed) for seed, cell in enumerate(cells)]
     with ProcessPoolExecutor(processes) as pool:
@@ -102,15 +126,18 @@ def simulate(repeats: int, processes: int) -> None:
     print("groups  size  positives   AUC  " + "".join(f"{name[:15]:>17}" for name in names))
     for cell, row in zip(cells, rows, strict=True):
         figures = "".join(
-            f"{100 * row[name][0]:9.0f} ({row[name][1]:.2f}) " if name in row else f"{'-':>17}"
-            for name in names
+            f"{100 * row[name].covered:9.0f} ({row[name].width:.2f}) " for name in names
         )
         print(
             f"{cell.groups:6} {cell.examples:5} {cell.prevalence:10.2f} {cell.auc:5.2f}  {figures}"
         )
     for name in names:
-        covered = np.array([row[name][0] for row in rows if name in row])
+        found = [row[name] for row in rows if row[name].shown >= MOSTLY]
+        share = np.array([one.covered for one in found])
+        others = np.array([one.percentiles for one in found])
         print(
-            f"{name}: lowest {covered.min():.3f}, median {np.median(covered):.3f}, "
-            f"at least 0.92 in {np.mean(covered >= 0.92):.0%} of {len(covered)} cells"
+            f"{name}: lowest {share.min():.3f}, median {np.median(share):.3f}, at least 0.92 in "
+            f"{np.mean(share >= 0.92):.0%} of {len(found)} cells, {sum(o.empty for o in found)} of "
+            f"zero width; percentiles lowest {others.min():.3f}, at least 0.92 in "
+            f"{np.mean(others >= 0.92):.0%}"
         )

@@ -1,4 +1,4 @@
-"""Intervals: the bootstrap over groups.
+"""The bootstrap over groups.
 
 Convention: whole groups are drawn with replacement, one draw for all tasks. Examples of one patient
 or scene are not independent, and an interval that treats them as independent is too narrow.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 FEWEST_GROUPS = 20
-FEWEST_OF_A_CLASS = 5  # groups; with fewer an interval comes with a caution
 _LEVEL = 0.95
 _ELEMENTS = 2**18  # weights at a time, which fit into the processor's cache
 
@@ -81,8 +80,3 @@ def interval(values: np.ndarray) -> tuple[float, float] | None:
     tail = (1 - _LEVEL) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def method(bootstrap: Bootstrap) -> str:
-    """Returns how the intervals are computed, in words."""
-    return f"95 % percentile bootstrap over {bootstrap.unit}"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.score_types import SCORES, SplitScores
-from kerastl.evaluation.scores import NUM_BINS, score_split, score_task
+from kerastl.evaluation.scores import score_split, score_task
+from kerastl.evaluation.task_sample import NUM_BINS
 from kerastl.evaluation.thresholds import ChosenThreshold, choose_threshold
 
 SETTINGS = settings(derandomize=True, max_examples=60, deadline=None)

@@ -8,8 +8,9 @@ import scipy.stats
 
 from kerastl.evaluation.detection.curve import Word, curve
 from kerastl.evaluation.detection.matching import Outcome
-from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws, interval, method
+from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws
 from kerastl.evaluation.means import divided
+from kerastl.evaluation.score_intervals import Variation, carriers, share_interval
 from kerastl.evaluation.score_types import (
     DetectionCurve,
     DetectionRates,
@@ -20,6 +21,7 @@ from kerastl.evaluation.score_types import (
 
 POISSON = "exact 95 % interval of a Poisson rate"
 BINOMIAL = "exact 95 % interval of a share, as if events were independent"
+WIDENED = "exact 95 % interval of a share, widened by the variation between recordings"
 _TAIL = 0.025
 
 
@@ -88,13 +90,17 @@ def _missed_interval(
 ) -> tuple[tuple[float, float] | None, str | None]:
     if not events.sum():
         return None, None
-    if not replicates or np.count_nonzero(events) < FEWEST_GROUPS:
-        exact = scipy.stats.binomtest(int(missed.sum()), int(events.sum())).proportion_ci(0.95)
-        return (float(exact.low), float(exact.high)), BINOMIAL
-    names = np.arange(len(events)).astype(str)
-    bootstrap = Bootstrap(groups=names, unit="recordings", replicates=replicates, seed=seed)
-    weights = np.concatenate(list(Draws(bootstrap).weights(np.arange(len(events)))))
-    return interval(divided(weights @ missed, weights @ events)), method(bootstrap)
+    num_events = float(events.sum())
+    share = float(missed.sum()) / num_events
+    recordings = np.arange(len(events)).astype(str)
+    variation, how = Variation(replicates=np.zeros(0), carriers=num_events), BINOMIAL
+    if replicates and np.count_nonzero(events) >= FEWEST_GROUPS:
+        draws = Draws(Bootstrap(groups=recordings, replicates=replicates, seed=seed))
+        weights = np.concatenate(list(draws.weights(np.arange(len(events)))))
+        shares = divided(weights @ missed, weights @ events)
+        variation = Variation(replicates=shares, carriers=carriers(recordings, events))
+        how = WIDENED
+    return share_interval(share, num_events, variation), how
 
 
 def _latency(latencies: np.ndarray) -> Latency:

@@ -65,7 +65,10 @@ def test_what_is_undefined_is_a_dash_with_its_reason(capsys: pytest.CaptureFixtu
 
 
 def test_the_method_of_intervals_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    expected = "Intervals: 95 % percentile bootstrap over examples (200 of them, 100 replicates)."
+    expected = (
+        "Intervals: 95 % score intervals with the variation over examples (200 of them, "
+        "100 replicates)."
+    )
     assert expected in shown(scores(), capsys)
 
 
@@ -79,7 +82,7 @@ def test_replicates_that_were_left_out_are_counted(capsys: pytest.CaptureFixture
     labels[::2, 0] = 1
     labels[0, 1] = 1
     text = shown(scores(labels=labels), capsys)
-    assert "bus: all known positives are from 1 example, so the intervals are too narrow." in text
+    assert "bus: all known positives are from 1 example, so average precision, log loss and" in text
     assert "of 100 replicates lacked positives or negatives and were left out." in text
 
 
