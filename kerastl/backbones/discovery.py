@@ -3,7 +3,9 @@
 Convention: an error of a plugin is a fact about that plugin, reported with its distribution.
 """
 
+import importlib
 import importlib.metadata
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -109,6 +111,19 @@ def _load_problem(target: str) -> str | None:
 def load(target: str) -> Any:
     """Returns the object behind an entry point."""
     return importlib.metadata.EntryPoint(name="", value=target, group=GROUP).load()
+
+
+def import_layers(plugin: Plugin) -> None:
+    """Imports a plugin and the module `layers` of its package, if there is one."""
+    load(plugin.target)
+    spec = sys.modules[plugin.target.partition(":")[0].strip()].__spec__
+    package = spec.parent if spec is not None else None
+    while package:
+        # A namespace has no file; others can extend it, by a folder that just has its name.
+        is_own = getattr(sys.modules[package], "__file__", None) is not None
+        if is_own and importlib.util.find_spec(f"{package}.layers") is not None:
+            importlib.import_module(f"{package}.layers")
+        package = package.rpartition(".")[0]
 
 
 def in_one_line(error: BaseException) -> str:

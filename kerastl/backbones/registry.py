@@ -103,8 +103,8 @@ def find_backbone(
     Args:
         identifier: `family:name`, split at the first colon.
         options: Options of the backbone that change its facts, such as `alpha`.
-        distribution: The distribution that is known to provide it, as a run recorded it; the
-            error names it if it is not installed.
+        distribution: The distribution that provides it according to a run; the error names it if
+            it is not installed.
 
     Raises:
         UnknownBackboneError: No installed plugin provides it.
@@ -129,7 +129,7 @@ def load_family(
 
     Args:
         asked_for: The whole identifier, for the suggestion in the error.
-        distribution: The distribution that is known to provide the family.
+        distribution: The distribution that provides it according to a run.
 
     Raises:
         UnknownBackboneError: No installed distribution does.
@@ -193,11 +193,12 @@ def check_options(
 
 def _unknown_family(name: str, identifier: str, distribution: str | None) -> UnknownBackboneError:
     families = sorted({plugin.family for plugin in allowed()})
-    package = distribution or OFFICIAL_FAMILIES.get(name)
     if any(plugin.family == name for plugin in installed()):
         fix = f"Add '{name}' to {ALLOW_VARIABLE}, which allows only some plugins."
-    elif package:
-        fix = f"pip install {package}"
+    elif name in OFFICIAL_FAMILIES:
+        fix = f"pip install {OFFICIAL_FAMILIES[name]}"
+    elif distribution:
+        fix = f"The run used the plugin {distribution!r}; install it if you trust its author."
     else:
         fix = _nearest(identifier) or suggestion(name, families) or _LIST_HINT
     return UnknownBackboneError(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from kerastl.backbones import distributions
+from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.gallery import Gallery, PreviewStore, examples_per_gallery, gather_galleries
@@ -186,10 +188,12 @@ def _warnings(parts: tuple[str, ...], tasks: tuple[TaskSection, ...]) -> Iterato
 def _commands(record: RunRecord) -> tuple[str, ...]:
     bundle = record.bundle
     pinned = {name: bundle.versions[name] for name in _PINNED if name in bundle.versions}
-    packages = [f"{name}=={version}" for name, version in {**bundle.plugins, **pinned}.items()]
+    known = {*distributions(), *OFFICIAL_FAMILIES.values()}  # a stranger may name any package
+    plugins = {name: version for name, version in bundle.plugins.items() if name in known}
+    packages = [f"{name}=={version}" for name, version in {**plugins, **pinned}.items()]
     config = record.layout.config.resolve()
     again = f"{record.path.resolve().name}-again"
     return (
-        f"pip install {' '.join(packages)}",
+        f"pip install {shlex.join(packages)}",
         f"kerastl train {shlex.quote(str(config))} --output {shlex.quote(again)}",
     )

@@ -1,26 +1,40 @@
-"""Loading a saved model with the packages that its layers need."""
+"""Loading a saved model with the packages that its layers need.
+
+Convention: a model file is a stranger's. No name in it is imported: layers come from Keras, from
+kerastl, from what the program has already registered, and from the entry points of installed
+plugins.
+"""
 
 import importlib
 import json
+import re
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerastl.backbones.discovery import Plugin, allowed, import_layers, in_one_line
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.errors import RunError
+from kerastl.run.bundle import read_bundle
+from kerastl.run.layout import RunLayout
 
 if TYPE_CHECKING:
     import keras
 
 
 def load_model(path: str | Path) -> "keras.Model":
-    """Loads `model.keras` after importing the packages that its layers need.
+    """Loads `model.keras` after importing the plugins that its layers need.
+
+    Only installed plugins are imported, and of those only the ones that `bundle.json` names, if it
+    is beside the file. Nothing is imported because the file contains its name.
 
     Args:
         path: A `.keras` file, or the folder of a run.
 
     Raises:
-        RunError: The file is missing or damaged, or a package that it needs is not installed.
+        RunError: The file is missing or damaged, or has layers that no such plugin provides.
 
     Example:
 
@@ -51,52 +65,109 @@ def load_model(path: str | Path) -> "keras.Model":
 
 
 def import_needed(file: Path) -> None:
-    """Imports the layers of kerastl and of every package with a registered object in the file.
+    """Imports the layers of kerastl and, if the file needs more, of the plugins it may use.
 
     Raises:
-        RunError: A package is not installed, or the file is not a Keras archive.
+        RunError: No plugin provides one of the layers, or the file is not a Keras archive.
     """
     for module in ("layers", "losses", "metrics"):
         importlib.import_module(f"kerastl.{module}")
-    for package in sorted(_registered_packages(file)):
-        _import_package(package, file)
-
-
-def _import_package(package: str, file: Path) -> None:
-    try:
-        importlib.import_module(package)
-        importlib.import_module(f"{package}.layers")
-    except ModuleNotFoundError as error:
-        if error.name == f"{package}.layers":
-            return
-        family, default = package.removeprefix("kerastl_"), package.replace("_", "-")
+    objects = list(_objects(_read_config(file)))
+    if not _unknown(objects):
+        return
+    broken = [problem for plugin in _usable_plugins(file) if (problem := _import_problem(plugin))]
+    unknown = _unknown(objects)
+    if unknown:
         raise RunError(
-            f"The model needs the package '{error.name}', which is not installed.",
+            f"The model '{file.name}' contains layers that no installed plugin provides.",
+            problems=broken,
             where=str(file),
-            fix=f"pip install {OFFICIAL_FAMILIES.get(family, default)}",
-        ) from error
+            expected="layers of Keras, of kerastl, or of an installed plugin that the run names",
+            received=", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else ""),
+            fix=_fix(unknown),
+        )
 
 
-def _registered_packages(file: Path) -> set[str]:
-    """Returns the package part of every registered name (`package>Class`), except kerastl's own."""
+def _usable_plugins(file: Path) -> list[Plugin]:
+    """Returns the installed plugins, of a run only those that its bundle names."""
+    layout = RunLayout(file.parent)
+    if file != layout.model or not layout.is_finished:
+        return allowed()
+    named = {_normalized(name) for name in read_bundle(layout).plugins}
+    return [plugin for plugin in allowed() if _normalized(plugin.distribution) in named]
+
+
+def _normalized(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _import_problem(plugin: Plugin) -> str | None:
+    try:
+        import_layers(plugin)
+    except (Exception, SystemExit) as error:
+        return f"{plugin.distribution} {plugin.version} cannot be imported: {in_one_line(error)}"
+    return None
+
+
+def _fix(unknown: list[str]) -> str:
+    """Names a package to install only if it is one of kerastl's own."""
+    for family, package in OFFICIAL_FAMILIES.items():
+        if any(name.startswith(f"kerastl_{family}>") for name in unknown):
+            return f"pip install {package}"
+    return (
+        "If you know where the model comes from, install the plugin that it was trained with, or "
+        "import its layers before loading it."
+    )
+
+
+def _read_config(file: Path) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+            return json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
         raise RunError(
             f"The model '{file.name}' is not a Keras archive.",
             where=str(file),
             received=str(error),
             fix="Restore the file, or train the run again.",
         ) from error
-    found = {name.partition(">")[0] for name in _registered_names(config) if ">" in name}
-    return found - {"kerastl"}
 
 
-def _registered_names(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        own = {value["registered_name"]} if isinstance(value.get("registered_name"), str) else set()
-        return own.union(*(_registered_names(item) for item in value.values()))
-    if isinstance(value, list):
-        return set().union(*(_registered_names(item) for item in value))
-    return set()
+def _unknown(objects: list[tuple[str, str]]) -> list[str]:
+    """Returns the objects that Keras doesn't have and nobody has registered, sorted."""
+    return sorted({_shown(*one) for one in objects if not _is_known(*one)})
+
+
+def _is_known(module: str, name: str) -> bool:
+    import keras
+
+    if keras.saving.get_registered_object(name) is not None:
+        return True
+    # Keras imports the module of some packages, so only one that is imported already may remain.
+    return ">" not in name and module.partition(".")[0] in {"", "keras", "builtins", *sys.modules}
+
+
+def _shown(module: str, name: str) -> str:
+    text = name if ">" in name else f"{module}.{name}"
+    return text if text.isprintable() and len(text) <= 80 else repr(text[:80])
+
+
+def _objects(config: Any) -> Iterator[tuple[str, str]]:
+    """Yields module and registered name of every object in a config; blank if it has none."""
+    values = [config]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("class_name"), str):
+                yield _identity(value)
+            values.extend(value.values())
+        elif isinstance(value, list):
+            values.extend(value)
+
+
+def _identity(value: dict[str, Any]) -> tuple[str, str]:
+    is_function = value["class_name"] == "function"
+    names = [value.get("config") if is_function else None, value.get("registered_name")]
+    name = next((name for name in names if isinstance(name, str)), value["class_name"])
+    module = value.get("module")
+    return module if isinstance(module, str) else "", name

@@ -119,7 +119,7 @@ def test_a_family_that_is_not_installed_names_the_package(monkeypatch):
 
 
 def test_a_family_that_a_run_recorded_names_the_distribution():
-    expected_fix = "pip install acme-nets"
+    expected_fix = "The run used the plugin 'acme-nets'; install it if you trust its author."
     text = _message(partial(find_backbone, "acme:one", distribution="acme-nets"))
     assert text.splitlines()[-1] == f"  fix:      {expected_fix}"
 

@@ -225,6 +225,16 @@ def test_all_that_repeats_the_run_is_there(tmp_path: Path) -> None:
     assert 'tasks: ["car", "stop sign"]' in text
 
 
+def test_the_command_installs_no_package_just_because_a_bundle_names_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    bundle = json.loads((run / "bundle.json").read_text())
+    bundle["plugins"] = {"evil": "1.0", "kerastl-tiny": "0.1.0; rm -r ."}
+    (run / "bundle.json").write_text(json.dumps(bundle))
+    command = gather_content(read_record(run)).commands[0]
+    assert command.startswith("pip install 'kerastl-tiny==0.1.0; rm -r .' kerastl==0.1.0")
+    assert "evil" not in command
+
+
 def test_a_run_without_predictions_is_refused_by_name(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (run / "predictions.parquet").unlink()
