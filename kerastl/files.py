@@ -37,6 +37,14 @@ class FileStatus:
         return cls(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
 
 
+def is_own(path: Path, *others: int) -> bool:
+    """Whether a file belongs to the user of this process, or to one of other user ids.
+
+    True on systems without user ids.
+    """
+    return not hasattr(os, "getuid") or path.stat().st_uid in (os.getuid(), *others)
+
+
 def file_sha256(path: Path) -> bytes:
     """Returns the SHA-256 of the bytes of a file.
 

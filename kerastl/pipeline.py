@@ -184,7 +184,7 @@ def _carry_out(
         progress.note("\n".join(fitted.learned))
         _conclude(plan, layout, model, fitted, sha256, progress=progress)
     finish_run(layout)
-    write_report_or_warn(layout.folder, progress=progress)
+    write_report_or_warn(layout.folder, progress=progress, trust=True)
     return Run(layout.folder)
 
 
@@ -214,7 +214,9 @@ def _conclude(
     progress.step("Scoring", None)
     logits = HeadLogits(model, plan.examples.tasks)(fitted.features)
     held_out = find_held_out(fitted, plan.examples, logits)
-    bundle = make_bundle(plan, model, fitted, held_out, backbone_sha256=backbone_sha256)
+    bundle = make_bundle(
+        plan, model, fitted, held_out, backbone_sha256=backbone_sha256, folder=layout.folder
+    )
     bundle = tune_on_recordings(model, bundle, plan.config, progress=progress)
     results = compute_results(plan, fitted, logits, held_out, bundle)
     for sentence in results.warnings:

@@ -10,8 +10,13 @@ import click
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File to write instead of report.html."
 )
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Show the images or audio clips even if the run may be somebody else's.",
+)
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-def command(run: Path, output: Path | None, open_it: bool) -> None:
+def command(run: Path, output: Path | None, trust: bool, open_it: bool) -> None:
     """Build the report of RUN from the files in its folder and print its path.
 
     The report is one HTML file that works offline: scores with intervals, curves, adjustable
@@ -21,7 +26,7 @@ def command(run: Path, output: Path | None, open_it: bool) -> None:
     from kerastl.report import write_report
 
     with TerminalProgress() as progress:
-        path = write_report(run, output=output, progress=progress)
+        path = write_report(run, output=output, trust=trust, progress=progress)
     click.echo(str(path))
     if open_it:
         click.launch(path.resolve().as_uri())

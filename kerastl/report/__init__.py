@@ -10,22 +10,32 @@ from pathlib import Path
 
 from kerastl.files import write_text
 from kerastl.progress import SILENT, Progress
-from kerastl.report.content import gather_content
+from kerastl.report.content import doubt_warning, gather_content
 from kerastl.report.plots import unit_frame
 from kerastl.report.render import json_for_page, render_page
+from kerastl.run.origin import ReadableFiles, readable_files
 from kerastl.run.record import read_record
 
 __all__ = ["write_report", "write_report_or_warn"]
 
 
 def write_report(
-    run: str | Path, *, output: str | Path | None = None, progress: Progress = SILENT
+    run: str | Path,
+    *,
+    output: str | Path | None = None,
+    trust: bool = False,
+    progress: Progress = SILENT,
 ) -> Path:
     """Builds the report of a finished run from the files in its folder.
+
+    It shows only images and audio that the run's own table names, and none if the run may be
+    somebody else's: if it was trained on another machine or in another folder, belongs to another
+    user, or its table cannot be read. A warning says so.
 
     Args:
         run: Path of the run folder.
         output: The file to write; None writes `report.html` in the run folder.
+        trust: Whether to show every image or audio clip that the run names, whosever it is.
         progress: Receives progress updates.
 
     Returns:
@@ -36,7 +46,10 @@ def write_report(
     """
     progress.step("Writing the report", None)
     record = read_record(run)
-    content = gather_content(record)
+    files = ReadableFiles() if trust else readable_files(record)
+    content = gather_content(record, files)
+    if files.doubt is not None:
+        progress.warn(doubt_warning(record, files.doubt))
     path = Path(output) if output is not None else record.layout.report
     sliders = {panel.id: panel.slider for task in content.tasks for panel in task.panels}
     page = render_page(
@@ -50,10 +63,12 @@ def write_report(
     return path
 
 
-def write_report_or_warn(run: Path, *, progress: Progress = SILENT) -> Path | None:
+def write_report_or_warn(
+    run: Path, *, trust: bool = False, progress: Progress = SILENT
+) -> Path | None:
     """Builds the report, or warns and returns None, because the run itself is complete."""
     try:
-        return write_report(run, progress=progress)
+        return write_report(run, trust=trust, progress=progress)
     except Exception as error:  # the model and its scores are already written
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         progress.warn(

@@ -23,6 +23,7 @@ from kerastl.report.panels import (
 )
 from kerastl.report.unknown_labels import UnknownLabels, gather_unknown_labels
 from kerastl.run.bundle import Bundle
+from kerastl.run.origin import ReadableFiles
 from kerastl.run.record import RunRecord
 
 _PINNED = ("kerastl", "keras", "tensorflow", "numpy", "pillow")
@@ -86,12 +87,12 @@ class Content:
     warnings: tuple[str, ...]
 
 
-def gather_content(record: RunRecord) -> Content:
-    """Returns the content of the report of a run."""
+def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
+    """Returns the content of the report of a run, which reads only these files of examples."""
     path, config, learning = record.path.resolve(), record.config_text, gather_learning(record)
     commands = _commands(record)
     missing = gather_unknown_labels(record)
-    store = PreviewStore(record.bundle.media)
+    store = PreviewStore(record.bundle.media, files)
     tasks = tuple(_task(record, i, store) for i in range(len(record.tasks)))
     return Content(
         name=path.name,
@@ -103,7 +104,20 @@ def gather_content(record: RunRecord) -> Content:
         missing=missing,
         config=config,
         commands=commands,
-        warnings=(*_warnings(record.parts, tasks), *missing.warnings),
+        warnings=(
+            *([] if files.doubt is None else [doubt_warning(record, files.doubt)]),
+            *_warnings(record.parts, tasks),
+            *missing.warnings,
+        ),
+    )
+
+
+def doubt_warning(record: RunRecord, doubt: str) -> str:
+    """Returns why the report shows no images or audio, and how to change that."""
+    return (
+        f"This run may be somebody else's: {doubt}. Its report therefore shows no "
+        f"{record.bundle.media.nouns}. If you trust the run, "
+        f"`kerastl report {shlex.quote(str(record.path))} --trust` shows them."
     )
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from kerastl.media.base import MediaType
 from kerastl.media.preview import Preview, no_preview
 from kerastl.media.segments import COLUMNS, WHOLE, Bounds
+from kerastl.run.origin import ReadableFiles
 
 BUDGET = 2_000_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
@@ -46,11 +47,15 @@ class PreviewStore:
     """Makes previews until the budget is spent; a file is read once."""
 
     media: MediaType
+    files: ReadableFiles
     left: int = BUDGET  # number of characters
     _made: dict[tuple[Path, Bounds], Preview] = field(default_factory=dict)
 
     def preview(self, path: Path, segment: Bounds) -> Preview:
-        """Returns the preview of a file, or of a segment of it."""
+        """Returns the preview of a file, or of a segment of it, if the file may be read."""
+        refusal = self.files.refusal(path)
+        if refusal is not None:
+            return no_preview(refusal)
         key = path, segment
         if key not in self._made:
             self._made[key] = self.media.preview(path, segment)

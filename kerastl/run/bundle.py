@@ -54,6 +54,13 @@ class BackboneFacts(_Part):
     trained: bool
 
 
+class Origin(_Part):
+    """The place where a run was trained."""
+
+    host: str
+    folder: str  # absolute, without links
+
+
 class Bundle(_Part):
     """All of `bundle.json`."""
 
@@ -68,6 +75,7 @@ class Bundle(_Part):
     versions: dict[str, str]
     plugins: dict[str, str]
     created: str
+    origin: Origin | None = None
 
     @property
     def media(self) -> MediaType:

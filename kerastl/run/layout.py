@@ -1,6 +1,7 @@
 """The layout of a run folder: which file is stored where, and how a run starts and finishes."""
 
 import itertools
+import os
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,12 @@ class RunLayout:
         self.history = folder / "history.csv"  # one row per epoch
         self.report = folder / "report.html"
         self.state = folder / "state"  # of an interrupted training
+
+    @property
+    def documents(self) -> tuple[Path, ...]:
+        """The files whose content is shown, in tables, texts and reports."""
+        scores = (self.metrics, self.missingness, self.predictions, self.history)
+        return self.config, self.splits, self.bundle, *scores
 
     @property
     def is_started(self) -> bool:
@@ -53,6 +60,23 @@ def refuse_taken(path: Path) -> None:
             where=str(path),
             fix=f"Choose another folder, such as --output {free_name(path)}.",
         )
+
+
+def refuse_links(layout: RunLayout) -> None:
+    """Checks that no file of a run is a link to a file elsewhere, which a report would show.
+
+    Raises:
+        RunError: A file is such a link.
+    """
+    folder = layout.folder.resolve()
+    for path in layout.documents:
+        if path.is_symlink() and folder not in Path(os.path.realpath(path)).parents:
+            raise RunError(
+                f"The run file '{path.name}' is a link to a file outside of the run.",
+                where=str(path),
+                received=str(path.readlink()),
+                fix="Replace the link by the file itself, if you trust the run.",
+            )
 
 
 def start_run(layout: RunLayout, *, config: str, splits: str) -> None:

@@ -23,7 +23,7 @@ from kerastl.evaluation.missingness import MissingnessReport
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.records import from_values
 from kerastl.run.bundle import Bundle, read_bundle
-from kerastl.run.layout import RunLayout
+from kerastl.run.layout import RunLayout, refuse_links
 from kerastl.run.split_table import with_stored_splits
 
 
@@ -139,9 +139,11 @@ def read_record(path: str | Path) -> RunRecord:
     """Returns the record of a finished run.
 
     Raises:
-        RunError: The folder does not contain a finished run, or its bundle cannot be read.
+        RunError: The folder does not contain a finished run, its bundle cannot be read, or one of
+            its files is a link to a file elsewhere.
     """
     record = RunRecord(RunLayout(Path(path)))
+    refuse_links(record.layout)
     _ = record.bundle
     return record
 

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from kerastl.media.media_types import media_type
 from kerastl.records import to_values
 from kerastl.run.bundle import BackboneFacts, Bundle, versions
 from kerastl.run.layout import RunLayout
+from kerastl.run.origin import current_origin
 from kerastl.run.scoring import calibrate, calibrated_logits, make_bootstrap, score_parts
 from kerastl.run.split_table import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks
@@ -124,6 +126,7 @@ def make_bundle(
     held_out: HeldOutPredictions,
     *,
     backbone_sha256: str,
+    folder: Path,
 ) -> Bundle:
     """Returns the bundle, with thresholds and calibration chosen on held-out predictions.
 
@@ -148,6 +151,7 @@ def make_bundle(
         listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
         plugins=distributions(),
+        origin=current_origin(folder),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 

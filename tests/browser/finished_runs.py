@@ -69,8 +69,9 @@ def write_run(
             frame[[f"{task}_logit"]].to_numpy(), [one.calibration.scale], [one.calibration.offset]
         )[:, 0]
     frame.to_parquet(folder / "predictions.parquet")
+    frame[["path"]].to_csv(folder / "table.csv", index=False)
     write_json(folder / "metrics.json", _metrics(frame, facts, parts))
-    bundle = _bundle(facts, modality, rows, grouped)
+    bundle = _bundle(facts, modality, rows, grouped, folder / "table.csv")
     (folder / "bundle.json").write_text(json.dumps(bundle.model_dump(mode="json")))
     (folder / "config.yaml").write_text(f"data:\n  tasks: {json.dumps(list(tasks))}\n")
     _history(epochs).to_csv(folder / "history.csv", index=False)
@@ -131,7 +132,9 @@ def _metrics(
     return metrics
 
 
-def _bundle(facts: dict[str, TaskBundle], modality: str, rows: int, grouped: bool) -> Bundle:
+def _bundle(
+    facts: dict[str, TaskBundle], modality: str, rows: int, grouped: bool, table: Path
+) -> Bundle:
     return Bundle(
         tasks=facts,
         heads={"tasks": list(facts)},
@@ -140,7 +143,7 @@ def _bundle(facts: dict[str, TaskBundle], modality: str, rows: int, grouped: boo
             id="tiny:image", weights=None, options={}, license="MIT", sha256="0" * 64, trained=False
         ),
         data={
-            "tables": [{"path": "/data/table.csv", "sha256": "1" * 64}],
+            "tables": [{"path": str(table.resolve()), "sha256": "1" * 64}],
             "rows": rows,
             "column": "path",
             "group": "scene" if grouped else None,

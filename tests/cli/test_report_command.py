@@ -36,6 +36,20 @@ def test_it_opens_the_report_when_asked(tmp_path: Path, monkeypatch: pytest.Monk
     assert opened == [(run / "report.html").as_uri()]
 
 
+def test_it_shows_the_images_of_somebody_elses_run_only_when_trusted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", rows=60)
+    (run / "table.csv").unlink()
+    main(["report", str(run)])
+    warning = " ".join(capsys.readouterr().err.split())
+    assert "Warning: This run may be somebody else's: there is no table 'table.csv'." in warning
+    assert "data:image/jpeg" not in (run / "report.html").read_text()
+    main(["report", str(run), "--trust"])
+    assert "Warning" not in capsys.readouterr().err
+    assert "data:image/jpeg" in (run / "report.html").read_text()
+
+
 def test_a_folder_without_a_run_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

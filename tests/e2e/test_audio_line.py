@@ -112,7 +112,7 @@ def test_predict_takes_short_clips_and_says_which_are_unreadable(
 
 
 def test_the_report_plays_the_part_of_the_recording(run: Run) -> None:
-    assert "data:audio/wav;base64," in (run.path / "report.html").read_text()
+    assert "data:audio/flac;base64," in (run.path / "report.html").read_text()
 
 
 def test_a_table_whose_segments_moved_is_another_table(run: Run, folder: Path, tmp_path) -> None:

@@ -1,6 +1,7 @@
 """The whole line: train, evaluate, predict, reload, go on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import yaml
 
 import kerastl
 from kerastl.errors import KerastlError, RunError
+from kerastl.report import write_report
 from kerastl.runs import Run
 
 
@@ -49,6 +51,17 @@ def test_the_run_folder_holds_all_of_the_training(run: Run) -> None:
         "history.csv",
     } <= names
     assert not any(name.startswith((".writing", "state")) for name in names)
+
+
+def test_the_report_shows_images_in_the_folder_of_the_training_only(
+    run: Run, tmp_path: Path
+) -> None:
+    assert run.bundle.origin is not None
+    assert run.bundle.origin.folder == str(run.path.resolve())
+    assert "data:image/jpeg" in (run.path / "report.html").read_text()
+    for folder, is_shown in ((run.path, True), (shutil.copytree(run.path, tmp_path / "r"), False)):
+        page = write_report(folder, output=tmp_path / "report.html").read_text()
+        assert ("data:image/jpeg" in page) == is_shown
 
 
 def test_what_is_easy_is_learned(run: Run) -> None:

@@ -98,6 +98,7 @@ def test_the_report_of_a_finished_run_can_be_written_again(folder: Path) -> None
     page = (folder / "finished" / "report.html").read_text()
     assert "bright" in page
     assert "small:network" in page
+    assert "data:image/jpeg;base64," in page
 
 
 def test_an_interrupted_run_ends_as_if_it_had_not_been_interrupted(folder: Path) -> None:

@@ -42,6 +42,8 @@ def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
         raise _not_audio(where, error) from None
     with file:
+        if file.format == "RAW":  # a guess by the extension, such as .au, of any bytes
+            raise _not_audio(where, f"no header of {FORMATS}")
         if not file.frames:
             raise _empty(where, "0 samples")
         if file.channels > MAX_CHANNELS:

@@ -5,14 +5,17 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from finished_runs import NASTY, write_run
 
 from kerastl.errors import RunError
 from kerastl.progress import Progress
 from kerastl.report import write_report, write_report_or_warn
-from kerastl.report.content import gather_content
+from kerastl.report.content import Content, gather_content
+from kerastl.run.origin import readable_files
 from kerastl.run.record import read_record
 
 
@@ -46,6 +49,11 @@ class Listener(Progress):
 
 def report(run: Path) -> Page:
     return Page(write_report(run).read_text(encoding="utf-8"))
+
+
+def content_of(run: Path) -> Content:
+    record = read_record(run)
+    return gather_content(record, readable_files(record))
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -106,14 +114,14 @@ def test_without_a_test_split_the_report_says_so(tmp_path: Path, parts: tuple[st
 
 
 def test_few_labels_of_a_class_are_named_first(tmp_path: Path) -> None:
-    content = gather_content(read_record(write_run(tmp_path / "run", rows=36, gaps=0)))
+    content = content_of(write_run(tmp_path / "run", rows=36, gaps=0))
     assert content.warnings
     assert all(re.search(r"are based on only \d known (yes|no)\.$", w) for w in content.warnings)
 
 
 def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    content = gather_content(read_record(run))
+    content = content_of(run)
     frame = pd.read_parquet(run / "predictions.parquet").query("split == 'test'")
     wrong = frame[(frame["car_label"] == 0) & (frame["car"] >= content.tasks[0].threshold)]
     shown = content.tasks[0].galleries[0]
@@ -123,7 +131,7 @@ def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
 
 
 def test_uncertain_examples_may_be_unlabeled(tmp_path: Path) -> None:
-    content = gather_content(read_record(write_run(tmp_path / "run", gaps=0.7)))
+    content = content_of(write_run(tmp_path / "run", gaps=0.7))
     uncertain = content.tasks[0].galleries[2].examples
     distances = [abs(example.probability - 0.5) for example in uncertain]
     assert distances == sorted(distances)
@@ -141,10 +149,12 @@ def test_missing_and_unreadable_files_have_a_sentence_in_their_place(tmp_path: P
 
 def test_a_long_audio_clip_is_named_but_not_embedded(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", modality="audio", rows=36)
-    for path in (run / "files").iterdir():
-        path.write_bytes(b"RIFF" + bytes(200_000))
+    for number, path in enumerate(sorted((run / "files").iterdir())):
+        noise = np.random.default_rng(0).uniform(-1, 1, 16000 * (20 if number % 2 else 8))
+        soundfile.write(path, noise, 16000)
     page = report(run)
-    assert "too long to embed (0.2 MB)" in page.text
+    assert "too long to embed (20.0 s)" in page.text
+    assert "too long to embed (8.0 s)" in page.text
     assert "audio" not in [tag for tag, _ in page.elements]
 
 
@@ -155,7 +165,7 @@ def test_many_tasks_stay_below_three_megabytes(tmp_path: Path) -> None:
 
 
 def test_learning_curves_are_drawn_from_the_history(tmp_path: Path) -> None:
-    learning = gather_content(read_record(write_run(tmp_path / "run", epochs=5))).learning
+    learning = content_of(write_run(tmp_path / "run", epochs=5)).learning
     assert learning.phases == (("heads", 2), ("fine-tuning", 3))
     assert [chart.title for chart in learning.charts] == ["log loss per known label", "AUC"]
 
@@ -171,7 +181,7 @@ def test_the_path_of_strengths_is_drawn_if_it_was_stored(tmp_path: Path) -> None
     losses = {"car": [0.6, 0.5, 0.55], "stop sign": [0.7, None, 0.6]}
     bundle["evidence"]["regularization_path"] = {"strengths": [1, 0.1, 0.01], "losses": losses}
     (run / "bundle.json").write_text(json.dumps(bundle))
-    path = gather_content(read_record(run)).learning.path
+    path = content_of(run).learning.path
     assert path is not None
     assert path.count('class="line train"') == path.count('class="value"') == 2
 
@@ -183,7 +193,7 @@ def test_how_the_threshold_was_chosen_is_described(tmp_path: Path) -> None:
     for task, (policy, tuned_on) in zip("ab", chosen, strict=True):
         bundle["tasks"][task] |= {"threshold_policy": policy, "tuned_on": tuned_on}
     (run / "bundle.json").write_text(json.dumps(bundle))
-    assert [task.chosen for task in gather_content(read_record(run)).tasks] == [
+    assert [task.chosen for task in content_of(run).tasks] == [
         "the highest with a sensitivity of at least 0.9, chosen on validation predictions "
         "(80 known labels), as calibration was",
         "fixed",
@@ -230,7 +240,7 @@ def test_the_command_installs_no_package_just_because_a_bundle_names_it(tmp_path
     bundle = json.loads((run / "bundle.json").read_text())
     bundle["plugins"] = {"evil": "1.0", "kerastl-tiny": "0.1.0; rm -r ."}
     (run / "bundle.json").write_text(json.dumps(bundle))
-    command = gather_content(read_record(run)).commands[0]
+    command = content_of(run).commands[0]
     assert command.startswith("pip install 'kerastl-tiny==0.1.0; rm -r .' kerastl==0.1.0")
     assert "evil" not in command
 

@@ -54,6 +54,27 @@ def test_a_record_without_optional_files_is_readable(tmp_path: Path) -> None:
     assert record.config_text == ""
 
 
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "history.csv", "bundle.json", "predictions.parquet"]
+)
+def test_a_file_of_a_run_that_is_a_link_to_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    run = write_run(tmp_path / "run", rows=12)
+    (run / name).rename(run / "own")
+    (run / name).symlink_to("own")
+    read_record(run)
+    (run / "own").rename(tmp_path / "private")
+    (run / name).unlink()
+    (run / name).symlink_to("../private")
+    with pytest.raises(RunError) as caught:
+        read_record(run)
+    assert str(caught.value) == (
+        f"The run file '{name}' is a link to a file outside of the run.\n"
+        f"  where:    {run}/{name}\n"
+        "  received: ../private\n"
+        "  fix:      Replace the link by the file itself, if you trust the run."
+    )
+
+
 def test_an_unfinished_run_is_refused_with_the_command_that_resumes_it(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     start_run(layout, config="a: 1\n", splits="path,split\na.png,test\n")
