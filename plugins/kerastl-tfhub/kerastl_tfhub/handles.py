@@ -4,22 +4,24 @@ Convention: tensorflow_hub is imported only for what must be downloaded, so a lo
 archive works without it.
 """
 
-import hashlib
 import logging
 import os
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
+import platformdirs
+
 from kerastl.backbones import BackboneError, UnknownBackboneError, suggestion
+from kerastl_tfhub.archives import unpacked
 from kerastl_tfhub.catalogue import CATALOGUE
+from kerastl_tfhub.files import private_folder, refuse_foreign
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _URLS = ("https://", "http://", "gs://", "s3://", "hdfs://")
 _log = logging.getLogger(__name__)
+_CACHE = "TFHUB_CACHE_DIR"
 _PROGRESS = "TFHUB_DOWNLOAD_PROGRESS"
 
 
@@ -57,12 +59,12 @@ def check_handle(handle: str) -> None:
 def resolve(handle: str | Path) -> Path:
     """Returns the folder of a module, after downloading or unpacking it if needed.
 
-    Downloads and unpacked archives are kept below `TFHUB_CACHE_DIR`, or in
-    tensorflow_hub's default folder.
+    Downloads and unpacked archives are kept below `TFHUB_CACHE_DIR`, or in a private folder among
+    the caches of this user.
 
     Raises:
         UnknownBackboneError: It is not a name, a URL or an existing path.
-        BackboneError: It cannot be downloaded or unpacked.
+        BackboneError: It cannot be downloaded or unpacked, or belongs to another user.
     """
     handle = str(handle)
     check_handle(handle)
@@ -74,11 +76,11 @@ def resolve(handle: str | Path) -> Path:
 
 
 def _downloaded(url: str) -> Path:
-    resolver = _resolver()
+    resolver, cache = _resolver(), _cache_folder()
     _log.info("Downloading %s, unless it is in the cache.", url)
     try:
-        with _progress():
-            return Path(resolver(url))
+        with _settings(_CACHE, str(cache)), _progress():
+            folder = Path(resolver(url))
     except Exception as error:
         raise BackboneError(
             "The module cannot be downloaded.",
@@ -87,6 +89,8 @@ def _downloaded(url: str) -> Path:
             fix="Check the address and the network, or download the module elsewhere and name its "
             "folder or .tar.gz instead. TFHUB_CACHE_DIR is the folder of downloads.",
         ) from error
+    refuse_foreign(folder)
+    return folder
 
 
 def _resolver():  # type: ignore[no-untyped-def]
@@ -106,15 +110,21 @@ def _resolver():  # type: ignore[no-untyped-def]
 @contextmanager
 def _progress() -> Iterator[None]:
     """Lets tensorflow_hub show a download's progress, on a terminal and never on stdout."""
-    shown = sys.stderr.isatty() and _PROGRESS not in os.environ
-    if shown:
-        os.environ[_PROGRESS] = "1"
+    with _settings(_PROGRESS, "1" if sys.stderr.isatty() else ""), redirect_stdout(sys.stderr):
+        yield
+
+
+@contextmanager
+def _settings(variable: str, value: str) -> Iterator[None]:
+    """Sets an environment variable for a while, if it is not set already."""
+    is_new = bool(value) and not os.environ.get(variable)
+    if is_new:
+        os.environ[variable] = value
     try:
-        with redirect_stdout(sys.stderr):
-            yield
+        yield
     finally:
-        if shown:
-            del os.environ[_PROGRESS]
+        if is_new:
+            del os.environ[variable]
 
 
 def _unpacked(archive: Path) -> Path:
@@ -124,35 +134,7 @@ def _unpacked(archive: Path) -> Path:
             where=str(archive),
             expected=f"a folder, or a file that ends in {', '.join(_ARCHIVES)}",
         )
-    target = _cache_folder() / f"archive_{_digest(archive)}"
-    if not target.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-            _extract(archive, Path(directory) / "module")
-            _move(Path(directory) / "module", target)
-    return _module_root(target)
-
-
-def _extract(archive: Path, target: Path) -> None:
-    """Unpacks plain files and folders only; anything that points outside is refused."""
-    try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(target, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise BackboneError(
-            "The archive cannot be unpacked.",
-            where=str(archive),
-            received=f"{type(error).__name__}: {error}",
-            fix="Download it again.",
-        ) from error
-
-
-def _move(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError:
-        if not target.is_dir():  # otherwise another process was faster, with the same content
-            raise
+    return _module_root(unpacked(archive, _cache_folder()))
 
 
 def _module_root(folder: Path) -> Path:
@@ -164,10 +146,12 @@ def _module_root(folder: Path) -> Path:
 
 
 def _cache_folder() -> Path:
-    default = Path(tempfile.gettempdir()) / "tfhub_modules"
-    return Path(os.environ.get("TFHUB_CACHE_DIR") or default)
+    """Returns `TFHUB_CACHE_DIR`, or a private folder among the caches of this user.
 
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    tensorflow_hub's default is a folder for temporary files, in which anyone could have put a
+    module under the name of another one.
+    """
+    given = os.environ.get(_CACHE)
+    if given:
+        return Path(given)
+    return private_folder(Path(platformdirs.user_cache_dir("kerastl-tfhub", appauthor=False)))

@@ -11,10 +11,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from kerastl.backbones import BackboneError
+from kerastl_tfhub.files import has_link, stays_inside
 from kerastl_tfhub.graph import Graph
 
 TRUST_VARIABLE = "KERASTL_TFHUB_TRUST"
@@ -82,11 +83,10 @@ def check_trust(graph: Graph, *, where: str) -> None:
         where: The file or handle, for the message.
 
     Raises:
-        UntrustedModuleError: Safe mode is on and refuses an operation or the path of an asset.
+        UntrustedModuleError: Safe mode is on and refuses an operation.
     """
     if not in_safe_mode():
         return
-    _check_asset_paths(graph, where)
     found = refusals(graph)
     if found:
         names = sorted({refusal.operation for refusal in found})
@@ -100,6 +100,32 @@ def check_trust(graph: Graph, *, where: str) -> None:
             where=where,
             fix=f"If you trust its author, load it within `with kerastl_tfhub.trust({quoted}):`, "
             f"or set {TRUST_VARIABLE}={','.join(names)}.",
+        )
+
+
+def check_assets(graph: Graph, folder: Path, *, where: str) -> None:
+    """Checks that every asset of a module is a file of its own, in safe mode or not.
+
+    Args:
+        graph: The graph that names the assets.
+        folder: The folder `assets` of the SavedModel.
+        where: The file or handle, for the message.
+
+    Raises:
+        UntrustedModuleError: An asset is outside of the folder, or is a link.
+    """
+    for name in graph.asset_names:
+        if not stays_inside(name):
+            what = "The module names an asset outside its own folder."
+        elif folder.is_symlink() or has_link(folder, name):
+            what = "The module names an asset that is a link."
+        else:
+            continue
+        raise UntrustedModuleError(
+            what,
+            where=where,
+            received=name,
+            fix="Do not use this file; ask its author for a clean export.",
         )
 
 
@@ -168,18 +194,6 @@ def _is_own_checkpoint(graph: Graph, function: str, node: Any) -> bool:
         filename = graph.meta.saver_def.filename_tensor_name.partition(":")[0]
         return graph.filename_input(node) == filename
     return not graph.is_tf1 or node.name not in graph.restore_nodes
-
-
-def _check_asset_paths(graph: Graph, where: str) -> None:
-    for name in graph.asset_names:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise UntrustedModuleError(
-                "The module names an asset outside its own folder.",
-                where=where,
-                received=name,
-                fix="Do not use this file; ask its author for a clean export.",
-            )
 
 
 def _trusted_by_environment() -> frozenset[str]:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from kerastl.backbones import WeightsError
+from kerastl_tfhub.files import stays_inside
 from kerastl_tfhub.graph import Graph, read_graph
-from kerastl_tfhub.safety import check_trust
+from kerastl_tfhub.safety import check_assets, check_trust
 
 _MAX_BYTES = 2**31  # a protocol buffer can't be larger
 
@@ -31,11 +32,12 @@ class StagedModule:
 
     Raises:
         BackboneError: There is no such SavedModel or graph.
-        UntrustedModuleError: Safe mode refuses an operation.
+        UntrustedModuleError: Safe mode refuses an operation, or an asset is not the module's own.
     """
 
     def __init__(self, folder: Path, *, tags: Sequence[str] | None = None, where: str):
         self.graph = read_graph(folder, tags=tags)
+        check_assets(self.graph, folder / "assets", where=where)
         check_trust(self.graph, where=where)
         self._directory = tempfile.TemporaryDirectory(prefix="kerastl_tfhub_")
         self.folder = Path(self._directory.name)
@@ -86,7 +88,7 @@ def _write_graph(graph: Graph, path: Path) -> None:
 
 
 def _copy_asset(source: Path, target: Path, name: str) -> None:
-    if not (source / name).is_file() or (source / name).is_symlink():
+    if not (source / name).is_file():
         raise WeightsError(
             "The module lacks a file that it names.",
             where=str(source),
@@ -99,9 +101,7 @@ def _copy_asset(source: Path, target: Path, name: str) -> None:
 
 def _inside(name: str, where: str) -> PurePosixPath:
     path = PurePosixPath(name)
-    if name == "saved_model.pb" or (
-        path.parts[:1] == ("assets",) and ".." not in path.parts and "\\" not in name
-    ):
+    if name == "saved_model.pb" or (path.parts[:1] == ("assets",) and stays_inside(name)):
         return path
     raise WeightsError("The file names an unknown part.", where=where, received=name)
 

@@ -3,7 +3,8 @@
 import importlib.util
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -174,19 +175,49 @@ def test_a_table_may_read_its_own_asset_but_no_other_file(vocabulary: str, tmp_p
         SavedModelLayer(folder)
 
 
-def test_an_asset_outside_of_the_module_is_refused(vocabulary: str, tmp_path: Path) -> None:
-    folder = copy(vocabulary, tmp_path)
-    edit(folder, lambda meta: setattr(meta.asset_file_def[0], "filename", "../../../etc/passwd"))
-    with pytest.raises(UntrustedModuleError, match="outside its own folder"):
-        SavedModelLayer(folder)
-
-
-def test_an_asset_that_is_a_link_is_refused(vocabulary: str, tmp_path: Path) -> None:
-    folder = copy(vocabulary, tmp_path)
+def link_the_file(folder: Path) -> None:
     asset = next((folder / "assets").iterdir())
-    asset.unlink()
-    asset.symlink_to("/etc/hostname")
-    with pytest.raises(Exception, match="lacks a file that it names"):
+    asset.rename(folder / "elsewhere")
+    asset.symlink_to("../elsewhere")
+
+
+def link_the_folder(folder: Path) -> None:
+    (folder / "assets").rename(folder / "elsewhere")
+    (folder / "assets").symlink_to("elsewhere")
+
+
+def link_a_folder_between(folder: Path) -> None:
+    (folder / "assets" / "words").symlink_to(".")
+    edit(folder, lambda meta: rename_asset(meta, f"words/{asset_name(meta)}"))
+
+
+def name_a_file_outside(folder: Path) -> None:
+    asset = next((folder / "assets").iterdir())
+    asset.rename(folder / "elsewhere")
+    edit(folder, lambda meta: rename_asset(meta, "../elsewhere"))
+
+
+def name_an_absolute_path(folder: Path) -> None:
+    edit(folder, lambda meta: rename_asset(meta, str(next((folder / "assets").iterdir()))))
+
+
+ASSETS = {
+    link_the_file: "names an asset that is a link",
+    link_the_folder: "names an asset that is a link",
+    link_a_folder_between: "names an asset that is a link",
+    name_a_file_outside: "names an asset outside its own folder",
+    name_an_absolute_path: "names an asset outside its own folder",
+}
+
+
+@pytest.mark.parametrize("change", ASSETS, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("is_safe", [True, False], ids=["safe", "unsafe"])
+def test_an_asset_that_is_not_a_file_of_the_module_is_refused_in_every_mode(
+    is_safe: bool, change: Callable[[Path], None], vocabulary: str, tmp_path: Path
+) -> None:
+    folder = copy(vocabulary, tmp_path)
+    change(folder)
+    with safe_mode(is_safe), pytest.raises(UntrustedModuleError, match=ASSETS[change]):
         SavedModelLayer(folder)
 
 
@@ -287,6 +318,23 @@ def edit(folder: Path, change: Callable[[object], object]) -> None:
     for meta in saved_model.meta_graphs:
         change(meta)
     (folder / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+
+
+@contextmanager
+def safe_mode(is_safe: bool) -> Iterator[None]:
+    """Loads in safe mode or not, as within `keras.models.load_model(..., safe_mode=is_safe)`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_safe:
+            patch.setattr("kerastl_tfhub.safety.in_safe_mode", lambda: False)
+        yield
+
+
+def asset_name(meta: object) -> str:
+    return str(meta.asset_file_def[0].filename)
+
+
+def rename_asset(meta: object, name: str) -> None:
+    meta.asset_file_def[0].filename = name
 
 
 def functions(meta: object) -> list:
