@@ -8,6 +8,8 @@ import hashlib
 import json
 import math
 import os
+import re
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +60,16 @@ def file_sha256(path: Path) -> bytes:
 def temporary_path(path: Path) -> Path:
     """Returns a new path in the same folder, for writing what will be renamed to `path`."""
     return path.with_name(f"{WRITING}{os.getpid()}-{uuid.uuid4().hex}-{path.name}")
+
+
+def remove_abandoned(path: Path) -> None:
+    """Removes what interrupted processes left under the temporary names of a file or folder."""
+    named = re.compile(rf"{re.escape(WRITING)}\d+-[0-9a-f]{{32}}-{re.escape(path.name)}")
+    for other in path.parent.glob(f"{WRITING}*"):
+        if named.fullmatch(other.name) and other.is_dir():
+            shutil.rmtree(other, ignore_errors=True)
+        elif named.fullmatch(other.name):
+            other.unlink(missing_ok=True)
 
 
 @contextmanager

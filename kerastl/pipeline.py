@@ -99,12 +99,14 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
             f"There is no run '{layout.folder}' to resume.",
             expected="the folder of an interrupted `kerastl train`",
         )
-    if layout.is_finished:
+    if layout.is_complete:
         raise RunError(
             f"The run '{layout.folder}' is already finished.",
             where=str(layout.folder),
             fix=f"`kerastl evaluate {layout.folder}` shows its scores.",
         )
+    if layout.is_finished:
+        return _finish(layout, progress=progress)
     record = RunRecord(layout)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
@@ -171,7 +173,9 @@ def _carry_out(
     context = TrainingContext(
         examples=examples,
         inputs=FileInputs(examples.paths, contract, segments=examples.segments),
-        source=FeatureSource(cache=cache_folder() if cache else None, engine=training.engine),
+        source=FeatureSource(
+            cache=cache_folder() if cache else None, engine=training.engine, is_whole=not is_new
+        ),
         state=layout.state,
         progress=progress,
     )
@@ -183,8 +187,13 @@ def _carry_out(
         fitted = train_model(training, model, context, features)
         progress.note("\n".join(fitted.learned))
         _conclude(plan, layout, model, fitted, sha256, progress=progress)
+    return _finish(layout, progress=progress, trust=True)
+
+
+def _finish(layout: RunLayout, *, progress: Progress, trust: bool = False) -> Run:
+    """Writes the report of a run whose results are written, and removes the state."""
+    write_report_or_warn(layout.folder, progress=progress, trust=trust)
     finish_run(layout)
-    write_report_or_warn(layout.folder, progress=progress, trust=True)
     return Run(layout.folder)
 
 

@@ -124,7 +124,7 @@ def _run(trial: Trial, *, cache: bool, progress: Progress) -> None:
 
 def _train(trial: Trial, *, cache: bool, progress: Progress) -> Run:
     layout = RunLayout(trial.path)
-    if layout.is_finished:
+    if layout.is_complete:
         return Run(trial.path)
     if layout.is_started:
         if layout.config.read_text(encoding="utf-8") == dump_config(trial.config):

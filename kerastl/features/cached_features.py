@@ -46,6 +46,8 @@ class CachedFeatures:
         num_examples: Their number.
         cache: Folder of the cache, or None to use none.
         progress: Receives a warning if the cache cannot be written.
+        is_whole: Whether cached features are used for all of the wanted examples or for none, so
+            that the batches of a resumed training do not depend on where it was interrupted.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class CachedFeatures:
         *,
         cache: Path | None,
         progress: Progress,
+        is_whole: bool = False,
     ):
         self.dim = int(network.output_shape[1])
         self.cache = cache
+        self.is_whole = is_whole
         self._inputs = inputs
         self._files = inputs if cache is not None and isinstance(inputs, FileInputs) else None
         self._cache = None if self._files is None else cache
@@ -110,15 +114,15 @@ class CachedFeatures:
 
     def read_into(self, values: np.ndarray, rows: np.ndarray, *, engine: str) -> np.ndarray:
         """Copies cached features into these rows of `(examples, dim)`; returns the other rows."""
-        keys = [self._keys[row] for row in rows]
-        return rows[~self.store(engine).read_into(values, rows, keys)]
+        left = self._read_into(values, rows, engine=engine)
+        return rows if self.is_whole and len(left) else left
 
     def read_common(self, engines: Sequence[str]) -> dict[str, np.ndarray]:
         """Returns the features of all examples that are cached for every one of these engines."""
         rows = np.arange(len(self._keys))
         values = {engine: np.zeros((len(rows), self.dim), np.float32) for engine in engines}
         for engine in engines:
-            rows = np.setdiff1d(rows, self.read_into(values[engine], rows, engine=engine))
+            rows = np.setdiff1d(rows, self._read_into(values[engine], rows, engine=engine))
         return {engine: features[rows] for engine, features in values.items()}
 
     def add(self, part: Part, features: np.ndarray, *, engine: str) -> None:
@@ -141,6 +145,10 @@ class CachedFeatures:
             store.close()
         if self._cache and any(store.has_written for store in self._stores.values()):
             prune(self._cache, size_limit())
+
+    def _read_into(self, values: np.ndarray, rows: np.ndarray, *, engine: str) -> np.ndarray:
+        keys = [self._keys[row] for row in rows]
+        return rows[~self.store(engine).read_into(values, rows, keys)]
 
     def _look_up(self, values: np.ndarray, rows: np.ndarray, engines: Sequence[str]) -> Lookup:
         missing, found = rows, set()

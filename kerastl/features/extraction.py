@@ -101,7 +101,12 @@ class Extraction:
         only_reduced = all(not label.endswith("float32") for label in engines)
         network, inputs, progress = self._engines.network, self._inputs, self._progress
         cached = CachedFeatures(
-            network, inputs, len(inputs), cache=self._cached.cache, progress=progress
+            network,
+            inputs,
+            len(inputs),
+            cache=self._cached.cache,
+            progress=progress,
+            is_whole=self._cached.is_whole,
         )
         return Extraction(
             network,

@@ -7,6 +7,7 @@ starts there.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -76,7 +77,7 @@ def find_cut(layer: Backbone) -> Cut | None:
     if crossing is None or len(crossing) != 1:
         return None
     if layer.batch_norm == "update" and any(
-        hasattr(operation, "seed_generator")
+        _has_random_state(operation)
         for operation in operations(layer.model)
         if operation.name not in trained
     ):
@@ -85,6 +86,11 @@ def find_cut(layer: Backbone) -> Cut | None:
         prefix=keras.Model(layer.model.input, crossing[0]),
         suffix=keras.Model(crossing[0], layer.model.output),
     )
+
+
+def _has_random_state(operation: Any) -> bool:
+    """Returns whether a layer, or one inside it, has a seed generator."""
+    return len(getattr(operation, "variables", ())) > len(getattr(operation, "weights", ()))
 
 
 def suffix_model(model: keras.Model, cut: Cut) -> keras.Model:

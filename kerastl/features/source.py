@@ -28,10 +28,12 @@ class FeatureSource:
     Args:
         cache: Folder of the cache, or None to use none.
         engine: `"auto"`, or the engine to use.
+        is_whole: Whether cached features are used for all of the wanted examples or for none.
     """
 
     cache: Path | None = None
     engine: EngineName = "auto"
+    is_whole: bool = False
 
     def extract(
         self,
@@ -54,7 +56,14 @@ class FeatureSource:
             MediaError: A file is unreadable, and `inputs` raises.
         """
         needed = np.ones(len(inputs), bool) if is_scored is None else is_scored
-        cached = CachedFeatures(network, inputs, len(inputs), cache=self.cache, progress=progress)
+        cached = CachedFeatures(
+            network,
+            inputs,
+            len(inputs),
+            cache=self.cache,
+            progress=progress,
+            is_whole=self.is_whole,
+        )
         return Extraction(
             network, inputs, needed, cached=cached, engine=self.engine, progress=progress
         )

@@ -198,8 +198,11 @@ class MediaType(ABC):
         """Returns the setting by which training draws one of several inputs, or None."""
         return None
 
-    def batch_augmentation(self, settings: Any, *, seed: int) -> Callable[[Any], Any] | None:
-        """Returns a random change of a batch by Keras operations, or None if there is none."""
+    def batch_augmentation(self, settings: Any) -> Callable[[Any, Any], Any] | None:
+        """Returns a random change of a batch by Keras operations, or None if there is none.
+
+        The change is determined by the batch and a seed, which is a tensor of two numbers.
+        """
         return None
 
     def example_augmentation(

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from kerastl.errors import RunError
-from kerastl.files import WRITING, write_text
+from kerastl.files import WRITING, remove_abandoned, temporary_path, write_text
 
 
 class RunLayout:
@@ -23,7 +23,7 @@ class RunLayout:
         self.predictions = folder / "predictions.parquet"  # of every example
         self.history = folder / "history.csv"  # one row per epoch
         self.report = folder / "report.html"
-        self.state = folder / "state"  # of an interrupted training
+        self.state = folder / "state"  # of a training, until everything is written
 
     @property
     def documents(self) -> tuple[Path, ...]:
@@ -40,6 +40,11 @@ class RunLayout:
     def is_finished(self) -> bool:
         """Whether the folder contains a finished run."""
         return self.bundle.is_file()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do: the run is finished, and its report was written."""
+        return self.is_finished and not self.state.exists()
 
 
 def free_name(path: Path) -> Path:
@@ -82,19 +87,29 @@ def refuse_links(layout: RunLayout) -> None:
 def start_run(layout: RunLayout, *, config: str, splits: str) -> None:
     """Creates the folder of a new run with the resolved config (YAML) and the splits (CSV).
 
+    The folder is renamed when it is complete, so that an interrupted start leaves no run.
+
     Raises:
         RunError: The path exists and is not an empty folder.
     """
     refuse_taken(layout.folder)
-    layout.folder.mkdir(parents=True, exist_ok=True)
-    write_text(layout.config, config)
-    write_text(layout.splits, splits)
+    remove_abandoned(layout.folder)
+    begun = RunLayout(temporary_path(layout.folder))
+    try:
+        begun.state.mkdir(parents=True)
+        write_text(begun.config, config)
+        write_text(begun.splits, splits)
+        if layout.folder.exists():
+            layout.folder.rmdir()
+        begun.folder.rename(layout.folder)
+    finally:
+        shutil.rmtree(begun.folder, ignore_errors=True)
 
 
 def finish_run(layout: RunLayout) -> None:
-    """Removes everything that only an interrupted run needs."""
-    shutil.rmtree(layout.state, ignore_errors=True)
+    """Removes everything that only an interrupted run needs, the state last."""
     remove_leftovers(layout)
+    shutil.rmtree(layout.state, ignore_errors=True)
 
 
 def remove_leftovers(layout: RunLayout) -> None:

@@ -2,7 +2,8 @@
 
 Convention: some media types change batches by Keras operations, others change single inputs before
 they are batched. The change of a single input depends on the seed, the epoch and the example's
-index alone, so neither the batch nor an interruption affects it.
+index alone, the change of a batch on the seed, the epoch and the batch's position. So neither
+depends on threads or interruptions.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,9 +57,9 @@ def augmented_inputs(inputs: Inputs, augment: AugmentConfig | None) -> Inputs:
 
 
 def make_augmentation(
-    augment: AugmentConfig | None, inputs: Inputs, *, seed: int
-) -> Callable[[Any], Any] | None:
-    """Returns a random change of a batch, or None if the media type of the inputs has none."""
+    augment: AugmentConfig | None, inputs: Inputs
+) -> Callable[[Any, Any], Any] | None:
+    """Returns a random change of a batch by a seed, or None if the media type has none."""
     if augment is None or not isinstance(inputs, FileInputs):
         return None
-    return media_type(inputs.contract.modality).batch_augmentation(augment, seed=seed)
+    return media_type(inputs.contract.modality).batch_augmentation(augment)

@@ -1,25 +1,22 @@
 """Early stopping that survives an interruption, and the history of the epochs.
 
-Convention: the figures of an epoch are stored by its number, so an epoch that is repeated after an
-interruption replaces its figures. If epochs are short, not every one is written: writing takes at
-most a twentieth of the time, and the epochs since the last writing are repeated.
+Convention: a training that continues from a checkpoint gives the same bits as one that was not
+interrupted. If epochs are short, not every one is written: writing takes at most a twentieth of the
+time, and the epochs since the last writing are repeated.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerastl.files import replacing, write_text
 from kerastl.progress import Progress
+from kerastl.training.checkpoint_files import Checkpoint, CheckpointFolder
 
 START = -1  # epoch number of the weights that training starts from
-_BACKUP = "backup"
 _WRITING_SHARE = 0.05
 
 
@@ -32,7 +29,6 @@ class KeepBest(keras.callbacks.Callback):
     writes the state.
 
     Args:
-        folder: Folder of the state.
         patience: Number of epochs without a better validation loss before training stops; None
             never stops.
         evaluate: Returns the figures of the starting weights, which then count as an epoch; None
@@ -41,7 +37,6 @@ class KeepBest(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: Path,
         *,
         patience: int | None,
         progress: Progress,
@@ -49,40 +44,32 @@ class KeepBest(keras.callbacks.Callback):
     ):
         super().__init__()
         self.evaluate = evaluate
-        self.folder = folder
         self.patience = patience
         self.progress = progress
-        self._state_path, self._weights_path = folder / "epochs.json", folder / "best.npz"
-        stored = json.loads(self._state_path.read_text()) if self._state_path.is_file() else {}
-        self.epochs: dict[int, dict[str, float]] = {int(e): stored[e] for e in stored}
-        self._best: list[np.ndarray] = []
-        self._is_written = False
+        self.epochs: dict[int, dict[str, float]] = {}
+        self.best: list[np.ndarray] = []  # weights
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keeps the starting weights, unless training is resumed."""
         if self.evaluate is not None and not self.epochs:
             figures = {f"val_{name}": float(value) for name, value in self.evaluate().items()}
             self.epochs[START] = self._without_penalties(figures)
-            self._best, self._is_written = self.model.get_weights(), False
+            self.best = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the figures of the epoch, and its weights if they are the best so far."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.epochs[epoch] = self._without_penalties(figures)
-        self.epochs = {e: figures for e, figures in self.epochs.items() if e <= epoch}
         if self.best_epoch == epoch:
-            self._best, self._is_written = self.model.get_weights(), False
+            self.best = self.model.get_weights()
         self.progress.advance(epoch + 1)
         if self.has_stopped:
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restores the best weights."""
-        if not self._best and self._weights_path.is_file():
-            with np.load(self._weights_path) as stored:
-                self._best = [stored[name] for name in stored.files]
-        if self._best:
-            self.model.set_weights(self._best)
+        if self.best:
+            self.model.set_weights(self.best)
 
     @property
     def has_stopped(self) -> bool:
@@ -95,15 +82,6 @@ class KeepBest(keras.callbacks.Callback):
     def is_last(self) -> bool:
         """Whether the epoch that has just ended is the last one."""
         return self.has_stopped or max(self.epochs) + 1 >= self.params["epochs"]
-
-    def write(self) -> None:
-        """Writes the figures and the best weights, each completely or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self._best and not self._is_written:
-            with replacing(self._weights_path) as temporary:
-                np.savez(temporary, *self._best)
-            self._is_written = True
-        write_text(self._state_path, json.dumps(self.epochs))
 
     @property
     def best_epoch(self) -> int:
@@ -119,35 +97,53 @@ class KeepBest(keras.callbacks.Callback):
         return {**figures, "val_loss": figures["val_loss"] - penalties}
 
 
-class Backup(keras.callbacks.BackupAndRestore):
-    """Writes weights, optimizer and the state of `KeepBest`; keeps the previous backup.
+class Backup(keras.callbacks.Callback):
+    """Writes checkpoints and continues from the last one; it follows `KeepBest` in the callbacks.
 
-    It must follow `KeepBest` in the list of callbacks. It always writes after the last epoch.
+    It always writes after the last epoch.
     """
 
-    def __init__(self, keep_best: KeepBest):
-        super().__init__(
-            keep_best.folder / _BACKUP, delete_checkpoint=False, double_checkpoint=True
-        )
+    def __init__(self, keep_best: KeepBest, folder: CheckpointFolder):
+        super().__init__()
         self._keep_best = keep_best
+        self._folder = folder
         self._written = -math.inf
         self._cost = 0.0
+
+    def restore(self, model: keras.Model) -> int:
+        """Gives a compiled model the state of the last checkpoint; returns the next epoch, from 0.
+
+        Raises:
+            RunError: The checkpoint does not belong to this training.
+        """
+        model.optimizer.build(model.trainable_variables)
+        stored = self._folder.read()
+        if stored is None:
+            return 0
+        for variable, value in zip(_variables(model), stored.variables, strict=True):
+            variable.assign(value)
+        self._keep_best.epochs = stored.epochs
+        self._keep_best.best = stored.best or model.get_weights()
+        return max(stored.epochs) + 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes if enough time has passed since the last writing."""
         started = time.perf_counter()
         if not self._keep_best.is_last and started - self._written < self._cost / _WRITING_SHARE:
             return
-        self._keep_best.write()
-        super().on_epoch_end(epoch, logs)
+        best = [] if self._keep_best.best_epoch == epoch else self._keep_best.best
+        variables = [np.asarray(variable.numpy()) for variable in _variables(self.model)]
+        self._folder.write(
+            Checkpoint(epochs=self._keep_best.epochs, variables=variables, best=best)
+        )
         self._written = time.perf_counter()
         self._cost = self._written - started
 
 
-def next_epoch(folder: Path) -> int:
-    """Returns the number of the epoch at which training resumes from the backup in a folder.
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    """Returns everything that training changes.
 
-    An epoch that is in the state of `KeepBest` but not in the backup is repeated.
+    The variables of a model include the states of all seed generators of its layers, nested ones
+    too; those of an optimizer include its position in a schedule.
     """
-    path = folder / _BACKUP / "training_metadata.json"
-    return int(json.loads(path.read_text())["epoch"]) if path.is_file() else 0
+    return [*model.variables, *model.optimizer.variables]

@@ -1,5 +1,6 @@
 """Fitting with Keras: what all phases of a training share, and the epochs of one phase."""
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import make_augmentation
-from kerastl.training.checkpoints import Backup, KeepBest, next_epoch
+from kerastl.training.checkpoint_files import CheckpointFolder
+from kerastl.training.checkpoints import Backup, KeepBest
 from kerastl.training.compilation import compile_heads, positive_weights
 from kerastl.training.plan import FineTune, FitHeads
 
@@ -101,17 +103,21 @@ def fit_epochs(
             phase.loss.positive_weight, examples.training_labels[rows], examples.tasks
         ),
     )
-    folder = context.state / phase.name
     validation = _validation(inputs, examples, heads, phase.batch_size)
     keep_best = KeepBest(
-        folder,
         patience=phase.patience,
         progress=context.progress,
         evaluate=partial(trained.evaluate, validation, verbose=0, return_dict=True)
         if phase.keeps_start and validation is not None
         else None,
     )
-    first_epoch = next_epoch(folder)
+    folder = CheckpointFolder(
+        context.state / phase.name,
+        settings=_settings_hash(phase, trained, examples),
+        progress=context.progress,
+    )
+    backup = Backup(keep_best, folder)
+    first_epoch = backup.restore(trained)
     context.progress.step(f"Epochs of {phase.name.replace('_', '-')}", phase.epochs)
     trained.fit(
         make_batches(
@@ -121,15 +127,16 @@ def fit_epochs(
             batch_size=phase.batch_size,
             shuffle_seed=phase.seed,
             first_epoch=first_epoch,
-            augment=make_augmentation(phase.augment, inputs, seed=phase.seed),
+            augment=make_augmentation(phase.augment, inputs),
         ),
         validation_data=validation,
+        initial_epoch=first_epoch,
         epochs=first_epoch if keep_best.has_stopped else phase.epochs,
         shuffle=False,
         verbose=0,
         callbacks=[
             keep_best,
-            Backup(keep_best),
+            backup,
             keras.callbacks.TensorBoard(
                 context.state.parent / "logs" / phase.name, write_graph=False
             ),
@@ -183,6 +190,16 @@ class EpochNotes(keras.callbacks.Callback):
         if self._seconds is None:
             self._seconds = time.perf_counter() - self._started
         return self._seconds
+
+
+def _settings_hash(phase: FitHeads | FineTune, trained: keras.Model, examples: Examples) -> str:
+    """Returns a hash of the settings, shapes, splits and labels of a phase."""
+    shapes = [(tuple(variable.shape), variable.dtype) for variable in trained.variables]
+    settings = (phase, shapes, examples.tasks, examples.splits.tolist())
+    digest = hashlib.sha256(repr(settings).encode())
+    for labels in (examples.training_labels, examples.labels):
+        digest.update(np.ascontiguousarray(labels).tobytes())
+    return digest.hexdigest()
 
 
 def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:

@@ -4,7 +4,6 @@ Convention: fitted are the logits, because probabilities saturate. The model tha
 weights and ends in the sigmoid.
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -154,23 +153,23 @@ def _fit_on_features(
     and one row per epoch of Keras.
     """
 
-    def fit() -> tuple[Extraction, ExactHead | None, list[dict[str, Any]]]:
+    def fit(
+        context: TrainingContext, features: Extraction
+    ) -> tuple[Extraction, ExactHead | None, list[dict[str, Any]]]:
         if isinstance(phase, SolveHeads):
             exact = solve_heads(phase, model, features.values, context.examples, context.progress)
             return features, exact, []
         inputs = ArrayInputs(features.values)
         return features, None, _fit_heads(phase, model, head_model(model), inputs, context)
 
-    fitted = fit()
+    fitted = fit(context, features)
     differences = features.probability_differences(head_model(model))
     if refused := engines_above_limit(differences):
         context.progress.note(
             f"{_differences_text(differences)} This is too much: the heads are fitted on float32 "
             "features instead."
         )
-        shutil.rmtree(context.state / FitHeads.name, ignore_errors=True)
-        features = features.extract_without(refused)
-        fitted = fit()
+        fitted = fit(context.in_folder("float32"), features.extract_without(refused))
     return fitted
 
 

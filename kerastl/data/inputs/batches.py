@@ -1,7 +1,7 @@
 """Batches for Keras: inputs and labels of the examples of one part.
 
 Convention: the order of epoch e depends on the seed and e alone, so a resumed training gets the
-same batches as an uninterrupted one.
+same batches as an uninterrupted one. The same holds for random changes of a batch.
 """
 
 import itertools
@@ -55,7 +55,7 @@ def make_batches(
     batch_size: int,
     shuffle_seed: int | None = None,
     first_epoch: int = 0,
-    augment: Callable[[Any], Any] | None = None,
+    augment: Callable[[Any, Any], Any] | None = None,
 ) -> tf.data.Dataset:
     """Returns batches `(x, y)` of the given rows.
 
@@ -67,13 +67,14 @@ def make_batches(
         shuffle_seed: Seed of the order of each epoch, and of drawn inputs; None keeps the order of
             `rows` and draws nothing.
         first_epoch: From 0.
-        augment: Change of each batch of inputs.
+        augment: Change of each batch of inputs, by a seed of two numbers that depends on
+            `shuffle_seed`, the epoch and the batch's position.
     """
     epochs = itertools.count(first_epoch)
     sample = inputs.take(rows[:1])
 
-    def batches() -> Iterator[tuple[Any, Any]]:
-        order, take = rows, inputs.take
+    def batches() -> Iterator[tuple[Any, Any, np.ndarray]]:
+        order, take, seed = rows, inputs.take, (0, 0)
         if shuffle_seed is not None:
             seed = (shuffle_seed, next(epochs))
             order = np.random.default_rng(seed).permutation(rows)
@@ -81,17 +82,21 @@ def make_batches(
                 take = partial(inputs.draw, seed=seed)
         for begin in range(0, len(order), batch_size):
             chosen = order[begin : begin + batch_size]
-            yield take(chosen), take_labels(labels, chosen)
+            batch_seed = np.random.SeedSequence([*seed, begin]).generate_state(2)
+            yield take(chosen), take_labels(labels, chosen), batch_seed
+
+    def change(x: Any, y: Any, batch_seed: Any) -> tuple[Any, Any]:
+        x = tf.cast(x, tf.float32)
+        return (x if augment is None else augment(x, batch_seed)), y
 
     dataset = tf.data.Dataset.from_generator(
-        batches, output_signature=(_spec(sample), _label_specs(labels))
+        batches,
+        output_signature=(_spec(sample), _label_specs(labels), tf.TensorSpec((2,), tf.uint32)),
     )
     num_batches = -(-len(rows) // batch_size)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
-    dataset = dataset.map(lambda x, y: (tf.cast(x, tf.float32), y), num_parallel_calls=1)
-    if augment is not None:
-        dataset = dataset.map(lambda x, y: (augment(x), y), num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.prefetch(2)
+    num_threads = 1 if augment is None else tf.data.AUTOTUNE
+    return dataset.map(change, num_parallel_calls=num_threads).prefetch(2)
 
 
 def take_labels(labels: Labels, rows: np.ndarray) -> Any:

@@ -115,11 +115,11 @@ class ImageType(MediaType):
         ]
         return np.stack(images).astype("float32")
 
-    def batch_augmentation(self, settings: Any, *, seed: int) -> Callable[[Any], Any] | None:
+    def batch_augmentation(self, settings: Any) -> Callable[[Any, Any], Any] | None:
         """Returns a change by Keras's layers; see `MediaType`."""
         from kerastl.media.image.augmentation import batch_augmentation
 
-        return batch_augmentation(settings, seed=seed)
+        return batch_augmentation(settings)
 
 
 IMAGE = ImageType()

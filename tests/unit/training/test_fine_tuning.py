@@ -122,12 +122,10 @@ def test_the_l2_is_gone_afterwards(solved) -> None:
     assert not logits_model(model).losses
 
 
-def test_the_weights_that_training_starts_from_are_kept_where_no_epoch_is_better(tmp_path) -> None:
+def test_the_weights_that_training_starts_from_are_kept_where_no_epoch_is_better() -> None:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     model.set_weights([np.ones((1, 1))])
-    keep_best = KeepBest(
-        tmp_path, patience=None, progress=SILENT, evaluate=lambda: {"loss": 1.0, "auc": 0.5}
-    )
+    keep_best = KeepBest(patience=None, progress=SILENT, evaluate=lambda: {"loss": 1.0, "auc": 0.5})
     keep_best.set_model(model)
     keep_best.on_train_begin()
     model.set_weights([np.full((1, 1), 2.0)])
@@ -137,9 +135,9 @@ def test_the_weights_that_training_starts_from_are_kept_where_no_epoch_is_better
     assert keep_best.epochs[START] == {"val_loss": 1.0, "val_auc": 0.5}
 
 
-def test_the_weights_it_starts_from_use_up_no_patience(tmp_path) -> None:
+def test_the_weights_it_starts_from_use_up_no_patience() -> None:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    keep_best = KeepBest(tmp_path, patience=2, progress=SILENT, evaluate=lambda: {"loss": 1.0})
+    keep_best = KeepBest(patience=2, progress=SILENT, evaluate=lambda: {"loss": 1.0})
     keep_best.set_model(model)
     keep_best.on_train_begin()
     stopped = []
@@ -149,10 +147,10 @@ def test_the_weights_it_starts_from_use_up_no_patience(tmp_path) -> None:
     assert stopped == [False, False, True]
 
 
-def test_penalties_of_the_weights_do_not_count_in_the_validation_loss(tmp_path) -> None:
+def test_penalties_of_the_weights_do_not_count_in_the_validation_loss() -> None:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_regularizer="l2")])
     model.set_weights([np.full((1, 1), 10.0), np.zeros(1)])
-    keep_best = KeepBest(tmp_path, patience=None, progress=SILENT)
+    keep_best = KeepBest(patience=None, progress=SILENT)
     keep_best.set_model(model)
     keep_best.on_epoch_end(0, {"val_loss": 1.5})
     assert keep_best.epochs[0]["val_loss"] == pytest.approx(0.5)
