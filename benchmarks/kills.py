@@ -1,0 +1,436 @@
+"""Whether a killed training that is resumed ends with the same bits as one that was not killed.
+
+    python benchmarks/kills.py --kills 200                 # SIGKILL at random moments of every step
+    python benchmarks/kills.py --writes --scenario tuned   # at every change of a file
+
+A training without a kill is compared with each killed and resumed one: all variables in
+`model.keras`, `history.csv`, `splits.csv`, `predictions.parquet`, `metrics.json`,
+`missingness.json`, and the bundle but for its times. Nothing temporary may remain. A training that
+is killed before its run exists is started again, which has to give the same bits as well.
+
+Convention: TensorFlow is imported once; each training is a forked process with its own cache.
+"""
+
+import argparse
+import io
+import itertools
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from kerastl import pipeline
+from kerastl.errors import KerastlError
+from kerastl.files import WRITING
+from kerastl.progress import Progress
+
+PLUGIN = '''
+from kerastl.backbones import BackboneSpec, ImageInput, Stage, unknown_backbone
+
+
+def build(*, weights, input):
+    import keras
+
+    @keras.saving.register_keras_serializable("kills")
+    class Noise(keras.layers.Layer):
+        """Multiplicative noise, whose seed generator is in a list."""
+
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.seeds = [keras.random.SeedGenerator(3)]
+
+        def call(self, inputs, training=False):
+            if not training:
+                return inputs
+            shape = keras.ops.shape(inputs)
+            return inputs * keras.random.uniform(shape, 0.8, 1.2, seed=self.seeds[0])
+
+    image = keras.Input(input.shape)
+    x = keras.layers.Rescaling(1 / 255, name="scale")(image)
+    x = keras.layers.Conv2D(4, 3, strides=2, name="low")(x)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = Noise(name="noise")(x)
+    inner = keras.Sequential(
+        [keras.Input(x.shape[1:]), keras.layers.ReLU(), keras.layers.Dropout(0.3, seed=5)],
+        name="inner",
+    )
+    x = keras.layers.Conv2D(6, 3, name="high")(inner(x))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    network = keras.Model(image, x, name="killed")
+    for layer, shape in (("low", (3, 3, 3, 4)), ("high", (3, 3, 4, 6))):
+        count = shape[0] * shape[1] * shape[2] * shape[3]
+        kernel = [((7 * i) % 13 - 6) / 12 for i in range(count)]
+        network.get_layer(layer).kernel.assign(keras.ops.reshape(keras.ops.array(kernel), shape))
+    return network
+
+
+def stages(network):
+    return (
+        Stage(name="low", layers=("scale", "low", "norm")),
+        Stage(name="high", layers=("noise", "inner", "high", "pool")),
+    )
+
+
+class Family:
+    def names(self):
+        return ("network",)
+
+    def spec(self, name, *, options=None):
+        if name not in self.names():
+            raise unknown_backbone("killed", name, self.names())
+        return BackboneSpec(
+            id="killed:network",
+            input=ImageInput(height=12, width=12, min_size=8),
+            feature_dim=6,
+            num_params=300,
+            weights=("published",),
+            license="Apache-2.0",
+            reference="https://example.org",
+            build=build,
+            stages=stages,
+        )
+
+
+family = Family()
+'''
+_AUGMENT = {"flip": True, "zoom": 0.2, "shift": 0.1, "brightness": 0.1}
+_HEADS = {"all": {"tasks": ["bright", "red"], "hidden": [6], "dropout": 0.3}}
+_FIT = {"solver": "keras", "epochs": 6, "batch_size": 16, "backbone_learning_rate": 3.0e-3}
+SCENARIOS: dict[str, dict[str, Any]] = {
+    "exact": {},
+    "heads": {"heads": _HEADS, "fit": _FIT},
+    "augmented": {"heads": _HEADS, "fit": _FIT, "augment": _AUGMENT},
+    "tuned": {
+        "heads": _HEADS,
+        "trainable": {"stages": 2, "batch_norm": "update"},
+        "fit": _FIT,
+        "augment": _AUGMENT,
+    },
+    "last_stage": {"trainable": {"stages": 1, "batch_norm": "update"}, "fit": _FIT},
+}
+NOT_KILLED = "not killed, because it had ended"
+_TIMES = {"created", "evidence"}  # of the bundle
+
+
+def make_project(folder: Path) -> None:
+    """Writes 60 images of 12 x 12 pixels, their table and the plugin of the backbone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, rows = np.random.default_rng(0), []
+    for number in range(60):
+        bright, red = number % 2, (number // 2) % 2
+        level = (105, 135)[bright] + int(rng.integers(-40, 40))
+        pixels = rng.integers(level - 20, level + 20, (12, 12, 3)).astype(np.uint8)
+        pixels[3:9, 3:9, 0] = np.minimum(level + (10, 60)[red] + int(rng.integers(-30, 30)), 255)
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+        known = "" if number % 3 == 0 else red
+        rows.append({"path": f"{number:02d}.png", "bright": bright, "red": known})
+    frame = pd.DataFrame(rows).assign(scene=[f"s{number // 2}" for number in range(60)])
+    frame.to_csv(folder / "table.csv", index=False)
+    metadata = folder / "plugin" / "kerastl_killed-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: kerastl-killed\nVersion: 1.0\n"
+    )
+    (metadata / "entry_points.txt").write_text(
+        "[kerastl.backbones]\nkilled = kerastl_killed:family\n"
+    )
+    (metadata.parent / "kerastl_killed.py").write_text(PLUGIN)
+
+
+class Steps(Progress):
+    """Writes the title of each step to a pipe."""
+
+    def __init__(self, pipe: int):
+        self.pipe = pipe
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """Writes the title in one line."""
+        os.write(self.pipe, f"{title}\n".encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Killer:
+    """Kills this process at its n-th change of a file in a folder, in the middle of writing it.
+
+    At a renaming the file is first cut to half, like one whose writing was interrupted.
+    """
+
+    folder: Path
+    at: int
+    counted: list[str]
+
+    def install(self) -> None:
+        """Starts to count; each change is appended to `counted`."""
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "open"):
+            return
+        path = arguments[0]
+        if not isinstance(path, str | Path) or not str(path).startswith(str(self.folder)):
+            return
+        if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return
+        self.counted.append(f"{event} {Path(path).name}")
+        if len(self.counted) == self.at + 1:
+            if event == "os.rename" and Path(path).is_file():
+                os.truncate(path, Path(path).stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Trainings:
+    """Trainings of one scenario in forked processes."""
+
+    def __init__(self, project: Path, name: str):
+        self.project = project
+        self.config = project / f"{name}.yaml"
+        settings = {
+            "data": {
+                "table": str(project / "table.csv"),
+                "image": "path",
+                "tasks": ["bright", "red"],
+                "group": "scene",
+            },
+            "backbone": {"name": "killed:network"},
+            **SCENARIOS[name],
+        }
+        self.config.write_text(json.dumps(settings))  # JSON is YAML
+
+    def run(
+        self,
+        folder: Path,
+        *,
+        kill_at: Callable[[str, int], float | None] = lambda title, number: None,
+        killer: Callable[[], Killer] | None = None,
+    ) -> tuple[int, list[tuple[str, float]]]:
+        """Trains into `folder / "run"`, or resumes; returns the exit status and the timed steps.
+
+        Args:
+            folder: Folder of the run and of the cache.
+            kill_at: Returns after how many seconds of a step the process is killed, or None.
+            killer: Returns what kills the process at a change of a file.
+        """
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(reading)
+            os._exit(self._train(folder, Steps(writing), killer))
+        os.close(writing)
+        steps: list[tuple[str, float]] = []
+        deadline: float | None = None
+        with os.fdopen(reading, "rb", buffering=0) as pipe:
+            while True:
+                left = None if deadline is None else max(deadline - time.monotonic(), 0)
+                if not select.select([pipe], [], [], left)[0]:
+                    os.kill(pid, signal.SIGKILL)
+                    deadline = None
+                    continue
+                received = pipe.read(4096)
+                if not received:
+                    break
+                for title in received.decode().splitlines():
+                    seconds = kill_at(title, len(steps))
+                    steps.append((title, time.monotonic()))
+                    deadline = deadline or (None if seconds is None else steps[-1][1] + seconds)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), [
+            *steps,
+            ("", time.monotonic()),
+        ]
+
+    def finish(self, folder: Path) -> None:
+        """Trains or resumes until the run is complete."""
+        status, _ = self.run(folder)
+        if status:
+            raise RuntimeError(f"resuming {folder} ended with {status}")
+
+    def _train(self, folder: Path, steps: Steps, killer: Callable[[], Killer] | None) -> int:
+        os.environ["KERASTL_CACHE"] = str(folder / "cache")
+        write_results = pipeline.write_results
+
+        def announced(*arguments: Any) -> None:
+            steps.step("Writing the run")
+            write_results(*arguments)
+
+        pipeline.write_results = announced
+        if killer is not None:
+            killer().install()
+        try:
+            if (folder / "run" / "config.yaml").is_file():
+                pipeline.resume(folder / "run", progress=steps)
+            else:
+                pipeline.train(self.config, output=folder / "run", progress=steps)
+        except KerastlError as error:
+            print(error, file=sys.stderr, flush=True)
+            return 2
+        except BaseException as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            return 1
+        return 0
+
+
+def unequal(whole: Path, resumed: Path) -> list[str]:
+    """Returns the names of the results of two runs that differ, and what should not remain."""
+    found = [
+        name
+        for name in ("history.csv", "splits.csv")
+        if _bytes(whole, name) != _bytes(resumed, name)
+    ]
+    found += [
+        name
+        for name in ("metrics.json", "missingness.json")
+        if _bytes(whole, name) != _bytes(resumed, name)
+    ]
+    frames = [pd.read_parquet(run / "predictions.parquet") for run in (whole, resumed)]
+    if not frames[0].equals(frames[1]):
+        found.append("predictions.parquet")
+    bundles = [json.loads((run / "bundle.json").read_text()) for run in (whole, resumed)]
+    if any(bundles[0][key] != bundles[1][key] for key in bundles[0] if key not in _TIMES):
+        found.append("bundle.json")
+    if not _same_arrays(_variables(whole), _variables(resumed)):
+        found.append("model.keras")
+    parent = resumed.parent
+    found += [path.name for path in parent.glob(f"{WRITING}*")]
+    found += [path.name for path in resumed.rglob(f"{WRITING}*")]
+    found += [name for name in ("state",) if (resumed / name).exists()]
+    return found + [name for name in ("report.html",) if not (resumed / name).exists()]
+
+
+def _bytes(run: Path, name: str) -> bytes:
+    path = run / name
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _variables(run: Path) -> dict[str, np.ndarray]:
+    """Returns every variable that the model file has, states of seed generators included."""
+    found: dict[str, np.ndarray] = {}
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        content = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(content) as file:
+        file.visititems(
+            lambda name, item: found.update(
+                {name: item[()]} if isinstance(item, h5py.Dataset) else {}
+            )
+        )
+    return found
+
+
+def _same_arrays(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all(
+        first[name].tobytes() == second[name].tobytes() for name in first
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """One kill and what the resumed training differed in."""
+
+    scenario: str
+    step: str
+    unequal: list[str]
+
+
+def random_kills(
+    trainings: dict[str, Trainings], folder: Path, kills: int, seed: int
+) -> Iterator[Kill]:
+    """Yields kills at random moments of random steps; epochs are drawn four times as often."""
+    draw = random.Random(seed)
+    steps = {}
+    for name, one in trainings.items():
+        status, timed = one.run(folder / name / "whole")
+        if status:
+            raise RuntimeError(f"{name} ended with {status}")
+        steps[name] = timed
+    made = 0
+    for number in itertools.takewhile(lambda _: made < kills, itertools.count()):
+        name = list(trainings)[number % len(trainings)]
+        timed = steps[name]
+        weights = [4 if title.startswith("Epochs") else 1 for title, _ in timed[:-1]]
+        place = draw.choices(range(len(weights)), weights)[0]
+        seconds = draw.uniform(0, timed[place + 1][1] - timed[place][1])
+        at = folder / name / f"kill-{number}"
+        status, reached = trainings[name].run(
+            at, kill_at=lambda title, n, p=place, s=seconds: s if n == p else None
+        )
+        made += status != 0
+        yield _finished(trainings[name], folder / name / "whole", at, status, reached[-2][0])
+
+
+def kills_at_writes(trainings: dict[str, Trainings], folder: Path, every: int) -> Iterator[Kill]:
+    """Yields a kill at each change of a file, or at every n-th one."""
+    for name, one in trainings.items():
+        one.finish(folder / name / "whole")
+        for number in range(0, 10**6, every):
+            at = folder / name / f"write-{number}"
+            at.mkdir(parents=True)
+            status, reached = one.run(
+                at, killer=lambda at=at, n=number: Killer(folder=at, at=n, counted=[])
+            )
+            if status == 0:
+                break
+            yield _finished(one, folder / name / "whole", at, status, reached[-2][0])
+
+
+def _finished(one: Trainings, whole: Path, at: Path, status: int, step: str) -> Kill:
+    """Resumes a training unless it ended before it was to be killed, and compares it."""
+    found = [] if status in (0, -signal.SIGKILL) else [f"ended with {status} before it was killed"]
+    if status:
+        second, _ = one.run(at)
+        found += [f"resuming ended with {second}"] if second else []
+    if not found:
+        found = unequal(whole / "run", at / "run")
+        shutil.rmtree(at)
+    return Kill(scenario=one.config.stem, step=step if status else NOT_KILLED, unequal=found)
+
+
+def main() -> None:
+    """Prints a line for each kill that changed something, then a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--scenario", choices=SCENARIOS, nargs="*", default=list(SCENARIOS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--writes", action="store_true", help="kill at changes of files")
+    parser.add_argument("--every", type=int, default=1, help="with --writes: each n-th change")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="kills-")).resolve()
+    make_project(folder / "project")
+    sys.path.insert(0, str(folder / "project" / "plugin"))
+    trainings = {name: Trainings(folder / "project", name) for name in arguments.scenario}
+    kills = (
+        kills_at_writes(trainings, folder, arguments.every)
+        if arguments.writes
+        else random_kills(trainings, folder, arguments.kills, arguments.seed)
+    )
+    counts: dict[tuple[str, str], list[int]] = {}
+    for number, kill in enumerate(kills, start=1):
+        count = counts.setdefault((kill.scenario, kill.step), [0, 0])
+        count[0] += 1
+        count[1] += not kill.unequal
+        print(
+            f"{number} {kill.scenario}, {kill.step}: {', '.join(kill.unequal) or 'equal'}",
+            flush=True,
+        )
+    print("\n| scenario | killed during | kills | equal |\n|---|---|---:|---:|")
+    for (scenario, step), (made, equal) in sorted(counts.items()):
+        print(f"| {scenario} | {step} | {made} | {equal} |")
+    print(
+        f"| all | | {sum(m for m, _ in counts.values())} | {sum(e for _, e in counts.values())} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
