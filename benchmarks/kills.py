@@ -356,7 +356,9 @@ def random_kills(
             raise RuntimeError(f"{name} ended with {status}")
         steps[name] = timed
     made = 0
-    for number in itertools.takewhile(lambda _: made < kills, itertools.count()):
+    for number in itertools.count():
+        if made == kills:
+            return
         name = list(trainings)[number % len(trainings)]
         timed = steps[name]
         weights = [4 if title.startswith("Epochs") else 1 for title, _ in timed[:-1]]

@@ -98,8 +98,8 @@ class CheckpointFolder:
         for name in _COMPUTING:
             if origin[name] != self._origin[name]:
                 raise RunError(
-                    f"The checkpoint was written with another version of {name}, so the training "
-                    "cannot be continued exactly.",
+                    f"The checkpoint was written with another version of {name}, so it cannot be "
+                    "continued exactly.",
                     where=str(path),
                     expected=f"{name} {origin[name]}",
                     received=f"{name} {self._origin[name]}",

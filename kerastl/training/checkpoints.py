@@ -13,8 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.errors import RunError
 from kerastl.progress import Progress
 from kerastl.training.checkpoint_files import Checkpoint, CheckpointFolder
+from kerastl.training.random_states import unstored_randomness
 
 START = -1  # epoch number of the weights that training starts from
 _WRITING_SHARE = 0.05
@@ -114,12 +116,21 @@ class Backup(keras.callbacks.Callback):
         """Gives a compiled model the state of the last checkpoint; returns the next epoch, from 0.
 
         Raises:
-            RunError: The checkpoint does not belong to this training.
+            RunError: The checkpoint is of another training, or cannot be continued exactly.
         """
         model.optimizer.build(model.trainable_variables)
         stored = self._folder.read()
         if stored is None:
             return 0
+        if unstored := unstored_randomness(model):
+            raise RunError(
+                "The training cannot be continued exactly, because a layer of the backbone draws "
+                "random numbers whose state cannot be stored.",
+                where=str(self._folder.folder),
+                expected="layers with a keras.random.SeedGenerator as an attribute",
+                received=", ".join(unstored),
+                fix="Train again in another folder.",
+            )
         for variable, value in zip(_variables(model), stored.variables, strict=True):
             variable.assign(value)
         self._keep_best.epochs = stored.epochs

@@ -80,7 +80,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def extract(network: keras.Model, paths: list[Path], cache: Path | None, **more) -> Extraction:
-    source = FeatureSource(cache=cache, engine=more.pop("engine", "keras"))
+    source = FeatureSource(
+        cache=cache, engine=more.pop("engine", "keras"), is_whole=more.pop("is_whole", False)
+    )
     return source.extract(network, FileInputs(paths, CONTRACT), **more)
 
 
@@ -94,6 +96,17 @@ def test_the_second_time_no_file_is_read(
     assert decoded == []
     np.testing.assert_array_equal(first.values, second.values)
     assert second.facts.scores.computed == 0
+
+
+def test_a_resumed_training_uses_all_cached_features_or_none(
+    network: keras.Model, paths: list[Path], cache: Path, decoded: list[str]
+) -> None:
+    extract(network, paths[:9], cache)
+    again = extract(network, paths, cache, is_whole=True)
+    assert again.facts.scores.computed == NUM
+    decoded.clear()
+    extract(network, paths, cache, is_whole=True)
+    assert decoded == []
 
 
 def test_the_features_are_those_of_the_network(

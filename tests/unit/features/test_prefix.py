@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kerastl import scratch
+from kerastl.backbones import Backbone
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.heads.builder import apply_policy, build_model, find_layer, logits_model
@@ -57,6 +58,15 @@ def test_frozen_stages_that_draw_at_random_are_not_constant(model: keras.Model) 
     )
     apply_policy(layer, {"stages": 1})
     assert find_cut(layer) is not None
+    apply_policy(layer, {"stages": 1, "batch_norm": "update"})
+    assert find_cut(layer) is None
+
+
+def test_a_seed_generator_of_any_layer_inside_the_frozen_stages_counts() -> None:
+    raw = keras.Input((8,))
+    inner = keras.Sequential([keras.Input((8,)), keras.layers.Dropout(0.5)], name="inner")
+    network = keras.Model(raw, keras.layers.Dense(4, name="last")(inner(raw)))
+    layer = Backbone(network, stages=(prefix_stage("a", ["inner"]), prefix_stage("b", ["last"])))
     apply_policy(layer, {"stages": 1, "batch_norm": "update"})
     assert find_cut(layer) is None
 

@@ -21,6 +21,37 @@ def test_a_run_is_started_then_finished(tmp_path: Path) -> None:
         start_run(layout, config="a: 1\n", splits="path,split\n")
 
 
+def test_a_start_that_fails_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, text: str) -> None:
+        if path.name == "splits.csv":
+            raise OSError("no space left on device")
+        path.write_text(text)
+
+    monkeypatch.setattr("kerastl.run.layout.write_text", fail)
+    with pytest.raises(OSError, match="no space"):
+        start_run(RunLayout(tmp_path / "run"), config="a: 1\n", splits="path,split\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_removes_what_an_interrupted_start_of_the_same_run_left(tmp_path: Path) -> None:
+    for name in ("run", "other-run"):
+        temporary_path(tmp_path / name).mkdir()
+    start_run(RunLayout(tmp_path / "run"), config="a: 1\n", splits="path,split\n")
+    assert sorted(path.name.rpartition("-")[2] for path in tmp_path.iterdir()) == ["run", "run"]
+    assert len(list(tmp_path.glob(".writing-*-other-run"))) == 1
+
+
+def test_a_run_is_complete_once_its_state_is_removed(tmp_path: Path) -> None:
+    layout = RunLayout(write_run(tmp_path / "run", rows=12))
+    layout.state.mkdir()
+    assert layout.is_finished
+    assert not layout.is_complete
+    finish_run(layout)
+    assert layout.is_complete
+
+
 def test_finishing_removes_the_state_and_leftover_temporary_files(tmp_path: Path) -> None:
     layout = RunLayout(write_run(tmp_path / "run", rows=12))
     before = sorted(layout.folder.iterdir())

@@ -2,12 +2,14 @@
 
 import contextlib
 import importlib.metadata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerastl.errors import RunError
 from kerastl.progress import SILENT, Progress
@@ -231,6 +233,36 @@ class Warnings(Progress):
 
     def warn(self, text: str) -> None:
         self.texts.append(text)
+
+
+@pytest.mark.parametrize("draw", [tf.nn.dropout, keras.random.dropout])
+def test_a_layer_whose_random_state_cannot_be_stored_is_refused(
+    tmp_path: Path, draw: Callable[..., Any]
+) -> None:
+    def fit_once() -> None:
+        model = keras.Sequential([keras.Input((4,)), Drawing(draw), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        backup = Backup(
+            keep_best := KeepBest(patience=None, progress=SILENT),
+            CheckpointFolder(tmp_path, settings="", progress=SILENT),
+        )
+        backup.restore(model)
+        model.fit(np.ones((2, 4)), np.ones((2, 1)), verbose=0, callbacks=[keep_best, backup])
+
+    fit_once()
+    with pytest.raises(RunError, match="random numbers whose state cannot be stored"):
+        fit_once()
+
+
+class Drawing(keras.layers.Layer):
+    """Drops values by a function that keeps its random state outside the layer."""
+
+    def __init__(self, draw: Callable[..., Any]):
+        super().__init__()
+        self.draw = draw
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self.draw(inputs, 0.5) if training else inputs
 
 
 def names(folder: Path) -> list[str]:
