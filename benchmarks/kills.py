@@ -1,7 +1,8 @@
 """Whether a killed training that is resumed ends with the same bits as one that was not killed.
 
     python benchmarks/kills.py --kills 200                 # SIGKILL at random moments of every step
-    python benchmarks/kills.py --writes --scenario tuned   # at every change of a file
+    python benchmarks/kills.py --every 1 --scenario tuned  # at every change of a file
+    python benchmarks/kills.py --files bundle.json         # while a file is written
 
 A training without a kill is compared with each killed and resumed one: all variables in
 `model.keras`, `history.csv`, `splits.csv`, `predictions.parquet`, `metrics.json`,
@@ -24,8 +25,8 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -165,17 +166,21 @@ class Steps(Progress):
 
 @dataclass(frozen=True, kw_only=True)
 class Killer:
-    """Kills this process at its n-th change of a file in a folder, in the middle of writing it.
+    """Kills this process at a change of a file in a folder, in the middle of writing it.
 
     At a renaming the file is first cut to half, like one whose writing was interrupted.
+
+    Args:
+        folder: The folder.
+        is_due: Tells by the number of a change, from 0, and its text whether to kill.
     """
 
     folder: Path
-    at: int
-    counted: list[str]
+    is_due: Callable[[int, str], bool]
+    _counted: list[str] = field(default_factory=list, init=False)
 
     def install(self) -> None:
-        """Starts to count; each change is appended to `counted`."""
+        """Starts to count."""
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -186,8 +191,9 @@ class Killer:
             return
         if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return
-        self.counted.append(f"{event} {Path(path).name}")
-        if len(self.counted) == self.at + 1:
+        changed = arguments[1] if event == "os.rename" else path
+        self._counted.append(f"{event} {Path(changed).name}")
+        if self.is_due(len(self._counted) - 1, self._counted[-1]):
             if event == "os.rename" and Path(path).is_file():
                 os.truncate(path, Path(path).stat().st_size // 2)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -216,14 +222,14 @@ class Trainings:
         folder: Path,
         *,
         kill_at: Callable[[str, int], float | None] = lambda title, number: None,
-        killer: Callable[[], Killer] | None = None,
+        killer: Killer | None = None,
     ) -> tuple[int, list[tuple[str, float]]]:
         """Trains into `folder / "run"`, or resumes; returns the exit status and the timed steps.
 
         Args:
             folder: Folder of the run and of the cache.
             kill_at: Returns after how many seconds of a step the process is killed, or None.
-            killer: Returns what kills the process at a change of a file.
+            killer: What kills the process at a change of a file.
         """
         reading, writing = os.pipe()
         pid = os.fork()
@@ -258,7 +264,7 @@ class Trainings:
         if status:
             raise RuntimeError(f"resuming {folder} ended with {status}")
 
-    def _train(self, folder: Path, steps: Steps, killer: Callable[[], Killer] | None) -> int:
+    def _train(self, folder: Path, steps: Steps, killer: Killer | None) -> int:
         os.environ["KERASTL_CACHE"] = str(folder / "cache")
         write_results = pipeline.write_results
 
@@ -268,7 +274,7 @@ class Trainings:
 
         pipeline.write_results = announced
         if killer is not None:
-            killer().install()
+            killer.install()
         try:
             if (folder / "run" / "config.yaml").is_file():
                 pipeline.resume(folder / "run", progress=steps)
@@ -372,19 +378,32 @@ def random_kills(
         yield _finished(trainings[name], folder / name / "whole", at, status, reached[-2][0])
 
 
-def kills_at_writes(trainings: dict[str, Trainings], folder: Path, every: int) -> Iterator[Kill]:
+def kills_at_changes(trainings: dict[str, Trainings], folder: Path, every: int) -> Iterator[Kill]:
     """Yields a kill at each change of a file, or at every n-th one."""
     for name, one in trainings.items():
         one.finish(folder / name / "whole")
-        for number in range(0, 10**6, every):
-            at = folder / name / f"write-{number}"
-            at.mkdir(parents=True)
-            status, reached = one.run(
-                at, killer=lambda at=at, n=number: Killer(folder=at, at=n, counted=[])
-            )
-            if status == 0:
+        for place in itertools.count(0, every):
+            kill = _kill(one, folder / name, str(place), lambda number, _, p=place: number == p)
+            if kill.step == NOT_KILLED:
                 break
-            yield _finished(one, folder / name / "whole", at, status, reached[-2][0])
+            yield kill
+
+
+def kills_at_files(
+    trainings: dict[str, Trainings], folder: Path, files: Sequence[str]
+) -> Iterator[Kill]:
+    """Yields a kill while each of these files is written for the first time."""
+    for name, one in trainings.items():
+        one.finish(folder / name / "whole")
+        for file in files:
+            yield _kill(one, folder / name, file, lambda _, text, f=file: text == f"os.rename {f}")
+
+
+def _kill(one: Trainings, folder: Path, name: str, is_due: Callable[[int, str], bool]) -> Kill:
+    at = folder / f"killed-at-{name}"
+    at.mkdir()
+    status, reached = one.run(at, killer=Killer(folder=at, is_due=is_due))
+    return _finished(one, folder / "whole", at, status, reached[-2][0])
 
 
 def _finished(one: Trainings, whole: Path, at: Path, status: int, step: str) -> Kill:
@@ -405,18 +424,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--scenario", choices=SCENARIOS, nargs="*", default=list(SCENARIOS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--writes", action="store_true", help="kill at changes of files")
-    parser.add_argument("--every", type=int, default=1, help="with --writes: each n-th change")
+    parser.add_argument("--every", type=int, help="kill at each n-th change of a file")
+    parser.add_argument("--files", nargs="*", help="kill while these files are written")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kills-")).resolve()
     make_project(folder / "project")
     sys.path.insert(0, str(folder / "project" / "plugin"))
     trainings = {name: Trainings(folder / "project", name) for name in arguments.scenario}
-    kills = (
-        kills_at_writes(trainings, folder, arguments.every)
-        if arguments.writes
-        else random_kills(trainings, folder, arguments.kills, arguments.seed)
-    )
+    if arguments.every:
+        kills = kills_at_changes(trainings, folder, arguments.every)
+    elif arguments.files:
+        kills = kills_at_files(trainings, folder, arguments.files)
+    else:
+        kills = random_kills(trainings, folder, arguments.kills, arguments.seed)
     counts: dict[tuple[str, str], list[int]] = {}
     for number, kill in enumerate(kills, start=1):
         count = counts.setdefault((kill.scenario, kill.step), [0, 0])

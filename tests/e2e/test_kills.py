@@ -1,0 +1,54 @@
+"""A training that is killed at any point ends, resumed, with the same bits.
+
+The kills themselves are in `benchmarks/kills.py`.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FILES = (
+    "run",  # the folder, when the training starts
+    "000000.npz",  # the first checkpoint
+    "000005.npz",  # the last one, which is always written
+    "predictions.parquet",
+    "model.keras",
+    "bundle.json",
+    "report.html",
+)
+
+
+def kills(repository: Path, *arguments: str) -> str:
+    """Runs the script, which ends with status 1 if a resumed training differs."""
+    found = subprocess.run(
+        [sys.executable, "benchmarks/kills.py", *arguments],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout + found.stderr[-2000:]
+    return found.stdout
+
+
+def test_a_training_killed_while_it_writes_a_file_resumes_to_the_same_bits(
+    repository: Path,
+) -> None:
+    table = kills(repository, "--scenario", "tuned", "--files", *FILES)
+    assert f"| all | | {len(FILES)} | {len(FILES)} |" in table
+    assert "not killed" not in table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["exact", "heads", "augmented", "tuned", "last_stage"])
+def test_a_training_killed_at_any_change_of_a_file_resumes_to_the_same_bits(
+    repository: Path, scenario: str
+) -> None:
+    kills(repository, "--scenario", scenario, "--every", "2")
+
+
+@pytest.mark.slow
+def test_trainings_killed_at_random_moments_resume_to_the_same_bits(repository: Path) -> None:
+    kills(repository, "--kills", "25")
