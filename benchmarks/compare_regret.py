@@ -165,7 +165,7 @@ def trained_auto(config: Config, folder: Path, seed: int) -> str:
         if (path / "bundle.json").is_file()
         else pipeline.train(parse_config(values), output=path)
     )
-    return TUNED if run.bundle.evidence["features"]["auto"]["trained"] else FROZEN
+    return TUNED if run.bundle.evidence.features["auto"]["trained"] else FROZEN
 
 
 def line(size: int | None, values: Any, found: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ def train(config: str, output: str, *overrides: str) -> dict:
         "seconds": time.perf_counter() - steps.started,
         "auc": run.metrics["test"]["macro"]["auc"],
         "steps": steps.steps,
-        "features": run.bundle.evidence["features"],
+        "features": run.bundle.evidence.features,
         "megabytes": peak_megabytes(),
     }
 

@@ -4,12 +4,14 @@ Convention: a file is written under a temporary name in the same folder and then
 leaves either the old or the new file. Temporary names start with `WRITING`.
 """
 
+import errno
 import hashlib
 import json
 import math
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 WRITING = ".writing-"
+MAX_JSON_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class FileStatus:
         """Returns the status of a file, or None if there is no such file."""
         try:
             found = path.stat()
-        except OSError:
+        except (OSError, ValueError):
             return None
         return cls(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
 
@@ -47,12 +50,56 @@ def is_own(path: Path, *others: int) -> bool:
     return not hasattr(os, "getuid") or path.stat().st_uid in (os.getuid(), *others)
 
 
+def require_regular(path: Path) -> None:
+    """Raises an `OSError` if a path is a pipe or device, whose reading may never end."""
+    try:
+        mode = path.stat().st_mode
+    except ValueError as error:  # a null character
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file exists; any text may be the path."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, a null character
+        return False
+
+
+def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Returns the value in a JSON file that anyone may have written.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is too large, nested too deeply, or not JSON.
+    """
+    require_regular(path)
+    if (size := path.stat().st_size) > max_bytes:
+        raise ValueError(f"{size:,} bytes, where at most {max_bytes:,} are read")
+    return parse_json(path.read_bytes())
+
+
+def parse_json(data: bytes) -> Any:
+    """Returns the value of JSON in UTF-8.
+
+    Raises:
+        ValueError: It is nested too deeply, or not JSON.
+    """
+    try:
+        return json.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("lists and mappings nested too deeply") from None
+
+
 def file_sha256(path: Path) -> bytes:
     """Returns the SHA-256 of the bytes of a file.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is not a regular one.
     """
+    require_regular(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 

@@ -14,6 +14,12 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 _UNSTORED = "unstored"
+_PLAIN: Mapping[Any, tuple[type, ...]] = {
+    float: (float, int),
+    int: (int,),
+    str: (str,),
+    bool: (bool,),
+}
 
 
 def unstored(default: Any) -> Any:
@@ -37,7 +43,11 @@ def to_values(record: Any) -> Any:
 
 
 def from_values(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Returns the record of a dataclass whose fields `to_values` or a JSON file contains."""
+    """Returns the record of a dataclass whose fields `to_values` or a JSON file contains.
+
+    Raises:
+        TypeError: A value is not of the type of its field.
+    """
     hints = _hints(kind)  # type: ignore[arg-type]
     read = {
         field.name: _read(hints[field.name], values[field.name])
@@ -82,7 +92,11 @@ def _read(hint: Any, value: Any) -> Any:
         return [_read(inner[0], item) for item in value]
     if origin is Mapping:
         return {key: _read(inner[1], item) for key, item in value.items()}
-    return math.nan if hint is float and value is None else value
+    if hint is float and value is None:
+        return math.nan
+    if hint in _PLAIN and type(value) not in _PLAIN[hint]:
+        raise TypeError(f"expected {hint.__name__}, received {value!r:.60}")
+    return value
 
 
 def _absent(hint: Any) -> Any:

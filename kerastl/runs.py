@@ -52,7 +52,11 @@ class Run:
     @cached_property
     def model(self) -> "keras.Model":
         """The Keras model: raw input to uncalibrated probabilities."""
-        return load_model(self.record.layout.model)
+        from kerastl.run.consistency import refuse_other_model
+
+        model = load_model(self.record.layout.model)
+        refuse_other_model(model, self.bundle, where=self.path)
+        return model
 
     @property
     def metrics(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The result of a comparison: everything in `compare.json`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from kerastl.compare.conditions import Condition
 from kerastl.compare.contrasts import ContrastResult, Multiplicity
 from kerastl.compare.cost import VariantCost
-from kerastl.files import without_nan
+from kerastl.files import read_json, without_nan
 from kerastl.records import from_values, to_values
 
 RESULT = "compare.json"
@@ -101,5 +100,5 @@ class Comparison:
 def read_comparison(path: str | Path) -> Comparison:
     """Returns a finished comparison from its folder."""
     folder = Path(path)
-    values = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    values = read_json(folder / RESULT)
     return Comparison(path=folder, result=from_values(ComparisonResult, values))

@@ -4,7 +4,6 @@ Convention: a trial is one variant with one seed. If a comparison is interrupted
 stay finished and an unfinished one is continued.
 """
 
-import json
 import re
 import shutil
 import time
@@ -20,7 +19,7 @@ from kerastl.compare.cost import TrialCost, measure_cost
 from kerastl.compare.study import Study, TrainingVariant
 from kerastl.config import Config, dump_config
 from kerastl.errors import RunError, counted
-from kerastl.files import write_json
+from kerastl.files import read_json, write_json
 from kerastl.progress import Progress
 from kerastl.records import from_values, to_values
 from kerastl.run.layout import RunLayout, free_name
@@ -135,7 +134,7 @@ def _train(trial: Trial, *, cache: bool, progress: Progress) -> Run:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = read_json(path)
     except (OSError, ValueError):
         return {}
     return found

@@ -82,14 +82,15 @@ def choose_thresholds(
         progress.note(_summary(scored, name, task.threshold))
     return bundle.changed(
         tasks={**bundle.tasks, **changed},
-        evidence={**bundle.evidence, "recordings": to_values(_facts(scored.recordings))},
+        evidence=bundle.evidence.changed(recordings=to_values(_facts(scored.recordings))),
         listening=scored.settings,
     )
 
 
 def is_tuned_on(bundle: Bundle, recordings: Recordings) -> bool:
     """Whether thresholds of a run were chosen on these recordings."""
-    return bool(bundle.evidence.get("recordings", {}).get("sha256") == recordings.sha256)
+    known = bundle.evidence.recordings or {}
+    return bool(known.get("sha256") == recordings.sha256)
 
 
 def rate_policy(policy: str) -> ThresholdPolicy:

@@ -4,23 +4,27 @@ Convention: everything that depends on what an example is belongs to a subclass 
 `InputContract` or of `BackboneInput`; the rest of kerastl never compares names of media types.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from kerastl.errors import BackboneError
+from kerastl.errors import BackboneError, counted
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.preview import Preview
-from kerastl.settings import Section
+from kerastl.settings import Count, Listed, Section
 
 if TYPE_CHECKING:
     import numpy as np
 
     from kerastl.media.decoder import Decoder
     from kerastl.media.segments import Bounds
+
+
+MAX_VALUES = 2**28  # of one input: 1 GiB as float32
 
 
 class InputContract(BaseModel, ABC):
@@ -30,14 +34,21 @@ class InputContract(BaseModel, ABC):
         modality: Name of the media type.
         shape: Shape of one input.
         rule_version: Version of the rule by which files are decoded.
+
+    Class attributes:
+        foreign_keys: Keys of other media types that older bundles contain.
+        rank: Number of sides of `shape`, None for any.
+        newest_rule: The newest version of the rule that this version of kerastl knows.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
     foreign_keys: ClassVar[frozenset[str]] = frozenset()
+    rank: ClassVar[int | None] = None
+    newest_rule: ClassVar[int] = 1
 
     modality: str
-    shape: tuple[int, ...]
-    rule_version: int = 1
+    shape: Annotated[tuple[Count, ...], Listed]
+    rule_version: Count = 1
 
     @model_validator(mode="before")
     @classmethod
@@ -50,6 +61,25 @@ class InputContract(BaseModel, ABC):
             for key, value in values.items()
             if key not in cls.foreign_keys and value is not None
         }
+
+    @field_validator("shape")
+    @classmethod
+    def _is_possible(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if cls.rank is not None and len(shape) != cls.rank:
+            raise ValueError(f"expected {counted(cls.rank, 'number')}, received {len(shape)}")
+        if (size := math.prod(shape)) > MAX_VALUES:
+            raise ValueError(f"expected at most {MAX_VALUES:,} values, received {size:,}")
+        return shape
+
+    @field_validator("rule_version")
+    @classmethod
+    def _is_known(cls, version: int) -> int:
+        if version > cls.newest_rule:
+            raise ValueError(
+                f"expected at most {cls.newest_rule}, received {version}. Install the version of "
+                "kerastl that trained the run."
+            )
+        return version
 
     @property
     def has_windows(self) -> bool:

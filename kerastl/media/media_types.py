@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from kerastl.errors import ConfigError, suggestion
 from kerastl.media.audio.kind import AUDIO
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import InputContract, MediaType
 from kerastl.media.image.kind import IMAGE
-from kerastl.settings import Section
+from kerastl.settings import Section, refuse
+from kerastl.settings.explain import explain, received
 
 MEDIA_TYPES: dict[str, MediaType] = {IMAGE.name: IMAGE, AUDIO.name: AUDIO}
 
@@ -64,9 +67,15 @@ def read_contract(values: Any) -> Any:
     if isinstance(values, InputContract):
         return values
     name = values.get("modality") if isinstance(values, Mapping) else None
-    if name not in MEDIA_TYPES:
-        raise ValueError(f"there is no media type {name!r}")
-    return MEDIA_TYPES[name].contract_class.model_validate(values)
+    if not isinstance(name, str) or name not in MEDIA_TYPES:
+        known = ", ".join(MEDIA_TYPES)
+        refuse([(("modality",), f"expected one of {known}, received {received(name)}")])
+    contract = MEDIA_TYPES[str(name)].contract_class
+    try:
+        return contract.model_validate(values)
+    except ValidationError as error:
+        found = explain(error.errors(include_url=False), values, contract)
+        return refuse([(problem.path, problem.text) for problem in found])
 
 
 def merged_fields(sections: Iterable[type[Section]]) -> dict[str, Any]:

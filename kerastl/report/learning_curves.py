@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from kerastl.errors import counted
 from kerastl.report.charts import Line, learning_chart, strength_chart
+from kerastl.run.bundle import StrengthPath
 from kerastl.run.record import RunRecord
 
 FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy", "accuracy"))
@@ -39,7 +40,7 @@ class Learning:
 def gather_learning(record: RunRecord) -> Learning:
     """Returns the section from the history and the bundle."""
     history, evidence = record.history, record.bundle.evidence
-    strengths = evidence.get("regularization") or {}
+    strengths = evidence.regularization or {}
     heads = list(record.bundle.heads) if len(record.bundle.heads) > 1 else []
     shown = heads[:MOST_HEADS] if len(history) else []
     return Learning(
@@ -48,7 +49,7 @@ def gather_learning(record: RunRecord) -> Learning:
         charts=_charts(history, [f"{head}_" for head in heads] or [""]),
         heads={head: _charts(history, [f"{head}_"]) for head in shown},
         strengths=strengths,
-        path=_path(evidence.get("regularization_path"), strengths),
+        path=_path(evidence.regularization_path, strengths),
     )
 
 
@@ -96,12 +97,12 @@ def _mean(history: pd.DataFrame, names: list[str]) -> list[float]:
     return [float(value) for value in values]
 
 
-def _path(stored: object, chosen: Mapping[str, float]) -> Markup | None:
-    if not isinstance(stored, Mapping) or not {"strengths", "losses"} <= set(stored):
+def _path(stored: StrengthPath | None, chosen: Mapping[str, float]) -> Markup | None:
+    if stored is None:
         return None
     return strength_chart(
-        stored["strengths"],
-        {task: np.array(values, float).tolist() for task, values in stored["losses"].items()},
+        stored.strengths,
+        {task: np.array(values, float).tolist() for task, values in stored.losses.items()},
         chosen,
         label="Out-of-fold log loss of each task over the strength of regularization",
     )

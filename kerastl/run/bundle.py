@@ -1,27 +1,54 @@
 """The bundle: what prediction needs besides the model, stored as `bundle.json`."""
 
+import hashlib
 import importlib.metadata
 import json
+import math
 import platform
-from typing import Annotated, Any, Self
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from kerastl.config import LabelPolicy, ListeningConfig
-from kerastl.errors import RunError
+from kerastl.config.head import SINGLE_HEAD
+from kerastl.errors import RunError, counted
+from kerastl.files import read_json
 from kerastl.media.base import InputContract, MediaType
 from kerastl.media.media_types import media_type, read_contract
 from kerastl.run.layout import RunLayout, no_finished_run
+from kerastl.settings import Listed, Problems, Text, refuse
+from kerastl.settings.explain import explain
+from kerastl.settings.problems import first_per_path
 
 _VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
 
+Tasks = Annotated[tuple[Text, ...], Listed, Field(min_length=1)]
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     def changed(self, **values: Any) -> Self:
         """Returns a validated copy with other values of some fields."""
         return type(self).model_validate({**dict(self), **values})
+
+
+def _threshold(value: float) -> float:
+    if not 0 <= value <= math.nextafter(1, 2):  # the last means that no probability is enough
+        raise ValueError(f"expected a number from 0 to 1, received {value}")
+    return value
 
 
 class Calibration(_Part):
@@ -35,7 +62,7 @@ class Calibration(_Part):
 class TaskBundle(_Part):
     """Threshold, calibration and label policy of one task."""
 
-    threshold: float = 0.5
+    threshold: Annotated[float, AfterValidator(_threshold)] = 0.5
     threshold_policy: str = "fixed"
     threshold_note: str | None = None
     tuned_on: str = "nothing"
@@ -61,21 +88,71 @@ class Origin(_Part):
     folder: str  # absolute, without links
 
 
+class TableFile(_Part):
+    """A table that the run was trained on."""
+
+    path: str
+    sha256: str
+
+
+class DataFacts(_Part):
+    """The data that the run was trained on."""
+
+    tables: Annotated[tuple[TableFile, ...], Listed]
+    rows: Annotated[int, Field(ge=0)]
+    column: str  # of the files
+    group: str | None
+
+
+class StrengthPath(_Part):
+    """Out-of-fold loss of each task over the strengths of L2; null if it is undefined."""
+
+    strengths: Annotated[tuple[float, ...], Listed]
+    losses: dict[str, Annotated[tuple[float | None, ...], Listed]]
+
+
+class Evidence(_Part):
+    """How the model was found."""
+
+    regularization: dict[str, float] | None = None  # chosen L2 strength of each task
+    regularization_path: StrengthPath | None = None
+    features: dict[str, Any] = {}
+    recordings: dict[str, Any] | None = None  # that thresholds were chosen on
+
+
 class Bundle(_Part):
     """All of `bundle.json`."""
 
-    format: int = 1
-    tasks: dict[str, TaskBundle]
-    heads: dict[str, list[str]]
+    format: Literal[1] = 1
+    tasks: Annotated[dict[Text, TaskBundle], Field(min_length=1)]
+    heads: dict[Text, Tasks]
+    heads_sha256: str | None = None  # of tasks and heads in their order; older runs have none
     input: Annotated[SerializeAsAny[InputContract], BeforeValidator(read_contract)]
     backbone: BackboneFacts
-    data: dict[str, Any]
-    evidence: dict[str, Any] = {}
+    data: DataFacts
+    evidence: Evidence = Evidence()
     listening: ListeningConfig | None = None
     versions: dict[str, str]
     plugins: dict[str, str]
     created: str
     origin: Origin | None = None
+
+    @field_validator("heads")
+    @classmethod
+    def _heads_answer_the_tasks(cls, heads: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "tasks" in info.data:
+            refuse(_wrong_heads(heads, list(info.data["tasks"])))
+        return heads
+
+    @field_validator("heads_sha256")
+    @classmethod
+    def _order_is_unchanged(cls, stored: str | None, info: ValidationInfo) -> str | None:
+        found = info.data
+        if stored is not None and found.keys() >= {"tasks", "heads"}:
+            is_unchanged = stored == heads_hash(list(found["tasks"]), found["heads"])
+            text = "tasks and heads, or their order, are not those of the training."
+            refuse([] if is_unchanged else [((), text)])
+        return stored
 
     @property
     def media(self) -> MediaType:
@@ -102,23 +179,56 @@ def read_bundle(layout: RunLayout) -> Bundle:
     """Reads the bundle of a finished run.
 
     Raises:
-        RunError: The folder does not contain a finished run, or its bundle cannot be read.
+        RunError: The folder does not contain a finished run, or its bundle cannot be used; all
+            problems are listed, each with the path of its key.
     """
     if not layout.is_finished:
         raise no_finished_run(layout.folder)
+    values = None
     try:
-        return Bundle.model_validate(json.loads(layout.bundle.read_text(encoding="utf-8")))
+        values = read_json(layout.bundle)
+        return Bundle.model_validate(values)
+    except ValidationError as error:
+        found = first_per_path(explain(error.errors(include_url=False), values, Bundle))
+        raise _unusable(layout, problems=[str(problem) for problem in found]) from None
     except (OSError, ValueError) as error:
-        raise RunError(
-            f"The bundle of the run '{layout.folder.name}' cannot be read.",
-            where=str(layout.bundle),
-            expected="a bundle.json of this version of kerastl",
-            received=str(error).splitlines()[0],
-            fix="Train the run again, or restore the file.",
-        ) from error
+        raise _unusable(layout, received=str(error).splitlines()[0]) from error
+
+
+def heads_hash(tasks: Sequence[str], heads: Mapping[str, Sequence[str]]) -> str:
+    """Returns the SHA-256 of the tasks and of the tasks of each head, both in their order."""
+    ordered = [list(tasks), [[name, list(heads[name])] for name in sorted(heads)]]
+    return hashlib.sha256(json.dumps(ordered).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
     """Returns the versions of the packages that the model's outputs depend on."""
     found = {name: importlib.metadata.version(name) for name in _VERSIONED}
     return {"python": platform.python_version(), **found}
+
+
+def _wrong_heads(heads: Mapping[str, Sequence[str]], tasks: Sequence[str]) -> Problems:
+    """Returns a problem for each task that not exactly one head answers."""
+    answers = Counter(task for head in heads.values() for task in head)
+    problems: Problems = [
+        ((name, place), f"there is no task '{task}' under tasks.")
+        for name, head in heads.items()
+        for place, task in enumerate(head)
+        if task not in tasks
+    ]
+    for task in tasks:
+        if answers[task] != 1:
+            problems.append((("..", "tasks", task), f"{counted(answers[task], 'head')} answer it."))
+    if [*heads] == [SINGLE_HEAD] and not problems and list(heads[SINGLE_HEAD]) != list(tasks):
+        problems.append((("..", "tasks"), f"the order is not that of heads.{SINGLE_HEAD}."))
+    return problems
+
+
+def _unusable(layout: RunLayout, **parts: Any) -> RunError:
+    return RunError(
+        f"The bundle of the run '{layout.folder.name}' cannot be used.",
+        where=str(layout.bundle),
+        expected="a bundle.json of this version of kerastl, as training wrote it",
+        fix="Train the run again, or restore the file.",
+        **parts,
+    )

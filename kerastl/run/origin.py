@@ -74,10 +74,10 @@ def _doubt(record: RunRecord) -> str | None:
 
 
 def _named_files(bundle: Bundle) -> Iterator[str]:
-    for table in bundle.data["tables"]:
-        path = Path(os.path.normpath(table["path"]))
+    for table in bundle.data.tables:
+        path = Path(os.path.normpath(table.path))
         _refuse_foreign_table(path, bundle)
-        for cell in read_frame(path)[bundle.data["column"]]:
+        for cell in read_frame(path)[bundle.data.column]:
             yield str(path.parent / cell_text(cell))
 
 

@@ -132,7 +132,7 @@ def _files_in(item: Path, bundle: Bundle) -> list[InputFile]:
 
 def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
     frame = read_frame(table)
-    column = str(bundle.data.get("column", "path"))
+    column = bundle.data.column
     if column not in frame.columns:
         raise TableError(
             f"The table lacks the column '{column}'.",

@@ -4,13 +4,11 @@ Convention: only the bundle, the metrics and the predictions are required; a run
 of the other files is still readable.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError
 from kerastl.evaluation.missingness import MissingnessReport
 from kerastl.evaluation.score_types import SplitScores
+from kerastl.files import read_json
 from kerastl.records import from_values
 from kerastl.run.bundle import Bundle, read_bundle
 from kerastl.run.layout import RunLayout, refuse_links
@@ -65,7 +64,7 @@ class RunRecord:
     def metrics(self) -> Mapping[str, SplitScores]:
         """Name of each split to its scores."""
         try:
-            found = _read_json(self.layout.metrics)
+            found = read_json(self.layout.metrics)
             return {part: from_values(SplitScores, values) for part, values in found.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise _unreadable(self.layout.metrics) from error
@@ -74,7 +73,7 @@ class RunRecord:
     def missingness(self) -> MissingnessReport | None:
         """Analysis of the unknown labels; None if the file is missing or cannot be read."""
         try:
-            return from_values(MissingnessReport, _read_json(self.layout.missingness))
+            return from_values(MissingnessReport, read_json(self.layout.missingness))
         except (OSError, ValueError, TypeError, AttributeError):
             return None
 
@@ -146,10 +145,6 @@ def read_record(path: str | Path) -> RunRecord:
     refuse_links(record.layout)
     _ = record.bundle
     return record
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _read_text(path: Path) -> str:

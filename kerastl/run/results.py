@@ -17,18 +17,26 @@ from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.missingness import MissingnessReport, examine_missingness
 from kerastl.evaluation.score_types import SplitScores
-from kerastl.files import file_sha256, write_json, write_text, write_with
+from kerastl.files import file_sha256, without_nan, write_json, write_text, write_with
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.media.base import InputContract
 from kerastl.media.media_types import media_type
 from kerastl.records import to_values
-from kerastl.run.bundle import BackboneFacts, Bundle, versions
+from kerastl.run.bundle import (
+    BackboneFacts,
+    Bundle,
+    DataFacts,
+    Evidence,
+    StrengthPath,
+    TableFile,
+    heads_hash,
+    versions,
+)
 from kerastl.run.layout import RunLayout
 from kerastl.run.origin import current_origin
 from kerastl.run.scoring import calibrate, calibrated_logits, make_bootstrap, score_parts
 from kerastl.run.split_table import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks
-from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
 
@@ -84,41 +92,6 @@ def backbone_sha256(model: "keras.Model") -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableFile:
-    """A table that the run was trained on."""
-
-    path: str
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataFacts:
-    """The data that the run was trained on; `data` in the bundle."""
-
-    tables: list[TableFile]
-    rows: int
-    column: str  # of the files
-    group: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StrengthPath:
-    """Out-of-fold loss of each task over the strengths of L2."""
-
-    strengths: list[float]
-    losses: Mapping[str, list[float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunEvidence:
-    """What the bundle stores about how the model was found; `evidence` in the bundle."""
-
-    regularization: Mapping[str, float] | None = None  # chosen L2 strength of each task
-    regularization_path: StrengthPath | None = None
-    features: TrainingEvidence
-
-
 def make_bundle(
     plan: RunPlan,
     model: "keras.Model",
@@ -134,9 +107,11 @@ def make_bundle(
     """
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
     asked = config.backbone.weights
+    heads = {head.name: head.tasks for head in find_heads(model)}
     return Bundle(
         tasks=tune_tasks(held_out, config.evaluation, tasks, config.data.labels),
-        heads={head.name: list(head.tasks) for head in find_heads(model)},
+        heads=heads,
+        heads_sha256=heads_hash(tasks, heads),
         input=input_contract(model, config.data, spec),
         backbone=BackboneFacts(
             id=spec.id,
@@ -146,8 +121,8 @@ def make_bundle(
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
         ),
-        data=to_values(_data_facts(config.data, num_rows=len(plan.examples.paths))),
-        evidence=to_values(_evidence(fitted, tasks)),
+        data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
+        evidence=_evidence(fitted, tasks),
         listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
         plugins=distributions(),
@@ -216,23 +191,27 @@ def _predictions_frame(
 
 def _data_facts(data: DataConfig, *, num_rows: int) -> DataFacts:
     return DataFacts(
-        tables=[TableFile(path=str(path), sha256=file_sha256(path).hex()) for path in data.tables],
+        tables=tuple(
+            TableFile(path=str(path), sha256=file_sha256(path).hex()) for path in data.tables
+        ),
         rows=num_rows,
         column=data.file_column,
         group=data.group,
     )
 
 
-def _evidence(fitted: TrainingResult, tasks: tuple[str, ...]) -> RunEvidence:
+def _evidence(fitted: TrainingResult, tasks: tuple[str, ...]) -> Evidence:
+    features = to_values(fitted.evidence)
     if fitted.exact is None:
-        return RunEvidence(features=fitted.evidence)
+        return Evidence(features=features)
     path = fitted.exact.path
-    return RunEvidence(
+    return Evidence(
         regularization=dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True)),
         regularization_path=None
         if path is None
         else StrengthPath(
-            strengths=list(STRENGTHS), losses=dict(zip(tasks, path.T.tolist(), strict=True))
+            strengths=STRENGTHS,
+            losses=dict(zip(tasks, map(tuple, without_nan(path.T.tolist())), strict=True)),
         ),
-        features=fitted.evidence,
+        features=features,
     )

@@ -17,9 +17,13 @@ from kerastl.run.bundle import (
     BackboneFacts,
     Bundle,
     Calibration,
+    DataFacts,
+    Evidence,
+    TableFile,
     TaskBundle,
 )
 
+SHAPES = {"image": (32, 32, 3), "audio": (16000,)}
 NASTY = "</script><img src=x onerror=hacked=1>\"'&amp;"
 
 
@@ -137,18 +141,18 @@ def _bundle(
 ) -> Bundle:
     return Bundle(
         tasks=facts,
-        heads={"tasks": list(facts)},
-        input=read_contract({"modality": modality, "shape": (32, 32, 3)}),
+        heads={"tasks": tuple(facts)},
+        input=read_contract({"modality": modality, "shape": SHAPES[modality]}),
         backbone=BackboneFacts(
             id="tiny:image", weights=None, options={}, license="MIT", sha256="0" * 64, trained=False
         ),
-        data={
-            "tables": [{"path": str(table.resolve()), "sha256": "1" * 64}],
-            "rows": rows,
-            "column": "path",
-            "group": "scene" if grouped else None,
-        },
-        evidence={"regularization": dict.fromkeys(facts, 0.1)},
+        data=DataFacts(
+            tables=(TableFile(path=str(table.resolve()), sha256="1" * 64),),
+            rows=rows,
+            column="path",
+            group="scene" if grouped else None,
+        ),
+        evidence=Evidence(regularization=dict.fromkeys(facts, 0.1)),
         versions={"python": "3.11", "kerastl": "0.1.0", "keras": "3.15.0"},
         plugins={"kerastl-tiny": "0.1.0"},
         created="2026-01-02T03:04:05+00:00",

@@ -92,7 +92,7 @@ def test_thresholds_by_rate_come_from_recordings_and_others_do_not(run: Run, fol
     assert low.threshold_policy == "false_accepts_per_hour<=10"
     assert "0 false accepts in 0.0067 hours cannot guarantee 10 per hour" in str(low.threshold_note)
     assert high.tuned_on.startswith("out-of-fold")
-    assert run.bundle.evidence["recordings"]["table"] == str(folder / "validation.csv")
+    assert run.bundle.evidence.recordings["table"] == str(folder / "validation.csv")
     assert run.bundle.listening is not None
     assert run.bundle.listening.smooth_windows == 2
 

@@ -44,7 +44,7 @@ from kerastl.media.audio.windows import (
 from kerastl.media.decoder import DecodedExample, Decoder
 from kerastl.media.segments import WHOLE, Bounds
 
-RULE_VERSION = 1
+RULE_VERSION = AudioContract.newest_rule
 _LATE_SECONDS = 0.1  # by which a segment may exceed the end: tables round
 _MARGIN = 512  # samples of the lower rate around a part: more than the resampler uses
 _SCANNED = 2**20  # samples in memory during the search for the loudest window

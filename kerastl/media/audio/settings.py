@@ -21,6 +21,7 @@ Decibels = Annotated[float, Field(ge=-60, le=100)]
 
 
 DEFAULT_RATE_HZ = 16000
+MAX_RATE_HZ = 1_000_000
 EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 FORMATS = "WAV, FLAC, OGG or MP3"
 
@@ -34,9 +35,10 @@ class AudioContract(InputContract):
     """
 
     foreign_keys = frozenset({"resize"})
+    rank = 1
 
     modality: Literal["audio"] = "audio"
-    sample_rate_hz: int = DEFAULT_RATE_HZ
+    sample_rate_hz: Annotated[int, Field(ge=1, le=MAX_RATE_HZ)] = DEFAULT_RATE_HZ
     window: Window = "center"
 
     @property

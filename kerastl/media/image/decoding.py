@@ -47,7 +47,7 @@ from kerastl.media.image.integrity import find_damage
 from kerastl.media.image.settings import ImageContract
 from kerastl.media.segments import WHOLE, Bounds
 
-RULE_VERSION = 1
+RULE_VERSION = ImageContract.newest_rule
 MAX_PIXELS = 178_956_970  # where Pillow refuses by default
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a JPEG of several images opens as MPO
 

@@ -15,6 +15,7 @@ class ImageContract(InputContract):
     """The input contract for images; `resize` is what happens to the proportions."""
 
     foreign_keys = frozenset({"sample_rate_hz", "window"})
+    rank = 3
 
     modality: Literal["image"] = "image"
     resize: Resize = "stretch"

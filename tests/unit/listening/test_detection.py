@@ -20,19 +20,19 @@ from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
 from kerastl.media.audio.decoding import read_audio
 from kerastl.media.audio.settings import AudioContract
-from kerastl.run.bundle import BackboneFacts, Bundle, Calibration, TaskBundle
+from kerastl.run.bundle import BackboneFacts, Bundle, Calibration, DataFacts, TaskBundle
 
 RATE_HZ = 4000
 WINDOW = 2000
 WORDS = {"low": Calibration(scale=3.0, offset=-1.0), "high": Calibration()}
 BUNDLE = Bundle(
     tasks={word: TaskBundle(calibration=calibration) for word, calibration in WORDS.items()},
-    heads={"tasks": list(WORDS)},
+    heads={"tasks": tuple(WORDS)},
     input=AudioContract(shape=(WINDOW,), sample_rate_hz=RATE_HZ),
     backbone=BackboneFacts(
         id="tones", weights=None, options={}, license="", sha256="", trained=False
     ),
-    data={},
+    data=DataFacts(tables=(), rows=0, column="path", group=None),
     versions={},
     plugins={},
     created="",
