@@ -9,14 +9,13 @@ An annotation with `iscrowd: 1` outlines several instances at once: the category
 counts as 1.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kerastl.data.importing.coco_file import CocoFile, Id, read_coco
 from kerastl.data.importing.folders import (
     FILE_COLUMN,
     UNKNOWN,
@@ -27,12 +26,11 @@ from kerastl.data.importing.folders import (
     relative_path,
 )
 from kerastl.errors import TableError, counted, suggestion
+from kerastl.files import is_file
 
-_REQUIRED = {
-    "images": ("id",),
-    "annotations": ("image_id", "category_id"),
-    "categories": ("id", "name"),
-}  # fields of the entries of each list
+_SHOWN = 12
+MAX_CATEGORIES = 10_000
+MAX_CELLS = 500_000_000
 
 
 def table_from_coco(
@@ -44,7 +42,8 @@ def table_from_coco(
 ) -> MadeTable:
     """Makes a table from a COCO or LVIS file of instances; each category becomes a yes/no column.
 
-    Images that are not in the folder are left out, and counted in the notes.
+    Images that are not in the folder are left out and counted in the notes, which also name the
+    categories that no annotation uses.
 
     Args:
         annotations: JSON file with `images`, `annotations` and `categories`.
@@ -53,7 +52,8 @@ def table_from_coco(
         categories: Names to keep, as in the file or as columns; None keeps all.
 
     Raises:
-        TableError: The file is not a file of instances, a category is unknown, or no image exists.
+        TableError: The file is not a file of instances, a category is unknown, no image exists, or
+            no annotation reaches one.
 
     Example:
 
@@ -62,63 +62,34 @@ def table_from_coco(
     ```
     """
     source, folder = Path(annotations), Path(images)
-    content = _read(source)
-    names = _chosen(
-        {int(c["id"]): str(c["name"]) for c in content["categories"]}, categories, source
-    )
-    if not names:
-        raise TableError("The annotations have no categories.", where=str(source))
+    content = read_coco(source)
+    names = _chosen(content.categories, categories, source)
     columns = column_names(names.values(), where=str(source))
-    described = {int(image["id"]): image for image in content["images"]}
-    values, num_unassigned = _values(described, content["annotations"], list(names))
-    paths = [folder / _file_name(image) for image in described.values()]
-    present = np.array([path.is_file() for path in paths], bool)
+    _refuse_too_large(len(content.images), len(names), source)
+    paths = [folder / name for name in content.images.values()]
+    present = np.array([is_file(path) for path in paths], bool)
     if not present.any():
-        example = f"{counted(len(paths), 'image')}, such as {paths[0].name}" if paths else None
-        raise TableError(
-            "None of the annotated images exists.",
-            where=str(folder),
-            expected=example or "at least one image",
-            fix="Name the folder that contains the images with --images.",
-        )
+        raise _no_image(folder, paths)
+    _refuse_unreached(content, present, source)
+    values = _values(content, list(names))[present]
     kept = [path for path, is_there in zip(paths, present, strict=True) if is_there]
-    missing = [path for path, is_there in zip(paths, present, strict=True) if not is_there]
     lead = pd.DataFrame({FILE_COLUMN: [relative_path(path, Path(relative_to)) for path in kept]})
-    labels = labels_frame(values[present], list(columns.values()))
     return MadeTable(
-        frame=pd.concat([lead, labels], axis=1),
+        frame=pd.concat([lead, labels_frame(values, list(columns.values()))], axis=1),
         tasks=tuple(columns.values()),
-        notes=_notes(missing, len(paths), num_unassigned),
+        notes=(
+            *_missing_notes([p for p, here in zip(paths, present, strict=True) if not here], paths),
+            *_annotation_notes(content),
+            *_unused_notes(values, list(names.values())),
+        ),
     )
-
-
-def _read(source: Path) -> dict[str, list[Mapping[str, Any]]]:
-    try:
-        content = json.loads(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TableError(
-            "The annotations cannot be read.",
-            where=str(source),
-            expected="a JSON file of COCO instances",
-            received=getattr(error, "strerror", None) or str(error),
-        ) from error
-    for key, fields in _REQUIRED.items():
-        entries = content.get(key) if isinstance(content, dict) else None
-        if not isinstance(entries, list) or not all(
-            isinstance(entry, dict) and entry.keys() >= {*fields} for entry in entries
-        ):
-            raise TableError(
-                f"The annotations have no usable '{key}'.",
-                where=str(source),
-                expected=f"a list '{key}' of objects with {' and '.join(fields)}",
-                fix="Use the file of instances, such as instances_val2017.json.",
-            )
-    return content
 
 
 def _chosen(
-    names: Mapping[int, str], wanted: Sequence[str] | None, source: Path
-) -> Mapping[int, str]:
+    names: Mapping[Id, str], wanted: Sequence[str] | None, source: Path
+) -> Mapping[Id, str]:
+    if not names:
+        raise TableError("The annotations have no categories.", where=str(source))
     if wanted is None:
         return names
     by_column = {column_name(name): identifier for identifier, name in names.items()}
@@ -136,41 +107,80 @@ def _chosen(
     return chosen
 
 
-def _values(
-    images: Mapping[int, Mapping[str, Any]],
-    annotations: Sequence[Mapping[str, Any]],
-    categories: Sequence[int],
-) -> tuple[np.ndarray, int]:
-    """Returns 1, 0 or `UNKNOWN`, `(images, categories)`, and the number of unassigned ones."""
-    rows = {identifier: row for row, identifier in enumerate(images)}
+def _refuse_too_large(num_images: int, num_categories: int, source: Path) -> None:
+    if num_categories > MAX_CATEGORIES or num_images * num_categories > MAX_CELLS:
+        raise TableError(
+            "The annotations have too many categories and images for one table.",
+            where=str(source),
+            expected=f"at most {MAX_CATEGORIES:,} categories and {MAX_CELLS:,} labels",
+            received=f"{counted(num_categories, 'category', 'categories')} and "
+            f"{counted(num_images, 'image')}",
+            fix="Choose categories with --category.",
+        )
+
+
+def _no_image(folder: Path, paths: Sequence[Path]) -> TableError:
+    example = f"{counted(len(paths), 'image')}, such as {paths[0].name}" if paths else None
+    return TableError(
+        "None of the annotated images exists.",
+        where=str(folder),
+        expected=example or "at least one image",
+        fix="Name the folder that contains the images with --images.",
+    )
+
+
+def _refuse_unreached(content: CocoFile, present: np.ndarray, source: Path) -> None:
+    """Refuses annotations that reach no image, so that every label would be 0."""
+    there = {image for image, here in zip(content.images, present, strict=True) if here}
+    known = content.categories.keys()
+    if any(image in there and category in known for image, category in content.annotations):
+        return
+    first = content.annotations[0] if content.annotations else None
+    raise TableError(
+        "No annotation reaches an image, so every label would be 0.",
+        where=str(source),
+        expected="annotations of images that exist and of categories of the file; ids are compared "
+        'as written, so 7 and "7" differ',
+        received=f"{counted(len(content.annotations), 'annotation')}, the first of image "
+        f"{first[0]!r} and category {first[1]!r}"
+        if first
+        else "no annotations",
+    )
+
+
+def _values(content: CocoFile, categories: Sequence[Id]) -> np.ndarray:
+    """Returns 1, 0 or `UNKNOWN`, `(images, categories)`."""
+    rows = {identifier: row for row, identifier in enumerate(content.images)}
     columns = {identifier: column for column, identifier in enumerate(categories)}
-    is_lvis = any("neg_category_ids" in image for image in images.values())
-    values = np.full((len(rows), len(columns)), UNKNOWN if is_lvis else 0, np.int8)
-    for identifier, image in images.items():
-        absent = [columns[c] for c in image.get("neg_category_ids", ()) if c in columns]
-        values[rows[identifier], absent] = 0
-    num_unassigned = 0
-    for annotation in annotations:
-        row, column = rows.get(annotation["image_id"]), columns.get(annotation["category_id"])
-        num_unassigned += row is None
-        if row is not None and column is not None:
-            values[row, column] = 1
-    return values, num_unassigned
+    values = np.full((len(rows), len(columns)), 0 if content.absent is None else UNKNOWN, np.int8)
+    for identifier, absent in (content.absent or {}).items():
+        values[rows[identifier], [columns[c] for c in absent if c in columns]] = 0
+    for image, category in content.annotations:
+        if image in rows and category in columns:
+            values[rows[image], columns[category]] = 1
+    return values
 
 
-def _file_name(image: Mapping[str, Any]) -> str:
-    """Returns the name of an image; LVIS has no `file_name`, but the address ends with it."""
-    name = image.get("file_name") or str(image.get("coco_url", "")).rsplit("/", 1)[-1]
-    return str(name) or f"{int(image['id']):012d}.jpg"
-
-
-def _notes(missing: Sequence[Path], num_images: int, num_unassigned: int) -> tuple[str, ...]:
-    notes = []
+def _missing_notes(missing: Sequence[Path], paths: Sequence[Path]) -> Iterator[str]:
     if missing:
-        notes.append(
-            f"Left out: {len(missing):,} of {counted(num_images, 'image')} whose files are "
+        yield (
+            f"Left out: {len(missing):,} of {counted(len(paths), 'image')} whose files are "
             f"missing, first {missing[0]}."
         )
-    if num_unassigned:
-        notes.append(f"Left out: {counted(num_unassigned, 'annotation')} of no image of the file.")
-    return tuple(notes)
+
+
+def _annotation_notes(content: CocoFile) -> Iterator[str]:
+    images, categories = zip(*content.annotations, strict=True)
+    for noun, used, known in (
+        ("image", images, content.images),
+        ("category", categories, content.categories),
+    ):
+        if num_others := sum(identifier not in known for identifier in used):
+            yield f"Left out: {counted(num_others, 'annotation')} of no {noun} of the file."
+
+
+def _unused_notes(values: np.ndarray, names: Sequence[str]) -> Iterator[str]:
+    unused = [name for name, used in zip(names, (values == 1).any(axis=0), strict=True) if not used]
+    if unused:
+        more = f" and {len(unused) - _SHOWN:,} more" if len(unused) > _SHOWN else ""
+        yield f"No annotation of these images is of {', '.join(unused[:_SHOWN])}{more}."

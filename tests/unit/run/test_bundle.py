@@ -1,6 +1,5 @@
 """`bundle.json` is data from outside: what cannot be is refused with the name of its key."""
 
-import copy
 import json
 import math
 import random
@@ -11,6 +10,7 @@ from typing import Any
 import keras
 import pytest
 from finished_runs import write_run
+from mutations import mutated
 
 from kerastl.errors import KerastlError, RunError
 from kerastl.heads.layer import Probabilities
@@ -121,48 +121,6 @@ def test_deep_and_large_json_is_refused(
     monkeypatch.setattr("kerastl.files.read_json.__kwdefaults__", {"max_bytes": 100}, raising=False)
     with pytest.raises(RunError, match="where at most 100 are read"):
         read(lambda values: None)
-
-
-JUNK = [
-    None,
-    True,
-    -1,
-    0,
-    10**9,
-    10**400,
-    math.inf,
-    math.nan,
-    "",
-    "x",
-    "\x00",
-    [],
-    {},
-    [[[]]],
-    {"": 1},
-]
-
-
-def mutated(values: Any, draw: random.Random) -> Any:
-    """Returns the values with one of them removed, renamed, repeated or replaced."""
-    values = copy.deepcopy(values)
-    places: list[tuple[Any, Any]] = []
-
-    def walk(value: Any) -> None:
-        for key in value if isinstance(value, dict) else range(len(value)):
-            places.append((value, key))
-            if isinstance(value[key], dict | list):
-                walk(value[key])
-
-    walk(values)
-    parent, key = draw.choice(places)
-    kind = draw.randrange(2)
-    if kind == 0:
-        del parent[key]
-    elif kind == 1 and isinstance(parent, dict):
-        parent[draw.choice([f"{key}x", "", "\x00", "__class__"])] = parent.pop(key)
-    else:
-        parent[key] = draw.choice(JUNK) if kind < 3 else copy.deepcopy(draw.choice(places)[0])
-    return values
 
 
 @pytest.mark.parametrize("seed", range(2))

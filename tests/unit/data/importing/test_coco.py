@@ -1,9 +1,13 @@
 """Tables from COCO and LVIS annotations."""
 
 import json
+import os
+import random
+import time
 
 import numpy as np
 import pytest
+from mutations import damaged, mutated
 
 from kerastl.data.importing.coco import table_from_coco
 from kerastl.errors import TableError
@@ -81,6 +85,7 @@ def test_missing_images_are_left_out_and_said(make):
     np.testing.assert_array_equal(values(made), [[0, 1, 0]])
     assert made.notes[0].startswith("Left out: 1 of 2 images whose files are missing, first ")
     assert made.notes[1] == "Left out: 1 annotation of no image of the file."
+    assert made.notes[2] == "No annotation of these images is of person, car."
 
 
 def test_categories_that_share_a_column_are_an_error(make):
@@ -121,4 +126,121 @@ def test_a_file_that_is_no_coco_file_is_an_error(tmp_path, text, message):
 
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(TableError, match="cannot be read"):
+        table_from_coco(tmp_path / "a.json", tmp_path, relative_to=tmp_path)
+
+
+def test_ids_may_be_text(make):
+    images = [{"id": "a", "file_name": "a.jpg"}, {"id": "b", "file_name": "b.jpg"}]
+    listed = [{"id": "1", "name": "person"}, {"id": "2", "name": "car"}]
+    made = make(images, [annotation("a", "2"), annotation("b", "1")], listed=listed)
+    np.testing.assert_array_equal(values(made), [[0, 1], [1, 0]])
+    assert made.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("annotations", "received"),
+    [
+        ([annotation("7", 1)], "1 annotation, the first of image '7' and category 1"),
+        ([annotation(7, "1")], "1 annotation, the first of image 7 and category '1'"),
+        ([annotation(8, 1)] * 2, "2 annotations, the first of image 8 and category 1"),
+        ([annotation(7, 1)], "1 annotation, the first of image 7 and category 1"),
+        ([], "no annotations"),
+    ],
+)
+def test_annotations_that_reach_no_image_are_an_error(make, annotations, received):
+    with pytest.raises(TableError, match="every label would be 0") as refused:
+        make(IMAGES, annotations, present=["sub/b.jpg"])
+    assert refused.value.parts["received"] == received
+
+
+def test_categories_without_annotations_are_said(make):
+    made = make(IMAGES, [annotation(5, 10), annotation(5, 99)])
+    assert made.notes == (
+        "Left out: 1 annotation of no category of the file.",
+        "No annotation of these images is of person, car.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "images", "annotations", "listed"),
+    [
+        ("images[1].id", [*IMAGES[:1], *IMAGES[:1]], [], CATEGORIES),
+        ("images[0].id", [{"id": [7], "file_name": "a.jpg"}], [], CATEGORIES),
+        ("images[0].id", [{"id": None, "file_name": "a.jpg"}], [], CATEGORIES),
+        ("images[0].id", [{"id": True, "file_name": "a.jpg"}], [], CATEGORIES),
+        ("images[0].file_name", [{"id": 7, "file_name": 5}], [], CATEGORIES),
+        ("images[0].file_name", [{"id": "a", "coco_url": "x"}], [], CATEGORIES),
+        ("images[0].neg_category_ids", [{**IMAGES[0], "neg_category_ids": 3}], [], CATEGORIES),
+        ("images[0].neg_category_ids", [{**IMAGES[0], "neg_category_ids": [[3]]}], [], CATEGORIES),
+        ("annotations[1].image_id", IMAGES, [annotation(7, 1), annotation({}, 1)], CATEGORIES),
+        ("annotations[0].category_id", IMAGES, [annotation(7, 0.5)], CATEGORIES),
+        ("categories[1].id", IMAGES, [], [CATEGORIES[0], {"id": 1, "name": "tram"}]),
+        ("categories[0].name", IMAGES, [], [{"id": 1, "name": ["person"]}]),
+        ("categories[0].name", IMAGES, [], [{"id": 1, "name": "\ud800"}]),
+    ],
+)
+def test_a_wrong_entry_is_named(make, key, images, annotations, listed):
+    with pytest.raises(TableError, match="not as COCO and LVIS write them") as refused:
+        make(images, annotations, listed=listed, present=[])
+    assert refused.value.parts["where"].endswith(f"instances.json: {key}")
+
+
+def content():
+    images = [*IMAGES, {"id": 9, "coco_url": "http://x/c.jpg", "neg_category_ids": [3]}]
+    annotations = [annotation(7, 1, bbox=[1, 2, 3, 4]), annotation(5, 10), annotation(9, 3)]
+    return {"images": images, "annotations": annotations, "categories": CATEGORIES, "info": {}}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_mutated_file_is_a_table_or_refused(tmp_path, seed):
+    draw = random.Random(seed)
+    for name in ("a.jpg", "sub/b.jpg", "c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    source = tmp_path / "instances.json"
+    num_tables = 0
+    for number in range(500):
+        if number % 3:
+            source.write_text(json.dumps(mutated(content(), draw)))
+        else:
+            source.write_bytes(damaged(json.dumps(content(), indent=1).encode(), draw))
+        try:
+            made = table_from_coco(source, tmp_path, relative_to=tmp_path)
+        except TableError:
+            continue
+        made.frame.to_csv(tmp_path / "made.csv")
+        assert (made.frame[list(made.tasks)] == 1).any(axis=None)
+        num_tables += 1
+    assert 100 < num_tables < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 1_000_000, "nested too deeply"),
+        ('{"images": ' * 100_000, "nested too deeply"),
+        (
+            json.dumps(
+                {
+                    "images": IMAGES,
+                    "annotations": [annotation(7, 1)],
+                    "categories": [{"id": n, "name": f"c{n}"} for n in range(100_000)],
+                }
+            ),
+            "100,000 categories",
+        ),
+    ],
+    ids=["lists", "mappings", "categories"],
+)
+def test_what_is_too_deep_or_too_large_is_refused_at_once(tmp_path, text, message):
+    (tmp_path / "a.json").write_text(text)
+    begin = time.monotonic()
+    with pytest.raises(TableError, match=message):
+        table_from_coco(tmp_path / "a.json", tmp_path, relative_to=tmp_path)
+    assert time.monotonic() - begin < 5
+
+
+def test_a_pipe_is_refused_without_being_opened(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(TableError, match="not a regular file"):
         table_from_coco(tmp_path / "a.json", tmp_path, relative_to=tmp_path)
