@@ -61,11 +61,13 @@ def require_regular(path: Path) -> None:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a regular file exists; any text may be the path."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, a null character
-        return False
+    """Whether a regular file exists; False for a text that cannot be a path."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file fails if a name is too long
+
+
+def exists(path: Path) -> bool:
+    """Whether a file or folder exists; False for a text that cannot be a path."""
+    return os.path.exists(path)  # noqa: PTH110  # Path.exists fails if a name is too long
 
 
 def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:

@@ -192,7 +192,7 @@ def _data_of_table(
     path: Path, columns: Mapping[str, str | None], tasks: Sequence[str], group: str | None
 ) -> "DataConfig":
     from kerastl.data.importing.guess import guess_data
-    from kerastl.data.tables.loading import read_frame
+    from kerastl.data.tables.table_file import read_frame
 
     frame = read_frame(path)
     data = guess_data(frame, path, columns=columns, tasks=tasks, group=group)

@@ -50,6 +50,11 @@ class Segments:
         return ["" if np.isnan(pair).all() else f"{pair[0]}-{pair[1]}" for pair in self.values]
 
 
+def cell_text(cell: Any) -> str:
+    """Returns a cell of a table as text without outer spaces; a missing one is blank."""
+    return "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell).strip()
+
+
 def read_segments(frame: pd.DataFrame) -> Segments | None:
     """Returns the segments in a table's columns, or None if there are none."""
     if not any(column in frame.columns for column in COLUMNS):
@@ -100,7 +105,7 @@ def bounds_of(segments: Segments | None, row: int) -> Bounds:
 
 
 def _seconds(cells: Sequence[Any]) -> tuple[np.ndarray, list[int]]:
-    texts = pd.Series(["" if pd.isna(cell) else str(cell).strip() for cell in cells], dtype=str)
+    texts = pd.Series([cell_text(cell) for cell in cells], dtype=str)
     values = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
     wrong = (texts != "").to_numpy() & ~(np.isfinite(values) & (values >= 0))
     return np.where(wrong, np.nan, values), [int(row) for row in np.flatnonzero(wrong)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.data.tables.loading import read_frame
+from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
@@ -21,6 +21,7 @@ from kerastl.media.segments import (
     Bounds,
     Segments,
     bounds_of,
+    cell_text,
     read_segments,
     refuse_bad_segments,
 )
@@ -142,7 +143,7 @@ def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
         )
     segments = read_segments(frame) if bundle.media.has_segments else None
     refuse_bad_segments(segments, source=table.name)
-    names = [str(cell).strip() for cell in frame[column]]
+    names = [cell_text(cell) for cell in frame[column]]
     return [
         InputFile(table.parent / name, name, bounds_of(segments, row))
         for row, name in enumerate(names)

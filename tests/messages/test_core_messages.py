@@ -13,8 +13,9 @@ from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.config.head import resolve_heads
 from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
-from kerastl.data.tables.loading import build_examples, load_table, read_frame
+from kerastl.data.tables.loading import build_examples, load_table
 from kerastl.data.tables.splits import assign_splits
+from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import KerastlError
 
 

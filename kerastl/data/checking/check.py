@@ -17,6 +17,7 @@ from kerastl.data.tables import duplicates
 from kerastl.data.tables.duplicates import Rows
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import MediaError
+from kerastl.files import exists
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
 from kerastl.media.media_types import MEDIA_TYPES, media_type
@@ -214,7 +215,7 @@ def _bad_files(
     return tuple(
         BadFile(row=row + 1, path=str(path), reason=_reason(fact.error))
         for row, (path, fact) in enumerate(zip(paths, facts, strict=True))
-        if fact.error is not None and path.exists() == exist
+        if fact.error is not None and exists(path) == exist
     )
 
 

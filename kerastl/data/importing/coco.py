@@ -25,12 +25,12 @@ from kerastl.data.importing.folders import (
     labels_frame,
     relative_path,
 )
+from kerastl.data.tables.table_file import MAX_CELLS
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.files import is_file
 
 _SHOWN = 12
 MAX_CATEGORIES = 10_000
-MAX_CELLS = 500_000_000
 
 
 def table_from_coco(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.errors import TableError
+from kerastl.files import is_file
 from kerastl.media.segments import Segments
 
 PARTS = ("train", "validation", "test")
@@ -87,7 +88,7 @@ class Examples:
 
 def missing_files(examples: Examples) -> list[int]:
     """Returns the index of every example whose file does not exist."""
-    return [index for index, path in enumerate(examples.paths) if not path.is_file()]
+    return [index for index, path in enumerate(examples.paths) if not is_file(path)]
 
 
 def refuse_missing_files(examples: Examples) -> None:

@@ -36,7 +36,7 @@ def decode_labels(cells: Sequence[Any] | pd.Series, policy: LabelPolicy) -> Task
     A number is the same cell in every notation (`1`, `1.0`, `01.0`), and `true` and `false` equal
     1 and 0. A blank, `NaN`, `NA`, `null` or `None` is unknown unless the policy lists it.
     """
-    codes, distinct = pd.factorize(np.asarray(cells, dtype=object))  # -1 is a missing cell
+    codes, distinct = _distinct_cells(cells)  # -1 is a missing cell
     texts = [*map(canonical_cell, distinct), ""]
     meaning = dict.fromkeys((text for text in texts if text.lower() in BLANKS), math.nan)
     for listed, value in (
@@ -63,7 +63,7 @@ def decode_labels(cells: Sequence[Any] | pd.Series, policy: LabelPolicy) -> Task
 
 def canonical_cell(cell: Any) -> str:
     """Returns a cell as text for comparison: numbers in their shortest form, no outer spaces."""
-    if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
+    if pd.api.types.is_scalar(cell) and pd.isna(cell):
         return ""
     if isinstance(cell, bool | np.bool_):
         return str(int(cell))
@@ -73,6 +73,14 @@ def canonical_cell(cell: Any) -> str:
     except ValueError:
         return _WORDS.get(text.lower(), text)
     return f"{number:g}" if math.isfinite(number) else text
+
+
+def _distinct_cells(cells: Sequence[Any] | pd.Series) -> tuple[np.ndarray, Any]:
+    values = pd.Series(cells, dtype=object)
+    try:
+        return pd.factorize(values)
+    except TypeError:  # lists and mappings have no hash
+        return pd.factorize(values.map(canonical_cell))
 
 
 def refuse_invalid_cells(task: str, cells: Sequence[tuple[int, str]], *, source: str) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,14 @@ from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.merging import Origins, merge_examples
+from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import TableError, counted, suggestion
-from kerastl.media.segments import read_segments, recordings_as_groups, refuse_bad_segments
+from kerastl.media.segments import (
+    cell_text,
+    read_segments,
+    recordings_as_groups,
+    refuse_bad_segments,
+)
 
 _Frame = tuple[pd.DataFrame, list[Path]]  # one row per example, and the absolute path of its file
 
@@ -95,45 +100,6 @@ def refuse_bad_cells(examples: Examples) -> None:
     refuse_bad_segments(examples.segments, source=examples.source)
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Reads a CSV or Parquet file; the cells of a CSV file stay text.
-
-    Raises:
-        TableError: The file is missing, unreadable or empty.
-    """
-    if not path.is_file():
-        nearby = sorted(p.name for p in path.parent.glob("*.csv")) if path.parent.is_dir() else []
-        raise TableError(
-            f"There is no table '{path.name}'.",
-            where=str(path),
-            expected="a CSV or Parquet file",
-            fix=suggestion(path.name, nearby) or "Check data.table; it is relative to the config.",
-        )
-    try:
-        frame = (
-            pd.read_parquet(path)
-            if path.suffix.lower() in {".parquet", ".pq"}
-            else pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        )
-    except (OSError, ValueError) as error:
-        raise TableError(
-            f"The table '{path.name}' cannot be read.",
-            where=str(path),
-            expected="a CSV file in UTF-8 with a header, or a Parquet file",
-            received=str(error).splitlines()[0],
-        ) from error
-    if frame.empty:
-        raise TableError(
-            f"The table '{path.name}' has no rows.", where=str(path), expected="one row per example"
-        )
-    return frame
-
-
-def cell_text(cell: Any) -> str:
-    """Returns a cell as text without outer spaces; a missing one is blank."""
-    return "" if pd.isna(cell) else str(cell).strip()
-
-
 def _read_frames(data: DataConfig) -> tuple[Sequence[Path], list[_Frame]]:
     tables, column = data.tables, data.file_column
     required = [column, *([] if data.group is None else [data.group])]
@@ -159,7 +125,7 @@ def _read_checked(path: Path, column: str, required: Sequence[str]) -> _Frame:
     frame = read_frame(path)
     _require_columns(frame, required, path)
     files = [cell_text(cell) for cell in frame[column]]
-    blank = [row for row, file in enumerate(files) if not file]
+    blank = [row for row, file in enumerate(files) if not file or "\0" in file]
     if blank:
         raise TableError(
             f"{counted(len(blank), 'row')} {'names' if len(blank) == 1 else 'name'} no file.",

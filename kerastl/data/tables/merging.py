@@ -14,6 +14,7 @@ import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import LabelError, TableError, counted
+from kerastl.media.segments import cell_text
 
 _SHOWN = 3
 
@@ -134,7 +135,7 @@ def _groups(
 
 
 def _blank(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.apply(lambda column: column.isna() | (column.astype(str).str.strip() == ""))
+    return frame.apply(lambda column: column.map(cell_text).astype(object) == "")
 
 
 def _refuse_differences(
@@ -142,7 +143,7 @@ def _refuse_differences(
 ) -> None:
     if column not in examples.frame.columns:
         return
-    cells = examples.frame[column].astype(str).str.strip().to_numpy()
+    cells = examples.frame[column].map(cell_text).to_numpy(dtype=object)
     given = np.flatnonzero(~_blank(examples.frame[[column]]).to_numpy()[:, 0])
     distinct = pd.Series(cells[given]).groupby(codes[given]).nunique()
     different = distinct.index[distinct > 1].to_numpy()

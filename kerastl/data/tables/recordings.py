@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerastl.data.tables.loading import cell_text, read_frame
+from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.files import file_sha256
 from kerastl.media.audio.blocks import audio_seconds
+from kerastl.media.segments import cell_text
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
 _LATE_SECONDS = 0.1  # by which an event may exceed the end: tables round

@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from kerastl.errors import MediaError
+from kerastl.files import require_regular
 from kerastl.media.audio.settings import FORMATS
 from kerastl.media.file_errors import FIX_DAMAGE, damaged, not_opened, wrong_format
 
@@ -34,6 +35,7 @@ def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
     """
     where = str(path)
     try:
+        require_regular(Path(path))
         _refuse_cut_wav(Path(path))
     except OSError as error:
         raise not_opened("audio file", path, error) from None

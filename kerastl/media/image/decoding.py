@@ -40,6 +40,7 @@ from PIL import (
 )
 
 from kerastl.errors import MediaError
+from kerastl.files import require_regular
 from kerastl.media.decoder import DecodedExample, Decoder
 from kerastl.media.file_errors import damaged, not_opened, wrong_format
 from kerastl.media.image.geometry import Box, Geometry, Size, geometry_of, pad_to
@@ -49,6 +50,7 @@ from kerastl.media.segments import WHOLE, Bounds
 
 RULE_VERSION = ImageContract.newest_rule
 MAX_PIXELS = 178_956_970  # where Pillow refuses by default
+MAX_BYTES = 8 * MAX_PIXELS  # of a file: what its pixels take at most
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a JPEG of several images opens as MPO
 
 _DRAFT_GAP = 2  # pixels that stay for each pixel of the target, in each direction
@@ -120,6 +122,9 @@ def decode_image(
 def read_image_file(path: str | Path) -> bytes:
     """Returns the bytes of a file, or raises a `MediaError`."""
     try:
+        require_regular(Path(path))
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise _too_large(str(path))
         return Path(path).read_bytes()
     except OSError as error:
         raise not_opened("image", path, error) from None

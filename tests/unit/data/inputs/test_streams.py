@@ -156,7 +156,7 @@ def test_the_temporary_file_has_no_name_and_goes_with_the_inputs(
 
 
 def test_a_full_disk_is_an_error_before_anything_is_decoded(paths, monkeypatch):
-    inputs = FileInputs(paths, ImageContract(shape=(2**20, 2**20, 3)))
+    inputs = FileInputs(paths * 10_000, ImageContract(shape=(2**13, 2**13, 3)))
     monkeypatch.setattr(FileInputs, "stream", lambda *_: pytest.fail("decoding has started"))
     with pytest.raises(KerastlError, match="no room for the decoded images"):
         inputs.decode_all()

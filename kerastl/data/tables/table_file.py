@@ -1,0 +1,123 @@
+"""Reading of CSV and Parquet files, whoever wrote them.
+
+Convention: a frame has one column per name and plain cells; in a CSV file every cell is text.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from kerastl.errors import TableError, counted, suggestion
+from kerastl.files import exists, is_file
+
+PARQUET = (".parquet", ".pq")
+MAX_BYTES = 2**32
+MAX_COLUMNS = 20_000
+MAX_CELLS = 200_000_000
+_MAX_HEADER_BYTES = 2**22
+_INDEX = "__index_level_"  # of a frame whose index had no name, as pandas stores it
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Reads a CSV or Parquet file; the cells of a CSV file stay text.
+
+    Raises:
+        TableError: The file is missing, unreadable, too large or empty, or repeats a column.
+    """
+    if not is_file(path):
+        raise _no_table(path)
+    is_parquet = path.suffix.lower() in PARQUET
+    try:
+        frame = _read_parquet(path) if is_parquet else _read_csv(path)
+    except Exception as error:  # Arrow and pandas raise nearly anything on damaged bytes
+        raise TableError(
+            f"The table '{path.name}' cannot be read.",
+            where=str(path),
+            expected="a CSV file in UTF-8 with a header, or a Parquet file",
+            received=(str(error).strip() or type(error).__name__).splitlines()[0],
+        ) from error
+    _refuse_repeated([str(name) for name in frame.columns], path)
+    if frame.empty:
+        raise TableError(
+            f"The table '{path.name}' has no rows.", where=str(path), expected="one row per example"
+        )
+    return frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    with path.open("rb") as file:
+        header = file.readline(_MAX_HEADER_BYTES)
+    num_columns = header.count(b",") + 1
+    _refuse_size(path.stat().st_size, num_columns, num_rows=1)
+    # Without a header of their own, rows that are longer than the first are an error.
+    cells = pd.read_csv(
+        path,
+        header=None,
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        compression=None,
+        nrows=MAX_CELLS // num_columns + 1,
+    )
+    _refuse_size(0, num_columns, num_rows=len(cells))
+    names = [str(name) or f"Unnamed: {place}" for place, name in enumerate(cells.iloc[0])]
+    return cells.iloc[1:].reset_index(drop=True).set_axis(names, axis=1)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Reads a Parquet file without what pandas adds to it: an index, or columns on levels."""
+    schema = pa.parquet.read_schema(path)
+    repeated = [field.name for field in schema if pa.types.is_string(field.type)]
+    # A text that fills a column is stored once, and dictionaries keep it so in memory.
+    with pa.parquet.ParquetFile(path, read_dictionary=repeated) as file:
+        facts = file.metadata
+        _refuse_size(path.stat().st_size, facts.num_columns, num_rows=facts.num_rows)
+        table = file.read()
+    names = enumerate(table.column_names)
+    table = table.select([place for place, name in names if not name.startswith(_INDEX)])
+    frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    for place, kind in enumerate(frame.dtypes):
+        if isinstance(kind, pd.CategoricalDtype):
+            frame.isetitem(place, frame.iloc[:, place].astype(object))
+    return frame
+
+
+def _refuse_size(num_bytes: int, num_columns: int, *, num_rows: int) -> None:
+    if num_bytes > MAX_BYTES:
+        raise ValueError(f"{num_bytes:,} bytes; at most {MAX_BYTES:,} are read")
+    if num_columns > MAX_COLUMNS:
+        raise ValueError(f"{num_columns:,} columns; at most {MAX_COLUMNS:,} are read")
+    if num_rows * num_columns > MAX_CELLS:
+        raise ValueError(f"{num_rows * num_columns:,} cells; at most {MAX_CELLS:,} are read")
+
+
+def _refuse_repeated(names: Sequence[str], path: Path) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise TableError(
+            f"The table has {counted(names.count(repeated[0]), 'column')} '{repeated[0]}'.",
+            where=str(path),
+            expected="columns with different names",
+            fix="Rename or remove all but one.",
+        )
+
+
+def _no_table(path: Path) -> TableError:
+    if exists(path):
+        return TableError(
+            f"The table '{path.name}' is not a file.",
+            where=str(path),
+            expected="a CSV or Parquet file",
+            received="a folder" if path.is_dir() else "a pipe or device",
+        )
+    nearby = sorted(p.name for p in path.parent.glob("*.csv")) if path.parent.is_dir() else []
+    return TableError(
+        f"There is no table '{path.name}'.",
+        where=str(path),
+        expected="a CSV or Parquet file",
+        fix=suggestion(path.name, nearby) or "Check data.table; it is relative to the config.",
+    )
