@@ -5,9 +5,13 @@ in `kerastl.cli.main`, which prints it without a traceback and exits with code 2
 """
 
 import difflib
+import itertools
 from collections.abc import Iterable, Sequence
 
 _LABEL_WIDTH = 10
+_LONGEST_LINE = 2_000
+_LONGEST_NAME = 100  # of those that are compared for suggestions
+_MOST_NAMES = 5_000
 
 
 class KerastlError(Exception):
@@ -52,7 +56,11 @@ class KerastlError(Exception):
             if text is not None:
                 indented = text.replace("\n", "\n" + " " * (_LABEL_WIDTH + 2))
                 lines.append(f"  {label + ':':<{_LABEL_WIDTH}}{indented}")
-        return "\n".join(lines)
+        return "\n".join(_shortened(line) for text in lines for line in text.split("\n"))
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
 
 
 class ConfigError(KerastlError):
@@ -105,7 +113,11 @@ class RunError(KerastlError):
 
 def did_you_mean(received: str, names: Iterable[str]) -> str | None:
     """Returns the most similar name, or None if none is similar."""
-    nearest = difflib.get_close_matches(received, list(names), n=1, cutoff=0.6)
+    if len(received) > _LONGEST_NAME:
+        return None
+    short = (name for name in names if len(name) <= _LONGEST_NAME)
+    candidates = list(itertools.islice(short, _MOST_NAMES))
+    nearest = difflib.get_close_matches(received, candidates, n=1, cutoff=0.6)
     return nearest[0] if nearest else None
 
 

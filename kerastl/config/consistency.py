@@ -4,7 +4,8 @@ Convention: each check returns the problems it finds, with paths below the check
 ignores what is missing because it is invalid itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from kerastl.config.augment_section import AugmentConfig
@@ -13,32 +14,34 @@ from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.policies import TrainablePolicy
 from kerastl.config.training_sections import ExactFit, KerasFit, LossConfig
 from kerastl.errors import suggestion
-from kerastl.settings import Problems
+from kerastl.settings import KeyPath, Problems
 from kerastl.settings.explain import received
 
 SOLVERS = ("exact", "keras")
 _EXACT_KEYS = set(ExactFit.model_fields) - set(KerasFit.model_fields)
 
 
-def _heads(heads: Any, data: DataConfig) -> Problems:
+def _heads(heads: Any, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
     """Checks that every task has exactly one head and that heads have names of outputs."""
     if isinstance(heads, str):
-        return _output_names(data.tasks) if heads == "multi" else []
-    problems = _output_names(heads)
+        yield from _output_names(data.tasks) if heads == "multi" else ()
+        return
+    yield from _output_names(heads)
     owners: dict[str, str] = {}
+    known = set(data.tasks)
     for name, head in heads.items():
         for index, task in enumerate(head.tasks):
             path = (name, "tasks", index)
-            problems.extend((path, text) for _, text in unknown_tasks([task], data.tasks))
+            if task not in known:
+                yield from ((path, text) for _, text in unknown_tasks([task], data.tasks))
             if task in owners:
-                problems.append((path, f"the head '{owners[task]}' answers '{task}' already."))
+                yield path, f"the head '{owners[task]}' answers '{task}' already."
             owners.setdefault(task, name)
     if missing := [f"'{task}'" for task in data.tasks if task not in owners]:
-        problems.append(((), f"no head answers {_listed(missing)}. Add each task to one head."))
-    return problems
+        yield (), f"no head answers {_listed(missing)}. Add each task to one head."
 
 
-def _loss(loss: LossConfig, data: DataConfig) -> Problems:
+def _loss(loss: LossConfig, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
     return _by_task("positive_weight", loss.positive_weight, data)
 
 
@@ -48,15 +51,15 @@ def _augment(augment: AugmentConfig | None, data: DataConfig) -> Problems:
     return _without_effect([key for key in active if key not in known], data)
 
 
-def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Problems:
+def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
     """Checks that thresholds are of tasks, and that images have no settings for recordings."""
     fields = type(evaluation).model_fields
     of_recordings = () if data.media.has_recordings else ("recordings", "listening")
     given = [key for key in of_recordings if getattr(evaluation, key) != fields[key].default]
-    return _by_task("threshold", evaluation.threshold, data) + _without_effect(given, data)
+    return chain(_by_task("threshold", evaluation.threshold, data), _without_effect(given, data))
 
 
-CHECKS: dict[str, Callable[[Any, DataConfig], Problems]] = {
+CHECKS: dict[str, Callable[[Any, DataConfig], Iterable[tuple[KeyPath, str]]]] = {
     "heads": _heads,
     "loss": _loss,
     "augment": _augment,
@@ -110,9 +113,9 @@ def _obstacles(settings: Mapping[str, Any]) -> list[str]:
     return [*found, "augment"] if augment is not None and augment.active else found
 
 
-def _by_task(key: str, values: Any, data: DataConfig) -> Problems:
+def _by_task(key: str, values: Any, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
     tasks = values if isinstance(values, dict) else ()
-    return [((key, *path), text) for path, text in unknown_tasks(tasks, data.tasks)]
+    return (((key, *path), text) for path, text in unknown_tasks(tasks, data.tasks))
 
 
 def _without_effect(keys: Iterable[str], data: DataConfig) -> Problems:

@@ -3,7 +3,7 @@
 Convention: a default is defined here and nowhere else, except for the keys of media types.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -201,22 +201,27 @@ class DataConfig(_Columns):
         return str(getattr(self, self.modality))
 
 
-def unknown_tasks(names: Iterable[str], tasks: tuple[str, ...] | None) -> Problems:
-    """Returns a problem for each name that is not a task; none if the tasks are not known."""
-    problems: Problems = []
+def unknown_tasks(
+    names: Iterable[str], tasks: tuple[str, ...] | None
+) -> Iterator[tuple[KeyPath, str]]:
+    """Yields a problem for each name that is not a task; none if the tasks are not known."""
+    known = set(tasks or ())
     for name in names:
-        if tasks is not None and name not in tasks:
+        if tasks is not None and name not in known:
             parts = [f"'{name}' is not in data.tasks.", suggestion(name, tasks)]
-            problems.append(((name,), " ".join(filter(None, parts))))
-    return problems
+            yield (name,), " ".join(filter(None, parts))
 
 
 def _cells_of_two_meanings(cells: tuple[str, ...], earlier: Mapping[str, Any]) -> Problems:
+    others = {
+        meaning: {_cell_value(other) for other in earlier.get(meaning, ())}
+        for meaning in ("positive", "negative")
+    }
     return [
         ((place,), f"the cell '{cell}' is listed under {meaning} too.")
         for place, cell in enumerate(cells)
-        for meaning in ("positive", "negative")
-        if _cell_value(cell) in {_cell_value(other) for other in earlier.get(meaning, ())}
+        for meaning, values in others.items()
+        if _cell_value(cell) in values
     ]
 
 

@@ -73,7 +73,8 @@ def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
 
 def columns(head: Head, tasks: Sequence[str]) -> list[int]:
     """Returns the columns of the label matrix that belong to the head."""
-    return [list(tasks).index(task) for task in head.tasks]
+    places = {task: place for place, task in enumerate(tasks)}
+    return [places[task] for task in head.tasks]
 
 
 def _named(name: str, head: HeadConfig | Mapping[str, Any] | Sequence[str]) -> Head:

@@ -12,6 +12,7 @@ from kerastl.config.paths import anchor_paths
 from kerastl.config.schema import Config
 from kerastl.config.strict_yaml import LimitError, read_yaml, syntax_problem, write_yaml
 from kerastl.errors import ConfigError, suggestion
+from kerastl.files import require_regular
 from kerastl.settings.problems import Problem
 
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -109,6 +110,7 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
 
 def _read_text(path: Path) -> str:
     try:
+        require_regular(path)
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         nearest = suggestion(path.name, _configs_beside(path))

@@ -16,6 +16,7 @@ from kerastl.settings import KeyPath, Problem
 
 MAX_CHARACTERS = 1_000_000
 MAX_VALUES = 50_000  # an alias counts as many as its anchor
+MAX_ENTRIES = 10_000  # of one list or mapping
 MAX_DEPTH = 50
 _MAX_DIGITS = 100
 _CORE: dict[str, Callable[[str], Any]] = {
@@ -124,7 +125,11 @@ class _Reader:
 
     def _items(self) -> Iterator[Any]:
         """Yields the first event of each item of the open collection."""
-        return takewhile(lambda item: not isinstance(item, yaml.CollectionEndEvent), self._events)
+        items = takewhile(lambda item: not isinstance(item, yaml.CollectionEndEvent), self._events)
+        for number, item in enumerate(items):
+            if number == MAX_ENTRIES:
+                raise _error(f"more than {MAX_ENTRIES:,} entries", item, LimitError)
+            yield item
 
     def _mapping(self, path: KeyPath, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -180,6 +185,8 @@ def _error(
 
 def _converter(text: str) -> Callable[[str], Any] | None:
     """Returns what makes a value of a plain scalar, or None if it is text."""
+    if text[:1].isalpha() and text[0] not in "ntfNTF":
+        return None
     return next((convert for core, convert in _CORE.items() if re.fullmatch(core, text)), None)
 
 

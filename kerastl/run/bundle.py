@@ -34,7 +34,9 @@ from kerastl.settings.problems import first_per_path
 
 _VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
 
-Tasks = Annotated[tuple[Text, ...], Listed, Field(min_length=1)]
+MAX_TASKS = 10_000
+
+Tasks = Annotated[tuple[Text, ...], Listed, Field(min_length=1, max_length=MAX_TASKS)]
 
 
 class _Part(BaseModel):
@@ -124,8 +126,8 @@ class Bundle(_Part):
     """All of `bundle.json`."""
 
     format: Literal[1] = 1
-    tasks: Annotated[dict[Text, TaskBundle], Field(min_length=1)]
-    heads: dict[Text, Tasks]
+    tasks: Annotated[dict[Text, TaskBundle], Field(min_length=1, max_length=MAX_TASKS)]
+    heads: Annotated[dict[Text, Tasks], Field(min_length=1, max_length=MAX_TASKS)]
     heads_sha256: str | None = None  # of tasks and heads in their order; older runs have none
     input: Annotated[SerializeAsAny[InputContract], BeforeValidator(read_contract)]
     backbone: BackboneFacts
@@ -209,12 +211,12 @@ def versions() -> dict[str, str]:
 
 def _wrong_heads(heads: Mapping[str, Sequence[str]], tasks: Sequence[str]) -> Problems:
     """Returns a problem for each task that not exactly one head answers."""
-    answers = Counter(task for head in heads.values() for task in head)
+    answers, known = Counter(task for head in heads.values() for task in head), set(tasks)
     problems: Problems = [
         ((name, place), f"there is no task '{task}' under tasks.")
         for name, head in heads.items()
         for place, task in enumerate(head)
-        if task not in tasks
+        if task not in known
     ]
     for task in tasks:
         if answers[task] != 1:

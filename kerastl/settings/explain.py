@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from kerastl.errors import did_you_mean, suggestion
 from kerastl.settings.locations import Location, key_path, key_types, sections_at
 from kerastl.settings.problems import (
+    MAX_PROBLEMS,
     PROBLEMS_ERROR,
     SHAPE_ERROR,
     KeyPath,
@@ -33,8 +34,10 @@ _FOREIGN = {
 def explain(errors: Sequence[ErrorDetails], raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
     """Returns the errors of validating `raw` against the model `root` as problems.
 
-    A missing key is left out if a misspelled key beside it was meant to be it.
+    A missing key is left out if a misspelled key beside it was meant to be it. Of many errors, only
+    the first are explained.
     """
+    errors = errors[: MAX_PROBLEMS + 1]
     explainer = _Explainer(raw, root)
     problems = [problem for error in errors for problem in explainer.problems(error)]
     meant = {

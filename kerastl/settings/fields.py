@@ -5,14 +5,15 @@ union validates the value, so that a mistake is reported once and against the sh
 Tags of unions are in angle brackets, because no key is.
 """
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Discriminator, Field, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from kerastl.settings.problems import PROBLEMS_ERROR, SHAPE_ERROR, KeyPath
+from kerastl.settings.problems import MAX_PROBLEMS, PROBLEMS_ERROR, SHAPE_ERROR, KeyPath
 
 Problems = list[tuple[KeyPath, str]]  # path below the checked field, and text
 
@@ -68,16 +69,23 @@ def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
     return next((tag for key, tag in tags.items() if key in keys), otherwise)
 
 
-def refuse(problems: Problems) -> None:
-    """Raises an error that makes pydantic report all problems; without problems, does nothing."""
-    if problems:
+def refuse(found: Iterable[tuple[KeyPath, str]]) -> None:
+    """Raises an error that makes pydantic report problems; without problems, does nothing.
+
+    No more are looked for than show that there are more than `MAX_PROBLEMS`.
+    """
+    if problems := list(itertools.islice(found, MAX_PROBLEMS + 1)):
         text = "; ".join(text for _, text in problems)
         raise PydanticCustomError(PROBLEMS_ERROR, "{text}", {"text": text, "problems": problems})
 
 
 def _refuse_repeated(values: tuple[str, ...]) -> tuple[str, ...]:
-    places = [place for place, value in enumerate(values) if value in values[:place]]
-    refuse([((place,), f"'{values[place]}' is listed twice.") for place in places])
+    first: dict[str, int] = {}
+    refuse(
+        ((place,), f"'{value}' is listed twice.")
+        for place, value in enumerate(values)
+        if first.setdefault(value, place) != place
+    )
     return values
 
 

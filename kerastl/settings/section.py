@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from kerastl.errors import ConfigError, counted
 from kerastl.settings.explain import explain
-from kerastl.settings.problems import Problem, first_per_path, in_file_order
+from kerastl.settings.problems import MAX_PROBLEMS, Problem, first_per_path, in_file_order
 
 _Section = TypeVar("_Section", bound="Section")
 
@@ -36,9 +36,11 @@ class Section(BaseModel):
         except ValidationError as error:
             found.extend(explain(error.errors(include_url=False), values, cls))
         if found:
-            ordered = in_file_order(first_per_path(found), values)
+            distinct = first_per_path(found)
+            ordered = in_file_order(distinct[:MAX_PROBLEMS], values)
+            more = "more than " if len(distinct) > MAX_PROBLEMS else ""
             raise ConfigError(
-                f"Config has {counted(len(ordered), 'problem')}.",
+                f"Config has {more}{counted(len(ordered), 'problem')}.",
                 problems=[str(problem) for problem in ordered],
                 where=where,
             )

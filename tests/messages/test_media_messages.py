@@ -14,6 +14,7 @@ from kerastl.data.importing.coco import table_from_coco
 from kerastl.data.importing.folders import column_names, table_from_folders
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
+from kerastl.media.audio.decoding import read_audio
 from kerastl.media.image import decoding as images
 from kerastl.media.image.decoding import decode_image, load_image
 from kerastl.media.image.settings import ImageContract
@@ -49,6 +50,19 @@ def test_a_folder_in_the_place_of_a_image(tmp_path):
     assert text(MediaError, lambda: load_image(tmp_path, height=4, width=4)) == (
         f"The image cannot be opened.\n  where:    {tmp_path}\n  received: Is a directory"
     )
+
+
+def test_a_pipe_in_the_place_of_an_image_or_audio_file(tmp_path):
+    os.mkfifo(tmp_path / "a")
+    for noun, call in {
+        "image": lambda: load_image(tmp_path / "a", height=4, width=4),
+        "audio file": lambda: read_audio(tmp_path / "a", rate_hz=8000),
+    }.items():
+        assert text(MediaError, call) == (
+            f"The {noun} cannot be opened.\n"
+            f"  where:    {tmp_path / 'a'}\n"
+            "  received: not a regular file"
+        )
 
 
 def test_a_truncated_image():

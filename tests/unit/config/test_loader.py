@@ -1,8 +1,10 @@
 """From a file to a config and back."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,69 @@ def test_the_config_imports_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stderr
+
+
+CONFIG = """\
+data: {table: a.csv, image: path, tasks: [%s]%s}
+backbone: {name: tiny:image}
+%s
+"""
+
+
+def many(text: str, count: int) -> str:
+    """Returns a flow list's or mapping's entries: the text with each number."""
+    return ", ".join(text.replace("#", str(number)) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CONFIG % (many("t#", 100_000), "", ""), "more than 10,000 entries"),
+        (CONFIG % ("a", ", labels: {" + many("t#: {}", 60_000) + "}", ""), "more than 10,000"),
+        ("\n".join(f"k{number}: 1" for number in range(80_000)), "more than 10,000 entries"),
+        (CONFIG % (many("t#", 90_000), "", "") + "x" * 10**6, "more than 1,000,000 characters"),
+        ("\n".join(f"tasks{number}: 1" for number in range(9_000)), "more than 50 problems"),
+        (CONFIG % (many("#", 9_000), "", ""), "more than 50 problems"),
+        (CONFIG % (many("t", 9_000), "", ""), "more than 50 problems"),
+        (
+            CONFIG % (many("t#", 9_000), ", labels: {" + many("u#: {}", 9_000) + "}", ""),
+            "more than 50 problems",
+        ),
+        (
+            CONFIG % (many("t#", 9_000), "", "heads: {" + many("h#: [u#]", 9_000) + "}"),
+            "more than 50 problems",
+        ),
+        (
+            CONFIG % ("a", "", "evaluation: {threshold: {" + many("t#: youdn", 9_000) + "}}"),
+            "more than 50 problems",
+        ),
+        (
+            CONFIG
+            % (
+                "a",
+                ", labels: {a: {positive: [%s], negative: [%s]}}" % ((many("u#", 9_000),) * 2),
+                "",
+            ),
+            "more than 50 problems",
+        ),
+    ],
+    ids=[
+        *("tasks", "labels", "keys", "characters", "unknown keys", "numbers as tasks"),
+        *("one task often", "labels of no task", "heads of no task", "thresholds", "cells"),
+    ],
+)
+def test_a_huge_config_is_refused_at_once_and_in_a_short_message(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    begin = time.monotonic()
+    with pytest.raises(ConfigError, match=message) as refused:
+        load_config(tmp_path / "config.yaml")
+    assert time.monotonic() - begin < 10
+    assert len(str(refused.value)) < 20_000
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.yaml")
+    with pytest.raises(ConfigError, match="not a regular file"):
+        load_config(tmp_path / "config.yaml")
