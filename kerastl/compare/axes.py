@@ -26,7 +26,9 @@ _TREATMENTS: dict[str, Treatment] = {
 }
 
 
-def plan_study(axis: str, config: Config, table: Examples, *, num_train: int) -> Study:
+def plan_study(
+    axis: str, config: Config, table: Examples, *, num_train: int, fit: Mapping[str, Any]
+) -> Study:
     """Returns the study that the text after `--axis` asks for.
 
     Args:
@@ -35,6 +37,7 @@ def plan_study(axis: str, config: Config, table: Examples, *, num_train: int) ->
         config: The config that is compared.
         table: The examples.
         num_train: Number of training rows.
+        fit: The keys of `fit` of all solvers.
     """
     name, equals, text = (part.strip() for part in axis.partition("="))
     if not name or (equals and not text):
@@ -43,7 +46,7 @@ def plan_study(axis: str, config: Config, table: Examples, *, num_train: int) ->
     if name == "examples":
         return _examples(values, table, num_train)
     if name in _NAMED:
-        return _NAMED[name](values, config, table)
+        return _NAMED[name](values, config, table, fit)
     if not equals:
         raise _no_axis(axis, name)
     return _pairs(name, [_variant(value, table, {name: value}) for value in values])
@@ -75,18 +78,19 @@ def value_name(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _sharing(values: list[Any], config: Config, table: Examples) -> Study:
+def _sharing(values: list[Any], config: Config, table: Examples, fit: Mapping[str, Any]) -> Study:
     _refuse_others("sharing", values, MODES)
-    return sharing_study(config, table.tasks, modes=[str(v) for v in values] or list(MODES))
+    modes = [str(value) for value in values] or list(MODES)
+    return sharing_study(config, table.tasks, modes=modes, epochs=fit.get("epochs", 0))
 
 
-def _trainable(values: list[Any], config: Config, table: Examples) -> Study:
+def _trainable(values: list[Any], config: Config, table: Examples, fit: Mapping[str, Any]) -> Study:
     stages = config.trainable.stages if isinstance(config.trainable, TrainableStages) else 1
     wanted = values or [False, {"stages": stages}, True, FROM_SCRATCH]
     from_scratch = {
         "trainable": {"variables": ["*"], "batch_norm": "update"},
         "backbone.weights": None,
-        "fit.backbone_learning_rate": getattr(config.fit, "learning_rate", 1e-3),
+        "fit.backbone_learning_rate": fit.get("learning_rate", 1e-3),
     }
     variants = [
         _variant(value, table, from_scratch if value == FROM_SCRATCH else {"trainable": value})
@@ -99,7 +103,7 @@ def _trainable(values: list[Any], config: Config, table: Examples) -> Study:
     return _pairs("trainable", variants, notes=notes if FROM_SCRATCH in wanted else ())
 
 
-def _uncertain(values: list[Any], _: Config, table: Examples) -> Study:
+def _uncertain(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
     unsure = [task for i, task in enumerate(table.tasks) if table.uncertain[:, i].any()]
     if not unsure:
         raise ConfigError(
@@ -113,7 +117,7 @@ def _uncertain(values: list[Any], _: Config, table: Examples) -> Study:
     return _pairs("uncertain", variants)
 
 
-def _backbone(values: list[Any], config: Config, table: Examples) -> Study:
+def _backbone(values: list[Any], config: Config, table: Examples, *_: Any) -> Study:
     """The config's own backbone keeps its weights and options; others use their defaults."""
     if not values:
         raise ConfigError(
@@ -129,7 +133,7 @@ def _backbone(values: list[Any], config: Config, table: Examples) -> Study:
     return _pairs("backbone", variants)
 
 
-def _unknown(values: list[Any], _: Config, table: Examples) -> Study:
+def _unknown(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
     _refuse_others("unknown", values, _TREATMENTS)
     variants = [
         _variant(name, table, training=TrainingRows(treatment=_TREATMENTS[name]))
@@ -192,7 +196,7 @@ def _pairs(axis: str, variants: Sequence[TrainingVariant], *, notes: tuple[str, 
     return Study(axis=axis, variants=tuple(variants), contrasts=contrasts, notes=notes)
 
 
-_NAMED: dict[str, Callable[[list[Any], Config, Examples], Study]] = {
+_NAMED: dict[str, Callable[[list[Any], Config, Examples, Mapping[str, Any]], Study]] = {
     "sharing": _sharing,
     "trainable": _trainable,
     "uncertain": _uncertain,

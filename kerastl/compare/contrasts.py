@@ -83,6 +83,22 @@ def weigh_multiplicity(results: Sequence[ContrastResult]) -> Multiplicity:
     )
 
 
+def find_findings(results: Sequence[ContrastResult]) -> list[str]:
+    """Returns what a reader should know first: answers, harmful tasks, and the role of chance."""
+    found = [result.answer for result in results if result.kind == "answer"]
+    for result in results:
+        if result.kind != "left out" or result.macro.auc.verdict != HURTS:
+            continue
+        harmed = [task for task, verdict in result.verdicts().items() if verdict == HURTS]
+        most = f", most of all {', '.join(harmed)}" if harmed else ""
+        found.append(
+            f"{result.mode}: {result.about} harms the other tasks{most}: learning it too changes "
+            f"their macro AUC by {result.macro.auc.difference:+.3f}. Learn it apart, or give it "
+            "less weight."
+        )
+    return [*found, weigh_multiplicity(results).text]
+
+
 def signed(value: float) -> str:
     """Returns a difference with its sign, a dash if it is undefined."""
     return "-" if np.isnan(value) else f"{value:+.3f}"

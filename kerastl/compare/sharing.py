@@ -18,15 +18,20 @@ FROZEN_EPOCHS = 50
 _ORIGINAL = "linear heads on the original features"
 
 
-def sharing_study(config: Config, tasks: Sequence[str], *, modes: Sequence[str]) -> Study:
-    """Returns the study of sharing in the given modes, `"frozen"`, `"fine-tuned"` or both."""
+def sharing_study(
+    config: Config, tasks: Sequence[str], *, modes: Sequence[str], epochs: int = 0
+) -> Study:
+    """Returns the study of sharing in the given modes, `"frozen"`, `"fine-tuned"` or both.
+
+    Frozen variants have `epochs`, but at least 50.
+    """
     if len(tasks) < 2:
         raise ConfigError(
             "Sharing needs at least two tasks.",
             where="data.tasks",
             received=", ".join(tasks) or "none",
         )
-    parts = [_Mode(mode, config, tuple(tasks)) for mode in modes]
+    parts = [_Mode(mode, config, tuple(tasks), epochs) for mode in modes]
     return Study(
         axis="sharing",
         variants=tuple(variant for part in parts for variant in part.variants()),
@@ -38,12 +43,12 @@ def sharing_study(config: Config, tasks: Sequence[str], *, modes: Sequence[str])
 class _Mode:
     """One part of the study: the backbone frozen, or fine-tuned."""
 
-    def __init__(self, name: str, config: Config, tasks: tuple[str, ...]):
+    def __init__(self, name: str, config: Config, tasks: tuple[str, ...], epochs: int):
         self.name, self.config, self.tasks = name, config, tasks
         self.rests = {task: tuple(t for t in tasks if t != task) for task in tasks}
         heads = config.heads.values() if isinstance(config.heads, dict) else ()
         self.hidden = next((head.hidden for head in heads if head.hidden), (64,))
-        self.frozen_epochs = max(FROZEN_EPOCHS, getattr(config.fit, "epochs", 0))
+        self.frozen_epochs = max(FROZEN_EPOCHS, epochs)
 
     def variants(self) -> list[TrainingVariant]:
         """Returns all tasks, each alone, all but each; and what serves the conditions."""

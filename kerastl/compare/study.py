@@ -1,7 +1,7 @@
 """What a comparison trains and compares: variants of a config, and contrasts between them.
 
 Convention: all variants of a study share rows, splits and seeds; two of them differ in their
-changes and in nothing else.
+changes and in nothing else, except that each is fitted by the procedure that suits it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kerastl.config import Config, ExactFit, KerasFit, config_values, parse_config
-from kerastl.config.consistency import default_solver
+from kerastl.compare.fitting import fit_values
+from kerastl.config import Config, config_values, parse_config
 from kerastl.config.overrides import split_key, with_value
 
 SPLIT_COLUMN = "kerastl_split"
@@ -74,7 +74,13 @@ class Study:
 
 
 def trial_config(
-    base: Config, variant: TrainingVariant, *, seed: int, table: Path, backbone_run: Path | None
+    base: Config,
+    variant: TrainingVariant,
+    *,
+    seed: int,
+    table: Path,
+    backbone_run: Path | None,
+    fit: Mapping[str, Any],
 ) -> Config:
     """Returns the config of a variant with a seed.
 
@@ -84,6 +90,7 @@ def trial_config(
         seed: Seed of the training.
         table: The table with the splits of the study.
         backbone_run: Run whose backbone the variant uses, or None.
+        fit: The keys of `fit` of all solvers; those act that the variant's solver knows.
     """
     values = config_values(base)
     _keep_tasks(values, variant.tasks)
@@ -95,7 +102,7 @@ def trial_config(
     if backbone_run is not None:
         size = values["backbone"]["input_size"]
         values["backbone"] = {"name": f"run:{backbone_run}", "input_size": size}
-    values["fit"] = _fitting(base, values, variant.changes.get("fit.solver")) | {"seed": seed}
+    values["fit"] = fit_values(base, values, variant.changes, fit) | {"seed": seed}
     for key, value in fit_changes.items():
         values = with_value(values, split_key(key), value)
     return parse_config(values, where=f"the variant '{variant.name}'", base=table.parent)
@@ -119,20 +126,3 @@ def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:
         by_task = values[section][key]
         if isinstance(by_task, dict):
             values[section][key] = {t: value for t, value in by_task.items() if t in tasks}
-
-
-def _fitting(base: Config, values: dict[str, Any], wanted: str | None) -> dict[str, Any]:
-    """Returns `fit` with the solver that suits what is trained, and the keys of that solver.
-
-    The solver stays if `trainable` stays, unless another is wanted.
-    """
-    settings = parse_config({**values, "fit": {}})
-    same = settings.trainable == base.trainable
-    solver = "exact" if isinstance(base.fit, ExactFit) else "keras"
-    chosen = default_solver({}, dict(settings))
-    if same and (solver == "keras" or chosen == "exact"):
-        chosen = solver
-    chosen = wanted or chosen
-    known = ExactFit if chosen == "exact" else KerasFit
-    kept = {key: value for key, value in base.fit if key in known.model_fields}
-    return {**kept, "solver": chosen}

@@ -38,13 +38,22 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     config = kerastl.load_config("configs/driving.yaml", ["fit.seed=1"])
     ```
     """
-    where = ", ".join([str(path), *(f"--set {override}" for override in overrides)])
+    return Config.parse(**read_config(path, overrides))
+
+
+def read_config(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Returns the arguments of `Config.parse` for a file: plain values, problems, and source.
+
+    Raises:
+        ConfigError: The file cannot be read or contains no keys.
+    """
     raw, problems = _read(Path(path))
     raw = anchor_paths(raw, Path(path).absolute().parent)
     for override in overrides:
         raw, more = apply_override(raw, override, base=Path.cwd())
         problems = (*problems, *more)
-    return Config.parse(raw, where=where, problems=problems)
+    where = ", ".join([str(path), *(f"--set {override}" for override in overrides)])
+    return {"values": raw, "problems": problems, "where": where}
 
 
 def parse_config(

@@ -106,6 +106,31 @@ def test_a_variant_with_an_invalid_config_is_refused_before_anything_is_written(
     assert not (tmp_path / "new").exists()
 
 
+def test_keys_of_fit_are_refused_if_no_variant_knows_them(config: Path, tmp_path: Path) -> None:
+    arguments = {"axis": "unknown=masked,drop rows", "overrides": ["fit.epochs=3"]}
+    with pytest.raises(ConfigError, match=r"fit\.epochs: has no effect with solver: exact"):
+        compare(config, seeds=1, output=tmp_path / "new", **arguments)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_frozen_variant_is_solved_though_the_others_have_epochs(
+    config: Path, tmp_path: Path
+) -> None:
+    found = compare(
+        config,
+        axis="trainable=false,{stages: 1}",
+        seeds=1,
+        output=tmp_path / "fair",
+        overrides=["fit.epochs=1"],
+    )
+    solvers = [
+        Run(path).record.config.fit.solver for path in sorted(found.path.glob("arms/*/seed-0"))
+    ]
+    assert solvers == ["exact", "keras"]
+    assert any("exact (false), keras (stages: 1)" in note for note in found.result.notes)
+    assert "epochs: 1" in found.result.config
+
+
 @pytest.mark.slow
 def test_sharing_compares_one_network_with_one_for_each_frozen_and_fine_tuned(
     bright_images: Path, tmp_path: Path

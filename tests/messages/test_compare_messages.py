@@ -37,7 +37,7 @@ def expected(message: str) -> str:
 
 def test_a_misspelt_axis(config) -> None:
     table = load_table(config.data)
-    assert text(plan_study, "trainabel", config, table, num_train=2) == expected("""
+    assert text(plan_study, "trainabel", config, table, num_train=2, fit={}) == expected("""
         'trainabel' is not an axis by itself.
           where:    --axis trainabel
           expected: sharing, trainable, uncertain, backbone=A,B, unknown, examples or KEY=V1,V2
@@ -64,7 +64,7 @@ def test_one_task_cannot_share(config) -> None:
 
 def test_more_examples_than_there_are(config) -> None:
     table = load_table(config.data)
-    assert text(plan_study, "examples=5,all", config, table, num_train=2) == expected("""
+    assert text(plan_study, "examples=5,all", config, table, num_train=2, fit={}) == expected("""
         The axis 'examples' cannot have these values.
           where:    --axis examples
           expected: fewer than the 2 training rows, or all

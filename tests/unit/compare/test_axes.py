@@ -11,7 +11,8 @@ from kerastl.errors import ConfigError
 @pytest.fixture
 def study(make_config, table):
     def plan(axis: str, **sections):
-        return plan_study(axis, make_config(**sections), table, num_train=81)
+        config = make_config(**sections)
+        return plan_study(axis, config, table, num_train=81, fit=dict(config.fit))
 
     return plan
 
@@ -20,10 +21,15 @@ def names(study) -> list[str]:
     return [variant.name for variant in study.variants]
 
 
-def configs(study, config, tmp_path):
+def configs(study, config, tmp_path, fit=None):
     return {
         variant.name: trial_config(
-            config, variant, seed=4, table=tmp_path / "t.csv", backbone_run=None
+            config,
+            variant,
+            seed=4,
+            table=tmp_path / "t.csv",
+            backbone_run=None,
+            fit={**dict(config.fit), **(fit or {})},
         )
         for variant in study.variants
         if variant.backbone_of is None
@@ -85,6 +91,42 @@ def test_the_solver_of_the_config_stays_if_trainable_stays(study, make_config, t
     base = {"fit": {"solver": "keras", "epochs": 2}}
     found = configs(study("unknown", **base), make_config(**base), tmp_path)
     assert all(isinstance(config.fit, KerasFit) for config in found.values())
+
+
+def test_each_value_of_trainable_has_the_solver_that_suits_it_whatever_the_config_names(
+    study, make_config, tmp_path
+) -> None:
+    base = {"fit": {"solver": "keras", "epochs": 2}}
+    axis = "trainable=false,{stages: 1}"
+    found = configs(study(axis, **base), make_config(**base), tmp_path)
+    assert isinstance(found["false"].fit, ExactFit)
+    assert (found["stages: 1"].fit.solver, found["stages: 1"].fit.epochs) == ("keras", 2)
+
+
+def test_linear_heads_are_solved_though_the_hidden_layer_of_the_config_needs_keras(
+    study, make_config, tmp_path
+) -> None:
+    base = {"heads": {"all": {"tasks": ["car", "bus", "van"], "hidden": [4]}}}
+    axis = "heads={all: {tasks: [car, bus, van], hidden: [4]}},single"
+    found = configs(study(axis, **base), make_config(**base), tmp_path)
+    assert [config.fit.solver for config in found.values()] == ["keras", "exact"]
+
+
+def test_keys_of_fit_act_on_the_variants_that_know_them(study, make_config, tmp_path) -> None:
+    fit = {"epochs": 3, "learning_rate": 0.5}
+    found = configs(study("trainable=false,true"), make_config(), tmp_path, fit)
+    assert isinstance(found["false"].fit, ExactFit)
+    assert (found["true"].fit.epochs, found["true"].fit.learning_rate) == (3, 0.5)
+
+
+def test_from_scratch_has_the_rate_that_only_the_trained_variants_know(
+    make_config, table, tmp_path
+) -> None:
+    config = make_config()
+    fit = {**dict(config.fit), "learning_rate": 0.5}
+    found = plan_study("trainable", config, table, num_train=81, fit=fit)
+    scratch = configs(found, config, tmp_path, fit)["from scratch"]
+    assert scratch.fit.backbone_learning_rate == 0.5
 
 
 def test_solvers_can_be_compared_each_with_its_own_keys(study, make_config, tmp_path) -> None:
@@ -154,7 +196,8 @@ def test_with_two_tasks_alone_is_all_but_the_other(make_config, table) -> None:
     )
     from dataclasses import replace
 
-    found = plan_study("sharing=frozen", two, replace(table, tasks=("car", "bus")), num_train=81)
+    smaller = replace(table, tasks=("car", "bus"))
+    found = plan_study("sharing=frozen", two, smaller, num_train=81, fit={})
     assert [variant.tasks for variant in found.variants] == [("car", "bus"), ("car",), ("bus",)]
 
 

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 import kerastl
-from kerastl.compare.comparison import find_findings
-from kerastl.compare.contrasts import evaluate_contrasts
+from kerastl.compare.contrasts import evaluate_contrasts, find_findings
 from kerastl.compare.study import Contrast, Study, TrainingVariant
 from kerastl.compare.verdicts import PairedRows
 from kerastl.layers import Backbone

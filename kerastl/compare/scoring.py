@@ -1,0 +1,171 @@
+"""From finished trials to the result of a comparison."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from kerastl.compare.axes import FROM_SCRATCH
+from kerastl.compare.conditions import (
+    Condition,
+    losses_by_epoch,
+    sharing_conditions,
+    training_loss,
+    transfer_conditions,
+)
+from kerastl.compare.contrasts import (
+    ContrastResult,
+    ScoresByVariant,
+    evaluate_contrasts,
+    find_findings,
+    weigh_multiplicity,
+)
+from kerastl.compare.cost import bill, median_cost
+from kerastl.compare.fitting import fitting_note
+from kerastl.compare.result import (
+    ComparisonResult,
+    ScoredPart,
+    SeedScores,
+    VariantResult,
+    VariantScores,
+)
+from kerastl.compare.study import Study, TrainingVariant
+from kerastl.compare.trials import Trial
+from kerastl.compare.verdicts import SCORES, PairedRows, TrialScores
+from kerastl.data.tables.examples import PARTS
+from kerastl.evaluation.means import mean_of_defined
+from kerastl.run.bundle import versions
+from kerastl.run.record import read_record
+from kerastl.run.results import RunPlan
+
+_ONE_TRAINING = (
+    "With one training per variant the intervals do not cover the randomness of training."
+)
+
+
+def score_trials(
+    study: Study, trials: Sequence[Trial], plan: RunPlan, *, config: str
+) -> ComparisonResult:
+    """Returns the result of finished trials; the config is YAML, for the reader."""
+    seeds = tuple(dict.fromkeys(trial.seed for trial in trials))
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for trial in trials:
+        predictions = read_record(trial.path).predictions
+        frames.setdefault(trial.variant.name, []).append(predictions)
+    part = "test" if len(plan.examples.rows("test")) else "validation"
+    evaluation = plan.config.evaluation
+    rows = PairedRows(
+        next(iter(frames.values()))[0],
+        part=part,
+        replicates=evaluation.bootstrap,
+        seed=evaluation.seed,
+    )
+    scores: ScoresByVariant = {
+        variant.name: [rows.score(frame, variant.tasks) for frame in frames[variant.name]]
+        for variant in study.variants
+    }
+    answers = evaluate_contrasts(study, scores, rows, seed=evaluation.seed)
+    sides = {
+        variant.name: _variant_result(
+            variant,
+            scores[variant.name],
+            frames[variant.name],
+            [trial for trial in trials if trial.variant is variant],
+        )
+        for variant in study.variants
+    }
+    return ComparisonResult(
+        format=1,
+        axis=study.axis,
+        tasks=tuple(plan.examples.tasks),
+        seeds=seeds,
+        backbone=plan.config.backbone.name,
+        rows={name: len(plan.examples.rows(name)) for name in PARTS},
+        scored=ScoredPart(
+            part=part,
+            rows=len(rows.paths),
+            groups=rows.num_groups,
+            unit="groups" if rows.has_groups else "examples",
+            replicates=evaluation.bootstrap,
+        ),
+        findings=tuple(find_findings(answers)),
+        answers=answers,
+        multiplicity=weigh_multiplicity(answers),
+        conditions=tuple(_conditions(study, answers, plan, trials)),
+        sides=tuple(sides.values()),
+        costs=tuple(
+            f"{contrast.text}: {bill([sides[name].cost for name in contrast.first])}; instead: "
+            f"{bill([sides[name].cost for name in contrast.second])}."
+            for contrast in study.contrasts
+            if contrast.kind == "answer" and len(contrast.first) != len(contrast.second)
+        ),
+        notes=_notes(study, trials, plan),
+        config=config,
+        versions=versions(),
+    )
+
+
+def _notes(study: Study, trials: Sequence[Trial], plan: RunPlan) -> tuple[str, ...]:
+    trained = {t.variant.name: t.config for t in trials if not t.variant.is_supporting}
+    fitting = fitting_note(plan.config, trained)
+    one = _ONE_TRAINING if all(trial.seed == 0 for trial in trials) else None
+    return tuple(note for note in (*study.notes, fitting, one) if note is not None)
+
+
+def _variant_result(
+    variant: TrainingVariant,
+    scores: Sequence[TrialScores],
+    frames: Sequence[pd.DataFrame],
+    trials: Sequence[Trial],
+) -> VariantResult:
+    return VariantResult(
+        name=variant.name,
+        mode=variant.mode or None,
+        tasks=variant.tasks,
+        changes=dict(variant.changes),
+        training=asdict(variant.training),
+        supporting=variant.is_supporting,
+        scores={task: _mean_scores(scores, [task]) for task in variant.tasks},
+        macro=_mean_scores(scores, variant.tasks),
+        training_loss={
+            task: float(np.mean([training_loss(frame, task) for frame in frames]))
+            for task in variant.tasks
+        },
+        cost=median_cost([trial.cost() for trial in trials]),
+    )
+
+
+def _mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
+    found = {}
+    for name in SCORES:
+        by_seed = [mean_of_defined([one[task][name].value for task in tasks]) for one in scores]
+        found[name] = SeedScores(mean=mean_of_defined(by_seed), by_seed=tuple(by_seed))
+    return VariantScores(**found)
+
+
+def _conditions(
+    study: Study,
+    results: Sequence[ContrastResult],
+    plan: RunPlan,
+    trials: Sequence[Trial],
+) -> list[Condition]:
+    examples, train = plan.examples, plan.examples.rows("train")
+    if study.axis == "sharing":
+        labels = examples.training_labels[train]
+        known = dict(zip(examples.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
+        epochs: dict[str, list[np.ndarray]] = {}
+        for trial in trials:
+            losses = losses_by_epoch(read_record(trial.path), known)
+            epochs.setdefault(trial.variant.name, []).append(losses)
+        return sharing_conditions(study, results, labels, epochs)
+    if study.axis in ("trainable", "backbone"):
+        asked = plan.config.backbone.weights
+        return transfer_conditions(
+            results,
+            inputs=plan.config.data.media.collective,
+            weights=plan.spec.default_weights if asked == "default" else asked,
+            num_rows=len(train),
+            scratch=FROM_SCRATCH,
+        )
+    return []
