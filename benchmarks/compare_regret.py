@@ -118,7 +118,7 @@ def judge(config: Config, folder: Path, values: Any, seeds: int, *, check: bool)
     chosen = [scores[decision.side, seed] for seed, decision in enumerate(decisions)]
 
     def ahead(first: list[Any], second: list[Any]) -> ScoreDifference:
-        return differences(first, second, tasks, num_groups=rows.num_groups, seed=0).auc
+        return differences(first, second, tasks).auc
 
     return {
         "best": best,

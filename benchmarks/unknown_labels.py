@@ -124,8 +124,6 @@ def compare(
         ahead = paired_difference(
             replicated(full[test], scores["masked"], draws),
             replicated(full[test], found, draws),
-            num_groups=int(test.sum()),
-            seed=0,
         )
         low, high = ahead.interval
         text = "" if name == "masked" else f"{ahead.value:+.3f} ({low:+.3f} to {high:+.3f})"

@@ -81,8 +81,10 @@ def _answer_table(answer: "ContrastResult") -> Any:
     from kerastl.cli.score_tables import score_table
 
     title = answer.question[0].upper() + answer.question[1:]
-    table = score_table(title, "task", ("AUC (95 %)", "log loss (95 %)"))
-    table.add_column("verdict", no_wrap=True)
+    table = score_table(title, "task", ())
+    for name in ("AUC", "log loss"):
+        table.add_column(f"{name} (95 %)", justify="right", no_wrap=True)
+        table.add_column(f"by {name}")
     for task, found in answer.tasks.items():
         table.add_row(task, *_differences(found))
     if len(answer.tasks) > 1:
@@ -92,11 +94,14 @@ def _answer_table(answer: "ContrastResult") -> Any:
 
 
 def _differences(found: "ScoreDifferences") -> list[str]:
-    texts = [
-        f"{_figure(one.difference, '{:+.3f}')}{_between(one.interval)}"
+    return [
+        text
         for one in (found.auc, found.log_loss)
+        for text in (
+            f"{_figure(one.difference, '{:+.3f}')}{_between(one.interval)}",
+            one.verdict,
+        )
     ]
-    return [*texts, found.auc.verdict]
 
 
 def _variants_table(result: "ComparisonResult") -> Any:
@@ -127,8 +132,8 @@ def _lines(result: "ComparisonResult") -> Iterator[str]:
     groups = counted(scored.groups, scored.unit.removesuffix("s"))
     yield (
         f"Scored on {rows} in {groups}; {counted(len(result.seeds), 'training')} per variant. "
-        f"Intervals: 95 % paired bootstrap over {scored.unit} and trainings. Verdicts are based on "
-        "the AUC."
+        f"Intervals: 95 %, from the paired bootstrap over {scored.unit} and, apart from it, the "
+        "differences between trainings."
     )
     yield from result.costs
     if result.conditions:

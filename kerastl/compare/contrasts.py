@@ -7,10 +7,11 @@ import numpy as np
 
 from kerastl.compare.study import Contrast, Study
 from kerastl.compare.verdicts import (
+    FEWEST_TRAININGS,
     HELPS,
     HURTS,
     NO_DIFFERENCE,
-    PairedRows,
+    NO_VERDICT,
     ScoreDifference,
     ScoreDifferences,
     TrialScores,
@@ -18,6 +19,7 @@ from kerastl.compare.verdicts import (
     holds_after_correction,
 )
 from kerastl.errors import counted
+from kerastl.evaluation.intervals import FEWEST_GROUPS
 
 ScoresByVariant = Mapping[str, Sequence[TrialScores]]  # one for each seed
 
@@ -32,7 +34,7 @@ class ContrastResult:
     about: str | None
     first: tuple[str, ...]
     second: tuple[str, ...]
-    answer: str  # in one sentence
+    answer: str  # in one sentence, by AUC and log loss
     tasks: Mapping[str, ScoreDifferences]
     macro: ScoreDifferences  # of the mean over tasks
 
@@ -45,24 +47,23 @@ class ContrastResult:
 class Multiplicity:
     """What many verdicts at once mean."""
 
-    verdicts: int  # number of differences of AUC that have an interval
+    verdicts: int  # of tasks, by AUC and by log loss
     seen: int  # number of those that help or hurt
     by_chance: float  # expected number of those if nothing differed
     remaining: int  # number of those seen that remain if at most 5 % may be false
     text: str
 
 
-def evaluate_contrasts(
-    study: Study, scores: ScoresByVariant, rows: PairedRows, *, seed: int
-) -> tuple[ContrastResult, ...]:
-    """Returns the result of each contrast; the seed is that of the draw of trainings."""
-    return tuple(_evaluate(contrast, scores, rows, seed) for contrast in study.contrasts)
+def evaluate_contrasts(study: Study, scores: ScoresByVariant) -> tuple[ContrastResult, ...]:
+    """Returns the result of each contrast."""
+    return tuple(_evaluate(contrast, scores) for contrast in study.contrasts)
 
 
 def weigh_multiplicity(results: Sequence[ContrastResult]) -> Multiplicity:
     """Returns how many verdicts there are and how many chance alone would give."""
-    found = [one.auc for result in results for one in result.tasks.values()]
-    found = [one for one in found if one.interval is not None]
+    pairs = [one for result in results for one in result.tasks.values()]
+    found = [one for pair in pairs for one in (pair.auc, pair.log_loss)]
+    found = [one for one in found if one.verdict != NO_VERDICT]
     holds = holds_after_correction([one.p_value for one in found])
     named = [one.verdict in (HELPS, HURTS) for one in found]
     seen, by_chance = sum(named), 0.05 * len(found)
@@ -75,8 +76,8 @@ def weigh_multiplicity(results: Sequence[ContrastResult]) -> Multiplicity:
     )
     if not found:
         text = (
-            "No verdicts: there are no intervals with fewer than 20 groups in the test or with "
-            "evaluation.bootstrap: 0."
+            f"No verdicts: they need {FEWEST_TRAININGS} trainings of each variant, at least "
+            f"{FEWEST_GROUPS} groups with known labels in the test split, and a bootstrap."
         )
     return Multiplicity(
         verdicts=len(found), seen=seen, by_chance=by_chance, remaining=remaining, text=text
@@ -113,16 +114,10 @@ def difference_text(found: ScoreDifference) -> str:
     return f"{text}, 95 % {low:+.3f} to {high:+.3f}"
 
 
-def _evaluate(
-    contrast: Contrast, scores: ScoresByVariant, rows: PairedRows, seed: int
-) -> ContrastResult:
+def _evaluate(contrast: Contrast, scores: ScoresByVariant) -> ContrastResult:
     first, second = (_joined(names, scores) for names in (contrast.first, contrast.second))
-
-    def on(tasks: Sequence[str]) -> ScoreDifferences:
-        return differences(first, second, tasks, num_groups=rows.num_groups, seed=seed)
-
-    tasks = {task: on([task]) for task in contrast.tasks}
-    macro = on(contrast.tasks)
+    tasks = {task: differences(first, second, [task]) for task in contrast.tasks}
+    macro = differences(first, second, contrast.tasks)
     return ContrastResult(
         question=contrast.text,
         kind=contrast.kind,
@@ -130,23 +125,31 @@ def _evaluate(
         about=contrast.about,
         first=contrast.first,
         second=contrast.second,
-        answer=_sentence(contrast.text, tasks, macro.auc),
+        answer=_sentence(contrast.text, tasks, macro),
         tasks=tasks,
         macro=macro,
     )
 
 
-def _sentence(text: str, tasks: Mapping[str, ScoreDifferences], macro: ScoreDifference) -> str:
+def _sentence(text: str, tasks: Mapping[str, ScoreDifferences], macro: ScoreDifferences) -> str:
+    by_auc = _summary("AUC", {task: found.auc for task, found in tasks.items()}, macro.auc)
+    by_loss = _summary(
+        "log loss", {task: found.log_loss for task, found in tasks.items()}, macro.log_loss
+    )
+    return f"{text}: {by_auc}. By log loss: {by_loss}."
+
+
+def _summary(score: str, tasks: Mapping[str, ScoreDifference], macro: ScoreDifference) -> str:
     by_verdict: dict[str, list[str]] = {}
     for task, found in tasks.items():
-        by_verdict.setdefault(found.auc.verdict, []).append(task)
+        by_verdict.setdefault(found.verdict, []).append(task)
     parts = [
         f"{verdict}{_on(by_verdict[verdict], len(tasks))}"
         for verdict in (HELPS, HURTS, NO_DIFFERENCE)
         if verdict in by_verdict
     ]
-    mean = "" if np.isnan(macro.difference) else f" (macro AUC {difference_text(macro)})"
-    return f"{text}: {', '.join(parts) or 'no verdict'}{mean}."
+    mean = "" if np.isnan(macro.difference) else f" (macro {score} {difference_text(macro)})"
+    return f"{', '.join(parts) or NO_VERDICT}{mean}"
 
 
 def _joined(names: Sequence[str], scores: ScoresByVariant) -> list[TrialScores]:

@@ -32,15 +32,17 @@ from kerastl.compare.result import (
 )
 from kerastl.compare.study import Study, TrainingVariant
 from kerastl.compare.trials import Trial
-from kerastl.compare.verdicts import SCORES, PairedRows, TrialScores
+from kerastl.compare.verdicts import FEWEST_TRAININGS, SCORES, PairedRows, TrialScores
 from kerastl.data.tables.examples import PARTS
+from kerastl.errors import counted
 from kerastl.evaluation.means import mean_of_defined
 from kerastl.run.bundle import versions
 from kerastl.run.record import read_record
 from kerastl.run.results import RunPlan
 
-_ONE_TRAINING = (
-    "With one training per variant the intervals do not cover the randomness of training."
+_TRAINING_ROWS = (
+    "All trainings of a variant have the same training rows (or draws from them): how much the "
+    "scores would differ with another sample of training rows is not part of the intervals."
 )
 
 
@@ -65,7 +67,7 @@ def score_trials(
         variant.name: [rows.score(frame, variant.tasks) for frame in frames[variant.name]]
         for variant in study.variants
     }
-    answers = evaluate_contrasts(study, scores, rows, seed=evaluation.seed)
+    answers = evaluate_contrasts(study, scores)
     sides = {
         variant.name: _variant_result(
             variant,
@@ -109,8 +111,19 @@ def score_trials(
 def _notes(study: Study, trials: Sequence[Trial], plan: RunPlan) -> tuple[str, ...]:
     trained = {t.variant.name: t.config for t in trials if not t.variant.is_supporting}
     fitting = fitting_note(plan.config, trained)
-    one = _ONE_TRAINING if all(trial.seed == 0 for trial in trials) else None
-    return tuple(note for note in (*study.notes, fitting, one) if note is not None)
+    few = _few_trainings(1 + max(trial.seed for trial in trials))
+    notes = (*study.notes, fitting, few, _TRAINING_ROWS)
+    return tuple(note for note in notes if note is not None)
+
+
+def _few_trainings(num: int) -> str | None:
+    if num >= FEWEST_TRAININGS:
+        return None
+    return (
+        f"With {counted(num, 'training')} per variant there are no verdicts on the variants: the "
+        "intervals hold for these trained models only. How much trainings differ by chance is "
+        f"known from {FEWEST_TRAININGS} trainings on; use --seeds {FEWEST_TRAININGS} or more."
+    )
 
 
 def _variant_result(

@@ -1,7 +1,8 @@
 """From test scores of every trial to paired differences and verdicts.
 
 Convention: all trials are scored on the same rows under the same draws of whole groups, so a
-difference between two of them is paired in both.
+difference between two of them is paired in both. A verdict speaks of the variants and needs several
+trainings of each; an interval of fewer holds for the trained models only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ NO_DIFFERENCE = "no difference seen"
 HURTS = "hurts"
 NO_VERDICT = "no verdict"
 FALSE_DISCOVERY_RATE = 0.05
+FEWEST_TRAININGS = 3
 
 
 class PairedRows:
@@ -70,7 +72,7 @@ class ScoreDifference:
     difference: float  # mean over the trainings
     interval: tuple[float, float] | None  # 95 %; None with too few groups
     by_seed: tuple[float, ...]
-    verdict: str  # what the interval says of the first variant
+    verdict: str  # what the interval says of the first variant, if there are enough trainings
     p_value: float = unstored(float("nan"))  # two-sided
 
 
@@ -83,12 +85,7 @@ class ScoreDifferences:
 
 
 def differences(
-    first: Sequence[TrialScores],
-    second: Sequence[TrialScores],
-    tasks: Sequence[str],
-    *,
-    num_groups: int,
-    seed: int,
+    first: Sequence[TrialScores], second: Sequence[TrialScores], tasks: Sequence[str]
 ) -> ScoreDifferences:
     """Returns the differences of the mean over tasks.
 
@@ -96,32 +93,28 @@ def differences(
         first: Scores of the first variant, one for each seed.
         second: Scores of the second variant, with the same seeds.
         tasks: Tasks over which the mean is taken; one gives the difference on that task.
-        num_groups: Number of groups in the test; with fewer than 20 there is no interval.
-        seed: Seed of the draw of trainings.
     """
     found = {}
     for name, sign in SCORES.items():
         one = paired_difference(
-            *([[trial[t][name] for t in tasks] for trial in side] for side in (first, second)),
-            num_groups=num_groups,
-            seed=seed,
+            *([[trial[t][name] for t in tasks] for trial in side] for side in (first, second))
         )
         found[name] = ScoreDifference(
             difference=one.value,
             interval=one.interval,
             by_seed=one.by_training,
-            verdict=verdict(one.value, one.interval, sign=sign),
+            verdict=verdict(one.interval, sign=sign, num_trainings=len(first)),
             p_value=one.p_value,
         )
     return ScoreDifferences(**found)
 
 
-def verdict(value: float, interval: tuple[float, float] | None, *, sign: int) -> str:
+def verdict(interval: tuple[float, float] | None, *, sign: int, num_trainings: int) -> str:
     """Returns what the interval of a difference says of the first variant.
 
     The sign is 1 if higher is better, -1 if lower is.
     """
-    if interval is None or np.isnan(value):
+    if interval is None or num_trainings < FEWEST_TRAININGS:
         return NO_VERDICT
     low, high = sorted(end * sign for end in interval)
     return HELPS if low > 0 else HURTS if high < 0 else NO_DIFFERENCE

@@ -22,9 +22,8 @@ TASKS = ("car", "bus")
 
 def difference(value: float, reach: float = 0.01) -> ScoreDifference:
     ends = (value - reach, value + reach)
-    return ScoreDifference(
-        difference=value, interval=ends, by_seed=(value,), verdict=verdict(value, ends, sign=1)
-    )
+    found = verdict(ends, sign=1, num_trainings=3)
+    return ScoreDifference(difference=value, interval=ends, by_seed=(value,) * 3, verdict=found)
 
 
 def answer(

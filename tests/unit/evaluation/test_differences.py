@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from kerastl.evaluation.differences import PairedDifference, paired_difference, replicated_auc
+from kerastl.evaluation.differences import (
+    PairedDifference,
+    ReplicatedScore,
+    paired_difference,
+    replicated_auc,
+)
 from kerastl.evaluation.intervals import Bootstrap, Draws
 from kerastl.evaluation.scores import score_split
 
@@ -23,7 +28,7 @@ def compared(
         [[replicated_auc(labels[:, i], scores[:, i], draws) for i in tasks] for scores in trainings]
         for trainings in (first, second)
     )
-    return paired_difference(one, other, num_groups=num_groups, seed=0)
+    return paired_difference(one, other)
 
 
 def test_the_difference_is_that_of_the_macro_scores(gapped) -> None:
@@ -67,3 +72,52 @@ def test_fewer_than_20_groups_give_no_interval(gapped) -> None:
     labels, scores = gapped(100, 1)
     settings = {"replicates": 50, "num_groups": 10}
     assert compared(labels, [scores], [scores], **settings).interval is None
+
+
+def test_groups_are_those_with_known_labels(gapped) -> None:
+    labels, scores = gapped(100, 1)
+    labels[19:] = np.nan
+    settings = {"replicates": 50, "num_groups": 100}
+    assert compared(labels, [scores], [scores], **settings).interval is None
+
+
+def of_groups(values: np.ndarray, counts: np.ndarray) -> ReplicatedScore:
+    """The mean of a value of each group, and its replicates."""
+    num = len(values)
+    replicates = counts @ values / num
+    return ReplicatedScore(
+        value=float(values.mean()), replicates=replicates, groups=num, rarer_groups=num
+    )
+
+
+@pytest.mark.parametrize(
+    ("between_trainings", "of_groups_alone", "of_both"),
+    [(0.0, 0.0, 1.0), (0.2, 1.0, 1.0), (0.2, 0.0, 1.0), (0.2, 1.0, 0.0)],
+)
+def test_one_in_twenty_intervals_of_three_trainings_excludes_the_truth(
+    between_trainings: float, of_groups_alone: float, of_both: float
+) -> None:
+    random = np.random.default_rng(0)
+    missed = []
+    for _ in range(500):
+        values = (
+            between_trainings * random.normal(size=(3, 1))
+            + of_groups_alone * random.normal(size=50)
+            + of_both * random.normal(size=(3, 50))
+        )
+        counts = random.multinomial(50, np.full(50, 1 / 50), size=200)
+        first = [[of_groups(one, counts)] for one in values]
+        second = [[of_groups(np.zeros(50), counts)]] * 3
+        low, high = paired_difference(first, second).interval
+        missed.append(not low < 0 < high)
+    assert 0.02 < np.mean(missed) < 0.075
+
+
+def test_the_interval_of_one_training_is_that_of_the_groups() -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(size=50)
+    counts = random.multinomial(50, np.full(50, 1 / 50), size=20_000)
+    first, second = [[of_groups(values, counts)]], [[of_groups(np.zeros(50), counts)]]
+    low, high = paired_difference(first, second).interval
+    t_quantile = 2.0096  # of 49 degrees of freedom
+    assert (high - low) / 2 == pytest.approx(t_quantile * values.std() / 50**0.5, rel=0.02)
