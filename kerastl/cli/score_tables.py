@@ -1,6 +1,7 @@
 """Tables of scores on the terminal."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from kerastl.errors import counted
 from kerastl.files import without_nan
 
 if TYPE_CHECKING:
+    from kerastl.evaluation.promises import Promise
     from kerastl.evaluation.score_types import Scores, SplitScores, TaskScores
     from kerastl.runs import Run
 
@@ -70,8 +72,30 @@ def show_scores(scores: "SplitScores", *, title: str) -> None:
     name = f"macro ({macro.defined} of {len(scores.tasks)})"
     table.add_row(name, str(macro.known), "", *_figures(macro))
     rich.console.Console(highlight=False).print(table)
+    _show_promises(scores)
     for line in _remarks(scores):
         click.echo(line)
+
+
+def _show_promises(scores: "SplitScores") -> None:
+    """Prints the threshold of each task whose policy names a share or a rate."""
+    columns = ("from", "bound", "promised", "price")
+    table = score_table("Thresholds, and their bounds in new data (90 %)", "task", columns)
+    for task, facts in scores.thresholds.items():
+        if facts.promise is not None:
+            threshold = number(scores.tasks[task].threshold)
+            table.add_row(f"{task}: {facts.policy}", threshold, *promise_cells(facts.promise))
+    if table.row_count:
+        rich.console.Console(highlight=False).print(table)
+
+
+def promise_cells(promise: "Promise | None") -> tuple[str, str, str]:
+    """Returns the bound of a threshold, whether it is promised, and the price."""
+    if promise is None:
+        return "-", "-", "-"
+    answer = {True: "yes", False: "NO", None: "-"}[promise.is_promised]
+    bound = "-" if promise.bound == math.inf else f"{promise.sign} {promise.bound:.3g}"
+    return bound, answer, str(promise.price or "-")
 
 
 def _figures(score: "Scores") -> list[str]:
@@ -101,6 +125,9 @@ def _remarks(scores: "SplitScores") -> Iterator[str]:
     if scores.tuned_on:
         source = _SOURCES.get(scores.tuned_on, scores.tuned_on)
         yield f"Thresholds and calibration come from: {source}."
+    for task, facts in scores.thresholds.items():
+        if facts.note is not None:
+            yield f"{task}: {facts.note}."
     if scores.note:
         yield scores.note
 

@@ -63,7 +63,8 @@ class EvaluationConfig(Section):
         "specificity>=0.95, precision>=0.8, or the probability itself, above 0 and below 1; or one "
         "of these per task, youden for the others. Chosen on out-of-fold or validation "
         "predictions, never on test. For audio also false_accepts_per_hour<=1, chosen on the "
-        "long recordings of `recordings`.",
+        "long recordings of `recordings`. >= and <= are promises about new data, by a bound of "
+        "90 %; sensitivity~0.9 and the like hold on the examples of the choice only.",
     )
     recordings: FilePath | None = Field(
         default=None,

@@ -5,7 +5,7 @@ Convention: each policy has one parser, which takes every form that a config or 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, GetCoreSchemaHandler
@@ -31,10 +31,13 @@ class ThresholdPolicy:
             `"false_accepts_per_hour"`, or `"fixed"` if the threshold is given.
         value: The share to reach, above 0 and at most 1; the highest number of false accepts per
             hour; or the threshold itself, above 0 and below 1. None for `"youden"` and `"f1"`.
+        is_promise: Whether new data are to reach the value, as by `>=` and `<=`; if not, the data
+            that the threshold is chosen on, as by `~`.
     """
 
     goal: str
     value: float | None = None
+    is_promise: bool = True
 
     @classmethod
     def parse(cls, policy: "ThresholdPolicy | str | float") -> Self:
@@ -66,13 +69,19 @@ class ThresholdPolicy:
         return self.goal == FIXED
 
     @property
+    def point_choice(self) -> "ThresholdPolicy":
+        """The policy that promises nothing about new data."""
+        return replace(self, is_promise=False)
+
+    @property
     def plain(self) -> str | float:
         """The policy as a config writes it."""
         if self.value is None:
             return self.goal
         if self.is_fixed:
             return self.value
-        sign = "<=" if self.needs_recordings else ">="
+        promise = "<=" if self.needs_recordings else ">="
+        sign = promise if self.is_promise else "~"
         return f"{self.goal}{sign}{repr(self.value).removesuffix('.0')}"
 
     def __str__(self) -> str:
@@ -97,11 +106,12 @@ class ThresholdPolicy:
         text = "".join(written.split())
         if text in _OPTIMIZED:
             return cls(text)
-        goal, sign, number = text.partition("<=" if text.startswith(FALSE_ACCEPTS) else ">=")
+        promise = "<=" if text.startswith(FALSE_ACCEPTS) else ">="
+        goal, sign, number = text.partition("~" if "~" in text else promise)
         highest = math.inf if goal == FALSE_ACCEPTS else 1.0
         value = _number(number)
         if goal in (*_SHARES, FALSE_ACCEPTS) and sign and 0 < value <= highest:
-            return cls(goal, value)
+            return cls(goal, value, is_promise=sign != "~")
         raise ValueError(_not_a_policy(text, written))
 
     @classmethod
@@ -116,8 +126,8 @@ class ThresholdPolicy:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
         pattern = (
-            rf"^\s*({'|'.join(_OPTIMIZED)}|({'|'.join(_SHARES)})\s*>=\s*[0-9.]+"
-            rf"|{FALSE_ACCEPTS}\s*<=\s*[0-9.]+)\s*$"
+            rf"^\s*({'|'.join(_OPTIMIZED)}|({'|'.join(_SHARES)})\s*(>=|~)\s*[0-9.]+"
+            rf"|{FALSE_ACCEPTS}\s*(<=|~)\s*[0-9.]+)\s*$"
         )
         number = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
         return {"anyOf": [{"type": "string", "pattern": pattern}, number]}
@@ -135,12 +145,12 @@ def _not_a_policy(text: str, written: str) -> str:
     if text.startswith(FALSE_ACCEPTS):
         return f"expected {FALSE_ACCEPTS}<=1 or another number, received '{written}'."
     expected = f"expected {', '.join(_EXAMPLES)} or a number, received '{written}'"
-    goal = text.partition(">=")[0]
+    goal = text.partition("~" if "~" in text else ">=")[0]
     if goal in _SHARES:
-        return f"{expected}. Write {goal}>= and a share above 0, at most 1."
+        return f"{expected}. Write {goal}>= or {goal}~ and a share above 0, at most 1."
     examples = {example.partition(">=")[0]: example for example in _EXAMPLES}
     examples[FALSE_ACCEPTS] = f"{FALSE_ACCEPTS}<=1"
-    nearest = did_you_mean(text.rstrip("<>=.0123456789"), examples)
+    nearest = did_you_mean(text.rstrip("<>=~.0123456789"), examples)
     return f"{expected}. Did you mean '{examples[nearest]}'?" if nearest else expected
 
 

@@ -5,7 +5,9 @@ and probabilities are in [0, 1].
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from kerastl.evaluation.promises import ThresholdFacts
 
 SCORES = (
     "auc",
@@ -104,6 +106,7 @@ class SplitScores:
     tasks: Mapping[str, TaskScores]
     tuned_on: str | None  # what thresholds and calibration were chosen on
     note: str | None  # why the scores are too optimistic
+    thresholds: Mapping[str, ThresholdFacts] = field(default_factory=dict)  # of each task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,16 +4,25 @@ Convention: a probability at or above the threshold is positive. Thresholds are 
 neighboring probabilities, so rounding does not change a decision.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import scipy.stats
 
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.evaluation import ranking
+from kerastl.evaluation.bounds import LEVEL, SELECTED_LEVEL, Share, design_effects, similarity
 from kerastl.evaluation.means import divided
+from kerastl.evaluation.promises import Price, Promise
 
 DEFAULT = 0.5
+_QUANTITIES = {  # and what their bounds rest on
+    "sensitivity": "positives",
+    "specificity": "negatives",
+    "precision": "known labels",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +31,8 @@ class ChosenThreshold:
 
     threshold: float
     note: str | None = None  # why the policy is not met, or at what cost
+    bounds: Mapping[str, float] = field(default_factory=dict)  # lower, of sensitivity and others
+    promise: Promise | None = None  # None if the policy names no share or rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +42,11 @@ class Steps:
     thresholds: np.ndarray  # `(steps,)`, falling
     hits: np.ndarray  # number of positives at or above the threshold
     false_alarms: np.ndarray  # number of negatives at or above it
+
+    @property
+    def called(self) -> np.ndarray:
+        """Number of examples called positive."""
+        return np.asarray(self.hits + self.false_alarms)
 
     @property
     def sensitivity(self) -> np.ndarray:
@@ -45,42 +61,52 @@ class Steps:
     @property
     def precision(self) -> np.ndarray:
         """Share of positives among the examples called positive; NaN if there are none."""
-        return divided(self.hits, self.hits + self.false_alarms)
+        return divided(self.hits, self.called)
 
     @property
     def f1(self) -> np.ndarray:
         """Harmonic mean of precision and sensitivity."""
-        return 2 * self.hits / (self.hits + self.false_alarms + self.hits[-1])
+        return 2 * self.hits / (self.called + self.hits[-1])
 
 
 def choose_threshold(
-    labels: np.ndarray, probabilities: np.ndarray, policy: ThresholdPolicy
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    policy: ThresholdPolicy,
+    *,
+    groups: np.ndarray | None = None,
 ) -> ChosenThreshold:
     """Chooses the threshold of one task.
 
-    `youden` maximizes sensitivity + specificity, `f1` the F1 score. `sensitivity>=x` is the highest
-    threshold with that sensitivity, `specificity>=x` the lowest with that specificity, and
-    `precision>=x` the lowest with that precision, or the one with the highest precision if none
-    reaches it. `false_accepts_per_hour<=x` needs recordings and is not chosen here.
+    `youden` maximizes sensitivity + specificity, `f1` the F1 score. `sensitivity~x` is the highest
+    threshold with that sensitivity, `specificity~x` the lowest with that specificity, and
+    `precision~x` the lowest with that precision, or the one with the highest precision if none
+    reaches it. With `>=` instead of `~` the lower bound reaches x, not the share on these labels;
+    if no threshold does, the threshold is that of `~`, and a note says so.
+    `false_accepts_per_hour<=x` needs recordings and is not chosen here.
 
     Args:
         labels: 1, 0 or NaN for unknown, shape `(examples,)`.
         probabilities: Calibrated and held out, shape `(examples,)`.
         policy: The policy.
+        groups: Group of each example; examples of a group are not independent. None: all are.
     """
-    if policy.is_fixed and policy.value is not None:
-        return ChosenThreshold(threshold=policy.value)
     usable = ~np.isnan(labels) & np.isfinite(probabilities)
     y, p = labels[usable] == 1, probabilities[usable].astype(np.float64)
     for kind, count in (("positives", y.sum()), ("negatives", (~y).sum())):
         if not count:
-            return ChosenThreshold(
-                threshold=DEFAULT, note=f"no known {kind} to choose a threshold on, so it is 0.5"
-            )
+            return _without(kind, policy)
     steps = threshold_steps(y, p)
-    if policy.value is None:
-        return _best(steps, policy.goal)
-    return _GOALS[policy.goal](steps, policy.value)
+    shares = _shares(steps, y, p, None if groups is None else np.asarray(groups)[usable])
+    if policy.goal in _QUANTITIES:
+        return _with_promise(steps, shares, policy)
+    if policy.value is not None:
+        step = int(np.searchsorted(steps.called, np.sum(p >= policy.value)))
+        return ChosenThreshold(threshold=policy.value, bounds=_bounds(shares, step))
+    step = _best(steps, policy.goal)
+    return ChosenThreshold(
+        threshold=float(steps.thresholds[step]), bounds=_bounds(shares, step, SELECTED_LEVEL)
+    )
 
 
 def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
@@ -100,37 +126,148 @@ def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
     )
 
 
-def _best(steps: Steps, goal: str) -> ChosenThreshold:
-    value = steps.f1 if goal == "f1" else steps.sensitivity + steps.specificity
-    return ChosenThreshold(threshold=float(steps.thresholds[int(np.argmax(value))]))
-
-
-def _sensitivity(steps: Steps, target: float) -> ChosenThreshold:
-    first = int(np.argmax(steps.sensitivity >= target))
-    return ChosenThreshold(threshold=float(steps.thresholds[first]))
-
-
-def _specificity(steps: Steps, target: float) -> ChosenThreshold:
-    last = int(np.flatnonzero(steps.specificity >= target)[-1])
-    note = None
-    if not steps.hits[last]:
-        note = f"a specificity of {target:g} is only reached by missing all positives"
-    return ChosenThreshold(threshold=float(steps.thresholds[last]), note=note)
-
-
-def _precision(steps: Steps, target: float) -> ChosenThreshold:
-    precision = np.nan_to_num(steps.precision, nan=-1.0)
-    reached = np.flatnonzero(precision >= target)
-    if len(reached):
-        return ChosenThreshold(threshold=float(steps.thresholds[reached[-1]]))
-    best = int(np.flatnonzero(precision == precision.max())[-1])
+def _without(kind: str, policy: ThresholdPolicy) -> ChosenThreshold:
+    if policy.is_fixed and policy.value is not None:
+        return ChosenThreshold(threshold=policy.value)
     return ChosenThreshold(
-        threshold=float(steps.thresholds[best]),
-        note=f"a precision of {target:g} is never reached; the highest is {precision[best]:.2f}",
+        threshold=DEFAULT, note=f"no known {kind} to choose a threshold on, so it is 0.5"
     )
 
 
-_GOALS: dict[str, Callable[[Steps, float], ChosenThreshold]] = {
+def _shares(
+    steps: Steps, y: np.ndarray, p: np.ndarray, groups: np.ndarray | None
+) -> dict[str, Share]:
+    groups = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    negatives = steps.false_alarms[-1]
+    of_called = design_effects(groups[np.argsort(-p, kind="stable")], similarity(y * 1.0, groups))
+    return {
+        "sensitivity": Share(
+            successes=steps.hits,
+            trials=np.full(len(steps.hits), steps.hits[-1]),
+            design_effect=_design_effect(p[y], groups[y], len(steps.hits)),
+            starts_at=-1,
+        ),
+        "specificity": Share(
+            successes=negatives - steps.false_alarms,
+            trials=np.full(len(steps.hits), negatives),
+            design_effect=_design_effect(p[~y], groups[~y], len(steps.hits)),
+            starts_at=0,
+        ),
+        "precision": Share(
+            successes=steps.hits,
+            trials=steps.called,
+            design_effect=np.append(1.0, of_called)[steps.called],
+            starts_at=0,
+        ),
+    }
+
+
+def _design_effect(p: np.ndarray, groups: np.ndarray, num_steps: int) -> np.ndarray:
+    """Returns the design effect of all examples of a class, by the ranks of their probabilities."""
+    ranks = scipy.stats.rankdata(p)
+    return np.full(num_steps, design_effects(groups, similarity(ranks, groups))[-1])
+
+
+def _bounds(shares: Mapping[str, Share], step: int, level: float = LEVEL) -> dict[str, float]:
+    return {name: share.bound(step, level) for name, share in shares.items()}
+
+
+def _with_promise(
+    steps: Steps, shares: Mapping[str, Share], policy: ThresholdPolicy
+) -> ChosenThreshold:
+    target, share = policy.value or 0.0, shares[policy.goal]
+    point, note = _GOALS[policy.goal](steps, target)
+    promising = share.promising_step(target) if policy.is_promise else None
+    step = point if promising is None else promising
+    promise = _promise(steps, share, policy, step, promising is not None)
+    if promise.is_promised:
+        note = _extreme(steps, step, policy)
+        promise = replace(promise, price=_price(steps, policy, step, point))
+    elif policy.is_promise:
+        note = "; ".join(filter(None, [_not_promised(promise, policy), note]))
+    return ChosenThreshold(
+        threshold=float(steps.thresholds[step]),
+        note=note,
+        bounds=_bounds(shares, step),
+        promise=promise,
+    )
+
+
+def _promise(
+    steps: Steps, share: Share, policy: ThresholdPolicy, step: int, is_promised: bool
+) -> Promise:
+    target = policy.value or 0.0
+    totals = {"positives": steps.hits[-1], "negatives": steps.false_alarms[-1]}
+    unit = _QUANTITIES[policy.goal]
+    count = int(totals.get(unit, steps.called[-1]))
+    times = share.needed_times(target) if policy.is_promise and not is_promised else None
+    return Promise(
+        quantity=policy.goal,
+        limit=target,
+        is_promised=is_promised if policy.is_promise else None,
+        value=float(getattr(steps, policy.goal)[step]),
+        bound=share.bound(step),
+        count=count,
+        unit=unit,
+        effective=count / float(share.design_effect[step]),
+        needed=None if times is None else math.ceil(round(times * count, 2)),
+    )
+
+
+def _not_promised(promise: Promise, policy: ThresholdPolicy) -> str:
+    worth = round(promise.effective)
+    groups = f", worth {worth} independent ones," if worth < promise.count else ""
+    enough = "no number of labels like these would be enough"
+    if promise.needed is not None:
+        enough = f"about {promise.needed:,} {promise.unit} are needed"
+    return (
+        f"{policy} is not promised: {promise.count:,} {promise.unit}{groups} show a "
+        f"{promise.quantity} of at least {promise.bound:.3f} in new data, and {enough}; the "
+        f"threshold is that of {policy.point_choice}"
+    )
+
+
+def _extreme(steps: Steps, step: int, policy: ThresholdPolicy) -> str | None:
+    share = f"a {policy.goal} of {policy.value:g}"
+    if not steps.hits[step]:
+        return f"{share} is only reached by missing all positives"
+    if steps.called[step] == steps.called[-1]:
+        return f"{share} is only promised by calling every example positive"
+    return None
+
+
+def _price(steps: Steps, policy: ThresholdPolicy, step: int, point: int) -> Price:
+    quantity = "specificity" if policy.goal == "sensitivity" else "sensitivity"
+    values = getattr(steps, quantity)
+    return Price(quantity=quantity, value=float(values[step]), at_point_choice=float(values[point]))
+
+
+def _best(steps: Steps, goal: str) -> int:
+    return int(np.argmax(steps.f1 if goal == "f1" else steps.sensitivity + steps.specificity))
+
+
+def _sensitivity(steps: Steps, target: float) -> tuple[int, str | None]:
+    return int(np.argmax(steps.sensitivity >= target)), None
+
+
+def _specificity(steps: Steps, target: float) -> tuple[int, str | None]:
+    last = int(np.flatnonzero(steps.specificity >= target)[-1])
+    if steps.hits[last]:
+        return last, None
+    return last, f"a specificity of {target:g} is only reached by missing all positives"
+
+
+def _precision(steps: Steps, target: float) -> tuple[int, str | None]:
+    precision = np.nan_to_num(steps.precision, nan=-1.0)
+    reached = np.flatnonzero(precision >= target)
+    if len(reached):
+        return int(reached[-1]), None
+    best = int(np.flatnonzero(precision == precision.max())[-1])
+    note = f"a precision of {target:g} is never reached; the highest is {precision[best]:.2f}"
+    return best, note
+
+
+_GOALS: dict[str, Callable[[Steps, float], tuple[int, str | None]]] = {
     "sensitivity": _sensitivity,
     "specificity": _specificity,
     "precision": _precision,

@@ -24,6 +24,7 @@ from pydantic import (
 from kerastl.config import LabelPolicy, ListeningConfig
 from kerastl.config.head import SINGLE_HEAD
 from kerastl.errors import RunError, counted
+from kerastl.evaluation.promises import Promise, ThresholdFacts
 from kerastl.files import read_json
 from kerastl.media.base import InputContract, MediaType
 from kerastl.media.media_types import media_type, read_contract
@@ -62,14 +63,29 @@ class Calibration(_Part):
 
 
 class TaskBundle(_Part):
-    """Threshold, calibration and label policy of one task."""
+    """Threshold, calibration and label policy of one task.
+
+    `bounds` are lower bounds of sensitivity, specificity and precision in new data.
+    """
 
     threshold: Annotated[float, AfterValidator(_threshold)] = 0.5
     threshold_policy: str = "fixed"
     threshold_note: str | None = None
     tuned_on: str = "nothing"
+    bounds: dict[str, float] = {}
+    promise: Promise | None = None
     calibration: Calibration = Calibration()
     labels: LabelPolicy = LabelPolicy()
+
+    @property
+    def facts(self) -> ThresholdFacts:
+        """The policy, the bounds and the promise of the threshold."""
+        return ThresholdFacts(
+            policy=self.threshold_policy,
+            bounds=self.bounds,
+            promise=self.promise,
+            note=self.threshold_note,
+        )
 
 
 class BackboneFacts(_Part):

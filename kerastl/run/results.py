@@ -108,8 +108,9 @@ def make_bundle(
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
     asked = config.backbone.weights
     heads = {head.name: head.tasks for head in find_heads(model)}
+    groups = np.asarray(make_bootstrap(config.evaluation, plan.examples).groups)[held_out.rows]
     return Bundle(
-        tasks=tune_tasks(held_out, config.evaluation, tasks, config.data.labels),
+        tasks=tune_tasks(held_out, config.evaluation, tasks, config.data.labels, groups),
         heads=heads,
         heads_sha256=heads_hash(tasks, heads),
         input=input_contract(model, config.data, spec),

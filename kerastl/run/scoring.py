@@ -41,7 +41,7 @@ def score_rows(
     """
     source = next(iter(bundle.tasks.values())).tuned_on.partition(",")[0]
     notes = {"train": _FITTED, VALIDATION: _TUNED if source == VALIDATION else None}
-    return score_split(
+    scores = score_split(
         labels,
         calibrate(bundle, logits),
         bundle.task_names,
@@ -51,6 +51,8 @@ def score_rows(
         tuned_on=source,
         note=notes.get(part or ""),
     )
+    facts = {name: task.facts for name, task in bundle.tasks.items()}
+    return replace(scores, thresholds=facts)
 
 
 def score_parts(

@@ -5,6 +5,7 @@ predictions of the validation examples; never the test split.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,7 @@ def tune_tasks(
     evaluation: EvaluationConfig,
     tasks: tuple[str, ...],
     policies: Mapping[str, LabelPolicy],
+    groups: np.ndarray | None = None,
 ) -> dict[str, TaskBundle]:
     """Calibrates each task, then chooses its threshold on the calibrated scale.
 
@@ -58,19 +60,22 @@ def tune_tasks(
         evaluation: Threshold policies, and whether to calibrate.
         tasks: Names of the columns.
         policies: Label policy of each task that has one.
+        groups: Group of each held-out example, for promises. None: the examples are independent.
     """
     tuned = {}
     for i, task in enumerate(tasks):
         labels, logits = held_out.labels[:, i], held_out.logits[:, i]
         policy = evaluation.policy(task)
         platt = fit_platt(labels, logits) if evaluation.calibrate else Platt(reason=NOT_ASKED_FOR)
-        chosen = _threshold(labels, logits, policy, platt, held_out.source)
+        chosen = _threshold(labels, logits, policy, platt, held_out.source, groups)
         num_known = counted(int((~np.isnan(labels)).sum()), "known label")
         is_tuned = evaluation.calibrate or not policy.is_fixed
         tuned[task] = TaskBundle(
             threshold=chosen.threshold,
             threshold_policy=str(policy),
             threshold_note=chosen.note,
+            bounds=chosen.bounds,
+            promise=chosen.promise,
             tuned_on=f"{held_out.source}, {num_known}" if is_tuned else "nothing",
             calibration=Calibration(**vars(platt)),
             labels=policies.get(task, LabelPolicy()),
@@ -79,14 +84,19 @@ def tune_tasks(
 
 
 def _threshold(
-    labels: np.ndarray, logits: np.ndarray, policy: ThresholdPolicy, platt: Platt, source: str
+    labels: np.ndarray,
+    logits: np.ndarray,
+    policy: ThresholdPolicy,
+    platt: Platt,
+    source: str,
+    groups: np.ndarray | None,
 ) -> ChosenThreshold:
     if policy.needs_recordings:
         chosen = ChosenThreshold(threshold=DEFAULT)
     else:
         calibrated = calibrated_probabilities(logits[:, None], [platt.scale], [platt.offset])
-        chosen = choose_threshold(labels, calibrated[:, 0], policy)
+        chosen = choose_threshold(labels, calibrated[:, 0], policy, groups=groups)
     if platt.reason != NO_SKILL:
         return chosen
     note = f"its decisions are guesses because {NO_SKILL} in {source} predictions"
-    return ChosenThreshold(threshold=chosen.threshold, note=note)
+    return replace(chosen, note=note)

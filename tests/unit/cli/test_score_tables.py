@@ -7,6 +7,7 @@ import pytest
 
 from kerastl.cli.score_tables import show_scores
 from kerastl.evaluation.intervals import Bootstrap
+from kerastl.evaluation.promises import Price, Promise, ThresholdFacts
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.scores import score_split
 
@@ -53,6 +54,42 @@ def test_the_macro_row_counts_the_tasks_of_the_mean(capsys: pytest.CaptureFixtur
 def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(scores(), capsys).splitlines()
     assert max(len(line.rstrip()) for line in lines if "0." in line) <= 80
+
+
+PROMISE = Promise(
+    quantity="sensitivity",
+    limit=0.9,
+    is_promised=True,
+    value=0.96,
+    bound=0.9051,
+    count=50,
+    unit="positives",
+    effective=50.0,
+    price=Price(quantity="specificity", value=0.22, at_point_choice=0.38),
+)
+
+
+def test_a_promise_is_shown_with_its_bound_and_its_price(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    broken = replace(PROMISE, is_promised=False, bound=0.8, price=None)
+    facts = {
+        "car": ThresholdFacts(policy="sensitivity>=0.9", promise=PROMISE),
+        "bus": ThresholdFacts(policy="sensitivity>=0.9", promise=broken, note="it is not promised"),
+    }
+    text = shown(scores(thresholds=facts), capsys)
+    rows = [" ".join(line.split()) for line in text.splitlines() if "sensitivity>=" in line]
+    assert rows == [
+        "car: sensitivity>=0.9 0.500 ≥ 0.905 yes specificity 0.22, not 0.38",
+        "bus: sensitivity>=0.9 0.500 ≥ 0.8 NO -",
+    ]
+    assert "bus: it is not promised." in text
+    assert max(len(line.rstrip()) for line in text.splitlines() if "0." in line) <= 80
+
+
+def test_policies_without_a_promise_need_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    youden = ThresholdFacts(policy="youden", bounds={"sensitivity": 0.8})
+    assert "youden" not in shown(scores(thresholds={"car": youden}), capsys)
 
 
 def test_what_is_undefined_is_a_dash_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,12 @@ from kerastl.errors import ModelError
     [
         ("youden", ThresholdPolicy("youden"), "youden"),
         (" sensitivity >= 0.90", ThresholdPolicy("sensitivity", 0.9), "sensitivity>=0.9"),
+        ("sensitivity ~ 0.9", ThresholdPolicy("sensitivity", 0.9, False), "sensitivity~0.9"),
+        (
+            "false_accepts_per_hour~1",
+            ThresholdPolicy("false_accepts_per_hour", 1.0, is_promise=False),
+            "false_accepts_per_hour~1",
+        ),
         ("precision>=1", ThresholdPolicy("precision", 1.0), "precision>=1"),
         (
             "false_accepts_per_hour<=12",
@@ -37,6 +43,9 @@ def test_a_threshold_policy_has_one_text(written, policy, text) -> None:
         "sensitivity>=nan",
         "sensitivity<=0.5",
         "f1>=0.5",
+        "f1~0.5",
+        "sensitivity~1.5",
+        "sensitivity>~0.5",
         "false_accepts_per_hour<=inf",
         "false_accepts_per_hour<=0",
         1,

@@ -294,8 +294,12 @@ POLICIES = "youden, f1, sensitivity>=0.9, specificity>=0.9, precision>=0.9 or a 
         ),
         (
             "precision>=80",
-            f": expected {POLICIES}, received 'precision>=80'. Write precision>= and a share "
-            "above 0, at most 1.",
+            f": expected {POLICIES}, received 'precision>=80'. Write precision>= or "
+            "precision~ and a share above 0, at most 1.",
+        ),
+        (
+            "precison~0.8",
+            f": expected {POLICIES}, received 'precison~0.8'. Did you mean 'precision>=0.9'?",
         ),
         (1.5, ": expected a number below 1, received 1.5"),
         (0, ": expected a number above 0, received 0"),

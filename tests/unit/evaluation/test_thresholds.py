@@ -36,7 +36,7 @@ def test_f1_maximizes_f1() -> None:
 
 @pytest.mark.parametrize("target", [0.25, 0.5, 0.7, 0.75, 1.0])
 def test_a_sensitivity_is_reached_with_the_highest_specificity(target: float) -> None:
-    found = scores_at(chosen(LABELS, PROBABILITIES, f"sensitivity>={target}").threshold)
+    found = scores_at(chosen(LABELS, PROBABILITIES, f"sensitivity~{target}").threshold)
     assert found.sensitivity >= target
     reaching = np.array(every_score("sensitivity")) >= target
     assert found.specificity == np.array(every_score("specificity"))[reaching].max()
@@ -44,14 +44,14 @@ def test_a_sensitivity_is_reached_with_the_highest_specificity(target: float) ->
 
 @pytest.mark.parametrize("target", [0.25, 0.5, 0.75, 1.0])
 def test_a_specificity_is_reached_with_the_highest_sensitivity(target: float) -> None:
-    found = scores_at(chosen(LABELS, PROBABILITIES, f"specificity>={target}").threshold)
+    found = scores_at(chosen(LABELS, PROBABILITIES, f"specificity~{target}").threshold)
     assert found.specificity >= target
     reaching = np.array(every_score("specificity")) >= target
     assert found.sensitivity == np.array(every_score("sensitivity"))[reaching].max()
 
 
 def test_a_precision_is_reached_with_the_highest_sensitivity() -> None:
-    choice = chosen(LABELS, PROBABILITIES, "precision>=0.7")
+    choice = chosen(LABELS, PROBABILITIES, "precision~0.7")
     assert choice.note is None
     assert 0.4 < choice.threshold < 0.5  # 3 of the 4 at 0.5 and above are positive
     assert scores_at(choice.threshold).sensitivity == 0.75
@@ -59,13 +59,13 @@ def test_a_precision_is_reached_with_the_highest_sensitivity() -> None:
 
 def test_an_unreachable_precision_gives_the_highest_and_a_note() -> None:
     labels, probabilities = np.array([1.0, 0, 0, 1]), np.array([0.4, 0.9, 0.2, 0.8])
-    choice = chosen(labels, probabilities, "precision>=0.95")
+    choice = chosen(labels, probabilities, "precision~0.95")
     assert choice.note == "a precision of 0.95 is never reached; the highest is 0.67"
     assert 0.2 < choice.threshold < 0.4
 
 
 def test_a_specificity_that_misses_every_positive_gives_a_note() -> None:
-    choice = chosen(np.array([1.0, 0]), np.array([0.4, 0.9]), "specificity>=0.9")
+    choice = chosen(np.array([1.0, 0]), np.array([0.4, 0.9]), "specificity~0.9")
     assert choice.note == "a specificity of 0.9 is only reached by missing all positives"
     assert choice.threshold > 0.9
 

@@ -201,6 +201,30 @@ def test_how_the_threshold_was_chosen_is_described(tmp_path: Path) -> None:
     ]
 
 
+PROMISE = {
+    "quantity": "sensitivity", "limit": 0.9, "is_promised": True, "value": 0.96, "bound": 0.905,
+    "count": 50, "unit": "positives", "effective": 50.0, "needed": None,
+    "price": {"quantity": "specificity", "value": 0.22, "at_point_choice": 0.38},
+}  # fmt: skip
+
+
+def test_a_promise_is_shown_with_its_bound_and_price(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", tasks=("a", "b"))
+    bundle = json.loads((run / "bundle.json").read_text())
+    told = {"threshold_policy": "sensitivity>=0.9", "bounds": {"sensitivity": 0.905}}
+    broken = {**PROMISE, "is_promised": False, "price": None}
+    bundle["tasks"]["a"] |= {**told, "promise": PROMISE}
+    bundle["tasks"]["b"] |= {**told, "promise": broken, "threshold_note": "it is not promised"}
+    (run / "bundle.json").write_text(json.dumps(bundle))
+    content = gather_content(read_record(run))
+    assert content.tasks[0].chosen == (
+        "the highest with a sensitivity of at least 0.9; promised for new data, at the price of "
+        "specificity 0.22, not 0.38; in new data with 90 % confidence sensitivity ≥ 0.905"
+    )
+    assert content.tasks[1].chosen.endswith("sensitivity ≥ 0.905; it is not promised")
+    assert "b: it is not promised." in content.warnings
+
+
 def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     found = {

@@ -1,0 +1,53 @@
+"""What a threshold promises about new data, as frozen records.
+
+Convention: bounds are one-sided and hold with 90 % confidence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kerastl.config.policies import FALSE_ACCEPTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a promise costs: a quantity at the promising threshold and at the point choice."""
+
+    quantity: str
+    value: float
+    at_point_choice: float
+
+    def __str__(self) -> str:
+        name = self.quantity.replace("_", " ")
+        return f"{name} {self.value:.2f}, not {self.at_point_choice:.2f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """How much a threshold promises, and what that rests on."""
+
+    quantity: str  # "sensitivity", "specificity", "precision" or "false_accepts_per_hour"
+    limit: float  # lowest share or highest rate
+    is_promised: bool | None  # None if no promise was asked for, as by "sensitivity~0.9"
+    value: float  # on the data that the threshold was chosen on
+    bound: float  # lower for a share, upper for a rate
+    count: int  # of what the bound rests on
+    unit: str  # plural noun: "positives", "negatives", "examples called positive", "voices"
+    effective: float  # the count without what groups have in common
+    needed: int | None = None  # of the unit for a promise; None: promised, or no number is enough
+    price: Price | None = None  # None if nothing was promised
+
+    @property
+    def sign(self) -> str:
+        """How the bound is to be read: "≥" for a share, "≤" for a rate."""
+        return "≤" if self.quantity == FALSE_ACCEPTS else "≥"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdFacts:
+    """The policy of a threshold, its bounds and its promise."""
+
+    policy: str
+    bounds: Mapping[str, float] = field(default_factory=dict)  # of sensitivity and others
+    promise: Promise | None = None
+    note: str | None = None  # why nothing is promised, or at what cost
