@@ -74,7 +74,7 @@ def tune_tasks(
             threshold=chosen.threshold,
             threshold_policy=str(policy),
             threshold_note=chosen.note,
-            bounds=chosen.bounds,
+            bounds=dict(chosen.bounds),
             promise=chosen.promise,
             tuned_on=f"{held_out.source}, {num_known}" if is_tuned else "nothing",
             calibration=Calibration(**vars(platt)),
