@@ -1,9 +1,10 @@
-"""What unknown labels cost, and what each way of treating them gives, on real street photos.
+r"""What unknown labels cost, and what each way of treating them gives, on real street photos.
 
-    python benchmarks/unknown_labels.py --data PATH/street --weights PATH/mobilenet_v2.weights.h5
+    python benchmarks/unknown_labels.py --data PATH/street --weights PATH/mobilenet_v2.weights.h5 \
+        --chest PATH/chest_nih64/chest.csv
 
-Features of a frozen MobileNetV2 are computed once; then only heads are solved. Every figure is a
-macro AUC on the test photos, all of whose labels are known.
+Features of a frozen MobileNetV2 are computed once; then only heads are solved. Scores are macro
+AUCs on the test photos, all of whose labels are known.
 """
 
 import argparse
@@ -12,20 +13,38 @@ from pathlib import Path
 
 import numpy as np
 from frozen_common import file_inputs
+from simulations.missingness import examine, remove, summarize
 
 from kerastl.config import ColumnSplit, DataConfig
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
-from kerastl.evaluation.calibration import fit_platt
 from kerastl.evaluation.differences import ReplicatedScore, paired_difference, replicated_auc
-from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.intervals import Bootstrap, Draws
-from kerastl.evaluation.missingness import examine_missingness
 from kerastl.evaluation.scores import score_split
-from kerastl.training.exact_head.solver import ExactHead, solve_head
+from kerastl.training.exact_head.solver import solve_head
 
 TASKS = ("person", "car", "stop_sign", "traffic_light")
+FINDINGS = (
+    "atelectasis",
+    "cardiomegaly",
+    "consolidation",
+    "edema",
+    "effusion",
+    "emphysema",
+    "fibrosis",
+    "infiltration",
+    "mass",
+    "nodule",
+    "pleural_thickening",
+    "pneumonia",
+    "pneumothorax",
+    "abnormal",
+    "male",
+    "view_ap",
+    "age_over_60",
+)
 FEWEST_ROWS = 10
+KNOWN_AND_RATIO = ((0.6, 1.0), (0.6, 1.5), (0.4, 1.5), (0.4, 2.0))
 
 
 def main() -> None:
@@ -36,9 +55,10 @@ def main() -> None:
     parser.add_argument("--input-size", type=int, default=160)
     parser.add_argument("--unknown", type=float, default=0.8)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--features", type=Path, help="npy file that keeps the features")
+    parser.add_argument("--features", type=Path, help="folder that keeps the features")
+    parser.add_argument("--chest", type=Path, help="a table of radiographs, for the last section")
     arguments = parser.parse_args()
-    full = read(arguments.data / "street.csv")
+    full = read(arguments.data / "street.csv", TASKS)
     features = features_of(full, arguments)
     parts = full.frame["split"].to_numpy()
     seeds = range(arguments.seeds)
@@ -46,25 +66,27 @@ def main() -> None:
     print(f"## {arguments.unknown:.0%} of the training labels removed at random\n")
     compare(features, full.labels, removed, parts)
     print("\n## Half of the training labels unknown, as the table has them\n")
-    half = read(arguments.data / "street_half_unknown.csv").labels
+    half = read(arguments.data / "street_half_unknown.csv", TASKS).labels
     compare(features, full.labels, [half], parts)
-    print("\n## Removed by chance, or not\n")
-    print("by chance:", *warnings(features, removed[0], parts), sep="\n  ")
-    biased = remove_negatives(full.labels, parts, task=0, seed=0)
-    print("positives of person more often known:", *warnings(features, biased, parts), sep="\n  ")
+    print("\n## Removed at random, or not\n")
+    print("share can be known, warning, estimate, known labels alone, in the interval\n")
+    estimate_shares_of(full, features, arguments.seeds)
+    if arguments.chest is not None:
+        chest = read(arguments.chest, FINDINGS, group="patient")
+        estimate_shares_of(chest, features_of(chest, arguments), arguments.seeds)
 
 
-def read(path: Path) -> Examples:
+def read(path: Path, tasks: tuple[str, ...], group: str | None = None) -> Examples:
     """Reads one of the tables."""
-    return load_table(
-        DataConfig(table=path, image="path", tasks=TASKS, split=ColumnSplit(column="split"))
-    )
+    split = ColumnSplit(column="split")
+    return load_table(DataConfig(table=path, image="path", tasks=tasks, split=split, group=group))
 
 
 def features_of(table: Examples, arguments: argparse.Namespace) -> np.ndarray:
-    """Returns the features of all photos, `(photos, 1280)`."""
-    if arguments.features is not None and arguments.features.is_file():
-        return np.load(arguments.features)
+    """Returns the features of all images, `(images, 1280)`."""
+    kept = None if arguments.features is None else arguments.features / f"{len(table.paths)}.npy"
+    if kept is not None and kept.is_file():
+        return np.load(kept)
     from kerastl.features.source import FeatureSource
     from kerastl.heads.builder import build_model, find_layer
 
@@ -76,21 +98,13 @@ def features_of(table: Examples, arguments: argparse.Namespace) -> np.ndarray:
     )
     inputs = file_inputs(table.paths, size=arguments.input_size)
     features = FeatureSource(engine="keras").extract(find_layer(model).model, inputs).values
-    if arguments.features is not None:
-        np.save(arguments.features, features)
+    if kept is not None:
+        np.save(kept, features)
     return features
 
 
 def remove_at_random(labels: np.ndarray, parts: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Returns labels of which a share of the training ones is unknown."""
-    gone = np.random.default_rng(seed).random(labels.shape) < share
-    return np.where(gone & (parts == "train")[:, None], np.nan, labels)
-
-
-def remove_negatives(labels: np.ndarray, parts: np.ndarray, *, task: int, seed: int) -> np.ndarray:
-    """Returns labels of which half is unknown by chance, but one task's negatives four in five."""
-    share = np.full(labels.shape, 0.5)
-    share[:, task] = np.where(labels[:, task] == 1, 0.2, 0.8)
     gone = np.random.default_rng(seed).random(labels.shape) < share
     return np.where(gone & (parts == "train")[:, None], np.nan, labels)
 
@@ -160,35 +174,19 @@ def macro_auc(labels: np.ndarray, logits: np.ndarray) -> float:
     return scores.macro.auc
 
 
-def warnings(features: np.ndarray, labels: np.ndarray, parts: np.ndarray) -> list[str]:
-    """Returns what a run would warn of."""
-    train = np.flatnonzero(parts == "train")
-    head = solve_head(features[train], labels[train], groups=None)
-    found = examine_missingness(
-        labels,
-        parts,
-        TASKS,
-        bootstrap=Bootstrap(groups=np.arange(len(labels)).astype(str), unit="photos"),
-        held_out=HeldOutPredictions(
-            rows=train,
-            logits=calibrated_logits(labels[train], head),
-            labels=labels[train],
-            source="out-of-fold",
-        ),
-        features=features,
-    )
-    for task, one in found.predictability.items():
-        low, high = one.input.auc_interval
-        auc = one.input.auc
-        print(f"    {task}: known from the photo: AUC {auc:.3f} ({low:.3f} to {high:.3f})")
-    return list(found.warnings) or ["no warning"]
-
-
-def calibrated_logits(labels: np.ndarray, head: ExactHead) -> np.ndarray:
-    """Returns the out-of-fold logits, calibrated."""
-    platts = [fit_platt(labels[:, i], head.out_of_fold_logits[:, i]) for i in range(len(TASKS))]
-    scale, offset = np.array([(one.scale, one.offset) for one in platts]).T
-    return head.out_of_fold_logits * scale + offset
+def estimate_shares_of(table: Examples, features: np.ndarray, seeds: int) -> None:
+    """Prints what a run finds if positives of each task are known more often than negatives."""
+    rows = np.flatnonzero(table.frame["split"] == "train")
+    labels = table.labels[rows]
+    groups = None if table.groups is None else table.groups[rows]
+    for known, ratio in KNOWN_AND_RATIO:
+        found = []
+        for seed in range(seeds):
+            removed = remove(np.random.default_rng(seed), labels, ratio=ratio, known=known)
+            found += [[one] for one in examine(features[rows], removed, groups, seed)]
+        truths = np.tile(labels.mean(axis=0), seeds)[:, None]
+        (cell,) = summarize(found, truths)
+        print(f"{len(rows)} examples, negatives {known:.0%} known, ratio {ratio}: {cell}")
 
 
 if __name__ == "__main__":

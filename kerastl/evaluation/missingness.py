@@ -1,32 +1,24 @@
-"""A report on unknown labels: how many, which together, and whether they are missing by chance.
+"""A report on unknown labels: how many, which together, and whether they are missing at random.
 
-Convention: labels that are missing by chance can be left out without bias. If the input or the
-other labels predict whether a label is known, it is not missing by chance, and the difference
-between the mean probability with and without a label shows the direction of the bias.
+Convention: labels that are missing at random can be left out without bias. They are not if the
+share of positives among known labels differs from that among unknown ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.special
 
 from kerastl.data.tables.examples import PARTS
+from kerastl.evaluation.adjusted_counting import (
+    ALL_KNOWN,
+    FEW_UNKNOWN,
+    PositiveShare,
+    estimate_shares,
+)
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.intervals import Bootstrap
-from kerastl.evaluation.means import mean_of_defined
-from kerastl.evaluation.predictability import (
-    Dependence,
-    draw_examples,
-    principal_components,
-    values_of_others,
-    whether_known,
-)
-
-# Lower end of the interval above which a warning is given. 0.5 is chance; below 0.55 a dependence
-# is too weak to move a prevalence by more than a few percent of itself.
-WORRYING_AUC = 0.55
-CLEAR_DIFFERENCE = 0.02  # of the mean probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,24 +59,14 @@ class JointMissingness:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predictability:
-    """Whether one can predict which labels of a task are known."""
-
-    input: Dependence  # on the model's logits and the features of the inputs
-    other_labels: Dependence  # on the labels of the other tasks
-    mean_probability_known: float  # mean prediction of the examples with a known label
-    mean_probability_unknown: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class MissingnessReport:
     """Everything in `missingness.json`; mappings are by task."""
 
     tasks: Mapping[str, Mapping[str, LabelCounts]]  # of each split
     groups: GroupCounts | None
     together: JointMissingness
-    examined_on: str | None  # source of the predictions
-    predictability: Mapping[str, Predictability]  # empty without predictions
+    examined_on: str  # source of the predictions
+    positives: Mapping[str, PositiveShare]  # estimated from these predictions
     warnings: tuple[str, ...]  # whole sentences
     uncertain: Mapping[str, int]  # number of uncertain cells
 
@@ -95,36 +77,36 @@ def examine_missingness(
     tasks: Sequence[str],
     *,
     bootstrap: Bootstrap,
+    held_out: HeldOutPredictions,
     groups: np.ndarray | None = None,
-    held_out: HeldOutPredictions | None = None,
-    features: np.ndarray | None = None,
     uncertain: Mapping[str, int] | None = None,
     inputs: str = "images",
 ) -> MissingnessReport:
-    """Returns counts, what is missing together, what predicts known labels, and warnings.
+    """Returns counts, what is missing together, estimated shares of positives, and warnings.
 
     Args:
         labels: `(examples, tasks)` as used in training, NaN where unknown.
         parts: Split of each example.
         tasks: Names of the columns.
         bootstrap: How intervals are computed, for all examples.
+        held_out: Calibrated predictions.
         groups: Group of each example, or None.
-        held_out: Calibrated predictions; None leaves out what depends on them.
-        features: Features of all inputs, `(examples, feature_dim)`, or None.
         uncertain: Number of uncertain cells of each task.
         inputs: Plural noun of the inputs, for the warnings.
     """
-    found = {}
-    if held_out is not None:
-        found = _predictability(labels, tasks, bootstrap, groups, held_out, features)
-    warnings = [_warning(task, one, inputs) for task, one in found.items()]
+    shares = estimate_shares(
+        held_out.labels,
+        scipy.special.expit(held_out.logits),
+        replace(bootstrap, groups=np.asarray(bootstrap.groups)[held_out.rows]),
+    )
+    positives = dict(zip(tasks, shares, strict=True))
     return MissingnessReport(
         tasks={task: _counts(labels[:, i], parts) for i, task in enumerate(tasks)},
         groups=None if groups is None else _groups(labels, tasks, groups),
         together=_together(labels[parts == "train"], tasks),
-        examined_on=None if held_out is None else f"{held_out.source} predictions",
-        predictability=found,
-        warnings=tuple(warning for warning in warnings if warning),
+        examined_on=f"{held_out.source} predictions",
+        positives=positives,
+        warnings=tuple(_warnings(positives, inputs)),
         uncertain=dict(uncertain or {}),
     )
 
@@ -177,61 +159,24 @@ def _together(labels: np.ndarray, tasks: Sequence[str]) -> JointMissingness:
     )
 
 
-def _predictability(
-    labels: np.ndarray,
-    tasks: Sequence[str],
-    bootstrap: Bootstrap,
-    groups: np.ndarray | None,
-    held_out: HeldOutPredictions,
-    features: np.ndarray | None,
-) -> dict[str, Predictability]:
-    drawn = draw_examples(len(held_out.rows), bootstrap.seed)
-    rows, logits = held_out.rows[drawn], held_out.logits[drawn]
-    inputs = [np.nan_to_num(logits)]
-    if features is not None and np.isnan(labels[rows]).any():
-        inputs.append(principal_components(features[rows]))
-    here = replace(bootstrap, groups=np.asarray(bootstrap.groups)[rows])
-    own_groups = None if groups is None else groups[rows]
-    found: dict[str, Predictability] = {}
-    for i, task in enumerate(tasks):
-        known = ~np.isnan(labels[rows, i])
-        others = values_of_others(np.delete(labels[rows], i, axis=1))
-        probability = scipy.special.expit(logits[:, i])
-        found[task] = Predictability(
-            input=whether_known(np.concatenate(inputs, axis=1), known, own_groups, here),
-            other_labels=whether_known(others, known, own_groups, here),
-            mean_probability_known=mean_of_defined(probability[known]),
-            mean_probability_unknown=mean_of_defined(probability[~known]),
-        )
-    return found
-
-
-def _warning(task: str, found: Predictability, inputs: str) -> str | None:
-    worrying = [
-        f"the {words} (AUC {one.auc:.2f}, {one.auc_interval[0]:.2f} to {one.auc_interval[1]:.2f})"
-        for words, one in ((inputs, found.input), ("other labels", found.other_labels))
-        if one.auc_interval is not None and one.auc_interval[0] > WORRYING_AUC
+def _warnings(positives: Mapping[str, PositiveShare], inputs: str) -> Iterator[str]:
+    for task, one in positives.items():
+        if one.differs and one.among_all_interval is not None:
+            low, high = map(_percent, one.among_all_interval)
+            effect = "high" if one.among_known > one.among_all else "low"
+            yield (
+                f"{task}: labels are not missing at random: {_percent(one.among_known)} of the "
+                f"known labels are positive, but an estimated {_percent(one.among_all)} ({low} to "
+                f"{high}, 99 % interval) of all {inputs}. Probabilities are probably too {effect}."
+            )
+    listed = [
+        f"{task} ({one.reason})"
+        for task, one in positives.items()
+        if one.reason not in (None, ALL_KNOWN, FEW_UNKNOWN)
     ]
-    if not worrying:
-        return None
-    return (
-        f"{task}: labels are not missing by chance: whether a label is known can be predicted from "
-        f"{' and from '.join(worrying)}. {_direction(task, found)}"
-    )
+    if listed:
+        yield f"It is unknown whether labels are missing at random for {', '.join(listed)}."
 
 
-def _direction(task: str, found: Predictability) -> str:
-    known, unknown = found.mean_probability_known, found.mean_probability_unknown
-    if np.isnan(known) or np.isnan(unknown):
-        return "The direction of the bias is unknown."
-    figures = f"mean probability {known:.2f} against {unknown:.2f}"
-    if abs(known - unknown) < CLEAR_DIFFERENCE:
-        return (
-            f"The model rates examples with and without a known label alike ({figures}): the share "
-            "of positives looks right, but the scores hold for examples like the labeled ones."
-        )
-    word, effect = ("higher", "overstated") if known > unknown else ("lower", "understated")
-    return (
-        f"The model rates examples with a known label {word} than the others ({figures}): "
-        f"the prevalence of '{task}', and with it its probabilities, are probably {effect}."
-    )
+def _percent(share: float) -> str:
+    return f"{100 * share:.{1 if share < 0.1 else 0}f} %"

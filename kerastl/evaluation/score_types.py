@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from kerastl.evaluation.promises import ThresholdFacts
 
+from kerastl.evaluation.adjusted_counting import PositiveShare
+
 SCORES = (
     "auc",
     "average_precision",
@@ -85,6 +87,7 @@ class TaskScores(Scores):
     threshold: float  # a probability at or above it counts as positive
     intervals: IntervalFacts
     before_calibration: CalibrationScores | None = None
+    positive_share: PositiveShare | None = None  # with unknown labels, on the split it is from
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from kerastl.evaluation.missingness import KnownGroups, MissingnessReport, Predictability
-from kerastl.evaluation.predictability import ALL_KNOWN
+from kerastl.evaluation.adjusted_counting import ALL_KNOWN, PositiveShare
+from kerastl.evaluation.missingness import KnownGroups, MissingnessReport
 from kerastl.records import from_values
 from kerastl.report.charts import heat_map, label_bar
 from kerastl.run.record import RunRecord
@@ -42,8 +42,8 @@ class UnknownLabels:
     matrix: Markup | None  # which tasks are unknown together
     matrix_tasks: tuple[str, ...]
     matrix_note: str | None  # why there is no matrix
-    predictability: Mapping[str, Predictability]
-    examined_on: str | None  # the predictions that predictability is based on
+    positives: Mapping[str, PositiveShare]  # of tasks with unknown labels
+    examined_on: str  # the predictions that these shares were estimated from
     warnings: tuple[str, ...]
 
 
@@ -70,7 +70,7 @@ def gather_unknown_labels(record: RunRecord) -> UnknownLabels:
         else None,
         groups=found.groups.tasks if found.groups is not None and unknown.any() else {},
         uncertain={task: count for task, count in found.uncertain.items() if count},
-        predictability={t: one for t, one in found.predictability.items() if _worth_showing(one)},
+        positives={task: one for task, one in found.positives.items() if one.reason != ALL_KNOWN},
         examined_on=found.examined_on,
         warnings=found.warnings,
     )
@@ -100,7 +100,3 @@ def _counts(record: RunRecord, index: int) -> tuple[LabelCounts, ...]:
         bar = label_bar(yes, no, unknown, label=label)
         counts.append(LabelCounts(yes=yes, no=no, unknown=unknown, bar=bar))
     return tuple(counts)
-
-
-def _worth_showing(found: Predictability) -> bool:
-    return any(one.reason != ALL_KNOWN for one in (found.input, found.other_labels))

@@ -12,7 +12,7 @@ from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.predict import file_logits
 from kerastl.run.record import RunRecord
-from kerastl.run.scoring import make_bootstrap, score_parts, score_rows
+from kerastl.run.scoring import make_bootstrap, score_parts, score_rows, with_positive_shares
 
 if TYPE_CHECKING:
     import keras
@@ -66,4 +66,7 @@ def rescore(record: RunRecord, bundle: Bundle) -> Mapping[str, SplitScores]:
     splits = record.predictions["split"].to_numpy()
     examples = load_table(record.config.data).with_splits(splits)
     bootstrap = make_bootstrap(record.config.evaluation, examples)
-    return {**record.metrics, **score_parts(examples, record.logits, bundle, bootstrap)}
+    scores = {**record.metrics, **score_parts(examples, record.logits, bundle, bootstrap)}
+    return (
+        scores if record.missingness is None else with_positive_shares(scores, record.missingness)
+    )

@@ -34,7 +34,13 @@ from kerastl.run.bundle import (
 )
 from kerastl.run.layout import RunLayout
 from kerastl.run.origin import current_origin
-from kerastl.run.scoring import calibrate, calibrated_logits, make_bootstrap, score_parts
+from kerastl.run.scoring import (
+    calibrate,
+    calibrated_logits,
+    make_bootstrap,
+    score_parts,
+    with_positive_shares,
+)
 from kerastl.run.split_table import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks
 from kerastl.training.exact_head.solver import STRENGTHS
@@ -143,20 +149,21 @@ def compute_results(
     examples = plan.examples
     bootstrap = make_bootstrap(plan.config.evaluation, examples)
     is_train = (examples.splits == "train")[:, None]
+    missingness = examine_missingness(
+        np.where(is_train, examples.training_labels, examples.labels),
+        examples.splits,
+        examples.tasks,
+        bootstrap=bootstrap,
+        held_out=replace(held_out, logits=calibrated_logits(bundle, held_out.logits)),
+        groups=examples.groups,
+        uncertain=dict(zip(examples.tasks, examples.uncertain.sum(0).tolist(), strict=True)),
+        inputs=media_type(examples.modality).nouns,
+    )
+    scores = score_parts(examples, logits, bundle, bootstrap)
     return RunResults(
         bundle=bundle,
-        metrics=score_parts(examples, logits, bundle, bootstrap),
-        missingness=examine_missingness(
-            np.where(is_train, examples.training_labels, examples.labels),
-            examples.splits,
-            examples.tasks,
-            bootstrap=bootstrap,
-            groups=examples.groups,
-            held_out=replace(held_out, logits=calibrated_logits(bundle, held_out.logits)),
-            features=fitted.features,
-            uncertain=dict(zip(examples.tasks, examples.uncertain.sum(0).tolist(), strict=True)),
-            inputs=media_type(examples.modality).nouns,
-        ),
+        metrics=with_positive_shares(scores, missingness),
+        missingness=missingness,
         predictions=_predictions_frame(examples, logits, calibrate(bundle, logits)),
         history=pd.DataFrame(fitted.history),
     )

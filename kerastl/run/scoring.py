@@ -1,5 +1,6 @@
 """Scores of examples with the thresholds and the calibration of a bundle."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,10 @@ import scipy.special
 
 from kerastl.config import EvaluationConfig
 from kerastl.data.tables.examples import PARTS, Examples
+from kerastl.evaluation.adjusted_counting import ALL_KNOWN
 from kerastl.evaluation.held_out import VALIDATION
 from kerastl.evaluation.intervals import Bootstrap
+from kerastl.evaluation.missingness import MissingnessReport
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.scores import score_split
 from kerastl.run.bundle import Bundle
@@ -66,6 +69,23 @@ def score_parts(
             drawn = replace(bootstrap, groups=groups[rows])
             scores[part] = score_rows(examples.labels[rows], logits[rows], bundle, drawn, part)
     return scores
+
+
+def with_positive_shares(
+    scores: Mapping[str, SplitScores], missingness: MissingnessReport
+) -> dict[str, SplitScores]:
+    """Returns the scores of all splits with the estimates that were made on one of them."""
+    part = VALIDATION if missingness.examined_on.startswith(VALIDATION) else "train"
+    if part not in scores:
+        return dict(scores)
+    shares = missingness.positives
+    tasks = {
+        task: replace(one, positive_share=share)
+        if (share := shares.get(task)) is not None and share.reason != ALL_KNOWN
+        else one
+        for task, one in scores[part].tasks.items()
+    }
+    return {**scores, part: replace(scores[part], tasks=tasks)}
 
 
 def calibrate(bundle: Bundle, logits: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from PIL import Image
 
 import kerastl
 from kerastl.progress import Progress
+from kerastl.records import to_values
+from kerastl.run.evaluate import rescore
 from kerastl.runs import Run
 
 NUM_PICTURES = 320
@@ -122,15 +124,21 @@ def test_evaluate_repeats_scores_and_intervals(trained: tuple[Run, Listening]) -
         np.testing.assert_allclose(again[name], stored[name], atol=1e-5)
 
 
-def test_labels_that_are_not_missing_by_chance_are_warned_of(
+def test_labels_that_are_not_missing_at_random_are_warned_of(
     trained: tuple[Run, Listening],
 ) -> None:
     run, listening = trained
-    (warning,) = [text for text in listening.warnings if "missing by chance" in text]
-    assert warning.startswith("red: labels are not missing by chance")
-    assert "overstated" in warning
+    (warning,) = [text for text in listening.warnings if "missing at random" in text]
+    assert warning.startswith("red: labels are not missing at random")
+    assert "too high" in warning
     assert run.missingness["warnings"] == [warning]
     assert run.missingness["tasks"]["bright"]["train"]["unknown"] == 0
+    share = run.metrics["train"]["tasks"]["red"]["positive_share"]
+    assert share == run.missingness["positives"]["red"]
+    assert share["among_all"] < share["among_known"]
+    assert "positive_share" not in run.metrics["train"]["tasks"]["bright"]
+    kept = rescore(run.record, run.bundle)["train"].tasks["red"].positive_share
+    assert to_values(kept) == share
 
 
 def test_a_fit_by_keras_is_tuned_on_validation_and_says_so(pictures: Path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kerastl.evaluation.adjusted_counting import estimate_shares
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.missingness import (
@@ -27,14 +28,13 @@ def world(num_rows: int = 800, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def examine(labels: np.ndarray, logits: np.ndarray, **more: object) -> MissingnessReport:
     rows = np.arange(len(labels))
-    names = np.array([f"row {row}" for row in rows])
+    settings = {"bootstrap": Bootstrap(groups=rows.astype(str), replicates=200)} | more
     return examine_missingness(
         labels,
         np.full(len(labels), "train"),
         TASKS,
-        bootstrap=Bootstrap(groups=names, replicates=200),
         held_out=HeldOutPredictions(rows=rows, logits=logits, labels=labels, source="out-of-fold"),
-        **more,
+        **settings,
     )
 
 
@@ -42,43 +42,48 @@ def without(labels: np.ndarray, share: np.ndarray, seed: int = 1) -> np.ndarray:
     return np.where(np.random.default_rng(seed).random(labels.shape) < share, np.nan, labels)
 
 
-def test_labels_missing_by_chance_give_no_warning() -> None:
+def without_by_answer(labels: np.ndarray, *, positives: float, negatives: float) -> np.ndarray:
+    """Labels without some cars; of the other task, half are unknown."""
+    car = np.where(labels[:, 0] == 1, positives, negatives)
+    return without(labels, np.stack([car, np.full(len(labels), 0.5)], axis=1))
+
+
+def test_labels_missing_at_random_give_no_warning() -> None:
     labels, logits = world()
     for seed in range(5):
         assert examine(without(labels, np.full((1, 2), 0.6), seed), logits).warnings == ()
 
 
-def test_positives_that_are_known_more_often_warn_of_overstatement() -> None:
+def test_positives_that_are_known_twice_as_often_warn_with_the_estimated_share() -> None:
     labels, logits = world()
-    share = np.stack([np.where(labels[:, 0] == 1, 0.2, 0.8), np.full(len(labels), 0.5)], axis=1)
-    found = examine(without(labels, share), logits)
+    found = examine(without_by_answer(labels, positives=0.2, negatives=0.6), logits)
+    one, (warning,) = found.positives["car"], found.warnings
+    assert one.differs
+    assert one.among_known > 0.5
+    assert one.among_all == pytest.approx(labels[:, 0].mean(), abs=0.04)
+    low, high = one.among_all_interval
+    assert low < labels[:, 0].mean() < high < one.among_known
+    assert warning == (
+        "car: labels are not missing at random: "
+        f"{one.among_known:.0%} of the known labels are positive, but an estimated "
+        f"{one.among_all:.0%} ({low:.0%} to {high:.0%}, 99 % interval) of all images. "
+        "Probabilities are probably too high."
+    ).replace("%", " %").replace("99  %", "99 %")
+
+
+def test_negatives_that_are_known_more_often_warn_of_low_probabilities() -> None:
+    labels, logits = world()
+    found = examine(without_by_answer(labels, positives=0.8, negatives=0.4), logits)
     (warning,) = found.warnings
-    assert warning.startswith("car: labels are not missing by chance")
-    assert "from the images (AUC 0." in warning
-    assert "The prevalence" not in warning
-    assert warning.endswith(
-        "the prevalence of 'car', and with it its probabilities, are probably overstated."
-    )
-    one = found.predictability["car"]
-    assert one.input.auc_interval[0] > 0.55
-    assert one.mean_probability_known > one.mean_probability_unknown
+    assert warning.endswith("Probabilities are probably too low.")
+    assert found.positives["car"].among_all > found.positives["car"].among_known
 
 
-def test_negatives_that_are_known_more_often_warn_of_understatement() -> None:
+def test_an_unrelated_cause_of_missing_labels_gives_no_warning() -> None:
     labels, logits = world()
-    share = np.stack([np.where(labels[:, 0] == 1, 0.8, 0.2), np.full(len(labels), 0.5)], axis=1)
-    (warning,) = examine(without(labels, share), logits).warnings
-    assert "are probably understated" in warning
-
-
-def test_labels_missing_by_the_value_of_another_label_are_detected_without_inputs() -> None:
-    labels, logits = world()
-    share = np.stack([np.where(labels[:, 1] == 1, 0.2, 0.8), np.zeros(len(labels))], axis=1)
-    found = examine(without(labels, share), np.zeros_like(logits))
-    one = found.predictability["car"]
-    assert one.other_labels.auc > 0.7
-    assert "from the other labels" in found.warnings[0]
-    assert "alike" in found.warnings[0]
+    hidden = np.random.default_rng(3).random(len(labels)) < 0.5
+    share = np.where(hidden, 0.8, 0.2)[:, None]
+    assert examine(without(labels, share), logits).warnings == ()
 
 
 def test_labels_missing_together_by_chance_give_no_warning() -> None:
@@ -90,23 +95,73 @@ def test_labels_missing_together_by_chance_give_no_warning() -> None:
     assert found.together.unknown_in_both[0][1] == gone.sum()
 
 
-def test_tasks_that_cannot_be_examined_have_a_reason() -> None:
+def test_a_share_that_cannot_be_known_has_a_reason_and_a_sentence() -> None:
+    labels, logits = world(200)
+    labels[:100, 1] = np.nan
+    found = examine(labels, np.zeros_like(logits))
+    assert found.positives["car"].reason == "every label is known"
+    bus = found.positives["bus"]
+    assert bus.reason == "the model does not clearly rate positives higher than negatives"
+    assert (bus.differs, bus.among_all_interval) == (False, None)
+    assert np.isnan(bus.among_all)
+    assert found.warnings == (
+        "It is unknown whether labels are missing at random for bus (the model does not clearly "
+        "rate positives higher than negatives).",
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "replicates", "reason"),
+    [
+        (np.arange(200) % 19, 200, "19 patients, 20 are needed"),
+        (
+            np.where(np.arange(200) < 30, 0, np.arange(200)),
+            200,
+            "known positives in 1 of 171 patients, 5 are needed",
+        ),
+        (np.arange(200), 0, "evaluation.bootstrap: 0"),
+    ],
+)
+def test_the_reason_names_what_is_lacking(groups: np.ndarray, replicates: int, reason: str) -> None:
+    labels = (np.arange(200) < 30).astype(float)
+    labels[50:150] = np.nan
+    bootstrap = Bootstrap(groups=groups.astype(str), unit="patients", replicates=replicates)
+    (found,) = estimate_shares(labels[:, None], np.nan_to_num(labels)[:, None], bootstrap)
+    assert found.reason == reason
+
+
+def test_few_unknown_labels_are_not_worth_a_warning() -> None:
     labels, logits = world(100)
     labels[:19, 1] = np.nan
-    found = examine(labels, logits).predictability
-    assert found["car"].input.reason == "every label is known"
-    assert found["bus"].input.reason == "19 unknown labels, 20 are needed"
-    assert np.isnan(found["bus"].input.auc)
+    found = examine(labels, logits)
+    assert found.positives["bus"].reason == "fewer than 20 labels are unknown"
+    assert found.warnings == ()
+
+
+def test_the_interval_of_many_groups_is_that_of_all_of_them() -> None:
+    labels, logits = world(6000)
+    gone = without(labels, np.full((1, 2), 0.5))
+    bootstrap = Bootstrap(groups=np.arange(6000).astype(str), replicates=500)
+    found = estimate_shares(gone, 1 / (1 + np.exp(-logits)), bootstrap)[0]
+    known = (~np.isnan(gone[:, 0])).sum()
+    width = found.among_all_interval[1] - found.among_all_interval[0]
+    least = 2 * 2.58 * np.sqrt(0.4 * 0.6 / known)  # of the share among the known labels alone
+    assert 0.7 * least < width < 1.5 * least
 
 
 def test_counts_are_given_by_task_split_and_group() -> None:
     labels = np.array([[1, np.nan], [0, np.nan], [np.nan, 1], [0, 1]])
+    groups = np.array(["a", "a", "b", "b"])
+    held_out = HeldOutPredictions(
+        rows=np.arange(4), logits=np.zeros((4, 2)), labels=labels, source="validation"
+    )
     found = examine_missingness(
         labels,
         np.array(["train", "train", "test", "test"]),
         TASKS,
-        bootstrap=Bootstrap(groups=np.array(["a", "a", "b", "b"])),
-        groups=np.array(["a", "a", "b", "b"]),
+        bootstrap=Bootstrap(groups=groups),
+        held_out=held_out,
+        groups=groups,
     )
     assert found.tasks["car"]["train"] == LabelCounts(
         examples=2, known=2, unknown=0, positives=1, share_unknown=0.0
@@ -120,21 +175,3 @@ def test_counts_are_given_by_task_split_and_group() -> None:
             "bus": KnownGroups(all_known=1, some_known=0, none_known=1),
         },
     )
-    assert found.predictability == {}
-
-
-def test_features_show_what_the_logits_do_not() -> None:
-    labels, logits = world()
-    hidden = np.random.default_rng(3).normal(size=(len(labels), 40))
-    share = np.stack([np.where(hidden[:, 0] > 0, 0.8, 0.2), np.full(len(labels), 0.5)], axis=1)
-    rows = np.arange(len(labels))
-    found = examine_missingness(
-        without(labels, share),
-        np.full(len(labels), "train"),
-        TASKS,
-        bootstrap=Bootstrap(groups=rows.astype(str), replicates=200),
-        held_out=HeldOutPredictions(rows=rows, logits=logits, labels=labels, source="out-of-fold"),
-        features=hidden,
-    )
-    assert found.predictability["car"].input.auc > 0.65
-    assert len(found.warnings) == 1

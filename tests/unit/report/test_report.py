@@ -228,13 +228,15 @@ def test_a_promise_is_shown_with_its_bound_and_price(tmp_path: Path) -> None:
 def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     found = {
-        "predictability": {
+        "positives": {
             "car": {
-                "input": {"auc": 0.731, "auc_interval": [0.702, 0.76], "reason": None},
-                "other_labels": {"auc": None, "auc_interval": None, "reason": "too few"},
-                "mean_probability_known": 0.614,
-                "mean_probability_unknown": 0.312,
-            }
+                "among_known": 0.614,
+                "among_all": 0.412,
+                "among_all_interval": [0.355, 0.47],
+                "differs": True,
+                "reason": None,
+            },
+            "stop sign": {"among_known": 0.1, "reason": "too few"},
         },
         "examined_on": "validation predictions",
         "uncertain": {"car": 3},
@@ -242,12 +244,12 @@ def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
             "count": 9,
             "tasks": {"car": {"all_known": 4, "some_known": 3, "none_known": 2}},
         },
-        "warnings": ["car: labels are not missing by chance."],
+        "warnings": ["car: labels are not missing at random."],
     }
     (run / "missingness.json").write_text(json.dumps(found))
     text = report(run).text
-    assert text.count("car: labels are not missing by chance.") == 2
-    for words in ("0.731 0.702–0.760", "too few", "0.614", "0.312", "4 / 3 / 2", "car 3"):
+    assert text.count("car: labels are not missing at random.") == 2
+    for words in ("0.614", "0.412 0.355–0.470", "unknown: too few", "4 / 3 / 2", "car 3"):
         assert words in text
 
 
