@@ -78,7 +78,8 @@ class EvaluationConfig(Section):
     )
     calibrate: bool = Field(
         default=True,
-        description="Whether logits are calibrated with a scale and offset per task (Platt).",
+        description="Whether logits are calibrated with a scale and offset per task (Platt). "
+        "Without, only loss.positive_weight and loss.label_smoothing are undone.",
     )
     bootstrap: Annotated[int, Field(ge=0)] = Field(
         default=1000, description="Bootstrap replicates for the intervals; 0: no intervals."

@@ -6,13 +6,18 @@ never changes how examples are ranked.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.optimize
 import scipy.special
 
-FEWEST_LABELS = 10
+FEWEST_LABELS = 5
 NO_SKILL = "positives have no higher logits than negatives"
+_LOG_SCALES = np.linspace(-5, 6, 23)
+# Of the logarithm of the scale, before any task is seen. Models of few positives are too certain.
+_MEAN, _VARIANCE = -1.0, 0.3
+_ROUNDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,12 @@ class Platt:
 
     scale: float = 1.0
     offset: float = 0.0
-    reason: str | None = None  # why nothing was fitted; scale and offset are then 1 and 0
+    reason: str | None = None  # why nothing was fitted, or `NO_SKILL`
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether scale and offset were fitted to labels."""
+        return self.reason in (None, NO_SKILL)
 
 
 def calibrated_probabilities(
@@ -36,25 +46,122 @@ def calibrated_probabilities(
     return scipy.special.expit(scaled)
 
 
-def fit_platt(labels: np.ndarray, logits: np.ndarray) -> Platt:
-    """Fits scale and offset by maximum likelihood on the known labels.
+def fit_platts(labels: np.ndarray, logits: np.ndarray) -> list[Platt]:
+    """Fits scale and offset of each task to its known labels.
 
-    The targets are Platt's `(positives + 1) / (positives + 2)` and `1 / (negatives + 2)`, which
-    keep the fit finite if the logits separate the classes. Labels are 1, 0 or NaN for unknown.
+    The logarithms of the scales have a normal prior, whose mean and variance come from all tasks
+    (empirical Bayes): ten positives say little about a scale, but many tasks have similar ones. At
+    the offset the mean probability is the share of positives. The targets are Platt's
+    `(positives + 1) / (positives + 2)` and `1 / (negatives + 2)`.
+
+    Args:
+        labels: 1, 0, or NaN if unknown, `(examples, tasks)`.
+        logits: The same shape.
 
     Reference:
         Lin, Lin, Weng (2007), https://doi.org/10.1007/s10994-007-5018-6
     """
-    usable = ~np.isnan(labels) & np.isfinite(logits)
-    y, z = labels[usable] == 1, logits[usable].astype(np.float64)
-    reason = _too_few(int(y.sum()), int((~y).sum()))
-    if reason is not None:
-        return Platt(reason=reason)
-    targets = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
-    scale, offset = maximum_likelihood(z, targets)
-    if not scale > 0:
-        return Platt(reason=NO_SKILL)
-    return Platt(scale=scale, offset=offset)
+    curves = []
+    for y, z in zip(labels.T, logits.T, strict=True):
+        usable = ~np.isnan(y) & np.isfinite(z)
+        curves.append(_Likelihood(y=y[usable] == 1, z=z[usable].astype(np.float64)))
+    fitted = [curve for curve in curves if curve.reason is None]
+    mean, variance = _shared_prior(np.array([curve.losses for curve in fitted]))
+    return [
+        Platt(reason=curve.reason) if curve.reason else curve.fit(mean, variance)
+        for curve in curves
+    ]
+
+
+def unweighted_offset(weight: float, *, label_smoothing: float, share: float) -> float:
+    """Returns the offset of the logits that undoes the weight of positives and label smoothing.
+
+    A weight w adds log w to the best logit, whatever the smoothing. Smoothing s turns the share of
+    positives π into π·(1 − s) + s/2; the difference between the logits of both is undone.
+
+    Args:
+        weight: Of the positive class, more than 0.
+        label_smoothing: In [0, 1).
+        share: Of positives among the training labels, more than 0 and less than 1.
+    """
+    smoothed = share * (1 - label_smoothing) + label_smoothing / 2
+    return float(scipy.special.logit(share) - scipy.special.logit(smoothed) - np.log(weight))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Likelihood:
+    """The likelihood of one task's scale, with the best offset for each scale."""
+
+    y: np.ndarray  # bool
+    z: np.ndarray
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing can be fitted."""
+        for count, kind in ((self.y.sum(), "positives"), ((~self.y).sum(), "negatives")):
+            if count < FEWEST_LABELS:
+                return f"{count} known {kind}, {FEWEST_LABELS} are needed"
+        return None
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """Platt's targets, which keep the scale finite if the logits separate the classes."""
+        positives, negatives = self.y.sum(), (~self.y).sum()
+        return np.where(self.y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """The negative logarithm of the likelihood at each of `_LOG_SCALES`."""
+        return np.array([self._loss(log_scale) for log_scale in _LOG_SCALES])
+
+    def fit(self, mean: float, variance: float) -> Platt:
+        """Returns the most probable scale under a prior, and its offset."""
+
+        def loss(log_scale: float) -> float:
+            return self._loss(log_scale) + (log_scale - mean) ** 2 / (2 * variance)
+
+        near = _LOG_SCALES[np.argmin(self.losses + (_LOG_SCALES - mean) ** 2 / (2 * variance))]
+        step = _LOG_SCALES[1] - _LOG_SCALES[0]
+        best = scipy.optimize.minimize_scalar(loss, bounds=(near - step, near + step))
+        scale = float(np.exp(best.x))
+        has_skill = self.z[self.y].mean() > self.z[~self.y].mean()
+        return Platt(
+            scale=scale,
+            offset=_offset(scale * self.z, self.y.mean()),
+            reason=None if has_skill else NO_SKILL,
+        )
+
+    def _loss(self, log_scale: float) -> float:
+        scaled = np.exp(log_scale) * self.z
+        scaled += _offset(scaled, self.targets.mean())
+        return float((np.logaddexp(0, scaled) - self.targets * scaled).sum())
+
+
+def _offset(logits: np.ndarray, mean: float) -> float:
+    """Returns the offset at which the mean probability is `mean`."""
+    middle = scipy.special.logit(mean)
+    found: float = scipy.optimize.brentq(
+        lambda offset: scipy.special.expit(logits + offset).mean() - mean,
+        middle - logits.max() - 1,
+        middle - logits.min() + 1,
+        xtol=1e-6,
+    )
+    return found
+
+
+def _shared_prior(losses: np.ndarray) -> tuple[float, float]:
+    """Returns mean and variance of the logarithms of the scales, for losses `(tasks, scales)`.
+
+    What is assumed before any task is seen counts as one more task.
+    """
+    mean, variance = _MEAN, _VARIANCE
+    for _ in range(_ROUNDS if len(losses) else 0):
+        unlikely = losses + (_LOG_SCALES - mean) ** 2 / (2 * variance)
+        posterior = scipy.special.softmax(-unlikely, axis=1)
+        mean = (float((posterior @ _LOG_SCALES).sum()) + _MEAN) / (len(losses) + 1)
+        around = float((posterior @ (_LOG_SCALES - mean) ** 2).sum())
+        variance = (around + (mean - _MEAN) ** 2 + _VARIANCE) / (len(losses) + 1)
+    return mean, variance
 
 
 def maximum_likelihood(
@@ -84,10 +191,3 @@ def maximum_likelihood(
         options={"gtol": 1e-9},
     ).x
     return float(best[0] / spread), float(best[1] - best[0] * mean / spread)
-
-
-def _too_few(positives: int, negatives: int) -> str | None:
-    for count, kind in ((positives, "positives"), (negatives, "negatives")):
-        if count < FEWEST_LABELS:
-            return f"{count} known {kind}, {FEWEST_LABELS} are needed"
-    return None

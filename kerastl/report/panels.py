@@ -10,6 +10,7 @@ import scipy.special
 from markupsafe import Markup
 
 from kerastl.errors import counted
+from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.score_types import MacroScores, Scores, TaskScores
 from kerastl.report import curves, plots
 from kerastl.run.bundle import TaskBundle
@@ -141,8 +142,9 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
 
 
 def is_calibrated(facts: TaskBundle) -> bool:
-    """Whether calibration changes the probabilities of a task."""
-    return (facts.calibration.scale, facts.calibration.offset) != (1.0, 0.0)
+    """Whether a scale and an offset were fitted for a task."""
+    found = facts.calibration
+    return found.reason in (None, NO_SKILL) and (found.scale, found.offset) != (1.0, 0.0)
 
 
 def _charts(
@@ -195,12 +197,12 @@ def _reliability_note(facts: TaskBundle, known: int) -> str:
     needed = 2 * curves.MIN_PER_BIN
     if known < needed:
         return f"Not drawn: {known:,} known labels, at least {needed} are needed."
+    fit = facts.calibration
+    shift = f"{'+' if fit.offset >= 0 else '−'} {abs(fit.offset):.2f}"
     if is_calibrated(facts):
-        scale, offset = facts.calibration.scale, facts.calibration.offset
-        sign = "+" if offset >= 0 else "−"
-        return f"Platt calibration: logit × {scale:.2f} {sign} {abs(offset):.2f}."
-    reason = facts.calibration.reason
-    return f"Not calibrated: {reason}." if reason else "Probabilities are those of the model."
+        return f"Platt calibration: logit × {fit.scale:.2f} {shift}."
+    text = f"Not calibrated: {fit.reason}." if fit.reason else "Probabilities are the model's."
+    return f"{text} Logit {shift} undoes weights and label smoothing." if fit.offset else text
 
 
 def _calibration_gain(scores: TaskScores | None, facts: TaskBundle) -> str:

@@ -42,7 +42,7 @@ from kerastl.run.scoring import (
     with_positive_shares,
 )
 from kerastl.run.split_table import example_columns
-from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks
+from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks, unweighted_offsets
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
 
@@ -115,8 +115,16 @@ def make_bundle(
     asked = config.backbone.weights
     heads = {head.name: head.tasks for head in find_heads(model)}
     groups = np.asarray(make_bootstrap(config.evaluation, plan.examples).groups)[held_out.rows]
+    labels = plan.examples.training_labels[plan.examples.rows("train")]
     return Bundle(
-        tasks=tune_tasks(held_out, config.evaluation, tasks, config.data.labels, groups),
+        tasks=tune_tasks(
+            held_out,
+            config.evaluation,
+            tasks,
+            config.data.labels,
+            offsets=unweighted_offsets(config.loss, labels, tasks),
+            groups=groups,
+        ),
         heads=heads,
         heads_sha256=heads_hash(tasks, heads),
         input=input_contract(model, config.data, spec),

@@ -9,14 +9,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from kerastl.config import EvaluationConfig, LabelPolicy
+from kerastl.config import EvaluationConfig, LabelPolicy, LossConfig
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import counted
-from kerastl.evaluation.calibration import NO_SKILL, Platt, calibrated_probabilities, fit_platt
+from kerastl.evaluation.calibration import (
+    NO_SKILL,
+    Platt,
+    calibrated_probabilities,
+    fit_platts,
+    unweighted_offset,
+)
 from kerastl.evaluation.held_out import OUT_OF_FOLD, VALIDATION, HeldOutPredictions, level_folds
 from kerastl.evaluation.thresholds import DEFAULT, ChosenThreshold, choose_threshold
 from kerastl.run.bundle import Calibration, TaskBundle
+from kerastl.training.compilation import positive_weights
 from kerastl.training.phases import TrainingResult
 
 NOT_ASKED_FOR = "evaluation.calibrate: false"
@@ -48,6 +55,8 @@ def tune_tasks(
     evaluation: EvaluationConfig,
     tasks: tuple[str, ...],
     policies: Mapping[str, LabelPolicy],
+    *,
+    offsets: Mapping[str, float],
     groups: np.ndarray | None = None,
 ) -> dict[str, TaskBundle]:
     """Calibrates each task, then chooses its threshold on the calibrated scale.
@@ -60,13 +69,17 @@ def tune_tasks(
         evaluation: Threshold policies, and whether to calibrate.
         tasks: Names of the columns.
         policies: Label policy of each task that has one.
+        offsets: Result of `unweighted_offsets`, for tasks that are not calibrated.
         groups: Group of each held-out example, for promises. None: the examples are independent.
     """
+    platts = [Platt(reason=NOT_ASKED_FOR)] * len(tasks)
+    if evaluation.calibrate:
+        platts = fit_platts(held_out.labels, held_out.logits)
     tuned = {}
     for i, task in enumerate(tasks):
         labels, logits = held_out.labels[:, i], held_out.logits[:, i]
         policy = evaluation.policy(task)
-        platt = fit_platt(labels, logits) if evaluation.calibrate else Platt(reason=NOT_ASKED_FOR)
+        platt = platts[i] if platts[i].is_fitted else replace(platts[i], offset=offsets[task])
         chosen = _threshold(labels, logits, policy, platt, held_out.source, groups)
         num_known = counted(int((~np.isnan(labels)).sum()), "known label")
         is_tuned = evaluation.calibrate or not policy.is_fixed
@@ -81,6 +94,24 @@ def tune_tasks(
             labels=policies.get(task, LabelPolicy()),
         )
     return tuned
+
+
+def unweighted_offsets(
+    loss: LossConfig, labels: np.ndarray, tasks: tuple[str, ...]
+) -> dict[str, float]:
+    """Returns for each task the offset that undoes positive weights and label smoothing.
+
+    Labels are those of training, `(examples, tasks)`, NaN where unknown.
+    """
+    weights = positive_weights(loss.positive_weight, labels, tasks)
+    known = (~np.isnan(labels)).sum(axis=0)
+    shares = (np.nansum(labels, axis=0) + 0.5) / (known + 1)  # also without positives
+    return {
+        task: unweighted_offset(
+            weights[task], label_smoothing=loss.label_smoothing, share=float(share)
+        )
+        for task, share in zip(tasks, shares, strict=True)
+    }
 
 
 def _threshold(

@@ -9,8 +9,9 @@ import yaml
 from PIL import Image
 
 import kerastl
+from kerastl.evaluation.adjusted_counting import PositiveShare
 from kerastl.progress import Progress
-from kerastl.records import to_values
+from kerastl.records import from_values
 from kerastl.run.evaluate import rescore
 from kerastl.runs import Run
 
@@ -138,7 +139,7 @@ def test_labels_that_are_not_missing_at_random_are_warned_of(
     assert share["among_all"] < share["among_known"]
     assert "positive_share" not in run.metrics["train"]["tasks"]["bright"]
     kept = rescore(run.record, run.bundle)["train"].tasks["red"].positive_share
-    assert to_values(kept) == share
+    assert kept == from_values(PositiveShare, share)
 
 
 def test_a_fit_by_keras_is_tuned_on_validation_and_says_so(pictures: Path) -> None:
@@ -160,6 +161,23 @@ def test_no_calibration_and_given_thresholds_rest_on_nothing(pictures: Path) -> 
     assert (bundle.threshold, bundle.tuned_on) == (0.4, "nothing")
     assert (bundle.calibration.scale, bundle.calibration.offset) == (1, 0)
     assert bundle.calibration.reason == "evaluation.calibrate: false"
+
+
+def test_a_weight_is_undone_in_probabilities_that_are_not_calibrated(pictures: Path) -> None:
+    run, _ = train(
+        pictures,
+        "weighted",
+        evaluation={"calibrate": False, "bootstrap": 50},
+        loss={"positive_weight": 20},
+    )
+    labels, logits = run.predictions["bright_label"], run.predictions["bright_logit"]
+    assert (1 / (1 + np.exp(-logits))).mean() > 1.2 * labels.mean()
+    assert labels.mean() / 1.5 < run.predictions["bright"].mean() < 1.5 * labels.mean()
+    assert run.bundle.tasks["bright"].calibration.offset == pytest.approx(-np.log(20))
+    path = run.predictions["path"].iloc[0]
+    assert run.predict([path])["bright"][0] == pytest.approx(
+        run.predictions["bright"].iloc[0], abs=1e-5
+    )
 
 
 def test_two_tables_become_one_training_set(pictures: Path) -> None:

@@ -225,6 +225,15 @@ def test_a_promise_is_shown_with_its_bound_and_price(tmp_path: Path) -> None:
     assert "b: it is not promised." in content.warnings
 
 
+def test_an_undone_weight_is_not_called_a_calibration(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", calibrated=False)
+    bundle = json.loads((run / "bundle.json").read_text())
+    bundle["tasks"]["car"]["calibration"]["offset"] = -2.0
+    (run / "bundle.json").write_text(json.dumps(bundle))
+    note = gather_content(read_record(run)).tasks[0].panels[0].reliability_note
+    assert note == ("Not calibrated: too few. Logit − 2.00 undoes weights and label smoothing.")
+
+
 def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     found = {
