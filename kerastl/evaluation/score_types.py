@@ -7,9 +7,8 @@ and probabilities are in [0, 1].
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kerastl.evaluation.promises import ThresholdFacts
-
 from kerastl.evaluation.adjusted_counting import PositiveShare
+from kerastl.evaluation.promises import ThresholdFacts
 
 SCORES = (
     "auc",

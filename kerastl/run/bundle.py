@@ -28,6 +28,7 @@ from kerastl.evaluation.promises import Promise, ThresholdFacts
 from kerastl.files import read_json
 from kerastl.media.base import InputContract, MediaType
 from kerastl.media.media_types import media_type, read_contract
+from kerastl.records import from_values
 from kerastl.run.layout import RunLayout, no_finished_run
 from kerastl.settings import Listed, Problems, Text, refuse
 from kerastl.settings.explain import explain
@@ -54,6 +55,13 @@ def _threshold(value: float) -> float:
     return value
 
 
+def _read_promise(value: Any) -> Any:
+    try:
+        return from_values(Promise, value) if isinstance(value, Mapping) else value
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
 class Calibration(_Part):
     """Platt calibration: calibrated logit = scale * logit + offset."""
 
@@ -73,7 +81,7 @@ class TaskBundle(_Part):
     threshold_note: str | None = None
     tuned_on: str = "nothing"
     bounds: dict[str, float] = {}
-    promise: Promise | None = None
+    promise: Annotated[Promise | None, BeforeValidator(_read_promise)] = None
     calibration: Calibration = Calibration()
     labels: LabelPolicy = LabelPolicy()
 

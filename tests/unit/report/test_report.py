@@ -216,7 +216,7 @@ def test_a_promise_is_shown_with_its_bound_and_price(tmp_path: Path) -> None:
     bundle["tasks"]["a"] |= {**told, "promise": PROMISE}
     bundle["tasks"]["b"] |= {**told, "promise": broken, "threshold_note": "it is not promised"}
     (run / "bundle.json").write_text(json.dumps(bundle))
-    content = gather_content(read_record(run))
+    content = content_of(run)
     assert content.tasks[0].chosen == (
         "the highest with a sensitivity of at least 0.9; promised for new data, at the price of "
         "specificity 0.22, not 0.38; in new data with 90 % confidence sensitivity ≥ 0.905"
@@ -230,7 +230,7 @@ def test_an_undone_weight_is_not_called_a_calibration(tmp_path: Path) -> None:
     bundle = json.loads((run / "bundle.json").read_text())
     bundle["tasks"]["car"]["calibration"]["offset"] = -2.0
     (run / "bundle.json").write_text(json.dumps(bundle))
-    note = gather_content(read_record(run)).tasks[0].panels[0].reliability_note
+    note = content_of(run).tasks[0].panels[0].reliability_note
     assert note == ("Not calibrated: too few. Logit − 2.00 undoes weights and label smoothing.")
 
 

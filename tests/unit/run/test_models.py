@@ -158,7 +158,7 @@ def test_a_run_loads_the_layers_of_a_plugin_that_its_bundle_names(
 ) -> None:
     add_layers("acme-nets")
     run = run_of(write_model(named("acme_nets.layers", "acme_nets>Dense")), {distribution: "1.0"})
-    assert type(kerastl.load_run(run).model.layers[1]).__module__ == "acme_nets.layers"
+    assert type(kerastl.load_model(run).layers[1]).__module__ == "acme_nets.layers"
 
 
 def test_a_run_imports_no_plugin_that_its_bundle_does_not_name(
