@@ -82,12 +82,13 @@ def _extract_member(
         raise _unusable(archive, f"the path {member.name!r}, which leads outside")
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
-    elif (source := tar.extractfile(member)) and member.isreg() and not member.issparse():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            shutil.copyfileobj(source, file)
-    else:
+        return
+    source = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+    if source is None:
         raise _unusable(archive, f"{member.name!r}, which is a link or a special file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        shutil.copyfileobj(source, file)
 
 
 class _HashedFile(io.FileIO):

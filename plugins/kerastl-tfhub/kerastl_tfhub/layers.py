@@ -136,7 +136,15 @@ class SavedModelLayer(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> "SavedModelLayer":
         config = dict(config)
         config.pop("dtype", None)
-        return cls(config.pop("graph"), **config)
+        graph = config.pop("graph")
+        if not isinstance(graph, Mapping):  # a handle would be read or downloaded
+            raise WeightsError(
+                "The file contains no graph of a module.",
+                where="the graph in the .keras file",
+                expected="the graph itself",
+                received=repr(graph)[:80],
+            )
+        return cls(graph, **config)
 
     def save_own_variables(self, store: Any) -> None:
         for key, variable in self._keyed():

@@ -1,5 +1,7 @@
 """Whole texts of the errors about TF Hub modules."""
 
+import os
+import tarfile
 from collections.abc import Callable
 
 import pytest
@@ -201,6 +203,57 @@ def test_the_whole_text_of_an_error(what: str, request: pytest.FixtureRequest) -
     with pytest.raises(KerastlError) as caught:
         call(module)
     assert str(caught.value) == text.replace("{module}", module)
+
+
+def test_the_text_about_an_archive_with_a_link(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        info = tarfile.TarInfo("evil")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(info)
+    with pytest.raises(KerastlError) as caught:
+        SavedModelLayer(tmp_path / "a.tar")
+    assert (
+        str(caught.value)
+        == f"""The archive cannot be unpacked.
+  where:    {tmp_path}/a.tar
+  expected: a tar archive of plain files and folders
+  received: 'evil', which is a link or a special file
+  fix:      Download it again, or ask its author for such an archive."""
+    )
+
+
+def test_the_text_about_a_cache_of_another_user(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    (tmp_path / "archives_4711").mkdir()
+    (tmp_path / "a.tar").touch()
+    with pytest.raises(KerastlError) as caught:
+        SavedModelLayer(tmp_path / "a.tar")
+    assert (
+        str(caught.value)
+        == f"""\
+A folder or file for modules belongs to another user, who could have changed it.
+  where:    {tmp_path}/archives_4711
+  fix:      Set TFHUB_CACHE_DIR to a folder of your own. To use the other user's module anyway, \
+name its folder as the backbone."""
+    )
+
+
+def test_the_text_about_a_cache_that_cannot_be_created(tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "file"))
+    (tmp_path / "a.tar").touch()
+    with pytest.raises(KerastlError) as caught:
+        SavedModelLayer(tmp_path / "a.tar")
+    archives = f"{tmp_path}/file/archives_{os.getuid()}"
+    assert (
+        str(caught.value)
+        == f"""The folder for modules cannot be created.
+  where:    {archives}
+  received: Not a directory
+  fix:      Set TFHUB_CACHE_DIR to a folder of your own."""
+    )
 
 
 def test_the_text_of_a_refusal(tmp_path) -> None:

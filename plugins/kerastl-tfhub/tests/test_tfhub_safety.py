@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import kerastl_tfhub
+from kerastl.backbones import WeightsError
 from kerastl_tfhub import SavedModelLayer, UntrustedModuleError
 from kerastl_tfhub.graph import read_graph, read_saved_model
 from kerastl_tfhub.safety import in_safe_mode, refusals, safe_operations
@@ -302,6 +303,16 @@ def test_a_damaged_keras_file_is_an_error_not_a_crash(plain: str, tmp_path: Path
                 target.writestr(entry, data)
         with pytest.raises(Exception, match="names an unknown part"):
             keras.models.load_model(broken)
+
+
+@pytest.mark.parametrize("kind", ["folder", "name", "url"])
+def test_a_keras_file_cannot_make_the_reader_load_or_download_a_module(
+    kind: str, plain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kerastl_tfhub.layers.resolve", lambda handle: pytest.fail("it was read"))
+    handle = {"folder": plain, "name": "yamnet", "url": "https://example.org/m.tar.gz"}[kind]
+    with pytest.raises(WeightsError, match="contains no graph of a module"):
+        SavedModelLayer.from_config({"graph": handle, "name": "module"})
 
 
 def save_keras(folder: str, path: Path) -> None:

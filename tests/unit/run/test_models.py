@@ -215,6 +215,20 @@ def test_layers_that_the_program_has_registered_itself_load(
     assert isinstance(model.layers[1], Dense)
 
 
+def test_the_whole_text_is_as_a_user_sees_it(write_model: Callable[..., Path]) -> None:
+    path = write_model(named("keras.layers", "shared.payload>Any"))
+    with pytest.raises(RunError) as caught:
+        kerastl.load_model(path)
+    assert str(caught.value) == (
+        "The model 'model.keras' contains layers that no installed plugin provides.\n"
+        f"  where:    {path}\n"
+        "  expected: layers of Keras, of kerastl, or of an installed plugin that the run names\n"
+        "  received: shared.payload>Any\n"
+        "  fix:      If you know where the model comes from, install the plugin that it was "
+        "trained with, or import its layers before loading it."
+    )
+
+
 def test_only_packages_of_kerastl_are_advised(
     write_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,9 +239,12 @@ def test_only_packages_of_kerastl_are_advised(
         )
 
 
-def test_a_name_of_the_file_cannot_write_to_the_terminal(write_model: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("name", ["a\x1b[2Jb>X", "a>" + "x" * 1000])
+def test_a_name_of_the_file_cannot_control_or_fill_the_terminal(
+    name: str, write_model: Callable[..., Path]
+) -> None:
     with pytest.raises(RunError) as caught:
-        kerastl.load_model(write_model(named("keras.layers", "a\x1b[2Jb>" + "x" * 1000)))
+        kerastl.load_model(write_model(named("keras.layers", name)))
     assert str(caught.value).replace("\n", " ").isprintable()
     assert len(str(caught.value)) < 600
 
