@@ -116,6 +116,19 @@ def test_a_run_or_a_file_of_another_user_is_somebody_elses(
     assert "'run' belongs to another user" in listener.warnings[0]
 
 
+@pytest.mark.parametrize("is_stored", [True, False], ids=["its origin is stored", "it is older"])
+def test_an_older_run_on_a_table_of_another_user_is_somebody_elses(
+    is_stored: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run")
+    if is_stored:
+        edit_bundle(run, origin={"host": platform.node(), "folder": str(run.resolve())})
+    monkeypatch.setattr("kerastl.run.origin.is_own", lambda path, *others: path.suffix != ".csv")
+    listener = Listener()
+    assert bool(embedded(write_report(run, progress=listener))) == is_stored
+    assert is_stored or "its table belongs to another user" in listener.warnings[0]
+
+
 def test_a_run_that_was_trained_here_shows_its_images(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     edit_bundle(run, origin={"host": platform.node(), "folder": str(run.resolve())})
