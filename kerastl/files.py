@@ -70,6 +70,16 @@ def exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110  # Path.exists fails if a name is too long
 
 
+def require_writable(path: Path) -> None:
+    """Raises an `OSError` if a file cannot be written at a path; writes nothing."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    folder = next(parent for parent in path.absolute().parents if exists(parent))
+    probe = temporary_path(folder / path.name)
+    probe.touch()
+    probe.unlink()
+
+
 def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """Returns the value in a JSON file that anyone may have written.
 

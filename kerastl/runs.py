@@ -52,7 +52,7 @@ class Run:
     @cached_property
     def model(self) -> "keras.Model":
         """The Keras model: raw input to uncalibrated probabilities."""
-        from kerastl.run.consistency import refuse_other_model
+        from kerastl.run.model_check import refuse_other_model
 
         model = load_model(self.record.layout.model)
         refuse_other_model(model, self.bundle, where=self.path)

@@ -13,6 +13,7 @@ import rich.console
 
 from kerastl.cli.console import TerminalProgress
 from kerastl.cli.score_tables import interval, number, score_table
+from kerastl.cli.unreadable import no_readable_file
 from kerastl.errors import RunError, counted
 from kerastl.files import replacing
 from kerastl.progress import SILENT
@@ -74,7 +75,7 @@ def listen(
 
     is_live = PIPE in inputs
     score_columns = ("path", "start_seconds", "end_seconds", *run.tasks)
-    num_detections = num_unreadable = 0
+    num_detections, unreadable, is_any_read = 0, dict[str, str](), False
     with (
         _rows(output, COLUMNS, is_live=is_live, as_json=as_json) as write,
         _rows(scores, score_columns, is_live=is_live)
@@ -86,7 +87,9 @@ def listen(
                 run, inputs, rate_hz=rate_hz, cache=cache, is_shown=output is None
             ):
                 num_detections += len(update.detections)
-                num_unreadable += update.error is not None
+                is_any_read |= update.scores is not None
+                if update.error is not None:
+                    unreadable[update.path] = update.error
                 write(update.rows())
                 if write_scores is not None:
                     write_scores(update.score_rows())
@@ -95,8 +98,11 @@ def listen(
             raise KeyboardInterrupt(kept) from None
     if output is not None:
         click.echo(f"{counted(num_detections, 'detection')} in {output}", err=True)
-    if num_unreadable:
-        click.echo(f"{counted(num_unreadable, 'recording')} cannot be read; see 'error'.", err=True)
+    if unreadable and not is_any_read:
+        raise no_readable_file(unreadable)
+    if unreadable:
+        files = counted(len(unreadable), "recording")
+        click.echo(f"{files} cannot be read; see 'error'.", err=True)
 
 
 def show_detection_scores(scores: "RecordingScores", *, title: str) -> None:

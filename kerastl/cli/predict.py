@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerastl.cli.table_output import TABLE_ENDINGS, write_table
+from kerastl.cli.table_output import TABLE_ENDINGS, refuse_unwritable, write_table
+from kerastl.cli.unreadable import no_readable_file
 from kerastl.errors import RunError, counted
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def command(
     """Predict INPUTS (files, folders or a table) with RUN.
 
     The output has one row per example in the given order: a calibrated probability and a decision
-    per task, and the reason if a file cannot be read.
+    per task, and the reason if a file cannot be read. If none can be read, the exit code is 2.
 
     With --listen, the window of an audio run slides over long recordings. Each detection is a row,
     written immediately: start and end of the window that detected the word, the word and its score.
@@ -51,6 +52,8 @@ def command(
             where=f"--output {output}",
             expected="a name that ends in .csv or .parquet",
         )
+    refuse_unwritable(output)
+    refuse_unwritable(scores, "--scores")
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
 
     quiet_frameworks()
@@ -82,6 +85,9 @@ def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool) -> None:
         click.echo(frame.to_csv(index=False, float_format="%.4f"), nl=False)
     if output is not None:
         click.echo(f"{counted(len(frame), 'row')} in {output}", err=True)
-    if unreadable := int(frame["error"].notna().sum()):
+    unreadable = frame["error"].notna()
+    if unreadable.all():
+        raise no_readable_file(dict(zip(frame["path"], frame["error"], strict=True)))
+    if unreadable.any():
         files = counted(len(frame), "file")
-        click.echo(f"{unreadable} of {files} cannot be read; see 'error'.", err=True)
+        click.echo(f"{unreadable.sum()} of {files} cannot be read; see 'error'.", err=True)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from kerastl.cli.table_output import refuse_unwritable
+
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
@@ -22,6 +24,7 @@ def command(run: Path, output: Path | None, trust: bool, open_it: bool) -> None:
     The report is one HTML file that works offline: scores with intervals, curves, adjustable
     thresholds, mistakes, unknown labels, and how to repeat the run.
     """
+    refuse_unwritable(output)
     from kerastl.cli.console import TerminalProgress
     from kerastl.report import write_report
 

@@ -9,7 +9,7 @@ import click
 
 from kerastl.cli.columns import show_columns
 from kerastl.errors import TableError
-from kerastl.files import write_with
+from kerastl.files import exists, require_writable, write_with
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ def writes_table(command: Callable[..., Any]) -> Callable[..., None]:
     """Adds `--output` and `--overwrite`, checks them first, and writes the table that is returned.
 
     Raises:
-        TableError: The ending is not one of a table, or the file exists.
+        TableError: The ending is not one of a table, or the file exists or cannot be written.
     """
 
     @click.option(
@@ -42,6 +42,21 @@ def writes_table(command: Callable[..., Any]) -> Callable[..., None]:
     return checked
 
 
+def refuse_unwritable(path: Path | None, option: str = "--output") -> None:
+    """Raises a `TableError` if an output cannot be written; called before anything is computed."""
+    if path is None:
+        return
+    try:
+        require_writable(path)
+    except OSError as error:
+        raise TableError(
+            f"The output '{path.name}' cannot be written.",
+            where=f"{option} {path}",
+            received=(error.strerror or str(error)).lower(),
+            fix="Choose another file or folder, or correct the permissions.",
+        ) from None
+
+
 def write_table(frame: "pd.DataFrame", output: Path) -> None:
     """Writes a table as CSV or Parquet, by the ending of its name."""
     if output.suffix.lower() == ".csv":
@@ -57,11 +72,12 @@ def _refuse_output(path: Path, *, overwrite: bool) -> None:
             where=f"--output {path}",
             expected="a name that ends in .csv or .parquet",
         )
-    if path.exists() and not overwrite:
+    if exists(path) and not overwrite:
         raise TableError(
             f"The table '{path}' already exists.",
             fix="Choose another name, or replace it with --overwrite.",
         )
+    refuse_unwritable(path)
 
 
 def _write_made(made: Any, output: Path) -> None:

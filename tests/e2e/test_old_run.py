@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import kerastl
 from kerastl.backbones import forget_plugins
 from kerastl.cli import cli
+from kerastl.errors import MediaError, RunError
 
 STORED = Path(__file__).parent / "old_run"
 PLACEHOLDER = "@FOLDER@"
@@ -85,6 +87,36 @@ def test_a_finished_run_predicts_what_it_predicted(folder: Path) -> None:
     received = kerastl.load_run(folder / "finished").predict(folder / "images")
     received["error"] = received["error"].fillna(expected["error"])
     pd.testing.assert_frame_equal(received, expected, check_dtype=False, atol=1e-6)
+
+
+def test_predicting_nothing_but_unreadable_files_is_an_error_with_their_reasons(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").write_text("text")
+    os.mkfifo(tmp_path / "b.png")
+    unreadable = [tmp_path / name for name in ("a.png", "b.png", "c.png", "d.png")]
+    with pytest.raises(MediaError, match="None of the 4 files can be read") as refused:
+        command("predict", folder / "finished", *unreadable, "-o", tmp_path / "out.csv")
+    assert refused.value.problems[0].startswith(f"{tmp_path / 'a.png'}: The file is not an image")
+    assert refused.value.problems[-1] == "and 1 more"
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 4
+    readable = next((folder / "images").iterdir())
+    command("predict", folder / "finished", readable, tmp_path / "a.png")
+    assert "1 of 2 files cannot be read; see 'error'." in capsys.readouterr().err
+
+
+def test_the_bundle_of_another_order_of_tasks_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "finished", tmp_path / "run")
+    path = tmp_path / "run" / "bundle.json"
+    bundle = json.loads(path.read_text())
+    bundle["tasks"] = dict(reversed(bundle["tasks"].items()))
+    path.write_text(json.dumps(bundle))
+    with pytest.raises(RunError, match="tasks: the order is not that of heads"):
+        kerastl.load_run(tmp_path / "run")
+    bundle["heads"]["tasks"].reverse()
+    path.write_text(json.dumps(bundle))
+    with pytest.raises(RunError, match="tasks: red, bright, where the model answers bright"):
+        kerastl.load_run(tmp_path / "run").predict(folder / "images")
 
 
 def test_a_finished_run_has_its_scores_and_is_scored_the_same_again(folder: Path) -> None:

@@ -15,8 +15,8 @@ from mutations import mutated
 from kerastl.errors import KerastlError, RunError
 from kerastl.heads.layer import Probabilities
 from kerastl.run.bundle import Bundle, heads_hash, read_bundle
-from kerastl.run.consistency import refuse_other_model
 from kerastl.run.layout import RunLayout
+from kerastl.run.model_check import refuse_other_model
 
 TASKS = ("car", "bus", "tram")
 
