@@ -90,8 +90,11 @@ def train(
 def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
     """Continues an interrupted training as if it had never stopped.
 
+    On a CPU, the results are equal to those of an uninterrupted training bit by bit.
+
     Raises:
-        RunError: The folder does not contain a run, or the run is finished.
+        RunError: The folder does not contain a run, the run is finished, or it cannot be continued
+            exactly.
     """
     layout = RunLayout(Path(path))
     if not layout.is_started:

@@ -133,8 +133,11 @@ def test_the_report_of_a_finished_run_can_be_written_again(folder: Path) -> None
     assert "data:image/jpeg;base64," in page
 
 
-def test_an_interrupted_run_ends_as_if_it_had_not_been_interrupted(folder: Path) -> None:
+def test_an_interrupted_run_repeats_its_epochs_and_ends_as_if_it_had_not_been_interrupted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command("train", "--resume", folder / "interrupted")
+    assert "was interrupted under version 0.1" in " ".join(capsys.readouterr().err.split())
     run = kerastl.load_run(folder / "interrupted")
     expected = pd.read_csv(io.StringIO(EXPECTED["whole"]["history"]))
     received = pd.read_csv(folder / "interrupted" / "history.csv")
