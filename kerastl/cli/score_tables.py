@@ -75,6 +75,9 @@ def show_scores(scores: "SplitScores", *, title: str) -> None:
     _show_promises(scores)
     for line in _remarks(scores):
         click.echo(line)
+    if scores.others is not None:
+        click.echo()
+        show_scores(scores.others, title="Scores on the rows that were not trained on")
 
 
 def _show_promises(scores: "SplitScores") -> None:
@@ -125,6 +128,8 @@ def _remarks(scores: "SplitScores") -> Iterator[str]:
     if scores.tuned_on:
         source = _SOURCES.get(scores.tuned_on, scores.tuned_on)
         yield f"Thresholds and calibration come from: {source}."
+    if scores.engine:
+        yield f"Features: {scores.engine}."
     for task, facts in scores.thresholds.items():
         if facts.note is not None:
             yield f"{task}: {facts.note}."

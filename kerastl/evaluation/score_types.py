@@ -109,6 +109,8 @@ class SplitScores:
     tuned_on: str | None  # what thresholds and calibration were chosen on
     note: str | None  # why the scores are too optimistic
     thresholds: Mapping[str, ThresholdFacts] = field(default_factory=dict)  # of each task
+    engine: str | None = None  # that computed the features, with its version
+    others: "SplitScores | None" = None  # of the rows that were not trained on, if any were
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ Convention: each engine and precision has its own store, so that the precision o
 depends on what happens to be cached.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ class Lookup:
     """What the cache has, and lacks, of some examples."""
 
     num_examples: int
-    found: frozenset[str]  # labels of the engines of which some features were cached
     missing: np.ndarray  # indices of the examples that are not cached
     parts: Iterator[Part]  # inputs of the missing examples, which threads decode already
 
@@ -89,7 +88,7 @@ class CachedFeatures:
         return self._stores[engine]
 
     def look_up(
-        self, values: np.ndarray, wanted: Mapping[str, tuple[np.ndarray, Sequence[str]]]
+        self, values: np.ndarray, wanted: Mapping[str, tuple[np.ndarray, str]]
     ) -> dict[str, Lookup]:
         """Copies cached features into `(examples, dim)`; threads begin to decode what is missing.
 
@@ -97,15 +96,15 @@ class CachedFeatures:
 
         Args:
             values: Receives the features.
-            wanted: Purpose to the rows and the engines to look for, the first one first.
+            wanted: Purpose to the rows and the label of their engine.
         """
-        engines = {REFERENCE, *(one for _, several in wanted.values() for one in several)}
+        engines = {REFERENCE, *(engine for _, engine in wanted.values())}
         if self._files is not None and any(not self.store(engine).is_empty for engine in engines):
             self._file_hashes = self._hashes.hash_files(self._files.paths)
             self._keys = self._files.keys_of(self._file_hashes)
         return {
-            purpose: self._look_up(values, rows, several)
-            for purpose, (rows, several) in wanted.items()
+            purpose: self._look_up(values, rows, engine)
+            for purpose, (rows, engine) in wanted.items()
         }
 
     def stream(self, rows: np.ndarray) -> Iterator[Part]:
@@ -114,16 +113,13 @@ class CachedFeatures:
 
     def read_into(self, values: np.ndarray, rows: np.ndarray, *, engine: str) -> np.ndarray:
         """Copies cached features into these rows of `(examples, dim)`; returns the other rows."""
-        left = self._read_into(values, rows, engine=engine)
+        left = rows[~self._read(values, rows, rows, engine)]
         return rows if self.is_whole and len(left) else left
 
-    def read_common(self, engines: Sequence[str]) -> dict[str, np.ndarray]:
-        """Returns the features of all examples that are cached for every one of these engines."""
-        rows = np.arange(len(self._keys))
-        values = {engine: np.zeros((len(rows), self.dim), np.float32) for engine in engines}
-        for engine in engines:
-            rows = np.setdiff1d(rows, self._read_into(values[engine], rows, engine=engine))
-        return {engine: features[rows] for engine, features in values.items()}
+    def read(self, rows: np.ndarray, *, engine: str) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the features of these examples, and which of them are cached."""
+        values = np.zeros((len(rows), self.dim), np.float32)
+        return values, self._read(values, np.arange(len(rows)), rows, engine)
 
     def add(self, part: Part, features: np.ndarray, *, engine: str) -> None:
         """Stores the features of decoded examples under the keys of the decoded bytes."""
@@ -146,22 +142,14 @@ class CachedFeatures:
         if self._cache and any(store.has_written for store in self._stores.values()):
             prune(self._cache, size_limit())
 
-    def _read_into(self, values: np.ndarray, rows: np.ndarray, *, engine: str) -> np.ndarray:
-        keys = [self._keys[row] for row in rows]
-        return rows[~self.store(engine).read_into(values, rows, keys)]
+    def _look_up(self, values: np.ndarray, rows: np.ndarray, engine: str) -> Lookup:
+        missing = self.read_into(values, rows, engine=engine)
+        return Lookup(num_examples=len(rows), missing=missing, parts=self.stream(missing))
 
-    def _look_up(self, values: np.ndarray, rows: np.ndarray, engines: Sequence[str]) -> Lookup:
-        missing, found = rows, set()
-        for engine in engines:
-            left = self.read_into(values, missing, engine=engine)
-            found |= {engine} if len(left) < len(missing) else set()
-            missing = left
-        return Lookup(
-            num_examples=len(rows),
-            found=frozenset(found),
-            missing=missing,
-            parts=self.stream(missing),
-        )
+    def _read(
+        self, values: np.ndarray, places: np.ndarray, rows: np.ndarray, engine: str
+    ) -> np.ndarray:
+        return self.store(engine).read_into(values, places, [self._keys[row] for row in rows])
 
     def _warn(self, reason: str) -> None:
         self._progress.warn(f"The cache cannot be written ({reason}); continuing without it.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import keras
 import numpy as np
@@ -15,7 +14,7 @@ from kerastl.features.engines.agreement import NUM_EXAMPLES, Agreement, probabil
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, Purpose
-from kerastl.progress import Progress
+from kerastl.progress import SILENT, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ class Extraction:
         self._engines = NetworkEngines(
             network=network,
             dtype=input_dtype(inputs),
-            sample=lambda: self._sample[1],
+            sample=lambda: take_sample(inputs),
             folder=cached.engine_folder,
             progress=progress,
         )
@@ -90,10 +89,8 @@ class Extraction:
         others = sorted(self._used - {REFERENCE})
         if not others:
             return {}
-        features = self._cached.read_common([REFERENCE, *others])
-        if len(features[REFERENCE]) < min(NUM_EXAMPLES, len(self._inputs)):
-            features = {label: self._sample_features(label) for label in features}
-            self._cached.close()
+        features = {label: self._sample_features(label) for label in (REFERENCE, *others)}
+        self._cached.close()
         return probability_differences(heads, features.pop(REFERENCE), features)
 
     def extract_without(self, engines: Sequence[str]) -> "Extraction":
@@ -120,18 +117,15 @@ class Extraction:
     def _extract(self, is_scored: np.ndarray) -> ExtractionFacts:
         purposes: dict[Purpose, np.ndarray] = {"training": ~is_scored, "scores": is_scored}
         engines = {
-            purpose: self._selector.known_engine(purpose) or REFERENCE for purpose in purposes
+            purpose: self._selector.select(purpose, int(rows.sum()))
+            for purpose, rows in purposes.items()
+            if rows.any()
         }
         lookups = self._cached.look_up(
             self.values,
             {
-                purpose: (
-                    np.flatnonzero(rows),
-                    # Scores may also use what Keras computed, which has the same precision.
-                    list(dict.fromkeys([engines[purpose], REFERENCE][: 1 + (purpose == "scores")])),
-                )
-                for purpose, rows in purposes.items()
-                if rows.any()
+                purpose: (np.flatnonzero(purposes[purpose]), engine)
+                for purpose, engine in engines.items()
             },
         )
         self._engines.num_examples = (
@@ -140,8 +134,7 @@ class Extraction:
         )
         facts = {
             purpose: self._complete(purpose, engines[purpose], lookups[purpose])
-            for purpose in purposes
-            if purpose in lookups
+            for purpose in engines
         }
         self._cached.close()
         return ExtractionFacts(
@@ -152,15 +145,12 @@ class Extraction:
 
     def _complete(self, purpose: Purpose, engine: str, lookup: Lookup) -> PassFacts:
         """Computes and stores what is missing for a purpose."""
-        missing, parts, looked_up = lookup.missing, lookup.parts, engine
-        self._used |= lookup.found
-        if len(missing):
-            engine = self._selector.select(purpose, len(missing))
-            if engine != looked_up:
-                missing = self._cached.read_into(self.values, missing, engine=engine)
-            if len(missing) < len(lookup.missing):
-                self._used.add(engine)
-                parts = self._cached.stream(missing)
+        missing, parts = lookup.missing, lookup.parts
+        if len(missing) and self._engines.engine(engine).label != engine:
+            engine = REFERENCE  # the engine agreed in an earlier run, but cannot run any more
+            missing = self._cached.read_into(self.values, missing, engine=engine)
+            parts = self._cached.stream(missing)
+        self._used.add(engine)
         facts = PassFacts(
             engine=engine,
             examples=lookup.num_examples,
@@ -171,7 +161,6 @@ class Extraction:
         return facts
 
     def _compute(self, engine: str, num_examples: int, parts: Iterator[Part]) -> dict[str, float]:
-        self._used.add(engine)
         computation = FeatureComputation(self._engines.engine(engine), parts)
         for part, features in computation.run(
             num_examples, title="Features", progress=self._progress
@@ -181,34 +170,36 @@ class Extraction:
         return computation.seconds()
 
     def _sample_features(self, engine: str) -> np.ndarray:
-        features = self._engines.sample_output(engine)
-        keys = self._sample[0]
-        self._cached.store(engine).add(keys, features[: len(keys)])
-        return features
+        """Returns the features of evenly spaced examples, the same whether cached or not."""
+        rows = sample_rows(len(self._inputs))
+        values, is_cached = self._cached.read(rows, engine=engine)
+        missing = rows[~is_cached]
+        computation = FeatureComputation(self._engines.engine(engine), self._cached.stream(missing))
+        for part, features in computation.run(len(missing), title="Features", progress=SILENT):
+            values[np.searchsorted(rows, part.rows)] = features
+            self._cached.add(part, features, engine=engine)
+        return values
 
-    @cached_property
-    def _sample(self) -> tuple[list[bytes | None], np.ndarray]:
-        return take_sample(self._inputs)
+
+def sample_rows(num_examples: int) -> np.ndarray:
+    """Returns the indices of evenly spaced examples, of all if there are few."""
+    spread = np.linspace(0, num_examples - 1, min(NUM_EXAMPLES, num_examples))
+    return np.unique(spread.astype(int))
 
 
-def take_sample(inputs: Inputs) -> tuple[list[bytes | None], np.ndarray]:
-    """Returns evenly spaced examples, filled up if there are too few of them.
+def take_sample(inputs: Inputs) -> np.ndarray:
+    """Returns the raw inputs of evenly spaced examples, filled up if there are too few of them.
 
-    Returns:
-        The cache key of each example, or None: it has none, or its features are an average. And the
-        raw inputs: the representative one of each example, in the order of the keys, then filling.
+    An example with several inputs is represented by one of them.
     """
-    num_all = len(inputs)
-    rows = np.unique(np.linspace(0, num_all - 1, min(NUM_EXAMPLES, num_all)).astype(int))
-    parts = list(stream_inputs(inputs, rows))
-    keys = [key if part.counts is None else None for part in parts for key in part.keys]
+    parts = stream_inputs(inputs, sample_rows(len(inputs)))
     values = np.concatenate([part.representatives for part in parts])
     num_missing = NUM_EXAMPLES - len(values)
     if num_missing > 0 and isinstance(inputs, FileInputs):
         values = np.concatenate([values, inputs.noise(num_missing)])
     elif num_missing > 0:
         values = np.resize(values, (NUM_EXAMPLES, *values.shape[1:]))
-    return keys, values
+    return values
 
 
 def input_dtype(inputs: Inputs) -> np.dtype:

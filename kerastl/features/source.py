@@ -92,6 +92,4 @@ class FeatureSource:
         engines = NetworkEngines(
             network=network, dtype=dtype, sample=sample, folder=folder, progress=progress
         )
-        selector = EngineSelector(engines, self.engine)
-        known = selector.known_engine("scores")
-        return engines.engine(known or selector.select("scores", num_examples))
+        return engines.engine(EngineSelector(engines, self.engine).select("scores", num_examples))

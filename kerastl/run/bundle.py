@@ -34,6 +34,7 @@ from kerastl.settings import Listed, Problems, Text, refuse
 from kerastl.settings.explain import explain
 from kerastl.settings.problems import first_per_path
 
+_ENGINE_PACKAGES = {"xla": "tensorflow"}  # others are packages of the same name
 _VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
 
 MAX_TASKS = 10_000
@@ -146,6 +147,17 @@ class Evidence(_Part):
     recordings: dict[str, Any] | None = None  # that thresholds were chosen on
 
 
+class EngineFacts(_Part):
+    """The engine that computed features."""
+
+    name: Literal["keras", "openvino", "xla"]
+    precision: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}, {self.precision}"
+
+
 class Bundle(_Part):
     """All of `bundle.json`."""
 
@@ -157,6 +169,7 @@ class Bundle(_Part):
     backbone: BackboneFacts
     data: DataFacts
     evidence: Evidence = Evidence()
+    engines: dict[str, EngineFacts] = {}  # by purpose: "training", "scores"
     listening: ListeningConfig | None = None
     versions: dict[str, str]
     plugins: dict[str, str]
@@ -231,6 +244,13 @@ def versions() -> dict[str, str]:
     """Returns the versions of the packages that the model's outputs depend on."""
     found = {name: importlib.metadata.version(name) for name in _VERSIONED}
     return {"python": platform.python_version(), **found}
+
+
+def engine_facts(label: str) -> EngineFacts:
+    """Returns the facts of the engine with a label such as `"openvino float32"`."""
+    name, precision = label.split()
+    version = importlib.metadata.version(_ENGINE_PACKAGES.get(name, name))
+    return EngineFacts.model_validate({"name": name, "precision": precision, "version": version})
 
 
 def _wrong_heads(heads: Mapping[str, Sequence[str]], tasks: Sequence[str]) -> Problems:

@@ -1,15 +1,21 @@
 """Scores of a finished run on one of its splits or on another table."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError, suggestion
 from kerastl.evaluation.score_types import SplitScores
+from kerastl.features.cache.file_hashes import FileHashes
+from kerastl.features.cache.location import HASHES, cache_folder
 from kerastl.progress import Progress
-from kerastl.run.bundle import Bundle
+from kerastl.run.bundle import Bundle, engine_facts
+from kerastl.run.overlap import find_overlap
 from kerastl.run.predict import file_logits
 from kerastl.run.record import RunRecord
 from kerastl.run.scoring import make_bootstrap, score_parts, score_rows, with_positive_shares
@@ -47,18 +53,36 @@ def evaluate(
     cache: bool,
     progress: Progress,
 ) -> SplitScores:
-    """Returns the scores on examples, which are one split (`part`) or another table (None)."""
-    logits, _ = file_logits(
+    """Returns the scores on examples, which are one split (`part`) or another table (None).
+
+    The features are those of the engine on which the scores of the run rest. Rows of another table
+    that the model was trained on are named, and the others are scored apart.
+    """
+    stored = record.bundle.engines.get("scores")
+    logits, _, used = file_logits(
         model,
         record.bundle,
         examples.paths,
         segments=examples.segments,
         on_error="raise",
+        engine="auto" if stored is None or stored.name == "xla" else stored.name,
         cache=cache,
         progress=progress,
     )
-    bootstrap = make_bootstrap(record.config.evaluation, examples)
-    return score_rows(examples.labels, logits, record.bundle, bootstrap, part)
+
+    def score(rows: np.ndarray) -> SplitScores:
+        chosen = examples.take(rows)
+        bootstrap = make_bootstrap(record.config.evaluation, chosen)
+        return score_rows(chosen.labels, logits[rows], record.bundle, bootstrap, part)
+
+    scores = replace(score(np.arange(len(logits))), engine=str(engine_facts(used)))
+    if part is not None:
+        return scores
+    hashes = FileHashes(cache_folder() / HASHES if cache else None)
+    overlap = find_overlap(examples, record.splits, hashes)
+    others = np.flatnonzero(~overlap.trained_on)
+    is_partly = 0 < len(others) < len(logits)
+    return replace(scores, note=overlap.note, others=score(others) if is_partly else None)
 
 
 def rescore(record: RunRecord, bundle: Bundle) -> Mapping[str, SplitScores]:

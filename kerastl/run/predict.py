@@ -12,6 +12,7 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.features.cache.location import cache_folder
+from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
@@ -55,7 +56,7 @@ def predict(
     """Returns one row per example; see `kerastl.runs.Run.predict`."""
     bounds = np.array([file.bounds for file in files], np.float64)
     segments = None if np.isnan(bounds).all() else Segments(values=bounds)
-    logits, errors = file_logits(
+    logits, errors, _ = file_logits(
         model,
         bundle,
         [file.path for file in files],
@@ -84,22 +85,24 @@ def file_logits(
     *,
     segments: Segments | None,
     on_error: Literal["raise", "collect"],
+    engine: EngineName = "auto",
     cache: bool,
     progress: Progress,
-) -> tuple[np.ndarray, Mapping[int, str]]:
+) -> tuple[np.ndarray, Mapping[int, str], str]:
     """Returns uncalibrated logits in the precision of the shipped model, and unreadable files.
 
     Returns:
-        `(files, tasks)`, with meaningless rows for unreadable files; and the index of each
-        unreadable file to the reason.
+        `(files, tasks)`, with meaningless rows for unreadable files; the index of each unreadable
+        file to the reason; and the label of the engine that computed the features.
 
     Raises:
         MediaError: A file is unreadable, with `on_error="raise"`.
     """
     inputs = FileInputs(paths, bundle.input, segments=segments, on_error=on_error)
-    source = FeatureSource(cache=cache_folder() if cache else None)
+    source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
     found = source.extract(find_layer(model).model, inputs, progress=progress)
-    return HeadLogits(model, bundle.task_names)(found.values), inputs.errors
+    used = found.facts.scores.engine if found.facts.scores else REFERENCE
+    return HeadLogits(model, bundle.task_names)(found.values), inputs.errors, used
 
 
 def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:

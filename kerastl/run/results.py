@@ -26,9 +26,11 @@ from kerastl.run.bundle import (
     BackboneFacts,
     Bundle,
     DataFacts,
+    EngineFacts,
     Evidence,
     StrengthPath,
     TableFile,
+    engine_facts,
     heads_hash,
     versions,
 )
@@ -43,6 +45,7 @@ from kerastl.run.scoring import (
 )
 from kerastl.run.split_table import example_columns
 from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks, unweighted_offsets
+from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
 
@@ -138,6 +141,7 @@ def make_bundle(
         ),
         data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
         evidence=_evidence(fitted, tasks),
+        engines=_engines(fitted.evidence),
         listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
         plugins=distributions(),
@@ -214,6 +218,11 @@ def _data_facts(data: DataConfig, *, num_rows: int) -> DataFacts:
         column=data.file_column,
         group=data.group,
     )
+
+
+def _engines(evidence: TrainingEvidence) -> dict[str, EngineFacts]:
+    passes = {"training": evidence.training, "scores": evidence.scores}
+    return {purpose: engine_facts(facts.engine) for purpose, facts in passes.items() if facts}
 
 
 def _evidence(fitted: TrainingResult, tasks: tuple[str, ...]) -> Evidence:

@@ -86,6 +86,25 @@ def test_evaluate_repeats_the_figures_of_the_run(run: Run) -> None:
         assert again["tasks"][task]["known"] == stored["tasks"][task]["known"]
 
 
+def test_rows_that_were_trained_on_are_named_and_the_others_scored_apart(
+    run: Run, bright_images: Path
+) -> None:
+    whole = run.evaluate(bright_images / "table.csv")
+    num_train = int((run.predictions["split"] == "train").sum())
+    assert f"trained on {num_train} of 60 rows of this table" in whole["note"]
+    assert whole["others"]["macro"]["examples"] == 60 - num_train
+    assert whole["macro"]["examples"] == 60
+    assert "others" not in run.evaluate()
+
+
+def test_the_bundle_and_the_scores_name_the_engine_and_its_version(run: Run) -> None:
+    engine = run.bundle.engines["scores"]
+    assert (engine.name, engine.precision) == ("keras", "float32")
+    assert engine.version == keras.__version__
+    assert run.evaluate()["engine"] == f"keras {keras.__version__}, float32"
+    assert f"keras {keras.__version__}, float32" in (run.path / "report.html").read_text()
+
+
 def test_predict_repeats_the_stored_probabilities_in_the_order_given(
     run: Run,
 ) -> None:

@@ -1,8 +1,9 @@
 """Selection of the engine for each purpose: candidates are compared with Keras, fastest first.
 
 Convention: features that heads are only trained on may have reduced precision; features for scores
-and predictions have the precision of the shipped model. The results are stored beside the
-converted network, so that later runs know them.
+and predictions have the precision of the shipped model. The selection depends on the request, the
+network, the number of examples and the machine, never on what is cached: results that are stored
+beside the converted network only save the comparison.
 """
 
 import contextlib
@@ -45,35 +46,18 @@ class EngineSelector:
         self.agreements: dict[str, Agreement] = {}
         self._requested = requested
         self._verdicts = {} if requested == "keras" else _read_verdicts(engines.folder)
-        self._known_candidates: Sequence[str] = self._verdicts.pop("candidates", ())
-
-    def known_engine(self, purpose: Purpose) -> str | None:
-        """Returns the label of the engine that earlier runs selected for a purpose, or None."""
-        if self._requested == "keras":
-            return REFERENCE
-        for label in _suitable(self._known_candidates, purpose):
-            verdict = self._verdicts.get(label)
-            if verdict is None:
-                return None
-            if verdict["agrees"]:
-                return label
-        return REFERENCE if self._known_candidates else None
 
     def select(self, purpose: Purpose, num_examples: int) -> str:
         """Returns the label of the engine for a purpose, trying candidates if that pays off.
 
         Args:
             purpose: `"training"` or `"scores"`.
-            num_examples: Number of examples to compute for this purpose.
+            num_examples: Number of examples for this purpose, whether cached or not.
         """
-        if purpose == "scores" and self._requested == "auto" and num_examples <= EAGER_EXAMPLES:
+        if not self._is_worth_trying(purpose, num_examples):
             return REFERENCE
-        if not self._is_worth_trying(num_examples):
-            return self.engines.engine(self.known_engine(purpose) or REFERENCE).label
         suitable = _suitable(self._candidates, purpose)
-        selected = next((label for label in suitable if self._agrees(label)), REFERENCE)
-        self._write_verdicts()
-        return selected
+        return next((label for label in suitable if self._agrees(label)), REFERENCE)
 
     @cached_property
     def _candidates(self) -> list[str]:
@@ -88,32 +72,40 @@ class EngineSelector:
             return []
         return [f"{openvino_engine.NAME} {name}" for name in openvino_engine.precisions()]
 
-    def _is_worth_trying(self, num_examples: int) -> bool:
+    def _is_worth_trying(self, purpose: Purpose, num_examples: int) -> bool:
+        if self._requested == "keras":
+            return False
         if self._requested == "openvino":
             return num_examples > 0
+        if purpose == "scores" and num_examples <= EAGER_EXAMPLES:
+            return False
         cost = multiply_adds(self.engines.network)
         if not cost:
             return num_examples >= _WORTH_CONVERTING_EXAMPLES
         return num_examples * cost >= _WORTH_CONVERTING
 
     def _agrees(self, label: str) -> bool:
+        if label not in self._verdicts:
+            self._verdicts[label] = self._verdict(label)
+            self._write_verdicts()
+        return bool(self._verdicts[label]["agrees"])
+
+    def _verdict(self, label: str) -> dict[str, Any]:
         engine = self.engines.engine(label)
         if engine is self.engines.reference:
-            self._verdicts[label] = {"agrees": False}
-            return False
+            return {"agrees": False}
         output, speed = self.engines.timed_sample_output(label)
         agreement = compare_features(
             self.engines.reference_output, output, engine.precision, per_second=speed
         )
         self.agreements[label] = agreement
-        self._verdicts[label] = to_values(agreement)
         self.engines.progress.note(_agreement_text(label, agreement))
-        return agreement.agrees
+        return dict(to_values(agreement))
 
     def _write_verdicts(self) -> None:
         if self.engines.folder is None:
             return
-        text = json.dumps({"candidates": self._candidates, **self._verdicts}, indent=1)
+        text = json.dumps(self._verdicts, indent=1)
         with contextlib.suppress(OSError):
             write_text(self.engines.folder / _FILE, text)
 

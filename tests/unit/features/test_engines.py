@@ -104,11 +104,11 @@ def test_an_engine_that_differs_is_not_used(
 def test_what_was_found_is_known_to_the_next(network: keras.Model, tmp_path: Path) -> None:
     folder = tmp_path / "engines" / "x"
     first, _ = selector_for(network, folder)
-    assert first.known_engine("scores") is None
     first.select("scores", 1000)
     assert (folder / "model.xml").is_file()
-    second, _ = selector_for(network, folder)
-    assert second.known_engine("scores") == "openvino float32"
+    second, notes = selector_for(network, folder)
+    assert second.select("scores", 1000) == "openvino float32"
+    assert notes.texts == []  # nothing was compared again
     values = images(5)
     np.testing.assert_allclose(
         output_of(second.engines.engine("openvino float32"), values),
@@ -122,7 +122,29 @@ def test_damaged_notes_of_earlier_runs_are_ignored(network: keras.Model, tmp_pat
     folder = tmp_path / "engines" / "x"
     selector_for(network, folder)[0].select("scores", 1000)
     (folder / "verdicts.json").write_text("{")
-    assert selector_for(network, folder)[0].known_engine("scores") is None
+    selector, notes = selector_for(network, folder)
+    assert selector.select("scores", 1000) == "openvino float32"
+    assert "on 64 examples" in notes.texts[0]
+
+
+@needs_openvino
+def test_what_earlier_runs_found_does_not_decide_whether_an_engine_is_worth_it(
+    network: keras.Model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "engines" / "x"
+    selector_for(network, folder)[0].select("scores", 1000)
+    selector, _ = selector_for(network, folder, requested="auto")
+    assert selector.select("scores", 10) == REFERENCE
+
+
+@needs_openvino
+def test_an_engine_that_this_machine_does_not_offer_is_not_used_though_an_earlier_run_knew_it(
+    network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "engines" / "x"
+    selector_for(network, folder)[0].select("scores", 1000)
+    monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
+    assert selector_for(network, folder)[0].select("scores", 1000) == REFERENCE
 
 
 @needs_openvino
@@ -149,7 +171,7 @@ def test_without_openvino_keras_does_it_with_one_line(
 
 def test_keras_is_asked_for_and_used(network: keras.Model) -> None:
     selector, notes = selector_for(network, requested="keras")
-    assert selector.known_engine("training") == REFERENCE
+    assert selector.select("training", 10**6) == REFERENCE
     assert notes.texts == []
 
 

@@ -250,6 +250,37 @@ def test_what_is_scored_never_comes_from_reduced_precision(
 
 
 @needs_openvino
+@pytest.mark.parametrize(("wanted", "cached_by"), [("openvino", "keras"), ("keras", "openvino")])
+@pytest.mark.parametrize("is_scored", [True, False])
+def test_features_are_those_of_the_engine_that_is_asked_for_whatever_is_cached(
+    network: keras.Model,
+    paths: list[Path],
+    cache: Path,
+    tmp_path: Path,
+    wanted: str,
+    cached_by: str,
+    is_scored: bool,
+) -> None:
+    scored = np.full(NUM, is_scored)
+    cold = extract(network, paths, tmp_path / "empty", is_scored=scored, engine=wanted)
+    extract(network, paths, cache, is_scored=scored, engine=cached_by)
+    warm = extract(network, paths, cache, is_scored=scored, engine=wanted)
+    np.testing.assert_array_equal(warm.values, cold.values)
+    facts = warm.facts.scores if is_scored else warm.facts.training
+    assert facts.engine.startswith(wanted)
+
+
+@needs_openvino
+def test_few_examples_are_not_taken_from_the_engine_of_an_earlier_run(
+    network: keras.Model, paths: list[Path], cache: Path
+) -> None:
+    extract(network, paths, cache, engine="openvino")
+    found = extract(network, paths[:5], cache, engine="auto")
+    assert found.facts.scores.engine == "keras float32"
+    np.testing.assert_array_equal(found.values, extract(network, paths[:5], None).values)
+
+
+@needs_openvino
 def test_probabilities_are_compared_with_those_of_keras_warm_and_cold(
     network: keras.Model, paths: list[Path], cache: Path
 ) -> None:

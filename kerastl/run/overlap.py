@@ -1,0 +1,92 @@
+"""Rows of another table that a run was trained on.
+
+Convention: an example is a segment of a file, and a file is known by its path or by its bytes, so
+that a copy under another name counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kerastl.data.tables.examples import Examples
+from kerastl.errors import counted
+from kerastl.features.cache.file_hashes import FileHashes
+from kerastl.files import FileStatus
+from kerastl.media.segments import COLUMNS, Segments
+
+Identity = tuple[str | bytes, str]  # a file by path or hash, and the segment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """Which rows of a table a run was trained on, each `(examples,)` bool."""
+
+    trained_on: np.ndarray
+    in_trained_groups: np.ndarray  # other rows, of whose group some rows were trained on
+
+    @property
+    def note(self) -> str | None:
+        """Why scores of the whole table are too optimistic; None if they are not."""
+        trained, related = int(self.trained_on.sum()), int(self.in_trained_groups.sum())
+        sentences = []
+        if trained:
+            sentences.append(
+                f"The model was trained on {trained} of {counted(len(self.trained_on), 'row')} of "
+                "this table, so their scores are too optimistic."
+            )
+        if related:
+            sentences.append(
+                f"{counted(related, 'other row' if trained else 'row')} of this table "
+                f"{'belongs' if related == 1 else 'belong'} to groups of which the model was "
+                "trained on other rows, which may make their scores too optimistic."
+            )
+        return " ".join(sentences) or None
+
+
+def find_overlap(examples: Examples, splits: pd.DataFrame, hashes: FileHashes) -> Overlap:
+    """Returns which examples a run was trained on.
+
+    Training files that do not exist any more are known by their path only.
+
+    Args:
+        examples: The examples of another table.
+        splits: The run's own rows, as in `splits.csv`.
+        hashes: Hashes of files.
+    """
+    rows = splits[splits["split"] == "train"]
+    trained = [_absolute(path) for path in rows["path"]]
+    paths = [_absolute(path) for path in examples.paths]
+    bounds = rows.reindex(columns=list(COLUMNS)).to_numpy(np.float64)
+    by_file = _hashes_of_equal_sizes(paths, trained, hashes)
+    known = set().union(
+        *map(_identities, trained, Segments(values=bounds).texts(), map(by_file.get, trained))
+    )
+    texts = [""] * len(paths) if examples.segments is None else examples.segments.texts()
+    found = map(_identities, paths, texts, map(by_file.get, paths))
+    trained_on = np.array([not known.isdisjoint(one) for one in found], bool)
+    groups = set(rows["group"]) if "group" in rows else set()
+    own = examples.groups if examples.groups is not None else [None] * len(paths)
+    related = np.array([str(group) in groups for group in own], bool)
+    return Overlap(trained_on=trained_on, in_trained_groups=related & ~trained_on)
+
+
+def _identities(path: Path, segment: str, file_hash: bytes | None) -> set[Identity]:
+    by_path: set[Identity] = {(str(path), segment)}
+    return by_path if file_hash is None else {*by_path, (file_hash, segment)}
+
+
+def _hashes_of_equal_sizes(
+    first: Sequence[Path], second: Sequence[Path], hashes: FileHashes
+) -> dict[Path, bytes | None]:
+    """Returns the hashes of the files whose size occurs on both sides; others cannot be equal."""
+    sizes = {path: getattr(FileStatus.of(path), "size", None) for path in {*first, *second}}
+    common = {sizes[path] for path in first} & {sizes[path] for path in second} - {None}
+    chosen = sorted(path for path, size in sizes.items() if size in common)
+    return dict(zip(chosen, hashes.hash_files(chosen), strict=True))
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(path).resolve()
