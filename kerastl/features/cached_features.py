@@ -20,15 +20,17 @@ from kerastl.features.cache.fingerprints import combined_fingerprint, network_fi
 from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, size_limit
 from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.engine import REFERENCE
+from kerastl.features.engines.selection import Purpose
 from kerastl.files import FileStatus
 from kerastl.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """What the cache has, and lacks, of some examples."""
+    """What the cache lacks of some examples, for one engine."""
 
-    num_examples: int
+    engine: str
+    rows: np.ndarray  # indices of the examples
     missing: np.ndarray  # indices of the examples that are not cached
     parts: Iterator[Part]  # inputs of the missing examples, which threads decode already
 
@@ -88,8 +90,8 @@ class CachedFeatures:
         return self._stores[engine]
 
     def look_up(
-        self, values: np.ndarray, wanted: Mapping[str, tuple[np.ndarray, str]]
-    ) -> dict[str, Lookup]:
+        self, values: np.ndarray, wanted: Mapping[Purpose, tuple[np.ndarray, str]]
+    ) -> dict[Purpose, Lookup]:
         """Copies cached features into `(examples, dim)`; threads begin to decode what is missing.
 
         Files are hashed only if something can be cached.
@@ -103,9 +105,14 @@ class CachedFeatures:
             self._file_hashes = self._hashes.hash_files(self._files.paths)
             self._keys = self._files.keys_of(self._file_hashes)
         return {
-            purpose: self._look_up(values, rows, engine)
+            purpose: self.look_up_rows(values, rows, engine)
             for purpose, (rows, engine) in wanted.items()
         }
+
+    def look_up_rows(self, values: np.ndarray, rows: np.ndarray, engine: str) -> Lookup:
+        """Does the same for one purpose, after `look_up` has hashed the files."""
+        missing = self.read_into(values, rows, engine=engine)
+        return Lookup(engine=engine, rows=rows, missing=missing, parts=self.stream(missing))
 
     def stream(self, rows: np.ndarray) -> Iterator[Part]:
         """Returns the inputs of these examples; threads begin to decode them."""
@@ -141,10 +148,6 @@ class CachedFeatures:
             store.close()
         if self._cache and any(store.has_written for store in self._stores.values()):
             prune(self._cache, size_limit())
-
-    def _look_up(self, values: np.ndarray, rows: np.ndarray, engine: str) -> Lookup:
-        missing = self.read_into(values, rows, engine=engine)
-        return Lookup(num_examples=len(rows), missing=missing, parts=self.stream(missing))
 
     def _read(
         self, values: np.ndarray, places: np.ndarray, rows: np.ndarray, engine: str

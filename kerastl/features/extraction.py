@@ -116,26 +116,17 @@ class Extraction:
 
     def _extract(self, is_scored: np.ndarray) -> ExtractionFacts:
         purposes: dict[Purpose, np.ndarray] = {"training": ~is_scored, "scores": is_scored}
-        engines = {
-            purpose: self._selector.select(purpose, int(rows.sum()))
+        wanted = {
+            purpose: (np.flatnonzero(rows), self._selector.likely(purpose, int(rows.sum())))
             for purpose, rows in purposes.items()
             if rows.any()
         }
-        lookups = self._cached.look_up(
-            self.values,
-            {
-                purpose: (np.flatnonzero(purposes[purpose]), engine)
-                for purpose, engine in engines.items()
-            },
-        )
+        lookups = self._cached.look_up(self.values, wanted)  # decodes while engines are compared
         self._engines.num_examples = (
             max((len(found.missing) for found in lookups.values()), default=0)
             or self._engines.num_examples
         )
-        facts = {
-            purpose: self._complete(purpose, engines[purpose], lookups[purpose])
-            for purpose in engines
-        }
+        facts = {purpose: self._complete(purpose, lookups[purpose]) for purpose in wanted}
         self._cached.close()
         return ExtractionFacts(
             training=facts.get("training"),
@@ -143,19 +134,20 @@ class Extraction:
             agreement=dict(self._selector.agreements),
         )
 
-    def _complete(self, purpose: Purpose, engine: str, lookup: Lookup) -> PassFacts:
+    def _complete(self, purpose: Purpose, lookup: Lookup) -> PassFacts:
         """Computes and stores what is missing for a purpose."""
-        missing, parts = lookup.missing, lookup.parts
-        if len(missing) and self._engines.engine(engine).label != engine:
-            engine = REFERENCE  # the engine agreed in an earlier run, but cannot run any more
-            missing = self._cached.read_into(self.values, missing, engine=engine)
-            parts = self._cached.stream(missing)
+        engine = self._selector.select(purpose, len(lookup.rows))
+        if len(lookup.missing):  # an engine that agreed in an earlier run may not run any more
+            engine = self._engines.engine(engine).label
+        if engine != lookup.engine:
+            lookup = self._cached.look_up_rows(self.values, lookup.rows, engine)
         self._used.add(engine)
+        num_missing = len(lookup.missing)
         facts = PassFacts(
             engine=engine,
-            examples=lookup.num_examples,
-            computed=len(missing),
-            **(self._compute(engine, len(missing), parts) if len(missing) else {}),
+            examples=len(lookup.rows),
+            computed=num_missing,
+            **(self._compute(engine, num_missing, lookup.parts) if num_missing else {}),
         )
         self._progress.note(_extraction_text(purpose, facts))
         return facts

@@ -59,6 +59,14 @@ class EngineSelector:
         suitable = _suitable(self._candidates, purpose)
         return next((label for label in suitable if self._agrees(label)), REFERENCE)
 
+    def likely(self, purpose: Purpose, num_examples: int) -> str:
+        """Returns what `select` will return if engines that were not compared yet agree."""
+        if not self._is_worth_trying(purpose, num_examples):
+            return REFERENCE
+        refused = {label for label, verdict in self._verdicts.items() if not verdict["agrees"]}
+        suitable = _suitable(self._candidates, purpose)
+        return next((label for label in suitable if label not in refused), REFERENCE)
+
     @cached_property
     def _candidates(self) -> list[str]:
         """The engines that this machine offers, fastest first."""
@@ -141,7 +149,7 @@ def _read_verdicts(folder: Path | None) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     touch(folder / _FILE)
-    return found
+    return {label: verdict for label, verdict in found.items() if isinstance(verdict, dict)}
 
 
 def _agreement_text(label: str, agreement: Agreement) -> str:
