@@ -128,8 +128,10 @@ class Run:
             progress: Receives progress updates.
 
         Returns:
-            `{"macro": {...}, "tasks": {task: {...}}, ...}` with NaN for undefined scores, and what
-            thresholds and calibration were chosen on.
+            `{"macro": {...}, "tasks": {task: {...}}, ...}` with NaN for undefined scores, what
+            thresholds and calibration were chosen on, and the `engine` that computed the features.
+            If the run was trained on some rows of the table (files with the same path or the same
+            bytes), `note` says so and `others` are the scores of the other rows.
 
         Raises:
             RunError: The run has no such split.

@@ -82,26 +82,21 @@ def _answer_table(answer: "ContrastResult") -> Any:
 
     title = answer.question[0].upper() + answer.question[1:]
     table = score_table(title, "task", ())
-    for name in ("AUC", "log loss"):
-        table.add_column(f"{name} (95 %)", justify="right", no_wrap=True)
-        table.add_column(f"by {name}")
+    table.add_column("score")
+    table.add_column("difference (95 %)", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for task, found in answer.tasks.items():
-        table.add_row(task, *_differences(found))
+        _add_differences(table, task, found)
     if len(answer.tasks) > 1:
         table.add_section()
-        table.add_row("macro", *_differences(answer.macro))
+        _add_differences(table, "macro", answer.macro)
     return table
 
 
-def _differences(found: "ScoreDifferences") -> list[str]:
-    return [
-        text
-        for one in (found.auc, found.log_loss)
-        for text in (
-            f"{_figure(one.difference, '{:+.3f}')}{_between(one.interval)}",
-            one.verdict,
-        )
-    ]
+def _add_differences(table: Any, task: str, found: "ScoreDifferences") -> None:
+    for name, score, one in ((task, "AUC", found.auc), ("", "log loss", found.log_loss)):
+        text = f"{_figure(one.difference, '{:+.3f}')}{_between(one.interval)}"
+        table.add_row(name, score, text, one.verdict)
 
 
 def _variants_table(result: "ComparisonResult") -> Any:

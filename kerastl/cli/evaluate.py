@@ -51,6 +51,9 @@ def command(
 ) -> None:
     """Score RUN on one of its splits, or on another table with the same columns.
 
+    If RUN was trained on some rows of the other table, also under other file names, the remaining
+    rows are scored apart.
+
     With --recordings, an audio run is scored on long recordings: false accepts per hour and missed
     events, latency, and the real-time factor on one core.
     """
