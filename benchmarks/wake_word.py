@@ -6,7 +6,7 @@ The word is "seven" among spoken digits. The speakers are parted: three are trai
 validation, one is for the test. Out of the clips of each part recordings are made: words in random
 order, levels and gaps, in noise whose color and level change every 15 seconds. A run is trained on
 windows of the training recordings, its threshold is chosen on the validation recordings by
-`false_accepts_per_hour<=x`, and the test recording of ten minutes is scored at that threshold.
+`false_accepts_per_hour~x`, and the test recording of ten minutes is scored at that threshold.
 """
 
 import argparse
@@ -157,7 +157,7 @@ def train(folder: Path, tables: dict[str, Path], arguments: argparse.Namespace) 
             },
             "backbone": {"name": arguments.backbone},
             "evaluation": {
-                "threshold": f"false_accepts_per_hour<={arguments.rate:g}",
+                "threshold": f"false_accepts_per_hour~{arguments.rate:g}",
                 "recordings": str(tables["validation"]),
             },
             **({} if arguments.frozen else FINE_TUNING),

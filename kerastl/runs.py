@@ -207,6 +207,7 @@ class Run:
         table: str | Path,
         *,
         set_thresholds: str | None = None,
+        negatives: str | Path | None = None,
         listening: Mapping[str, float] = MappingProxyType({}),
         cache: bool = True,
         progress: Progress = SILENT,
@@ -215,9 +216,12 @@ class Run:
 
         Args:
             table: CSV or Parquet, one row per event: `path`, `word` (a task), `start_seconds`,
-                `end_seconds`. A recording without events has one row with the others blank.
-            set_thresholds: `false_accepts_per_hour<=x` chooses the thresholds of all tasks on these
-                recordings and writes them into the run. Use recordings for validation, not test.
+                `end_seconds`, and for promises `speaker`. A recording without events has one row
+                with the others blank.
+            set_thresholds: `false_accepts_per_hour<=x` or `~x` chooses the thresholds of all tasks
+                on these recordings and writes them into the run. Use recordings for validation,
+                not test.
+            negatives: Recordings without events, which may only raise the thresholds that are set.
             listening: Settings of `evaluation.listening` that replace the run's. They are written
                 into the run together with thresholds.
             cache: Whether to read the converted network from the cache and write it to it.
@@ -245,16 +249,23 @@ class Run:
         policy = None if set_thresholds is None else rate_policy(set_thresholds)
         own = self.bundle.listening_config
         settings = own.parse({**dict(own), **listening}, where="the listening settings")
-        recordings = load_recordings(Path(table), self.tasks)
+        tables = [table] if negatives is None else [table, negatives]
+        recordings = [load_recordings(Path(one), self.tasks) for one in tables]
         sample_rate_of(self.bundle.input)  # fails before the model is loaded
         scorer = WindowScorer(self.model, self.bundle, cache=cache, progress=progress)
-        scored = score_recordings(StreamScorer(scorer, settings), recordings, progress=progress)
+        stream = StreamScorer(scorer, settings)
+        scored, *more = (score_recordings(stream, one, progress=progress) for one in recordings)
         if policy is not None:
-            self._set_thresholds(scored, policy, progress=progress)
+            self._set_thresholds(scored, policy, *more, progress=progress)
         return dict(to_values(detection_scores(self.record, scored)))
 
     def _set_thresholds(
-        self, scored: "ScoredRecordings", policy: "ThresholdPolicy", *, progress: Progress
+        self,
+        scored: "ScoredRecordings",
+        policy: "ThresholdPolicy",
+        negatives: "ScoredRecordings | None" = None,
+        *,
+        progress: Progress,
     ) -> None:
         """Writes new thresholds into the run, and the scores and report that depend on them."""
         from kerastl.listening.recording_thresholds import choose_thresholds
@@ -263,7 +274,9 @@ class Run:
         from kerastl.run.results import write_thresholds
 
         policies = dict.fromkeys(self.tasks, policy)
-        bundle = choose_thresholds(scored, self.bundle, policies, progress=progress)
+        bundle = choose_thresholds(
+            scored, self.bundle, policies, negatives=negatives, progress=progress
+        )
         write_thresholds(self.record.layout, bundle, rescore(self.record, bundle))
         self.record = read_record(self.path)
         write_report_or_warn(self.path, progress=progress)

@@ -188,6 +188,31 @@ def from_recordings(
     return table_from_recordings(table, relative_to=output.parent, words=words or None, **windows)
 
 
+@command.command()
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option(
+    "--hours", type=_seconds, default=3.0, show_default=True, help="Length of all recordings."
+)
+@click.option(
+    "--clips",
+    type=click.Path(path_type=Path),
+    help="Audio file, or folder with audio files, without your words; babble is mixed from them.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of voices, sounds and noise.")
+def negatives(output: Path, hours: float, clips: Path | None, seed: int) -> None:
+    """Make recordings without words in the folder OUTPUT: babble, non-words and noise.
+
+    OUTPUT/negatives.csv is their table. Under evaluation.negatives it can only raise the thresholds
+    of false_accepts_per_hour<=x.
+    """
+    from kerastl.cli.console import TerminalProgress
+    from kerastl.data.importing.negatives import write_negatives
+
+    with TerminalProgress() as progress:
+        table = write_negatives(output, hours=hours, clips=clips, seed=seed, progress=progress)
+    click.echo(f"Wrote {table}. In the config: evaluation: {{negatives: {table.name}}}")
+
+
 def _data_of_table(
     path: Path, columns: Mapping[str, str | None], tasks: Sequence[str], group: str | None
 ) -> "DataConfig":

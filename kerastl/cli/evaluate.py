@@ -32,6 +32,11 @@ _REPLACES = "With --recordings: replaces the setting of the run."
     "'false_accepts_per_hour<=1'.",
 )
 @click.option(
+    "--negatives",
+    type=click.Path(path_type=Path),
+    help="With --set-thresholds: table of recordings without words, which may only raise them.",
+)
+@click.option(
     "--report", type=click.Path(path_type=Path), help="With --recordings: HTML page to write."
 )
 @click.option("--hop-seconds", type=_ABOVE_0, help=_REPLACES)
@@ -46,6 +51,7 @@ def command(
     as_json: bool,
     recordings: Path | None,
     set_thresholds: str | None,
+    negatives: Path | None,
     report: Path | None,
     **listening: float | None,
 ) -> None:
@@ -61,7 +67,17 @@ def command(
     from kerastl.cli.score_tables import show_scores
 
     settings = {name: value for name, value in listening.items() if value is not None}
-    asked = {"set_thresholds": set_thresholds, "report": report, **settings}
+    asked = {
+        "set_thresholds": set_thresholds,
+        "negatives": negatives,
+        "report": report,
+        **settings,
+    }
+    if negatives is not None and set_thresholds is None:
+        raise RunError(
+            "--negatives has no effect without --set-thresholds.",
+            fix="Add --set-thresholds 'false_accepts_per_hour<=1'.",
+        )
     _refuse_options(recordings, table, [name for name, value in asked.items() if value is not None])
     quiet_frameworks()
     from kerastl.runs import load_run
@@ -74,6 +90,7 @@ def command(
             scores = finished.evaluate_recordings(
                 recordings,
                 set_thresholds=set_thresholds,
+                negatives=negatives,
                 listening=settings,
                 cache=not no_cache,
                 progress=progress,

@@ -12,7 +12,7 @@ import click
 import rich.console
 
 from kerastl.cli.console import TerminalProgress
-from kerastl.cli.score_tables import interval, number, score_table
+from kerastl.cli.score_tables import interval, number, score_table, show_promises
 from kerastl.cli.unreadable import no_readable_file
 from kerastl.errors import RunError, counted
 from kerastl.files import replacing
@@ -114,6 +114,7 @@ def show_detection_scores(scores: "RecordingScores", *, title: str) -> None:
     table.add_section()
     table.add_row("all", *_cells(scores.all), "")
     rich.console.Console(highlight=False).print(table)
+    show_promises(scores.words, scores.thresholds)
     for line in _remarks(scores):
         click.echo(line)
 

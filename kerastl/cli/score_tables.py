@@ -1,8 +1,7 @@
 """Tables of scores on the terminal."""
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,8 +13,8 @@ from kerastl.errors import counted
 from kerastl.files import without_nan
 
 if TYPE_CHECKING:
-    from kerastl.evaluation.promises import Promise
-    from kerastl.evaluation.score_types import Scores, SplitScores, TaskScores
+    from kerastl.evaluation.promises import Promise, ThresholdFacts
+    from kerastl.evaluation.score_types import Scores, SplitScores, TaskScores, WordScores
     from kerastl.runs import Run
 
 _COLUMNS = {
@@ -72,7 +71,7 @@ def show_scores(scores: "SplitScores", *, title: str) -> None:
     name = f"macro ({macro.defined} of {len(scores.tasks)})"
     table.add_row(name, str(macro.known), "", *_figures(macro))
     rich.console.Console(highlight=False).print(table)
-    _show_promises(scores)
+    show_promises(scores.tasks, scores.thresholds)
     for line in _remarks(scores):
         click.echo(line)
     if scores.others is not None:
@@ -80,24 +79,23 @@ def show_scores(scores: "SplitScores", *, title: str) -> None:
         show_scores(scores.others, title="Scores on the rows that were not trained on")
 
 
-def _show_promises(scores: "SplitScores") -> None:
+def show_promises(
+    scores: Mapping[str, "TaskScores | WordScores"], thresholds: Mapping[str, "ThresholdFacts"]
+) -> None:
     """Prints the threshold of each task whose policy names a share or a rate."""
     columns = ("from", "bound", "promised", "price")
     table = score_table("Thresholds, and their bounds in new data (90 %)", "task", columns)
-    for task, facts in scores.thresholds.items():
+    for task, facts in thresholds.items():
         if facts.promise is not None:
-            threshold = number(scores.tasks[task].threshold)
-            table.add_row(f"{task}: {facts.policy}", threshold, *promise_cells(facts.promise))
+            threshold = number(scores[task].threshold)
+            table.add_row(f"{task}: {facts.policy}", threshold, *_promise_cells(facts.promise))
     if table.row_count:
         rich.console.Console(highlight=False).print(table)
 
 
-def promise_cells(promise: "Promise | None") -> tuple[str, str, str]:
-    """Returns the bound of a threshold, whether it is promised, and the price."""
-    if promise is None:
-        return "-", "-", "-"
+def _promise_cells(promise: "Promise") -> tuple[str, str, str]:
     answer = {True: "yes", False: "NO", None: "-"}[promise.is_promised]
-    bound = "-" if promise.bound == math.inf else f"{promise.sign} {promise.bound:.3g}"
+    bound = "-" if promise.bound is None else f"{promise.sign} {promise.bound:.3g}"
     return bound, answer, str(promise.price or "-")
 
 

@@ -54,7 +54,7 @@ def _augment(augment: AugmentConfig | None, data: DataConfig) -> Problems:
 def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
     """Checks that thresholds are of tasks, and that images have no settings for recordings."""
     fields = type(evaluation).model_fields
-    of_recordings = () if data.media.has_recordings else ("recordings", "listening")
+    of_recordings = () if data.media.has_recordings else ("recordings", "negatives", "listening")
     given = [key for key in of_recordings if getattr(evaluation, key) != fields[key].default]
     return chain(_by_task("threshold", evaluation.threshold, data), _without_effect(given, data))
 

@@ -70,8 +70,14 @@ class EvaluationConfig(Section):
         default=None,
         validate_default=True,  # for the policy that needs them
         description="Table of long recordings for validation with the columns path, word, "
-        "start_seconds and end_seconds; false_accepts_per_hour<=x is chosen on them. Relative to "
-        "the folder of the config.",
+        "start_seconds, end_seconds and, for promises, speaker; false_accepts_per_hour<=x is "
+        "chosen on them. Relative to the folder of the config.",
+    )
+    negatives: FilePath | None = Field(
+        default=None,
+        validate_default=True,
+        description="Table of recordings without any of the words, as `kerastl data negatives` "
+        "makes it; they may only raise the thresholds of false_accepts_per_hour<=x.",
     )
     listening: ListeningConfig = Field(
         default=ListeningConfig(), description="How an audio model listens to long recordings."
@@ -98,6 +104,13 @@ class EvaluationConfig(Section):
         if recordings is not None and not rates:
             raise ValueError(f"has no effect without threshold: {FALSE_ACCEPTS}<=x.")
         return recordings
+
+    @field_validator("negatives")
+    @classmethod
+    def _accompany_recordings(cls, negatives: Any, info: ValidationInfo) -> Any:
+        if negatives is not None and info.data.get("recordings") is None:
+            raise ValueError(f"has no effect without recordings and {FALSE_ACCEPTS}<=x.")
+        return negatives
 
     def policy(self, task: str) -> ThresholdPolicy:
         """Returns the policy of one task."""

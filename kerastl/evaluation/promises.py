@@ -3,7 +3,7 @@
 Convention: bounds are one-sided and hold with 90 % confidence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kerastl.config.policies import FALSE_ACCEPTS
@@ -30,7 +30,7 @@ class Promise:
     limit: float  # lowest share or highest rate
     is_promised: bool | None  # None if no promise was asked for, as by "sensitivity~0.9"
     value: float  # on the data that the threshold was chosen on
-    bound: float  # lower for a share, upper for a rate
+    bound: float | None  # lower for a share, upper for a rate; None if nothing is known
     count: int  # of what the bound rests on
     unit: str  # plural noun: "positives", "negatives", "examples called positive", "voices"
     effective: float  # the count without what groups have in common
@@ -51,3 +51,16 @@ class ThresholdFacts:
     bounds: Mapping[str, float] = field(default_factory=dict)  # of sensitivity and others
     promise: Promise | None = None
     note: str | None = None  # why nothing is promised, or at what cost
+
+    def about_new_data(self) -> Iterator[str]:
+        """Yields what the threshold promises about new data, its price, and its bounds."""
+        promise = self.promise
+        if promise is not None and promise.is_promised:
+            price = f", at the price of {promise.price}" if promise.price else ""
+            yield f"promised for new data{price}"
+        bounds = {name: f"≥ {bound:.3f}" for name, bound in self.bounds.items()}
+        if promise is not None and promise.quantity == FALSE_ACCEPTS and promise.bound is not None:
+            bounds["false accepts per hour"] = f"≤ {promise.bound:.3g}"
+        if bounds:
+            shown = ", ".join(f"{name} {bound}" for name, bound in bounds.items())
+            yield f"in new data with 90 % confidence {shown}"

@@ -175,3 +175,4 @@ class RecordingScores:
     rule: str  # when a detection counts as correct, in words
     tuned_on: Mapping[str, str]  # what the threshold of each word was chosen on
     notes: list[str]  # in whole sentences
+    thresholds: Mapping[str, ThresholdFacts] = field(default_factory=dict)  # of each word

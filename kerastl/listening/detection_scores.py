@@ -34,6 +34,7 @@ def detection_scores(record: RunRecord, scored: ScoredRecordings) -> RecordingSc
         rule=RULE.format(tolerance=settings.tolerance_seconds),
         tuned_on={name: task.tuned_on for name, task in record.bundle.tasks.items()},
         notes=list(_notes(record, scored)),
+        thresholds={name: task.facts for name, task in record.bundle.tasks.items()},
     )
 
 

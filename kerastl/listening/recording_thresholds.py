@@ -1,8 +1,9 @@
-"""Thresholds for `false_accepts_per_hour<=x`, chosen on recordings for validation."""
+"""Thresholds for `false_accepts_per_hour<=x` and `~x`, chosen on recordings for validation."""
 
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerastl.config import Config, ConfigError
@@ -34,6 +35,8 @@ class RecordingsFacts:
     recordings: int
     hours: float
     events: int
+    voices: int = 0  # that the table names
+    negatives: str | None = None  # table of the audio that may only raise thresholds
 
 
 def tune_on_recordings(
@@ -44,16 +47,20 @@ def tune_on_recordings(
     if evaluation.recordings is None:
         return bundle
     scorer = WindowScorer(model, bundle, engine=config.fit.engine, progress=progress)
-    recordings = load_recordings(evaluation.recordings, config.data.tasks)
-    scored = score_recordings(
-        StreamScorer(scorer, evaluation.listening), recordings, progress=progress
-    )
+    stream_scorer = StreamScorer(scorer, evaluation.listening)
+
+    def score(table: Path) -> ScoredRecordings:
+        recordings = load_recordings(table, config.data.tasks)
+        return score_recordings(stream_scorer, recordings, progress=progress)
+
+    scored = score(evaluation.recordings)
+    negatives = None if evaluation.negatives is None else score(evaluation.negatives)
     policies = {
         name: policy
         for name in bundle.tasks
         if (policy := evaluation.policy(name)).needs_recordings
     }
-    return choose_thresholds(scored, bundle, policies, progress=progress)
+    return choose_thresholds(scored, bundle, policies, negatives=negatives, progress=progress)
 
 
 def choose_thresholds(
@@ -61,6 +68,7 @@ def choose_thresholds(
     bundle: Bundle,
     policies: Mapping[str, ThresholdPolicy],
     *,
+    negatives: ScoredRecordings | None = None,
     progress: Progress,
 ) -> Bundle:
     """Returns the bundle with new thresholds, what they were chosen on, and the settings.
@@ -68,21 +76,24 @@ def choose_thresholds(
     Args:
         scored: The recordings to choose on.
         bundle: The bundle to change.
-        policies: `false_accepts_per_hour<=x` of each task whose threshold is chosen.
+        policies: `false_accepts_per_hour<=x` or `~x` of each task whose threshold is chosen.
+        negatives: Other recordings, without events, which may only raise thresholds.
         progress: Receives the misses and false accepts of each chosen threshold.
     """
     others = about_other_words(scored.recordings, list(bundle.tasks))
     if others is not None:
         progress.note(others)
     changed = {
-        name: _with_threshold(scored, name, bundle.tasks[name], policy)
+        name: _with_threshold(scored, name, bundle.tasks[name], policy, negatives)
         for name, policy in policies.items()
     }
     for name, task in changed.items():
         progress.note(_summary(scored, name, task.threshold))
     return bundle.changed(
         tasks={**bundle.tasks, **changed},
-        evidence=bundle.evidence.changed(recordings=to_values(_facts(scored.recordings))),
+        evidence=bundle.evidence.changed(
+            recordings=to_values(_facts(scored.recordings, negatives))
+        ),
         listening=scored.settings,
     )
 
@@ -105,32 +116,41 @@ def rate_policy(policy: str) -> ThresholdPolicy:
             return parsed
     raise ConfigError(
         "Only one threshold policy can be used with recordings.",
-        expected="false_accepts_per_hour<=x with a number above 0",
+        expected="false_accepts_per_hour<=x or ~x with a number above 0",
         received=policy,
         fix="Write 'false_accepts_per_hour<=1' in quotes, or another number.",
     )
 
 
 def _with_threshold(
-    scored: ScoredRecordings, name: str, task: TaskBundle, policy: ThresholdPolicy
+    scored: ScoredRecordings,
+    name: str,
+    task: TaskBundle,
+    policy: ThresholdPolicy,
+    negatives: ScoredRecordings | None,
 ) -> TaskBundle:
-    choice = choose_for_rate(scored.words[name], policy.value or 0.0)
+    without = None if negatives is None else negatives.words[name]
+    choice = choose_for_rate(scored.words[name], policy, without)
     hours, num_events = scored.recordings.hours, scored.recordings.num_events()
     return task.changed(
         threshold=choice.threshold,
         threshold_policy=str(policy),
         threshold_note=choice.note,
+        bounds={},
+        promise=choice.promise,
         tuned_on=f"validation recordings, {hours:.2g} hours, {counted(num_events, 'event')}",
     )
 
 
-def _facts(recordings: Recordings) -> RecordingsFacts:
+def _facts(recordings: Recordings, negatives: ScoredRecordings | None) -> RecordingsFacts:
     return RecordingsFacts(
         table=str(recordings.source.absolute()),
         sha256=recordings.sha256,
         recordings=len(recordings.items),
         hours=recordings.hours,
         events=recordings.num_events(),
+        voices=len(recordings.speakers),
+        negatives=None if negatives is None else str(negatives.recordings.source.absolute()),
     )
 
 

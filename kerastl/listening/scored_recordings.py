@@ -50,7 +50,12 @@ def score_recordings(
         words={
             word: Word(
                 tracks=[
-                    Track(scores=found[:, column], events=item.events[word])
+                    Track(
+                        scores=found[:, column],
+                        events=item.events[word],
+                        hours=item.seconds / 3600,
+                        speaker=item.speaker,
+                    )
                     for item, found in zip(recordings.items, scores, strict=True)
                 ],
                 hours=recordings.hours,

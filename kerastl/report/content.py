@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from kerastl.backbones import distributions
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
-from kerastl.config.policies import FALSE_ACCEPTS, ThresholdPolicy
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.gallery import Gallery, PreviewStore, examples_per_gallery, gather_galleries
 from kerastl.report.learning_curves import Learning, gather_learning
@@ -22,7 +22,7 @@ from kerastl.report.panels import (
     make_panel,
 )
 from kerastl.report.unknown_labels import UnknownLabels, gather_unknown_labels
-from kerastl.run.bundle import Bundle, TaskBundle
+from kerastl.run.bundle import Bundle
 from kerastl.run.origin import ReadableFiles
 from kerastl.run.record import RunRecord
 
@@ -149,20 +149,7 @@ def _how_chosen(bundle: Bundle, task: str) -> str:
         text += f", chosen on {source}" + (" predictions" if is_of_clips else "")
         text += f" ({size})" if size else ""
         text += ", as calibration was" if is_of_clips and is_calibrated(facts) else ""
-    return "; ".join(filter(None, [text, *_about_new_data(facts), facts.threshold_note]))
-
-
-def _about_new_data(facts: TaskBundle) -> Iterator[str]:
-    """Yields what the threshold promises about new data, its price, and its bounds."""
-    promise = facts.promise
-    if promise is not None and promise.is_promised:
-        yield f"promised for new data, at the price of {promise.price}"
-    bounds = {name: f"≥ {bound:.3f}" for name, bound in facts.bounds.items()}
-    if promise is not None and promise.quantity == FALSE_ACCEPTS and math.isfinite(promise.bound):
-        bounds[FALSE_ACCEPTS.replace("_", " ")] = f"≤ {promise.bound:.3g}"
-    if bounds:
-        shown = ", ".join(f"{name} {bound}" for name, bound in bounds.items())
-        yield f"in new data with 90 % confidence {shown}"
+    return "; ".join(filter(None, [text, *facts.facts.about_new_data(), facts.threshold_note]))
 
 
 def _summary(record: RunRecord, index: int, tasks: tuple[TaskSection, ...]) -> SplitSummary:

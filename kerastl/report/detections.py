@@ -1,7 +1,7 @@
 """The report on detections in long recordings: scores, and misses over false accepts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class WordPanel:
     name: str
     score: WordScores
     chart: Markup | None
-    tuned_on: str
+    chosen: str  # what the threshold was chosen on, and what it promises
 
 
 def write_recordings_report(
@@ -36,7 +36,7 @@ def write_recordings_report(
             name=name,
             score=score,
             chart=_chart(name, score, scores.hours) if score.events else None,
-            tuned_on=scores.tuned_on[name],
+            chosen="; ".join([scores.tuned_on[name], *_about_new_data(scores, name)]),
         )
         for name, score in scores.words.items()
     ]
@@ -48,6 +48,11 @@ def write_recordings_report(
         recordings=recordings,
     )
     write_text(output, page)
+
+
+def _about_new_data(scores: RecordingScores, word: str) -> Iterator[str]:
+    if word in scores.thresholds:
+        yield from scores.thresholds[word].about_new_data()
 
 
 def _chart(name: str, score: WordScores, hours: float) -> Markup:

@@ -90,7 +90,9 @@ def test_thresholds_by_rate_come_from_recordings_and_others_do_not(run: Run, fol
     low, high = run.bundle.tasks["low"], run.bundle.tasks["high"]
     assert low.tuned_on == "validation recordings, 0.0067 hours, 10 events"
     assert low.threshold_policy == "false_accepts_per_hour<=10"
-    assert "0 false accepts in 0.0067 hours cannot guarantee 10 per hour" in str(low.threshold_note)
+    assert "the recordings do not name their voices in a column speaker" in str(low.threshold_note)
+    assert low.promise is not None
+    assert low.promise.is_promised is False
     assert high.tuned_on.startswith("out-of-fold")
     assert run.bundle.evidence.recordings["table"] == str(folder / "validation.csv")
     assert run.bundle.listening is not None
@@ -217,6 +219,32 @@ def test_thresholds_can_be_chosen_again_and_the_scores_follow(
     assert "https://" not in page
 
 
+def test_negatives_can_raise_the_thresholds_of_named_voices(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = pd.read_csv(folder / "validation.csv").assign(speaker="anna")
+    events.to_csv(folder / "named.csv", index=False)
+    pd.read_csv(folder / "test.csv").iloc[:1].assign(
+        word="", start_seconds="", end_seconds=""
+    ).to_csv(folder / "negatives.csv", index=False)
+    choose = ("evaluate", run.path, "--recordings", folder / "named.csv", "--set-thresholds")
+    policy = "false_accepts_per_hour<=1"
+    assert main_quietly(*choose, policy) == 0
+    before = Run(run.path).bundle
+    assert main_quietly(*choose, policy, "--negatives", folder / "negatives.csv") == 0
+    after = Run(run.path).bundle
+    assert after.evidence["recordings"]["voices"] == 1
+    assert after.evidence["recordings"]["negatives"] == str(folder / "negatives.csv")
+    for word in WORDS:  # the words are said in these negatives
+        assert after.thresholds[word] > before.thresholds[word]
+        note = str(after.tasks[word].threshold_note)
+        assert "1 voice cannot show how others differ; at least 9 voices and 2.3 hours" in note
+        assert "; the negatives raised the threshold from" in note
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "low: false_accepts_per_hour<=1" in printed
+    assert " NO - " in printed
+
+
 def test_a_policy_that_recordings_cannot_choose_is_refused_before_listening(
     run: Run, folder: Path
 ) -> None:
@@ -224,7 +252,7 @@ def test_a_policy_that_recordings_cannot_choose_is_refused_before_listening(
         run.evaluate_recordings(folder / "test.csv", set_thresholds="youden")
     assert str(raised.value) == (
         "Only one threshold policy can be used with recordings.\n"
-        "  expected: false_accepts_per_hour<=x with a number above 0\n"
+        "  expected: false_accepts_per_hour<=x or ~x with a number above 0\n"
         "  received: youden\n"
         "  fix:      Write 'false_accepts_per_hour<=1' in quotes, or another number."
     )
@@ -251,6 +279,7 @@ def test_impossible_listening_settings_are_refused_with_their_keys(run: Run, fol
         (("predict", "RUN", "-", "a.wav", "--listen"), "Standard input must be the only input."),
         (("predict", "RUN", "a.wav", "--listen", "--rate", "8000"), "raw samples on standard"),
         (("predict", "RUN", "a.wav", "--listen", "-o", "a.parquet"), "are written as CSV."),
+        (("evaluate", "RUN", "--recordings", "r.csv", "--negatives", "n"), "no effect without"),
         (("evaluate", "RUN", "--hop-seconds", "1"), "--hop-seconds has no effect without"),
         (("evaluate", "RUN", "--table", "t.csv", "--recordings", "r.csv"), "cannot be used"),
     ],

@@ -1,7 +1,8 @@
 """The table of recordings: long audio files, and the times of the words in them.
 
 Convention: one row per event; a recording without events has one row whose `word` is blank. Every
-occurrence of a word of the run has a row: a detection without one counts as a false accept.
+occurrence of a word of the run has a row: a detection without one counts as a false accept. If
+there is a column `speaker`, each recording has one speaker.
 """
 
 import math
@@ -19,6 +20,7 @@ from kerastl.media.audio.blocks import audio_seconds
 from kerastl.media.segments import cell_text
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
+SPEAKER = "speaker"  # an optional column
 _LATE_SECONDS = 0.1  # by which an event may exceed the end: tables round
 _SHOWN = 5
 
@@ -43,6 +45,7 @@ class Recording:
     path: Path
     seconds: float
     events: Mapping[str, tuple[Event, ...]]
+    speaker: str | None = None  # the only voice in it, if known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,11 @@ class Recordings:
         """Length of all recordings in hours."""
         return sum(item.seconds for item in self.items) / 3600
 
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The speakers that are known, sorted."""
+        return tuple(sorted({item.speaker for item in self.items if item.speaker}))
+
     def num_events(self) -> int:
         """Returns the number of events of all words."""
         return sum(len(events) for item in self.items for events in item.events.values())
@@ -69,7 +77,7 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
 
     Args:
         table: CSV or Parquet with the columns `path` (relative to the table), `word`,
-            `start_seconds` and `end_seconds`.
+            `start_seconds` and `end_seconds`, and with `speaker` if the voices are known.
         words: The tasks of the run; events of other words are counted and otherwise ignored.
 
     Raises:
@@ -77,11 +85,17 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
         MediaError: A recording is missing or not audio.
     """
     frame = _read(table)
+    if SPEAKER not in frame.columns:
+        frame = frame.assign(**{SPEAKER: ""})
     problems: list[str] = []
     events: dict[str, list[tuple[str, Event]]] = {}
-    for number, row in enumerate(frame[list(COLUMNS)].to_dict("records"), start=1):
-        path, word, *times = (cell_text(row[name]) for name in COLUMNS)
-        if problem := _problem(path, word, *times):
+    speakers: dict[str, str] = {}
+    for number, row in enumerate(frame[[*COLUMNS, SPEAKER]].to_dict("records"), start=1):
+        path, word, *times, speaker = (cell_text(row[name]) for name in (*COLUMNS, SPEAKER))
+        problem = _problem(path, word, *times)
+        if speaker != speakers.setdefault(path, speaker):
+            problem = f"its speaker is '{speaker}', that of {path} above is '{speakers[path]}'"
+        if problem:
             problems.append(f"row {number}: {problem}")
             continue
         found = events.setdefault(path, [])
@@ -89,7 +103,10 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
             start, end = map(float, times)
             found.append((word, Event(start_seconds=start, end_seconds=end)))
     _refuse(problems, table)
-    items = [_recording(table.parent / name, found, words) for name, found in events.items()]
+    items = [
+        _recording(table.parent / name, found, words, speakers[name] or None)
+        for name, found in events.items()
+    ]
     _refuse([text for item in items for text in _beyond_the_end(item)], table)
     others = Counter(word for found in events.values() for word, _ in found if word not in words)
     return Recordings(
@@ -134,13 +151,18 @@ def about_training(recordings: Recordings, trained_on: Iterable[Path]) -> str | 
     )
 
 
-def _recording(path: Path, found: Sequence[tuple[str, Event]], words: Sequence[str]) -> Recording:
+def _recording(
+    path: Path, found: Sequence[tuple[str, Event]], words: Sequence[str], speaker: str | None
+) -> Recording:
     def of(word: str) -> tuple[Event, ...]:
         said = [event for name, event in found if name == word]
         return tuple(sorted(said, key=lambda event: event.start_seconds))
 
     return Recording(
-        path=path, seconds=audio_seconds(path), events={word: of(word) for word in words}
+        path=path,
+        seconds=audio_seconds(path),
+        events={word: of(word) for word in words},
+        speaker=speaker,
     )
 
 

@@ -27,6 +27,22 @@ class Word:
         """Number of events in all recordings."""
         return sum(len(track.events) for track in self.tracks)
 
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The speakers that the recordings name, sorted."""
+        return tuple(sorted({track.speaker for track in self.tracks if track.speaker}))
+
+    def rates_by_voice(self, false_accepts: np.ndarray) -> np.ndarray:
+        """Returns the false accepts per hour of each of `voices`.
+
+        Args:
+            false_accepts: Number in each recording; those without a speaker count for no voice.
+        """
+        rows = [row for row, track in enumerate(self.tracks) if track.speaker]
+        voice = [self.voices.index(str(self.tracks[row].speaker)) for row in rows]
+        hours = np.bincount(voice, [self.tracks[row].hours for row in rows])
+        return np.asarray(np.bincount(voice, false_accepts[rows]) / hours)
+
     def at(self, threshold: float) -> Outcome:
         """Returns the outcome of a threshold."""
         return outcome(self.tracks, threshold, self.grid, tolerance_seconds=self.tolerance_seconds)
@@ -39,6 +55,7 @@ class Point:
     threshold: float
     false_accepts: int
     missed: int
+    by_track: np.ndarray  # false accepts of each recording
 
 
 def candidates(word: Word) -> np.ndarray:
@@ -65,7 +82,10 @@ def walk(word: Word, thresholds: Iterable[float], *, highest_rate: float) -> Ite
         if num_false > highest_rate * word.hours:
             return
         yield Point(
-            threshold=float(threshold), false_accepts=num_false, missed=int(found.missed.sum())
+            threshold=float(threshold),
+            false_accepts=num_false,
+            missed=int(found.missed.sum()),
+            by_track=found.false_accepts,
         )
 
 

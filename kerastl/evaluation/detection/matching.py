@@ -5,6 +5,7 @@ within the tolerance. Each detection matches at most one event and each event at
 a second detection of an event is a false accept.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ class Track:
 
     scores: np.ndarray  # smoothed, `(frames,)`
     events: tuple[Event, ...]  # by time
+    hours: float = math.nan  # length of the recording
+    speaker: str | None = None  # the only voice in it, if known
 
 
 @dataclass(frozen=True, kw_only=True)

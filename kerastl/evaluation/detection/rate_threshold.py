@@ -1,71 +1,176 @@
-"""The policy `false_accepts_per_hour<=x`: a threshold chosen on recordings.
+"""The policies `false_accepts_per_hour<=x` and `~x`: a threshold chosen on recordings.
 
-Convention: the threshold is chosen on validation recordings, never on test recordings; a note says
-if they are too short to guarantee x.
+Convention: the threshold is chosen on validation recordings, never on test recordings. A promise is
+bounded twice: by the time, and by the voices, because a few voices say little about others.
 """
 
+import itertools
 import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
+import numpy as np
 import scipy.stats
 
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.errors import counted
+from kerastl.evaluation.bounds import LEVEL
 from kerastl.evaluation.detection.curve import Point, Word, between, candidates, walk
+from kerastl.evaluation.promises import Price, Promise
 from kerastl.evaluation.thresholds import ChosenThreshold
 
-_LEVEL = 0.95
+FEWEST_VOICES = math.ceil(LEVEL / (1 - LEVEL) - 1e-9)
 
 
-def choose_for_rate(word: Word, rate: float) -> ChosenThreshold:
-    """Returns the threshold with the fewest misses and at most `rate` false accepts per hour.
+@dataclass(frozen=True, kw_only=True)
+class RateBound:
+    """Upper bounds of the false accepts per hour in new audio; infinite if nothing is known."""
+
+    by_time: float  # of audio with the same voices
+    by_voices: float  # exceeded by one new voice in ten
+
+    @property
+    def highest(self) -> float:
+        """The bound that a promise rests on."""
+        return max(self.by_time, self.by_voices)
+
+
+def choose_for_rate(
+    word: Word, policy: ThresholdPolicy, negatives: Word | None = None
+) -> ChosenThreshold:
+    """Returns the threshold with the fewest misses whose false accepts per hour keep the limit.
 
     Among several such thresholds it is the middle one by log-odds: as far from the next miss as
     from the next false accept. A word without events in the recordings gets the lowest threshold
-    that keeps the rate. Thresholds below one that exceeds the rate are not considered.
+    that keeps the limit. Thresholds below one that exceeds the limit are not considered. `<=`
+    bounds the rate in new audio; if no threshold can, the threshold is that of `~`, which keeps the
+    limit in the recordings, and a note says so.
+
+    Args:
+        word: The word in recordings for validation.
+        policy: The limit, and whether it is a promise.
+        negatives: The word in other audio without events, which may only raise the threshold.
     """
-    points = list(walk(word, candidates(word), highest_rate=rate))
-    chosen = _middle(word, points, rate) if word.num_events else points[-1]
-    return ChosenThreshold(threshold=chosen.threshold, note=_note(word, chosen, rate))
+    limit = policy.value or 0.0
+    points = list(walk(word, candidates(word), highest_rate=limit))
+    point = _best(word, points, lambda found: found.false_accepts <= limit * word.hours)
+    promised = []
+    if policy.is_promise:
+
+        def is_kept(found: Point) -> bool:
+            return rate_bound(word, found).highest <= limit
+
+        promised = list(itertools.takewhile(is_kept, points))
+    chosen = _best(word, promised, is_kept) if promised else point
+    raised = _raised(word, chosen, negatives, limit)
+    promise = _promise(word, policy, raised, is_promised=bool(promised))
+    if promised:
+        promise = replace(promise, price=_price(word, raised, point))
+    notes = (
+        _about_promise(word, policy, raised) if promise.is_promised is False else None,
+        _about_events(word, raised),
+        _about_negatives(chosen, raised),
+    )
+    return ChosenThreshold(
+        threshold=raised.threshold, note="; ".join(filter(None, notes)) or None, promise=promise
+    )
 
 
-def upper_limit(num_false: int, hours: float) -> float:
-    """Returns the upper 95 % confidence limit of a rate per hour.
+def rate_bound(word: Word, point: Point) -> RateBound:
+    """Returns the upper bounds of the false accepts per hour, with 90 % confidence.
 
-    Exact for independent events; without any it is the rule of three.
+    By time it is exact for independent events. By voices it rests on leaving one voice out: among
+    n + 1 voices that are alike, each is equally likely to be the worst. With at least nine voices
+    the rate of a new one is in nine of ten cases at most the ninth of nine, the tenth of ten, ...,
+    the 18th of 19.
 
     Reference:
-        Garwood (1936), "Fiducial Limits for the Poisson Distribution"
+        Garwood (1936), "Fiducial Limits for the Poisson Distribution"; Vovk, Gammerman, Shafer
+        (2005), "Algorithmic Learning in a Random World"
     """
-    return float(scipy.stats.chi2.ppf(_LEVEL, 2 * num_false + 2) / 2 / hours)
+    by_time = scipy.stats.chi2.ppf(LEVEL, 2 * point.false_accepts + 2) / 2 / word.hours
+    rates = np.sort(word.rates_by_voice(point.by_track))
+    rank = math.ceil(LEVEL * (len(rates) + 1) - 1e-9)
+    by_voices = float(rates[rank - 1]) if rank <= len(rates) else math.inf
+    return RateBound(by_time=float(by_time), by_voices=by_voices)
 
 
-def _middle(word: Word, points: list[Point], rate: float) -> Point:
+def _best(word: Word, points: list[Point], is_kept: Callable[[Point], bool]) -> Point:
+    """Returns the point with the fewest misses, in the middle of several."""
+    if not word.num_events:
+        return points[-1]
     fewest = min(point.missed for point in points)
     best = [point for point in points if point.missed == fewest]
-    threshold = between(best[0].threshold, best[-1].threshold)
-    inside = list(walk(word, [threshold], highest_rate=rate))
-    return next((point for point in inside if point.missed == fewest), best[0])
+    (inside,) = _points(word, [between(best[0].threshold, best[-1].threshold)])
+    return inside if inside.missed == fewest and is_kept(inside) else best[0]
 
 
-def _note(word: Word, chosen: Point, rate: float) -> str | None:
-    about_events = None
-    if not word.num_events:
-        about_events = "the recordings contain no event of it, so its misses are unknown"
-    elif chosen.missed == word.num_events:
-        about_events = "the rate is only reached by missing every event"
-    notes = (about_events, _about_time(word, chosen, rate))
-    return "; ".join(note for note in notes if note) or None
+def _points(word: Word, thresholds: Iterable[float]) -> list[Point]:
+    return list(walk(word, thresholds, highest_rate=math.inf))
 
 
-def _about_time(word: Word, chosen: Point, rate: float) -> str | None:
-    limit = upper_limit(chosen.false_accepts, word.hours)
-    if limit <= rate:
-        return None
-    enough = -math.log(1 - _LEVEL) / rate
-    return (
-        f"{counted(chosen.false_accepts, 'false accept')} in {_short(word.hours)} hours cannot "
-        f"guarantee {rate:g} per hour: the 95 % upper limit is {_short(limit)}; "
-        f"{_short(enough)} hours without any would"
+def _raised(word: Word, chosen: Point, negatives: Word | None, limit: float) -> Point:
+    """Returns the point of the lowest threshold that keeps the limit in the negatives, too."""
+    if negatives is None:
+        return chosen
+    *_, lowest = walk(negatives, candidates(negatives), highest_rate=limit)
+    return _points(word, [max(chosen.threshold, lowest.threshold)])[0]
+
+
+def _promise(word: Word, policy: ThresholdPolicy, found: Point, *, is_promised: bool) -> Promise:
+    bound = rate_bound(word, found).highest
+    return Promise(
+        quantity=policy.goal,
+        limit=policy.value or 0.0,
+        is_promised=is_promised if policy.is_promise else None,
+        value=found.false_accepts / word.hours,
+        bound=bound if math.isfinite(bound) else None,
+        count=len(word.voices),
+        unit="voices",
+        effective=float(len(word.voices)),
+        needed=FEWEST_VOICES if len(word.voices) < FEWEST_VOICES else None,
     )
+
+
+def _price(word: Word, found: Point, point: Point) -> Price | None:
+    if not word.num_events:
+        return None
+    shares = [one.missed / word.num_events for one in (found, point)]
+    return Price(quantity="missed_share", value=shares[0], at_point_choice=shares[1])
+
+
+def _about_promise(word: Word, policy: ThresholdPolicy, found: Point) -> str:
+    limit = policy.value or 0.0
+    enough = f"{_short(-math.log(1 - LEVEL) / limit)} hours without false accepts"
+    count = len(word.voices)
+    if not count:
+        why = "the recordings do not name their voices in a column speaker"
+    elif count < FEWEST_VOICES:
+        why = f"{counted(count, 'voice')} cannot show how others differ"
+    else:
+        bound = rate_bound(word, found)
+        why = (
+            f"{counted(found.false_accepts, 'false accept')} in {_short(word.hours)} hours of "
+            f"{count} voices give an upper bound of {_short(bound.highest)}"
+        )
+    return (
+        f"{policy} is not promised: {why}; at least {FEWEST_VOICES} voices and {enough} are "
+        f"needed; the threshold is that of {policy.point_choice}"
+    )
+
+
+def _about_events(word: Word, found: Point) -> str | None:
+    if not word.num_events:
+        return "the recordings contain no event of it, so its misses are unknown"
+    if found.missed == word.num_events:
+        return "the rate is only reached by missing every event"
+    return None
+
+
+def _about_negatives(chosen: Point, raised: Point) -> str | None:
+    if raised.threshold == chosen.threshold:
+        return None
+    return f"the negatives raised the threshold from {chosen.threshold:.3f}"
 
 
 def _short(value: float) -> str:

@@ -19,14 +19,17 @@ class NoiseSource:
     Args:
         paths: Audio files, and folders with audio files at any depth.
         rate_hz: Samples per second of the drawn noise.
+        setting: What names the paths, for errors.
 
     Raises:
         MediaError: There are no audio files, or one cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path], rate_hz: int):
+    def __init__(
+        self, paths: Sequence[Path], rate_hz: int, *, setting: str = "augment.noise.files"
+    ):
         self.rate_hz = rate_hz
-        self._files = [(file, _length(file, rate_hz)) for file in _audio_files(paths)]
+        self._files = [(file, _length(file, rate_hz)) for file in _audio_files(paths, setting)]
 
     def draw(self, num_samples: int, random: np.random.Generator) -> np.ndarray:
         """Returns a part of a recording, `(num_samples,)`; a short recording is repeated."""
@@ -53,7 +56,7 @@ def colored_noise(num_samples: int, color: str, random: np.random.Generator) -> 
     return (noise / np.sqrt(np.mean(np.square(noise)))).astype(np.float32)
 
 
-def _audio_files(paths: Sequence[Path]) -> list[Path]:
+def _audio_files(paths: Sequence[Path], setting: str) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS]
@@ -63,7 +66,7 @@ def _audio_files(paths: Sequence[Path]) -> list[Path]:
             "There are no audio files to take noise from.",
             where=", ".join(str(path) for path in paths),
             expected=f"{FORMATS} files, or folders with such files",
-            fix="Correct augment.noise.files.",
+            fix=f"Correct {setting}.",
         )
     return found
 

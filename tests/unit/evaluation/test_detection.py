@@ -1,15 +1,19 @@
 """Detections: smoothing, firing, matching, the curve, and thresholds by rate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
 
+from kerastl.config.policies import ThresholdPolicy
 from kerastl.data.tables.recordings import Event
 from kerastl.evaluation.detection.curve import Word, between, candidates, curve, walk
 from kerastl.evaluation.detection.firing import Grid, Smoother, Trigger, fire
 from kerastl.evaluation.detection.matching import Track, match, outcome
-from kerastl.evaluation.detection.rate_threshold import choose_for_rate, upper_limit
+from kerastl.evaluation.detection.rate_threshold import FEWEST_VOICES, choose_for_rate, rate_bound
 from kerastl.evaluation.detection.word_scores import poisson_interval, score_words
+from kerastl.evaluation.thresholds import ChosenThreshold
 
 GRID = Grid(hop_seconds=0.1, window_seconds=1.0, refractory_frames=10)
 
@@ -131,8 +135,21 @@ def test_the_middle_of_two_thresholds_is_by_log_odds() -> None:
     assert between(0.4, 0.4) == pytest.approx(0.4)
 
 
+def chosen(found: Word, policy: str, negatives: Word | None = None) -> ChosenThreshold:
+    return choose_for_rate(found, ThresholdPolicy.parse(policy), negatives)
+
+
+def spoken(peaks: list[dict[int, float]], *, hours: float = 1.0) -> Word:
+    """Returns a word said at 0.95 by each of several voices, with peaks of other audio."""
+    tracks = [
+        replace(track(300, {50: 0.95, **more}, event(5.2, 5.8)), hours=hours, speaker=f"voice {i}")
+        for i, more in enumerate(peaks)
+    ]
+    return word(*tracks, hours=hours * len(tracks))
+
+
 def test_the_rate_is_kept_with_the_fewest_misses() -> None:
-    strict, loose = choose_for_rate(SEVEN, 1.0), choose_for_rate(SEVEN, 2.0)
+    strict, loose = (chosen(SEVEN, f"false_accepts_per_hour~{x}") for x in (1, 2))
     assert 0.8 < strict.threshold < 0.9
     assert 0.3 < loose.threshold < 0.7
     assert SEVEN.at(strict.threshold).missed.sum() == 1
@@ -141,40 +158,101 @@ def test_the_rate_is_kept_with_the_fewest_misses() -> None:
 
 def test_the_middle_of_equal_thresholds_is_chosen() -> None:
     easy = word(track(300, {52: 0.99, 120: 0.01}, event(5.5, 6.0)))
-    assert choose_for_rate(easy, 1.0).threshold == pytest.approx(between(0.5, 0.5), abs=0.45)
-    points = list(walk(easy, candidates(easy), highest_rate=1.0))
-    assert easy.at(choose_for_rate(easy, 1.0).threshold).missed.sum() == 0
-    assert points[-1].threshold <= choose_for_rate(easy, 1.0).threshold <= points[1].threshold
-
-
-def test_recordings_too_short_to_guarantee_a_rate_give_a_note_with_the_limit() -> None:
-    short = word(*SEVEN.tracks, hours=1 / 6)
-    assert choose_for_rate(short, 1.0).note == (
-        "0 false accepts in 0.17 hours cannot guarantee 1 per hour: the 95 % upper limit is 18; "
-        "3 hours without any would"
+    assert chosen(easy, "false_accepts_per_hour~1").threshold == pytest.approx(
+        between(0.5, 0.5), abs=0.45
     )
-    assert choose_for_rate(word(*SEVEN.tracks, hours=30.0), 1.0).note is None
+    points = list(walk(easy, candidates(easy), highest_rate=1.0))
+    assert easy.at(chosen(easy, "false_accepts_per_hour~1").threshold).missed.sum() == 0
+    assert (
+        points[-1].threshold
+        <= chosen(easy, "false_accepts_per_hour~1").threshold
+        <= points[1].threshold
+    )
+
+
+def test_a_promise_keeps_the_limit_for_the_worst_of_nine_voices() -> None:
+    peaks = [{100: 0.3}] * 8 + [{100: 0.8, 200: 0.75}]
+    promise, point = (chosen(spoken(peaks), f"false_accepts_per_hour{x}1") for x in ("<=", "~"))
+    assert promise.promise.is_promised
+    assert promise.note is None
+    assert point.threshold < 0.75 < promise.threshold
+    assert (promise.promise.value, promise.promise.count) == (0, 9)
+    assert promise.promise.price.quantity == "missed_share"
+    assert promise.promise.price.value == promise.promise.price.at_point_choice == 0
+
+
+def test_the_worst_of_nineteen_voices_may_exceed_the_limit() -> None:
+    peaks = [{100: 0.3}] * 18 + [{100: 0.8, 200: 0.75}]
+    assert chosen(spoken(peaks), "false_accepts_per_hour<=1").threshold < 0.75
+
+
+def test_few_voices_promise_nothing_however_long_they_speak() -> None:
+    few = chosen(spoken([{}] * 8, hours=9.0), "false_accepts_per_hour<=1")
+    assert few.promise.is_promised is False
+    assert few.promise.bound is None
+    assert few.promise.needed == FEWEST_VOICES == 9
+    assert few.note == (
+        "false_accepts_per_hour<=1 is not promised: 8 voices cannot show how others differ; at "
+        "least 9 voices and 2.3 hours without false accepts are needed; the threshold is that of "
+        "false_accepts_per_hour~1"
+    )
+
+
+def test_a_recording_without_a_speaker_counts_by_time_and_for_no_voice() -> None:
+    named = spoken([{}] * 9, hours=0.2)
+    noise = track(300, {100: 0.8}, event(0.1, 0.2))
+    both = word(*named.tracks, replace(noise, hours=1.0), hours=2.8)
+    (found,) = walk(both, [0.5], highest_rate=9.0)
+    np.testing.assert_array_equal(both.rates_by_voice(found.by_track), np.zeros(9))
+    assert chosen(named, "false_accepts_per_hour<=1").promise.is_promised is False
+    promise = chosen(both, "false_accepts_per_hour<=1").promise
+    assert (promise.is_promised, promise.count, promise.value) == (True, 9, 0)
+
+
+def test_voices_that_are_not_named_promise_nothing() -> None:
+    note = str(chosen(word(*SEVEN.tracks, hours=30.0), "false_accepts_per_hour<=1").note)
+    assert "the recordings do not name their voices in a column speaker; at least 9" in note
+    assert chosen(word(*SEVEN.tracks, hours=30.0), "false_accepts_per_hour~1").note is None
+
+
+def test_recordings_too_short_for_a_promise_give_a_note_with_the_bound() -> None:
+    assert "0 false accepts in 0.9 hours of 9 voices give an upper bound of 2.6; at least" in str(
+        chosen(spoken([{}] * 9, hours=0.1), "false_accepts_per_hour<=1").note
+    )
+
+
+def test_negatives_can_raise_a_threshold_and_never_lower_it() -> None:
+    found = spoken([{100: 0.3}] * 9)
+    without = chosen(found, "false_accepts_per_hour<=1").threshold
+    quiet = word(track(300, {10: 0.1}), hours=3.0)
+    loud = word(track(300, {10: 0.94, 50: 0.93, 90: 0.92, 130: 0.91}), hours=3.0)
+    assert chosen(found, "false_accepts_per_hour<=1", quiet).threshold == without
+    raised = chosen(found, "false_accepts_per_hour<=1", loud)
+    assert 0.91 < raised.threshold < 0.92
+    assert raised.note == f"the negatives raised the threshold from {without:.3f}"
+    assert chosen(found, "false_accepts_per_hour~1", loud).threshold > 0.91
 
 
 def test_a_rate_that_misses_every_event_gives_a_note() -> None:
     hopeless = word(track(300, {52: 0.3, 200: 0.9}, event(5.5, 6.0)), hours=100.0)
-    assert choose_for_rate(hopeless, 0.001).note == (
-        "the rate is only reached by missing every event; 0 false accepts in 100 hours cannot "
-        "guarantee 0.001 per hour: the 95 % upper limit is 0.03; 2,996 hours without any would"
+    assert chosen(hopeless, "false_accepts_per_hour~0.001").note == (
+        "the rate is only reached by missing every event"
     )
 
 
 def test_a_word_without_events_gets_the_lowest_threshold_that_keeps_the_rate() -> None:
     silent = word(track(300, {52: 0.3, 200: 0.9}), hours=100.0)
-    choice = choose_for_rate(silent, 0.1)
+    choice = chosen(silent, "false_accepts_per_hour~0.1")
     assert choice.threshold < 0.3
     assert choice.note == ("the recordings contain no event of it, so its misses are unknown")
 
 
-def test_the_upper_limit_without_false_accepts_is_the_rule_of_three() -> None:
-    assert upper_limit(0, 1.0) == pytest.approx(3.0, abs=0.005)
-    assert upper_limit(0, 10.0) == pytest.approx(0.3, abs=0.0005)
-    assert scipy.stats.poisson.cdf(4, upper_limit(4, 1.0)) == pytest.approx(0.05)
+def test_the_bound_by_time_is_exact() -> None:
+    (nothing,) = walk(spoken([{}] * 9), [0.9], highest_rate=1.0)
+    assert rate_bound(spoken([{}] * 9), nothing).by_time == pytest.approx(-np.log(0.1) / 9)
+    four = replace(nothing, false_accepts=4)
+    found = rate_bound(spoken([{}] * 9), four).by_time
+    assert scipy.stats.poisson.cdf(4, 9 * found) == pytest.approx(0.1)
 
 
 def test_the_interval_of_a_rate_is_exact() -> None:

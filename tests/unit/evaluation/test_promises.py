@@ -129,9 +129,9 @@ def test_similarity_is_the_share_of_variance_between_groups() -> None:
 
 
 def test_promises_are_tested_in_order_up_to_the_first_failure() -> None:
-    trials = np.arange(0, 101)
+    trials = np.arange(0, 301)
     successes = np.minimum(trials, 30) + np.maximum(trials - 50, 0)
-    share = Share(successes=successes, trials=trials, design_effect=np.ones(101), starts_at=0)
+    share = Share(successes=successes, trials=trials, design_effect=np.ones(301), starts_at=0)
     last = share.promising_step(0.8)
     assert 30 < last < 40  # not a later one whose bound happens to reach it
     assert share.promising_step(0.999) is None

@@ -50,6 +50,17 @@ def piped(data: bytes) -> io.BufferedReader:
     return io.BufferedReader(Pipe(), 1001)
 
 
+def test_the_speaker_of_a_recording_is_known_if_its_column_names_one(folder: Path) -> None:
+    (folder / "events.csv").write_text(
+        "path,word,start_seconds,end_seconds,speaker\na.wav,one,0,1,anna\nb.wav,,,,\n"
+    )
+    found = load_recordings(folder / "events.csv", ["one"])
+    assert [item.speaker for item in found.items] == ["anna", None]
+    assert found.speakers == ("anna",)
+    without = load_recordings(write_table(folder, "a.wav,,,"), ["one"])
+    assert without.items[0].speaker is None
+
+
 def test_events_are_sorted_by_time_and_a_blank_word_is_a_recording_without_events(
     folder: Path,
 ) -> None:
