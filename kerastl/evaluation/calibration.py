@@ -12,6 +12,8 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
+from kerastl.errors import counted
+
 FEWEST_LABELS = 5
 NO_SKILL = "positives have no higher logits than negatives"
 _LOG_SCALES = np.linspace(-5, 6, 23)
@@ -98,9 +100,9 @@ class _Likelihood:
     @property
     def reason(self) -> str | None:
         """Why nothing can be fitted."""
-        for count, kind in ((self.y.sum(), "positives"), ((~self.y).sum(), "negatives")):
+        for count, kind in ((self.y.sum(), "positive"), ((~self.y).sum(), "negative")):
             if count < FEWEST_LABELS:
-                return f"{count} known {kind}, {FEWEST_LABELS} are needed"
+                return f"{counted(int(count), f'known {kind}')}, {FEWEST_LABELS} are needed"
         return None
 
     @cached_property
