@@ -7,7 +7,7 @@ import argparse
 import importlib
 import time
 
-SIMULATIONS = ("intervals", "thresholds", "verdicts", "missingness", "calibration")
+SIMULATIONS = ("intervals", "thresholds", "verdicts", "missingness", "calibration", "auto")
 
 
 def main() -> None:

@@ -132,13 +132,21 @@ class KerasFit(Section):
     learning_rate: Positive = Field(
         default=1e-3, description="Learning rate of heads with random initial weights, above 0."
     )
-    backbone_learning_rate: Positive = Field(
-        default=1e-4, description="Learning rate of the trained part of the backbone, above 0."
+    backbone_learning_rate: Annotated[
+        Annotated[Literal["auto"], Tag("<text>")]
+        | Annotated[Positive, Tag("<number>")]
+        | Annotated[None, Tag("<null>")],
+        choice("null, auto or a number above 0"),
+    ] = Field(
+        default=None,
+        description="Learning rate of the trained part of the backbone, above 0; auto tries 1e-5, "
+        "1e-4, 3e-4 and 1e-3 briefly and uses the best on validation, or learning_rate if the "
+        "weights are random; null is auto with trainable: auto, and otherwise 1e-4.",
     )
     fine_tuning_learning_rate: Positive | None = Field(
         default=None,
         description="Learning rate of the heads during fine-tuning, after they were fitted on the "
-        "frozen backbone; null is backbone_learning_rate.",
+        "frozen backbone; null is the rate of the backbone.",
     )
     warmup_epochs: Annotated[int, Field(ge=0)] = Field(
         default=1, description="Epochs of fine-tuning over which the learning rates rise from 0."

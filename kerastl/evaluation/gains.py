@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.special
+import scipy.stats
 
 from kerastl.evaluation.calibration import maximum_likelihood
-from kerastl.evaluation.intervals import Bootstrap, Draws, interval
+from kerastl.evaluation.intervals import Bootstrap, Draws
 from kerastl.evaluation.means import divided
 
 _FEWEST_OF_A_CLASS = 5  # for a scale and an offset
-_PENALTY = 1e-3  # keeps the fit finite if the logits separate the classes
-_REPLICATES = 2_000
+_PENALTY = 1e-3  # keeps the fit finite if the logits separate the targets
+_REPLICATES = 4_000
+_ERROR = 0.05  # of an interval, over all choices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +27,18 @@ class Gain:
     low: float  # end of the 95 % interval from a bootstrap over groups
     high: float
     known: int  # validation labels
+    choices: int = 1  # that the second model was the best of; the interval is wider by Bonferroni
 
     @property
     def is_larger_than_noise(self) -> bool:
         """Whether the whole interval is above 0."""
         return self.low > 0
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the gain, from the width of the interval."""
+        tails = scipy.stats.norm.ppf(1 - _ERROR / self.choices / 2)
+        return float((self.high - self.low) / 2 / tails)
 
 
 def measure_gain(
@@ -40,36 +48,69 @@ def measure_gain(
     groups: np.ndarray | None,
     *,
     seed: int,
+    choices: int = 1,
 ) -> Gain:
     """Compares two models on the same validation examples, paired, with a bootstrap over groups.
 
     Both get the scale and the offset per task that fit these examples best, because the shipped
-    model is calibrated too: the comparison is about ranking, not about confidence. Logits and
+    model is calibrated too: the comparison is about ranking, not about confidence. The targets are
+    Platt's, so that a model that happens to separate few labels has no loss near 0. Logits and
     labels are `(examples, tasks)`, unknown labels NaN. Without groups each example is its own.
+
+    Args:
+        first_logits: Logits of the first model.
+        second_logits: Logits of the second model.
+        labels: 1, 0, or NaN for unknown.
+        groups: Group of each example, or None.
+        seed: Seed of the bootstrap.
+        choices: Number of models of which the second one is the best on these examples. The level
+            of the interval is 1 - 0.05 / choices.
     """
     known = ~np.isnan(labels)
     first, second = (_losses(logits, labels) for logits in (first_logits, second_logits))
     saved, num_known = (first - second).sum(axis=1), known.sum(axis=1)
+    total = int(num_known.sum())
     names = np.arange(len(labels)) if groups is None else groups
     draws = Draws(Bootstrap(groups=names, replicates=_REPLICATES, seed=seed))
     replicates = [
         divided(weights @ saved, weights @ num_known)
         for weights in draws.weights(np.arange(len(labels)))
     ]
-    low, high = interval(np.concatenate(replicates)) or (0.0, 0.0)
-    total = int(num_known.sum())
-    return Gain(loss=float(saved.sum() / max(total, 1)), low=low, high=high, known=total)
+    found = np.concatenate(replicates)
+    tail = _ERROR / choices / 2
+    low, high = np.nanquantile(found, [tail, 1 - tail]) if total else (0.0, 0.0)
+    return Gain(
+        loss=float(saved.sum() / max(total, 1)),
+        low=float(low),
+        high=float(high),
+        known=total,
+        choices=choices,
+    )
+
+
+def calibrated_loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the mean loss over known labels in nats, with the best scale and offset per task.
+
+    Shapes are those of `measure_gain`. Without a known label it is 0.
+    """
+    return float(_losses(logits, labels).sum() / max((~np.isnan(labels)).sum(), 1))
 
 
 def _losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns the calibrated loss of each label in nats, 0 if it is unknown."""
+    """Returns the calibrated loss of each label in nats, 0 if it is unknown.
+
+    Reference:
+        Platt (1999), "Probabilistic Outputs for Support Vector Machines"
+    """
     losses = np.zeros(labels.shape)
     for column in range(labels.shape[1]):
         known = ~np.isnan(labels[:, column])
-        y = labels[known, column] >= 0.5
+        targets = labels[known, column] >= 0.5
         z = logits[known, column].astype(np.float64)
-        if min(y.sum(), (~y).sum()) >= _FEWEST_OF_A_CLASS:
-            scale, offset = maximum_likelihood(z, y.astype(float), penalty=_PENALTY)
+        positives, negatives = targets.sum(), (~targets).sum()
+        if min(positives, negatives) >= _FEWEST_OF_A_CLASS:
+            targets = np.where(targets, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+            scale, offset = maximum_likelihood(z, targets, penalty=_PENALTY)
             z = scale * z + offset
-        losses[known, column] = -scipy.special.log_expit(np.where(y, z, -z))
+        losses[known, column] = np.logaddexp(0, z) - targets * z
     return losses

@@ -1,7 +1,8 @@
-"""Training with `trainable: auto`: frozen first, fine-tuned from there, the better model kept.
+"""Training that compares on validation: rates of fine-tuning, and whether to fine-tune at all.
 
-Convention: fine-tuning is tried only if there are enough labels, and kept only if it reduces the
-validation loss by more than the noise of that reduction.
+Convention: a rate is judged by a short training with the whole course of the rates. With
+`trainable: auto` fine-tuning is kept only if it reduces the validation loss by more than the noise
+of that reduction.
 """
 
 import time
@@ -10,31 +11,33 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import scipy.special
 
 from kerastl.data.tables.examples import Examples
-from kerastl.data.tables.stratification import stratify
-from kerastl.evaluation.gains import Gain, measure_gain
+from kerastl.evaluation.gains import Gain, calibrated_loss, measure_gain
+from kerastl.evaluation.means import mean_of_defined
+from kerastl.evaluation.scores import score_task
+from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.extraction import Extraction
 from kerastl.heads.builder import apply_policy, find_layer
 from kerastl.heads.logits import HeadLogits
-from kerastl.progress import SILENT
-from kerastl.training.evidence import AutoDecision, LabelSupply
+from kerastl.training.evidence import AutoDecision, RateTrial, ValidationLabels
+from kerastl.training.fine_tuning import fine_tune
 from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import TrainingResult, run_phases, solve_heads
-from kerastl.training.plan import AutoPlan, SolveHeads, TrainingPlan
+from kerastl.training.phases import TrainingResult, run_phases
+from kerastl.training.plan import DEFAULT_RATE, FineTune, SearchPlan, TrainingPlan
 
-FEW_LABELS = 50  # of the rarer class: with fewer, fine-tuning is not tried
-SOME_LABELS = 200  # with fewer, it is not tried if more labels would still improve the frozen head
-MANY_WEIGHTS = 1_000  # per known label; with more, it is not tried in that case either
+FEW_LABELS = 20  # of the rarer class in validation: with fewer, models cannot be compared
+_ROWS = 32  # validation examples that pass through the backbone at once
 
 
 def train_model(
-    plan: TrainingPlan | AutoPlan,
+    plan: TrainingPlan | SearchPlan,
     model: keras.Model,
     context: TrainingContext,
     features: Extraction | None,
 ) -> TrainingResult:
-    """Trains a model as planned; of two plans, the better on validation is kept.
+    """Trains a model as planned; what the plan leaves open is decided on validation.
 
     Args:
         plan: The plan.
@@ -46,172 +49,234 @@ def train_model(
         return run_phases(plan, model, context, features)
     started = time.monotonic()
     frozen = run_phases(plan.frozen, model, context.in_folder("frozen"), features)
-    supply = measure_supply(plan, model, frozen.features, context.examples)
     seconds = {"frozen": time.monotonic() - started}
-    reason = (
-        reason_not_to_fine_tune(supply)
-        if _has_validation(context.examples)
-        else "no validation label is known, so the models cannot be compared"
+    examples = context.examples
+    labels = count_labels(examples.labels[examples.rows("validation")], examples.tasks)
+    reason = reason_not_to_compare(labels)
+    if reason is None:
+        return _Search(plan, model, context, frozen).run(labels, seconds)
+    if plan.may_stay_frozen:
+        context.progress.note(f"auto: the backbone stays frozen, because {reason}.")
+        result = frozen
+    else:
+        usual = min(plan.candidates, key=lambda c: abs(c.backbone_learning_rate - DEFAULT_RATE))
+        context.progress.note(
+            f"auto: the backbone's learning rate is {usual.backbone_learning_rate:g}, because "
+            f"{reason}."
+        )
+        result = run_phases(plan.fine_tuned(usual), model, context, None, start=frozen)
+    decision = AutoDecision(
+        labels=labels, trained=not result.is_frozen, reason=reason, seconds=seconds
     )
-    if reason is not None:
-        context.progress.note(f"auto: the backbone stays frozen: {reason}.")
-        decision = AutoDecision(supply=supply, trained=False, reason=reason, seconds=seconds)
-        return _with_decision(frozen, decision)
-    return _fine_tune_from(plan, frozen, model, context, features, supply, seconds)
+    return _with_decision(result, decision)
 
 
-def measure_supply(
-    plan: AutoPlan, model: keras.Model, features: np.ndarray, examples: Examples
-) -> LabelSupply:
-    """Returns the known training labels, and what the second half of them contributed.
-
-    The heads of the model are fitted on `features`, those of all examples from the frozen backbone.
-    The model's weights stay as they are.
-    """
-    labels = examples.training_labels[examples.rows("train")]
-    positives, negatives = count_labels(labels, examples.tasks)
-    return LabelSupply(
-        positives=positives,
-        negatives=negatives,
-        weights=_num_weights(model),
-        second_half=_second_half(plan, model, features, examples),
-    )
-
-
-def count_labels(labels: np.ndarray, tasks: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+def count_labels(labels: np.ndarray, tasks: Sequence[str]) -> ValidationLabels:
     """Returns the number of known positives and of known negatives of each task."""
     positives = (labels >= 0.5).sum(axis=0).tolist()
     negatives = (labels < 0.5).sum(axis=0).tolist()
-    return dict(zip(tasks, positives, strict=True)), dict(zip(tasks, negatives, strict=True))
-
-
-def reason_not_to_fine_tune(supply: LabelSupply) -> str | None:
-    """Returns why fine-tuning is not worth trying, or None.
-
-    The criterion is the rarer class of the median task. With fewer than 50 known labels of it, the
-    backbone stays frozen. If the second half of the training examples still improved the frozen
-    head, labels are missing rather than weights: then the backbone stays frozen with fewer than
-    200 labels too, and with more than 1,000 weights to train for each known label. A frozen head
-    that more labels do not improve is limited by its features, which fine-tuning changes.
-    """
-    rarest = min(supply.rarer, key=lambda task: supply.rarer[task])
-    median = f"the median task has {supply.median:g} known training labels of its rarer class"
-    if supply.median < FEW_LABELS:
-        fewest = f"(fewest: {rarest} with {supply.rarer[rarest]})"
-        return f"{median}, fewer than {FEW_LABELS} {fewest}"
-    if supply.second_half is None or not supply.second_half.is_larger_than_noise:
-        return None
-    reduced = (
-        "the second half of the training examples lowered the frozen head's validation loss by "
-        f"{supply.second_half.loss:.4f}, so it lacks labels"
+    return ValidationLabels(
+        positives=dict(zip(tasks, positives, strict=True)),
+        negatives=dict(zip(tasks, negatives, strict=True)),
     )
-    if supply.median < SOME_LABELS:
-        return f"{reduced}, and {median}, fewer than {SOME_LABELS}"
-    if supply.weights_per_label > MANY_WEIGHTS:
-        return (
-            f"{reduced}, and fine-tuning would train {supply.weights_per_label:,.0f} weights for "
-            f"each known label, more than {MANY_WEIGHTS:,}"
+
+
+def reason_not_to_compare(labels: ValidationLabels) -> str | None:
+    """Returns why no two models can be compared on validation labels, or None.
+
+    The criterion is the rarer class of the median task: at least 20 labels of it are known.
+    """
+    if labels.median >= FEW_LABELS:
+        return None
+    rarest = min(labels.rarer, key=lambda task: labels.rarer[task])
+    return (
+        f"the median task has {labels.median:g} known validation labels of its rarer class, fewer "
+        f"than {FEW_LABELS} (fewest: {rarest} with {labels.rarer[rarest]}), so models cannot be "
+        "compared"
+    )
+
+
+def highest_of_the_best(
+    logits: Sequence[np.ndarray], labels: np.ndarray, groups: np.ndarray | None, *, seed: int
+) -> int:
+    """Returns the last whose calibrated loss is within a standard error of the lowest one.
+
+    Logits are those of short trainings, in the order of their rates: a longer training makes more
+    of a high rate than a short one does.
+
+    Args:
+        logits: Of the validation examples after each training, each `(examples, tasks)`.
+        labels: Of the same shape, NaN if unknown.
+        groups: Group of each example, or None.
+        seed: Seed of the bootstrap.
+
+    Reference:
+        Breiman, Friedman, Olshen, Stone (1984), "Classification and Regression Trees", section 3.4
+    """
+    best = int(np.argmin([calibrated_loss(found, labels) for found in logits]))
+    for number in reversed(range(best + 1, len(logits))):
+        gain = measure_gain(logits[best], logits[number], labels, groups, seed=seed)
+        if -gain.loss <= gain.standard_error:
+            return number
+    return best
+
+
+class _Search:
+    """The search for the best rate, from the frozen result, and the decision about it."""
+
+    def __init__(
+        self,
+        plan: SearchPlan,
+        model: keras.Model,
+        context: TrainingContext,
+        frozen: TrainingResult,
+    ):
+        self.plan = plan
+        self.model = model
+        self.context = context
+        self.frozen = frozen
+        examples, rows = context.examples, context.examples.rows("validation")
+        self._labels = examples.labels[rows]
+        self._groups = None if examples.groups is None else examples.groups[rows]
+        self._trial_logits: list[np.ndarray] = []
+        self._start = [keras.ops.convert_to_numpy(v) for v in model.variables]
+        self._frozen_logits = _logits(model, frozen.features, examples)
+
+    def run(self, labels: ValidationLabels, seconds: dict[str, float]) -> TrainingResult:
+        """Fine-tunes at the best rate; gives the model back its weights if that is not better."""
+        started, frozen = time.monotonic(), self.frozen
+        trials = self._trials()
+        best = self.plan.candidates[self._best()]
+        tuned = run_phases(self.plan.fine_tuned(best), self.model, self.context, None, start=frozen)
+        logits = _logits(self.model, tuned.features, self.context.examples)
+        # its rate is the best of those tried, and its epoch the best one: 2 for each rate
+        gain = self._gain(logits, choices=2 * max(len(trials), 1))
+        is_better = gain.is_larger_than_noise if self.plan.may_stay_frozen else gain.loss > 0
+        seconds = {**seconds, "fine_tuning": time.monotonic() - started}
+        if not is_better:
+            self._go_back()
+            # the history of both, for the learning curves
+            tuned = replace(frozen, history=tuned.history)
+        decision = AutoDecision(
+            labels=labels,
+            trained=is_better,
+            reason="better on validation" if is_better else "not clearly better on validation",
+            seconds=seconds,
+            rate=best.backbone_learning_rate,
+            trials=trials,
+            gain=gain,
         )
-    return None
+        self.context.progress.note(_decision_text(decision))
+        return _with_decision(tuned, decision)
+
+    def _trials(self) -> tuple[RateTrial, ...]:
+        """Returns the short trainings, none if there is only one rate.
+
+        The lowest rate is first. If one clearly harms, higher ones are not tried.
+        """
+        candidates = self.plan.candidates
+        if len(candidates) == 1:
+            return ()
+        epochs, rates = candidates[0].trial().epochs, len(candidates)
+        self.context.progress.note(
+            f"auto: {rates} learning rates of the backbone are tried for {epochs} of "
+            f"{candidates[0].epochs} epochs each, then the best is used for all of them. To skip "
+            "this, set fit.backbone_learning_rate; fewer fit.epochs make it shorter."
+        )
+        trials: list[RateTrial] = []
+        for phase in candidates:
+            trials.append(self._trial(phase))
+            if trials[-1].gain.high < 0:
+                break
+        return tuple(trials)
+
+    def _best(self) -> int:
+        """Returns the number of the candidate whose trial is the best."""
+        if not self._trial_logits:
+            return 0
+        return highest_of_the_best(
+            self._trial_logits, self._labels, self._groups, seed=self.plan.seed
+        )
+
+    def _trial(self, candidate: FineTune) -> RateTrial:
+        phase, rate = candidate.trial(), candidate.backbone_learning_rate
+        started = time.monotonic()
+        context = self.context.in_folder(f"rate_{rate:g}")
+        fine_tune(phase, self.model, context, self.frozen.exact, self.frozen.features)
+        logits = _held_out_logits(self.model, context)
+        self._go_back()
+        self._trial_logits.append(logits)
+        trial = RateTrial(
+            rate=rate,
+            epochs=phase.epochs,
+            loss=calibrated_loss(logits, self._labels),
+            auc=_macro_auc(logits, self._labels),
+            gain=self._gain(logits),
+            seconds=time.monotonic() - started,
+        )
+        context.progress.note(_trial_text(trial))
+        return trial
+
+    def _gain(self, logits: np.ndarray, *, choices: int = 1) -> Gain:
+        """Returns how much better than the frozen model's the logits of validation are."""
+        return measure_gain(
+            self._frozen_logits,
+            logits,
+            self._labels,
+            self._groups,
+            seed=self.plan.seed,
+            choices=choices,
+        )
+
+    def _go_back(self) -> None:
+        """Gives the model the state that it had after its heads were solved or fitted."""
+        for variable, value in zip(self.model.variables, self._start, strict=True):
+            variable.assign(value)
+        apply_policy(find_layer(self.model), False)
 
 
-def _fine_tune_from(
-    plan: AutoPlan,
-    frozen: TrainingResult,
-    model: keras.Model,
-    context: TrainingContext,
-    features: Extraction | None,
-    supply: LabelSupply,
-    seconds: dict[str, float],
-) -> TrainingResult:
-    """Fine-tunes the frozen model; gives it back its weights if that is not clearly better."""
-    started = time.monotonic()
-    weights = model.get_weights()
-    before = _validation_logits(model, frozen.features, context.examples)
-    tuned = run_phases(plan.fine_tuned, model, context, features)
-    after = _validation_logits(model, tuned.features, context.examples)
-    gain = _gain(before, after, context.examples, seed=plan.seed)
-    is_better = gain.is_larger_than_noise
-    seconds = {**seconds, "fine_tuning": time.monotonic() - started}
-    context.progress.note(_decision_text(supply, gain, seconds))
-    if not is_better:
-        model.set_weights(weights)
-        apply_policy(find_layer(model), False)
-        # the history of both, for the learning curves
-        tuned = replace(frozen, history=[*frozen.history, *tuned.history])
-    reason = "better on validation" if is_better else "not clearly better"
-    decision = AutoDecision(
-        supply=supply, trained=is_better, reason=reason, seconds=seconds, gain=gain
-    )
-    return _with_decision(tuned, decision)
-
-
-def _num_weights(model: keras.Model) -> int:
-    """Returns the number of weights that fine-tuning trains."""
-    layer = find_layer(model)
-    apply_policy(layer, True)
-    count = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    apply_policy(layer, False)
-    return count
-
-
-def _second_half(
-    plan: AutoPlan, model: keras.Model, features: np.ndarray, examples: Examples
-) -> Gain | None:
-    """Returns the gain of solved heads from the second half of the training examples.
-
-    The heads are solved on the first half and then get their weights back.
-    """
-    phase = plan.frozen.phases[0]
-    if not isinstance(phase, SolveHeads) or not _has_validation(examples):
-        return None
-    rows = examples.rows("train")
-    labels = examples.training_labels[rows]
-    halves = stratify(
-        np.where(np.isnan(labels), np.nan, labels >= 0.5),
-        None if examples.groups is None else examples.groups[rows],
-        fractions=[0.5, 0.5],
-        seed=phase.seed,
-    )
-    splits = examples.splits.copy()
-    splits[rows[halves == 1]] = "unused"
-    half = labels[halves == 0]
-    if not len(half) or np.isnan(half).all(axis=0).any():
-        return None
-    whole_logits = _validation_logits(model, features, examples)
-    weights = model.get_weights()
-    solve_heads(phase, model, features, examples.with_splits(splits), SILENT)
-    half_logits = _validation_logits(model, features, examples)
-    model.set_weights(weights)
-    return _gain(half_logits, whole_logits, examples, seed=phase.seed)
-
-
-def _has_validation(examples: Examples) -> bool:
-    return bool((~np.isnan(examples.labels[examples.rows("validation")])).any())
-
-
-def _validation_logits(model: keras.Model, features: np.ndarray, examples: Examples) -> np.ndarray:
+def _logits(model: keras.Model, features: np.ndarray, examples: Examples) -> np.ndarray:
     return HeadLogits(model, examples.tasks)(features[examples.rows("validation")])
 
 
-def _gain(before: np.ndarray, after: np.ndarray, examples: Examples, *, seed: int) -> Gain:
-    rows = examples.rows("validation")
-    groups = None if examples.groups is None else examples.groups[rows]
-    return measure_gain(before, after, examples.labels[rows], groups, seed=seed)
+def _held_out_logits(model: keras.Model, context: TrainingContext) -> np.ndarray:
+    """Returns the logits of the validation examples, which pass through the backbone."""
+    rows, inputs = context.examples.rows("validation"), context.inputs
+    dtype = inputs.take(rows[:1]).dtype
+    engine = KerasEngine(find_layer(model).model, dtype, num_examples=len(rows))
+    batches = (inputs.take(rows[begin : begin + _ROWS]) for begin in range(0, len(rows), _ROWS))
+    features = np.concatenate(list(engine.run(batches)))
+    return HeadLogits(model, context.examples.tasks)(features)
 
 
-def _decision_text(supply: LabelSupply, gain: Gain, seconds: dict[str, float]) -> str:
-    verdict = (
-        "it is kept"
-        if gain.is_larger_than_noise
-        else "this is not beyond the noise, so the backbone is frozen"
+def _macro_auc(logits: np.ndarray, labels: np.ndarray) -> float:
+    probabilities = scipy.special.expit(logits)
+    return mean_of_defined(
+        [
+            score_task(labels[:, task], probabilities[:, task], threshold=0.5).auc
+            for task in range(labels.shape[1])
+        ]
     )
+
+
+def _trial_text(trial: RateTrial) -> str:
     return (
-        f"auto: fine-tuning changed the validation loss by {-gain.loss:+.4f} (95 % "
-        f"{-gain.high:+.4f} to {-gain.low:+.4f}, {gain.known} known labels); {verdict}. It was "
-        f"tried because the median task has {supply.median:g} known training labels of its rarer "
-        f"class, {supply.weights_per_label:,.0f} weights for each known label. It took "
-        f"{seconds['fine_tuning']:.0f} s, the frozen heads {seconds['frozen']:.0f} s."
+        f"auto: rate {trial.rate:g}, {trial.epochs} epochs: validation loss {trial.loss:.4f} "
+        f"({-trial.gain.loss:+.4f} from frozen), AUC {trial.auc:.4f}, {trial.seconds:.0f} s."
+    )
+
+
+def _decision_text(decision: AutoDecision) -> str:
+    gain, seconds = decision.gain, decision.seconds
+    assert gain is not None
+    verdict = "it is kept" if decision.trained else "this is not clear, so the backbone is frozen"
+    tried = sum(trial.seconds for trial in decision.trials)
+    return (
+        f"auto: fine-tuning at rate {decision.rate:g} changed the validation loss by "
+        f"{-gain.loss:+.4f} (95 % {-gain.high:+.4f} to {-gain.low:+.4f} for the best of "
+        f"{gain.choices}, {gain.known} known labels); {verdict}. The frozen heads took "
+        f"{seconds['frozen']:.0f} s, fine-tuning {seconds['fine_tuning']:.0f} s, of which "
+        f"{tried:.0f} s to try rates."
     )
 
 

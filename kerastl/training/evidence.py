@@ -1,7 +1,7 @@
 """What training found out besides the weights: records that are stored in the bundle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,18 +10,11 @@ from kerastl.features.extraction import ExtractionFacts
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelSupply:
-    """Known training labels, and the number of weights that fine-tuning would train on them."""
+class ValidationLabels:
+    """Known validation labels, on which models are compared."""
 
-    positives: dict[str, int]  # known positives of each task
-    negatives: dict[str, int]
-    weights: int  # weights that fine-tuning trains
-    second_half: Gain | None  # of the frozen heads, from half of the examples; None: not measured
-    weights_per_label: float = field(init=False)  # for each known label; no labels count as 1
-
-    def __post_init__(self) -> None:
-        known = sum(self.positives.values()) + sum(self.negatives.values())
-        object.__setattr__(self, "weights_per_label", self.weights / max(known, 1))
+    positives: Mapping[str, int]  # of each task
+    negatives: Mapping[str, int]
 
     @property
     def rarer(self) -> dict[str, int]:
@@ -35,14 +28,28 @@ class LabelSupply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoDecision:
-    """The decision of `trainable: auto`."""
+class RateTrial:
+    """A short fine-tuning at one rate, from the frozen result."""
 
-    supply: LabelSupply
+    rate: float  # highest learning rate of the backbone
+    epochs: int
+    loss: float  # calibrated validation loss per known label, in nats
+    auc: float  # macro, on validation; NaN if no task has both classes
+    gain: Gain  # over the frozen result
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoDecision:
+    """What was decided on validation: the rate of fine-tuning, and whether to fine-tune."""
+
+    labels: ValidationLabels
     trained: bool  # whether the fine-tuned model was kept
     reason: str
-    seconds: Mapping[str, float]  # of the frozen heads and of fine-tuning
-    gain: Gain | None = None  # of fine-tuning, if it was tried
+    seconds: Mapping[str, float]  # of the frozen heads and of fine-tuning, trials included
+    rate: float | None = None  # of fine-tuning, if it was compared
+    trials: tuple[RateTrial, ...] = ()  # lowest rate first
+    gain: Gain | None = None  # of fine-tuning over the frozen result, if it was compared
 
 
 @dataclass(frozen=True, kw_only=True)

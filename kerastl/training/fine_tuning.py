@@ -16,7 +16,6 @@ import numpy as np
 from kerastl.config.head import columns
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.tables.examples import Examples
-from kerastl.features.extraction import Extraction
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_model
 from kerastl.training.augmented_inputs import augmented_inputs
@@ -32,11 +31,12 @@ def fine_tune(
     model: keras.Model,
     context: TrainingContext,
     exact: ExactHead | None,
-    solved_on: Extraction | None,
+    solved_on: np.ndarray | None,
 ) -> list[dict[str, Any]]:
     """Trains the heads and the unfrozen part of the backbone; returns one row per epoch.
 
-    Solved heads keep their L2, which needs the features that they were solved on.
+    Solved heads keep their L2, which needs the features that they were solved on, those of all
+    examples.
     """
     apply_policy(find_layer(model), phase.policy)
     num_examples = len(context.examples.rows("train"))
@@ -49,9 +49,7 @@ def fine_tune(
     }
     with ExitStack() as stack:
         if exact is not None and solved_on is not None:
-            stack.enter_context(
-                keeping_regularization(model, exact, solved_on.values, context.examples)
-            )
+            stack.enter_context(keeping_regularization(model, exact, solved_on, context.examples))
         trained, inputs = _trained_part(phase, model, context)
         optimizer = make_optimizer(model, "adam", **rates)
         return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
@@ -69,7 +67,7 @@ def scheduled(rate: float, phase: FineTune, *, num_examples: int) -> Rate:
     if phase.schedule == "constant" and not phase.warmup_epochs:
         return rate
     steps = math.ceil(num_examples / phase.batch_size)
-    warmup = min(phase.warmup_epochs, phase.epochs) * steps
+    warmup = round(min(phase.warmup_epochs, phase.epochs) * steps)
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else rate,
         decay_steps=max(steps * phase.epochs - warmup, 1),

@@ -24,7 +24,7 @@ from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.fine_tuning import fine_tune
 from kerastl.training.fitting import TrainingContext, fit_epochs
-from kerastl.training.plan import AutoPlan, FineTune, FitHeads, SolveHeads, TrainingPlan
+from kerastl.training.plan import FineTune, FitHeads, SearchPlan, SolveHeads, TrainingPlan
 from kerastl.training.trainable import learning_table, make_optimizer
 
 
@@ -51,7 +51,7 @@ class TrainingResult:
 
 
 def prepare(
-    plan: TrainingPlan | AutoPlan, model: keras.Model, context: TrainingContext
+    plan: TrainingPlan | SearchPlan, model: keras.Model, context: TrainingContext
 ) -> Extraction | None:
     """Reads every file before training; returns the features that the first phase needs.
 
@@ -75,7 +75,12 @@ def prepare(
 
 
 def run_phases(
-    plan: TrainingPlan, model: keras.Model, context: TrainingContext, features: Extraction | None
+    plan: TrainingPlan,
+    model: keras.Model,
+    context: TrainingContext,
+    features: Extraction | None,
+    *,
+    start: TrainingResult | None = None,
 ) -> TrainingResult:
     """Executes the phases of a plan, which changes the model's weights.
 
@@ -84,14 +89,16 @@ def run_phases(
         model: A model of `kerastl.build_model`.
         context: Examples, inputs, state and progress.
         features: Result of `prepare`.
+        start: Result of an earlier plan, if the model is trained further.
     """
     apply_policy(find_layer(model), False)
-    exact: ExactHead | None = None
+    exact = start.exact if start is not None else None
+    solved_on = start.features if start is not None else None
     final: Extraction | None = None  # features that the heads were fitted on
-    history: list[dict[str, Any]] = []
+    history = list(start.history) if start is not None else []
     for phase in plan.phases:
         if isinstance(phase, FineTune):
-            history += fine_tune(phase, model, context, exact, final)
+            history += fine_tune(phase, model, context, exact, solved_on)
         elif isinstance(phase, FitHeads) and phase.augment is not None:
             inputs = augmented_inputs(context.inputs, phase.augment)
             history += _fit_heads(phase, model, logits_model(model), inputs, context)
@@ -99,6 +106,7 @@ def run_phases(
             final, exact, rows = _fit_on_features(
                 phase, model, context, features or context.extract(model)
             )
+            solved_on = final.values
             history += rows
     if final is None or not plan.is_frozen:
         final = context.extract(model)

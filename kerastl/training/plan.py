@@ -5,13 +5,17 @@ phase holds everything that its execution needs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from kerastl.config import AugmentConfig, Config, ExactFit, KerasFit, LossConfig
 from kerastl.config.head import Head
 from kerastl.config.policies import TrainablePolicy
 from kerastl.features.engines.engine import EngineName
+
+DEFAULT_RATE = 1e-4  # of the backbone
+TRIED_RATES = (1e-5, 1e-4, 3e-4, 1e-3)
+TRIAL_SHARE = 0.25  # of the epochs of fine-tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,7 @@ class FineTune(KerasPhase):
         policy: What is trained in the backbone.
         backbone_learning_rate: Highest learning rate of the backbone.
         schedule: `"constant"` or `"cosine"`, after the warm-up.
-        warmup_epochs: Number of epochs in which the rates rise from 0.
+        warmup_epochs: Number of epochs, or part of one, in which the rates rise from 0.
         variation: Config key that makes the inputs differ from epoch to epoch, or None.
     """
 
@@ -93,8 +97,14 @@ class FineTune(KerasPhase):
     policy: TrainablePolicy
     backbone_learning_rate: float
     schedule: str
-    warmup_epochs: int
+    warmup_epochs: float
     variation: str | None
+
+    def trial(self) -> "FineTune":
+        """Returns a short version of the phase, with the whole course of the rates."""
+        epochs = max(round(TRIAL_SHARE * self.epochs), 1)
+        warmup = self.warmup_epochs * epochs / self.epochs
+        return replace(self, epochs=epochs, warmup_epochs=warmup, patience=None)
 
     def rate_text(self, *, is_backbone: bool) -> str:
         """Returns the learning rate of a part of the model, for the learning table."""
@@ -118,28 +128,38 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoPlan:
-    """Two plans of which validation chooses one: `trainable: auto`.
+class SearchPlan:
+    """Heads on the frozen backbone, and fine-tuning that starts from them at the best rate.
 
-    The second trains all of the backbone, starting from the frozen result.
+    Args:
+        frozen: Plan of the heads.
+        candidates: Fine-tuning at each rate, the lowest first.
+        may_stay_frozen: Whether the backbone stays frozen unless fine-tuning is better by more than
+            noise: `trainable: auto`.
+        seed: Seed of the comparisons.
     """
 
     frozen: TrainingPlan
-    fine_tuned: TrainingPlan
-    seed: int  # of the comparison
+    candidates: tuple[FineTune, ...]
+    may_stay_frozen: bool
+    seed: int
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The phases of both plans."""
-        return (*self.frozen.phases, *self.fine_tuned.phases)
+        """The phases of the heads and of each candidate."""
+        return (*self.frozen.phases, *self.candidates)
 
     @property
     def engine(self) -> EngineName:
         """Engine that passes examples through a frozen backbone."""
         return self.frozen.engine
 
+    def fine_tuned(self, candidate: FineTune) -> TrainingPlan:
+        """Returns the plan of a candidate, which starts from the frozen result."""
+        return TrainingPlan(phases=(candidate,), engine=self.engine)
 
-def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | AutoPlan:
+
+def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | SearchPlan:
     """Returns the plan that a config asks for.
 
     With a frozen backbone there is one phase, which solves or fits the heads. Otherwise the heads
@@ -157,14 +177,40 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | AutoP
     if policy.is_frozen:
         return _plan(fit, _fitting(config.loss, fit, augment))
     first = _first_phase(config.loss, fit, heads)
-    before = () if config.backbone.weights is None else (first,)
-    is_auto = policy.backbone == "auto"
+    is_random, is_auto = config.backbone.weights is None, policy.backbone == "auto"
     tuned = TrainablePolicy(backbone="all") if is_auto else policy
-    tuning = _fine_tuning(config, fit, tuned, augment, is_first=not before)
-    fine_tuned = _plan(fit, *before, tuning)
-    if is_auto:
-        return AutoPlan(frozen=_plan(fit, first), fine_tuned=fine_tuned, seed=fit.seed)
-    return fine_tuned
+    rates = _rates(fit, is_random=is_random, is_auto=is_auto)
+    is_search = is_auto or len(rates) > 1
+    candidates = tuple(
+        _fine_tuning(
+            config,
+            fit,
+            tuned,
+            augment,
+            rate=rate,
+            heads_rate=fit.learning_rate if is_random else fit.fine_tuning_learning_rate or rate,
+            keeps_start=not is_random and not is_search,
+        )
+        for rate in rates
+    )
+    if is_search:
+        return SearchPlan(
+            frozen=_plan(fit, first),
+            candidates=candidates,
+            may_stay_frozen=is_auto,
+            seed=fit.seed,
+        )
+    return _plan(fit, *(() if is_random else (first,)), *candidates)
+
+
+def _rates(fit: KerasFit, *, is_random: bool, is_auto: bool) -> tuple[float, ...]:
+    """Returns the learning rates of the backbone of which the best is used."""
+    rate = fit.backbone_learning_rate
+    if rate is None:
+        rate = "auto" if is_auto else DEFAULT_RATE
+    if rate != "auto":
+        return (float(rate),)
+    return (fit.learning_rate,) if is_random else TRIED_RATES
 
 
 def _plan(fit: KerasFit, *phases: Phase) -> TrainingPlan:
@@ -193,16 +239,17 @@ def _fine_tuning(
     policy: TrainablePolicy,
     augment: AugmentConfig | None,
     *,
-    is_first: bool,
+    rate: float,
+    heads_rate: float,
+    keeps_start: bool,
 ) -> FineTune:
-    fitted_rate = fit.fine_tuning_learning_rate or fit.backbone_learning_rate
     return FineTune(
         **_keras_settings(config.loss, fit),
-        learning_rate=fit.learning_rate if is_first else fitted_rate,
+        learning_rate=heads_rate,
         augment=augment,
-        keeps_start=not is_first,
+        keeps_start=keeps_start,
         policy=policy,
-        backbone_learning_rate=fit.backbone_learning_rate,
+        backbone_learning_rate=rate,
         schedule=fit.schedule,
         warmup_epochs=fit.warmup_epochs,
         variation=_variation(config, augment),

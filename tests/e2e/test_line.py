@@ -215,7 +215,7 @@ def test_auto_keeps_the_backbone_frozen_where_few_labels_are_known(
     config = write_config(tmp_path, bright_images / "table.csv", trainable="auto")
     run = kerastl.train(config, output=tmp_path / "run")
     assert run.bundle.evidence.features["auto"]["trained"] is False
-    assert "known training labels" in run.bundle.evidence.features["auto"]["reason"]
+    assert "known validation labels" in run.bundle.evidence.features["auto"]["reason"]
     assert run.bundle.backbone.trained is False
 
 
@@ -223,15 +223,14 @@ def test_auto_tries_fine_tuning_where_enough_labels_are_known_and_ships_what_it_
     bright_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kerastl.training.auto.FEW_LABELS", 2)
-    monkeypatch.setattr("kerastl.training.auto.SOME_LABELS", 2)
-    monkeypatch.setattr("kerastl.training.auto.MANY_WEIGHTS", 10**9)
     config = write_config(
         tmp_path, bright_images / "table.csv", trainable="auto", fit={"epochs": 1}
     )
     run = kerastl.train(config, output=tmp_path / "run")
     auto = run.bundle.evidence.features["auto"]
     assert auto["gain"]["known"] > 0
-    assert auto["supply"]["positives"]["bright"] > 0
+    assert auto["labels"]["positives"]["bright"] > 0
+    assert auto["rate"] == 1e-3  # that of heads, because the weights are random
     assert auto["seconds"]["fine_tuning"] > 0
     assert auto["trained"] is (auto["gain"]["low"] > 0)
     assert run.bundle.backbone.trained is auto["trained"]

@@ -1,8 +1,9 @@
 """The paired gain of one model over another and its interval."""
 
 import numpy as np
+import pytest
 
-from kerastl.evaluation.gains import measure_gain
+from kerastl.evaluation.gains import calibrated_loss, measure_gain
 
 
 def random_case(shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,3 +48,25 @@ def test_confidence_alone_is_not_a_gain() -> None:
     frozen, _, y = random_case(0.0)
     gain = measure_gain(frozen, 4 * frozen - 3, y, None, seed=0)
     assert abs(gain.loss) < 1e-3
+
+
+def test_the_best_of_several_models_needs_a_larger_gain() -> None:
+    one = measure_gain(*random_case(0.2), None, seed=0)
+    best = measure_gain(*random_case(0.2), None, seed=0, choices=5)
+    assert best.loss == one.loss
+    assert best.low < one.low < one.high < best.high
+
+
+def test_a_model_that_separates_few_labels_still_has_a_loss() -> None:
+    y = np.repeat([[1.0], [0.0]], 20, axis=0)
+    separated = np.where(y == 1, 2.0, -2.0) + np.random.default_rng(0).normal(0, 0.5, y.shape)
+    assert 0.1 < calibrated_loss(separated, y) < 0.3
+
+
+def test_the_calibrated_loss_rests_on_known_labels_only() -> None:
+    frozen, _, y = random_case(0.0)
+    known = ~np.isnan(y[:, :1])
+    assert calibrated_loss(frozen[:, :1], y[:, :1]) == pytest.approx(
+        calibrated_loss(frozen[:, :1][known][:, None], y[:, :1][known][:, None])
+    )
+    assert calibrated_loss(frozen, np.full_like(y, np.nan)) == 0

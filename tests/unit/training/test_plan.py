@@ -7,9 +7,10 @@ import pytest
 from kerastl.config import parse_config
 from kerastl.config.head import resolve_heads
 from kerastl.training.plan import (
-    AutoPlan,
+    TRIED_RATES,
     FineTune,
     FitHeads,
+    SearchPlan,
     SolveHeads,
     TrainingPlan,
     plan_training,
@@ -54,13 +55,35 @@ def test_phases_follow_from_trainable_heads_fit_and_augment(
     assert found.is_frozen is (FineTune not in expected)
 
 
-def test_auto_plans_both_alternatives() -> None:
+def test_auto_plans_frozen_heads_and_fine_tuning_at_several_rates() -> None:
     found = plan(trainable="auto", fit={"seed": 3})
-    assert isinstance(found, AutoPlan)
+    assert isinstance(found, SearchPlan)
     assert kinds(found.frozen) == [SolveHeads]
-    assert kinds(found.fine_tuned) == [SolveHeads, FineTune]
-    assert found.fine_tuned.phases[1].policy.backbone == "all"
+    assert [phase.backbone_learning_rate for phase in found.candidates] == list(TRIED_RATES)
+    assert {phase.policy.backbone for phase in found.candidates} == {"all"}
+    assert found.may_stay_frozen
     assert found.seed == found.frozen.phases[0].seed == 3
+
+
+def test_auto_takes_a_given_rate() -> None:
+    (phase,) = plan(trainable="auto", fit={"backbone_learning_rate": 0.01}).candidates
+    assert phase.backbone_learning_rate == phase.learning_rate == 0.01
+
+
+@pytest.mark.parametrize("trainable", [True, {"stages": 2}])
+def test_the_rate_of_any_trainable_part_may_be_auto(trainable: Any) -> None:
+    found = plan(trainable=trainable, fit={"backbone_learning_rate": "auto"})
+    assert isinstance(found, SearchPlan)
+    assert len(found.candidates) == len(TRIED_RATES)
+    assert {phase.policy.stages for phase in found.candidates} == {0 if trainable is True else 2}
+    assert not found.may_stay_frozen
+
+
+def test_random_weights_are_trained_at_the_rate_of_random_heads_if_it_is_auto() -> None:
+    random = {"name": "tiny:image", "weights": None}
+    fit = {"learning_rate": 0.1, "backbone_learning_rate": "auto"}
+    (tuning,) = plan(trainable=True, fit=fit, backbone=random).phases
+    assert tuning.backbone_learning_rate == 0.1
 
 
 def test_heads_are_fitted_on_constant_features_before_augmented_fine_tuning() -> None:
