@@ -21,6 +21,8 @@ from typing import Any
 
 WRITING = ".writing-"
 MAX_JSON_BYTES = 2**28
+MAX_JSON_DEPTH = 50
+_TOO_DEEP = "lists and mappings nested too deeply"
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,15 @@ def require_writable(path: Path) -> None:
     probe.unlink()
 
 
-def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
+def read_json(
+    path: Path, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int | None = MAX_JSON_DEPTH
+) -> Any:
     """Returns the value in a JSON file that anyone may have written.
+
+    Args:
+        path: The file.
+        max_bytes: Largest size of the file.
+        max_depth: Most levels of nesting; None is what Python can read.
 
     Raises:
         OSError: The file cannot be read.
@@ -90,19 +99,26 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
     require_regular(path)
     if (size := path.stat().st_size) > max_bytes:
         raise ValueError(f"{size:,} bytes, where at most {max_bytes:,} are read")
-    return parse_json(path.read_bytes())
+    return parse_json(path.read_bytes(), max_depth=max_depth)
 
 
-def parse_json(data: bytes) -> Any:
-    """Returns the value of JSON in UTF-8.
+def parse_json(data: bytes, *, max_depth: int | None) -> Any:
+    """Returns the value of JSON in UTF-8; see `read_json`.
 
     Raises:
         ValueError: It is nested too deeply, or not JSON.
     """
     try:
-        return json.loads(data.decode("utf-8"))
+        value = json.loads(data.decode("utf-8"))
     except RecursionError:
-        raise ValueError("lists and mappings nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    level = [] if max_depth is None else [value]
+    for _ in range(max_depth or 0):
+        nested = (item for item in level if isinstance(item, dict | list))
+        level = [x for item in nested for x in (item.values() if isinstance(item, dict) else item)]
+    if level:
+        raise ValueError(_TOO_DEEP)
+    return value
 
 
 def file_sha256(path: Path) -> bytes:

@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from kerastl.backbones.layer import Backbone
     from kerastl.backbones.log_mel import LogMel
     from kerastl.backbones.stages import stages_by_resolution
+    from kerastl.backbones.weights_file import refuse_unsafe_file
 
 _LAZY = {
     "Backbone": "kerastl.backbones.layer",
     "LogMel": "kerastl.backbones.log_mel",
+    "refuse_unsafe_file": "kerastl.backbones.weights_file",
     "stages_by_resolution": "kerastl.backbones.stages",
 }
 
@@ -68,6 +70,7 @@ __all__ = [
     "load_family",
     "plugins",
     "read_catalog",
+    "refuse_unsafe_file",
     "stages_by_resolution",
     "suggestion",
     "unknown_backbone",

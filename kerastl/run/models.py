@@ -6,7 +6,6 @@ plugins.
 """
 
 import importlib
-import json
 import re
 import sys
 import zipfile
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerastl.backbones.discovery import Plugin, allowed, import_layers, in_one_line
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
+from kerastl.backbones.weights_file import read_model_config, refuse_unsafe_file
 from kerastl.errors import RunError
 from kerastl.run.bundle import read_bundle
 from kerastl.run.layout import RunLayout
@@ -55,11 +55,11 @@ def load_model(path: str | Path) -> "keras.Model":
 
     try:
         return keras.saving.load_model(file)
-    except (ValueError, OSError, TypeError, KeyError) as error:
+    except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(
             f"The model '{file.name}' cannot be loaded.",
             where=str(file),
-            received=str(error).splitlines()[0],
+            received=(str(error).strip() or type(error).__name__).splitlines()[0],
             fix="Train the run again, or install the versions in its bundle.json.",
         ) from error
 
@@ -122,9 +122,10 @@ def _fix(unknown: list[str]) -> str:
 
 def _read_config(file: Path) -> Any:
     try:
+        refuse_unsafe_file(file)
         with zipfile.ZipFile(file) as archive:
-            return json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
+            return read_model_config(archive)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise RunError(
             f"The model '{file.name}' is not a Keras archive.",
             where=str(file),

@@ -75,7 +75,7 @@ def read_coco(source: Path) -> CocoFile:
 
 def _read(source: Path) -> dict[str, list[Mapping[str, Any]]]:
     try:
-        content = read_json(source, max_bytes=MAX_BYTES)
+        content = read_json(source, max_bytes=MAX_BYTES, max_depth=None)
     except (OSError, ValueError) as error:
         raise TableError(
             "The annotations cannot be read.",

@@ -10,7 +10,7 @@ import h5py
 import keras
 import numpy as np
 
-from kerastl.backbones import ImageInput, WeightsError, suggestion
+from kerastl.backbones import ImageInput, WeightsError, refuse_unsafe_file, suggestion
 from kerastl_applications.facts import ARCHITECTURES, Network
 from kerastl_applications.networks import construct
 
@@ -117,6 +117,7 @@ def _published_shape(network: Network, image: ImageInput) -> tuple[int, int, int
 
 def _load_file(model: keras.Model, network: Network, path: Path) -> None:
     try:
+        refuse_unsafe_file(path)
         if path.name.endswith(KERAS_SUFFIXES):
             model.load_weights(path)
         elif path.name.endswith(LEGACY_SUFFIXES):

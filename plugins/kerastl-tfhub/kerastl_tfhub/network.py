@@ -6,7 +6,15 @@ from typing import Any
 
 import keras
 
-from kerastl.backbones import AudioInput, BackboneError, ImageInput, Input, Stage, WeightsError
+from kerastl.backbones import (
+    AudioInput,
+    BackboneError,
+    ImageInput,
+    Input,
+    Stage,
+    WeightsError,
+    refuse_unsafe_file,
+)
 from kerastl_tfhub.catalogue import CATALOGUE
 from kerastl_tfhub.layers import SavedModelLayer
 
@@ -55,8 +63,21 @@ def build_network(
     _check_features(features, handle)
     network = keras.Model(raw, features, name="tfhub")
     if weights not in published:
-        network.load_weights(weights)
+        _load_file(network, str(weights), handle)
     return network
+
+
+def _load_file(network: keras.Model, weights: str, handle: str) -> None:
+    try:
+        refuse_unsafe_file(weights)
+        network.load_weights(weights)
+    except (ValueError, OSError, LookupError) as error:
+        raise WeightsError(
+            f"The weights do not fit the module '{handle}'.",
+            where=weights,
+            expected="a .weights.h5 or .keras file of the same network",
+            received=str(error).partition("\n")[0],
+        ) from error
 
 
 def module_stages(network: keras.Model) -> tuple[Stage, ...]:

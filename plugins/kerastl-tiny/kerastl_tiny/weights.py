@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerastl.backbones import WeightsError
+from kerastl.backbones import WeightsError, refuse_unsafe_file
 
 _DATA = Path(__file__).parent / "data"
 PUBLISHED = {
@@ -46,6 +46,7 @@ def load_weights(model: keras.Model, weights: str | Path, *, backbone: str) -> N
             fix="Set backbone.weights.",
         )
     try:
+        refuse_unsafe_file(path)
         if path.suffix == ".npz":
             _load_arrays(model, path)
         else:

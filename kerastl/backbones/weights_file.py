@@ -1,0 +1,108 @@
+"""Files of weights and models, checked before a single array in them is read.
+
+Convention: nothing is outside of the file, and what it announces is in proportion to its size.
+"""
+
+import io
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+import numpy as np
+
+from kerastl.files import parse_json, require_regular
+
+MAX_EXPANSION = 20  # of compressed weights; numbers that were learned halve at best
+MAX_CONFIG_BYTES = 2**26
+MAX_CONFIG_DEPTH = 100
+_FLOOR = 2**26  # bytes that any file may announce
+
+
+def refuse_unsafe_file(path: str | Path) -> None:
+    """Checks a `.keras`, `.h5` or `.npz` file; any other is left to its reader.
+
+    Raises:
+        OSError: The file is a pipe or device, or cannot be read.
+        ValueError: It refers to other files, would take far more memory than it has bytes, or its
+            config is too large.
+    """
+    require_regular(Path(path))
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                _check_archive(archive)
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                _check_hdf5(file)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # zipfile and HDF5 raise nearly anything on damaged bytes
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def read_model_config(archive: zipfile.ZipFile) -> Any:
+    """Returns the `config.json` of a `.keras` file, as plain values.
+
+    Raises:
+        KeyError: The archive has none.
+        ValueError: It is too large, nested too deeply, or not JSON.
+    """
+    size = archive.getinfo("config.json").file_size
+    if size > MAX_CONFIG_BYTES:
+        raise ValueError(f"config.json: {size:,} bytes; at most {MAX_CONFIG_BYTES:,} are read")
+    return parse_json(archive.read("config.json"), max_depth=MAX_CONFIG_DEPTH)
+
+
+def _check_archive(archive: zipfile.ZipFile) -> None:
+    for member in archive.infolist():
+        _refuse_expansion(member.filename, member.file_size, member.compress_size)
+    for member in archive.infolist():
+        if member.filename.endswith(".npy"):
+            with archive.open(member) as file:
+                _check_array(member, file)
+        elif member.filename.endswith(".h5"):
+            with h5py.File(io.BytesIO(archive.read(member))) as file:
+                _check_hdf5(file)
+
+
+def _check_array(member: zipfile.ZipInfo, file: IO[bytes]) -> None:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0
+    shape, _, dtype = (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
+    if math.prod(shape) * dtype.itemsize != member.file_size - file.tell():
+        raise ValueError(f"the array '{member.filename}' has fewer values than its shape {shape}")
+
+
+def _check_hdf5(file: h5py.File) -> None:
+    announced = stored = 0
+    groups, seen = [file["/"]], set[int]()
+    while groups:
+        group = groups.pop()
+        for name in group:
+            place = f"{group.name.rstrip('/')}/{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"'{place}' is a link to another place or file")
+            item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(item, h5py.Group):
+                groups.append(item)
+            elif isinstance(item, h5py.Dataset):
+                _refuse_elsewhere(item, place)
+                announced += (item.size or 0) * item.dtype.itemsize
+                stored += item.id.get_storage_size()
+                _refuse_expansion(place, announced, stored)
+
+
+def _refuse_elsewhere(item: h5py.Dataset, place: str) -> None:
+    if item.external or item.is_virtual:
+        raise ValueError(f"the values of '{place}' are in another data set or file")
+
+
+def _refuse_expansion(place: str, announced: int, stored: int) -> None:
+    if announced > MAX_EXPANSION * stored + _FLOOR:
+        raise ValueError(f"up to '{place}', {stored:,} bytes stand for {announced:,}")
