@@ -8,6 +8,7 @@ from typing import Any
 from kerastl.compare.conditions import Condition
 from kerastl.compare.contrasts import ContrastResult, Multiplicity
 from kerastl.compare.cost import VariantCost
+from kerastl.errors import RunError
 from kerastl.files import read_json, without_nan
 from kerastl.records import from_values, to_values
 
@@ -98,7 +99,19 @@ class Comparison:
 
 
 def read_comparison(path: str | Path) -> Comparison:
-    """Returns a finished comparison from its folder."""
+    """Returns a finished comparison from its folder.
+
+    Raises:
+        RunError: The folder does not contain a finished comparison, or its result is damaged.
+    """
     folder = Path(path)
-    values = read_json(folder / RESULT)
-    return Comparison(path=folder, result=from_values(ComparisonResult, values))
+    try:
+        found = from_values(ComparisonResult, read_json(folder / RESULT))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"The comparison '{folder.name}' cannot be read.",
+            where=str(folder / RESULT),
+            received=getattr(error, "strerror", None) or str(error),
+            fix="Compare again, or restore the file.",
+        ) from error
+    return Comparison(path=folder, result=found)

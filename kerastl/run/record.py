@@ -16,10 +16,11 @@ import pandas as pd
 from kerastl.config import Config, load_config
 from kerastl.data.tables.examples import PARTS, Examples
 from kerastl.data.tables.loading import load_table
-from kerastl.errors import RunError
+from kerastl.data.tables.table_file import read_frame
+from kerastl.errors import RunError, TableError
 from kerastl.evaluation.missingness import MissingnessReport
 from kerastl.evaluation.score_types import SplitScores
-from kerastl.files import read_json
+from kerastl.files import read_json, require_regular
 from kerastl.records import from_values
 from kerastl.run.bundle import Bundle, read_bundle
 from kerastl.run.layout import RunLayout, refuse_links
@@ -56,6 +57,7 @@ class RunRecord:
     def splits(self) -> pd.DataFrame:
         """The split of each example, with all columns as text."""
         try:
+            require_regular(self.layout.splits)
             return pd.read_csv(self.layout.splits, dtype=str)
         except (OSError, ValueError) as error:
             raise _unreadable(self.layout.splits) from error
@@ -81,13 +83,15 @@ class RunRecord:
     def predictions(self) -> pd.DataFrame:
         """Path, split, and per task label, logit and calibrated probability of every example."""
         try:
-            frame = pd.read_parquet(self.layout.predictions)
-        except (OSError, ValueError) as error:
+            frame = read_frame(self.layout.predictions)
+        except TableError as error:
             raise _unreadable(self.layout.predictions) from error
         per_task = [(f"{task}_label", f"{task}_logit", task) for task in self.tasks]
         for name in ("path", "split", *(name for names in per_task for name in names)):
             if name not in frame.columns:
                 raise _unreadable(self.layout.predictions, f"no column '{name}'")
+            if name not in ("path", "split") and frame[name].dtype.kind not in "fiu":
+                raise _unreadable(self.layout.predictions, f"no numbers in '{name}'")
         return frame
 
     @cached_property

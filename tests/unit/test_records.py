@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from kerastl.files import without_nan
 from kerastl.records import from_values, to_values, unstored
 
@@ -61,3 +63,18 @@ def test_unknown_keys_are_ignored_and_missing_ones_are_empty() -> None:
     assert (found.name, found.points, found.rows, found.note) == ("new", {}, (), None)
     assert math.isnan(found.origin.x)
     assert found.origin.ends is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": 7},
+        {"points": {"a": {"x": "1", "ends": None}}},
+        {"points": {"a": {"x": True, "ends": None}}},
+        {"rows": [[1.5]]},
+        {"origin": {"x": [], "ends": None}},
+    ],
+)
+def test_a_value_of_another_type_than_its_field_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="expected"):
+        from_values(Drawing, {**without_nan(to_values(DRAWING)), **wrong})
