@@ -35,6 +35,7 @@ class RunFamily:
         except RunError as error:
             raise UnknownBackboneError(
                 f"The backbone 'run:{name}' cannot be used. {error.what}",
+                problems=error.problems,
                 where=error.parts["where"],
                 expected="the folder of a finished run",
                 fix=error.parts["fix"],

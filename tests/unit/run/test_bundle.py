@@ -13,6 +13,7 @@ from finished_runs import write_run
 from mutations import mutated
 
 from kerastl.errors import KerastlError, RunError
+from kerastl.files import read_json
 from kerastl.heads.layer import Probabilities
 from kerastl.run.bundle import Bundle, heads_hash, read_bundle
 from kerastl.run.layout import RunLayout
@@ -118,7 +119,9 @@ def test_deep_and_large_json_is_refused(
 ) -> None:
     with pytest.raises(RunError, match="nested too deeply"):
         read(lambda values: "[" * 100_000)
-    monkeypatch.setattr("kerastl.files.read_json.__kwdefaults__", {"max_bytes": 100}, raising=False)
+    with pytest.raises(RunError, match="nested too deeply"):
+        read(put("evidence", "features", json.loads('{"a": ' * 60 + "1" + "}" * 60)))
+    monkeypatch.setitem(read_json.__kwdefaults__, "max_bytes", 100)
     with pytest.raises(RunError, match="where at most 100 are read"):
         read(lambda values: None)
 
