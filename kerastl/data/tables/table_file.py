@@ -3,6 +3,7 @@
 Convention: a frame has one column per name and plain cells; in a CSV file every cell is text.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ MAX_BYTES = 2**32
 MAX_COLUMNS = 20_000
 MAX_CELLS = 200_000_000
 _MAX_HEADER_BYTES = 2**22
+_TEXT = re.compile("(large_)?(string|binary)(_view)?")  # Arrow's types of text
 _INDEX = "__index_level_"  # of a frame whose index had no name, as pandas stores it
 
 
@@ -50,9 +52,10 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     with path.open("rb") as file:
-        header = file.readline(_MAX_HEADER_BYTES)
+        lines = iter(lambda: file.readline(_MAX_HEADER_BYTES), b"")
+        header = next((line for line in lines if line.strip()), b"")
     num_columns = header.count(b",") + 1
-    _refuse_size(path.stat().st_size, num_columns, num_rows=1)
+    _refuse_size(path.stat().st_size, num_columns, num_cells=0)
     # Without a header of their own, rows that are longer than the first are an error.
     cells = pd.read_csv(
         path,
@@ -63,7 +66,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         compression=None,
         nrows=MAX_CELLS // num_columns + 1,
     )
-    _refuse_size(0, num_columns, num_rows=len(cells))
+    _refuse_size(0, cells.shape[1], num_cells=cells.size)
     names = [str(name) or f"Unnamed: {place}" for place, name in enumerate(cells.iloc[0])]
     return cells.iloc[1:].reset_index(drop=True).set_axis(names, axis=1)
 
@@ -71,11 +74,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _read_parquet(path: Path) -> pd.DataFrame:
     """Reads a Parquet file without what pandas adds to it: an index, or columns on levels."""
     schema = pa.parquet.read_schema(path)
-    repeated = [field.name for field in schema if pa.types.is_string(field.type)]
     # A text that fills a column is stored once, and dictionaries keep it so in memory.
-    with pa.parquet.ParquetFile(path, read_dictionary=repeated) as file:
+    texts = [field.name for field in schema if _TEXT.fullmatch(str(field.type))]
+    with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
         facts = file.metadata
-        _refuse_size(path.stat().st_size, facts.num_columns, num_rows=facts.num_rows)
+        groups = map(facts.row_group, range(facts.num_row_groups))
+        _refuse_size(path.stat().st_size, facts.num_columns, num_cells=0)
+        _refuse_size(0, 0, num_cells=sum(map(_num_values, groups)))
         table = file.read()
     names = enumerate(table.column_names)
     table = table.select([place for place, name in names if not name.startswith(_INDEX)])
@@ -86,13 +91,18 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _refuse_size(num_bytes: int, num_columns: int, *, num_rows: int) -> None:
+def _num_values(group: pa.parquet.RowGroupMetaData) -> int:
+    """Returns the number of values of all rows; a cell that is a list has many."""
+    return sum(group.column(place).num_values for place in range(group.num_columns))
+
+
+def _refuse_size(num_bytes: int, num_columns: int, *, num_cells: int) -> None:
     if num_bytes > MAX_BYTES:
         raise ValueError(f"{num_bytes:,} bytes; at most {MAX_BYTES:,} are read")
     if num_columns > MAX_COLUMNS:
         raise ValueError(f"{num_columns:,} columns; at most {MAX_COLUMNS:,} are read")
-    if num_rows * num_columns > MAX_CELLS:
-        raise ValueError(f"{num_rows * num_columns:,} cells; at most {MAX_CELLS:,} are read")
+    if num_cells > MAX_CELLS:
+        raise ValueError(f"{num_cells:,} cells; at most {MAX_CELLS:,} are read")
 
 
 def _refuse_repeated(names: Sequence[str], path: Path) -> None:

@@ -195,6 +195,7 @@ def test_a_repeated_column_is_refused(table: Path, suffix: str) -> None:
         ("path,car\na.jpg,1\n".encode("utf-16"), "utf-8"),
         (gzip.compress(b"path,car\n" * 1000), "utf-8"),
         (",".join(map(str, range(100_000))) + "\n", "100,000 columns; at most 20,000 are read"),
+        ("\n\n" + "," * 50_000 + "\n", "50,001 columns; at most 20,000 are read"),
     ],
 )
 def test_a_csv_file_that_would_be_misread_is_refused(
@@ -221,16 +222,21 @@ def test_a_few_bytes_that_stand_for_many_cells_are_refused_at_once(
         read_frame(path)
     assert refused.value.parts["received"] == "3,000,000 cells; at most 2,000,000 are read"
     assert time.monotonic() - begin < 1
+    pq.write_table(pa.table({"path": ["a"], "lists": [[0] * 3_000_000]}), path)
+    with pytest.raises(TableError, match="3,000,001 cells; at most 2,000,000 are read"):
+        read_frame(path)
     (tmp_path / "table.csv").write_text("path\n" + "a\n" * 2_000_001)
     with pytest.raises(TableError, match="at most 2,000,000 are read"):
         read_frame(tmp_path / "table.csv")
 
 
-def test_a_long_text_that_fills_a_column_is_in_memory_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary()])
+def test_a_long_text_that_fills_a_column_is_in_memory_once(
+    kind: pa.DataType, tmp_path: Path
+) -> None:
     path = tmp_path / "table.parquet"
-    text = "x" * 1_000_000
-    filled = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), pa.array([text]))
-    pq.write_table(pa.table({"path": filled}), path, store_schema=False)
+    pq.write_table(pa.table({"path": pa.array(["x" * 100_000] * 500).cast(kind)}), path)
+    assert path.stat().st_size < 20_000
     frame = read_frame(path)
     assert len({id(cell) for cell in frame["path"]}) == 1
 
