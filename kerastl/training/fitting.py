@@ -36,6 +36,7 @@ class TrainingContext:
         inputs: Raw inputs of all examples.
         source: Source of features: the cache and the engine.
         state: Folder with the state from which an interrupted training continues.
+        part: Subfolder of the state and of the logs, for phases with the same name.
     """
 
     examples: Examples
@@ -43,10 +44,11 @@ class TrainingContext:
     source: FeatureSource
     state: Path
     progress: Progress
+    part: Path = Path()
 
     def in_folder(self, name: str) -> "TrainingContext":
-        """Returns the context with the state in a subfolder."""
-        return replace(self, state=self.state / name)
+        """Returns the context with state and logs in a subfolder."""
+        return replace(self, part=self.part / name)
 
     def decode(self) -> None:
         """Decodes every file, so that epochs read from memory or scratch space.
@@ -112,7 +114,7 @@ def fit_epochs(
         else None,
     )
     folder = CheckpointFolder(
-        context.state / phase.name,
+        context.state / context.part / phase.name,
         settings=_settings_hash(phase, trained, examples),
         progress=context.progress,
     )
@@ -138,7 +140,7 @@ def fit_epochs(
             keep_best,
             backup,
             keras.callbacks.TensorBoard(
-                context.state.parent / "logs" / phase.name, write_graph=False
+                context.state.parent / "logs" / context.part / phase.name, write_graph=False
             ),
             *([] if phase.uses_features else [EpochNotes(len(rows), context.progress)]),
         ],

@@ -24,7 +24,12 @@ _STATEFUL = {  # operations of TensorFlow that keep their state in themselves
 
 
 def unstored_randomness(model: keras.Model) -> list[str]:
-    """Returns the random operations, and states outside the model, of a pass in training mode."""
+    """Returns the random operations, and states outside the model, of a pass in training mode.
+
+    On other backends than TensorFlow nothing is found.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return []
     import tensorflow as tf
 
     @tf.function(autograph=False)

@@ -68,6 +68,7 @@ def test_an_interrupted_second_fit_continues_from_its_own_checkpoint(
     monkeypatch.setattr(Extraction, "probability_differences", lambda *_: {"fast bfloat16": 1.0})
     monkeypatch.setattr(phases, "engines_above_limit", list)
     whole = fitted(tmp_path / "whole", examples)
+    assert (tmp_path / "whole" / "logs" / "float32" / "heads").is_dir()
     ended, epochs = KeepBest.on_epoch_end, iter(range(1, 100))
 
     def stop(self: KeepBest, epoch: int, logs: dict[str, float]) -> None:
