@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 _STATEFUL = {  # operations of TensorFlow that keep their state in themselves
     "Multinomial",
@@ -30,7 +31,6 @@ def unstored_randomness(model: keras.Model) -> list[str]:
     """
     if keras.backend.backend() != "tensorflow":
         return []
-    import tensorflow as tf
 
     @tf.function(autograph=False)
     def call(inputs: Any) -> Any:
