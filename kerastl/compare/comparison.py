@@ -9,16 +9,16 @@ import pandas as pd
 from kerastl import pipeline
 from kerastl.backbones import find_backbone
 from kerastl.compare.axes import plan_study
-from kerastl.compare.fitting import load_compared
 from kerastl.compare.page import FILE_NAME as REPORT
 from kerastl.compare.page import render_report
 from kerastl.compare.result import (
     RESULT,
     Comparison,
 )
-from kerastl.compare.scoring import score_trials
+from kerastl.compare.solvers import load_compared
 from kerastl.compare.study import Study, TrainingVariant, trial_config
 from kerastl.compare.training_tables import change_training, split_frame, write_table
+from kerastl.compare.trial_results import score_trials
 from kerastl.compare.trials import ComparisonPlan, Trial, open_folder, run_trials, trial_path
 from kerastl.config import Config, config_values, load_config
 from kerastl.config.strict_yaml import write_yaml

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kerastl.compare.fitting import fit_values
+from kerastl.compare.solvers import fit_values
 from kerastl.config import Config, config_values, parse_config
 from kerastl.config.overrides import split_key, with_value
 

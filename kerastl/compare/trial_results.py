@@ -22,7 +22,6 @@ from kerastl.compare.contrasts import (
     weigh_multiplicity,
 )
 from kerastl.compare.cost import bill, median_cost
-from kerastl.compare.fitting import fitting_note
 from kerastl.compare.result import (
     ComparisonResult,
     ScoredPart,
@@ -30,6 +29,7 @@ from kerastl.compare.result import (
     VariantResult,
     VariantScores,
 )
+from kerastl.compare.solvers import fitting_note
 from kerastl.compare.study import Study, TrainingVariant
 from kerastl.compare.trials import Trial
 from kerastl.compare.verdicts import FEWEST_TRAININGS, SCORES, PairedRows, TrialScores

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kerastl.compare.fitting import fitting_note, load_compared
+from kerastl.compare.solvers import fitting_note, load_compared
 from kerastl.config import config_values
 from kerastl.errors import ConfigError
 
