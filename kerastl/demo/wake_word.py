@@ -18,10 +18,13 @@ from kerastl.demo.driving import DemoData
 
 WORDS = ("computer", "jupiter", "marigold")
 RATE_HZ = 16_000
-TRAINING_SECONDS = 45.0
-RECORDING_SECONDS = 300.0
+TRAINING_SECONDS = 180.0
+VALIDATION_SECONDS = 80.0
+TEST_SECONDS = 300.0
 HOP_SECONDS = 0.2
-_RECORDED_VOICES = 3  # in validation and in test, each
+_VALIDATION_VOICES = 9  # the fewest that can promise anything about new voices
+_TEST_VOICES = 3
+_SPEEDS = (0.88, 1.0, 1.13)  # of the words in training: other pitches and vocal tracts
 _PAUSE_SECONDS = (0.1, 2.0)
 _COLUMNS = ["path", "word", "start_seconds", "end_seconds"]  # of a table of events
 Clip = NDArray[np.float32]
@@ -33,41 +36,45 @@ def write_wake_word(
     *,
     seed: int = 0,
     training_seconds: float = TRAINING_SECONDS,
-    recording_seconds: float = RECORDING_SECONDS,
+    validation_seconds: float = VALIDATION_SECONDS,
+    test_seconds: float = TEST_SECONDS,
 ) -> DemoData:
     """Writes recordings of wake words among others, and the table of windows to train on.
 
     The words are spoken by espeak-ng and come with the package. `recordings/` holds one recording
-    for each voice of training, `validation.flac` and `test.flac` by other voices, and the tables of
+    for each voice of training and of validation, `test.flac` by other voices, and the tables of
     their events. `wake-word.csv` has a row for each window of the training recordings: path,
-    start_seconds, end_seconds, one column per wake word, and speaker; if a window
-    cuts a word, its label is blank.
+    start_seconds, end_seconds, one column per wake word, and speaker; if a window cuts a word, its
+    label is blank.
 
     Args:
         folder: Output folder; existing files are overwritten.
         seed: Seed of voices, order, pauses, levels and noise.
         training_seconds: Length of the training recording of each voice.
-        recording_seconds: Length of the validation and test recordings.
+        validation_seconds: Length of the validation recording of each voice.
+        test_seconds: Length of the test recording.
     """
     spoken = load_clips()
     voices = np.random.default_rng([seed, 0]).permutation(sorted(spoken)).tolist()
-    parts = {
-        "validation": voices[:_RECORDED_VOICES],
-        "test": voices[_RECORDED_VOICES : 2 * _RECORDED_VOICES],
-        "train": voices[2 * _RECORDED_VOICES :],
-    }
+    validation, rest = voices[:_VALIDATION_VOICES], voices[_VALIDATION_VOICES:]
     place = folder / "recordings"
     place.mkdir(parents=True, exist_ok=True)
-    for part in ("validation", "test"):
-        words = [pair for voice in parts[part] for pair in spoken[voice]]
-        rng = np.random.default_rng([seed, 1, len(part)])
-        events = write_recording(place / f"{part}.flac", words, rng, seconds=recording_seconds)
+    words = [pair for voice in rest[:_TEST_VOICES] for pair in spoken[voice]]
+    rng = np.random.default_rng([seed, 1])
+    events = write_recording(place / "test.flac", words, rng, seconds=test_seconds)
+    _write_events(place / "test.csv", events)
+    for part, names, seconds in (
+        ("validation", validation, validation_seconds),
+        ("train", rest[_TEST_VOICES:], training_seconds),
+    ):
+        events = []
+        for number, voice in enumerate(names):
+            rng = np.random.default_rng([seed, len(part), number])
+            words = _at_speeds(spoken[voice]) if part == "train" else spoken[voice]
+            path = place / f"{part}_{voice}.flac"
+            found = write_recording(path, words, rng, seconds=seconds)
+            events += [{**event, "speaker": voice} for event in found]
         _write_events(place / f"{part}.csv", events)
-    events = []
-    for number, voice in enumerate(parts["train"]):
-        path, rng = place / f"train_{voice}.flac", np.random.default_rng([seed, 2, number])
-        events += write_recording(path, spoken[voice], rng, seconds=training_seconds)
-    _write_events(place / "train.csv", events)
     return _write_windows(folder)
 
 
@@ -119,6 +126,15 @@ def pink_noise(rng: np.random.Generator, num_samples: int) -> Clip:
     return np.asarray(noise / noise.std(), np.float32)
 
 
+def _at_speeds(words: Sequence[tuple[str, Clip]]) -> list[tuple[str, Clip]]:
+    """Returns the words played at several speeds, as if by other voices."""
+    return [
+        (word, np.interp(np.arange(0, len(clip) - 1, speed), np.arange(len(clip)), clip))
+        for word, clip in words
+        for speed in _SPEEDS
+    ]
+
+
 def _write_windows(folder: Path) -> DemoData:
     path = folder / "wake-word.csv"
     made = table_from_recordings(
@@ -133,7 +149,7 @@ def _write_windows(folder: Path) -> DemoData:
 
 
 def _write_events(path: Path, events: Sequence[Event]) -> None:
-    pd.DataFrame(events, columns=_COLUMNS).to_csv(path, index=False)
+    pd.DataFrame(events).to_csv(path, index=False)
 
 
 def _shuffled_forever(count: int, rng: np.random.Generator) -> Iterator[int]:

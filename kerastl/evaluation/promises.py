@@ -18,7 +18,7 @@ class Price:
     at_point_choice: float
 
     def __str__(self) -> str:
-        name = self.quantity.replace("_", " ")
+        name = self.quantity.removesuffix("_share")
         return f"{name} {self.value:.2f}, not {self.at_point_choice:.2f}"
 
 
