@@ -40,7 +40,9 @@ def test_driving_learns_from_half_of_the_labels(tmp_path: Path) -> None:
 
 
 def test_wake_word_reaches_what_its_header_promises(tmp_path: Path) -> None:
-    drawn = write_wake_word(tmp_path, seed=0, training_seconds=30.0, recording_seconds=60.0)
+    drawn = write_wake_word(
+        tmp_path, seed=0, training_seconds=60.0, validation_seconds=10.0, test_seconds=60.0
+    )
     recordings = tmp_path / "recordings" / "validation.csv"
     run = kerastl.train(
         CONFIGS / "wake_word.yaml",
