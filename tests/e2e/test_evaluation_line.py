@@ -84,6 +84,10 @@ def test_thresholds_and_calibration_come_from_out_of_fold_predictions(
     assert bundle.tuned_on == f"out-of-fold, {known} known labels"
     assert bundle.threshold_policy == "sensitivity>=0.9"
     assert run.bundle.tasks["bright"].threshold_policy == "youden"
+    stored = run.metrics["test"]["thresholds"]
+    assert stored["red"]["promise"]["bound"] == bundle.bounds["sensitivity"]
+    assert stored["red"]["promise"]["is_promised"] == bundle.promise.is_promised
+    assert "promise" not in stored["bright"]
     assert bundle.calibration.reason is None
     assert bundle.calibration.scale != 1
     assert run.metrics["test"]["tuned_on"] == "out-of-fold"

@@ -109,7 +109,7 @@ def raw_configs(draw: st.DrawFn) -> dict[str, Any]:
         "audio": optional(shift=FRACTION, gain=st.floats(0, 60), noise=audio_noises()),
     }
     augment = augments["image" if "image" in data else "audio"]
-    policy = st.sampled_from(["youden", "f1", "sensitivity>=0.9", "precision >= 1"]) | st.just(0.3)
+    policy = st.sampled_from(["youden", "f1", "sensitivity>=0.9", "precision ~ 1"]) | st.just(0.3)
     evaluation = optional(
         threshold=policy | st.dictionaries(st.sampled_from(tasks), policy),
         calibrate=st.booleans(),

@@ -104,6 +104,21 @@ def test_rare_tasks_with_a_weight_keep_probabilities_near_their_prevalence() -> 
         assert bundles["a"].calibration.reason is not None
 
 
+def test_a_promise_counts_groups_and_is_stored_with_its_bounds() -> None:
+    labels, logits = drawn()
+    order = np.argsort(labels + logits / 100)
+    found = held_out(labels[order], logits[order])
+    evaluation = EvaluationConfig.model_validate({"threshold": "sensitivity>=0.7"})
+    alone, grouped = (
+        tune_tasks(found, evaluation, ("car",), {}, offsets={"car": 0.0}, groups=groups)["car"]
+        for groups in (None, np.arange(400) // 4)
+    )
+    assert alone.promise.is_promised
+    assert alone.bounds["sensitivity"] == alone.promise.bound >= 0.7
+    assert grouped.promise.effective < alone.promise.effective / 2
+    assert TaskBundle.model_validate(alone.model_dump(mode="json")) == alone
+
+
 def test_leveled_folds_have_one_mean_and_keep_their_order() -> None:
     logits = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [3.0], [9.0]], 20, 0)
     folds = np.repeat([0, 1, 2], 20)
