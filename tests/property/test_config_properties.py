@@ -237,7 +237,7 @@ SOUNDS = {"image": None, "audio": "path", "resize": "stretch", "window": "pool"}
 SHAPES["recordings"] = {
     **COMPLETE,
     "data": {**COMPLETE["data"], **SOUNDS, "sample_rate_hz": 8000},
-    "evaluation": {**RATE, "listening": LISTENING},
+    "evaluation": {**RATE, "negatives": "/c.csv", "listening": LISTENING},
     "augment": {
         "shift": 0.1,
         "gain": 6.0,
