@@ -219,8 +219,7 @@ class Run:
                 `end_seconds`, and for promises `speaker`. A recording without events has one row
                 with the others blank.
             set_thresholds: `false_accepts_per_hour<=x` or `~x` chooses the thresholds of all tasks
-                on these recordings and writes them into the run. Use recordings for validation,
-                not test.
+                on these recordings, for validation and not test, and writes them into the run.
             negatives: Recordings without events, which may only raise the thresholds that are set.
             listening: Settings of `evaluation.listening` that replace the run's. They are written
                 into the run together with thresholds.
