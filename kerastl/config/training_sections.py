@@ -69,6 +69,10 @@ class TrainableVariables(Section):
     batch_norm: BatchNorm = "frozen"
 
 
+def _tag_of_rate(value: Any) -> str | None:
+    return None if isinstance(value, str) and value != "auto" else shape(value)
+
+
 class LossConfig(Section):
     """The masked loss."""
 
@@ -136,7 +140,7 @@ class KerasFit(Section):
         Annotated[Literal["auto"], Tag("<text>")]
         | Annotated[Positive, Tag("<number>")]
         | Annotated[None, Tag("<null>")],
-        choice("null, auto or a number above 0"),
+        choice("null, auto or a number above 0", by=_tag_of_rate),
     ] = Field(
         default=None,
         description="Learning rate of the trained part of the backbone, above 0; auto tries 1e-5, "

@@ -97,8 +97,9 @@ class _Explainer:
 
 def _wrong_value(error: ErrorDetails) -> str:
     value = error["input"]
-    fix = _fix(error["type"], value, error.get("ctx", {}))
-    text = f"expected {_expected(error)}, received {received(value)}"
+    expected = _expected(error)
+    fix = _fix(error["type"], value, error.get("ctx", {}), expected)
+    text = f"expected {expected}, received {received(value)}"
     return f"{text}. {fix}" if fix else text
 
 
@@ -134,7 +135,7 @@ def _expected(error: ErrorDetails) -> str:
     return f"something else ({error['msg']})"
 
 
-def _fix(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
+def _fix(kind: str, value: Any, context: Mapping[str, Any], expected: str) -> str | None:
     if kind == "literal_error" and isinstance(value, str):
         return suggestion(value, _literals(context))
     if kind == "string_type" and isinstance(value, bool | int | float):
@@ -143,6 +144,8 @@ def _fix(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
         return f"Write {FLAG_WORDS[str(value).lower()]}."
     if kind in ("int_type", "float_type") and isinstance(value, str | float):
         return _as_number(value, whole=kind == "int_type")
+    if kind == SHAPE_ERROR and isinstance(value, str) and "a number" in expected:
+        return _as_number(value, whole=False)
     if kind == "tuple_type" and isinstance(value, str | int | float) and value != "":
         return f"In YAML write [{_scalar(value)}]."
     return None

@@ -97,6 +97,26 @@ def test_a_key_of_keras_means_nothing_with_exact(problems, key) -> None:
     )
 
 
+@pytest.mark.parametrize("rate", [None, "auto", 0.01])
+def test_the_rate_of_the_backbone_is_a_number_auto_or_null(parse, rate) -> None:
+    assert parse(trainable=True, fit={"backbone_learning_rate": rate}).fit == KerasFit(
+        backbone_learning_rate=rate
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "ending"), [("1e-4", " In YAML write 0.0001."), ("fast", ""), ([1], "")]
+)
+def test_another_rate_of_the_backbone_is_refused_with_what_is_expected(
+    problems, rate, ending
+) -> None:
+    (problem,) = problems(trainable=True, fit={"backbone_learning_rate": rate})
+    assert problem.startswith(
+        "fit.backbone_learning_rate: expected null, auto or a number above 0, received"
+    )
+    assert problem.endswith(ending)
+
+
 @pytest.mark.parametrize("key", ["regularization", "folds"])
 def test_a_key_of_exact_means_nothing_with_keras(problems, key) -> None:
     (problem,) = problems(fit={"solver": "keras", key: 3})
