@@ -210,7 +210,7 @@ def negatives(output: Path, hours: float, clips: Path | None, seed: int) -> None
 
     with TerminalProgress() as progress:
         table = write_negatives(output, hours=hours, clips=clips, seed=seed, progress=progress)
-    click.echo(f"Wrote {table}. In the config: evaluation: {{negatives: {table.name}}}")
+    click.echo(f"Wrote {table}. In the config: evaluation: {{negatives: {table}}}")
 
 
 def _data_of_table(
