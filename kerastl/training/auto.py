@@ -96,29 +96,27 @@ def reason_not_to_compare(labels: ValidationLabels) -> str | None:
     )
 
 
-def highest_of_the_best(
+def best_rate(
     logits: Sequence[np.ndarray], labels: np.ndarray, groups: np.ndarray | None, *, seed: int
 ) -> int:
-    """Returns the last whose calibrated loss is within a standard error of the lowest one.
+    """Returns the place of the logits with the lowest calibrated loss, or the next place.
 
-    Logits are those of short trainings, in the order of their rates: a longer training makes more
-    of a high rate than a short one does.
+    Logits are those of short trainings, in the order of their rates. A longer training makes more
+    of a high rate than a short one does, so the next higher rate is used if its loss is within a
+    standard error of the lowest one.
 
     Args:
         logits: Of the validation examples after each training, each `(examples, tasks)`.
         labels: Of the same shape, NaN if unknown.
         groups: Group of each example, or None.
         seed: Seed of the bootstrap.
-
-    Reference:
-        Breiman, Friedman, Olshen, Stone (1984), "Classification and Regression Trees", section 3.4
     """
     best = int(np.argmin([calibrated_loss(found, labels) for found in logits]))
-    for number in reversed(range(best + 1, len(logits))):
-        gain = measure_gain(logits[best], logits[number], labels, groups, seed=seed)
-        if -gain.loss <= gain.standard_error:
-            return number
-    return best
+    higher = best + 1
+    if higher == len(logits):
+        return best
+    gain = measure_gain(logits[best], logits[higher], labels, groups, seed=seed)
+    return higher if -gain.loss <= gain.standard_error else best
 
 
 class _Search:
@@ -194,9 +192,7 @@ class _Search:
         """Returns the number of the candidate whose trial is the best."""
         if not self._trial_logits:
             return 0
-        return highest_of_the_best(
-            self._trial_logits, self._labels, self._groups, seed=self.plan.seed
-        )
+        return best_rate(self._trial_logits, self._labels, self._groups, seed=self.plan.seed)
 
     def _trial(self, candidate: FineTune) -> RateTrial:
         phase, rate = candidate.trial(), candidate.backbone_learning_rate

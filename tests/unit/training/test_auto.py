@@ -18,8 +18,8 @@ from kerastl.progress import SILENT
 from kerastl.records import to_values
 from kerastl.training.auto import (
     FEW_LABELS,
+    best_rate,
     count_labels,
-    highest_of_the_best,
     reason_not_to_compare,
     train_model,
 )
@@ -178,17 +178,17 @@ def test_rates_above_one_that_clearly_harms_are_not_tried(
     assert not decision.trained
 
 
-def test_of_rates_that_are_equally_good_the_highest_is_used() -> None:
+def test_of_two_rates_that_are_equally_good_the_higher_one_is_used() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, (200, 1)).astype(float)
     good, same, bad = (labels + scale * random.normal(size=labels.shape) for scale in (1, 1, 3))
     same = good + 0.1 * (same - labels)
 
     def chosen(*logits: np.ndarray) -> int:
-        return highest_of_the_best(logits, labels, None, seed=0)
+        return best_rate(logits, labels, None, seed=0)
 
     assert chosen(good, same) == chosen(good, same, bad) == chosen(bad, same) == 1
-    assert chosen(good) == chosen(good, bad) == 0
+    assert chosen(good) == chosen(good, bad) == chosen(good, bad, same) == 0
 
 
 def test_without_validation_labels_a_trainable_backbone_gets_the_usual_rate(
