@@ -6,7 +6,7 @@
 
 A training without a kill is compared with each killed and resumed one: all variables in
 `model.keras`, `history.csv`, `splits.csv`, `predictions.parquet`, `metrics.json`,
-`missingness.json`, and the bundle but for its times. Nothing temporary may remain. A training that
+`missingness.json`, and the bundle but for times and folder. Nothing temporary may remain. A training that
 is killed before its run exists is started again, which has to give the same bits as well.
 
 Convention: TensorFlow is imported once; each training is a forked process with its own cache.
@@ -125,7 +125,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "last_stage": {"trainable": {"stages": 1, "batch_norm": "update"}, "fit": _FIT},
 }
 NOT_KILLED = "not killed, because it had ended"
-_TIMES = {"created", "evidence"}  # of the bundle
+_OWN = {"created", "evidence", "origin"}  # of the bundle: times and the folder
 
 
 def make_project(folder: Path) -> None:
@@ -305,7 +305,7 @@ def unequal(whole: Path, resumed: Path) -> list[str]:
     if not frames[0].equals(frames[1]):
         found.append("predictions.parquet")
     bundles = [json.loads((run / "bundle.json").read_text()) for run in (whole, resumed)]
-    if any(bundles[0][key] != bundles[1][key] for key in bundles[0] if key not in _TIMES):
+    if any(bundles[0][key] != bundles[1][key] for key in bundles[0] if key not in _OWN):
         found.append("bundle.json")
     if not _same_arrays(_variables(whole), _variables(resumed)):
         found.append("model.keras")

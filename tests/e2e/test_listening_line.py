@@ -233,8 +233,8 @@ def test_negatives_can_raise_the_thresholds_of_named_voices(
     before = Run(run.path).bundle
     assert main_quietly(*choose, policy, "--negatives", folder / "negatives.csv") == 0
     after = Run(run.path).bundle
-    assert after.evidence["recordings"]["voices"] == 1
-    assert after.evidence["recordings"]["negatives"] == str(folder / "negatives.csv")
+    assert after.evidence.recordings["voices"] == 1
+    assert after.evidence.recordings["negatives"] == str(folder / "negatives.csv")
     for word in WORDS:  # the words are said in these negatives
         assert after.thresholds[word] > before.thresholds[word]
         note = str(after.tasks[word].threshold_note)
