@@ -6,8 +6,9 @@
 
 A training without a kill is compared with each killed and resumed one: all variables in
 `model.keras`, `history.csv`, `splits.csv`, `predictions.parquet`, `metrics.json`,
-`missingness.json`, and the bundle but for times and folder. Nothing temporary may remain. A training that
-is killed before its run exists is started again, which has to give the same bits as well.
+`missingness.json`, and the bundle but for times and folder. Nothing temporary may remain. A
+training that is killed before its run exists is started again, which has to give the same bits as
+well.
 
 Convention: TensorFlow is imported once; each training is a forked process with its own cache.
 """
