@@ -78,12 +78,19 @@ def list_backbones(
         modality: Keep only those for this media type, such as `"image"`; None keeps all.
         family: Keep only this family.
 
+    Raises:
+        BackboneError: There is no such media type or family.
+
     Example:
 
     ```python
     kerastl.list_backbones(modality="image")
     ```
     """
+    if modality is not None:
+        _refuse_unknown_modality(modality)
+    if family is not None and family not in {plugin.family for plugin in allowed()}:
+        raise _unknown_family(str(family), str(family), None)
     return tuple(
         spec.id
         for spec in read_catalog().specs
@@ -189,6 +196,18 @@ def check_options(
             fix=suggestion(unknown[0], defaults) or f"Remove '{unknown[0]}' from backbone.options.",
         )
     return {**defaults, **options}
+
+
+def _refuse_unknown_modality(modality: str) -> None:
+    from kerastl.media.media_types import MEDIA_TYPES
+
+    if modality not in MEDIA_TYPES:
+        raise BackboneError(
+            f"No backbone takes {modality!r}.",
+            where="modality",
+            expected=f"one of {', '.join(MEDIA_TYPES)}",
+            fix=suggestion(str(modality), MEDIA_TYPES),
+        )
 
 
 def _unknown_family(name: str, identifier: str, distribution: str | None) -> UnknownBackboneError:

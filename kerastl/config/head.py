@@ -1,17 +1,15 @@
 """The type of a head, and the parser of the heads of a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kerastl.config.training_sections import HeadConfig
-from kerastl.errors import ModelError
+from kerastl.errors import ConfigError, ModelError
 from kerastl.media.media_types import MEDIA_TYPES
 
 SINGLE_HEAD = "tasks"
 RESERVED = frozenset({"backbone", *MEDIA_TYPES})
-
-_OPTIONS = frozenset({"hidden", "dropout", "weight"})
 
 HeadsSpec = str | Mapping[str, HeadConfig | Mapping[str, Any] | Sequence[str]]
 
@@ -46,6 +44,23 @@ class Head:
         return f"{self.name}_logits"
 
 
+def task_names(tasks: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of the tasks that a caller lists.
+
+    Raises:
+        ModelError: They are not a list of names: a single text would be a task per letter.
+    """
+    names = (tasks,) if isinstance(tasks, str) or not isinstance(tasks, Iterable) else tuple(tasks)
+    if not names or names == (tasks,) or not all(isinstance(name, str) and name for name in names):
+        raise ModelError(
+            "The tasks are not a list of names.",
+            expected="at least one name, such as ['car']",
+            received=repr(tasks),
+            fix=f"Write [{tasks!r}]." if tasks and isinstance(tasks, str) else None,
+        )
+    return names
+
+
 def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
     """Returns the heads of a model; `build_model` documents how they are specified.
 
@@ -78,23 +93,23 @@ def columns(head: Head, tasks: Sequence[str]) -> list[int]:
 
 
 def _named(name: str, head: HeadConfig | Mapping[str, Any] | Sequence[str]) -> Head:
-    if isinstance(head, HeadConfig):
-        return Head(name=name, **head.model_dump())
-    parts = dict(head) if isinstance(head, Mapping) else {"tasks": head}
-    tasks = parts.pop("tasks", "")
-    if isinstance(tasks, str) or not set(parts) <= _OPTIONS:
+    values = head if isinstance(head, HeadConfig | Mapping) else {"tasks": head}
+    try:
+        config = HeadConfig.parse(values)
+    except ConfigError as error:
         raise ModelError(
             f"The head '{name}' is not valid.",
+            problems=error.problems,
             expected="a list of tasks, or a mapping with tasks, hidden, dropout and weight",
             received=repr(head),
-        )
-    hidden = tuple(parts.pop("hidden", ()))
-    return Head(name=name, tasks=tuple(tasks), hidden=hidden, **parts)
+        ) from None
+    return Head(name=name, **config.model_dump())
 
 
 def _refuse_bad_names(heads: Sequence[Head]) -> None:
     for head in heads:
-        if head.name in RESERVED or "/" in head.name or not head.name:
+        is_text = isinstance(head.name, str)
+        if not is_text or not head.name or "/" in head.name or head.name in RESERVED:
             raise ModelError(
                 f"A head cannot be named '{head.name}'.",
                 expected=f"a name without '/', other than {', '.join(sorted(RESERVED))}",

@@ -4,7 +4,7 @@ Convention: each policy has one parser, which takes every form that a config or 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -154,6 +154,18 @@ def _not_a_policy(text: str, written: str) -> str:
     return f"{expected}. Did you mean '{examples[nearest]}'?" if nearest else expected
 
 
+def _are_valid(keys: Mapping[str, Any]) -> bool:
+    """Returns whether the values of the keys of a trainable policy are valid."""
+    patterns = keys.get("variables", "")
+    texts = [patterns] if isinstance(patterns, str) else patterns
+    return (
+        keys.get("batch_norm", "frozen") in ("frozen", "update")
+        and type(keys.get("stages", 1)) is int
+        and isinstance(texts, Sequence)
+        and all(isinstance(text, str) for text in texts)
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainablePolicy:
     """Which part of the backbone is trained.
@@ -188,8 +200,7 @@ class TrainablePolicy:
             return cls(backbone="auto")
         keys = dict(policy) if isinstance(policy, Mapping | BaseModel) else {}
         chosen = set(keys) - {"batch_norm"}
-        is_batch_norm_valid = keys.get("batch_norm", "frozen") in ("frozen", "update")
-        if not (keys and chosen in _PARTS and is_batch_norm_valid):
+        if not (keys and chosen in _PARTS and _are_valid(keys)):
             raise ModelError(
                 "The trainable policy is not valid.",
                 expected="false, true, {stages: n} or {variables: pattern}, with batch_norm if "

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from pydantic import Field
 
 from kerastl.config import DataConfig
-from kerastl.config.head import Head, HeadsSpec, columns, resolve_heads
-from kerastl.data.inputs.batches import Labels, make_batches
+from kerastl.config.head import HeadsSpec, resolve_heads, task_names
+from kerastl.data.inputs.batches import by_head, make_batches
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.data.tables.examples import Examples, refuse_missing_files
-from kerastl.data.tables.loading import load_table
+from kerastl.data.tables.examples import PARTS, Examples, refuse_missing_files
+from kerastl.data.tables.loading import FRAME, load_frame, load_table
 from kerastl.data.tables.splits import assign_splits
 from kerastl.media.audio.settings import Window
 from kerastl.media.image.settings import Resize
+from kerastl.notebook import html_table, listed
+from kerastl.settings import Count, Seed
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -29,7 +33,7 @@ class Data:
     Args:
         train: Shuffled batches `(x, y)`: x `(batch, height, width, 3)` in [0, 255] or
             `(batch, samples)` in [-1, 1], y `(batch, tasks)` with 1, 0 and NaN for unknown, or a
-            dictionary by head.
+            dictionary by head name if there are several heads.
         validation: The same in the order of the table, without the training policies for
             uncertain labels.
         test: The same.
@@ -40,6 +44,18 @@ class Data:
     validation: "tf.data.Dataset"
     test: "tf.data.Dataset"
     examples: Examples
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(self.examples.rows(part))} {part}" for part in PARTS)
+        return f"<Data of {self.examples.source}: {sizes}, tasks {listed(self.examples.tasks)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (task, *(_counts(labels[self.examples.rows(part)]) for part in PARTS))
+            for task, labels in zip(self.examples.tasks, self.examples.labels.T, strict=True)
+        ]
+        sizes = [f"{part} ({len(self.examples.rows(part))})" for part in PARTS]
+        return html_table(f"Labels of {self.examples.source}", ("task", *sizes), rows)
 
     @property
     def table(self) -> Examples:
@@ -54,8 +70,15 @@ class Data:
         return self.examples.splits
 
 
+class _Arguments(DataConfig):
+    """The arguments of `load_data` that have bounds."""
+
+    batch_size: Count = Field(description="Examples per batch.")
+    seed: Seed = Field(description="Seed of the training order.")
+
+
 def load_data(
-    table: str | Path,
+    table: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     tasks: Sequence[str],
     image: str | None = None,
@@ -74,7 +97,8 @@ def load_data(
     """Reads a table, splits it and decodes every file once.
 
     Args:
-        table: CSV or Parquet, one row per example.
+        table: CSV or Parquet, one row per example; a list of such tables; or a DataFrame, whose
+            files are relative to the current folder.
         tasks: Columns with the labels: 1, 0 or blank.
         image: Column with the path of each image, relative to the table.
         audio: Column with the path of each audio file. Columns `start_seconds` and `end_seconds`
@@ -88,13 +112,12 @@ def load_data(
         window: Which part of a longer audio clip: `"start"`, `"center"`, `"loudest"`, or `"pool"`:
             in training a window that is drawn anew in each epoch, elsewhere the loudest.
         sample_rate_hz: Samples per second of audio; None is 16000.
-        heads: `"single"`: y is one array. `"multi"`: a dictionary by task. Or a mapping as in
-            `build_model`: a dictionary by head.
+        heads: As in `build_model`. With several heads, y is a dictionary by head name.
         batch_size: Examples per batch.
         seed: Seed of the training order.
 
     Raises:
-        ModelError: The heads do not fit the tasks.
+        ModelError: The tasks are not a list, or the heads do not fit them.
         ConfigError: An argument is invalid; all problems are listed.
         TableError: The table or a column is missing.
         LabelError: A cell is not a label.
@@ -107,23 +130,27 @@ def load_data(
     model.fit(data.train, validation_data=data.validation)
     ```
     """
-    config = DataConfig.parse(
+    tasks = task_names(tasks)
+    outputs = resolve_heads(heads, tasks)
+    frame = table if isinstance(table, pd.DataFrame) else None
+    config = _Arguments.parse(
         {
-            "table": Path(table).absolute(),
+            "table": table if frame is None else FRAME,
             "image": image,
             "audio": audio,
-            "tasks": tasks if isinstance(tasks, str) else tuple(tasks),
+            "tasks": tasks,
             "group": group,
-            "split": split or {},
-            "labels": labels or {},
+            "split": {} if split is None else split,
+            "labels": {} if labels is None else labels,
             "resize": resize,
             "window": window,
             "sample_rate_hz": sample_rate_hz,
+            "batch_size": batch_size,
+            "seed": seed,
         },
         where="the arguments of load_data",
     )
-    outputs = None if heads == "single" else resolve_heads(heads, config.tasks)
-    examples = load_table(config)
+    examples = load_table(config) if frame is None else load_frame(frame, config)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.split)
     media, settings = config.media, config.media_settings
@@ -135,7 +162,7 @@ def load_data(
     def batches(part: str, values: np.ndarray, shuffle_seed: int | None) -> "tf.data.Dataset":
         return make_batches(
             inputs,
-            _by_head(values, examples.tasks, outputs),
+            by_head(values, outputs, tasks),
             examples.rows(part),
             batch_size=batch_size,
             shuffle_seed=shuffle_seed,
@@ -153,7 +180,6 @@ def _warn_renamed(old: str, new: str) -> None:
     warnings.warn(f"`Data.{old}` is now `Data.{new}`.", DeprecationWarning, stacklevel=3)
 
 
-def _by_head(labels: np.ndarray, tasks: tuple[str, ...], heads: tuple[Head, ...] | None) -> Labels:
-    if heads is None:
-        return labels
-    return {head.name: labels[:, columns(head, tasks)] for head in heads}
+def _counts(labels: np.ndarray) -> str:
+    yes, no, unknown = ((labels == 1).sum(), (labels == 0).sum(), np.isnan(labels).sum())
+    return f"{yes} yes, {no} no, {unknown} unknown"

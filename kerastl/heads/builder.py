@@ -13,7 +13,7 @@ from kerastl.backbones import (
     find_backbone,
     stages_by_resolution,
 )
-from kerastl.config.head import Head, HeadsSpec, resolve_heads
+from kerastl.config.head import Head, HeadsSpec, resolve_heads, task_names
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.layer import Probabilities
@@ -62,8 +62,7 @@ def build_model(
     model = kerastl.build_model("applications:mobilenet_v2", ["pedestrian", "car"], input_size=160)
     ```
     """
-    if not tasks:
-        raise ModelError("A model needs at least one task.", expected="a list of names")
+    tasks = task_names(tasks)
     layer, raw = (
         (backbone, _raw_input(backbone))
         if isinstance(backbone, Backbone)

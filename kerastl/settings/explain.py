@@ -147,7 +147,7 @@ def _fix(kind: str, value: Any, context: Mapping[str, Any], expected: str) -> st
     if kind == SHAPE_ERROR and isinstance(value, str) and "a number" in expected:
         return _as_number(value, whole=False)
     if kind == "tuple_type" and isinstance(value, str | int | float) and value != "":
-        return f"In YAML write [{_scalar(value)}]."
+        return f"Write [{_scalar(value)}]."
     return None
 
 

@@ -1,7 +1,7 @@
 """The base class of every section of settings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -17,6 +17,22 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
+    def __init__(self, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            _refuse(explain(error.errors(include_url=False), values, type(self)), values)
+
+    # So pydantic does not call it for inner sections, just as it does not call its own.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ConfigError(
+            "Settings cannot be changed in place.",
+            where=f"{type(self).__name__}.{name}",
+            fix=f"`changed({name}=...)` returns changed settings; `load_config` takes overrides.",
+        )
+
     @classmethod
     def parse(
         cls, values: Any, *, where: str | None = None, problems: Sequence[Problem] = ()
@@ -31,19 +47,13 @@ class Section(BaseModel):
             ConfigError: A value is invalid; all problems are listed, each with its key.
         """
         found = list(problems)
+        section = None
         try:
             section = cls.model_validate(values)
         except ValidationError as error:
             found.extend(explain(error.errors(include_url=False), values, cls))
-        if found:
-            distinct = first_per_path(found)
-            ordered = in_file_order(distinct[:MAX_PROBLEMS], values)
-            more = "more than " if len(distinct) > MAX_PROBLEMS else ""
-            raise ConfigError(
-                f"Config has {more}{counted(len(ordered), 'problem')}.",
-                problems=[str(problem) for problem in ordered],
-                where=where,
-            )
+        if section is None or found:
+            _refuse(found, values, where)
         return section
 
     def changed(self, **values: Any) -> Self:
@@ -64,6 +74,17 @@ class Section(BaseModel):
         """
         (distinctive, *_) = cls.model_fields
         return f"has no effect beside {distinctive}. Remove one of them."
+
+
+def _refuse(found: Sequence[Problem], values: Any, where: str | None = None) -> NoReturn:
+    distinct = first_per_path(found)
+    ordered = in_file_order(distinct[:MAX_PROBLEMS], values)
+    more = "more than " if len(distinct) > MAX_PROBLEMS else ""
+    raise ConfigError(
+        f"Config has {more}{counted(len(ordered), 'problem')}.",
+        problems=[str(problem) for problem in ordered],
+        where=where,
+    ) from None
 
 
 def with_fields(

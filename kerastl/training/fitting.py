@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastl.config.head import Head, columns
-from kerastl.data.inputs.batches import Inputs, Labels, make_batches
+from kerastl.config.head import Head
+from kerastl.data.inputs.batches import Inputs, by_head, make_batches
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.extraction import Extraction
@@ -149,12 +149,6 @@ def fit_epochs(
         {"phase": phase.name, "epoch": epoch + 1, **figures}
         for epoch, figures in sorted(keep_best.epochs.items())
     ]
-
-
-def by_head(labels: np.ndarray, heads: Sequence[Head], tasks: Sequence[str]) -> Labels:
-    """Returns labels, `(examples, tasks)`, in the structure of the model's outputs."""
-    split: Mapping[str, np.ndarray] = {head.name: labels[:, columns(head, tasks)] for head in heads}
-    return split if len(split) > 1 else next(iter(split.values()))
 
 
 class EpochNotes(keras.callbacks.Callback):

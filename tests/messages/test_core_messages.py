@@ -70,7 +70,7 @@ The table lacks the column 'car'.
         """\
 2 of 2 files of the table are missing.
   where:    t.csv
-  expected: files relative to the folder of the table
+  expected: files relative to the folder of the table, or for a DataFrame to the current one
   received: row 1: /d/a.png
             row 2: /d/b.png
   fix:      Correct the paths or remove the rows; `kerastl data check` lists all of them.""",

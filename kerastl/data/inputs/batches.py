@@ -12,7 +12,15 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
+from kerastl.config.head import Head, columns
+
 Labels = np.ndarray | Mapping[str, np.ndarray]
+
+
+def by_head(labels: np.ndarray, heads: Sequence[Head], tasks: Sequence[str]) -> Labels:
+    """Returns labels, `(examples, tasks)`, in the structure of the model's outputs."""
+    split: Mapping[str, np.ndarray] = {head.name: labels[:, columns(head, tasks)] for head in heads}
+    return split if len(split) > 1 else next(iter(split.values()))
 
 
 class Inputs(Protocol):

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.errors import TableError
+from kerastl.errors import TableError, counted
 from kerastl.files import is_file
 from kerastl.media.segments import Segments
+from kerastl.notebook import listed
 
 PARTS = ("train", "validation", "test")
 
@@ -54,6 +55,10 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def __repr__(self) -> str:
+        rows = counted(len(self), "row")
+        return f"<Examples of {self.source}: {rows}, tasks {listed(self.tasks)}>"
 
     @property
     def splits(self) -> np.ndarray:
@@ -101,7 +106,7 @@ def refuse_missing_files(examples: Examples) -> None:
     raise TableError(
         f"{len(missing)} of {len(examples)} files of the table are missing.",
         where=examples.source,
-        expected="files relative to the folder of the table",
+        expected="files relative to the folder of the table, or for a DataFrame to the current one",
         received=shown + more,
         fix="Correct the paths or remove the rows; `kerastl data check` lists all of them.",
     )

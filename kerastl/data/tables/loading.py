@@ -10,7 +10,7 @@ from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.merging import Origins, merge_examples
-from kerastl.data.tables.table_file import read_frame
+from kerastl.data.tables.table_file import plain_frame, read_frame
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.media.segments import (
     cell_text,
@@ -20,6 +20,24 @@ from kerastl.media.segments import (
 )
 
 _Frame = tuple[pd.DataFrame, list[Path]]  # one row per example, and the absolute path of its file
+
+
+FRAME = Path("DataFrame")
+"""Stands for the path of a table in memory: its files are relative to the current folder."""
+
+
+def load_frame(frame: pd.DataFrame, data: DataConfig) -> Examples:
+    """Reads a table in memory as `load_table` reads a file.
+
+    Raises:
+        TableError: The table is empty, lacks or repeats a column, or has an invalid segment.
+        LabelError: A cell is not a label.
+    """
+    required = [data.file_column, *([] if data.group is None else [data.group]), *data.tasks]
+    checked = _checked(plain_frame(frame, FRAME), FRAME, data.file_column, required)
+    examples = _stack([FRAME], [checked], data)
+    refuse_bad_cells(examples)
+    return examples
 
 
 def load_table(data: DataConfig) -> Examples:
@@ -122,7 +140,10 @@ def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -
 
 
 def _read_checked(path: Path, column: str, required: Sequence[str]) -> _Frame:
-    frame = read_frame(path)
+    return _checked(read_frame(path), path, column, required)
+
+
+def _checked(frame: pd.DataFrame, path: Path, column: str, required: Sequence[str]) -> _Frame:
     _require_columns(frame, required, path)
     files = [cell_text(cell) for cell in frame[column]]
     blank = [row for row, file in enumerate(files) if not file or "\0" in file]
@@ -133,7 +154,8 @@ def _read_checked(path: Path, column: str, required: Sequence[str]) -> _Frame:
             expected="the file of the example",
             fix="Fill the cells or remove the rows.",
         )
-    return frame, [path.parent / file for file in files]
+    folder = path.parent.absolute()
+    return frame, [folder / file for file in files]
 
 
 def _require_tasks(

@@ -42,12 +42,25 @@ def read_frame(path: Path) -> pd.DataFrame:
             expected="a CSV file in UTF-8 with a header, or a Parquet file",
             received=(str(error).strip() or type(error).__name__).splitlines()[0],
         ) from error
-    _refuse_repeated([str(name) for name in frame.columns], path)
+    return plain_frame(frame, path)
+
+
+def plain_frame(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Returns a frame with text as names of columns, plain cells, and rows numbered from 0.
+
+    Raises:
+        TableError: It is empty or repeats a column; the message names `path`.
+    """
+    names = [str(name) for name in frame.columns]
+    _refuse_repeated(names, path)
     if frame.empty:
         raise TableError(
             f"The table '{path.name}' has no rows.", where=str(path), expected="one row per example"
         )
-    return frame
+    plain = frame.set_axis(names, axis=1).reset_index(drop=True)
+    kinds = plain.dtypes.items()
+    stored_once = [name for name, kind in kinds if isinstance(kind, pd.CategoricalDtype)]
+    return plain.astype(dict.fromkeys(stored_once, object))
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -84,11 +97,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         table = file.read()
     names = enumerate(table.column_names)
     table = table.select([place for place, name in names if not name.startswith(_INDEX)])
-    frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    for place, kind in enumerate(frame.dtypes):
-        if isinstance(kind, pd.CategoricalDtype):
-            frame.isetitem(place, frame.iloc[:, place].astype(object))
-    return frame
+    return table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
 
 
 def _num_values(group: pa.parquet.RowGroupMetaData) -> int:

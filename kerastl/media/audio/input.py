@@ -41,7 +41,7 @@ class AudioInput(BackboneInput):
 
     def resized(self, size: int | tuple[int, int], *, backbone: str) -> Self:
         """Returns the input with another number of samples; see `BackboneInput`."""
-        if not isinstance(size, int):
+        if not isinstance(size, int) or size < 1:
             raise BackboneError(
                 f"The backbone '{backbone}' takes audio.",
                 expected="input_size: a number of samples",

@@ -1,6 +1,7 @@
 """The images that a backbone takes."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -36,7 +37,7 @@ class ImageInput(BackboneInput):
 
     def resized(self, size: int | tuple[int, int], *, backbone: str) -> Self:
         """Returns the input with another height and width; see `BackboneInput`."""
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = sides_of(size)
         if min(height, width) < self.min_size:
             raise BackboneError(
                 f"The images are too small for the backbone '{backbone}'.",
@@ -49,3 +50,22 @@ class ImageInput(BackboneInput):
     def smallest(self) -> Self:
         """Returns the input with the smallest sides that the network can take."""
         return dataclasses.replace(self, height=self.min_size, width=self.min_size)
+
+
+def sides_of(size: int | Sequence[int]) -> tuple[int, int]:
+    """Returns height and width of a size, which is the side of a square or both.
+
+    Raises:
+        BackboneError: It is neither.
+    """
+    sides = [size, size] if isinstance(size, int) else size
+    is_pair = isinstance(sides, Sequence) and len(sides) == 2
+    if not (is_pair and all(isinstance(side, int) and side > 0 for side in sides)):
+        raise BackboneError(
+            "The input size is not valid.",
+            where="input_size",
+            expected="a number of pixels, or (height, width)",
+            received=repr(size),
+        )
+    height, width = sides
+    return height, width

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaType
-from kerastl.media.image.input import ImageInput
+from kerastl.media.image.input import ImageInput, sides_of
 from kerastl.media.image.settings import ImageAugmentation, ImageContract, ImageSettings
 from kerastl.media.preview import Preview
 
@@ -55,8 +55,7 @@ class ImageType(MediaType):
 
     def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> ImageInput:
         """Returns an input of `size` pixels a side, or of (height, width); None is 224."""
-        size = _DEFAULT_SIDE if size is None else size
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = sides_of(_DEFAULT_SIDE if size is None else size)
         return ImageInput(height=height, width=width)
 
     def make_contract(

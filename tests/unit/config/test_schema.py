@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from kerastl.config import (
     ColumnSplit,
@@ -194,7 +193,7 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
         ({"heads": 3}, ["heads: expected single, multi, or heads by name, received 3"]),
         ({"data": data(tasks=[])}, ["data.tasks: expected at least one entry"]),
         ({"data": data(tasks=["car", "car"])}, ["data.tasks[1]: 'car' is listed twice."]),
-        ({"data": data(tasks="car")}, ["data.tasks: expected a list, received 'car'. In YAML"]),
+        ({"data": data(tasks="car")}, ["data.tasks: expected a list, received 'car'. Write"]),
         (
             {"data": data(tasks=[1])},
             ["data.tasks[0]: expected text, received 1. Put it in quotes."],
@@ -377,8 +376,13 @@ def test_problems_come_in_the_order_of_the_file(problems) -> None:
 
 
 def test_a_config_is_frozen(parse) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigError, match=r"`changed\(heads=...\)` returns changed settings"):
         parse().heads = "multi"
+
+
+def test_a_section_that_is_made_by_keywords_explains_its_problems(parse) -> None:
+    with pytest.raises(ConfigError, match=r"heads: expected .*\n.*fit.epochs: expected 1 or more"):
+        Config(**{**dict(parse()), "heads": 3, "fit": {"solver": "keras", "epochs": 0}})
 
 
 def test_the_schema_works_from_python_too(parse, tmp_path: Path) -> None:

@@ -131,11 +131,6 @@ def test_a_head_cannot_take_a_name_that_keras_or_the_model_needs(name: str) -> N
         resolve_heads("multi", [name, "car"])
 
 
-def test_a_model_without_tasks_is_an_error() -> None:
-    with pytest.raises(ModelError, match="at least one task"):
-        kerastl.build_model("tiny:image", [])
-
-
 def test_an_image_below_the_smallest_size_is_an_error() -> None:
     with pytest.raises(BackboneError, match="too small"):
         kerastl.build_model("applications:mobilenet_v2", TASKS, weights=None, input_size=16)
@@ -145,3 +140,24 @@ def test_a_model_without_a_backbone_layer_says_so() -> None:
     raw = keras.Input((4,))
     with pytest.raises(ModelError, match="no backbone layer"):
         find_layer(keras.Model(raw, keras.layers.Dense(1)(raw)))
+
+
+@pytest.mark.parametrize("tasks", ["car", [], None, 3, ["car", 1], [""]])
+def test_tasks_that_are_not_a_list_of_names_are_refused(small_backbone, tasks):
+    with pytest.raises(ModelError, match="The tasks are not a list of names"):
+        kerastl.build_model(small_backbone, tasks)
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["car", None, 3, {"taks": ["car"]}, {"tasks": ["car"], "hidden": [0]}, {"tasks": "car"}],
+)
+def test_a_malformed_head_is_explained(head):
+    with pytest.raises(ModelError, match="The head 'h' is not valid"):
+        resolve_heads({"h": head}, ["car"])
+
+
+@pytest.mark.parametrize("policy", [{"stages": "x"}, {"stages": True}, {"variables": [3]}])
+def test_a_trainable_policy_with_a_wrong_value_is_refused(small_backbone, policy):
+    with pytest.raises(ModelError, match="The trainable policy is not valid"):
+        kerastl.build_model(small_backbone, ["car"], trainable=policy)

@@ -8,8 +8,9 @@ import pytest
 
 from kerastl.config import DataConfig
 from kerastl.data.tables.examples import missing_files, refuse_missing_files
-from kerastl.data.tables.loading import load_table
-from kerastl.errors import LabelError, TableError
+from kerastl.data.tables.loading import load_frame, load_table
+from kerastl.data.tables.splits import assign_splits
+from kerastl.errors import KerastlError, LabelError, TableError
 
 
 def write(folder: Path, name: str = "t.csv", **columns: list[object]) -> Path:
@@ -29,6 +30,53 @@ def test_csv_and_parquet_give_the_same_labels(tmp_path: Path, name: str) -> None
     path = write(tmp_path, name, path=["a.png", "b.png"], car=[1.0, None], bus=[None, 0.0])
     table = load_table(data(path))
     np.testing.assert_array_equal(table.labels, [[1, np.nan], [np.nan, 0]])
+
+
+FRAMES = {
+    "numbers": {},
+    "text": {"car": ["1", "0", "", "1"], "bus": ["0", "", "1", "nan"]},
+    "nullable": {"car": pd.array([1, 0, None, 1], "Int64")},
+    "booleans": {"car": pd.Series([True, False, None, True], dtype="boolean")},
+    "categories": {"g": pd.Categorical(["p1", "p1", "p2", None])},
+    "paths": {"path": [Path("a.png"), Path("b.png"), Path("c.png"), Path("d.png")]},
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_frame_gives_the_same_examples_as_its_csv(name, tmp_path: Path, monkeypatch) -> None:
+    columns = {
+        "path": ["a.png", "b.png", "c.png", "d.png"],
+        "car": [1, 0, np.nan, 1],
+        "bus": [0, None, 1, None],
+        "g": ["p1", "p1", "p2", None],
+        "part": ["train", "train", "test", "val"],
+    }
+    frame = pd.DataFrame({**columns, **FRAMES[name]}, index=[7, 7, 3, 0])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    settings = {"group": "g", "split": {"column": "part"}}
+    monkeypatch.chdir(tmp_path)
+    read, given = (
+        assign_splits(examples, config.split)
+        for config in [data(tmp_path / "t.csv", **settings)]
+        for examples in (load_table(config), load_frame(frame, config))
+    )
+    np.testing.assert_array_equal(given.labels, read.labels)
+    assert given.paths == read.paths
+    assert (list(given.groups), list(given.splits)) == (list(read.groups), list(read.splits))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"path": ["a.png"]}, "The table lacks the columns 'car', 'bus'"),
+        ({"path": [None], "car": [1], "bus": [0]}, "1 row names no file"),
+        ({"path": ["a.png"], "car": [2], "bus": [0]}, "'2' in row 1"),
+        ({"path": [], "car": [], "bus": []}, "The table 'DataFrame' has no rows"),
+    ],
+)
+def test_a_bad_frame_is_refused_as_a_file_is(columns, message, tmp_path: Path) -> None:
+    with pytest.raises(KerastlError, match=message):
+        load_frame(pd.DataFrame(columns), data(tmp_path / "t.csv"))
 
 
 def test_files_are_relative_to_the_folder_of_their_table(tmp_path: Path) -> None:
