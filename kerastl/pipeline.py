@@ -1,6 +1,6 @@
 """From a config to a finished run: plan, fit, compute results, write them, report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import keras
 from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config, dump_config, load_config
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.data.tables.examples import refuse_missing_files
+from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.recordings import about_training, load_recordings
 from kerastl.data.tables.splits import assign_splits, leak_warning, split_gaps
@@ -113,7 +113,8 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     record = RunRecord(layout)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
-    plan = RunPlan(config=config, spec=spec, examples=record.examples())
+    examples = record.examples()
+    plan = _plan(config, spec, examples, _table_warnings(config, examples))
     remove_leftovers(layout)
     return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
 
@@ -131,16 +132,27 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     examples = load_table(config.data)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.data.split)
-    for sentence in split_gaps(examples):
-        progress.warn(sentence)
+    warnings = tuple(_table_warnings(config, examples))
+    for warning in warnings:
+        progress.warn(warning)
+    return _plan(config, spec, examples, warnings)
+
+
+def _plan(
+    config: Config, spec: BackboneSpec, examples: Examples, warnings: Iterable[str]
+) -> RunPlan:
+    found = tuple(filter(None, [spec.warning, *warnings]))
+    return RunPlan(config=config, spec=spec, examples=examples, warnings=found)
+
+
+def _table_warnings(config: Config, examples: Examples) -> Iterator[str]:
+    yield from split_gaps(examples)
     warnings = [leak_warning(examples)]
     if config.evaluation.recordings is not None:
         recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
         trained_on = {examples.paths[row] for row in examples.rows("train")}
         warnings.append(about_training(recordings, trained_on))
-    for warning in filter(None, warnings):
-        progress.warn(warning)
-    return RunPlan(config=config, spec=spec, examples=examples)
+    yield from filter(None, warnings)
 
 
 def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:

@@ -15,6 +15,7 @@ import scipy.special
 from kerastl.errors import counted
 
 FEWEST_LABELS = 5
+NOT_ASKED_FOR = "evaluation.calibrate: false"
 NO_SKILL = "positives have no higher logits than negatives"
 _LOG_SCALES = np.linspace(-5, 6, 23)
 # Of the logarithm of the scale, before any task is seen. Models of few positives are too certain.

@@ -10,7 +10,9 @@ from markupsafe import Markup
 from kerastl.backbones import distributions
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.config.policies import ThresholdPolicy
+from kerastl.evaluation.score_types import MacroScores, SplitScores
 from kerastl.report.charts import interval_row, interval_scale
+from kerastl.report.conclusion import Conclusion, conclude, too_few_labels
 from kerastl.report.gallery import Gallery, PreviewStore, examples_per_gallery, gather_galleries
 from kerastl.report.learning_curves import Learning, gather_learning
 from kerastl.report.panels import (
@@ -25,9 +27,9 @@ from kerastl.report.unknown_labels import UnknownLabels, gather_unknown_labels
 from kerastl.run.bundle import Bundle
 from kerastl.run.origin import ReadableFiles
 from kerastl.run.record import RunRecord
+from kerastl.run.warnings import WarningKind, find_warnings, group_warnings
 
 _PINNED = ("kerastl", "keras", "tensorflow", "numpy", "pillow")
-FEW = 10  # known labels of a class below which a task gets a warning
 _WORDS = {
     "test": "Examples that were used neither for training nor for choosing anything.",
     "validation": "Examples that were held out from training.",
@@ -84,7 +86,8 @@ class Content:
     missing: UnknownLabels
     config: str  # as YAML
     commands: tuple[str, ...]  # that repeat the run
-    warnings: tuple[str, ...]
+    conclusion: Conclusion
+    warnings: tuple[WarningKind, ...]
 
 
 def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
@@ -104,13 +107,23 @@ def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
         missing=missing,
         config=config,
         commands=commands,
-        warnings=(
-            *([] if files.doubt is None else [doubt_warning(record, files.doubt)]),
-            *_broken_promises(record.bundle),
-            *_warnings(record.parts, tasks),
-            *missing.warnings,
+        conclusion=conclude(record.tasks, [task.panels[0] for task in tasks], _macro(record)),
+        warnings=group_warnings(
+            [
+                *([] if files.doubt is None else [doubt_warning(record, files.doubt)]),
+                *_warnings(record.parts, tasks),
+                *_interval_warnings(record.metrics.get(record.parts[0])),
+                *record.bundle.evidence.warnings,
+                *find_warnings(record.bundle, record.missingness),
+            ],
+            record.tasks,
         ),
     )
+
+
+def _macro(record: RunRecord) -> MacroScores | None:
+    scores = record.metrics.get(record.parts[0])
+    return None if scores is None else scores.macro
 
 
 def doubt_warning(record: RunRecord, doubt: str) -> str:
@@ -158,7 +171,7 @@ def _summary(record: RunRecord, index: int, tasks: tuple[TaskSection, ...]) -> S
     macro = None if split is None else split.macro
     optimism = split.note if split is not None and name == "validation" else None
     panels = [task.panels[index] for task in tasks]
-    aucs = [next((one for one in panel.scores if one.name == "auc"), None) for panel in panels]
+    aucs = [panel.score("auc") for panel in panels]
     ends = [end for a in aucs if a for end in (a.value, *(a.interval or ())) if math.isfinite(end)]
     lowest = 0.5 if min(ends, default=1.0) >= 0.5 else 0.0
     return SplitSummary(
@@ -176,18 +189,12 @@ def _summary(record: RunRecord, index: int, tasks: tuple[TaskSection, ...]) -> S
 
 
 def _auc_row(task: str, auc: DescribedScore | None, lowest: float) -> Markup | None:
-    if auc is None or math.isnan(auc.value):
+    if auc is None:
         return None
     label = f"AUC of {task}: {auc.value:.3f}"
     if auc.interval is not None:
         label += f", interval {auc.interval[0]:.3f} to {auc.interval[1]:.3f}"
     return interval_row(auc.value, auc.interval, lowest=lowest, label=label)
-
-
-def _broken_promises(bundle: Bundle) -> Iterator[str]:
-    for name, task in bundle.tasks.items():
-        if task.promise is not None and task.promise.is_promised is False:
-            yield f"{name}: {task.threshold_note}."
 
 
 def _warnings(parts: tuple[str, ...], tasks: tuple[TaskSection, ...]) -> Iterator[str]:
@@ -198,12 +205,18 @@ def _warnings(parts: tuple[str, ...], tasks: tuple[TaskSection, ...]) -> Iterato
         )
     for task in tasks:
         panel = task.panels[0]
-        yes, no = panel.positives, panel.known - panel.positives
-        if panel.undefined is not None:
-            yield f"{task.name} cannot be ranked on {panel.part}: {panel.undefined}."
-        elif min(yes, no) < FEW:
-            rare = f"{yes} known yes" if yes <= no else f"{no} known no"
-            yield f"The scores of {task.name} on {panel.part} are based on only {rare}."
+        loss = panel.score("log_loss")
+        if too_few_labels(panel) is None and loss and loss.value >= panel.base_rate_loss:
+            yield (
+                f"{task.name}: on {panel.part} the log loss is no lower than if every probability "
+                f"were the share of yes ({loss.value:.3f}, {panel.base_rate_loss:.3f})."
+            )
+
+
+def _interval_warnings(scores: SplitScores | None) -> Iterator[str]:
+    for task, found in scores.tasks.items() if scores is not None else ():
+        if found.intervals.reason and found.positives not in (0, found.known):
+            yield f"{task}: {found.intervals.reason}."
 
 
 def _commands(record: RunRecord) -> tuple[str, ...]:

@@ -68,6 +68,19 @@ class Panel:
     charts: Mapping[str, Markup | None]  # None if a chart cannot be drawn
     reliability_note: str  # about the reliability diagram, or why there is none
 
+    def score(self, name: str) -> DescribedScore | None:
+        """Returns a score by its name; None if it was not computed or is undefined."""
+        found = next((one for one in self.scores if one.name == name), None)
+        return None if found is None or math.isnan(found.value) else found
+
+    @property
+    def base_rate_loss(self) -> float:
+        """Log loss of predicting the share of yes for every example; NaN without labels."""
+        if not self.known:
+            return math.nan
+        share = self.positives / self.known
+        return float(scipy.special.entr(share) + scipy.special.entr(1 - share))
+
 
 def described_scores(scores: Scores | None) -> tuple[DescribedScore, ...]:
     """Returns all scores with their intervals; none if there are no scores."""

@@ -145,6 +145,7 @@ class Evidence(_Part):
     regularization_path: StrengthPath | None = None
     features: dict[str, Any] = {}
     recordings: dict[str, Any] | None = None  # that thresholds were chosen on
+    warnings: Annotated[tuple[str, ...], Listed] = ()  # about the backbone and the table
 
 
 class EngineFacts(_Part):

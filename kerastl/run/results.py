@@ -13,7 +13,6 @@ import pandas as pd
 from kerastl.backbones import BackboneSpec, distributions
 from kerastl.config import Config, DataConfig
 from kerastl.data.tables.examples import Examples
-from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.missingness import MissingnessReport, examine_missingness
 from kerastl.evaluation.score_types import SplitScores
@@ -44,7 +43,8 @@ from kerastl.run.scoring import (
     with_positive_shares,
 )
 from kerastl.run.split_table import example_columns
-from kerastl.run.tuning import NOT_ASKED_FOR, tune_tasks, unweighted_offsets
+from kerastl.run.tuning import tune_tasks, unweighted_offsets
+from kerastl.run.warnings import find_warnings
 from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
@@ -60,6 +60,7 @@ class RunPlan:
     config: Config
     spec: BackboneSpec
     examples: Examples  # with their splits
+    warnings: tuple[str, ...] = ()  # about the backbone and the table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +76,7 @@ class RunResults:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know about thresholds, calibration and unknown labels."""
-        tasks = self.bundle.tasks.items()
-        thresholds = [f"{name}: {t.threshold_note}." for name, t in tasks if t.threshold_note]
-        uncalibrated = [
-            f"{name}: not calibrated ({task.calibration.reason})."
-            for name, task in tasks
-            if task.calibration.reason not in (None, NOT_ASKED_FOR, NO_SKILL)
-        ]
-        return (*thresholds, *uncalibrated, *self.missingness.warnings)
+        return tuple(find_warnings(self.bundle, self.missingness))
 
 
 def input_contract(model: "keras.Model", data: DataConfig, spec: BackboneSpec) -> InputContract:
@@ -140,7 +134,7 @@ def make_bundle(
             trained=not fitted.is_frozen,
         ),
         data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
-        evidence=_evidence(fitted, tasks),
+        evidence=_evidence(fitted, tasks, plan.warnings),
         engines=_engines(fitted.evidence),
         listening=config.evaluation.listening if config.data.media.has_recordings else None,
         versions=versions(),
@@ -225,10 +219,12 @@ def _engines(evidence: TrainingEvidence) -> dict[str, EngineFacts]:
     return {purpose: engine_facts(facts.engine) for purpose, facts in passes.items() if facts}
 
 
-def _evidence(fitted: TrainingResult, tasks: tuple[str, ...]) -> Evidence:
+def _evidence(
+    fitted: TrainingResult, tasks: tuple[str, ...], warnings: tuple[str, ...]
+) -> Evidence:
     features = to_values(fitted.evidence)
     if fitted.exact is None:
-        return Evidence(features=features)
+        return Evidence(features=features, warnings=warnings)
     path = fitted.exact.path
     return Evidence(
         regularization=dict(zip(tasks, fitted.exact.strengths.tolist(), strict=True)),
@@ -239,4 +235,5 @@ def _evidence(fitted: TrainingResult, tasks: tuple[str, ...]) -> Evidence:
             losses=dict(zip(tasks, map(tuple, without_nan(path.T.tolist())), strict=True)),
         ),
         features=features,
+        warnings=warnings,
     )

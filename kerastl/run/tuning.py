@@ -15,6 +15,7 @@ from kerastl.data.tables.examples import Examples
 from kerastl.errors import counted
 from kerastl.evaluation.calibration import (
     NO_SKILL,
+    NOT_ASKED_FOR,
     Platt,
     calibrated_probabilities,
     fit_platts,
@@ -25,8 +26,6 @@ from kerastl.evaluation.thresholds import DEFAULT, ChosenThreshold, choose_thres
 from kerastl.run.bundle import Calibration, TaskBundle
 from kerastl.training.compilation import positive_weights
 from kerastl.training.phases import TrainingResult
-
-NOT_ASKED_FOR = "evaluation.calibrate: false"
 
 
 def find_held_out(

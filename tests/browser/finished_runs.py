@@ -40,6 +40,7 @@ def write_run(
     grouped: bool = True,
     epochs: int = 0,
     calibrated: bool = True,
+    signal: float = 2.4,
 ) -> Path:
     """Writes a run whose scores follow from its predictions.
 
@@ -55,6 +56,7 @@ def write_run(
         grouped: Whether examples have groups.
         epochs: Rows of the history.
         calibrated: Whether calibration changes the probabilities.
+        signal: How much higher the logits of a yes are; 0 is noise.
     """
     random = np.random.default_rng(0)
     (folder / "files").mkdir(parents=True)
@@ -65,7 +67,7 @@ def write_run(
     facts = {task: _facts(i, calibrated) for i, task in enumerate(tasks)}
     for task, one in facts.items():
         labels = random.integers(0, 2, rows).astype(np.float32)
-        logits = (labels - 0.5) * 2.4 + random.normal(0, 1.4, rows)
+        logits = (labels - 0.5) * signal + random.normal(0, 1.4, rows)
         labels[random.random(rows) < (1.0 if task in unknown_tasks else gaps)] = np.nan
         frame[f"{task}_label"] = labels
         frame[f"{task}_logit"] = logits.astype(np.float32)

@@ -113,10 +113,52 @@ def test_without_a_test_split_the_report_says_so(tmp_path: Path, parts: tuple[st
     assert f"There is no test split. The scores shown first are on {parts[-1]}" in text
 
 
-def test_few_labels_of_a_class_are_named_first(tmp_path: Path) -> None:
-    content = content_of(write_run(tmp_path / "run", rows=36, gaps=0))
-    assert content.warnings
-    assert all(re.search(r"are based on only \d known (yes|no)\.$", w) for w in content.warnings)
+def test_nothing_is_concluded_from_few_labels_of_a_class(tmp_path: Path) -> None:
+    conclusion = content_of(write_run(tmp_path / "run", rows=36, gaps=0)).conclusion
+    assert list(conclusion.by_verdict) == ["too few labels to say"]
+    assert all(re.fullmatch(r"\d known (yes|no)", str(one.reason)) for one in conclusion.tasks)
+
+
+def test_a_clear_signal_is_usable_a_faint_one_weak_and_noise_is_guessing(tmp_path: Path) -> None:
+    found = {
+        signal: content_of(
+            write_run(tmp_path / f"{signal}", rows=1200, gaps=0, signal=signal)
+        ).conclusion
+        for signal in (2.4, 0.7, 0.0)
+    }
+    verdicts = {signal: {one.verdict for one in c.tasks} for signal, c in found.items()}
+    assert verdicts == {2.4: {"usable"}, 0.7: {"weak"}, 0.0: {"no better than guessing"}}
+    assert re.match(r"Of 2 tasks: 2 usable \(macro AUC 0\.8\d on test, 95 %", found[2.4].headline)
+    assert found[0.0].headline.startswith("No better than guessing (macro AUC 0.")
+    assert not found[0.0].is_good
+
+
+def test_on_training_examples_nothing_is_concluded(tmp_path: Path) -> None:
+    text = report(write_run(tmp_path / "run", parts=("train",), rows=60)).text
+    assert "Nothing can be concluded: all examples were used for training." in text
+
+
+def test_a_log_loss_above_the_base_rates_is_warned_of(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", rows=600, gaps=0, signal=0.0)
+    text = report(run).text
+    assert "car, stop sign: on test the log loss is no lower than if every probability" in text
+
+
+def test_warnings_of_one_kind_are_one_line_with_the_tasks_named(tmp_path: Path) -> None:
+    tasks = tuple(f"finding {i}" for i in range(18))
+    run = write_run(tmp_path / "run", tasks=tasks, rows=600)
+    bundle = json.loads((run / "bundle.json").read_text())
+    for i, task in enumerate(bundle["tasks"].values()):
+        task["threshold_note"] = f"only {i + 3} positives are known"
+    bundle["evidence"]["warnings"] = ["finding 3: known negatives are not in every split"]
+    (run / "bundle.json").write_text(json.dumps(bundle))
+    kinds = content_of(run).warnings
+    assert [kind.text for kind in kinds] == [
+        "known negatives are not in every split",
+        "only 3 to 20 positives are known.",
+    ]
+    assert kinds[1].tasks == tasks
+    assert kinds[1].sentences[0] == "finding 0: only 3 positives are known."
 
 
 def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
@@ -222,7 +264,8 @@ def test_a_promise_is_shown_with_its_bound_and_price(tmp_path: Path) -> None:
         "specificity 0.22, not 0.38; in new data with 90 % confidence sensitivity ≥ 0.905"
     )
     assert content.tasks[1].chosen.endswith("sensitivity ≥ 0.905; it is not promised")
-    assert "b: it is not promised." in content.warnings
+    (warning,) = content.warnings
+    assert (warning.tasks, warning.text) == (("b",), "it is not promised.")
 
 
 def test_an_undone_weight_is_not_called_a_calibration(tmp_path: Path) -> None:
@@ -257,7 +300,7 @@ def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
     }
     (run / "missingness.json").write_text(json.dumps(found))
     text = report(run).text
-    assert text.count("car: labels are not missing at random.") == 2
+    assert text.count("car: labels are not missing at random.") == 1
     for words in ("0.614", "0.412 0.355–0.470", "unknown: too few", "4 / 3 / 2", "car 3"):
         assert words in text
 
