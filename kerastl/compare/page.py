@@ -5,19 +5,22 @@ Convention: everything on the page comes from `compare.json`.
 
 import importlib.resources
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from kerastl.compare.contrasts import ContrastResult
 from kerastl.compare.result import ComparisonResult
-from kerastl.report.charts import Line, learning_chart
+from kerastl.report.charts import (
+    Line,
+    difference_reach,
+    difference_row,
+    difference_scale,
+    learning_chart,
+)
 from kerastl.report.render import render_page
-from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 FILE_NAME = "report.html"
-_SLACK = 1.08
 _SMALLEST_SCALE = 0.01
 
 
@@ -38,35 +41,6 @@ def render_report(result: ComparisonResult, *, name: str) -> str:
     )
 
 
-def difference_row(value: float, interval: Sequence[float] | None, *, reach: float) -> Markup:
-    """Draws a difference and its interval on a scale from -reach to reach."""
-    axes = _axes(reach)
-    drawn = [
-        path([(axes.left, 10), (axes.right, 10)], class_="rail"),
-        path([(axes.across(0), 3), (axes.across(0), 17)], class_="axis"),
-    ]
-    if interval is not None:
-        ends = [(axes.across(max(-reach, min(reach, end))), 10) for end in interval]
-        drawn.append(path(ends, class_="interval"))
-    inside = max(-reach, min(reach, value))
-    drawn.append(element("circle", cx=axes.across(inside), cy=10, r=4.5, class_="value"))
-    return svg_chart(240, 20, *drawn, label=f"Difference {value:+.3f}", class_="row")
-
-
-def difference_scale(reach: float) -> Markup:
-    """Draws the scale above the rows of `difference_row`."""
-    axes = _axes(reach)
-    ticks = [
-        text(axes.across(at), 11, f"{at:+.2g}" if at else "0", class_="tick middle")
-        for at in (-reach / 2, 0.0, reach / 2)
-    ]
-    return svg_chart(240, 14, *ticks, label=f"Scale from -{reach:g} to {reach:g}", class_="row")
-
-
-def _axes(reach: float) -> Axes:
-    return Axes(left=8, top=0, width=224, height=20, x=(-reach, reach))
-
-
 def _reach(result: ComparisonResult) -> float:
     """Returns a round number that no difference of AUC and hardly an interval exceeds."""
     largest = _SMALLEST_SCALE
@@ -74,8 +48,7 @@ def _reach(result: ComparisonResult) -> float:
         for found in (*answer.tasks.values(), answer.macro):
             ends = [found.auc.difference, *(found.auc.interval or ())]
             largest = max([largest, *(abs(end) for end in ends if not math.isnan(end))])
-    power = 10.0 ** math.floor(math.log10(largest * _SLACK))
-    return next(f * power for f in (1, 1.5, 2, 3, 4, 6, 8, 10) if f * power >= largest * _SLACK)
+    return difference_reach(largest)
 
 
 def _groups(result: ComparisonResult, reach: float) -> list[dict[str, Any]]:

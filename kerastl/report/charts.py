@@ -16,6 +16,7 @@ _CELL, _WIDE_CELL = 22, 38  # a wide cell shows its number
 _FEW = 12
 _INDENT = 30
 _BAR = 300
+_SLACK = 1.08
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,48 @@ def _marks(lowest: float) -> list[float]:
     return [round(float(t), 3) for t in np.linspace(lowest, 1.0, 6 if lowest in (0.0, 0.5) else 5)]
 
 
+def difference_row(value: float, interval: Sequence[float] | None, *, reach: float) -> Markup:
+    """Draws a difference and its interval on a scale from -reach to reach."""
+    axes = _difference_axes(reach)
+    drawn = [
+        path([(axes.left, 10), (axes.right, 10)], class_="rail"),
+        path([(axes.across(0), 3), (axes.across(0), 17)], class_="axis"),
+    ]
+    if interval is not None:
+        ends = [(axes.across(max(-reach, min(reach, end))), 10) for end in interval]
+        drawn.append(path(ends, class_="interval"))
+    inside = max(-reach, min(reach, value))
+    drawn.append(element("circle", cx=axes.across(inside), cy=10, r=4.5, class_="value"))
+    return svg_chart(240, 20, *drawn, label=f"Difference {value:+.3f}", class_="row")
+
+
+def difference_scale(reach: float) -> Markup:
+    """Draws the scale above the rows of `difference_row`."""
+    axes = _difference_axes(reach)
+    ticks = [
+        text(axes.across(at), 11, f"{at:+.2g}" if at else "0", class_="tick middle")
+        for at in (-reach / 2, 0.0, reach / 2)
+    ]
+    return svg_chart(240, 14, *ticks, label=f"Scale from -{reach:g} to {reach:g}", class_="row")
+
+
+def difference_reach(largest: float) -> float:
+    """Returns a round number somewhat above the largest absolute difference."""
+    power = 10.0 ** math.floor(math.log10(largest * _SLACK))
+    return next(f * power for f in (1, 1.5, 2, 3, 4, 6, 8, 10) if f * power >= largest * _SLACK)
+
+
+def _difference_axes(reach: float) -> Axes:
+    return Axes(left=8, top=0, width=224, height=20, x=(-reach, reach))
+
+
 def learning_chart(
-    lines: Sequence[Line], *, epochs: Sequence[str], boundaries: Sequence[int], label: str
+    lines: Sequence[Line],
+    *,
+    epochs: Sequence[str],
+    boundaries: Sequence[int],
+    label: str,
+    kept: Sequence[int] = (),
 ) -> Markup:
     """Draws scores over epochs.
 
@@ -63,11 +104,13 @@ def learning_chart(
         epochs: Axis label of each epoch.
         boundaries: Epochs (from 0) before which a new phase begins.
         label: Text for screen readers.
+        kept: Epochs (from 0) whose weights were kept.
     """
     y = _padded_range([line.values for line in lines], 0.08)
     axes = replace(_LEARNING, x=(0.0, float(max(len(epochs) - 1, 1))), y=y)
     phases = [axes.vertical(axes.across(b - 0.5), class_="phase") for b in boundaries]
-    curves = [_curve(line, axes) for line in lines]
+    curves = [axes.vertical(axes.across(k), class_="kept") for k in kept]
+    curves += [_curve(line, axes) for line in lines]
     return svg_chart(
         344, 166, *_frame(axes, epochs), *phases, *curves, label=label, class_="learning"
     )

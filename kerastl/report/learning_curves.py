@@ -1,14 +1,23 @@
 """Learning curves over epochs, or the regularization of the exact head."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from kerastl.errors import counted
-from kerastl.report.charts import Line, learning_chart, strength_chart
+from kerastl.report.charts import (
+    Line,
+    difference_reach,
+    difference_row,
+    difference_scale,
+    learning_chart,
+    strength_chart,
+)
 from kerastl.run.bundle import StrengthPath
 from kerastl.run.record import RunRecord
 
@@ -26,6 +35,16 @@ class LearningChart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AutoRow:
+    """How much a fine-tuning changed the validation loss of the frozen result."""
+
+    name: str
+    change: float  # in nats; below 0 is better
+    interval: tuple[float, float]
+    chart: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
 class Learning:
     """The section on learning."""
 
@@ -35,6 +54,10 @@ class Learning:
     heads: Mapping[str, tuple[LearningChart, ...]]  # empty if there is only one head
     strengths: Mapping[str, float]  # chosen L2 strength of each task of the exact head
     path: Markup | None  # out-of-fold loss over the strengths, if it was stored
+    outcome: str | None  # which epoch was kept
+    auto: tuple[AutoRow, ...]  # what was compared on validation
+    auto_scale: Markup | None  # above their charts
+    auto_outcome: str | None
 
 
 def gather_learning(record: RunRecord) -> Learning:
@@ -44,20 +67,85 @@ def gather_learning(record: RunRecord) -> Learning:
     heads = list(record.bundle.heads) if len(record.bundle.heads) > 1 else []
     shown = heads[:MOST_HEADS] if len(history) else []
     return Learning(
-        epochs=len(history),
+        epochs=sum(count for _, count in _phases(history)),
         phases=_phases(history),
         charts=_charts(history, [f"{head}_" for head in heads] or [""]),
         heads={head: _charts(history, [f"{head}_"]) for head in shown},
         strengths=strengths,
         path=_path(evidence.regularization_path, strengths),
+        outcome=_outcome(history),
+        **_auto(evidence.features.get("auto")),
     )
 
 
 def _phases(history: pd.DataFrame) -> tuple[tuple[str, int], ...]:
     if "phase" not in history:
         return ()
-    counts = history.groupby("phase", sort=False).size()
+    counts = history[_numbers(history) > 0].groupby("phase", sort=False).size()
     return tuple((PHASES.get(str(name), str(name)), int(n)) for name, n in counts.items())
+
+
+def _numbers(history: pd.DataFrame) -> pd.Series:
+    """Returns the number of each epoch; 0 is the model before the epochs."""
+    if "epoch" in history:
+        return pd.to_numeric(history["epoch"], errors="coerce")
+    return pd.Series(range(1, len(history) + 1), index=history.index)
+
+
+def _kept(history: pd.DataFrame) -> pd.Series:
+    if "kept" not in history:
+        return pd.Series(False, index=history.index)
+    return history["kept"].astype(str).str.lower() == "true"
+
+
+def _outcome(history: pd.DataFrame) -> str | None:
+    """Returns which epoch of the last phase was kept, with its loss; None if it is unknown."""
+    kept = history[_kept(history)]
+    if not len(kept) or "val_loss" not in history:
+        return None
+    last = kept.iloc[-1]
+    phase = history[history["phase"] == last["phase"]]
+    losses = dict(zip(_numbers(phase), phase["val_loss"], strict=True))
+    number = int(last["epoch"])
+    start = "" if 0 not in losses else f" (before the first epoch, {losses.pop(0):.4f})"
+    if number:
+        loss = last["val_loss"]
+        return f"Epoch {number} has the lowest validation loss, {loss:.4f}{start}; it was kept."
+    lowest = f"the lowest validation loss was {min(losses.values(), default=math.nan):.4f}"
+    return f"No epoch was better; the solved heads were kept: {lowest}{start}."
+
+
+def _auto(found: Any) -> dict[str, Any]:
+    """Returns the changes of the validation loss from the frozen result, of trials and the end."""
+    none = {"auto": (), "auto_scale": None, "auto_outcome": None}
+    if not found:
+        return none
+    try:
+        gains = {f"rate {trial['rate']:g}": trial["gain"] for trial in found["trials"]}
+        names = {name: f"{name}, short" for name in gains}
+        gains = {names[name]: gain for name, gain in gains.items()}
+        if found["gain"] is not None:
+            gains[f"rate {found['rate']:g}, all epochs"] = found["gain"]
+        changes = {
+            name: (-float(gain["loss"]), (-float(gain["high"]), -float(gain["low"])))
+            for name, gain in gains.items()
+        }
+        kept = "The fine-tuned model" if found["trained"] else "The frozen backbone"
+        outcome = f"{kept} was kept: {found['reason']}."
+    except (KeyError, TypeError, ValueError, AttributeError):  # the bundle may be a stranger's
+        return none
+    ends = [abs(end) for value, interval in changes.values() for end in (value, *interval)]
+    reach = difference_reach(max([1e-4, *filter(math.isfinite, ends)]))
+    rows = tuple(
+        AutoRow(
+            name=name,
+            change=value,
+            interval=interval,
+            chart=difference_row(value, interval, reach=reach),
+        )
+        for name, (value, interval) in changes.items()
+    )
+    return {"auto": rows, "auto_scale": difference_scale(reach), "auto_outcome": outcome}
 
 
 def _charts(history: pd.DataFrame, prefixes: Sequence[str]) -> tuple[LearningChart, ...]:
@@ -79,14 +167,16 @@ def _charts(history: pd.DataFrame, prefixes: Sequence[str]) -> tuple[LearningCha
 def _chart(history: pd.DataFrame, title: str, lines: Sequence[Line]) -> LearningChart:
     phases = list(history["phase"]) if "phase" in history else []
     boundaries = [i for i in range(1, len(phases)) if phases[i] != phases[i - 1]]
-    epochs = history["epoch"] if "epoch" in history else range(1, len(history) + 1)
+    epochs = _numbers(history)
     ends = [next(v for v in reversed(line.values) if np.isfinite(v)) for line in lines]
     last = ", ".join(f"{line.name} {end:.3f}" for line, end in zip(lines, ends, strict=True))
     chart = learning_chart(
         lines,
-        epochs=[str(epoch) for epoch in epochs],
+        epochs=[f"{epoch:g}" for epoch in epochs],
         boundaries=boundaries,
-        label=f"{title} over {counted(len(history), 'epoch')}; at the end {last}",
+        kept=np.flatnonzero(_kept(history)).tolist(),
+        label=f"{title} over {counted(int((_numbers(history) > 0).sum()), 'epoch')}; "
+        f"at the end {last}",
     )
     return LearningChart(title=title, chart=chart)
 

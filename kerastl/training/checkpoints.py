@@ -25,10 +25,10 @@ _WRITING_SHARE = 0.05
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss, and stops early.
 
-    The validation loss is the loss of the labels without the penalties of the weights. It is a sum
-    over examples divided by their number, so it does not depend on the batches, and it ranks epochs
-    like the mean over known labels. Without a validation loss, the last epoch is kept. `Backup`
-    writes the state.
+    Losses are those of the labels, without the penalties of the weights. The validation loss is a
+    sum over examples divided by their number, so it does not depend on the batches, and it ranks
+    epochs like the mean over known labels. Without a validation loss, the last epoch is kept.
+    `Backup` writes the state.
 
     Args:
         patience: Number of epochs without a better validation loss before training stops; None
@@ -50,6 +50,7 @@ class KeepBest(keras.callbacks.Callback):
         self.progress = progress
         self.epochs: dict[int, dict[str, float]] = {}
         self.best: list[np.ndarray] = []  # weights
+        self._penalties: list[float] = []  # of the batches of the epoch
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keeps the starting weights, unless training is resumed."""
@@ -57,6 +58,15 @@ class KeepBest(keras.callbacks.Callback):
             figures = {f"val_{name}": float(value) for name, value in self.evaluate().items()}
             self.epochs[START] = self._without_penalties(figures)
             self.best = self.model.get_weights()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Forgets the penalties of the last epoch."""
+        self._penalties = []
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the penalties of the weights with which the batch is predicted."""
+        if self.model.losses:
+            self._penalties.append(self._penalty())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the figures of the epoch, and its weights if they are the best so far."""
@@ -92,11 +102,18 @@ class KeepBest(keras.callbacks.Callback):
         return min(losses, key=lambda e: (math.isnan(losses[e]), losses[e], e))
 
     def _without_penalties(self, figures: dict[str, float]) -> dict[str, float]:
-        """Subtracts the penalties of the current weights, which Keras adds."""
-        if "val_loss" not in figures:
-            return figures
-        penalties = sum(float(keras.ops.convert_to_numpy(loss)) for loss in self.model.losses)
-        return {**figures, "val_loss": figures["val_loss"] - penalties}
+        """Subtracts the penalties of the weights, which Keras adds.
+
+        Those in `loss` are of the weights before each batch, those in `val_loss` of the current
+        ones.
+        """
+        penalties = {"val_loss": self._penalty()}
+        if self._penalties:
+            penalties["loss"] = float(np.mean(self._penalties))
+        return {name: value - penalties.get(name, 0.0) for name, value in figures.items()}
+
+    def _penalty(self) -> float:
+        return sum(float(keras.ops.convert_to_numpy(loss)) for loss in self.model.losses)
 
 
 class Backup(keras.callbacks.Callback):

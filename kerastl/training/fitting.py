@@ -21,7 +21,7 @@ from kerastl.heads.builder import find_heads, find_layer
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import make_augmentation
 from kerastl.training.checkpoint_files import CheckpointFolder
-from kerastl.training.checkpoints import Backup, KeepBest
+from kerastl.training.checkpoints import START, Backup, KeepBest
 from kerastl.training.compilation import compile_heads, positive_weights
 from kerastl.training.plan import FineTune, FitHeads
 
@@ -82,7 +82,9 @@ def fit_epochs(
     *,
     optimizer: keras.optimizers.Optimizer,
 ) -> list[dict[str, Any]]:
-    """Fits a part of a model; returns a row per epoch with phase, epoch and figures.
+    """Fits a part of a model; returns a row per epoch: phase, epoch, whether it was kept, figures.
+
+    Epoch 0 is the start, if it counts as an epoch.
 
     Args:
         phase: Settings of the phase.
@@ -142,25 +144,39 @@ def fit_epochs(
             keras.callbacks.TensorBoard(
                 context.state.parent / "logs" / context.part / phase.name, write_graph=False
             ),
-            *([] if phase.uses_features else [EpochNotes(len(rows), context.progress)]),
+            *([] if phase.uses_features else [EpochNotes(keep_best, len(rows), context.progress)]),
         ],
     )
     return [
-        {"phase": phase.name, "epoch": epoch + 1, **figures}
+        {
+            "phase": phase.name,
+            "epoch": epoch + 1,
+            "kept": epoch == keep_best.best_epoch,
+            **figures,
+        }
         for epoch, figures in sorted(keep_best.epochs.items())
     ]
 
 
 class EpochNotes(keras.callbacks.Callback):
-    """Notes the losses of each epoch, and the speed of its training part."""
+    """Notes the losses of each epoch that `KeepBest` keeps, and the speed of its training part."""
 
-    def __init__(self, num_examples: int, progress: Progress):
+    def __init__(self, keep_best: KeepBest, num_examples: int, progress: Progress):
         super().__init__()
+        self.keep_best = keep_best
         self.num_examples = num_examples
         self.progress = progress
         self._is_first = True
         self._started = 0.0
         self._seconds: float | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Notes the loss before the first epoch."""
+        start = self.keep_best.epochs.get(START)
+        if start is not None and len(self.keep_best.epochs) == 1:
+            self.progress.note(
+                f"Epoch 0, before fine-tuning: {start['val_loss']:.4f} in validation."
+            )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -173,7 +189,7 @@ class EpochNotes(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the epoch."""
         speed = self.num_examples / max(self._stop(), 1e-9)
-        figures = logs or {}
+        figures = self.keep_best.epochs[epoch]
         found = [f"{title} {figures[key]:.4f}" for key, title in _LOSSES.items() if key in figures]
         tracing = ", including the tracing of the network" if self._is_first else ""
         self._is_first = False

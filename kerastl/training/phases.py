@@ -4,7 +4,7 @@ Convention: fitted are the logits, because probabilities saturate. The model tha
 weights and ends in the sigmoid.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ class TrainingResult:
     Args:
         features: Features of all examples from the trained backbone, `(examples, feature_dim)`;
             those of held-out examples in the precision of the shipped model.
-        is_frozen: Whether the backbone was frozen in every phase.
+        is_frozen: Whether the backbone is the pretrained one: it was frozen in every phase, or no
+            epoch of fine-tuning was better than the start.
         history: One row per epoch with phase, epoch and figures.
         exact: The solved heads, or None.
         learned: The learning table, as lines of text.
@@ -96,9 +97,17 @@ def run_phases(
     solved_on = start.features if start is not None else None
     final: Extraction | None = None  # features that the heads were fitted on
     history = list(start.history) if start is not None else []
+    is_frozen = True
     for phase in plan.phases:
         if isinstance(phase, FineTune):
-            history += fine_tune(phase, model, context, exact, solved_on)
+            rows = fine_tune(phase, model, context, exact, solved_on)
+            history += rows
+            if starts := [row for row in rows if row["kept"] and not row["epoch"]]:
+                apply_policy(find_layer(model), False)
+                context.progress.note(
+                    _start_text(rows, starts[0], "fitted" if exact is None else "solved")
+                )
+            is_frozen = is_frozen and bool(starts)
         elif isinstance(phase, FitHeads) and phase.augment is not None:
             inputs = augmented_inputs(context.inputs, phase.augment)
             history += _fit_heads(phase, model, logits_model(model), inputs, context)
@@ -115,7 +124,7 @@ def run_phases(
         context.progress.note(_differences_text(differences))
     return TrainingResult(
         features=final.values,
-        is_frozen=plan.is_frozen,
+        is_frozen=is_frozen,
         history=history,
         exact=exact,
         learned=learning_table(model, plan.phases[-1]),
@@ -188,6 +197,12 @@ def _fit_heads(
         model, "adam", learning_rate=phase.learning_rate, backbone_learning_rate=None
     )
     return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
+
+
+def _start_text(rows: Sequence[Mapping[str, Any]], start: Mapping[str, Any], found: str) -> str:
+    others = [row["val_loss"] for row in rows if row["epoch"]]
+    lowest = f" (lowest validation loss {min(others):.4f}, before {start['val_loss']:.4f})"
+    return f"No epoch was better; the {found} heads were kept{lowest if others else ''}."
 
 
 def _differences_text(differences: Mapping[str, float]) -> str:

@@ -147,6 +147,19 @@ def test_the_weights_it_starts_from_use_up_no_patience() -> None:
     assert stopped == [False, False, True]
 
 
+def test_penalties_of_the_weights_count_in_neither_loss() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(64, 3)), random.normal(size=(64, 1))
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_regularizer="l2")])
+    model.set_weights([np.full((3, 1), 4.0), np.zeros(1)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    keep_best = KeepBest(patience=None, progress=SILENT)
+    model.fit(x, y, validation_data=(x, y), batch_size=16, verbose=0, callbacks=[keep_best])
+    loss = float(np.mean((x.sum(axis=1, keepdims=True) * 4 - y) ** 2))
+    assert keep_best.epochs[0]["loss"] == pytest.approx(loss, rel=1e-4)
+    assert keep_best.epochs[0]["val_loss"] == pytest.approx(loss, rel=1e-4)
+
+
 def test_penalties_of_the_weights_do_not_count_in_the_validation_loss() -> None:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_regularizer="l2")])
     model.set_weights([np.full((1, 1), 10.0), np.zeros(1)])

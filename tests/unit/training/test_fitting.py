@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerastl.progress import Progress
+from kerastl.training.checkpoints import START, KeepBest
 from kerastl.training.fitting import EpochNotes
 
 
@@ -30,7 +31,10 @@ def test_each_epoch_notes_its_losses_and_its_examples_per_second() -> None:
         validation_data=(ones, ones),
         epochs=2,
         verbose=0,
-        callbacks=[EpochNotes(4, notes)],
+        callbacks=[
+            keep_best := KeepBest(patience=None, progress=notes),
+            EpochNotes(keep_best, 4, notes),
+        ],
     )
     pattern = r"Epoch {} of 2: loss \d+\.\d{{4}}, in validation \d+\.\d{{4}}; [\d,]+ examples/s{}"
     assert re.fullmatch(
@@ -40,7 +44,9 @@ def test_each_epoch_notes_its_losses_and_its_examples_per_second() -> None:
 
 
 def test_validation_does_not_count_as_training_time() -> None:
-    show = EpochNotes(10, notes := Notes())
+    keep_best = KeepBest(patience=None, progress=(notes := Notes()))
+    keep_best.epochs[0] = {"loss": 1.0}
+    show = EpochNotes(keep_best, 10, notes)
     show.set_params({"epochs": 1})
     show.on_epoch_begin(0)
     show._started -= 1.0
@@ -48,3 +54,10 @@ def test_validation_does_not_count_as_training_time() -> None:
     show._started -= 100.0
     show.on_epoch_end(0, {"loss": 1.0})
     assert re.search(r"(9|10) examples/s", notes.notes[0])
+
+
+def test_the_loss_before_the_first_epoch_is_noted() -> None:
+    keep_best = KeepBest(patience=None, progress=(notes := Notes()))
+    keep_best.epochs[START] = {"val_loss": 0.5}
+    EpochNotes(keep_best, 10, notes).on_train_begin()
+    assert notes.notes == ["Epoch 0, before fine-tuning: 0.5000 in validation."]
