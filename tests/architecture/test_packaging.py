@@ -95,6 +95,13 @@ def test_metadata_is_complete_and_the_same_everywhere(wheels: dict[str, zipfile.
             assert line in text
 
 
+def test_every_wheel_has_its_license(wheels: dict[str, zipfile.ZipFile]) -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    for wheel in wheels.values():
+        assert "License-File: LICENSE" in metadata(wheel, "METADATA")
+        assert metadata(wheel, "licenses/LICENSE") == text
+
+
 def test_plugins_need_kerastl_and_kerastl_needs_no_plugin(
     wheels: dict[str, zipfile.ZipFile],
 ) -> None:
