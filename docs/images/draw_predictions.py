@@ -69,9 +69,8 @@ def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo/driving")
     truth = pd.read_csv(demo / "truth.csv")
     truth.index = pd.Index([Path(path).name for path in truth["path"]])
-    path = Path(__file__).with_name("demo-predictions.png")
-    drawn = sheet(load_run(demo / "run"), truth)
-    drawn.quantize(128, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    path = Path(__file__).with_name("demo-predictions.jpg")
+    sheet(load_run(demo / "run"), truth).save(path, quality=88, subsampling=0)
     print(f"wrote {path}, {path.stat().st_size // 1024} KB")
 
 

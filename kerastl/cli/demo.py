@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerastl.demo.recipes import RECIPES, prepare
+from kerastl.demo.recipes import RECIPES, Recipe, prepare
+from kerastl.errors import ConfigError
 from kerastl.evaluation.score_types import RecordingScores
 from kerastl.records import from_values
 from kerastl.run.layout import free_name
 
 if TYPE_CHECKING:
     from kerastl.runs import Run
+
+_GAPS = {"masked": "masked", "blanks as no": 'blanks as "no"', "drop rows": "rows dropped"}
+_WHY_RECORDINGS_DIFFER = """
+Why words can be missed here although the AUC is near 1: the AUC compares windows that hold a whole
+word with windows that hold none, and needs no threshold. A recording is searched ten times a
+second, parts of words included, and one threshold has to keep false accepts rare in all of that:
+a word that sounds less clear than most stays below it."""
 
 
 @click.command("demo")
@@ -26,8 +34,9 @@ if TYPE_CHECKING:
     help="Output folder; data and run go into a subfolder with the demo's name.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the generated data.")
+@click.option("--hard", is_flag=True, help="wake-word only: similar words, more noise.")
 @click.option("--draw-only", is_flag=True, help="Only write the data and the config.")
-def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
+def command(name: str, folder: Path, seed: int, hard: bool, draw_only: bool) -> None:
     """Generate data, train on it and print the scores, without any download.
 
     \b
@@ -37,35 +46,79 @@ def command(name: str, folder: Path, seed: int, draw_only: bool) -> None:
     """
     from kerastl.cli.console import TerminalProgress, quiet_frameworks
 
+    recipe = RECIPES[name]
+    if hard and not recipe.has_hard:
+        raise ConfigError(
+            f"The demo '{name}' has no hard version.",
+            received="--hard",
+            fix="Leave it out, or run `kerastl demo wake-word --hard`.",
+        )
     quiet_frameworks()
-    started, recipe = time.monotonic(), RECIPES[name]
+    started, place = time.monotonic(), folder / (f"{name}-hard" if hard else name)
     click.echo(f"Making {recipe.summary} ...", err=True)
-    config, data = prepare(recipe, folder / name, seed=seed)
+    config, data = prepare(recipe, place, seed=seed, **({"hard": True} if hard else {}))
     click.echo(f"{data.num_examples} {recipe.examples}: {data.table}", err=True)
-    if draw_only:
-        click.echo(f"Next:    kerastl train {shlex.quote(str(config))}")
-        return
-    from kerastl import pipeline
-    from kerastl.cli.score_tables import show_run
+    following = [f"kerastl train {shlex.quote(str(config))}"]
+    if not draw_only:
+        from kerastl import pipeline
 
-    with TerminalProgress() as progress:
-        run = pipeline.train(config, output=free_name(folder / name / "run"), progress=progress)
-    show_run(run, as_json=False)
-    click.echo(f"         kerastl train {shlex.quote(str(config))} --set heads=multi")
+        with TerminalProgress() as progress:
+            run = pipeline.train(config, output=free_name(place / "run"), progress=progress)
+        following = _show(run, config, recipe, place)
+        click.echo(f"\nDone in {time.monotonic() - started:.0f} seconds.")
+    click.echo("Next:    " + "\n         ".join(following))
+
+
+def _show(run: "Run", config: Path, recipe: Recipe, place: Path) -> list[str]:
+    """Prints the results of a demo; returns commands to try next."""
+    from kerastl.cli.score_tables import show_scores
+
+    show_scores(run.record.metrics["test"], title="Scores on test")
+    folder, written = shlex.quote(str(run.path)), shlex.quote(str(config))
     if recipe.recordings is not None:
-        _listen(run, folder / name / recipe.recordings)
-    click.echo(f"\nDone in {time.monotonic() - started:.0f} seconds.")
+        _listen(run, place / recipe.recordings)
+        audio = shlex.quote(str((place / recipe.recordings).with_suffix(".flac")))
+        following = [f"kerastl predict {folder} {audio} --listen", "kerastl demo wake-word --hard"]
+    else:
+        _compare_gaps(config, free_name(place / "gaps"))
+        images = shlex.quote(str(place / "images"))
+        following = [f"kerastl predict {folder} {images} -o predictions.csv"]
+    click.echo(f"\nRun:     {run.path}\nReport:  {run.path / 'report.html'}")
+    return [*following, f"kerastl train {written} --set heads=multi"]
+
+
+def _compare_gaps(config: Path, output: Path) -> None:
+    """Trains with each treatment of blank labels and prints what the scores on test are then."""
+    import rich.console
+
+    from kerastl.cli.score_tables import number, score_table
+    from kerastl.compare import compare
+    from kerastl.compare.contrasts import difference_text
+
+    click.echo(
+        '\nTraining again with blanks taken as "no", and without incomplete rows ...', err=True
+    )
+    found = compare(config, axis="unknown", seeds=1, output=output).result
+    changes = {answer.first[0]: difference_text(answer.macro.auc) for answer in found.answers}
+    sides = {side.name: side.macro for side in found.sides}
+    title, columns = "What the gaps cost: macro scores", ("AUC", "log loss", "change of AUC")
+    table = score_table(title, "blank labels", columns)
+    for name, text in _GAPS.items():
+        scores = (number(sides[name].auc.mean), number(sides[name].log_loss.mean))
+        table.add_row(text, *scores, changes.get(name, ""))
+    rich.console.Console(highlight=False).print(table)
+    click.echo(
+        "All are scored on the same labels. AUC: higher is better; log loss: lower is better."
+    )
 
 
 def _listen(run: "Run", recordings: Path) -> None:
-    """Evaluates the run on recordings, and shows the command that does so."""
+    """Evaluates the run on recordings."""
     from kerastl.cli.console import TerminalProgress
     from kerastl.cli.listening import show_detection_scores
 
     with TerminalProgress() as progress:
         scores = run.evaluate_recordings(recordings, progress=progress)
-    show_detection_scores(
-        from_values(RecordingScores, scores), title=f"Detections in {recordings.name}"
-    )
-    folder, audio = shlex.quote(str(run.path)), shlex.quote(str(recordings.with_suffix(".flac")))
-    click.echo(f"Listen:  kerastl predict {folder} {audio} --listen")
+    found = from_values(RecordingScores, scores)
+    show_detection_scores(found, title=f"Detections in {recordings.name}")
+    click.echo(_WHY_RECORDINGS_DIFFER)

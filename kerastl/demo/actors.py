@@ -16,8 +16,8 @@ PAINT: tuple[Color, ...] = (
     (40, 92, 66), (208, 164, 42), (96, 150, 190), (120, 54, 40),
 )  # fmt: skip
 CLOTHES: tuple[Color, ...] = (
-    (40, 44, 60), (150, 40, 46), (46, 84, 150), (200, 196, 188), (70, 100, 62), (196, 150, 60),
-    (96, 66, 110), (60, 60, 60), (210, 110, 70), (90, 140, 160),
+    (214, 60, 56), (56, 104, 196), (232, 228, 220), (64, 150, 84), (240, 190, 60),
+    (150, 84, 176), (236, 128, 60), (96, 184, 206),
 )  # fmt: skip
 
 
@@ -138,7 +138,7 @@ _LETTERS = (
 
 def stop_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
     """Paints a red octagon with a white rim and its four letters on a pole."""
-    up, radius = rng.uniform(2.0, 2.7), rng.uniform(0.45, 0.6)
+    up, radius = rng.uniform(1.9, 2.4), rng.uniform(0.7, 0.85)
     red = shaded((190, 26, 32), rng.uniform(0.75, 1.1))
     brush.post(x, z, [(-0.05, 0.0), (0.05, 0.0), (0.05, up), (-0.05, up)], (120, 122, 122))
     angles = np.pi / 8.0 + np.arange(8) * np.pi / 4.0
@@ -160,20 +160,21 @@ def stop_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> Non
 
 def traffic_light(brush: Brush, rng: np.random.Generator, x: float, z: float, *, lit: int) -> None:
     """Paints three lamps in a housing on a pole or on an arm; `lit` is 0 (red) to 2 (green)."""
-    up, reach = rng.uniform(2.3, 3.0), float(rng.choice([0.0, 0.0, -2.2, 2.2]))
-    housing = pick(rng, ((36, 38, 36), (60, 62, 40), (28, 40, 32), (196, 160, 40)))
-    top = up + (1.2 if reach else 0.0)
+    up, reach = rng.uniform(2.6, 3.2), float(rng.choice([0.0, 2.2]))
+    housing = pick(rng, ((36, 38, 36), (28, 40, 32), (60, 52, 30)))
+    top = up + (1.0 if reach else 0.0)
     brush.post(x, z, [(-0.08, 0.0), (0.08, 0.0), (0.06, top), (-0.06, top)], (84, 88, 86))
     if reach:
         arm = [(0.0, top), (reach, top), (reach, top - 0.1), (0.0, top - 0.1)]
         brush.post(x, z, arm, (84, 88, 86))
-    center, low = x + reach, top - 1.05
-    brush.panel(center, z, 0.24, (low, low + 1.2), housing)
+    center, low = x + reach, top - 1.45
+    brush.panel(center, z, 0.42, (low - 0.1, low + 1.75), (236, 232, 214))
+    brush.panel(center, z, 0.33, (low, low + 1.65), housing)
     colors: tuple[Color, ...] = ((250, 50, 40), (255, 190, 50), (70, 235, 140))
     for index, color in enumerate(colors):
-        height = low + 0.97 - 0.37 * index
+        height = low + 1.33 - 0.51 * index
         is_lit = index == lit
-        brush.disc(center, height, z - 0.01, 0.145, color if is_lit else shaded(color, 0.2))
+        brush.disc(center, height, z - 0.01, 0.2, color if is_lit else shaded(color, 0.2))
         if is_lit:
-            brush.disc(center, height, z - 0.02, 0.07, mixed(color, (255, 255, 255), 0.5))
-            brush.glow(center, height, z, 0.34, color)
+            brush.disc(center, height, z - 0.02, 0.1, mixed(color, (255, 255, 255), 0.5))
+            brush.glow(center, height, z, 0.45, color)

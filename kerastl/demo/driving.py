@@ -8,8 +8,8 @@ import pandas as pd
 
 from kerastl.demo.scenes import TASKS, draw_frame, draw_scene
 
-NUM_SCENES = 300
-FRAMES_PER_SCENE = 4
+NUM_SCENES = 700
+FRAMES_PER_SCENE = 2
 SHARE_BLANK = 0.5
 _QUALITY = 85
 

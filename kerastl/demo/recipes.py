@@ -19,6 +19,7 @@ class Recipe:
     config: str  # its text, which is written next to the table
     examples: str = "images"  # plural noun
     recordings: str | None = None  # table to evaluate after training, relative to the folder
+    has_hard: bool = False  # whether `draw` takes `hard`
 
 
 _DRIVING = """\
@@ -31,6 +32,7 @@ data:
   image: path
   tasks: [pedestrian, car, stop_sign, traffic_light]
   group: scene                 # frames of one scene stay in one split
+  split: {validation: 0.05, test: 0.3}   # heads that are solved exactly hardly need validation
 
 backbone:
   name: tiny:image             # included in kerastl-tiny: no download
@@ -103,15 +105,18 @@ RECIPES = {
             config=_WAKE_WORD,
             examples="windows",
             recordings="recordings/test.csv",
+            has_hard=True,
         ),
     )
 }
 
 
-def prepare(recipe: Recipe, folder: Path, *, seed: int = 0) -> tuple[Path, "DemoData"]:
+def prepare(
+    recipe: Recipe, folder: Path, *, seed: int = 0, **options: bool
+) -> tuple[Path, "DemoData"]:
     """Writes data and config of a demo; returns the path of the config, and the files."""
     module, _, name = recipe.draw.partition(":")
-    data = getattr(importlib.import_module(module), name)(folder, seed=seed)
+    data = getattr(importlib.import_module(module), name)(folder, seed=seed, **options)
     config = folder / f"{recipe.name}.yaml"
     config.write_text(recipe.config, encoding="utf-8")
     return config, data

@@ -16,8 +16,8 @@ from kerastl.demo.brush import SIZE, Brush, Camera
 
 TASKS = ("pedestrian", "car", "stop_sign", "traffic_light")
 PLACES = ("city", "suburb", "park")
-_CLEARLY_VISIBLE = {"pedestrian": 40, "car": 70, "stop_sign": 18, "traffic_light": 18}
-_PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.6, "traffic_light": 0.6}
+_CLEARLY_VISIBLE = {"pedestrian": 200, "car": 400, "stop_sign": 250, "traffic_light": 200}
+_PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.45, "traffic_light": 0.5}
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ def draw_scene(seed: int, number: int) -> Scene:
     rng = np.random.default_rng([seed, number])
     place, light = str(rng.choice(PLACES, p=[0.5, 0.3, 0.2])), weather.draw_name(rng)
     camera = Camera(
-        x=rng.uniform(-2.6, 2.6),
-        eye=rng.uniform(1.2, 2.3),
+        x=rng.uniform(-0.7, 0.7),
+        eye=rng.uniform(1.3, 1.8),
         z=0.0,
-        center=SIZE[0] * rng.uniform(0.35, 0.65),
-        horizon=SIZE[1] * rng.uniform(0.38, 0.56),
-        focal=SIZE[0] * rng.uniform(0.8, 1.3),
+        center=SIZE[0] * rng.uniform(0.47, 0.53),
+        horizon=SIZE[1] * rng.uniform(0.44, 0.52),
+        focal=SIZE[0] * rng.uniform(0.85, 1.0),
     )
     placed = [*_props(rng), *_actors(rng, night=light in ("night", "dusk", "rain"))]
     return Scene((seed, number), place, light, tuple(placed), camera)
@@ -102,8 +102,8 @@ def _stage(scene: Scene, frame: int) -> Brush:
     camera = Camera(
         x=base.x + 0.25 * frame * float(shake.uniform(-1.0, 1.0)),
         eye=base.eye,
-        z=base.z + 1.2 * frame,
-        center=base.center + SIZE[0] * float(shake.normal(0.0, 0.04)),
+        z=base.z + 0.6 * frame,
+        center=base.center + SIZE[0] * float(shake.normal(0.0, 0.01)),
         horizon=base.horizon + SIZE[1] * float(shake.normal(0.0, 0.015)),
         focal=base.focal,
     )
@@ -118,12 +118,12 @@ def _stage(scene: Scene, frame: int) -> Brush:
 def _props(rng: np.random.Generator) -> list[Placed]:
     names = [name for name in street.PROPS if name != "truck"]
     props = []
-    for _ in range(int(rng.integers(4, 13))):
-        x, z = _beside(rng)
+    for _ in range(int(rng.integers(3, 8))):
+        x, z = _beside(rng, 10.0, 34.0, reach=3.4)
         props.append(_prop(str(rng.choice(names)), x, z, int(rng.integers(1 << 30))))
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         x = float(rng.choice([-1.8, 1.8]))
-        props.append(_prop("truck", x, rng.uniform(9.0, 32.0), int(rng.integers(1 << 30))))
+        props.append(_prop("truck", x, rng.uniform(14.0, 30.0), int(rng.integers(1 << 30))))
     return props
 
 
@@ -133,17 +133,17 @@ def _prop(name: str, x: float, z: float, seed: int) -> Placed:
 
 
 def _beside(
-    rng: np.random.Generator, *, near: float = 5.0, far: float = 34.0
+    rng: np.random.Generator, near: float, far: float, *, reach: float = 0.9
 ) -> tuple[float, float]:
     side = float(rng.choice([-1.0, 1.0]))
-    return side * rng.uniform(street.ROAD + 0.5, street.WALKWAY + 1.2), rng.uniform(near, far)
+    return side * (street.ROAD + rng.uniform(0.1, reach)), rng.uniform(near, far)
 
 
 def _actors(rng: np.random.Generator, *, night: bool) -> list[Placed]:
     placed = []
     for task, makers in _MAKERS.items():
         if rng.random() < _PRESENCE[task]:
-            most = 1 if task == "stop_sign" else 2 if task == "traffic_light" else 4
+            most = 3 if task in ("pedestrian", "car") else 1
             for _ in range(int(rng.integers(1, most + 1))):
                 maker = makers[int(rng.integers(len(makers)))]
                 placed.append(maker(rng, int(rng.integers(1 << 30)), night))
@@ -151,11 +151,11 @@ def _actors(rng: np.random.Generator, *, night: bool) -> list[Placed]:
 
 
 def _walker(rng: np.random.Generator, seed: int, night: bool) -> Placed:
-    if rng.random() < 0.3:
-        speed = (0.0, float(rng.choice([-0.9, 0.9])))
-        x, z = rng.uniform(-3.5, 3.5), rng.uniform(6.0, 18.0)
+    if rng.random() < 0.6:
+        speed = (0.0, float(rng.choice([-0.5, 0.5])))
+        x, z = rng.uniform(-2.0, 2.0), rng.uniform(4.5, 7.0)
     else:
-        x, z = _beside(rng, near=5.0, far=20.0)
+        x, z = _beside(rng, 7.5, 9.0)
         speed = (float(rng.choice([-0.7, 0.7])), 0.0)
     return Placed("pedestrian", x, z, 0.3, speed, seed, actors.pedestrian)
 
@@ -164,27 +164,27 @@ def _driver(rng: np.random.Generator, seed: int, night: bool) -> Placed:
     is_parked = rng.random() < 0.4
     x = float(rng.choice([-1.0, 1.0])) * (2.75 if is_parked else 1.7)
     speed = 0.0 if is_parked else rng.uniform(0.0, 2.5)
-    x, z = x + rng.normal(0.0, 0.15), rng.uniform(6.0, 30.0)
+    x, z = x + rng.normal(0.0, 0.15), rng.uniform(6.0, 14.0)
     paint = partial(actors.car_along, night=night)
     return Placed("car", x, z, 1.0, (speed, 0.0), seed, paint)
 
 
 def _crosser(rng: np.random.Generator, seed: int, night: bool) -> Placed:
     across = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.0, 1.5)
-    x, z = rng.uniform(-6.0, 6.0), rng.uniform(11.0, 30.0)
+    x, z = rng.uniform(-3.0, 3.0), rng.uniform(10.0, 16.0)
     paint = partial(actors.car_across, night=night)
     return Placed("car", x, z, 2.2, (0.0, across), seed, paint)
 
 
 def _stop_sign(rng: np.random.Generator, seed: int, night: bool) -> Placed:
-    x, z = _beside(rng, near=7.5, far=15.0)
-    return Placed("stop_sign", x * 0.85, z, 0.2, (0.0, 0.0), seed, actors.stop_sign)
+    x, z = _beside(rng, 9.0, 11.5, reach=0.5)
+    return Placed("stop_sign", abs(x), z, 0.2, (0.0, 0.0), seed, actors.stop_sign)
 
 
 def _traffic_light(rng: np.random.Generator, seed: int, night: bool) -> Placed:
     paint = partial(actors.traffic_light, lit=int(rng.integers(3)))
-    x, z = _beside(rng, near=8.0, far=19.0)
-    return Placed("traffic_light", x * 0.85, z, 0.2, (0.0, 0.0), seed, paint)
+    x, z = _beside(rng, 9.0, 11.5, reach=0.5)
+    return Placed("traffic_light", -abs(x), z, 0.2, (0.0, 0.0), seed, paint)
 
 
 _MAKERS: dict[str, tuple[Callable[[np.random.Generator, int, bool], Placed], ...]] = {

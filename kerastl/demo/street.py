@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from kerastl.demo.actors import CLOTHES, PAINT, pick
+from kerastl.demo.actors import PAINT, pick
 from kerastl.demo.brush import HEIGHT, SIZE, WIDTH, Brush, Color, mixed, shaded
 
-ROAD = 3.6
-WALKWAY = 6.4
-FAR = 90.0
+ROAD = 3.4
+WALKWAY = 5.6
+FAR = 70.0
 WALLS: tuple[Color, ...] = (
     (168, 92, 72), (196, 180, 154), (142, 142, 146), (206, 190, 120), (120, 100, 88),
     (176, 196, 200), (150, 120, 140), (222, 214, 204),
@@ -48,7 +48,7 @@ def ground(brush: Brush, rng: np.random.Generator, place: str) -> None:
         brush.polygon([(left, 0, start), (right, 0, start), (right, 0, end), (left, 0, end)], color)
 
     # so many slices that the fading of the ground into the distance shows no steps
-    edges = [*(near + np.geomspace(1.0, far - near, 24) - 1.0).tolist(), far]
+    edges = [*(near + np.geomspace(1.0, far - near, 16) - 1.0).tolist(), far]
     for start, end in itertools.pairwise(edges):
         strip(-80.0, 80.0, beside, start, end)
         strip(-WALKWAY, WALKWAY, (154, 150, 144), start, end)
@@ -98,7 +98,7 @@ def _house(
             corners = [(front, low, left), (front, low + 1.6, left), (front, low + 1.6, right)]
             brush.polygon([*corners, (front, low, right)], color)
     if rng.random() < 0.35:
-        canopy = pick(rng, CLOTHES)
+        canopy = shaded(pick(rng, WALLS), 0.8)
         corners = [(front, 2.9, begin + 0.4), (front, 2.9, end - 0.4)]
         reach = front - 1.2 if front > 0 else front + 1.2
         brush.polygon([*corners, (reach, 2.4, end - 0.4), (reach, 2.4, begin + 0.4)], canopy)
@@ -149,39 +149,10 @@ def _round_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> N
         brush.disc(x, up, z - 0.01, 0.28 if kind == 1 else 0.12, (238, 238, 236))
 
 
-def _pointed_sign(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
-    up, kind = rng.uniform(2.0, 2.7), int(rng.integers(3))
-    _pole(brush, x, z, up)
-    if kind == 0:
-        brush.flat(x, z, [(-0.48, up + 0.35), (0.48, up + 0.35), (0.0, up - 0.45)], (196, 30, 34))
-        inner = [(-0.3, up + 0.25), (0.3, up + 0.25), (0.0, up - 0.25)]
-        brush.flat(x, z - 0.01, inner, (240, 240, 238))
-    elif kind == 1:
-        brush.flat(x, z, [(0.0, up + 0.5), (0.5, up), (0.0, up - 0.5), (-0.5, up)], (236, 176, 40))
-    else:
-        brush.panel(x, z, 0.6, (up - 0.3, up + 0.3), (190, 36, 40))
-
-
-def _meter(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
-    """A dark case on a pole: as high as a traffic light's housing, but without lamps."""
-    up = rng.uniform(1.2, 2.8)
-    _pole(brush, x, z, up)
-    case = pick(rng, ((48, 52, 56), (60, 70, 60), (70, 40, 40)))
-    brush.panel(x, z, 0.22, (up, up + 0.9), case)
-    brush.disc(x, up + 0.6, z - 0.01, 0.1, (150, 160, 160))
-
-
 def _hydrant(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
     color = pick(rng, ((190, 36, 34), (214, 170, 40)))
     brush.flat(x, z, [(-0.16, 0.0), (0.16, 0.0), (0.14, 0.75), (-0.14, 0.75)], color)
     brush.disc(x, 0.78, z, 0.15, shaded(color, 1.1))
-
-
-def _bollard(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
-    """As tall and as slim as a person, with a round top, and without limbs."""
-    high, color = rng.uniform(1.0, 1.7), pick(rng, CLOTHES)
-    brush.flat(x, z, [(-0.2, 0.0), (0.2, 0.0), (0.18, high), (-0.18, high)], color)
-    brush.disc(x, high, z, 0.18, shaded(color, 0.85))
 
 
 def _bench(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
@@ -192,7 +163,7 @@ def _bench(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
 def _crates(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
     for index in range(int(rng.integers(1, 4))):
         low = 0.55 * index
-        brush.box((x - 0.4, x + 0.4), (low, low + 0.5), (z, z + 0.7), pick(rng, CLOTHES))
+        brush.box((x - 0.4, x + 0.4), (low, low + 0.5), (z, z + 0.7), (132, 98, 62))
 
 
 def _bush(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
@@ -205,10 +176,7 @@ PROPS: dict[str, Callable[[Brush, np.random.Generator, float, float], None]] = {
     "tree": _tree,
     "lamp_post": _lamp_post,
     "round_sign": _round_sign,
-    "pointed_sign": _pointed_sign,
-    "meter": _meter,
     "hydrant": _hydrant,
-    "bollard": _bollard,
     "bench": _bench,
     "crates": _crates,
     "bush": _bush,

@@ -26,6 +26,7 @@ _VALIDATION_VOICES = 9  # the fewest that can promise anything about new voices
 _TEST_VOICES = 3
 _SPEEDS = (0.88, 1.0, 1.13)  # of the words in training: other pitches and vocal tracts
 _PAUSE_SECONDS = (0.1, 2.0)
+_LOOKALIKES = ("commuter", "juniper", "marathon")
 _COLUMNS = ["path", "word", "start_seconds", "end_seconds"]  # of a table of events
 Clip = NDArray[np.float32]
 Event = dict[str, str | float]
@@ -38,6 +39,7 @@ def write_wake_word(
     training_seconds: float = TRAINING_SECONDS,
     validation_seconds: float = VALIDATION_SECONDS,
     test_seconds: float = TEST_SECONDS,
+    hard: bool = False,
 ) -> DemoData:
     """Writes recordings of wake words among others, and the table of windows to train on.
 
@@ -53,15 +55,22 @@ def write_wake_word(
         training_seconds: Length of the training recording of each voice.
         validation_seconds: Length of the validation recording of each voice.
         test_seconds: Length of the test recording.
+        hard: Whether words that sound like the wake words are among the others, some words are
+            quiet, and the noise is louder.
     """
     spoken = load_clips()
+    if not hard:
+        spoken = {
+            voice: [pair for pair in pairs if pair[0] not in _LOOKALIKES]
+            for voice, pairs in spoken.items()
+        }
     voices = np.random.default_rng([seed, 0]).permutation(sorted(spoken)).tolist()
     validation, rest = voices[:_VALIDATION_VOICES], voices[_VALIDATION_VOICES:]
     place = folder / "recordings"
     place.mkdir(parents=True, exist_ok=True)
     words = [pair for voice in rest[:_TEST_VOICES] for pair in spoken[voice]]
     rng = np.random.default_rng([seed, 1])
-    events = write_recording(place / "test.flac", words, rng, seconds=test_seconds)
+    events = write_recording(place / "test.flac", words, rng, seconds=test_seconds, hard=hard)
     _write_events(place / "test.csv", events)
     for part, names, seconds in (
         ("validation", validation, validation_seconds),
@@ -72,7 +81,7 @@ def write_wake_word(
             rng = np.random.default_rng([seed, len(part), number])
             words = _at_speeds(spoken[voice]) if part == "train" else spoken[voice]
             path = place / f"{part}_{voice}.flac"
-            found = write_recording(path, words, rng, seconds=seconds)
+            found = write_recording(path, words, rng, seconds=seconds, hard=hard)
             events += [{**event, "speaker": voice} for event in found]
         _write_events(place / f"{part}.csv", events)
     return _write_windows(folder)
@@ -93,7 +102,12 @@ def load_clips() -> dict[str, list[tuple[str, Clip]]]:
 
 
 def write_recording(
-    path: Path, words: Sequence[tuple[str, Clip]], rng: np.random.Generator, *, seconds: float
+    path: Path,
+    words: Sequence[tuple[str, Clip]],
+    rng: np.random.Generator,
+    *,
+    seconds: float,
+    hard: bool,
 ) -> list[Event]:
     """Writes a FLAC file: words in random order, equally often, with pauses and noise.
 
@@ -106,12 +120,13 @@ def write_recording(
         end = position + len(clip)
         if end > len(recording):
             break
-        recording[position:end] = clip * rng.uniform(0.3, 1.0)
+        recording[position:end] = clip * rng.uniform(0.3 if hard else 0.6, 1.0)
         if word in WORDS:
             times = (round(sample / RATE_HZ, 3) for sample in (position, end))
             events.append(dict(zip(_COLUMNS, (path.name, word, *times), strict=True)))
         position = end + _pause(rng)
-    recording += 10 ** rng.uniform(-3.0, -2.0) * pink_noise(rng, len(recording))
+    loudest = -2.0 if hard else -3.0  # of the noise, as a power of ten
+    recording += 10 ** rng.uniform(loudest - 1.0, loudest) * pink_noise(rng, len(recording))
     soundfile.write(path, np.clip(recording, -1.0, 1.0), RATE_HZ)
     return events
 

@@ -40,14 +40,14 @@ WEATHERS = {
     ),
     "night": Weather(
         share=0.14, top=(22, 26, 54), air=(62, 62, 88), visibility=90.0,
-        tint=(0.56, 0.58, 0.74), shadow=0.3, glow=1.0, cloud=0.3,
+        tint=(0.7, 0.72, 0.88), shadow=0.3, glow=1.0, cloud=0.3,
     ),
     "rain": Weather(
         share=0.08, top=(112, 120, 130), air=(160, 166, 174), visibility=45.0,
         tint=(0.72, 0.75, 0.8), shadow=0.2, glow=0.45, cloud=0.9,
     ),
     "fog": Weather(
-        share=0.08, top=(206, 208, 210), air=(212, 214, 216), visibility=20.0,
+        share=0.08, top=(206, 208, 210), air=(212, 214, 216), visibility=28.0,
         tint=(0.95, 0.95, 0.96), shadow=0.15, glow=0.35, cloud=0.0,
     ),
 }  # fmt: skip
