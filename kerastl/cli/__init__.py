@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from kerastl.cli.silence import silence_tensorflow
 from kerastl.errors import KerastlError, suggestion
 
 COMMANDS = {
@@ -78,6 +79,7 @@ def main(args: list[str] | None = None) -> None:
     """Runs the command line; exits with 0, 2 for errors of the user, 130 after Ctrl-C."""
     if args is None:
         spare_collections()
+        silence_tensorflow()
     try:
         cli.main(args=args, standalone_mode=False)
     except KerastlError as error:

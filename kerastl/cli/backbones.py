@@ -72,10 +72,8 @@ def show(identifier: str, as_json: bool) -> None:
 def check(identifier: str, weights: str | None, as_json: bool) -> None:
     """Run the conformance checks on the backbone ID."""
     from kerastl.backbones.testing import run_checks
-    from kerastl.cli.console import quiet_frameworks
 
     find_backbone(identifier)
-    quiet_frameworks()
     outcomes = []
     for outcome in run_checks(identifier, weights=weights):
         outcomes.append(outcome)

@@ -50,9 +50,7 @@ def command(config: Path, no_cache: bool, as_json: bool, **options: Any) -> None
     sign, as in trainable=false,true or examples=100,all. Give the same command again to continue a
     comparison that was interrupted.
     """
-    from kerastl.cli.console import TerminalProgress, quiet_frameworks
-
-    quiet_frameworks()
+    from kerastl.cli.console import TerminalProgress
     from kerastl.compare import compare
 
     with TerminalProgress() as progress:

@@ -3,7 +3,6 @@
 Convention: progress and notes go to standard error, results to standard output.
 """
 
-import os
 import time
 
 import rich.console
@@ -12,12 +11,6 @@ import rich.progress
 from kerastl.progress import Progress
 
 _LOG_SECONDS = 10.0
-
-
-def quiet_frameworks() -> None:
-    """Silences TensorFlow's messages at import, unless environment variables are set."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 class TerminalProgress(Progress):

@@ -44,7 +44,7 @@ def command(name: str, folder: Path, seed: int, hard: bool, draw_only: bool) -> 
     digits     scikit-learn's handwritten digits, two fifths of the labels blank
     wake-word  synthesized speech: three wake words, and recordings to find them in
     """
-    from kerastl.cli.console import TerminalProgress, quiet_frameworks
+    from kerastl.cli.console import TerminalProgress
 
     recipe = RECIPES[name]
     if hard and not recipe.has_hard:
@@ -53,7 +53,6 @@ def command(name: str, folder: Path, seed: int, hard: bool, draw_only: bool) -> 
             received="--hard",
             fix="Leave it out, or run `kerastl demo wake-word --hard`.",
         )
-    quiet_frameworks()
     started, place = time.monotonic(), folder / (f"{name}-hard" if hard else name)
     click.echo(f"Making {recipe.summary} ...", err=True)
     config, data = prepare(recipe, place, seed=seed, **({"hard": True} if hard else {}))

@@ -1,7 +1,6 @@
 """`kerastl doctor`: check the installation and the behavior of Keras."""
 
 import json
-import logging
 import sys
 
 import click
@@ -10,7 +9,6 @@ import rich.table
 import rich.text
 
 from kerastl import health
-from kerastl.cli.console import quiet_frameworks
 
 
 @click.command()
@@ -21,8 +19,6 @@ def command(as_json: bool) -> None:
     Trains a tiny model several times, which takes a few seconds. The exit code is 1 if there are
     problems, otherwise 0.
     """
-    quiet_frameworks()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about many short fits
     report = health.examine()
     if as_json:
         click.echo(json.dumps(report.facts(), indent=2))

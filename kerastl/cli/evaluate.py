@@ -63,7 +63,7 @@ def command(
     With --recordings, an audio run is scored on long recordings: false accepts per hour and missed
     events, latency, and the real-time factor on one core.
     """
-    from kerastl.cli.console import TerminalProgress, quiet_frameworks
+    from kerastl.cli.console import TerminalProgress
     from kerastl.cli.score_tables import show_scores
 
     settings = {name: value for name, value in listening.items() if value is not None}
@@ -79,7 +79,6 @@ def command(
             fix="Add --set-thresholds 'false_accepts_per_hour<=1'.",
         )
     _refuse_options(recordings, table, [name for name, value in asked.items() if value is not None])
-    quiet_frameworks()
     from kerastl.runs import load_run
 
     finished = load_run(run)

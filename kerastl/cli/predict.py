@@ -54,9 +54,7 @@ def command(
         )
     refuse_unwritable(output)
     refuse_unwritable(scores, "--scores")
-    from kerastl.cli.console import TerminalProgress, quiet_frameworks
-
-    quiet_frameworks()
+    from kerastl.cli.console import TerminalProgress
     from kerastl.runs import load_run
 
     finished = load_run(run)

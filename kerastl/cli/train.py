@@ -35,11 +35,9 @@ def command(
             received="--output or --set beside --resume",
             fix="Leave them out, or start a new run with `kerastl train CONFIG`.",
         )
-    from kerastl.cli.console import TerminalProgress, quiet_frameworks
-    from kerastl.cli.score_tables import show_run
-
-    quiet_frameworks()
     from kerastl import pipeline
+    from kerastl.cli.console import TerminalProgress
+    from kerastl.cli.score_tables import show_run
 
     with TerminalProgress() as progress:
         if resume is not None:
