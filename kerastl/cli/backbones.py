@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerastl.backbones import BackboneSpec, Catalog, find_backbone, read_catalog
-from kerastl.cli.columns import aligned
+from kerastl.cli.columns import aligned, show_columns
 from kerastl.errors import BackboneError, suggestion
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def list_command(modality: str | None, as_json: bool) -> None:
         facts = {"backbones": [_facts(spec) for spec in specs], "problems": broken}
         click.echo(json.dumps(facts, indent=2))
         return
-    for line in aligned([_HEADINGS, *(_row(spec) for spec in specs)]):
-        click.echo(line)
+    show_columns(_HEADINGS, [_row(spec) for spec in specs], texts=range(len(_HEADINGS)))
     for plugin in catalog.problems:
         source = f"'{plugin.family}' of {plugin.distribution} {plugin.version}"
         click.echo(f"Warning: the plugin {source} fails: {plugin.problem}", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerastl.cli.columns import show_columns
 from kerastl.errors import counted
 
 if TYPE_CHECKING:
@@ -65,58 +66,51 @@ def command(config: Path, no_cache: bool, as_json: bool, **options: Any) -> None
 
 def show_comparison(result: "ComparisonResult") -> None:
     """Prints the answers, the variants with their costs, the conditions and the findings."""
-    import rich.console
-
-    console = rich.console.Console(highlight=False)
     for answer in result.answers:
-        console.print(_answer_table(answer))
-    console.print(_variants_table(result))
+        _show_answer(answer)
+    _show_variants(result)
     for line in _lines(result):
         click.echo(line)
 
 
-def _answer_table(answer: "ContrastResult") -> Any:
-    from kerastl.cli.score_tables import score_table
-
-    title = answer.question[0].upper() + answer.question[1:]
-    table = score_table(title, "task", ())
-    table.add_column("score")
-    table.add_column("difference (95 %)", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for task, found in answer.tasks.items():
-        _add_differences(table, task, found)
-    if len(answer.tasks) > 1:
-        table.add_section()
-        _add_differences(table, "macro", answer.macro)
-    return table
-
-
-def _add_differences(table: Any, task: str, found: "ScoreDifferences") -> None:
-    for name, score, one in ((task, "AUC", found.auc), ("", "log loss", found.log_loss)):
-        text = f"{_figure(one.difference, '{:+.3f}')}{_between(one.interval)}"
-        table.add_row(name, score, text, one.verdict)
-
-
-def _variants_table(result: "ComparisonResult") -> Any:
-    from kerastl.cli.score_tables import score_table
-
-    table = score_table(
-        "Variants: scores, seconds to train, weights, size, milliseconds per example",
-        "variant",
-        ("AUC", "log loss", "s", "weights", "MB", "ms"),
+def _show_answer(answer: "ContrastResult") -> None:
+    rows = [row for task, found in answer.tasks.items() for row in _differences(task, found)]
+    totals = _differences("macro", answer.macro) if len(answer.tasks) > 1 else []
+    show_columns(
+        ("task and score", "difference (95 %)", "verdict"),
+        [*rows, *totals],
+        title=answer.question[0].upper() + answer.question[1:],
+        texts=(1, 2),
+        num_totals=len(totals),
     )
-    for side in result.sides:
-        cost, macro = side.cost, side.macro
-        table.add_row(
-            side.name,
-            _figure(macro.auc.mean),
-            _figure(macro.log_loss.mean),
-            _figure(cost.seconds, "{:.0f}"),
-            _figure(cost.parameters, "{:,.0f}"),
-            _figure(cost.bytes / 1e6, "{:.1f}"),
-            _figure(cost.milliseconds_per_example, "{:.2f}"),
+
+
+def _differences(task: str, found: "ScoreDifferences") -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{task}, {score}",
+            f"{_figure(one.difference, '{:+.3f}')}{_between(one.interval)}",
+            one.verdict,
         )
-    return table
+        for score, one in (("AUC", found.auc), ("log loss", found.log_loss))
+    ]
+
+
+def _show_variants(result: "ComparisonResult") -> None:
+    rows = [
+        (
+            side.name,
+            _figure(side.macro.auc.mean),
+            _figure(side.macro.log_loss.mean),
+            _figure(side.cost.seconds, "{:.0f}"),
+            _figure(side.cost.parameters, "{:,.0f}"),
+            _figure(side.cost.bytes / 1e6, "{:.1f}"),
+            _figure(side.cost.milliseconds_per_example, "{:.2f}"),
+        )
+        for side in result.sides
+    ]
+    title = "Variants: scores, seconds to train, weights, size, milliseconds per example"
+    show_columns(("variant", "AUC", "log loss", "s", "weights", "MB", "ms"), rows, title=title)
 
 
 def _lines(result: "ComparisonResult") -> Iterator[str]:

@@ -112,9 +112,7 @@ def split(config: Path, output: Path, column: str, overrides: tuple[str, ...]) -
     _show_parts(table)
     for sentence in split_gaps(table):
         click.echo(f"Warning: {sentence}", err=True)
-    click.echo(
-        f"\nWrote {output}. In the config: table: {output.name}, split: {{column: {column}}}"
-    )
+    click.echo(f"Wrote {output}. In the config: table: {output.name}, split: {{column: {column}}}")
 
 
 @command.command("from-folders")

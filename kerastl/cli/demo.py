@@ -88,9 +88,8 @@ def _show(run: "Run", config: Path, recipe: Recipe, place: Path) -> list[str]:
 
 def _compare_gaps(config: Path, output: Path) -> None:
     """Trains with each treatment of blank labels and prints what the scores on test are then."""
-    import rich.console
-
-    from kerastl.cli.score_tables import number, score_table
+    from kerastl.cli.columns import show_columns
+    from kerastl.cli.score_tables import number
     from kerastl.compare import compare
     from kerastl.compare.contrasts import difference_text
 
@@ -100,12 +99,17 @@ def _compare_gaps(config: Path, output: Path) -> None:
     found = compare(config, axis="unknown", seeds=1, output=output).result
     changes = {answer.first[0]: difference_text(answer.macro.auc) for answer in found.answers}
     sides = {side.name: side.macro for side in found.sides}
-    title, columns = "What the gaps cost: macro scores", ("AUC", "log loss", "change of AUC")
-    table = score_table(title, "blank labels", columns)
-    for name, text in _GAPS.items():
-        scores = (number(sides[name].auc.mean), number(sides[name].log_loss.mean))
-        table.add_row(text, *scores, changes.get(name, ""))
-    rich.console.Console(highlight=False).print(table)
+    rows = [
+        (
+            text,
+            number(sides[name].auc.mean),
+            number(sides[name].log_loss.mean),
+            changes.get(name, ""),
+        )
+        for name, text in _GAPS.items()
+    ]
+    headers = ("blank labels", "AUC", "log loss", "change of AUC")
+    show_columns(headers, rows, title="What the gaps cost: macro scores")
     click.echo(
         "All are scored on the same labels. AUC: higher is better; log loss: lower is better."
     )

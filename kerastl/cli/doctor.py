@@ -4,11 +4,9 @@ import json
 import sys
 
 import click
-import rich.console
-import rich.table
-import rich.text
 
 from kerastl import health
+from kerastl.cli.columns import show_columns
 
 
 @click.command()
@@ -28,14 +26,13 @@ def command(as_json: bool) -> None:
 
 
 def _show(report: health.Health) -> None:
-    console = rich.console.Console(highlight=False)
-    _print_table(console, "Versions", [(name, v or "missing") for name, v in _software(report)])
-    _print_table(console, f"Devices ({report.backend})", [(device,) for device in report.devices])
-    _print_table(console, "Plugins", _plugin_rows(report))
-    _print_table(console, "Behavior", [(_mark(c.ok), c.name, c.detail) for c in report.checks])
-    console.print("No problems." if not report.problems else "Problems:", style="bold")
+    _show_rows("Versions", [(name, v or "missing") for name, v in _software(report)])
+    _show_rows(f"Devices ({report.backend})", [(device,) for device in report.devices])
+    _show_rows("Plugins", _plugin_rows(report))
+    _show_rows("Behavior", [(_mark(c.ok), c.name, c.detail) for c in report.checks])
+    click.secho("No problems." if not report.problems else "Problems:", bold=True)
     for problem in report.problems:
-        console.print(f"  - {problem}", markup=False, soft_wrap=True)
+        click.echo(f"  - {problem}")
 
 
 def _software(report: health.Health) -> list[tuple[str, str | None]]:
@@ -62,14 +59,6 @@ def _mark(ok: bool) -> str:
     return "ok" if ok else "FAILED"
 
 
-def _print_table(console: rich.console.Console, title: str, rows: list[tuple[str, ...]]) -> None:
-    console.print(title, style="bold")
-    table = rich.table.Table(show_header=False, box=None)
-    for row in rows:
-        table.add_row(*(rich.text.Text(cell, style=_style(cell)) for cell in row))
-    console.print(table)
-    console.print()
-
-
-def _style(cell: str) -> str:
-    return {"ok": "green", "FAILED": "bold red"}.get(cell, "")
+def _show_rows(title: str, rows: list[tuple[str, ...]]) -> None:
+    num_columns = len(rows[0]) if rows else 1
+    show_columns([""] * num_columns, rows, title=title, texts=range(num_columns))

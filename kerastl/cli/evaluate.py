@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from kerastl.cli.score_tables import show_scores
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores, SplitScores
 from kerastl.files import without_nan
@@ -64,7 +65,6 @@ def command(
     events, latency, and the real-time factor on one core.
     """
     from kerastl.cli.console import TerminalProgress
-    from kerastl.cli.score_tables import show_scores
 
     settings = {name: value for name, value in listening.items() if value is not None}
     asked = {

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
-import rich.console
 
+from kerastl.cli.columns import show_columns
 from kerastl.cli.console import TerminalProgress
-from kerastl.cli.score_tables import interval, number, score_table, show_promises
+from kerastl.cli.score_tables import interval, number, show_promises
 from kerastl.cli.unreadable import no_readable_file
 from kerastl.errors import RunError, counted
 from kerastl.files import replacing
@@ -108,12 +108,9 @@ def listen(
 def show_detection_scores(scores: "RecordingScores", *, title: str) -> None:
     """Prints a table with a row per word and one for all words, followed by remarks."""
     columns = ("events", "missed", "95 %", "false/h", "95 %", "latency", "90 %", "from")
-    table = score_table(title, "word", columns, min_width=8)
-    for word, score in scores.words.items():
-        table.add_row(word, *_cells(score), number(score.threshold))
-    table.add_section()
-    table.add_row("all", *_cells(scores.all), "")
-    rich.console.Console(highlight=False).print(table)
+    rows = [(word, *_cells(score), number(score.threshold)) for word, score in scores.words.items()]
+    rows.append(("all", *_cells(scores.all), ""))
+    show_columns(("word", *columns), rows, title=title, num_totals=1)
     show_promises(scores.words, scores.thresholds)
     for line in _remarks(scores):
         click.echo(line)

@@ -1,14 +1,12 @@
 """Tables of scores on the terminal."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
-import rich.box
-import rich.console
-import rich.table
 
+from kerastl.cli.columns import show_columns
 from kerastl.errors import counted
 from kerastl.files import without_nan
 
@@ -44,33 +42,17 @@ def show_run(run: "Run", *, as_json: bool) -> None:
     click.echo(f"         kerastl predict {run.path} FILES -o predictions.csv")
 
 
-def score_table(
-    title: str, first: str, columns: Iterable[str], *, min_width: int | None = None
-) -> rich.table.Table:
-    """Returns an empty table with a first column of names and right-aligned other columns."""
-    table = rich.table.Table(
-        title=title,
-        box=rich.box.SIMPLE_HEAD,
-        title_justify="left",
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    table.add_column(first, overflow="fold", min_width=min_width)
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
 def show_scores(scores: "SplitScores", *, title: str) -> None:
     """Prints a table with a row per task and a macro row, followed by remarks."""
-    table = score_table(title, "task", ("known", "yes", "AUC", "95 %", *_COLUMNS))
-    for task, score in scores.tasks.items():
-        table.add_row(task, str(score.known), str(score.positives), *_figures(score))
+    rows = [
+        (task, str(score.known), str(score.positives), *_figures(score))
+        for task, score in scores.tasks.items()
+    ]
     macro = scores.macro
-    table.add_section()
     name = f"macro ({macro.defined} of {len(scores.tasks)})"
-    table.add_row(name, str(macro.known), "", *_figures(macro))
-    rich.console.Console(highlight=False).print(table)
+    rows.append((name, str(macro.known), "", *_figures(macro)))
+    headers = ("task", "known", "yes", "AUC", "95 %", *_COLUMNS)
+    show_columns(headers, rows, title=title, num_totals=1)
     show_promises(scores.tasks, scores.thresholds)
     for line in _remarks(scores):
         click.echo(line)
@@ -83,14 +65,18 @@ def show_promises(
     scores: Mapping[str, "TaskScores | WordScores"], thresholds: Mapping[str, "ThresholdFacts"]
 ) -> None:
     """Prints the threshold of each task whose policy names a share or a rate."""
-    columns = ("from", "bound", "promised", "price")
-    table = score_table("Thresholds, and their bounds in new data (90 %)", "task", columns)
-    for task, facts in thresholds.items():
-        if facts.promise is not None:
-            threshold = number(scores[task].threshold)
-            table.add_row(f"{task}: {facts.policy}", threshold, *_promise_cells(facts.promise))
-    if table.row_count:
-        rich.console.Console(highlight=False).print(table)
+    rows = [
+        (
+            f"{task}: {facts.policy}",
+            number(scores[task].threshold),
+            *_promise_cells(facts.promise),
+        )
+        for task, facts in thresholds.items()
+        if facts.promise is not None
+    ]
+    if rows:
+        headers = ("task", "from", "bound", "promised", "price")
+        show_columns(headers, rows, title="Thresholds, and their bounds in new data (90 %)")
 
 
 def _promise_cells(promise: "Promise") -> tuple[str, str, str]:

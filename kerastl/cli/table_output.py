@@ -89,4 +89,4 @@ def _write_made(made: Any, output: Path) -> None:
     show_columns(("task", "positive", "negative", "unknown"), rows)
     for note in made.notes:
         click.echo(f"Note: {note}", err=True)
-    click.echo(f"\nWrote {len(made.frame):,} rows to {output}. Next: kerastl data check {output}")
+    click.echo(f"Wrote {len(made.frame):,} rows to {output}. Next: kerastl data check {output}")

@@ -22,7 +22,6 @@ def show_report(report: "TableReport", warnings: Sequence[str]) -> None:
     click.echo(f"{report.source}: {rows} with {inputs}, {tasks}\n")
     fields = ("task", "known", "positive", "negative", "unknown", "uncertain")
     show_columns(fields, [[getattr(task, field) for field in fields] for task in report.tasks])
-    click.echo("")
     for line in (*_facts(report), *(["Warnings:"] if warnings else [])):
         click.echo(line)
     for warning in warnings:

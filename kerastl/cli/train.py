@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from kerastl.cli.score_tables import show_run
 from kerastl.errors import ConfigError
 
 
@@ -37,7 +38,6 @@ def command(
         )
     from kerastl import pipeline
     from kerastl.cli.console import TerminalProgress
-    from kerastl.cli.score_tables import show_run
 
     with TerminalProgress() as progress:
         if resume is not None:
