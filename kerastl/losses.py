@@ -17,6 +17,10 @@ from kerastl.masking import align, checked_per_task, computing_dtype, logistic_l
 
 _HALF_PRECISION = ("float16", "bfloat16")
 _NUM_SHOWN = 5
+_IN_GRAPH = (
+    "A label is neither unknown nor in [0, 1]. Replace other codes, such as -1 for uncertain, by "
+    "NaN or a value in [0, 1]; kerastl.losses.check_labels names them."
+)
 
 
 @keras.saving.register_keras_serializable(package="kerastl")
@@ -55,6 +59,9 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
     gradient from a logit of 17 on (on the other side it works down to −69). Probabilities in
     float16 or bfloat16 are refused: they round to 1 from logits of 8 and 6 on.
 
+    A label that is neither unknown nor in [0, 1], such as −1, stops TensorFlow at its batch. With
+    `jit_compile=True` (Keras's default on a GPU), JAX and PyTorch it does not: call `check_labels`.
+
     Do not use `fit(class_weight=…)`: Keras silently applies it wrongly to several tasks.
 
     Args:
@@ -75,7 +82,8 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 
     Raises:
         ModelError: An argument is out of range, or probabilities have half precision.
-        LabelError: Labels and predictions have different shapes.
+        LabelError: Labels and predictions have different shapes, or TensorFlow runs eagerly and a
+            label is not valid; in a graph, as in `fit`, this is an `InvalidArgumentError`.
 
     Example:
 
@@ -112,6 +120,8 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         labels, predictions = align(ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype))
+        if keras.backend.backend() == "tensorflow":
+            _refuse_in_tensorflow(labels)
         known = ops.logical_not(ops.isnan(labels))
         weight = 1.0 if self.positive_weight is None else self.positive_weight
         losses = logistic_loss(
@@ -166,6 +176,17 @@ def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = 
     wrong = np.argwhere(~(np.isnan(table) | ((table >= 0) & (table <= 1))))
     if len(wrong):
         raise _wrong_labels(table, wrong, tasks, where)
+
+
+def _refuse_in_tensorflow(labels: Any) -> None:
+    """Fails on a label outside of [0, 1]; compiled by XLA, it does nothing."""
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        check_labels(labels.numpy(), where="the labels of a batch")
+    else:  # NaN compares as False, so unknown labels pass
+        is_wrong = tf.reduce_any(tf.abs(labels - 0.5) > 0.5)
+        tf.raw_ops.Assert(condition=tf.logical_not(is_wrong), data=[_IN_GRAPH])
 
 
 def _wrong_labels(

@@ -208,3 +208,19 @@ def test_any_other_label_is_refused_and_named(wrong):
 def test_labels_that_are_no_numbers_are_refused(labels):
     with pytest.raises(LabelError):
         check_labels(labels)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others cannot be stopped")
+@pytest.mark.parametrize("eager", [True, False])
+def test_a_code_that_is_no_label_is_refused_at_its_batch_on_tensorflow(eager):
+    import tensorflow as tf
+
+    features, labels = features_and_labels()
+    model = linear_model(3)
+    model.compile("sgd", MaskedBinaryCrossentropy(), run_eagerly=eager)
+    model.fit(features, labels, verbose=0)
+    labels[3, 1] = -1.0
+    error = LabelError if eager else tf.errors.InvalidArgumentError
+    for run in (model.fit, model.evaluate):
+        with pytest.raises(error, match=r"such as -1 for uncertain, by NaN or a value in \[0, 1\]"):
+            run(features, labels, verbose=0)
