@@ -3,16 +3,19 @@
 Convention: labels are known ones only, 1 or 0; a curve has at most `MAX_POINTS` points.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.special
 import sklearn.metrics
 
 MAX_POINTS = 160
-STEPS = 1000  # the sliders' thresholds are 0, 1/1000, ... 1
+STEPS = 1000  # of the sliders
 NUM_BARS = 25
 MIN_PER_BIN = 12  # examples; fewer give no useful rate
 _MAX_BINS = 10
+_LEAST = 1e-6  # probability that is told apart from 0
 _Z = 1.959964  # of a 95 % interval
 
 Points = np.ndarray
@@ -80,25 +83,59 @@ def wilson_interval(positives: int, count: int) -> tuple[float, float]:
     return max(0.0, float(low)), min(1.0, float(high))
 
 
-def histogram(p: np.ndarray) -> np.ndarray:
-    """Returns the share of examples in each of equally wide bars over [0, 1]."""
-    counts, _ = np.histogram(p, bins=NUM_BARS, range=(0.0, 1.0))
-    return counts / max(len(p), 1)
+@dataclass(frozen=True, kw_only=True)
+class LogitScale:
+    """The logits that a histogram and its slider span: all probabilities of a task.
 
-
-def levels(p: np.ndarray) -> list[int]:
-    """Counts examples per step of the slider, from which decisions are counted exactly.
-
-    An example has level k if k / STEPS is the highest threshold of the slider that it reaches;
-    the number of examples with `p >= k / STEPS` is the sum over levels of at least k.
-
-    Returns:
-        Level, count, level, count, ... of the levels that occur, increasing.
+    On it, probabilities of 0.0001 and 0.001 are as far apart as 0.01 and 0.1.
     """
-    grid = np.arange(STEPS + 1) / STEPS
-    reached = np.searchsorted(grid, np.clip(p, 0.0, 1.0), side="right") - 1
-    found, counts = np.unique(reached, return_counts=True)
-    return np.column_stack([found, counts]).ravel().tolist()
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, p: np.ndarray, threshold: float) -> "LogitScale":
+        """Returns the scale that spans all probabilities and the threshold."""
+        logits = _logits(np.append(p[np.isfinite(p)], threshold))
+        return cls(low=math.floor(logits.min() - 0.5), high=math.ceil(logits.max() + 0.5))
+
+    def logit(self, probability: float) -> float:
+        """Returns the logit of a probability, at most the ends of the scale."""
+        return float(np.clip(_logits(np.array(probability)), self.low, self.high))
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The thresholds of the slider: 0, then at equal distances in logits; `(STEPS + 1,)`."""
+        found: np.ndarray = scipy.special.expit(np.linspace(self.low, self.high, STEPS + 1))
+        found[0] = 0.0
+        return found
+
+    def step(self, threshold: float) -> int:
+        """Returns the step of the slider nearest to a threshold."""
+        return round((self.logit(threshold) - self.low) / (self.high - self.low) * STEPS)
+
+    def histogram(self, p: np.ndarray) -> np.ndarray:
+        """Returns the share of examples in each of equally wide bars over the scale."""
+        counts, _ = np.histogram(_logits(p), bins=NUM_BARS, range=(self.low, self.high))
+        return counts / max(len(p), 1)
+
+    def levels(self, p: np.ndarray) -> list[int]:
+        """Counts examples per step of the slider, from which decisions are counted exactly.
+
+        An example has level k if step k has the highest threshold that it reaches; the number of
+        examples at or above the threshold of step k is the sum over levels of at least k.
+
+        Returns:
+            Level, count, level, count, ... of the levels that occur, increasing.
+        """
+        reached = np.searchsorted(self.thresholds, p, side="right") - 1
+        found, counts = np.unique(reached, return_counts=True)
+        return np.column_stack([found, counts]).ravel().tolist()
+
+
+def _logits(p: np.ndarray) -> np.ndarray:
+    found: np.ndarray = scipy.special.logit(np.clip(p.astype(np.float64), _LEAST, 1 - _LEAST))
+    return found
 
 
 def confusion(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, int]:

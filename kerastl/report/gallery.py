@@ -85,9 +85,9 @@ def gather_galleries(
         ("Predicted no, labeled yes", "most confident first", (y == 1) & (p < threshold), p),
         (
             "Most uncertain",
-            "probability nearest to one half, labeled or not",
+            "probability nearest to the threshold on a logit scale, labeled or not",
             np.isfinite(p),
-            np.abs(p - 0.5),
+            np.abs(_logits(p) - _logits(np.array(threshold))),
         ),
     )
     galleries = []
@@ -97,6 +97,11 @@ def gather_galleries(
         examples = tuple(_example(rows.iloc[i], y[i], p[i], store) for i in order[:limit])
         galleries.append(Gallery(title=title, hint=hint, total=len(order), examples=examples))
     return tuple(galleries)
+
+
+def _logits(p: np.ndarray) -> np.ndarray:
+    least = np.finfo(np.float64).tiny
+    return np.log(np.maximum(p, least)) - np.log(np.maximum(1 - p, least))
 
 
 def examples_per_gallery(num_tasks: int, media: MediaType) -> int:

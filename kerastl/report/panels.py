@@ -131,6 +131,7 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
     logits = rows[f"{task}_logit"].to_numpy(np.float64)[known]
     scores = record.metrics[part].tasks.get(task) if part in record.metrics else None
     counts = curves.confusion(y, p, facts.threshold)
+    scale = curves.LogitScale.of(record.predictions[task].to_numpy(np.float64), facts.threshold)
     return Panel(
         id=f"task{index}-{part}",
         part=part,
@@ -145,10 +146,13 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
             "task": index,
             "threshold": facts.threshold,
             "counts": counts,
-            "yes": curves.levels(p[y == 1]),
-            "no": curves.levels(p[y == 0]),
+            "low": scale.low,
+            "high": scale.high,
+            "step": scale.step(facts.threshold),
+            "yes": scale.levels(p[y == 1]),
+            "no": scale.levels(p[y == 0]),
         },
-        charts=_charts(task, f"task{index}-{part}", facts, y, p, counts)
+        charts=_charts(task, f"task{index}-{part}", facts, y, p, counts, scale)
         | {"reliability": _reliability_chart(task, facts, y, p, logits)},
         reliability_note=_reliability_note(facts, len(y)) + _calibration_gain(scores, facts),
     )
@@ -167,6 +171,7 @@ def _charts(
     y: np.ndarray,
     p: np.ndarray,
     counts: Mapping[str, int],
+    scale: curves.LogitScale,
 ) -> dict[str, Markup | None]:
     charts: dict[str, Markup | None] = dict.fromkeys(("histogram", "roc", "pr"))
     if not len(y):
@@ -174,9 +179,10 @@ def _charts(
     hits, false_alarms = counts["tp"], counts["fp"]
     yes, no = hits + counts["fn"], false_alarms + counts["tn"]
     charts["histogram"] = plots.histogram_chart(
-        curves.histogram(p[y == 1]),
-        curves.histogram(p[y == 0]),
+        scale.histogram(p[y == 1]),
+        scale.histogram(p[y == 0]),
         facts.threshold,
+        scale=scale,
         name=name,
         label=f"Histogram of the probability of {task}: {yes} yes above, {no} no below",
     )

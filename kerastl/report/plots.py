@@ -1,12 +1,14 @@
 """Charts of one task on one split."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import scipy.special
 from markupsafe import Markup
 
 from kerastl.errors import counted
-from kerastl.report.curves import NUM_BARS, Bin, Points
+from kerastl.report.curves import NUM_BARS, Bin, LogitScale, Points
 from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 UNIT = Axes(left=34, top=8, width=196, height=196)
@@ -14,6 +16,9 @@ SCORES = Axes(left=12, top=8, width=656, height=232)
 _UNIT_SIZE = (240, 240)
 _SCORES_SIZE = (680, 258)
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_LOW_PROBABILITIES = (0.00001, 0.0001, 0.001, 0.01, 0.05, 0.1, 0.25)
+_PROBABILITIES = (*_LOW_PROBABILITIES, 0.5, *(1 - p for p in _LOW_PROBABILITIES))
+_APART = 44  # least distance of two ticks
 
 
 def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
@@ -70,22 +75,32 @@ def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, lab
 
 
 def histogram_chart(
-    yes: np.ndarray, no: np.ndarray, threshold: float, *, name: str, label: str
+    yes: np.ndarray,
+    no: np.ndarray,
+    threshold: float,
+    *,
+    scale: LogitScale,
+    name: str,
+    label: str,
 ) -> Markup:
     """Draws scores of both classes, yes upward and no downward; correct decisions are filled.
+
+    A bar's title has its probabilities and shares.
 
     Args:
         yes: Share of the positives in each bar.
         no: Share of the negatives in each bar.
         threshold: Threshold of the decision.
+        scale: The horizontal axis.
         name: Name of the panel, unique on the page, for clip ids.
         label: Text for screen readers.
     """
-    at, middle = SCORES.across(threshold), SCORES.top + SCORES.height / 2
+    axes = replace(SCORES, x=(scale.low, scale.high))
+    at, middle = axes.across(scale.logit(threshold)), SCORES.top + SCORES.height / 2
     highest = max(float(yes.max(initial=0)), float(no.max(initial=0))) or 1.0
-    scale = (SCORES.height / 2 - 4) / highest
-    above = _bars(yes * scale, middle, up=True)
-    below = _bars(no * scale, middle, up=False)
+    unit = (SCORES.height / 2 - 4) / highest
+    above = _bars(yes * unit, middle, up=True)
+    below = _bars(no * unit, middle, up=False)
     right, left = f"right-of-{name}", f"left-of-{name}"
     return svg_chart(
         *_SCORES_SIZE,
@@ -96,7 +111,8 @@ def histogram_chart(
         path(above, class_="bars yes", clip_path=f"url(#{right})"),
         path(below, class_="bars no", clip_path=f"url(#{left})"),
         SCORES.horizontal(middle, class_="axis"),
-        *_score_ticks(),
+        *_score_ticks(axes),
+        *_bar_titles(yes, no, axes),
         element("line", x1=at, x2=at, y1=4, y2=SCORES.bottom + 4, class_="threshold"),
         label=label,
         class_="scores",
@@ -183,8 +199,31 @@ def _clip(name: str, x: float, width: float, kind: str) -> Markup:
     return element("clipPath", shape, id=name)
 
 
-def _score_ticks() -> list[Markup]:
+def _score_ticks(axes: Axes) -> list[Markup]:
+    """Returns round probabilities along a logit axis, those nearest to 0.5 first."""
+    drawn: list[Markup] = []
+    taken: list[float] = []
+    for tick in sorted(_PROBABILITIES, key=lambda p: abs(p - 0.5)):
+        x = axes.across(float(scipy.special.logit(tick)))
+        if axes.left + 12 <= x <= axes.right - 12 and all(abs(x - t) >= _APART for t in taken):
+            taken.append(x)
+            drawn.append(text(x, axes.bottom + 15, f"{tick:.10g}", class_="tick middle"))
+    return drawn
+
+
+def _bar_titles(yes: np.ndarray, no: np.ndarray, axes: Axes) -> list[Markup]:
+    width = axes.width / NUM_BARS
+    ends = scipy.special.expit(np.linspace(*axes.x, NUM_BARS + 1))
     return [
-        text(SCORES.across(tick), SCORES.bottom + 15, f"{tick:g}", class_=f"tick {anchor}")
-        for tick, anchor in zip(_TICKS, ("start", *["middle"] * 3, "end"), strict=True)
+        element(
+            "rect",
+            element("title", f"{ends[i]:.2g} to {ends[i + 1]:.2g}: {y:.0%} of yes, {n:.0%} of no"),
+            x=axes.left + i * width,
+            y=axes.top,
+            width=width,
+            height=axes.height,
+            class_="hover",
+        )
+        for i, (y, n) in enumerate(zip(yes, no, strict=True))
+        if y or n
     ]

@@ -11,6 +11,7 @@ import pytest
 from finished_runs import NASTY, write_run
 
 from kerastl.report import write_report
+from kerastl.report.render import probability
 
 TASKS = ("car", NASTY)
 
@@ -76,8 +77,15 @@ def counted(run: Path, task: str, part: str, threshold: float) -> dict[str, str]
         "precision": rounded(tp, tp + fp),
         "f1": rounded(2 * tp, 2 * tp + fn + fp),
         "accuracy": rounded(tp + tn, len(frame)),
-        "threshold": rounded(threshold, 1),
+        "threshold": probability(threshold),
     }
+
+
+def threshold_at(page: Any, step: int) -> float:
+    """The threshold of a step of the slider of the first task."""
+    data = json.loads(page.find_element("id", "sliders").get_attribute("textContent"))["task0-test"]
+    logit = data["low"] + (data["high"] - data["low"]) * step / 1000
+    return 1 / (1 + np.exp(-logit)) if step else 0.0
 
 
 def rounded(part: float, whole: int) -> str:
@@ -104,15 +112,8 @@ def test_the_page_shows_its_sections_without_errors_or_requests(page: Any) -> No
 @pytest.mark.parametrize("step", [0, 137, 500, 873, 1000])
 def test_a_moved_slider_shows_the_counts_of_its_threshold(page: Any, run: Path, step: int) -> None:
     set_value(page, "#task0-test .slider", str(step))
-    assert shown(page, "task0-test") == counted(run, "car", "test", step / 1000)
-
-
-def test_an_example_just_above_the_threshold_is_a_yes(page: Any, run: Path) -> None:
-    frame = pd.read_parquet(run / "predictions.parquet")
-    known = frame[(frame["split"] == "test") & frame["car_label"].notna()]
-    step = int(known["car"].sort_values().iloc[len(known) // 2] * 1000)
-    set_value(page, "#task0-test .slider", str(step))
-    assert shown(page, "task0-test") == counted(run, "car", "test", step / 1000)
+    threshold = threshold_at(page, step)
+    assert shown(page, "task0-test") == counted(run, "car", "test", threshold)
 
 
 def test_before_it_moves_and_after_reset_the_threshold_is_the_runs_own(
@@ -130,22 +131,26 @@ def test_before_it_moves_and_after_reset_the_threshold_is_the_runs_own(
 def test_a_slider_obeys_the_keyboard(page: Any, run: Path) -> None:
     slider = page.find_element("css selector", "#task0-test .slider")
     slider.send_keys("\ue010")  # End
-    assert shown(page, "task0-test")["threshold"] == "1.000"
+    assert shown(page, "task0-test")["tp"] == shown(page, "task0-test")["fp"] == "0"
     slider.send_keys("\ue012")  # arrow to the left
-    assert shown(page, "task0-test") == counted(run, "car", "test", 0.999)
-    assert slider.get_attribute("aria-valuetext") == "0.999"
+    threshold = threshold_at(page, 999)
+    assert shown(page, "task0-test") == counted(run, "car", "test", threshold)
+    assert slider.get_attribute("aria-valuetext") == probability(threshold)
 
 
 def test_a_typed_threshold_moves_all_splits_of_the_task(page: Any, run: Path) -> None:
     set_value(page, "#task0-test .typed", "0.25")
+    step = int(page.find_element("css selector", "#task0-test .slider").get_attribute("value"))
+    threshold = threshold_at(page, step)
+    assert threshold == pytest.approx(0.25, rel=0.02)
     for part in ("test", "validation", "train"):
-        assert shown(page, f"task0-{part}") == counted(run, "car", part, 0.25)
+        assert shown(page, f"task0-{part}") == counted(run, "car", part, threshold)
     assert shown(page, "task1-test")["threshold"] != "0.250"
 
 
 def test_the_mark_on_the_curves_follows_the_threshold(page: Any, run: Path) -> None:
     set_value(page, "#task0-test .slider", "600")
-    counts = counted(run, "car", "test", 0.6)
+    counts = counted(run, "car", "test", threshold_at(page, 600))
     x, y = page.execute_script(
         "const mark = document.querySelector('#task0-test [data-chart=roc] .mark');"
         "return [Number(mark.getAttribute('cx')), Number(mark.getAttribute('cy'))];"

@@ -27,6 +27,20 @@
     return whole > 0 ? (part / whole).toFixed(3) : "–";
   }
 
+  function thresholdAt(data, step) {
+    return step === 0 ? 0 : 1 / (1 + Math.exp(-(data.low + (data.high - data.low) * step / STEPS)));
+  }
+
+  function stepOf(data, threshold) {
+    const p = Math.min(1 - 1e-9, Math.max(1e-9, threshold)), logit = Math.log(p / (1 - p));
+    return Math.min(STEPS, Math.max(0, Math.round((logit - data.low) / (data.high - data.low) * STEPS)));
+  }
+
+  function probability(p) {
+    const rest = Math.min(p, 1 - p);
+    return p.toFixed(rest > 0 ? Math.min(8, Math.max(3, 1 - Math.floor(Math.log10(rest)))) : 3);
+  }
+
   function write(panel, name, text) {
     for (const cell of panel.querySelectorAll('[data-out="' + name + '"]')) cell.textContent = text;
   }
@@ -41,8 +55,8 @@
     mark.setAttribute("cy", UNIT.top + UNIT.height * (1 - y));
   }
 
-  function moveLine(panel, threshold) {
-    const x = SCORES.left + SCORES.width * threshold;
+  function moveLine(panel, step) {
+    const x = SCORES.left + SCORES.width * step / STEPS;
     const line = panel.querySelector("line.threshold");
     line.setAttribute("x1", x);
     line.setAttribute("x2", x);
@@ -52,8 +66,8 @@
     left.setAttribute("width", x - SCORES.left + 1);
   }
 
-  function show(panel, threshold, c, isOwn) {
-    const yes = c.tp + c.fn, no = c.fp + c.tn, called = c.tp + c.fp, text = threshold.toFixed(3);
+  function show(panel, step, threshold, c, isOwn) {
+    const yes = c.tp + c.fn, no = c.fp + c.tn, called = c.tp + c.fp, text = probability(threshold);
     for (const name of ["tp", "fn", "fp", "tn"]) write(panel, name, c[name].toLocaleString("en-US"));
     write(panel, "sensitivity", share(c.tp, yes));
     write(panel, "specificity", share(c.tn, no));
@@ -62,11 +76,11 @@
     write(panel, "accuracy", share(c.tp + c.tn, yes + no));
     write(panel, "threshold", text);
     const slider = panel.querySelector(".slider"), typed = panel.querySelector(".typed");
-    slider.value = Math.round(threshold * STEPS);
+    slider.value = step;
     slider.setAttribute("aria-valuetext", text);
     if (typed !== document.activeElement) typed.value = text;
     panel.querySelector(".reset").disabled = isOwn;
-    moveLine(panel, threshold);
+    moveLine(panel, step);
     moveMark(panel, "roc", c.fp / no, c.tp / yes);
     moveMark(panel, "pr", c.tp / yes, c.tp / called);
   }
@@ -78,14 +92,15 @@
 
   function moveTo(task, step) {
     for (const panel of panelsOf(task)) {
-      if (panel.querySelector(".slider")) show(panel, step / STEPS, countsAt(sliders[panel.id], step), false);
+      const data = sliders[panel.id];
+      if (panel.querySelector(".slider")) show(panel, step, thresholdAt(data, step), countsAt(data, step), false);
     }
   }
 
   function reset(task) {
     for (const panel of panelsOf(task)) {
       const data = sliders[panel.id];
-      if (panel.querySelector(".slider")) show(panel, data.threshold, data.counts, true);
+      if (panel.querySelector(".slider")) show(panel, data.step, data.threshold, data.counts, true);
     }
   }
 
@@ -113,8 +128,7 @@
     else if (target.name === "task") chooseTask(target.value);
     else if (panel && target.matches(".slider")) moveTo(panel.dataset.task, Number(target.value));
     else if (panel && target.matches(".typed") && target.value !== "") {
-      const step = Math.round(Number(target.value) * STEPS);
-      moveTo(panel.dataset.task, Math.min(STEPS, Math.max(0, step)));
+      moveTo(panel.dataset.task, stepOf(sliders[panel.id], Number(target.value)));
     }
   });
   document.addEventListener("click", function (event) {

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 
 from kerastl.report import curves
 from kerastl.report.charts import round_values
-from kerastl.report.render import json_for_page, percent, score
+from kerastl.report.render import json_for_page, percent, probability, score
 from kerastl.report.unknown_labels import missing_together
 
 
@@ -25,10 +25,11 @@ def test_levels_count_exactly_the_decisions_of_every_step(
     sample: tuple[np.ndarray, np.ndarray],
 ) -> None:
     _, p = sample
-    flat = curves.levels(p)
+    scale = curves.LogitScale.of(p, 0.5)
+    flat = scale.levels(p)
     level, count = np.array(flat[::2]), np.array(flat[1::2])
     for step in range(curves.STEPS + 1):
-        assert count[level >= step].sum() == (p >= step / curves.STEPS).sum()
+        assert count[level >= step].sum() == (p >= scale.thresholds[step]).sum()
 
 
 def test_a_thinned_curve_keeps_its_ends_its_order_and_its_area(
@@ -108,3 +109,16 @@ def test_percents_never_round_to_none_or_all() -> None:
         ">99 %",
         "100 %",
     ]
+
+
+def test_the_scale_of_a_rare_task_spans_its_probabilities_and_no_more() -> None:
+    p = np.geomspace(1e-4, 2e-3, 200)
+    scale = curves.LogitScale.of(p, 1e-3)
+    assert (scale.low, scale.high) == (-10, -5)
+    assert (scale.histogram(p) > 0).sum() > curves.NUM_BARS / 2
+    assert scale.thresholds[scale.step(1e-3)] == pytest.approx(1e-3, rel=0.01)
+
+
+def test_small_probabilities_are_not_rounded_to_zero() -> None:
+    shown = [probability(x) for x in (0.0, 0.5, 0.0123, 0.000123, 0.99987, 1e-9)]
+    assert shown == ["0.000", "0.500", "0.012", "0.00012", "0.99987", "1.0e-09"]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 from finished_runs import NASTY, write_run
+from scipy.special import logit
 
 from kerastl.errors import RunError
 from kerastl.progress import Progress
@@ -175,7 +176,8 @@ def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
 def test_uncertain_examples_may_be_unlabeled(tmp_path: Path) -> None:
     content = content_of(write_run(tmp_path / "run", gaps=0.7))
     uncertain = content.tasks[0].galleries[2].examples
-    distances = [abs(example.probability - 0.5) for example in uncertain]
+    threshold = logit(content.tasks[0].threshold)
+    distances = [abs(logit(example.probability) - threshold) for example in uncertain]
     assert distances == sorted(distances)
     assert "unknown" in {example.truth for example in uncertain}
 
