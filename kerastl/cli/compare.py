@@ -129,6 +129,7 @@ def _lines(result: "ComparisonResult") -> Iterator[str]:
         holds = {True: "holds", False: "does not hold", None: "unclear"}[condition.holds]
         mode = f"{condition.mode}: " if condition.mode else ""
         yield f"  {holds:<13} {mode}{condition.condition}"
+    yield f"\nRecommendation: {result.recommendation}"
     yield "\nFindings:"
     yield from (f"  {finding}" for finding in result.findings)
     yield from (f"  {note}" for note in result.notes)

@@ -1,5 +1,6 @@
 """A whole comparison: from a config and an axis to `compare.json` and the report."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,14 @@ def compare(
         write_table(folder / TABLES / name, frame)
     run_trials(trials, cache=cache, progress=progress)
     progress.step("Comparing", None)
-    result = score_trials(study, trials, plan, config=_text(settings, fit))
+    source = "compare.yaml" if isinstance(config, Config) else str(config)
+    result = score_trials(
+        study,
+        trials,
+        plan,
+        config=_text(settings, fit),
+        command=_command(source, axis, seeds, overrides, folder),
+    )
     write_json(folder / RESULT, to_values(result))
     write_text(folder / REPORT, render_report(result, name=folder.name))
     return Comparison(path=folder, result=result)
@@ -111,6 +119,12 @@ def _text(config: Config, fit: Mapping[str, Any]) -> str:
     values = config_values(config)
     others = {key: value for key, value in fit.items() if key not in values["fit"]}
     return write_yaml({**values, "fit": {**values["fit"], **others}})
+
+
+def _command(config: str, axis: str, seeds: int, overrides: Sequence[str], folder: Path) -> str:
+    changes = [part for change in overrides for part in ("--set", change)]
+    words = ["kerastl", "compare", config, "--axis", axis, "--seeds", str(seeds), *changes]
+    return shlex.join([*words, "--output", f"{folder.name}-again"])
 
 
 def _has_effect(fit: Mapping[str, Any], trials: Sequence[Trial]) -> bool:

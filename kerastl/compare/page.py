@@ -5,12 +5,13 @@ Convention: everything on the page comes from `compare.json`.
 
 import importlib.resources
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from kerastl.compare.contrasts import ContrastResult
-from kerastl.compare.result import ComparisonResult
+from kerastl.compare.result import ComparisonResult, SeedScores
 from kerastl.report.charts import (
     Line,
     difference_reach,
@@ -35,7 +36,7 @@ def render_report(result: ComparisonResult, *, name: str) -> str:
         name=name,
         groups=_groups(result, reach),
         scale=difference_scale(reach),
-        curve=_curve(result),
+        curves=_curves(result),
         signed=_signed,
         thousands=_thousands,
     )
@@ -82,17 +83,30 @@ def _rows(answer: ContrastResult, reach: float) -> list[dict[str, Any]]:
     ]
 
 
-def _curve(result: ComparisonResult) -> Markup | None:
-    """Draws macro AUC over the number of examples, if that is the axis."""
-    means = [side.macro.auc.mean for side in result.sides]
-    if result.axis != "examples" or any(math.isnan(mean) for mean in means):
+def _curves(result: ComparisonResult) -> list[tuple[str, Markup]]:
+    """Draws macro AUC and log loss over the number of examples, if that is the axis."""
+    if result.axis != "examples":
+        return []
+    return [
+        (title, curve)
+        for title, scores in (
+            ("Macro AUC", [side.macro.auc for side in result.sides]),
+            ("Log loss", [side.macro.log_loss for side in result.sides]),
+        )
+        if (curve := _curve(title, [side.name for side in result.sides], scores)) is not None
+    ]
+
+
+def _curve(title: str, names: Sequence[str], scores: Sequence[SeedScores]) -> Markup | None:
+    means = [score.mean for score in scores]
+    if any(math.isnan(mean) for mean in means):
         return None
-    names = [side.name for side in result.sides]
+    intervals = [score.interval for score in scores]
     return learning_chart(
-        [Line(name="macro AUC", kind="validation", values=means)],
+        [Line(name=title, kind="validation", values=means, intervals=intervals)],
         epochs=names,
         boundaries=(),
-        label="Macro AUC over the number of examples: "
+        label=f"{title} over the number of examples: "
         + ", ".join(f"{name}: {mean:.3f}" for name, mean in zip(names, means, strict=True)),
     )
 

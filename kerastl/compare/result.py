@@ -32,6 +32,7 @@ class SeedScores:
 
     mean: float  # over the seeds with a defined score
     by_seed: tuple[float, ...]
+    interval: tuple[float, float] | None = None  # 95 %, of the mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class VariantResult:
     macro: VariantScores
     training_loss: Mapping[str, float]  # by task, in nats
     cost: VariantCost
+    runs: tuple[str, ...] = ()  # paths of its trainings in the comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,8 @@ class ComparisonResult:
     notes: tuple[str, ...]  # how the variants were made, in sentences
     config: str  # as YAML
     versions: Mapping[str, str]
+    recommendation: str = ""  # in one sentence
+    command: str = ""  # that repeats the comparison
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """From finished trials to the result of a comparison."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from kerastl.compare.contrasts import (
     weigh_multiplicity,
 )
 from kerastl.compare.cost import bill, median_cost
+from kerastl.compare.recommendation import recommend
 from kerastl.compare.result import (
     ComparisonResult,
     ScoredPart,
@@ -35,6 +36,7 @@ from kerastl.compare.trials import Trial
 from kerastl.compare.verdicts import FEWEST_TRAININGS, SCORES, PairedRows, TrialScores
 from kerastl.data.tables.examples import PARTS
 from kerastl.errors import counted
+from kerastl.evaluation.differences import ReplicatedScore, paired_difference
 from kerastl.evaluation.means import mean_of_defined
 from kerastl.run.bundle import versions
 from kerastl.run.record import read_record
@@ -47,9 +49,9 @@ _TRAINING_ROWS = (
 
 
 def score_trials(
-    study: Study, trials: Sequence[Trial], plan: RunPlan, *, config: str
+    study: Study, trials: Sequence[Trial], plan: RunPlan, *, config: str, command: str
 ) -> ComparisonResult:
-    """Returns the result of finished trials; the config is YAML, for the reader."""
+    """Returns the result of finished trials; config (YAML) and command are for the reader."""
     seeds = tuple(dict.fromkeys(trial.seed for trial in trials))
     frames: dict[str, list[pd.DataFrame]] = {}
     for trial in trials:
@@ -105,6 +107,8 @@ def score_trials(
         notes=_notes(study, trials, plan),
         config=config,
         versions=versions(),
+        recommendation=recommend(answers, axis=study.axis),
+        command=command,
     )
 
 
@@ -146,6 +150,7 @@ def _variant_result(
             for task in variant.tasks
         },
         cost=median_cost([trial.cost() for trial in trials]),
+        runs=tuple(trial.path.relative_to(trial.path.parents[2]).as_posix() for trial in trials),
     )
 
 
@@ -153,8 +158,21 @@ def _mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> Variant
     found = {}
     for name in SCORES:
         by_seed = [mean_of_defined([one[task][name].value for task in tasks]) for one in scores]
-        found[name] = SeedScores(mean=mean_of_defined(by_seed), by_seed=tuple(by_seed))
+        found[name] = SeedScores(
+            mean=mean_of_defined(by_seed),
+            by_seed=tuple(by_seed),
+            interval=_interval([[one[task][name] for task in tasks] for one in scores]),
+        )
     return VariantScores(**found)
+
+
+def _interval(trainings: Sequence[Sequence[ReplicatedScore]]) -> tuple[float, float] | None:
+    """Returns the interval of a mean over tasks and trainings: that of its difference from 0."""
+    nothing = [
+        [replace(one, value=0.0, replicates=np.zeros_like(one.replicates)) for one in tasks]
+        for tasks in trainings
+    ]
+    return paired_difference(trainings, nothing).interval
 
 
 def _conditions(

@@ -26,6 +26,7 @@ class Line:
     name: str
     kind: str  # "train" or "validation"
     values: Sequence[float]  # one per epoch; NaN if there is none
+    intervals: Sequence[tuple[float, float] | None] = ()  # one per epoch, if there are any
 
 
 def interval_row(
@@ -106,7 +107,8 @@ def learning_chart(
         label: Text for screen readers.
         kept: Epochs (from 0) whose weights were kept.
     """
-    y = _padded_range([line.values for line in lines], 0.08)
+    ends = [end for line in lines for end in line.intervals if end is not None]
+    y = _padded_range([*(line.values for line in lines), *ends], 0.08)
     axes = replace(_LEARNING, x=(0.0, float(max(len(epochs) - 1, 1))), y=y)
     phases = [axes.vertical(axes.across(b - 0.5), class_="phase") for b in boundaries]
     curves = [axes.vertical(axes.across(k), class_="kept") for k in kept]
@@ -128,6 +130,11 @@ def _curve(line: Line, axes: Axes) -> Markup:
     at = [axes.at((i, v)) for i, v in enumerate(line.values) if np.isfinite(v)]
     dots = [element("circle", cx=x, cy=y, r=2.4, class_=f"dot {line.kind}") for x, y in at]
     drawn = [path(at, class_=f"line {line.kind}")] if len(at) > 1 else []
+    drawn += [
+        path([axes.at((i, end)) for end in ends], class_="whisker")
+        for i, ends in enumerate(line.intervals)
+        if ends is not None
+    ]
     return element("g", *drawn, *(dots if len(at) <= 30 else []), element("title", line.name))
 
 

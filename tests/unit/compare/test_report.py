@@ -1,12 +1,15 @@
 """The report of a comparison: complete, escaped, without scripts."""
 
 import re
+from typing import Any
 
 import pytest
 
-from kerastl.compare.page import difference_row, render_report
+from kerastl.compare.page import render_report
+from kerastl.compare.recommendation import recommend
 from kerastl.compare.result import ComparisonResult
 from kerastl.records import from_values, to_values
+from kerastl.report.charts import difference_row
 
 DIFFERENCE = {
     "difference": 0.031,
@@ -16,23 +19,25 @@ DIFFERENCE = {
 }
 
 
+SIDE: dict[str, Any] = {
+    "name": "false",
+    "mode": None,
+    "tasks": ["<car>"],
+    "macro": {
+        "auc": {"mean": 0.7, "by_seed": [0.7]},
+        "log_loss": {"mean": 0.5, "by_seed": [0.5]},
+    },
+    "cost": {
+        "seconds": 12.0,
+        "parameters": 1234567.0,
+        "trainable_parameters": 12.0,
+        "bytes": 2500000.0,
+        "milliseconds_per_example": 1.5,
+    },
+}
+
+
 def result(**changes) -> ComparisonResult:
-    side = {
-        "name": "false",
-        "mode": None,
-        "tasks": ["<car>"],
-        "macro": {
-            "auc": {"mean": 0.7, "by_seed": [0.7]},
-            "log_loss": {"mean": 0.5, "by_seed": [0.5]},
-        },
-        "cost": {
-            "seconds": 12.0,
-            "parameters": 1234567.0,
-            "trainable_parameters": 12.0,
-            "bytes": 2500000.0,
-            "milliseconds_per_example": 1.5,
-        },
-    }
     answer = {
         "question": "true instead of false",
         "mode": None,
@@ -50,7 +55,7 @@ def result(**changes) -> ComparisonResult:
         "conditions": [
             {"condition": "Same input.", "mode": None, "holds": True, "evidence": ["Both."]}
         ],
-        "sides": [side, {**side, "name": "true"}],
+        "sides": [SIDE, {**SIDE, "name": "true"}],
         "costs": [],
         "notes": [],
         "config": "data: {}\n",
@@ -88,8 +93,12 @@ def test_an_undefined_difference_is_text_without_a_chart() -> None:
     assert "no verdict" in page
 
 
-def test_a_learning_curve_is_drawn_if_examples_are_the_axis() -> None:
-    assert "Macro AUC over the number" in render_report(result(axis="examples"), name="street")
+def test_a_learning_curve_with_intervals_is_drawn_if_examples_are_the_axis() -> None:
+    loss = {**SIDE["macro"]["log_loss"], "interval": [0.4, 0.6]}
+    side = {**SIDE, "macro": {**SIDE["macro"], "log_loss": loss}}
+    page = render_report(result(axis="examples", sides=[SIDE, side]), name="street")
+    assert "Macro AUC over the number" in page
+    assert page.count('class="whisker"') == 1
     assert "Macro AUC over the number" not in render_report(result(), name="street")
 
 
@@ -98,3 +107,71 @@ def test_values_beyond_the_scale_are_drawn_at_its_end(value: float) -> None:
     drawn = str(difference_row(value, (value - 1, value + 1), reach=0.1))
     positions = [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)]
     assert all(8 <= position <= 232 for position in positions)
+
+
+def test_it_links_to_each_training_and_repeats_the_command() -> None:
+    side = {**SIDE, "runs": ["arms/01-false/seed-0"]}
+    page = render_report(result(sides=[side], command="kerastl compare a.yaml"), name="street")
+    assert '<a href="arms/01-false/seed-0/report.html">0.700</a>' in page
+    assert "kerastl compare a.yaml" in page
+
+
+def contrast(question: str, auc: str, log_loss: str, size: float = 0.1) -> dict[str, Any]:
+    one = {"difference": size, "interval": [0.01, 0.2], "by_seed": [size]}
+    macro = {"auc": {**one, "verdict": auc}, "log_loss": {**one, "verdict": log_loss}}
+    first, _, second = question.partition(" instead of ")
+    return {
+        "question": question,
+        "kind": "answer",
+        "mode": None,
+        "first": [first.removesuffix(" examples")],
+        "second": [second],
+        "tasks": {},
+        "macro": macro,
+    }
+
+
+@pytest.mark.parametrize(
+    ("axis", "contrasts", "expected"),
+    [
+        ("trainable", [("b instead of a", "no verdict", "no verdict")], "No recommendation: "),
+        (
+            "trainable",
+            [("b instead of a", "helps", "no difference seen")],
+            "Choose b instead of a: macro AUC +0.100, 95 % +0.010 to +0.200; log loss +0.100",
+        ),
+        (
+            "unknown",
+            [("b instead of a", "no difference seen", "hurts")],
+            "Stay with a: b instead of a hurts (macro AUC",
+        ),
+        (
+            "trainable",
+            [("b instead of a", "no difference seen", "no difference seen")],
+            "Stay with a: nothing else is seen to be better.",
+        ),
+        (
+            "trainable",
+            [("b instead of a", "helps", "hurts")],
+            "It depends: b instead of a helps by one score and hurts by the other",
+        ),
+        (
+            "examples",
+            [
+                ("200 examples instead of 50", "helps", "helps"),
+                ("all examples instead of 200", "no difference seen", "no difference seen"),
+            ],
+            "More than 200 examples are not seen to help.",
+        ),
+        (
+            "examples",
+            [("all examples instead of 200", "helps", "helps")],
+            "Label more: all examples instead of 200 still helps",
+        ),
+    ],
+)
+def test_the_recommendation_follows_the_verdicts_on_both_scores(
+    axis: str, contrasts: list[tuple[str, str, str]], expected: str
+) -> None:
+    results = result(answers=[contrast(*one) for one in contrasts]).answers
+    assert recommend(results, axis=axis).startswith(expected)
