@@ -1,7 +1,6 @@
 """The bundle: what prediction needs besides the model, stored as `bundle.json`."""
 
 import hashlib
-import importlib.metadata
 import json
 import math
 import platform
@@ -33,6 +32,7 @@ from kerastl.run.layout import RunLayout, no_finished_run
 from kerastl.settings import Listed, Problems, Text, refuse
 from kerastl.settings.explain import explain
 from kerastl.settings.problems import first_per_path
+from kerastl.versions import installed_version
 
 _ENGINE_PACKAGES = {"xla": "tensorflow"}  # others are packages of the same name
 _VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
@@ -243,14 +243,14 @@ def heads_hash(tasks: Sequence[str], heads: Mapping[str, Sequence[str]]) -> str:
 
 def versions() -> dict[str, str]:
     """Returns the versions of the packages that the model's outputs depend on."""
-    found = {name: importlib.metadata.version(name) for name in _VERSIONED}
+    found = {name: installed_version(name) for name in _VERSIONED}
     return {"python": platform.python_version(), **found}
 
 
 def engine_facts(label: str) -> EngineFacts:
     """Returns the facts of the engine with a label such as `"openvino float32"`."""
     name, precision = label.split()
-    version = importlib.metadata.version(_ENGINE_PACKAGES.get(name, name))
+    version = installed_version(_ENGINE_PACKAGES.get(name, name))
     return EngineFacts.model_validate({"name": name, "precision": precision, "version": version})
 
 

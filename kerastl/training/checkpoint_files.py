@@ -4,7 +4,6 @@ Convention: a checkpoint becomes visible by one renaming, and the previous one i
 checkpoint is skipped; without an intact one the phase starts over, which gives the same result.
 """
 
-import importlib.metadata
 import json
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ import numpy as np
 from kerastl.errors import RunError
 from kerastl.files import replacing
 from kerastl.progress import Progress
+from kerastl.versions import installed_version
 
 _DAMAGED = (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
 _COMPUTING = ("keras", "tensorflow")  # packages that determine the bits of the result
@@ -49,7 +49,7 @@ class CheckpointFolder:
     def __init__(self, folder: Path, *, settings: str, progress: Progress):
         self.folder = folder
         self._origin = {"settings": settings} | {
-            name: importlib.metadata.version(name) for name in _COMPUTING
+            name: installed_version(name) for name in _COMPUTING
         }
         self._progress = progress
         self._intact: Path | None = None  # the last one that was read or written
