@@ -28,6 +28,7 @@ def command(as_json: bool) -> None:
 def _show(report: health.Health) -> None:
     _show_rows("Versions", [(name, v or "missing") for name, v in _software(report)])
     _show_rows(f"Devices ({report.backend})", [(device,) for device in report.devices])
+    _show_rows("Engines for features, fastest first", [(engine,) for engine in report.engines])
     _show_rows("Plugins", _plugin_rows(report))
     _show_rows("Behavior", [(_mark(c.ok), c.name, c.detail) for c in report.checks])
     click.secho("No problems." if not report.problems else "Problems:", bold=True)

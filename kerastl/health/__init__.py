@@ -13,8 +13,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kerastl.backbones import Plugin, plugins
+from kerastl.versions import installed_version
 
-PACKAGES = ("kerastl", "keras", "tensorflow", "numpy", "pandas", "pillow", "scikit-learn")
+PACKAGES = (
+    "kerastl",
+    "keras",
+    "tensorflow",
+    "openvino",
+    "numpy",
+    "pandas",
+    "pillow",
+    "scikit-learn",
+)
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -35,12 +45,23 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """The report of `kerastl doctor`; the version of a package that is not installed is None."""
+    """The report of `kerastl doctor`.
+
+    Args:
+        versions: Version of each package, None if it is not installed.
+        backend: Backend of Keras.
+        backends: Version of each backend, None if it is not installed.
+        devices: Devices of the backend.
+        engines: What can compute features here, fastest first, then what is missing.
+        plugins: The installed plugins.
+        checks: What was checked.
+    """
 
     versions: Mapping[str, str | None]
     backend: str
     backends: Mapping[str, str | None]
     devices: tuple[str, ...]
+    engines: tuple[str, ...]
     plugins: tuple[Plugin, ...]
     checks: tuple[Check, ...]
 
@@ -69,6 +90,7 @@ def examine() -> Health:
         backend=_backend(),
         backends={name: _version(name) for name in BACKENDS},
         devices=_devices(),
+        engines=_engines(),
         plugins=plugins(),
         checks=checks,
     )
@@ -120,7 +142,7 @@ def _versions() -> dict[str, str | None]:
 
 def _version(distribution: str) -> str | None:
     try:
-        return importlib.metadata.version(distribution)
+        return installed_version(distribution)
     except importlib.metadata.PackageNotFoundError:
         spec = importlib.util.find_spec(distribution.replace("-", "_"))
         return "installed under another name" if spec else None
@@ -134,5 +156,15 @@ def _devices() -> tuple[str, ...]:
             return tuple(keras.distribution.list_devices())
         num_gpus = importlib.import_module("torch.cuda").device_count()
         return ("cpu:0", *(f"gpu:{index}" for index in range(num_gpus)))
+    except Exception as error:  # a failure is a finding too
+        return (f"cannot be listed: {type(error).__name__}: {error}",)
+
+
+def _engines() -> tuple[str, ...]:
+    try:
+        from kerastl.features.engines import selection
+
+        hints = (selection.OPENVINO_HINT,) if selection.lacks_openvino() else ()
+        return (*selection.offered_engines(), *hints)
     except Exception as error:  # a failure is a finding too
         return (f"cannot be listed: {type(error).__name__}: {error}",)

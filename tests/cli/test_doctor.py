@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ WELL = Health(
     backend="tensorflow",
     backends={"tensorflow": "2.21.0", "jax": None},
     devices=("cpu:0",),
+    engines=("openvino float32", "keras float32"),
     plugins=(
         Plugin(family="tiny", distribution="kerastl-tiny", version="0.1", target="tiny:family"),
     ),
@@ -40,6 +42,7 @@ def test_a_healthy_installation_exits_with_0(doctor):
     assert "No problems." in result.output
     for text in ("3.11.7", "pillow", "missing", "cpu:0", "kerastl-tiny 0.1", "loss 1.0"):
         assert text in result.output
+    assert re.search(r"Engines for features, fastest first\n openvino float32", result.output)
 
 
 def test_problems_are_listed_at_the_end_and_exit_with_1(doctor):
@@ -58,7 +61,8 @@ def test_json_contains_everything(doctor, report, code):
     assert facts["ok"] is (code == 0)
     assert facts["checks"] == [dataclasses.asdict(check) for check in report.checks]
     assert set(facts) == {
-        "ok", "versions", "backend", "backends", "devices", "plugins", "checks", "problems"
+        "ok", "versions", "backend", "backends", "devices", "engines", "plugins", "checks",
+        "problems",
     }  # fmt: skip
 
 

@@ -14,7 +14,12 @@ from kerastl.features.engines.agreement import NUM_EXAMPLES, compare_features
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.engines.network_engines import NetworkEngines
-from kerastl.features.engines.selection import EngineSelector, multiply_adds
+from kerastl.features.engines.selection import (
+    OPENVINO_HINT,
+    EngineSelector,
+    multiply_adds,
+    offered_engines,
+)
 from kerastl.progress import Progress
 from kerastl.records import to_values
 
@@ -166,7 +171,25 @@ def test_without_openvino_keras_does_it_with_one_line(
     monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
     selector, notes = selector_for(network)
     assert selector.select("training", 1000) == REFERENCE
-    assert notes.texts == ["OpenVINO is not installed: Keras computes the features."]
+    assert selector.select("scores", 1000) == REFERENCE
+    assert notes.texts == [f"Keras computes the features. {OPENVINO_HINT}"]
+
+
+def test_a_run_says_what_openvino_would_bring_only_if_it_is_worth_it(
+    network: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
+    selector, notes = selector_for(network, requested="auto")
+    assert selector.select("training", 100) == REFERENCE
+    assert notes.texts == []
+    selector.select("training", 10**9)
+    assert notes.texts == [f"Keras computes the features. {OPENVINO_HINT}"]
+
+
+def test_the_engines_on_offer_end_with_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert offered_engines()[-1] == REFERENCE
+    monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
+    assert offered_engines() == [REFERENCE]
 
 
 def test_keras_is_asked_for_and_used(network: keras.Model) -> None:
