@@ -10,7 +10,9 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from kerastl.cli import completion
 from kerastl.cli.silence import silence_tensorflow
 from kerastl.errors import KerastlError, suggestion
 
@@ -52,13 +54,20 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        is_unknown = args and not args[0].startswith("-") and args[0] not in COMMANDS
+        if is_unknown and not ctx.resilient_parsing:
             raise KerastlError(
                 f"The command '{args[0]}' does not exist.",
                 expected=", ".join(COMMANDS),
                 fix=suggestion(args[0], COMMANDS),
             )
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes commands from the table above, and options."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands from the table above, so that `--help` imports none of them."""
@@ -80,6 +89,7 @@ def main(args: list[str] | None = None) -> None:
     if args is None:
         spare_collections()
         silence_tensorflow()
+    completion.register()
     try:
         cli.main(args=args, standalone_mode=False)
     except KerastlError as error:

@@ -4,12 +4,15 @@ Convention: a broken plugin is reported on standard error and does not stop the 
 """
 
 import json
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerastl.backbones import BackboneSpec, Catalog, find_backbone, read_catalog
+from kerastl.backbones.discovery import ALLOW_VARIABLE
+from kerastl.cli import completion
 from kerastl.cli.columns import aligned, show_columns
 from kerastl.errors import BackboneError, suggestion
 
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from kerastl.backbones.testing import Outcome
 
 _NO_FACT = "-"
+_PACKAGES = {
+    "kerastl-tiny": "small networks for demos, weights included",
+    "kerastl-applications": "the image models of Keras, which loads their weights",
+    "kerastl-tfhub": "TF Hub modules, downloaded or in a folder",
+}
 
 
 @click.group()
@@ -45,14 +53,17 @@ def list_command(modality: str | None, as_json: bool) -> None:
         facts = {"backbones": [_facts(spec) for spec in specs], "problems": broken}
         click.echo(json.dumps(facts, indent=2))
         return
-    show_columns(_HEADINGS, [_row(spec) for spec in specs], texts=range(len(_HEADINGS)))
+    if specs:
+        show_columns(_HEADINGS, [_row(spec) for spec in specs], texts=range(len(_HEADINGS)))
+    else:
+        click.echo(_how_to_get_some(), err=True)
     for plugin in catalog.problems:
         source = f"'{plugin.family}' of {plugin.distribution} {plugin.version}"
         click.echo(f"Warning: the plugin {source} fails: {plugin.problem}", err=True)
 
 
 @command.command()
-@click.argument("identifier", metavar="ID")
+@click.argument("identifier", metavar="ID", shell_complete=completion.backbones)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(identifier: str, as_json: bool) -> None:
     """Show the facts of the backbone ID, such as applications:mobilenet_v2."""
@@ -65,7 +76,7 @@ def show(identifier: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("identifier", metavar="ID")
+@click.argument("identifier", metavar="ID", shell_complete=completion.backbones)
 @click.option("--weights", help="Published name or file. Default: random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(identifier: str, weights: str | None, as_json: bool) -> None:
@@ -100,6 +111,14 @@ _MARKS = {
 def _outcome_line(outcome: "Outcome") -> str:
     line = f"{_MARKS[outcome.result]} {outcome.check}"
     return f"{line}\n        {outcome.reason}" if outcome.reason else line
+
+
+def _how_to_get_some() -> str:
+    rows = [(f"  pip install {package}", text) for package, text in _PACKAGES.items()]
+    lines = ["No backbones are installed. They come in packages of their own:", *aligned(rows)]
+    if os.environ.get(ALLOW_VARIABLE):
+        lines.append(f"{ALLOW_VARIABLE} allows only: {os.environ[ALLOW_VARIABLE]}")
+    return "\n".join(lines)
 
 
 def _no_backbone_for(modality: str, catalog: Catalog) -> BackboneError:

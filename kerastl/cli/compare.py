@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerastl.cli import completion
 from kerastl.cli.columns import show_columns
 from kerastl.errors import counted
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     help="Trainings per variant.",
 )
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the comparison.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key.")
+@completion.set_option
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print compare.json.")
 def command(config: Path, no_cache: bool, as_json: bool, **options: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kerastl import backbones
+from kerastl.cli import completion
 from kerastl.errors import counted
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def init(path: Path) -> None:
 
 @command.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key.")
+@completion.set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the complete config as JSON.")
 def validate(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check CONFIG and that a plugin provides its backbone, without reading its table."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerastl.backbones import Input, find_backbone
-from kerastl.cli import table_report
+from kerastl.cli import completion, table_report
 from kerastl.cli.columns import show_columns
 from kerastl.cli.table_output import TABLE_ENDINGS, write_table, writes_table
 from kerastl.config import Config, DataConfig, load_config, parse_config
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from kerastl.data.importing.folders import MadeTable
     from kerastl.data.tables.examples import Examples
 
-_overrides = click.option(
-    "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override one key of the config."
-)
 _seconds = click.FloatRange(min=0, min_open=True)
 
 
@@ -44,7 +41,7 @@ def command() -> None:
 @_column_options
 @click.option("--task", "tasks", multiple=True, help="Column of labels; only with a table.")
 @click.option("--group", help="Column of groups; only with a table.")
-@_overrides
+@completion.set_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def check(
     source: Path,
@@ -95,7 +92,7 @@ def check(
 @command.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--column", default="split", show_default=True, help="Column to write.")
-@_overrides
+@completion.set_option
 @writes_table
 def split(config: Path, output: Path, column: str, overrides: tuple[str, ...]) -> None:
     """Write CONFIG's table with a column that names the split of each row."""

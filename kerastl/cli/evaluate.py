@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from kerastl.cli import completion
 from kerastl.cli.score_tables import show_scores
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores, SplitScores
@@ -16,7 +17,7 @@ _REPLACES = "With --recordings: replaces the setting of the run."
 
 
 @click.command("evaluate")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option("--table", type=click.Path(path_type=Path), help="Another table, scored as a whole.")
 @click.option("--split", default="test", show_default=True, help="Split of the run's own table.")
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")

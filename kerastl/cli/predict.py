@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl.cli import completion
 from kerastl.cli.table_output import TABLE_ENDINGS, refuse_unwritable, write_table
 from kerastl.cli.unreadable import no_readable_file
 from kerastl.errors import RunError, counted
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="CSV or Parquet file.")
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from kerastl.cli import completion
 from kerastl.cli.table_output import refuse_unwritable
 
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File to write instead of report.html."
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from kerastl.cli import completion
 from kerastl.cli.score_tables import show_run
 from kerastl.errors import ConfigError
 
@@ -11,8 +12,13 @@ from kerastl.errors import ConfigError
 @click.command("train")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a config key.")
-@click.option("--resume", type=click.Path(path_type=Path), help="Resume an interrupted run.")
+@completion.set_option
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    shell_complete=completion.runs,
+    help="Resume an interrupted run.",
+)
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(

@@ -1,6 +1,7 @@
 """`kerastl backbones` as a user calls it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,9 @@ def broken_plugin(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, path: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     code = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); from kerastl.cli import main\n"
         "try: main(sys.argv[1:])\n"
@@ -33,7 +36,7 @@ def run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProces
         "print('HEAVY', *heavy, file=sys.stderr)"
     )
     command = [sys.executable, "-c", code, str(path or ""), "backbones", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables})
 
 
 def test_list_shows_one_line_per_backbone_and_imports_nothing_heavy():
@@ -85,3 +88,16 @@ def test_check_of_an_unknown_backbone_fails_before_anything_heavy():
     finished = run("check", "tiny:imag")
     assert finished.returncode == 2
     assert finished.stderr.splitlines()[-1].strip() == "HEAVY"
+
+
+def test_without_plugins_list_says_how_to_get_some():
+    finished = run("list", KERASTL_PLUGINS="run")
+    assert finished.returncode == 0
+    assert finished.stdout == ""
+    assert finished.stderr.splitlines()[:5] == [
+        "No backbones are installed. They come in packages of their own:",
+        "  pip install kerastl-tiny          small networks for demos, weights included",
+        "  pip install kerastl-applications  the image models of Keras, which loads their weights",
+        "  pip install kerastl-tfhub         TF Hub modules, downloaded or in a folder",
+        "KERASTL_PLUGINS allows only: run",
+    ]
