@@ -77,7 +77,7 @@ def _show(run: "Run", config: Path, recipe: Recipe, place: Path) -> list[str]:
     if recipe.recordings is not None:
         _listen(run, place / recipe.recordings)
         audio = shlex.quote(str((place / recipe.recordings).with_suffix(".flac")))
-        following = [f"kerastl predict {folder} {audio} --listen", "kerastl demo wake-word --hard"]
+        following = [f"kerastl predict {folder} {audio} --listen"]
     else:
         _compare_gaps(config, free_name(place / "gaps"))
         images = shlex.quote(str(place / "images"))
@@ -93,9 +93,7 @@ def _compare_gaps(config: Path, output: Path) -> None:
     from kerastl.compare import compare
     from kerastl.compare.contrasts import difference_text
 
-    click.echo(
-        '\nTraining again with blanks taken as "no", and without incomplete rows ...', err=True
-    )
+    click.echo('\nTraining again with blanks as "no" and with rows dropped ...', err=True)
     found = compare(config, axis="unknown", seeds=1, output=output).result
     changes = {answer.first[0]: difference_text(answer.macro.auc) for answer in found.answers}
     sides = {side.name: side.macro for side in found.sides}
@@ -110,9 +108,7 @@ def _compare_gaps(config: Path, output: Path) -> None:
     ]
     headers = ("blank labels", "AUC", "log loss", "change of AUC")
     show_columns(headers, rows, title="What the gaps cost: macro scores")
-    click.echo(
-        "All are scored on the same labels. AUC: higher is better; log loss: lower is better."
-    )
+    click.echo("Scored on the same labels. AUC: higher is better; log loss: lower is better.")
 
 
 def _listen(run: "Run", recordings: Path) -> None:

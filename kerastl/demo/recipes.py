@@ -32,7 +32,7 @@ data:
   image: path
   tasks: [pedestrian, car, stop_sign, traffic_light]
   group: scene                 # frames of one scene stay in one split
-  split: {validation: 0.05, test: 0.3}   # heads that are solved exactly hardly need validation
+  split: {validation: 0.05, test: 0.3}  # exact heads on frozen features hardly need validation
 
 backbone:
   name: tiny:image             # included in kerastl-tiny: no download

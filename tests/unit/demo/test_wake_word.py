@@ -15,13 +15,14 @@ from kerastl.evaluation.detection.rate_threshold import FEWEST_VOICES
 SECONDS = 20.0
 
 
-def write(folder: Path, seed: int) -> DemoData:
+def write(folder: Path, seed: int, *, hard: bool = False) -> DemoData:
     return write_wake_word(
         folder,
         seed=seed,
         training_seconds=SECONDS / 2,
         validation_seconds=SECONDS,
         test_seconds=SECONDS,
+        hard=hard,
     )
 
 
@@ -95,6 +96,16 @@ def test_the_same_seed_gives_the_same_sounds_and_another_seed_others(
     )
     assert (first == same).all()
     assert (first != other).any()
+
+
+def test_the_hard_version_has_more_noise(drawn: DemoData, tmp_path: Path) -> None:
+    write(tmp_path, 3, hard=True)
+    folder = Path("recordings")
+    easy, hard = (
+        soundfile.read(place / folder / "test.flac")[0] for place in (drawn.table.parent, tmp_path)
+    )
+    noise = [np.quantile(np.abs(sound), 0.2) for sound in (easy, hard)]
+    assert noise[1] > 3 * noise[0]
 
 
 def test_pink_noise_has_power_1_and_less_of_it_above() -> None:
