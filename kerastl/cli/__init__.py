@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "Predict files, folders or a table.",
     "compare": "Train in several ways and compare the results.",
     "report": "Build or open a run's report.",
+    "runs": "List runs with their state and scores.",
     "data": "Check, split or make tables of examples.",
     "backbones": "List, show or check backbones.",
     "config": "Write, validate or describe configs.",

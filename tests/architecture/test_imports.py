@@ -32,6 +32,7 @@ def loaded(statement: str, packages: tuple[str, ...] = HEAVY) -> list[str]:
         "import kerastl.backbones.registry",
         "import kerastl; kerastl.list_backbones()",
         "import kerastl.cli; kerastl.cli.cli.main(['--help'], standalone_mode=False)",
+        "import kerastl.cli; kerastl.cli.cli.main(['runs', '.'], standalone_mode=False)",
     ],
 )
 def test_what_must_start_fast_imports_nothing_heavy(statement: str) -> None:
