@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerastl.cli import completion
+from kerastl.cli import completion, options
 from kerastl.cli.columns import show_columns
 from kerastl.errors import counted
 
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the comparison.")
 @completion.set_option
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
+@options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print compare.json.")
-def command(config: Path, no_cache: bool, as_json: bool, **options: Any) -> None:
+def command(config: Path, no_cache: bool, is_quiet: bool, as_json: bool, **settings: Any) -> None:
     """Train the variants of an axis on the same rows and compare their test scores.
 
     \b
@@ -55,8 +56,8 @@ def command(config: Path, no_cache: bool, as_json: bool, **options: Any) -> None
     from kerastl.cli.console import TerminalProgress
     from kerastl.compare import compare
 
-    with TerminalProgress() as progress:
-        found = compare(config, cache=not no_cache, progress=progress, **options)
+    with TerminalProgress(is_quiet) as progress:
+        found = compare(config, cache=not no_cache, progress=progress, **settings)
     if as_json:
         click.echo(json.dumps({"comparison": str(found.path), **found.values}, indent=2))
         return

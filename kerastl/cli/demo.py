@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerastl.cli import options
 from kerastl.demo.recipes import RECIPES, Recipe, prepare
 from kerastl.errors import ConfigError
 from kerastl.evaluation.score_types import RecordingScores
@@ -36,7 +37,10 @@ a word that sounds less clear than most stays below it."""
 @click.option("--seed", default=0, show_default=True, help="Seed of the generated data.")
 @click.option("--hard", is_flag=True, help="wake-word only: similar words, more noise.")
 @click.option("--draw-only", is_flag=True, help="Only write the data and the config.")
-def command(name: str, folder: Path, seed: int, hard: bool, draw_only: bool) -> None:
+@options.quiet
+def command(
+    name: str, folder: Path, seed: int, hard: bool, draw_only: bool, is_quiet: bool
+) -> None:
     """Generate data, train on it and print the scores, without any download.
 
     \b
@@ -54,46 +58,53 @@ def command(name: str, folder: Path, seed: int, hard: bool, draw_only: bool) -> 
             fix="Leave it out, or run `kerastl demo wake-word --hard`.",
         )
     started, place = time.monotonic(), folder / (f"{name}-hard" if hard else name)
-    click.echo(f"Making {recipe.summary} ...", err=True)
+    say = _silent if is_quiet else click.echo
+    say(f"Making {recipe.summary} ...", err=True)
     config, data = prepare(recipe, place, seed=seed, **({"hard": True} if hard else {}))
-    click.echo(f"{data.num_examples} {recipe.examples}: {data.table}", err=True)
+    say(f"{data.num_examples} {recipe.examples}: {data.table}", err=True)
     following = [f"kerastl train {shlex.quote(str(config))}"]
     if not draw_only:
         from kerastl import pipeline
 
-        with TerminalProgress() as progress:
+        with TerminalProgress(is_quiet) as progress:
             run = pipeline.train(config, output=free_name(place / "run"), progress=progress)
-        following = _show(run, config, recipe, place)
-        click.echo(f"\nDone in {time.monotonic() - started:.0f} seconds.")
-    click.echo("Next:    " + "\n         ".join(following))
+        following = _show(run, config, recipe, place, is_quiet=is_quiet)
+        say(f"\nDone in {time.monotonic() - started:.0f} seconds.")
+    say("Next:    " + "\n         ".join(following))
 
 
-def _show(run: "Run", config: Path, recipe: Recipe, place: Path) -> list[str]:
+def _silent(text: str, *, err: bool = False) -> None:
+    pass
+
+
+def _show(run: "Run", config: Path, recipe: Recipe, place: Path, *, is_quiet: bool) -> list[str]:
     """Prints the results of a demo; returns commands to try next."""
     from kerastl.cli.score_tables import show_scores
 
     show_scores(run.record.metrics["test"], title="Scores on test")
     folder, written = shlex.quote(str(run.path)), shlex.quote(str(config))
     if recipe.recordings is not None:
-        _listen(run, place / recipe.recordings)
+        _listen(run, place / recipe.recordings, is_quiet=is_quiet)
         audio = shlex.quote(str((place / recipe.recordings).with_suffix(".flac")))
         following = [f"kerastl predict {folder} {audio} --listen"]
     else:
-        _compare_gaps(config, free_name(place / "gaps"))
+        _compare_gaps(config, free_name(place / "gaps"), is_quiet=is_quiet)
         images = shlex.quote(str(place / "images"))
         following = [f"kerastl predict {folder} {images} -o predictions.csv"]
-    click.echo(f"\nRun:     {run.path}\nReport:  {run.path / 'report.html'}")
+    if not is_quiet:
+        click.echo(f"\nRun:     {run.path}\nReport:  {run.path / 'report.html'}")
     return [*following, f"kerastl train {written} --set heads=multi"]
 
 
-def _compare_gaps(config: Path, output: Path) -> None:
+def _compare_gaps(config: Path, output: Path, *, is_quiet: bool) -> None:
     """Trains with each treatment of blank labels and prints what the scores on test are then."""
     from kerastl.cli.columns import show_columns
     from kerastl.cli.score_tables import number
     from kerastl.compare import compare
     from kerastl.compare.contrasts import difference_text
 
-    click.echo('\nTraining again with blanks as "no" and with rows dropped ...', err=True)
+    if not is_quiet:
+        click.echo('\nTraining again with blanks as "no" and with rows dropped ...', err=True)
     found = compare(config, axis="unknown", seeds=1, output=output).result
     changes = {answer.first[0]: difference_text(answer.macro.auc) for answer in found.answers}
     sides = {side.name: side.macro for side in found.sides}
@@ -111,13 +122,14 @@ def _compare_gaps(config: Path, output: Path) -> None:
     click.echo("Scored on the same labels. AUC: higher is better; log loss: lower is better.")
 
 
-def _listen(run: "Run", recordings: Path) -> None:
+def _listen(run: "Run", recordings: Path, *, is_quiet: bool) -> None:
     """Evaluates the run on recordings."""
     from kerastl.cli.console import TerminalProgress
     from kerastl.cli.listening import show_detection_scores
 
-    with TerminalProgress() as progress:
+    with TerminalProgress(is_quiet) as progress:
         scores = run.evaluate_recordings(recordings, progress=progress)
     found = from_values(RecordingScores, scores)
     show_detection_scores(found, title=f"Detections in {recordings.name}")
-    click.echo(_WHY_RECORDINGS_DIFFER)
+    if not is_quiet:
+        click.echo(_WHY_RECORDINGS_DIFFER)

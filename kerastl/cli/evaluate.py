@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from kerastl.cli import completion
+from kerastl.cli import completion, options
 from kerastl.cli.score_tables import show_scores
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores, SplitScores
@@ -21,6 +21,7 @@ _REPLACES = "With --recordings: replaces the setting of the run."
 @click.option("--table", type=click.Path(path_type=Path), help="Another table, scored as a whole.")
 @click.option("--split", default="test", show_default=True, help="Split of the run's own table.")
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
+@options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 @click.option(
     "--recordings",
@@ -50,6 +51,7 @@ def command(
     table: Path | None,
     split: str,
     no_cache: bool,
+    is_quiet: bool,
     as_json: bool,
     recordings: Path | None,
     set_thresholds: str | None,
@@ -83,7 +85,7 @@ def command(
     from kerastl.runs import load_run
 
     finished = load_run(run)
-    with TerminalProgress() as progress:
+    with TerminalProgress(is_quiet) as progress:
         if recordings is None:
             scores = finished.evaluate(table, split=split, cache=not no_cache, progress=progress)
         else:
@@ -100,7 +102,8 @@ def command(
 
         detected = from_values(RecordingScores, scores)
         write_recordings_report(detected, report, run=run, recordings=str(recordings))
-        click.echo(f"Report: {report}", err=True)
+        if not is_quiet:
+            click.echo(f"Report: {report}", err=True)
     if as_json:
         click.echo(json.dumps(without_nan(scores), indent=2))
     elif recordings is not None:

@@ -69,6 +69,7 @@ def listen(
     rate_hz: int | None,
     cache: bool,
     as_json: bool,
+    is_quiet: bool,
 ) -> None:
     """Writes each detection as soon as it is known."""
     from kerastl.listening.detection import COLUMNS
@@ -84,7 +85,12 @@ def listen(
     ):
         try:
             for update in _updates(
-                run, inputs, rate_hz=rate_hz, cache=cache, is_shown=output is None
+                run,
+                inputs,
+                rate_hz=rate_hz,
+                cache=cache,
+                is_shown=output is None,
+                is_quiet=is_quiet,
             ):
                 num_detections += len(update.detections)
                 is_any_read |= update.scores is not None
@@ -96,7 +102,7 @@ def listen(
         except KeyboardInterrupt:
             kept = "The detections so far are saved." if is_live else "Nothing was written."
             raise KeyboardInterrupt(kept) from None
-    if output is not None:
+    if output is not None and not is_quiet:
         click.echo(f"{counted(num_detections, 'detection')} in {output}", err=True)
     if unreadable and not is_any_read:
         raise no_readable_file(unreadable)
@@ -117,11 +123,17 @@ def show_detection_scores(scores: "RecordingScores", *, title: str) -> None:
 
 
 def _updates(
-    run: "Run", inputs: Sequence[Path], *, rate_hz: int | None, cache: bool, is_shown: bool
+    run: "Run",
+    inputs: Sequence[Path],
+    *,
+    rate_hz: int | None,
+    cache: bool,
+    is_shown: bool,
+    is_quiet: bool,
 ) -> Iterator["DetectionUpdate"]:
     from kerastl.run.predict import find_files
 
-    with TerminalProgress() as progress:
+    with TerminalProgress(is_quiet) as progress:
         files = [] if PIPE in inputs else find_files(run.bundle, inputs)
         detector = run.streaming_detector(cache=cache, progress=progress)
         if PIPE in inputs:

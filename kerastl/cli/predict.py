@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerastl.cli import completion
+from kerastl.cli import completion, options
 from kerastl.cli.table_output import TABLE_ENDINGS, refuse_unwritable, write_table
 from kerastl.cli.unreadable import no_readable_file
 from kerastl.errors import RunError, counted
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="CSV or Parquet file.")
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
+@options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON lines.")
 @click.option("--listen", is_flag=True, help="Detect words in long recordings.")
 @click.option("--scores", type=click.Path(path_type=Path), help="With --listen: CSV of all scores.")
@@ -30,6 +31,7 @@ def command(
     inputs: tuple[Path, ...],
     output: Path | None,
     no_cache: bool,
+    is_quiet: bool,
     as_json: bool,
     listen: bool,
     scores: Path | None,
@@ -68,21 +70,22 @@ def command(
             rate_hz=rate,
             cache=not no_cache,
             as_json=as_json,
+            is_quiet=is_quiet,
         )
         return
-    with TerminalProgress() as progress:
+    with TerminalProgress(is_quiet) as progress:
         frame = finished.predict(list(inputs), cache=not no_cache, progress=progress)
-    _show(frame, output, as_json=as_json)
+    _show(frame, output, as_json=as_json, is_quiet=is_quiet)
 
 
-def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool) -> None:
+def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool, is_quiet: bool) -> None:
     if output is not None:
         write_table(frame, output)
     if as_json:
         click.echo(frame.to_json(orient="records", lines=True), nl=False)
     elif output is None:
         click.echo(frame.to_csv(index=False, float_format="%.4f"), nl=False)
-    if output is not None:
+    if output is not None and not is_quiet:
         click.echo(f"{counted(len(frame), 'row')} in {output}", err=True)
     unreadable = frame["error"].notna()
     if unreadable.all():

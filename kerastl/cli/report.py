@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerastl.cli import completion
+from kerastl.cli import completion, options
 from kerastl.cli.table_output import refuse_unwritable
 
 
@@ -18,8 +18,9 @@ from kerastl.cli.table_output import refuse_unwritable
     is_flag=True,
     help="Show the images or audio clips even if the run may be somebody else's.",
 )
+@options.quiet
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-def command(run: Path, output: Path | None, trust: bool, open_it: bool) -> None:
+def command(run: Path, output: Path | None, trust: bool, is_quiet: bool, open_it: bool) -> None:
     """Build the report of RUN from the files in its folder and print its path.
 
     The report is one HTML file that works offline: scores with intervals, curves, adjustable
@@ -29,7 +30,7 @@ def command(run: Path, output: Path | None, trust: bool, open_it: bool) -> None:
     from kerastl.cli.console import TerminalProgress
     from kerastl.report import write_report
 
-    with TerminalProgress() as progress:
+    with TerminalProgress(is_quiet) as progress:
         path = write_report(run, output=output, trust=trust, progress=progress)
     click.echo(str(path))
     if open_it:

@@ -29,8 +29,8 @@ _SOURCES = {
 }
 
 
-def show_run(run: "Run", *, as_json: bool) -> None:
-    """Prints the test scores of a finished run and its path."""
+def show_run(run: "Run", *, as_json: bool, is_quiet: bool) -> None:
+    """Prints the test scores of a finished run, its path and, unless quiet, the next commands."""
     if as_json:
         click.echo(json.dumps({"run": str(run.path), **without_nan(run.metrics)}, indent=2))
         return
@@ -38,6 +38,8 @@ def show_run(run: "Run", *, as_json: bool) -> None:
     part = "test" if "test" in metrics else next(iter(metrics))
     show_scores(metrics[part], title=f"Scores on {part}")
     click.echo(f"\nRun:     {run.path}")
+    if is_quiet:
+        return
     click.echo(f"Next:    kerastl evaluate {run.path}")
     click.echo(f"         kerastl predict {run.path} FILES -o predictions.csv")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerastl.cli import completion
+from kerastl.cli import completion, options
 from kerastl.cli.score_tables import show_run
 from kerastl.errors import ConfigError
 
@@ -13,6 +13,7 @@ from kerastl.errors import ConfigError
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the run.")
 @completion.set_option
+@click.option("--seed", type=int, help="Seed of the training, as --set fit.seed=N.")
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
@@ -20,16 +21,21 @@ from kerastl.errors import ConfigError
     help="Resume an interrupted run.",
 )
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
+@options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def command(
     config: Path | None,
     output: Path | None,
     overrides: tuple[str, ...],
+    seed: int | None,
     resume: Path | None,
     no_cache: bool,
+    is_quiet: bool,
     as_json: bool,
 ) -> None:
     """Train a model with CONFIG, or resume an interrupted run with --resume."""
+    if seed is not None:
+        overrides = (*overrides, f"fit.seed={seed}")
     if (config is None) == (resume is None):
         raise ConfigError(
             "Nothing to train was given.",
@@ -39,13 +45,13 @@ def command(
     if resume is not None and (output is not None or overrides):
         raise ConfigError(
             "A resumed run keeps its folder and its config.",
-            received="--output or --set beside --resume",
+            received="--output, --set or --seed beside --resume",
             fix="Leave them out, or start a new run with `kerastl train CONFIG`.",
         )
     from kerastl import pipeline
     from kerastl.cli.console import TerminalProgress
 
-    with TerminalProgress() as progress:
+    with TerminalProgress(is_quiet) as progress:
         if resume is not None:
             run = pipeline.resume(resume, cache=not no_cache, progress=progress)
         else:
@@ -57,4 +63,4 @@ def command(
                 cache=not no_cache,
                 progress=progress,
             )
-    show_run(run, as_json=as_json)
+    show_run(run, as_json=as_json, is_quiet=is_quiet)

@@ -213,3 +213,26 @@ def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_quiet_prints_only_results(kerastl_command: Command, config: Path, tmp_path: Path) -> None:
+    result = kerastl_command("train", config, "--output", tmp_path / "run", "--quiet")
+    assert result.code == 0
+    assert [line for line in result.err.splitlines() if not line.startswith("Warning: ")] == []
+    assert f"Run:     {tmp_path / 'run'}" in result.out
+    assert "Next:" not in result.out
+    out = tmp_path / "p.csv"
+    for command in ("evaluate", "predict", "report"):
+        inputs = [config.parent / "none.png", "-o", out] if command == "predict" else []
+        assert "Features" not in kerastl_command(command, tmp_path / "run", *inputs, "-q").err
+
+
+def test_the_seed_is_that_of_the_training(
+    kerastl_command: Command, config: Path, tmp_path: Path
+) -> None:
+    kerastl_command("train", config, "--output", tmp_path / "run", "--seed", 7, "-q")
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["fit"]["seed"] == 7
+
+
+def test_a_resumed_run_keeps_its_seed(kerastl_command: Command, tmp_path: Path) -> None:
+    refused(kerastl_command("train", "--resume", tmp_path, "--seed", 7), "--seed beside --resume")

@@ -193,7 +193,7 @@ def test_a_repeated_column_is_refused(table: Path, suffix: str) -> None:
         ("", "No columns to parse"),
         ("path\n\xe9.jpg\n".encode("latin-1"), "utf-8"),
         ("path,car\na.jpg,1\n".encode("utf-16"), "utf-8"),
-        (gzip.compress(b"path,car\n" * 1000), "utf-8"),
+        (gzip.compress(b"path,car\n" * 1000, mtime=0), "utf-8"),
         (",".join(map(str, range(100_000))) + "\n", "100,000 columns; at most 20,000 are read"),
         ("\n\n" + "," * 50_000 + "\n", "50,001 columns; at most 20,000 are read"),
     ],
