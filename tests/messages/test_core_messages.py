@@ -17,6 +17,7 @@ from kerastl.data.tables.loading import build_examples, load_table
 from kerastl.data.tables.splits import assign_splits
 from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import KerastlError
+from kerastl.run.summary import list_runs
 
 
 def table(**columns: list[object]) -> Examples:
@@ -163,6 +164,13 @@ random weights
 There is no run '{folder}/no'.
   expected: a folder that `kerastl train` wrote
   fix:      Check the path; `kerastl train CONFIG --output RUN` creates a run.""",
+    ),
+    (
+        lambda folder: list_runs(folder / "no"),
+        """\
+There is no folder '{folder}/no'.
+  expected: a folder with runs, as `kerastl train` writes them
+  fix:      Give the folder of your runs: kerastl runs FOLDER.""",
     ),
     (
         lambda folder: kerastl.load_run(folder),
