@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kerastl.cli import options
+from kerastl.cli.columns import show_columns
+from kerastl.cli.score_tables import number, show_scores
 from kerastl.demo.recipes import RECIPES, Recipe, prepare
 from kerastl.errors import ConfigError
 from kerastl.evaluation.score_types import RecordingScores
@@ -79,7 +81,6 @@ def _silent(text: str, *, err: bool = False) -> None:
 
 def _show(run: "Run", config: Path, recipe: Recipe, place: Path, *, is_quiet: bool) -> list[str]:
     """Prints the results of a demo; returns commands to try next."""
-    from kerastl.cli.score_tables import show_scores
 
     show_scores(run.record.metrics["test"], title="Scores on test")
     folder, written = shlex.quote(str(run.path)), shlex.quote(str(config))
@@ -98,8 +99,6 @@ def _show(run: "Run", config: Path, recipe: Recipe, place: Path, *, is_quiet: bo
 
 def _compare_gaps(config: Path, output: Path, *, is_quiet: bool) -> None:
     """Trains with each treatment of blank labels and prints what the scores on test are then."""
-    from kerastl.cli.columns import show_columns
-    from kerastl.cli.score_tables import number
     from kerastl.compare import compare
     from kerastl.compare.contrasts import difference_text
 
