@@ -8,6 +8,7 @@ import keras
 
 from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config, dump_config, load_config
+from kerastl.config.policies import TrainablePolicy
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.loading import load_table
@@ -127,8 +128,8 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     """
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     refuse_other_modality(spec, config)
-    if spec.warning:
-        progress.warn(spec.warning)
+    for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
+        progress.warn(sentence)
     examples = load_table(config.data)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.data.split)
@@ -153,6 +154,17 @@ def _table_warnings(config: Config, examples: Examples) -> Iterator[str]:
         trained_on = {examples.paths[row] for row in examples.rows("train")}
         warnings.append(about_training(recordings, trained_on))
     yield from filter(None, warnings)
+
+
+def _warning_of_random_weights(spec: BackboneSpec, config: Config) -> str | None:
+    is_random = spec.chosen_weights(config.backbone.weights) is None
+    if not (is_random and TrainablePolicy.parse(config.trainable).is_frozen):
+        return None
+    published = f" ({', '.join(spec.weights[:3])})" if spec.weights else ""
+    return (
+        f"The backbone '{spec.id}' has random weights and is frozen, so its features are random. "
+        f"Set backbone.weights to pretrained ones{published}, or trainable to true."
+    )
 
 
 def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:

@@ -6,8 +6,10 @@ Convention: an error of a plugin is a fact about that plugin, reported with its 
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -103,7 +105,7 @@ def _load_problem(target: str) -> str | None:
             return f"{target} is not a backbone family: it lacks names() or spec()"
         family.names()
     except (Exception, SystemExit) as error:
-        return in_one_line(error)
+        return in_one_line(error, target)
     return None
 
 
@@ -126,7 +128,27 @@ def import_layers(plugin: Plugin) -> None:
         package = package.rpartition(".")[0]
 
 
-def in_one_line(error: BaseException) -> str:
-    """Returns type and first line of an error of a plugin."""
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+def in_one_line(error: BaseException, module: str) -> str:
+    """Returns type and first line of an error, and where in the package of `module` it arose."""
+    lines = str(error).strip().splitlines()
+    text = ": ".join([type(error).__name__, *lines[:1]])
+    place = _place_of(error, module.partition(":")[0].partition(".")[0])
+    return f"{text} ({place})" if place else text
+
+
+def definition_of(function: Any) -> str | None:
+    """Returns file and line at which a function is defined, if it is written in Python."""
+    code = getattr(inspect.unwrap(getattr(function, "func", function)), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else None
+
+
+def _place_of(error: BaseException, package: str) -> str | None:
+    """Returns file and line of the innermost call in a package that led to an error."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    places = [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == package
+    ]
+    return places[-1] if places else None

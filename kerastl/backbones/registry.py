@@ -12,6 +12,7 @@ from kerastl.backbones.discovery import (
     ALLOW_VARIABLE,
     Plugin,
     allowed,
+    definition_of,
     in_one_line,
     installed,
     load,
@@ -22,6 +23,7 @@ from kerastl.backbones.spec import BackboneSpec, Family, Modality
 from kerastl.errors import (
     BackboneError,
     BrokenPluginError,
+    KerastlError,
     UnknownBackboneError,
     did_you_mean,
     suggestion,
@@ -61,9 +63,9 @@ def read_catalog() -> Catalog:
         problem = plugin.problem
         for name in () if problem else load(plugin.target).names():
             try:
-                specs.append(load(plugin.target).spec(name))
+                specs.append(_read_spec(plugin, name))
             except Exception as error:
-                problem = f"'{plugin.family}:{name}': {in_one_line(error)}"
+                problem = f"'{plugin.family}:{name}': {in_one_line(error, plugin.target)}"
         if problem:
             problems.append(replace(plugin, problem=problem))
     return Catalog(specs=tuple(sorted(specs, key=lambda spec: spec.id)), problems=tuple(problems))
@@ -115,7 +117,7 @@ def find_backbone(
 
     Raises:
         UnknownBackboneError: No installed plugin provides it.
-        BrokenPluginError: Its plugin fails to load.
+        BrokenPluginError: Its plugin fails; the error names the file and the line.
     """
     family, colon, name = identifier.partition(":")
     if not colon or not name:
@@ -124,9 +126,13 @@ def find_backbone(
             expected="family:name, such as applications:mobilenet_v2",
             fix=_nearest(identifier) or _LIST_HINT,
         )
-    return load_family(family, asked_for=identifier, distribution=distribution).spec(
-        name, options=dict(options or {})
-    )
+    plugin = _find_plugin(family, asked_for=identifier, distribution=distribution)
+    try:
+        return _read_spec(plugin, name, options=dict(options or {}))
+    except KerastlError:
+        raise
+    except Exception as error:
+        raise _broken(plugin, identifier, in_one_line(error, plugin.target)) from error
 
 
 def load_family(
@@ -143,20 +149,36 @@ def load_family(
         BrokenPluginError: Its module cannot be imported, is not a family, or two distributions
             register the same name.
     """
+    return load(_find_plugin(name, asked_for=asked_for or name, distribution=distribution).target)
+
+
+def _find_plugin(name: str, *, asked_for: str, distribution: str | None) -> Plugin:
     found = allowed()
     plugin = next((plugin for plugin in found if plugin.family == name), None)
     if plugin is None:
-        raise _unknown_family(name, asked_for or name, distribution)
+        raise _unknown_family(name, asked_for, distribution)
     problem = problem_of(plugin, found)
     if problem:
-        raise BrokenPluginError(
-            f"The backbone family '{name}' cannot be loaded.",
-            where=f"{plugin.distribution} {plugin.version}: {plugin.target}",
-            received=problem,
-            fix=f"Update or uninstall {plugin.distribution}, or set {ALLOW_VARIABLE} to the "
-            "distributions you need.",
-        )
-    return load(plugin.target)
+        raise _broken(plugin, name, problem)
+    return plugin
+
+
+def _read_spec(plugin: Plugin, name: str, **options: Any) -> BackboneSpec:
+    read = load(plugin.target).spec
+    spec = read(name, **options)
+    if not isinstance(spec, BackboneSpec):
+        raise TypeError(f"spec() returns a {type(spec).__name__} ({definition_of(read)})")
+    return spec
+
+
+def _broken(plugin: Plugin, name: str, problem: str) -> BrokenPluginError:
+    return BrokenPluginError(
+        f"The backbone{'' if ':' in name else ' family'} '{name}' cannot be loaded.",
+        where=f"{plugin.distribution} {plugin.version}: {plugin.target}",
+        received=problem,
+        fix=f"Update or uninstall {plugin.distribution}, or set {ALLOW_VARIABLE} to the "
+        "distributions you need.",
+    )
 
 
 def unknown_backbone(family: str, name: str, names: Sequence[str]) -> UnknownBackboneError:

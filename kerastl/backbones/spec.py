@@ -25,6 +25,8 @@ __all__ = [
     "Stage",
 ]
 
+DEFAULT_WEIGHTS = "default"
+
 Modality = str
 """Name of a media type, such as `"image"` or `"audio"`."""
 
@@ -105,6 +107,10 @@ class BackboneSpec:
     def default_weights(self) -> str | None:
         """The first published name, or None."""
         return self.weights[0] if self.weights else None
+
+    def chosen_weights(self, asked: str | None) -> str | None:
+        """Returns a published name, a file, or None for random weights; resolves `"default"`."""
+        return self.default_weights if asked == DEFAULT_WEIGHTS else asked
 
 
 @runtime_checkable

@@ -191,11 +191,10 @@ def _conditions(
             epochs.setdefault(trial.variant.name, []).append(losses)
         return sharing_conditions(study, results, labels, epochs)
     if study.axis in ("trainable", "backbone"):
-        asked = plan.config.backbone.weights
         return transfer_conditions(
             results,
             inputs=plan.config.data.media.collective,
-            weights=plan.spec.default_weights if asked == "default" else asked,
+            weights=plan.spec.chosen_weights(plan.config.backbone.weights),
             num_rows=len(train),
             scratch=FROM_SCRATCH,
         )

@@ -13,13 +13,13 @@ from kerastl.backbones import (
     find_backbone,
     stages_by_resolution,
 )
+from kerastl.backbones.building import build_network
+from kerastl.backbones.spec import DEFAULT_WEIGHTS
 from kerastl.config.head import Head, HeadsSpec, resolve_heads, task_names
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.layer import Probabilities
 from kerastl.media.media_types import assumed_input, media_type_of
-
-DEFAULT_WEIGHTS = "default"
 
 
 def build_model(
@@ -92,10 +92,11 @@ def build_backbone(
     """
     options = dict(options or {})
     spec = find_backbone(backbone, options=options) if isinstance(backbone, str) else backbone
-    network = spec.build(
-        weights=spec.default_weights if weights == DEFAULT_WEIGHTS else weights,
+    network = build_network(
+        spec,
+        weights=spec.chosen_weights(weights),
         input=_sized(spec, input_size),
-        **options,
+        options=options,
     )
     _refuse_other_shapes(spec, network)
     stages = (spec.stages or stages_by_resolution)(network)

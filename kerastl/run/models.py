@@ -105,7 +105,8 @@ def _import_problem(plugin: Plugin) -> str | None:
     try:
         import_layers(plugin)
     except (Exception, SystemExit) as error:
-        return f"{plugin.distribution} {plugin.version} cannot be imported: {in_one_line(error)}"
+        reason = in_one_line(error, plugin.target)
+        return f"{plugin.distribution} {plugin.version} cannot be imported: {reason}"
     return None
 
 

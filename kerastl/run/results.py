@@ -109,7 +109,6 @@ def make_bundle(
     The hash is that of the backbone's weights before training.
     """
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
-    asked = config.backbone.weights
     heads = {head.name: head.tasks for head in find_heads(model)}
     groups = np.asarray(make_bootstrap(config.evaluation, plan.examples).groups)[held_out.rows]
     labels = plan.examples.training_labels[plan.examples.rows("train")]
@@ -127,7 +126,7 @@ def make_bundle(
         input=input_contract(model, config.data, spec),
         backbone=BackboneFacts(
             id=spec.id,
-            weights=spec.default_weights if asked == "default" else asked,
+            weights=spec.chosen_weights(config.backbone.weights),
             options=dict(config.backbone.options),
             license=spec.license,
             sha256=backbone_sha256,

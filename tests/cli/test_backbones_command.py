@@ -59,8 +59,17 @@ def test_list_names_a_broken_plugin_and_goes_on(broken_plugin):
     assert finished.returncode == 0
     assert "applications:vgg16" in finished.stdout
     assert finished.stderr.splitlines()[0] == (
-        "Warning: the plugin 'broken' of kerastl-broken 0.3 fails: RuntimeError: no such luck"
+        "Warning: the plugin 'broken' of kerastl-broken 0.3 fails: RuntimeError: no such luck "
+        f"({broken_plugin / 'kerastl_broken.py'}:1)"
     )
+
+
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_show_and_check_name_file_and_line_of_a_broken_plugin(broken_plugin, command):
+    finished = run(command, "broken:one", path=broken_plugin)
+    assert finished.returncode == 2
+    assert "Traceback" not in finished.stderr
+    assert f"no such luck ({broken_plugin / 'kerastl_broken.py'}:1)" in finished.stderr
 
 
 def test_show_prints_the_facts():

@@ -53,6 +53,31 @@ def test_train_evaluate_predict_work_in_a_row(
     assert len(pd.read_csv(out)) == 60
 
 
+WARNING = "The backbone 'tiny:image' has random weights and is frozen"
+
+
+@pytest.mark.parametrize(
+    ("weights", "trainable", "warned"),
+    [(None, False, True), (None, True, False), ("default", False, False)],
+)
+def test_random_weights_that_are_not_trained_are_warned_of_before_training(
+    config: Path, weights: str | None, trainable: bool, warned: bool
+) -> None:
+    from kerastl.config import load_config
+    from kerastl.pipeline import make_plan
+    from kerastl.progress import Progress
+
+    class Warnings(Progress):
+        def warn(self, text: str) -> None:
+            given.append(text)
+
+    given: list[str] = []
+    chosen = "null" if weights is None else weights
+    overrides = [f"backbone.weights={chosen}", f"trainable={str(trainable).lower()}"]
+    make_plan(load_config(config, overrides), progress=Warnings())
+    assert any(text.startswith(WARNING) for text in given) == warned
+
+
 def test_a_wrong_config_lists_all_problems(kerastl_command: Command, config: Path) -> None:
     config.write_text(config.read_text().replace("backbone", "bakbone") + "seed: 1\n")
     result = kerastl_command("train", config, "-o", config.parent / "run")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from kerastl.backbones.discovery import in_one_line
 from kerastl.backbones.registry import find_backbone
 from kerastl.errors import BackboneError, KerastlError, suggestion
 
@@ -144,8 +145,11 @@ def _outcome(
     except Exception as error:
         if known:
             return finished(result="known failure", reason=known)
-        kind = "" if isinstance(error, AssertionError | KerastlError) else type(error).__name__
-        return finished(result="failed", reason=f"{kind}: {error}" if kind else str(error))
+        is_plain = isinstance(error, AssertionError | KerastlError)
+        module = find_backbone(identifier, options=options).build.__module__
+        return finished(
+            result="failed", reason=str(error) if is_plain else in_one_line(error, module)
+        )
     if known:
         return finished(result="unexpectedly passed", reason=f"declared as failing: {known}")
     return finished(result="passed")

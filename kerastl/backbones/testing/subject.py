@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.backbones.building import build_network
 from kerastl.backbones.layer import Backbone, named_leaves
 from kerastl.backbones.registry import find_backbone
 from kerastl.backbones.spec import BackboneSpec, Input, Stage
@@ -37,6 +38,7 @@ class Subject:
         self.identifier = identifier
         self.weights = weights
         self.options = options
+        self._failure: str | None = None
 
     @cached_property
     def spec(self) -> BackboneSpec:
@@ -67,9 +69,20 @@ class Subject:
         return network
 
     def build(self) -> keras.Model:
-        """Builds the model again, always with the same random weights."""
+        """Builds the model again, always with the same random weights.
+
+        What keeps it from being built fails one check, the first; it is one mistake.
+        """
         keras.utils.set_random_seed(0)
-        return self.spec.build(weights=self.weights, input=self.input, **self.options)
+        try:
+            return build_network(
+                self.spec, weights=self.weights, input=self.input, options=self.options
+            )
+        except Exception as error:
+            if repr(error) == self._failure:
+                raise DoesNotApply("the network cannot be built; see the failed check") from error
+            self._failure = repr(error)
+            raise
 
     def examples(self, network: keras.Model | None = None) -> np.ndarray:
         """Returns raw inputs that differ widely, one example per row."""

@@ -1,5 +1,6 @@
 """The kit itself: a good plugin passes, each wrong one fails exactly the check that it should."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,31 @@ def test_a_wrong_plugin_fails_exactly_its_check(add_plugin, number):
     outcomes = list(run_checks(f"wrong{number}:net"))
     assert [outcome.check for outcome in outcomes if outcome.is_failure] == expected
     assert [outcome.check for outcome in outcomes] == list(CHECKS)
+
+
+BUILDS = {
+    "another signature": ("build(weights)", r"takes the keywords weights, input[\s\S]*\(weights\)"),
+    "no model": ("build(*, weights, input): return\ndef other(", "an object of type NoneType"),
+    "an exception": (
+        "build(*, weights, input): raise OSError('no file')\ndef other(",
+        r"OSError: no file \(/.*/kerastl_build2\.py:\d+\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("number", range(len(BUILDS)), ids=list(BUILDS))
+def test_a_network_that_cannot_be_built_is_one_failure(add_plugin, number):
+    signature, reason = list(BUILDS.values())[number]
+    broken = source().replace("build(*, weights, input)", signature, 1)
+    add_plugin(f"build{number}", source=broken.replace("other(:", "other():"))
+    outcomes = list(run_checks(f"build{number}:net"))
+    assert [outcome.check for outcome in outcomes if outcome.is_failure] == ["builds_offline"]
+    assert re.search(reason, next(one.reason for one in outcomes if one.is_failure))
+    skipped = [outcome for outcome in outcomes if outcome.result == "does not apply"]
+    assert {outcome.reason for outcome in skipped} == {
+        "the network cannot be built; see the failed check"
+    }
+    assert len(skipped) >= 10
 
 
 def test_a_declared_failure_is_known_and_a_declared_success_is_reported(add_plugin):

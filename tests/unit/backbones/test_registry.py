@@ -1,6 +1,7 @@
 """Plugins found, isolated and named; no framework is loaded for that."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -30,11 +31,13 @@ def test_names_are_split_at_the_first_colon(add_plugin):
         def names(self):
             return ()
         def spec(self, name, *, options={}):
-            return name
+            from kerastl.backbones import unknown_backbone
+            raise unknown_backbone("acme", name, ["z"])
     family = Family()
     """
     add_plugin("acme", source=source)
-    assert find_backbone("acme:https://example.org/a:b") == "https://example.org/a:b"
+    with pytest.raises(UnknownBackboneError, match=r"'acme:https://example\.org/a:b'"):
+        find_backbone("acme:https://example.org/a:b")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,43 @@ def test_a_plugin_that_fails_on_one_name_keeps_the_others(add_plugin):
     catalog = read_catalog()
     assert "half:fine" in [spec.id for spec in catalog.specs]
     problem = next(plugin.problem for plugin in catalog.problems if plugin.family == "half")
-    assert problem == "'half:broken': RuntimeError: no facts today"
+    assert re.fullmatch(
+        r"'half:broken': RuntimeError: no facts today \(/.*/kerastl_half\.py:7\)", problem
+    )
+
+
+SPECS = {
+    "raises": ("raise RuntimeError('no facts')", r"RuntimeError: no facts \(/.*bad\.py:6\)"),
+    "wrong facts": ("BackboneSpec(id='bad:one')", r"TypeError: .*missing.* \(/.*bad\.py:6\)"),
+    "nothing": ("return None", r"TypeError: spec\(\) returns a NoneType \(/.*bad\.py:5\)"),
+}
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_a_failing_spec_is_an_error_that_names_file_and_line(add_plugin, case):
+    line, problem = SPECS[case]
+    source = """from kerastl.backbones import BackboneSpec
+class Family:
+    def names(self):
+        return ("one",)
+    def spec(self, name, *, options={}):
+        LINE
+family = Family()
+"""
+    add_plugin("good")
+    add_plugin("bad", source=source.replace("LINE", line))
+    with pytest.raises(BrokenPluginError, match=problem) as caught:
+        find_backbone("bad:one")
+    assert "kerastl-bad 1.5: kerastl_bad:family" in str(caught.value)
+    assert "good:one" in list_backbones()
+
+
+@pytest.mark.parametrize("source", ["import keras_of_tomorrow", "family = (", "x = 1\n1 / 0"])
+def test_a_failing_import_names_file_and_line(add_plugin, source):
+    add_plugin("bad", source=source)
+    line = len(source.splitlines())
+    with pytest.raises(BrokenPluginError, match=rf"\(/.*/kerastl_bad\.py:{line}\)"):
+        find_backbone("bad:one")
 
 
 def test_two_distributions_with_one_family_are_both_named(add_plugin):
