@@ -11,6 +11,7 @@ import pandas as pd
 from kerastl.files import without_nan
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
+from kerastl.report.summary import describe, scores_html
 from kerastl.run.bundle import Bundle
 from kerastl.run.models import load_model
 from kerastl.run.record import read_record
@@ -18,9 +19,7 @@ from kerastl.run.record import read_record
 if TYPE_CHECKING:
     import keras
 
-    from kerastl.config.policies import ThresholdPolicy
     from kerastl.listening.detection import StreamingDetector
-    from kerastl.listening.scored_recordings import ScoredRecordings
 
 
 class Run:
@@ -37,7 +36,10 @@ class Run:
         self.record = read_record(path)
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
+        return describe(self.record)
+
+    def _repr_html_(self) -> str:
+        return scores_html(self.record)
 
     @property
     def path(self) -> Path:
@@ -66,8 +68,7 @@ class Run:
     @property
     def missingness(self) -> dict[str, Any]:
         """All of `missingness.json`: how many labels are unknown, and whether at random."""
-        found = self.record.missingness
-        return dict({} if found is None else without_nan(to_values(found)))
+        return dict(without_nan(to_values(self.record.missingness or {})))
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -240,7 +241,7 @@ class Run:
         """
         from kerastl.data.tables.recordings import load_recordings
         from kerastl.listening.detection_scores import detection_scores
-        from kerastl.listening.recording_thresholds import rate_policy
+        from kerastl.listening.recording_thresholds import choose_thresholds, rate_policy
         from kerastl.listening.scored_recordings import score_recordings
         from kerastl.listening.stream_scorer import StreamScorer
         from kerastl.listening.window_scorer import WindowScorer, sample_rate_of
@@ -255,27 +256,20 @@ class Run:
         stream = StreamScorer(scorer, settings)
         scored, *more = (score_recordings(stream, one, progress=progress) for one in recordings)
         if policy is not None:
-            self._set_thresholds(scored, policy, *more, progress=progress)
+            policies = dict.fromkeys(self.tasks, policy)
+            added = more[0] if more else None
+            bundle = choose_thresholds(
+                scored, self.bundle, policies, negatives=added, progress=progress
+            )
+            self._set_thresholds(bundle, progress=progress)
         return dict(to_values(detection_scores(self.record, scored)))
 
-    def _set_thresholds(
-        self,
-        scored: "ScoredRecordings",
-        policy: "ThresholdPolicy",
-        negatives: "ScoredRecordings | None" = None,
-        *,
-        progress: Progress,
-    ) -> None:
-        """Writes new thresholds into the run, and the scores and report that depend on them."""
-        from kerastl.listening.recording_thresholds import choose_thresholds
+    def _set_thresholds(self, bundle: Bundle, *, progress: Progress) -> None:
+        """Writes a bundle with new thresholds, and the scores and report that depend on them."""
         from kerastl.report import write_report_or_warn
         from kerastl.run.evaluate import rescore
         from kerastl.run.results import write_thresholds
 
-        policies = dict.fromkeys(self.tasks, policy)
-        bundle = choose_thresholds(
-            scored, self.bundle, policies, negatives=negatives, progress=progress
-        )
         write_thresholds(self.record.layout, bundle, rescore(self.record, bundle))
         self.record = read_record(self.path)
         write_report_or_warn(self.path, progress=progress)

@@ -8,8 +8,9 @@ from typing import Any
 from kerastl.compare.conditions import Condition
 from kerastl.compare.contrasts import ContrastResult, Multiplicity
 from kerastl.compare.cost import VariantCost
-from kerastl.errors import RunError
+from kerastl.errors import RunError, counted
 from kerastl.files import read_json, without_nan
+from kerastl.notebook import figure, html_table, interval, listed
 from kerastl.records import from_values, to_values
 
 RESULT = "compare.json"
@@ -83,6 +84,35 @@ class ComparisonResult:
     recommendation: str = ""  # in one sentence
     command: str = ""  # that repeats the comparison
 
+    def __repr__(self) -> str:
+        return f"<ComparisonResult: {self._in_short}>"
+
+    @property
+    def _in_short(self) -> str:
+        variants = counted(len(self.sides), "variant")
+        seeds = counted(len(self.seeds), "seed")
+        return f"{self.axis}, {variants}, {seeds}, tasks {listed(self.tasks)}"
+
+    def _repr_html_(self) -> str:
+        answers = [
+            (
+                answer.question,
+                figure(one.difference, "+.3f"),
+                interval(one.interval, "+.3f"),
+                one.verdict,
+            )
+            for answer in self.answers
+            for one in [answer.macro.auc]
+        ]
+        sides = [
+            (side.name, figure(side.macro.auc.mean), figure(side.macro.log_loss.mean))
+            for side in self.sides
+        ]
+        headers = ("question", "AUC difference", "95 %", "verdict")
+        title = f"{self.axis}: differences of the mean over tasks on {self.scored.part}"
+        scores = html_table("Variants", ("variant", "AUC", "log loss"), sides)
+        return html_table(title, headers, answers) + scores
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -95,6 +125,12 @@ class Comparison:
 
     path: Path
     result: ComparisonResult
+
+    def __repr__(self) -> str:
+        return f"<Comparison {str(self.path)!r}: {self.result._in_short}>"
+
+    def _repr_html_(self) -> str:
+        return self.result._repr_html_()
 
     @property
     def values(self) -> dict[str, Any]:

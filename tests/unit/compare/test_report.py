@@ -1,13 +1,14 @@
 """The report of a comparison: complete, escaped, without scripts."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kerastl.compare.page import render_report
 from kerastl.compare.recommendation import recommend
-from kerastl.compare.result import ComparisonResult
+from kerastl.compare.result import Comparison, ComparisonResult
 from kerastl.records import from_values, to_values
 from kerastl.report.charts import difference_row
 
@@ -175,3 +176,13 @@ def test_the_recommendation_follows_the_verdicts_on_both_scores(
 ) -> None:
     results = result(answers=[contrast(*one) for one in contrasts]).answers
     assert recommend(results, axis=axis).startswith(expected)
+
+
+def test_a_comparison_is_shown_in_one_line_and_as_small_tables() -> None:
+    found = Comparison(path=Path("runs/c"), result=result())
+    in_short = "trainable, 2 variants, 1 seed, tasks <car>>"
+    assert repr(found) == f"<Comparison 'runs/c': {in_short}"
+    assert repr(found.result) == f"<ComparisonResult: {in_short}"
+    html = found._repr_html_()
+    assert "<td>true instead of false</td><td>+0.031</td><td>+0.010 to +0.050</td>" in html
+    assert "<td>false</td><td>0.700</td><td>0.500</td>" in html

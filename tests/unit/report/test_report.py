@@ -18,6 +18,7 @@ from kerastl.report import write_report, write_report_or_warn
 from kerastl.report.content import Content, gather_content
 from kerastl.run.origin import readable_files
 from kerastl.run.record import read_record
+from kerastl.runs import load_run
 
 
 class Page(HTMLParser):
@@ -398,3 +399,14 @@ def test_a_report_that_fails_is_a_warning_and_leaves_the_run(tmp_path: Path) -> 
     (warning,) = listener.warnings
     assert warning.startswith("The run is complete, but its report could not be written (RunError:")
     assert warning.endswith(f"Run `kerastl report {run}` to try again.")
+
+
+def test_a_run_is_shown_in_one_line_and_as_a_small_table(tmp_path: Path) -> None:
+    run = load_run(write_run(tmp_path / "run"))
+    tasks = run.tasks
+    assert repr(run).startswith(f"<Run {str(run.path)!r}: {run.bundle.backbone.id}, tasks ")
+    assert len(repr(run)) < 300
+    page = Page(run._repr_html_())
+    assert [tag for tag, _ in page.elements].count("tr") == len(tasks) + 2
+    assert "scores on test" in page.text
+    assert all(task in page.text for task in tasks)
