@@ -12,12 +12,14 @@ class Preview:
     Args:
         element: The element of the page: `"image"`, `"audio"`, or `"none"` for a text.
         uri: The data URI of the element, or None.
+        picture: The data URI of an image that is shown with audio, or None.
         reason: The text that is shown instead of an element, or None.
     """
 
     element: Literal["image", "audio", "none"]
     uri: str | None = None
     reason: str | None = None
+    picture: str | None = None
 
 
 def no_preview(reason: str) -> Preview:

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -54,7 +54,7 @@ class TaskSection:
     threshold: float  # on the calibrated scale
     chosen: str  # how the threshold was chosen
     panels: tuple[Panel, ...]  # one per split
-    galleries: tuple[Gallery, ...]
+    galleries: Mapping[str, tuple[Gallery, ...]]  # of each split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,16 +138,19 @@ def doubt_warning(record: RunRecord, doubt: str) -> str:
 def _task(record: RunRecord, index: int, store: PreviewStore) -> TaskSection:
     name = record.tasks[index]
     facts = record.bundle.tasks[name]
-    limit = examples_per_gallery(len(record.tasks), store.media)
+    limits = examples_per_gallery(len(record.tasks), len(record.parts), store.media)
     return TaskSection(
         index=index,
         name=name,
         threshold=facts.threshold,
         chosen=_how_chosen(record.bundle, name),
         panels=tuple(make_panel(record, index, part) for part in record.parts),
-        galleries=gather_galleries(
-            record.rows(record.parts[0]), name, facts.threshold, limit=limit, store=store
-        ),
+        galleries={
+            part: gather_galleries(
+                record.rows(part), name, facts.threshold, limit=limit, store=store
+            )
+            for part, limit in zip(record.parts, limits, strict=True)
+        },
     )
 
 

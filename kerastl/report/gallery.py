@@ -1,8 +1,9 @@
-"""Confident mistakes and uncertain examples, with previews within a budget.
+"""Examples of each kind of decision, with previews within a budget.
 
 Convention: the order is by probability, then by the table's order, so a report is the same each
-time it is built. An example that cannot be shown has a sentence in its place; a report never fails
-because of a file.
+time it is built. A gallery has the examples that come first at any threshold, so the page's script
+only hides those that the chosen threshold decides otherwise. An example that cannot be shown has a
+sentence in its place; a report never fails because of a file.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from kerastl.run.origin import ReadableFiles
 
 BUDGET = 2_000_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
-_GALLERIES = 3  # of a task
+_GALLERIES = 5  # of a task on a split
+_DISTINCT = 0.6  # share of the previews that are of other files, with several tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,47 +31,66 @@ class Example:
     path: str
     probability: float  # calibrated
     truth: str  # "yes", "no" or "unknown"
+    is_shown: bool  # at the run's threshold
     preview: Preview
+    preview_id: str  # of the preview, which is embedded once
+    is_embedded: bool  # whether it is embedded here
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
     """A titled row of examples."""
 
+    cell: str  # of the confusion matrix: "fp", "fn", "tp" or "tn"; or "near"
     title: str
     hint: str
     total: int  # number of examples of the kind, shown or not
     examples: tuple[Example, ...]
 
+    @property
+    def shown(self) -> tuple[Example, ...]:
+        """The examples that are of the kind at the run's threshold."""
+        return tuple(example for example in self.examples if example.is_shown)
+
 
 @dataclass
 class PreviewStore:
-    """Makes previews until the budget is spent; a file is read once."""
+    """Makes previews until the budget is spent; a file is read and embedded once."""
 
     media: MediaType
     files: ReadableFiles
     left: int = BUDGET  # number of characters
-    _made: dict[tuple[Path, Bounds], Preview] = field(default_factory=dict)
+    _made: dict[tuple[Path, Bounds], tuple[str, Preview]] = field(default_factory=dict)
 
-    def preview(self, path: Path, segment: Bounds) -> Preview:
-        """Returns the preview of a file, or of a segment of it, if the file may be read."""
+    def preview(self, path: Path, segment: Bounds) -> tuple[str, Preview, bool]:
+        """Returns the id of a preview, the preview, and whether it is the first of its file.
+
+        A file that may not be read, and one that does not fit anymore, has a text.
+        """
+        key = path, segment
+        is_first = key not in self._made
+        if is_first:
+            self._made[key] = f"preview-{len(self._made)}", self._make(path, segment)
+        return *self._made[key], is_first
+
+    def _make(self, path: Path, segment: Bounds) -> Preview:
         refusal = self.files.refusal(path)
         if refusal is not None:
             return no_preview(refusal)
-        key = path, segment
-        if key not in self._made:
-            self._made[key] = self.media.preview(path, segment)
-        size = len(self._made[key].uri or "")
+        if self.left <= 0:
+            return no_preview("left out to keep the report small")
+        made = self.media.preview(path, segment)
+        size = len(made.uri or "") + len(made.picture or "")
         if size > self.left:
             return no_preview("left out to keep the report small")
         self.left -= size
-        return self._made[key]
+        return made
 
 
 def gather_galleries(
     rows: pd.DataFrame, task: str, threshold: float, *, limit: int, store: PreviewStore
 ) -> tuple[Gallery, ...]:
-    """Returns false positives, false negatives and uncertain examples of one task.
+    """Returns the mistakes, the uncertain examples and the correct decisions of one task.
 
     Args:
         rows: Predictions of one split.
@@ -80,22 +101,33 @@ def gather_galleries(
     """
     y = rows[f"{task}_label"].to_numpy(np.float64)
     p = rows[task].to_numpy(np.float64)
+    called, valid = p >= threshold, np.isfinite(p)
+    distance = np.abs(_logits(p) - _logits(np.array(threshold)))
+    sure, near = (
+        "most confident first",
+        "probability nearest to it on a logit scale, labeled or not",
+    )
     found = (
-        ("Predicted yes, labeled no", "most confident first", (y == 0) & (p >= threshold), -p),
-        ("Predicted no, labeled yes", "most confident first", (y == 1) & (p < threshold), p),
+        ("fp", "Predicted yes, labeled no", sure, y == 0, called, -p),
+        ("fn", "Predicted no, labeled yes", sure, y == 1, ~called, p),
         (
-            "Most uncertain",
-            "probability nearest to the threshold on a logit scale, labeled or not",
-            np.isfinite(p),
-            np.abs(_logits(p) - _logits(np.array(threshold))),
+            "near",
+            "Nearest to the run\u2019s threshold",
+            near,
+            valid,
+            valid,
+            distance,
         ),
+        ("tp", "Predicted yes, labeled yes", sure, y == 1, called, -p),
+        ("tn", "Predicted no, labeled no", sure, y == 0, ~called, p),
     )
     galleries = []
-    for title, hint, chosen, key in found:
-        order = np.flatnonzero(chosen)
-        order = order[np.argsort(key[order], kind="stable")]
-        examples = tuple(_example(rows.iloc[i], y[i], p[i], store) for i in order[:limit])
-        galleries.append(Gallery(title=title, hint=hint, total=len(order), examples=examples))
+    for cell, title, hint, of_class, decided, key in found:
+        order = np.flatnonzero(of_class)
+        order = order[np.argsort(key[order], kind="stable")][:limit]
+        examples = tuple(_example(rows.iloc[i], y[i], p[i], bool(decided[i]), store) for i in order)
+        total = int((of_class & decided).sum())
+        galleries.append(Gallery(cell=cell, title=title, hint=hint, total=total, examples=examples))
     return tuple(galleries)
 
 
@@ -104,21 +136,33 @@ def _logits(p: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(p, least)) - np.log(np.maximum(1 - p, least))
 
 
-def examples_per_gallery(num_tasks: int, media: MediaType) -> int:
-    """Returns the number of examples of a gallery that fit into the budget for every task."""
-    whole = max(num_tasks, 1) * _GALLERIES * _MOST_EXAMPLES * media.preview_characters
-    return max(1, round(_MOST_EXAMPLES * min(1.0, BUDGET / whole)))
+def examples_per_gallery(num_tasks: int, num_parts: int, media: MediaType) -> list[int]:
+    """Returns the number of examples of a gallery on each split that fit into the budget.
+
+    Splits after the first have half as many.
+    """
+    galleries = num_tasks * _GALLERIES * (1 + (num_parts - 1) / 2)
+    whole = galleries * _MOST_EXAMPLES * media.preview_characters
+    share = min(1.0, BUDGET / whole / (_DISTINCT if num_tasks > 1 else 1.0))
+    first = max(2, round(_MOST_EXAMPLES * share))
+    return [first, *[max(1, first // 2)] * (num_parts - 1)]
 
 
-def _example(row: pd.Series, label: float, probability: float, store: PreviewStore) -> Example:
+def _example(
+    row: pd.Series, label: float, probability: float, is_shown: bool, store: PreviewStore
+) -> Example:
     path = str(row["path"])
     start, end = (row.get(column) for column in COLUMNS)
     segment = None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
     place = "" if segment == WHOLE else f", {segment[0] or 0:.2f} s"
+    preview_id, preview, is_first = store.preview(Path(path), segment)
     return Example(
         name=(Path(path).name or path) + place,
         path=path,
         probability=float(probability),
         truth="unknown" if np.isnan(label) else "yes" if label == 1 else "no",
-        preview=store.preview(Path(path), segment),
+        is_shown=is_shown,
+        preview=preview,
+        preview_id=preview_id,
+        is_embedded=is_first,
     )

@@ -250,3 +250,71 @@ def test_sounds_can_be_played(browser: Any, tmp_path: Path) -> None:
     )
     assert seconds == pytest.approx(0.2)
     assert page.get_log("browser") == []
+    picture = page.find_element("css selector", ".examples.audio img")
+    assert page.execute_script("return arguments[0].naturalHeight", picture) == 64
+
+
+GALLERY = "#task0-test .gallery"
+
+
+def probabilities(page: Any, cell: str) -> list[float]:
+    """Those of the examples that a gallery shows."""
+    items = page.find_elements("css selector", f"{GALLERY}[data-cell={cell}] li:not([hidden])")
+    return [float(item.get_attribute("data-p")) for item in items]
+
+
+@pytest.mark.parametrize("step", [0, 300, 700, 1000])
+def test_galleries_follow_the_threshold(page: Any, run: Path, step: int) -> None:
+    set_value(page, "#task0-test .slider", str(step))
+    threshold = threshold_at(page, step)
+    frame = pd.read_parquet(run / "predictions.parquet").query("split == 'test'")
+    wrong = frame[(frame["car_label"] == 0) & (frame["car"] >= threshold)]["car"]
+    shown = probabilities(page, "fp")
+    assert shown == sorted(wrong, reverse=True)[: len(shown)]
+    assert len(shown) == len(wrong) or len(shown) >= 4
+    total = page.find_element("css selector", f"{GALLERY}[data-cell=fp] .total").text
+    assert total == shown_count(page, "fp")
+
+
+def shown_count(page: Any, cell: str) -> str:
+    return shown(page, "task0-test")[cell]
+
+
+def test_a_cell_of_the_confusion_matrix_shows_its_examples_only(page: Any) -> None:
+    def visible() -> list[str | None]:
+        galleries = page.find_elements("css selector", GALLERY)
+        return [one.get_attribute("data-cell") for one in galleries if one.is_displayed()]
+
+    assert visible() == ["fp", "fn", "near"]
+    cell = page.find_element("css selector", "#task0-test .pick[data-cell=tp]")
+    cell.click()
+    assert visible() == ["tp"]
+    assert min(probabilities(page, "tp")) >= 0.4
+    cell.click()
+    assert visible() == ["fp", "fn", "near"]
+
+
+def test_galleries_are_those_of_the_chosen_split(page: Any, run: Path) -> None:
+    page.execute_script("document.querySelector('input[name=part][value=train]').click()")
+    galleries = page.find_elements("css selector", ".task.on .gallery")
+    (panel,) = {
+        one.find_element("xpath", "ancestor::*[contains(@class, 'panel')][1]").get_attribute("id")
+        for one in galleries
+        if one.is_displayed()
+    }
+    assert panel == "task0-train"
+
+
+def test_pictures_enlarge_on_a_click_and_with_the_keyboard(page: Any) -> None:
+    images = page.find_elements("css selector", f"{GALLERY}[data-cell=near] img")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", images[0])
+    images[0].click()
+    large = page.find_element("css selector", "#lightbox img")
+    assert large.is_displayed()
+    first = large.get_attribute("src")
+    page.switch_to.active_element.send_keys("\ue014")  # arrow to the right
+    assert large.get_attribute("src") != first
+    large.click()
+    assert not large.is_displayed()
+    images[0].send_keys("\ue007")  # Enter
+    assert large.is_displayed()

@@ -81,9 +81,60 @@
     if (typed !== document.activeElement) typed.value = text;
     panel.querySelector(".reset").disabled = isOwn;
     moveLine(panel, step);
+    showGalleries(panel, threshold, c);
     moveMark(panel, "roc", c.fp / no, c.tp / yes);
     moveMark(panel, "pr", c.tp / yes, c.tp / called);
   }
+
+  /* A gallery has the examples that come first at any threshold. */
+  function showGalleries(panel, threshold, c) {
+    const picked = panel.querySelector('.pick[aria-pressed="true"]');
+    for (const gallery of panel.querySelectorAll(".gallery")) {
+      const cell = gallery.dataset.cell;
+      gallery.hidden = picked ? cell !== picked.dataset.cell : cell === "tp" || cell === "tn";
+      if (cell === "near") continue;
+      const items = Array.from(gallery.querySelectorAll("li"));
+      for (const item of items) item.hidden = Number(item.dataset.p) >= threshold !== (cell[1] === "p");
+      gallery.querySelector(".num").textContent = items.filter(item => !item.hidden).length;
+      gallery.querySelector(".total").textContent = c[cell].toLocaleString("en-US");
+    }
+  }
+
+  function pick(button) {
+    const panel = button.closest(".panel"), wasOn = button.getAttribute("aria-pressed") === "true";
+    for (const other of panel.querySelectorAll(".pick")) other.setAttribute("aria-pressed", String(other === button && !wasOn));
+    const data = sliders[panel.id], isOwn = panel.querySelector(".reset").disabled;
+    const step = Number(panel.querySelector(".slider").value);
+    if (isOwn) showGalleries(panel, data.threshold, data.counts);
+    else showGalleries(panel, thresholdAt(data, step), countsAt(data, step));
+  }
+
+  const lightbox = document.getElementById("lightbox");
+  let enlarged = null;
+
+  function enlarge(image) {
+    enlarged = image;
+    const text = image.closest("li").innerText, large = lightbox.querySelector("img");
+    large.src = image.src;
+    large.alt = image.alt;
+    lightbox.querySelector("p").textContent = text;
+    if (!lightbox.open) lightbox.showModal();
+  }
+
+  function enlargeNext(move) {
+    const all = Array.from(enlarged.closest("ul").querySelectorAll("li:not([hidden]) img"));
+    const next = all[all.indexOf(enlarged) + move];
+    if (next) enlarge(next);
+  }
+
+  document.addEventListener("keydown", function (event) {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (lightbox.open && move) enlargeNext(move);
+    else if (event.target.matches(".examples img") && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      enlarge(event.target);
+    }
+  });
 
   /* A threshold belongs to a task: all of its splits move together. */
   function panelsOf(task) {
@@ -134,6 +185,10 @@
   document.addEventListener("click", function (event) {
     const button = event.target.closest(".reset");
     if (button) reset(button.closest(".panel").dataset.task);
+    const cell = event.target.closest(".pick");
+    if (cell) pick(cell);
+    if (event.target.matches(".examples img")) enlarge(event.target);
+    else if (event.target.closest("#lightbox")) lightbox.close();
     const link = event.target.closest('a[href^="#task-"]');
     if (link) chooseTask(link.getAttribute("href").slice("#task-".length));
   });
@@ -141,6 +196,9 @@
     for (const audio of document.querySelectorAll("audio")) if (audio !== event.target) audio.pause();
   }, true);
   window.addEventListener("hashchange", followHash);
+
+  /* Each preview is embedded once. */
+  for (const copy of document.querySelectorAll("[data-of]")) copy.src = document.getElementById(copy.dataset.of).src;
 
   /* The browser may have restored the controls of an earlier visit. */
   for (const control of document.querySelectorAll('input[name="part"], input[name="task"]')) {

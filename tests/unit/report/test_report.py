@@ -168,15 +168,15 @@ def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
     content = content_of(run)
     frame = pd.read_parquet(run / "predictions.parquet").query("split == 'test'")
     wrong = frame[(frame["car_label"] == 0) & (frame["car"] >= content.tasks[0].threshold)]
-    shown = content.tasks[0].galleries[0]
+    shown = content.tasks[0].galleries["test"][0]
     assert shown.total == len(wrong)
     expected = wrong.sort_values("car", ascending=False)["path"].tolist()
-    assert [example.path for example in shown.examples] == expected[: len(shown.examples)]
+    assert [example.path for example in shown.shown] == expected[: len(shown.shown)]
 
 
 def test_uncertain_examples_may_be_unlabeled(tmp_path: Path) -> None:
     content = content_of(write_run(tmp_path / "run", gaps=0.7))
-    uncertain = content.tasks[0].galleries[2].examples
+    uncertain = content.tasks[0].galleries["test"][2].examples
     threshold = logit(content.tasks[0].threshold)
     distances = [abs(logit(example.probability) - threshold) for example in uncertain]
     assert distances == sorted(distances)
