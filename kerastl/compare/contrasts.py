@@ -54,9 +54,15 @@ class Multiplicity:
     text: str
 
 
-def evaluate_contrasts(study: Study, scores: ScoresByVariant) -> tuple[ContrastResult, ...]:
-    """Returns the result of each contrast."""
-    return tuple(_evaluate(contrast, scores) for contrast in study.contrasts)
+def evaluate_contrasts(
+    study: Study, scores: ScoresByVariant, *, is_about_models: bool = False
+) -> tuple[ContrastResult, ...]:
+    """Returns the result of each contrast.
+
+    Verdicts about the trained models, not about the variants, need one training only.
+    """
+    fewest = 1 if is_about_models else FEWEST_TRAININGS
+    return tuple(_evaluate(contrast, scores, fewest) for contrast in study.contrasts)
 
 
 def weigh_multiplicity(results: Sequence[ContrastResult]) -> Multiplicity:
@@ -114,10 +120,10 @@ def difference_text(found: ScoreDifference) -> str:
     return f"{text}, 95 % {low:+.3f} to {high:+.3f}"
 
 
-def _evaluate(contrast: Contrast, scores: ScoresByVariant) -> ContrastResult:
+def _evaluate(contrast: Contrast, scores: ScoresByVariant, fewest: int) -> ContrastResult:
     first, second = (_joined(names, scores) for names in (contrast.first, contrast.second))
-    tasks = {task: differences(first, second, [task]) for task in contrast.tasks}
-    macro = differences(first, second, contrast.tasks)
+    tasks = {task: differences(first, second, [task], fewest) for task in contrast.tasks}
+    macro = differences(first, second, contrast.tasks, fewest)
     return ContrastResult(
         question=contrast.text,
         kind=contrast.kind,

@@ -143,8 +143,8 @@ def _variant_result(
         changes=dict(variant.changes),
         training=asdict(variant.training),
         supporting=variant.is_supporting,
-        scores={task: _mean_scores(scores, [task]) for task in variant.tasks},
-        macro=_mean_scores(scores, variant.tasks),
+        scores={task: mean_scores(scores, [task]) for task in variant.tasks},
+        macro=mean_scores(scores, variant.tasks),
         training_loss={
             task: float(np.mean([training_loss(frame, task) for frame in frames]))
             for task in variant.tasks
@@ -154,7 +154,8 @@ def _variant_result(
     )
 
 
-def _mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
+def mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
+    """Returns the scores of a variant, as means over tasks and trainings."""
     found = {}
     for name in SCORES:
         by_seed = [mean_of_defined([one[task][name].value for task in tasks]) for one in scores]

@@ -85,7 +85,10 @@ class ScoreDifferences:
 
 
 def differences(
-    first: Sequence[TrialScores], second: Sequence[TrialScores], tasks: Sequence[str]
+    first: Sequence[TrialScores],
+    second: Sequence[TrialScores],
+    tasks: Sequence[str],
+    fewest: int = FEWEST_TRAININGS,
 ) -> ScoreDifferences:
     """Returns the differences of the mean over tasks.
 
@@ -93,6 +96,7 @@ def differences(
         first: Scores of the first variant, one for each seed.
         second: Scores of the second variant, with the same seeds.
         tasks: Tasks over which the mean is taken; one gives the difference on that task.
+        fewest: Number of trainings from which there are verdicts.
     """
     found = {}
     for name, sign in SCORES.items():
@@ -103,18 +107,18 @@ def differences(
             difference=one.value,
             interval=one.interval,
             by_seed=one.by_training,
-            verdict=verdict(one.interval, sign=sign, num_trainings=len(first)),
+            verdict=NO_VERDICT if len(first) < fewest else verdict(one.interval, sign=sign),
             p_value=one.p_value,
         )
     return ScoreDifferences(**found)
 
 
-def verdict(interval: tuple[float, float] | None, *, sign: int, num_trainings: int) -> str:
+def verdict(interval: tuple[float, float] | None, *, sign: int) -> str:
     """Returns what the interval of a difference says of the first variant.
 
     The sign is 1 if higher is better, -1 if lower is.
     """
-    if interval is None or num_trainings < FEWEST_TRAININGS:
+    if interval is None:
         return NO_VERDICT
     low, high = sorted(end * sign for end in interval)
     return HELPS if low > 0 else HURTS if high < 0 else NO_DIFFERENCE

@@ -128,7 +128,17 @@ def _padded_range(values: Iterable[Sequence[float]], margin: float) -> tuple[flo
 
 def _curve(line: Line, axes: Axes) -> Markup:
     at = [axes.at((i, v)) for i, v in enumerate(line.values) if np.isfinite(v)]
-    dots = [element("circle", cx=x, cy=y, r=2.4, class_=f"dot {line.kind}") for x, y in at]
+    dots = [
+        element(
+            "circle",
+            element("title", f"{line.name} {value:.4f}"),
+            cx=x,
+            cy=y,
+            r=2.4,
+            class_=f"dot {line.kind}",
+        )
+        for (x, y), value in zip(at, filter(np.isfinite, line.values), strict=True)
+    ]
     drawn = [path(at, class_=f"line {line.kind}")] if len(at) > 1 else []
     drawn += [
         path([axes.at((i, end)) for end in ends], class_="whisker")

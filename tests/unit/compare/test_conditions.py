@@ -22,7 +22,7 @@ TASKS = ("car", "bus")
 
 def difference(value: float, reach: float = 0.01) -> ScoreDifference:
     ends = (value - reach, value + reach)
-    found = verdict(ends, sign=1, num_trainings=3)
+    found = verdict(ends, sign=1)
     return ScoreDifference(difference=value, interval=ends, by_seed=(value,) * 3, verdict=found)
 
 

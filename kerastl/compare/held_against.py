@@ -1,0 +1,190 @@
+"""Finished runs held against each other on the rows that they were all scored on."""
+
+import difflib
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kerastl.compare.contrasts import (
+    ContrastResult,
+    difference_text,
+    evaluate_contrasts,
+    find_findings,
+    weigh_multiplicity,
+)
+from kerastl.compare.cost import VariantCost
+from kerastl.compare.page import render_report
+from kerastl.compare.result import ComparisonResult, ScoredPart, VariantResult
+from kerastl.compare.study import Contrast, Study, TrainingVariant
+from kerastl.compare.trial_results import mean_scores
+from kerastl.compare.verdicts import HELPS, HURTS, PairedRows
+from kerastl.data.tables.examples import PARTS
+from kerastl.errors import RunError, counted
+from kerastl.files import write_text
+from kerastl.media.segments import COLUMNS
+from kerastl.run.bundle import versions
+from kerastl.run.record import RunRecord, read_record
+
+AXIS = "runs"
+_REPLICATES = 1000
+_ONE_TRAINING = (
+    "Only labels that are known and equal in all runs count. The intervals and verdicts hold for "
+    "these trained models only: how much other trainings with the same configs would differ is not "
+    "known. `kerastl compare` trains each several times."
+)
+
+
+def hold_against(runs: Sequence[Path], output: Path) -> ComparisonResult:
+    """Compares each further run with the first, and writes the page.
+
+    Raises:
+        RunError: A folder does not contain a finished run, or the runs have no task or no held-out
+            rows in common.
+    """
+    names = [run.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        names = [str(run) for run in runs]
+    records = dict(zip(names, map(read_record, runs), strict=True))
+    tasks = _common_tasks(records)
+    part, frames = _common_rows(records)
+    frames = _with_common_labels(frames, tasks)
+    rows = PairedRows(frames[0], part=part, replicates=_REPLICATES, seed=0)
+    scores = {name: [rows.score(f, tasks)] for name, f in zip(names, frames, strict=True)}
+    variants = tuple(TrainingVariant(name=name, tasks=tasks) for name in names)
+    contrasts = tuple(
+        Contrast(
+            first=(name,), second=(names[0],), tasks=tasks, text=f"{name} instead of {names[0]}"
+        )
+        for name in names[1:]
+    )
+    study = Study(axis=AXIS, variants=variants, contrasts=contrasts)
+    answers = evaluate_contrasts(study, scores, is_about_models=True)
+    folder = output.resolve().parent
+    result = ComparisonResult(
+        format=1,
+        axis=AXIS,
+        tasks=tasks,
+        seeds=(0,),
+        backbone=", ".join(dict.fromkeys(r.bundle.backbone.id for r in records.values())),
+        rows={part: len(rows.paths)},
+        scored=ScoredPart(
+            part=part,
+            rows=len(rows.paths),
+            groups=rows.num_groups,
+            unit="groups" if rows.has_groups else "examples",
+            replicates=_REPLICATES,
+        ),
+        findings=tuple(find_findings(answers)),
+        answers=answers,
+        multiplicity=weigh_multiplicity(answers),
+        conditions=(),
+        sides=tuple(
+            VariantResult(
+                name=name,
+                mode=None,
+                tasks=tasks,
+                changes={},
+                training={},
+                supporting=False,
+                scores={task: mean_scores(scores[name], [task]) for task in tasks},
+                macro=mean_scores(scores[name], tasks),
+                training_loss={},
+                cost=VariantCost(**dict.fromkeys(_COSTS, math.nan), epochs=()),
+                runs=(os.path.relpath(record.path.resolve(), folder),),
+            )
+            for name, record in records.items()
+        ),
+        costs=(),
+        notes=(_ONE_TRAINING, *_left_out(records, part, len(rows.paths))),
+        config=_config_differences(records),
+        versions=versions(),
+        recommendation=_conclusion(answers, names[0]),
+        command=f"kerastl report {' '.join(map(str, runs))}",
+    )
+    write_text(output, render_report(result, name=" against ".join(names)))
+    return result
+
+
+_COSTS = ("parameters", "trainable_parameters", "bytes", "milliseconds_per_example", "seconds")
+
+
+def _common_tasks(records: dict[str, RunRecord]) -> tuple[str, ...]:
+    first, *others = (record.tasks for record in records.values())
+    tasks = tuple(task for task in first if all(task in other for other in others))
+    if not tasks:
+        listed = "; ".join(f"{name}: {', '.join(r.tasks)}" for name, r in records.items())
+        raise RunError("The runs have no task in common.", received=listed)
+    return tasks
+
+
+def _common_rows(records: dict[str, RunRecord]) -> tuple[str, list[pd.DataFrame]]:
+    """Returns the first held-out split with common rows, and these rows of each run."""
+    for part in ("test", "validation"):
+        frames = [_by_example(record.rows(part)) for record in records.values()]
+        common = frames[0].index
+        for frame in frames[1:]:
+            common = common[common.isin(frame.index)]
+        if len(common):
+            return part, [frame.loc[common] for frame in frames]
+    raise RunError(
+        "The runs have no held-out rows in common, so they cannot be held against each other.",
+        expected=f"runs whose {PARTS[-1]} or validation splits share files",
+        fix="Train them with the same table and data.split.",
+    )
+
+
+def _with_common_labels(frames: Sequence[pd.DataFrame], tasks: Sequence[str]) -> list[pd.DataFrame]:
+    """Returns the rows with only those labels that are the same in all runs."""
+    columns = [f"{task}_label" for task in tasks]
+    first = frames[0][columns]
+    agree = np.logical_and.reduce([frame[columns] == first for frame in frames])
+    return [frame.assign(**first.where(agree)) for frame in frames]
+
+
+def _by_example(frame: pd.DataFrame) -> pd.DataFrame:
+    keys = ["path", *(column for column in COLUMNS if column in frame)]
+    names = frame[keys].astype(str).agg(" ".join, axis=1)
+    return frame.set_index(names)[~names.duplicated().to_numpy()]
+
+
+def _left_out(records: dict[str, RunRecord], part: str, num_rows: int) -> list[str]:
+    found = [
+        f"{name} has {counted(len(record.rows(part)), f'{part} row')}"
+        for name, record in records.items()
+        if len(record.rows(part)) != num_rows
+    ]
+    return [f"Only rows that all runs have in {part} count: {', '.join(found)}."] if found else []
+
+
+def _config_differences(records: dict[str, RunRecord]) -> str:
+    """Returns the lines of the configs that differ from those of the first run."""
+    (first, base), *others = ((name, r.config_text) for name, r in records.items())
+    return "\n".join(
+        line
+        for name, text in others
+        for line in difflib.unified_diff(
+            base.splitlines(), text.splitlines(), first, name, lineterm="", n=1
+        )
+    )
+
+
+def _conclusion(answers: Sequence[ContrastResult], first: str) -> str:
+    parts = []
+    for answer in answers:
+        auc, loss = answer.macro.auc, answer.macro.log_loss
+        found = {auc.verdict, loss.verdict}
+        name = answer.first[0]
+        judged = f"no difference between {name} and {first} is seen"
+        if {HELPS, HURTS} <= found:
+            judged = f"{name} is better than {first} by one score and worse by the other"
+        elif found & {HELPS, HURTS}:
+            judged = f"{name} is {'better' if HELPS in found else 'worse'} than {first}"
+        parts.append(
+            f"{judged} (macro AUC {difference_text(auc)}; log loss {difference_text(loss)})"
+        )
+    text = "; ".join(parts)
+    return f"No {text.removeprefix('no ')}." if text.startswith("no difference") else f"{text}."
