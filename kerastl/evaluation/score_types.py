@@ -21,6 +21,7 @@ SCORES = (
     "specificity",
     "f1",
 )
+MISS, FALSE_ACCEPT = "missed", "false accept"
 Interval = tuple[float, float]
 
 
@@ -154,11 +155,23 @@ class DetectionCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A missed event or a false accept."""
+
+    kind: str  # `MISS` or `FALSE_ACCEPT`
+    recording: str  # path
+    start_seconds: float  # of the event, or of the window of the detection
+    end_seconds: float
+    score: float  # of the detection; the highest one at a missed event
+
+
+@dataclass(frozen=True, kw_only=True)
 class WordScores(DetectionRates):
-    """Rates of one word at its threshold, and its curve."""
+    """Rates of one word at its threshold, its curve, and its clearest mistakes."""
 
     threshold: float
     curve: DetectionCurve
+    mistakes: tuple[Mistake, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

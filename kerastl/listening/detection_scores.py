@@ -1,10 +1,12 @@
 """Scores of a run on long recordings."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from kerastl.data.tables.recordings import about_other_words, about_training
 from kerastl.evaluation.detection.matching import RULE
+from kerastl.evaluation.detection.mistakes import find_mistakes
 from kerastl.evaluation.detection.word_scores import score_words
 from kerastl.evaluation.score_types import RecordingScores
 from kerastl.listening.recording_thresholds import is_tuned_on
@@ -23,9 +25,13 @@ def detection_scores(record: RunRecord, scored: ScoredRecordings) -> RecordingSc
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,
     )
+    paths = [item.path for item in scored.recordings.items]
     return RecordingScores(
         all=together,
-        words=words,
+        words={
+            name: replace(one, mistakes=find_mistakes(scored.words[name], paths, one.threshold))
+            for name, one in words.items()
+        },
         recordings=len(scored.recordings.items),
         hours=scored.recordings.hours,
         real_time_factor=scored.real_time_factor,

@@ -7,13 +7,18 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from kerastl.evaluation.score_types import RecordingScores, WordScores
+from kerastl.evaluation.score_types import Mistake, RecordingScores, WordScores
 from kerastl.files import write_text
+from kerastl.media.media_types import media_type
+from kerastl.media.preview import Preview
+from kerastl.report.gallery import PreviewStore
 from kerastl.report.render import render_page
 from kerastl.report.svg import Axes, element, path, svg_chart, text
+from kerastl.run.origin import ReadableFiles
 
 _AXES = Axes(left=46, top=10, width=420, height=220)
 _SIZE = (480, 272)
+_AROUND = 0.3  # seconds that are played before and after
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -25,18 +30,21 @@ class WordPanel:
     score: WordScores
     chart: Markup | None
     chosen: str  # what the threshold was chosen on, and what it promises
+    mistakes: tuple[tuple[Mistake, Preview], ...]  # with players
 
 
 def write_recordings_report(
     scores: RecordingScores, output: Path, *, run: Path, recordings: str
 ) -> None:
     """Writes the report on the scores of a run folder on a table of recordings."""
+    store = PreviewStore(media_type("audio"), ReadableFiles())  # the user's own recordings
     words = [
         WordPanel(
             name=name,
             score=score,
             chart=_chart(name, score, scores.hours) if score.events else None,
             chosen="; ".join([scores.tuned_on[name], *_about_new_data(scores, name)]),
+            mistakes=tuple((one, _preview(one, store)) for one in score.mistakes),
         )
         for name, score in scores.words.items()
     ]
@@ -48,6 +56,11 @@ def write_recordings_report(
         recordings=recordings,
     )
     write_text(output, page)
+
+
+def _preview(mistake: Mistake, store: PreviewStore) -> Preview:
+    bounds = max(0.0, mistake.start_seconds - _AROUND), mistake.end_seconds + _AROUND
+    return store.preview(Path(mistake.recording), bounds)[1]
 
 
 def _about_new_data(scores: RecordingScores, word: str) -> Iterator[str]:

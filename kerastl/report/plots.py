@@ -207,7 +207,7 @@ def _score_ticks(axes: Axes) -> list[Markup]:
         x = axes.across(float(scipy.special.logit(tick)))
         if axes.left + 12 <= x <= axes.right - 12 and all(abs(x - t) >= _APART for t in taken):
             taken.append(x)
-            drawn.append(text(x, axes.bottom + 15, f"{tick:.10g}", class_="tick middle"))
+            drawn.append(text(x, axes.bottom + 15, f"{tick:.5f}".rstrip("0"), class_="tick middle"))
     return drawn
 
 

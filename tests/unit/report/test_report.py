@@ -13,9 +13,12 @@ from finished_runs import NASTY, write_run
 from scipy.special import logit
 
 from kerastl.errors import RunError
+from kerastl.evaluation.score_types import RecordingScores
 from kerastl.progress import Progress
+from kerastl.records import from_values
 from kerastl.report import write_report, write_report_or_warn
 from kerastl.report.content import Content, gather_content
+from kerastl.report.detections import write_recordings_report
 from kerastl.run.origin import readable_files
 from kerastl.run.record import read_record
 from kerastl.runs import load_run
@@ -410,3 +413,37 @@ def test_a_run_is_shown_in_one_line_and_as_a_small_table(tmp_path: Path) -> None
     assert [tag for tag, _ in page.elements].count("tr") == len(tasks) + 2
     assert "scores on test" in page.text
     assert all(task in page.text for task in tasks)
+
+
+def test_misses_and_false_accepts_in_recordings_can_be_played(tmp_path: Path) -> None:
+    recording = tmp_path / "kitchen.wav"
+    soundfile.write(recording, np.random.default_rng(0).uniform(-0.1, 0.1, 16000 * 4), 16000)
+    interval = {"missed_share_interval": None, "false_accepts_per_hour_interval": [1.0, 9.0]}
+    rates = {"events": 3, "missed": 1, "missed_share": 0.33, "false_accepts": 1, **interval}
+    rates |= {"false_accepts_per_hour": 2.0, "latency_seconds": {"median": 0.1, "p90": 0.2}}
+    rates["intervals"] = {"missed_share": None, "false_accepts_per_hour": "Poisson"}
+    mistakes = [
+        {"kind": kind, "recording": str(recording), "start_seconds": 1.0, "end_seconds": 1.5}
+        | {"score": 0.0123}
+        for kind in ("false accept", "missed")
+    ]
+    curve = {"thresholds": [0.5], "false_accepts_per_hour": [2.0], "missed_share": [0.3]}
+    word = {**rates, "threshold": 0.5, "curve": curve, "mistakes": mistakes}
+    listening = {"hop_seconds": 0.1, "smooth_windows": 3, "refractory_seconds": 1}
+    scores = {
+        "all": rates, "words": {"seven": word}, "recordings": 1, "hours": 0.5,
+        "real_time_factor": 0.1, "engine": "keras", "tuned_on": {"seven": "nothing"},
+        "listening": {**listening, "window_seconds": 1.0}, "rule": "", "notes": [],
+    }  # fmt: skip
+    page = tmp_path / "page.html"
+    write_recordings_report(
+        from_values(RecordingScores, scores), page, run=tmp_path, recordings="table.csv"
+    )
+    found = Page(page.read_text(encoding="utf-8"))
+    players = [attributes for tag, attributes in found.elements if tag == "audio"]
+    assert [a["aria-label"] for a in players] == [
+        f"false accept in {recording}",
+        f"missed in {recording}",
+    ]
+    assert all(str(a["src"]).startswith("data:audio/flac") for a in players)
+    assert "0.012 at 1.00 s" in found.text
