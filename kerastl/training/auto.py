@@ -154,7 +154,7 @@ class _Search:
         if not is_better:
             self._go_back()
             # the history of both, for the learning curves
-            tuned = replace(frozen, history=tuned.history)
+            tuned = replace(frozen, history=[{**row, "kept": False} for row in tuned.history])
         decision = AutoDecision(
             labels=labels,
             trained=is_better,

@@ -1,5 +1,6 @@
 """`kerastl report` from the command line."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -48,6 +49,19 @@ def test_it_shows_the_images_of_somebody_elses_run_only_when_trusted(
     main(["report", str(run), "--trust"])
     assert "Warning" not in capsys.readouterr().err
     assert "data:image/jpeg" in (run / "report.html").read_text()
+
+
+def test_two_runs_are_held_against_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", rows=300)
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    main(["report", str(run), str(other), "-o", str(tmp_path / "x.html")])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("No difference between other and run is seen")
+    assert printed[1] == f"{tmp_path}/x.html"
+    assert "run against other" in (tmp_path / "x.html").read_text()
 
 
 def test_a_folder_without_a_run_is_refused(

@@ -162,6 +162,7 @@ def test_a_model_that_is_not_clearly_better_gives_way_to_the_frozen_one(
     assert not decision.trials
     assert decision.rate == 1e-9
     assert result.is_frozen
+    assert not any(row["kept"] for row in result.history)
     assert not find_layer(model).learns
     untouched = backbone().model.get_weights()
     for before, after in zip(untouched, find_layer(model).model.get_weights(), strict=True):
