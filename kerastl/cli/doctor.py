@@ -30,7 +30,7 @@ def _show(report: health.Health) -> None:
     _show_rows(f"Devices ({report.backend})", [(device,) for device in report.devices])
     _show_rows("Engines for features, fastest first", [(engine,) for engine in report.engines])
     _show_rows("Plugins", _plugin_rows(report))
-    _show_rows("Behavior", [(_mark(c.ok), c.name, c.detail) for c in report.checks])
+    _show_rows("Behavior", [(c.name, _mark(c.ok), c.detail) for c in report.checks])
     click.secho("No problems." if not report.problems else "Problems:", bold=True)
     for problem in report.problems:
         click.echo(f"  - {problem}")
@@ -47,8 +47,8 @@ def _software(report: health.Health) -> list[tuple[str, str | None]]:
 def _plugin_rows(report: health.Health) -> list[tuple[str, ...]]:
     return [
         (
-            _mark(plugin.problem is None),
             plugin.family,
+            _mark(plugin.problem is None),
             f"{plugin.distribution} {plugin.version}",
             plugin.problem or "",
         )
