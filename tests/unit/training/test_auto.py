@@ -78,6 +78,14 @@ def points(make_examples) -> tuple[Examples, np.ndarray]:
 def trained(
     folder: Path, points: tuple[Examples, np.ndarray], **sections: object
 ) -> tuple[keras.Model, TrainingResult, AutoDecision]:
+    model, result = train_points(folder, points, **sections)
+    assert result.evidence.auto is not None
+    return model, result, result.evidence.auto
+
+
+def train_points(
+    folder: Path, points: tuple[Examples, np.ndarray], **sections: object
+) -> tuple[keras.Model, TrainingResult]:
     config = parse_config(
         {
             "data": {"table": "t.csv", "image": "path", "tasks": list(TASKS)},
@@ -97,9 +105,7 @@ def trained(
         state=folder / "state",
         progress=SILENT,
     )
-    result = train_model(plan, model, context, prepare(plan, model, context))
-    assert result.evidence.auto is not None
-    return model, result, result.evidence.auto
+    return model, train_model(plan, model, context, prepare(plan, model, context))
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +226,18 @@ def test_a_trial_takes_the_whole_course_of_the_rates_in_a_quarter_of_the_epochs(
     assert isinstance(plan, SearchPlan)
     trial = plan.candidates[0].trial()
     assert (trial.epochs, trial.warmup_epochs, trial.patience) == (3, 0.5, None)
+
+
+def test_if_no_epoch_is_better_than_the_start_the_result_is_the_frozen_one(
+    tmp_path: Path, points
+) -> None:
+    fit = {"backbone_learning_rate": 30.0, "learning_rate": 30.0, "warmup_epochs": 0, "epochs": 2}
+    model, result = train_points(tmp_path, points, trainable={"variables": ["*"]}, fit=fit)
+    last = [row for row in result.history if row["phase"] == "fine_tuning"]
+    assert [row["epoch"] for row in last if row["kept"]] == [0]
+    assert result.is_frozen
+    assert not find_layer(model).learns
+    for before, after in zip(
+        backbone().model.get_weights(), find_layer(model).model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
