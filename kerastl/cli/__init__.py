@@ -6,7 +6,11 @@ Convention: a deliberate error is caught once, here, and exits with code 2 witho
 import atexit
 import gc
 import importlib
+import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import click
@@ -91,6 +95,7 @@ def main(args: list[str] | None = None) -> None:
         spare_collections()
         silence_tensorflow()
     completion.register()
+    provide_home()
     try:
         cli.main(args=args, standalone_mode=False)
     except KerastlError as error:
@@ -116,6 +121,19 @@ def spare_collections() -> None:
     """
     gc.set_threshold(50_000, 20, 20)
     atexit.register(gc.freeze)
+
+
+def provide_home() -> None:
+    """Gives a user without a home folder, as in many containers, a temporary one.
+
+    Keras and OpenVINO need one. It is removed at exit; KERASTL_CACHE keeps features elsewhere.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        folder = tempfile.mkdtemp(prefix="kerastl-home-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["HOME"] = folder
 
 
 def system_refusal(error: Exception) -> KerastlError | None:

@@ -30,11 +30,21 @@ _UNITS = {"": 1, "B": 1} | {
 
 
 def cache_folder() -> Path:
-    """Returns the folder of the cache: KERASTL_CACHE, or the platform's folder for caches."""
+    """Returns the folder of the cache: KERASTL_CACHE, or the platform's folder for caches.
+
+    Raises:
+        CacheError: KERASTL_CACHE is not set, and the user has no home folder.
+    """
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given).expanduser()
-    return Path(platformdirs.user_cache_dir("kerastl", appauthor=False))
+    try:
+        return Path(platformdirs.user_cache_dir("kerastl", appauthor=False))
+    except RuntimeError:
+        raise CacheError(
+            "There is no place for the cache, because this user has no home folder.",
+            fix=f"Set {FOLDER_VARIABLE} or HOME to a folder of your own.",
+        ) from None
 
 
 def size_limit() -> int:
