@@ -1,6 +1,7 @@
 """What the wheels contain, built as they are published."""
 
 import configparser
+import re
 import subprocess
 import sys
 import zipfile
@@ -100,6 +101,16 @@ def test_every_wheel_has_its_license(wheels: dict[str, zipfile.ZipFile]) -> None
     for wheel in wheels.values():
         assert "License-File: LICENSE" in metadata(wheel, "METADATA")
         assert metadata(wheel, "licenses/LICENSE") == text
+
+
+def test_links_of_a_description_work_on_a_package_index(
+    wheels: dict[str, zipfile.ZipFile],
+) -> None:
+    for wheel in wheels.values():
+        text = metadata(wheel, "METADATA").partition("\n\n")[2]
+        assert text.startswith("# kerastl")
+        assert re.findall(r"\]\((?!https?://)[^)]*\)", text) == []
+        assert "<!--" not in text
 
 
 def test_plugins_need_kerastl_and_kerastl_needs_no_plugin(
