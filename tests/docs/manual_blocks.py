@@ -53,7 +53,7 @@ class Block:
 
 
 def blocks_of(page: str) -> list[Block]:
-    """Returns the blocks of a page in order, those inside of comments too."""
+    """Returns the blocks of a page in order."""
     blocks: list[Block] = []
     end = 0
     for match in _FENCE.finditer(page):

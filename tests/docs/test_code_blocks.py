@@ -9,6 +9,7 @@ from manual_blocks import blocks_of, expect, has_code, run_page
 from manual_pages import ROOT, all_pages, is_generated, text_of
 
 SLOW_MARK = "<!-- slow -->"
+COMMENT = re.compile(r"<!--.*?-->", re.S)
 ELSEWHERE = re.compile(r"<!-- run by (?P<test>\S+) -->")
 
 
@@ -32,6 +33,12 @@ def test_the_code_of_a_page_runs(
 def test_a_page_that_is_run_elsewhere_names_a_test_that_reads_it(page: Path) -> None:
     named = ELSEWHERE.search(text_of(page))
     assert named is None or page.name in (ROOT / named["test"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=str)
+def test_no_code_of_a_page_is_hidden_from_readers(page: Path) -> None:
+    hidden = [text for text in COMMENT.findall(text_of(page)) if "```" in text]
+    assert hidden == []
 
 
 def test_a_block_knows_its_language_title_line_and_neighbor() -> None:
