@@ -11,9 +11,9 @@ import pandas as pd
 from kerastl.files import without_nan
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
-from kerastl.report.summary import describe, scores_html
 from kerastl.run.bundle import Bundle
 from kerastl.run.models import load_model
+from kerastl.run.notebook_summary import describe, scores_html
 from kerastl.run.record import read_record
 
 if TYPE_CHECKING:

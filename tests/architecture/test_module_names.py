@@ -10,6 +10,7 @@ MEDIA = re.compile(r"kerastl\.media\.(?:(?:image|audio)\.)?")
 MIRRORS = {
     "evaluate": "a command has the name of the module that it runs",
     "predict": "a command has the name of the module that it runs",
+    "runs": "a command has the name of the module that it lists",
     "layer": "the Keras layers of backbones and of heads",
 }
 
