@@ -42,7 +42,7 @@ def test_a_healthy_installation_exits_with_0(doctor):
     assert "No problems." in result.output
     for text in ("3.11.7", "pillow", "missing", "cpu:0", "kerastl-tiny 0.1", "loss 1.0"):
         assert text in result.output
-    assert re.search(r"Engines for features, fastest first\n openvino float32", result.output)
+    assert re.search(r"Engines for features, fastest first\n\nopenvino float32", result.output)
 
 
 def test_problems_are_listed_at_the_end_and_exit_with_1(doctor):

@@ -268,7 +268,7 @@ def test_a_broken_plugin_is_named_with_its_distribution(
     assert str(caught.value) == (
         "The backbone family 'torn' cannot be loaded.\n"
         "  where:    kerastl-torn 2.0: kerastl_torn:family\n"
-        "  received: RuntimeError: half installed\n"
+        f"  received: RuntimeError: half installed ({tmp_path / 'kerastl_torn.py'}:1)\n"
         "  fix:      Update or uninstall kerastl-torn, or set KERASTL_PLUGINS to the "
         "distributions you need."
     )
