@@ -21,7 +21,8 @@ def no_home(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.setattr("pwd.getpwuid", unknown)
     monkeypatch.setenv("HOME", "")  # so that it is restored
     monkeypatch.delenv("HOME")
-    monkeypatch.delenv("KERASTL_CACHE", raising=False)
+    for name in ("KERASTL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
     return removed
 
 
