@@ -62,11 +62,6 @@ def require_regular(path: Path) -> None:
         raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
-def is_file(path: Path) -> bool:
-    """Whether a regular file exists; False for a text that cannot be a path."""
-    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file fails if a name is too long
-
-
 def exists(path: Path) -> bool:
     """Whether a file or folder exists; False for a text that cannot be a path."""
     return os.path.exists(path)  # noqa: PTH110  # Path.exists fails if a name is too long

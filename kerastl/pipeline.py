@@ -13,7 +13,7 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.recordings import about_training, load_recordings
-from kerastl.data.tables.splits import assign_splits, leak_warning, split_gaps
+from kerastl.data.tables.splits import assign_splits, split_warnings
 from kerastl.errors import BackboneError, RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
@@ -115,7 +115,8 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     examples = record.examples()
-    plan = _plan(config, spec, examples, _table_warnings(config, examples))
+    warnings = (*split_warnings(examples), _overlap_warning(config, examples))
+    plan = _plan(config, spec, examples, warnings)
     remove_leftovers(layout)
     return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
 
@@ -127,33 +128,31 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
         KerastlError: The backbone, the table or the splits are invalid.
     """
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
-    refuse_other_modality(spec, config)
     for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
         progress.warn(sentence)
+    refuse_other_modality(spec, config)
     examples = load_table(config.data)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.data.split)
-    warnings = tuple(_table_warnings(config, examples))
-    for warning in warnings:
+    warnings = (*split_warnings(examples), _overlap_warning(config, examples))
+    for warning in filter(None, warnings):
         progress.warn(warning)
     return _plan(config, spec, examples, warnings)
 
 
 def _plan(
-    config: Config, spec: BackboneSpec, examples: Examples, warnings: Iterable[str]
+    config: Config, spec: BackboneSpec, examples: Examples, warnings: Iterable[str | None]
 ) -> RunPlan:
     found = tuple(filter(None, [spec.warning, *warnings]))
     return RunPlan(config=config, spec=spec, examples=examples, warnings=found)
 
 
-def _table_warnings(config: Config, examples: Examples) -> Iterator[str]:
-    yield from split_gaps(examples)
-    warnings = [leak_warning(examples)]
-    if config.evaluation.recordings is not None:
-        recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
-        trained_on = {examples.paths[row] for row in examples.rows("train")}
-        warnings.append(about_training(recordings, trained_on))
-    yield from filter(None, warnings)
+def _overlap_warning(config: Config, examples: Examples) -> str | None:
+    """Returns a sentence about recordings that thresholds are chosen on and that are trained on."""
+    if config.evaluation.recordings is None:
+        return None
+    recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
+    return about_training(recordings, {examples.paths[row] for row in examples.rows("train")})
 
 
 def _warning_of_random_weights(spec: BackboneSpec, config: Config) -> str | None:

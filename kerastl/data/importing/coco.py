@@ -9,6 +9,7 @@ An annotation with `iscrowd: 1` outlines several instances at once: the category
 counts as 1.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +28,6 @@ from kerastl.data.importing.folders import (
 )
 from kerastl.data.tables.table_file import MAX_CELLS
 from kerastl.errors import TableError, counted, suggestion
-from kerastl.files import is_file
 
 _SHOWN = 12
 MAX_CATEGORIES = 10_000
@@ -67,7 +67,8 @@ def table_from_coco(
     columns = column_names(names.values(), where=str(source))
     _refuse_too_large(len(content.images), len(names), source)
     paths = [folder / name for name in content.images.values()]
-    present = np.array([is_file(path) for path in paths], bool)
+    # Path.is_file fails if a name is too long.
+    present = np.array([os.path.isfile(path) for path in paths], bool)  # noqa: PTH113
     if not present.any():
         raise _no_image(folder, paths)
     _refuse_unreached(content, present, source)

@@ -1,5 +1,6 @@
 """Examples: files, labels, groups and splits, from the table to the scores."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from kerastl.errors import TableError, counted
-from kerastl.files import is_file
 from kerastl.media.segments import Segments
 from kerastl.notebook import listed
 
@@ -93,7 +93,9 @@ class Examples:
 
 def missing_files(examples: Examples) -> list[int]:
     """Returns the index of every example whose file does not exist."""
-    return [index for index, path in enumerate(examples.paths) if not is_file(path)]
+    # Path.is_file fails if a name is too long.
+    present = [os.path.isfile(path) for path in examples.paths]  # noqa: PTH113
+    return [index for index, is_present in enumerate(present) if not is_present]
 
 
 def refuse_missing_files(examples: Examples) -> None:

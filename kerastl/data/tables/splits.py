@@ -50,6 +50,11 @@ def assign_folds(
     return stratify(labels, groups, fractions=[1 / num_folds] * num_folds, seed=seed)
 
 
+def split_warnings(examples: Examples) -> list[str]:
+    """Returns a sentence for each reason to doubt scores on these splits."""
+    return [*split_gaps(examples), *filter(None, [leak_warning(examples)])]
+
+
 def split_gaps(examples: Examples) -> list[str]:
     """Returns a sentence for each task that lacks known positives or negatives in a split."""
     used = {part: examples.rows(part) for part in PARTS if len(examples.rows(part))}

@@ -3,6 +3,7 @@
 Convention: a frame has one column per name and plain cells; in a CSV file every cell is text.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from kerastl.errors import TableError, counted, suggestion
-from kerastl.files import exists, is_file
+from kerastl.files import exists
 
 PARQUET = (".parquet", ".pq")
 MAX_BYTES = 2**32
@@ -30,7 +31,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     Raises:
         TableError: The file is missing, unreadable, too large or empty, or repeats a column.
     """
-    if not is_file(path):
+    if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file fails if a name is too long
         raise _no_table(path)
     is_parquet = path.suffix.lower() in PARQUET
     try:
