@@ -119,8 +119,8 @@ def slug(name: str) -> str:
 
 def taken(run: Run) -> str:
     """Returns the rate of the model that `auto` kept, or that it is frozen."""
-    decision = run.bundle.evidence.features["auto"]
-    return f"{decision['rate']:g}" if decision["trained"] else "frozen"
+    decision = run.bundle.evidence.features.auto
+    return f"{decision.rate:g}" if decision.trained else "frozen"
 
 
 def line(size: int | None, values: Any, found: dict[str, Any]) -> str:

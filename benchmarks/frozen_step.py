@@ -39,6 +39,7 @@ from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_layer
 from kerastl.progress import Progress
+from kerastl.records import to_values
 from kerastl.training.exact_head import solver
 from kerastl.training.exact_head.logistic import mean_loss
 from kerastl.training.exact_head.rotation import rotate, standardize
@@ -83,7 +84,7 @@ def train(config: str, output: str, *overrides: str) -> dict:
         "seconds": time.perf_counter() - steps.started,
         "auc": run.metrics["test"]["macro"]["auc"],
         "steps": steps.steps,
-        "features": run.bundle.evidence.features,
+        "features": to_values(run.bundle.evidence.features),
         "megabytes": peak_megabytes(),
     }
 

@@ -54,7 +54,7 @@ def from_values(kind: type[T], values: Mapping[str, Any]) -> T:
         if field.name in values
         else _absent(hints[field.name])
         for field in dataclasses.fields(kind)  # type: ignore[arg-type]
-        if field.name in values or not _has_default(field)
+        if field.init and (field.name in values or not _has_default(field))
     }
     return kind(**read)
 

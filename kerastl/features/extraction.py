@@ -1,7 +1,6 @@
 """Extraction of features: look up what is cached, compute what is missing, and store it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -10,32 +9,12 @@ from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cached_features import CachedFeatures, Lookup
 from kerastl.features.computation import FeatureComputation
-from kerastl.features.engines.agreement import NUM_EXAMPLES, Agreement, probability_differences
+from kerastl.features.engines.agreement import NUM_EXAMPLES, probability_differences
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, Purpose
+from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
 from kerastl.progress import SILENT, Progress
-
-
-@dataclass(frozen=True, kw_only=True)
-class PassFacts:
-    """How the features for one purpose were obtained; times are in seconds."""
-
-    engine: str
-    examples: int
-    computed: int  # examples whose features were not cached
-    seconds: float | None = None
-    waited_for_inputs_seconds: float | None = None
-    decoding_thread_seconds: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExtractionFacts:
-    """How features were obtained: for training, for scores, and the engines that were tried."""
-
-    training: PassFacts | None = None
-    scores: PassFacts | None = None
-    agreement: Mapping[str, Agreement]
 
 
 class Extraction:

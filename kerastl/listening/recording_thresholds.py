@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,24 +18,10 @@ from kerastl.listening.scored_recordings import ScoredRecordings, score_recordin
 from kerastl.listening.stream_scorer import StreamScorer
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.progress import Progress
-from kerastl.records import to_values
-from kerastl.run.bundle import Bundle, TaskBundle
+from kerastl.run.bundle import Bundle, RecordingsFacts, TaskBundle
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordingsFacts:
-    """The recordings that thresholds were chosen on; `evidence.recordings` in the bundle."""
-
-    table: str
-    sha256: str
-    recordings: int
-    hours: float
-    events: int
-    voices: int = 0  # that the table names
-    negatives: str | None = None  # table of the audio that may only raise thresholds
 
 
 def tune_on_recordings(
@@ -91,17 +76,15 @@ def choose_thresholds(
         progress.note(_summary(scored, name, task.threshold))
     return bundle.changed(
         tasks={**bundle.tasks, **changed},
-        evidence=bundle.evidence.changed(
-            recordings=to_values(_facts(scored.recordings, negatives))
-        ),
+        evidence=bundle.evidence.changed(recordings=_facts(scored.recordings, negatives)),
         listening=scored.settings,
     )
 
 
 def is_tuned_on(bundle: Bundle, recordings: Recordings) -> bool:
     """Whether thresholds of a run were chosen on these recordings."""
-    known = bundle.evidence.recordings or {}
-    return bool(known.get("sha256") == recordings.sha256)
+    known = bundle.evidence.recordings
+    return known is not None and known.sha256 == recordings.sha256
 
 
 def rate_policy(policy: str) -> ThresholdPolicy:

@@ -20,6 +20,7 @@ from kerastl.report.charts import (
 )
 from kerastl.run.bundle import StrengthPath
 from kerastl.run.record import RunRecord
+from kerastl.training.evidence import AutoDecision
 
 FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy", "accuracy"))
 PHASES = {"heads": "heads", "fine_tuning": "fine-tuning"}
@@ -74,7 +75,7 @@ def gather_learning(record: RunRecord) -> Learning:
         strengths=strengths,
         path=_path(evidence.regularization_path, strengths),
         outcome=_outcome(history),
-        **_auto(evidence.features.get("auto")),
+        **_auto(None if evidence.features is None else evidence.features.auto),
     )
 
 
@@ -115,25 +116,16 @@ def _outcome(history: pd.DataFrame) -> str | None:
     return f"No epoch was better; the solved heads were kept: {lowest}{start}."
 
 
-def _auto(found: Any) -> dict[str, Any]:
+def _auto(found: AutoDecision | None) -> dict[str, Any]:
     """Returns the changes of the validation loss from the frozen result, of trials and the end."""
-    none = {"auto": (), "auto_scale": None, "auto_outcome": None}
-    if not found:
-        return none
-    try:
-        gains = {f"rate {trial['rate']:g}": trial["gain"] for trial in found["trials"]}
-        names = {name: f"{name}, short" for name in gains}
-        gains = {names[name]: gain for name, gain in gains.items()}
-        if found["gain"] is not None:
-            gains[f"rate {found['rate']:g}, all epochs"] = found["gain"]
-        changes = {
-            name: (-float(gain["loss"]), (-float(gain["high"]), -float(gain["low"])))
-            for name, gain in gains.items()
-        }
-        kept = "The fine-tuned model" if found["trained"] else "The frozen backbone"
-        outcome = f"{kept} was kept: {found['reason']}."
-    except (KeyError, TypeError, ValueError, AttributeError):  # the bundle may be a stranger's
-        return none
+    if found is None:
+        return {"auto": (), "auto_scale": None, "auto_outcome": None}
+    gains = {f"rate {trial.rate:g}, short": trial.gain for trial in found.trials}
+    if found.gain is not None:
+        gains[f"rate {found.rate:g}, all epochs"] = found.gain
+    changes = {name: (-gain.loss, (-gain.high, -gain.low)) for name, gain in gains.items()}
+    kept = "The fine-tuned model" if found.trained else "The frozen backbone"
+    outcome = f"{kept} was kept: {found.reason}."
     ends = [abs(end) for value, interval in changes.values() for end in (value, *interval)]
     reach = difference_reach(max([1e-4, *filter(math.isfinite, ends)]))
     rows = tuple(

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SerializeAsAny,
     ValidationError,
     ValidationInfo,
@@ -27,14 +28,14 @@ from kerastl.evaluation.promises import Promise, ThresholdFacts
 from kerastl.files import read_json
 from kerastl.media.base import InputContract, MediaType
 from kerastl.media.media_types import media_type, read_contract
-from kerastl.records import from_values
+from kerastl.records import from_values, to_values
 from kerastl.run.layout import RunLayout, no_finished_run
 from kerastl.settings import Listed, Problems, Text, refuse
 from kerastl.settings.explain import explain
 from kerastl.settings.problems import first_per_path
+from kerastl.training.evidence import TrainingEvidence
 from kerastl.versions import installed_version
 
-_ENGINE_PACKAGES = {"xla": "tensorflow"}  # others are packages of the same name
 _VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
 
 MAX_TASKS = 10_000
@@ -56,11 +57,19 @@ def _threshold(value: float) -> float:
     return value
 
 
-def _read_promise(value: Any) -> Any:
-    try:
-        return from_values(Promise, value) if isinstance(value, Mapping) else value
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+def _reader(kind: type) -> BeforeValidator:
+    """Returns a validator that reads a frozen dataclass from the keys of `to_values`."""
+
+    def read(value: Any) -> Any:
+        try:
+            return from_values(kind, value) if isinstance(value, Mapping) else value
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(str(error)) from None
+
+    return BeforeValidator(read)
+
+
+_AS_VALUES = PlainSerializer(to_values, when_used="unless-none")
 
 
 class Calibration(_Part):
@@ -82,7 +91,7 @@ class TaskBundle(_Part):
     threshold_note: str | None = None
     tuned_on: str = "nothing"
     bounds: dict[str, float] = {}
-    promise: Annotated[Promise | None, BeforeValidator(_read_promise)] = None
+    promise: Annotated[Promise | None, _reader(Promise)] = None
     calibration: Calibration = Calibration()
     labels: LabelPolicy = LabelPolicy()
 
@@ -138,13 +147,25 @@ class StrengthPath(_Part):
     losses: dict[str, Annotated[tuple[float | None, ...], Listed]]
 
 
+class RecordingsFacts(_Part):
+    """The recordings that thresholds were chosen on."""
+
+    table: str
+    sha256: str
+    recordings: int
+    hours: float
+    events: int
+    voices: int = 0  # that the table names
+    negatives: str | None = None  # table of the audio that may only raise thresholds
+
+
 class Evidence(_Part):
     """How the model was found."""
 
     regularization: dict[str, float] | None = None  # chosen L2 strength of each task
     regularization_path: StrengthPath | None = None
-    features: dict[str, Any] = {}
-    recordings: dict[str, Any] | None = None  # that thresholds were chosen on
+    features: Annotated[TrainingEvidence | None, _reader(TrainingEvidence), _AS_VALUES] = None
+    recordings: RecordingsFacts | None = None
     warnings: Annotated[tuple[str, ...], Listed] = ()  # about the backbone and the table
 
 
@@ -245,13 +266,6 @@ def versions() -> dict[str, str]:
     """Returns the versions of the packages that the model's outputs depend on."""
     found = {name: installed_version(name) for name in _VERSIONED}
     return {"python": platform.python_version(), **found}
-
-
-def engine_facts(label: str) -> EngineFacts:
-    """Returns the facts of the engine with a label such as `"openvino float32"`."""
-    name, precision = label.split()
-    version = installed_version(_ENGINE_PACKAGES.get(name, name))
-    return EngineFacts.model_validate({"name": name, "precision": precision, "version": version})
 
 
 def _wrong_heads(heads: Mapping[str, Sequence[str]], tasks: Sequence[str]) -> Problems:

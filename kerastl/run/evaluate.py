@@ -14,11 +14,17 @@ from kerastl.evaluation.score_types import SplitScores
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.location import HASHES, cache_folder
 from kerastl.progress import Progress
-from kerastl.run.bundle import Bundle, engine_facts
+from kerastl.run.bundle import Bundle
 from kerastl.run.overlap import find_overlap
 from kerastl.run.predict import file_logits
 from kerastl.run.record import RunRecord
-from kerastl.run.scoring import make_bootstrap, score_parts, score_rows, with_positive_shares
+from kerastl.run.scoring import (
+    engine_facts,
+    make_bootstrap,
+    score_parts,
+    score_rows,
+    with_positive_shares,
+)
 
 if TYPE_CHECKING:
     import keras

@@ -29,7 +29,6 @@ from kerastl.run.bundle import (
     Evidence,
     StrengthPath,
     TableFile,
-    engine_facts,
     heads_hash,
     versions,
 )
@@ -38,6 +37,7 @@ from kerastl.run.origin import current_origin
 from kerastl.run.scoring import (
     calibrate,
     calibrated_logits,
+    engine_facts,
     make_bootstrap,
     score_parts,
     with_positive_shares,
@@ -221,7 +221,7 @@ def _engines(evidence: TrainingEvidence) -> dict[str, EngineFacts]:
 def _evidence(
     fitted: TrainingResult, tasks: tuple[str, ...], warnings: tuple[str, ...]
 ) -> Evidence:
-    features = to_values(fitted.evidence)
+    features = fitted.evidence
     if fitted.exact is None:
         return Evidence(features=features, warnings=warnings)
     path = fitted.exact.path

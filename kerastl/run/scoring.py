@@ -14,7 +14,10 @@ from kerastl.evaluation.intervals import Bootstrap
 from kerastl.evaluation.missingness import MissingnessReport
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.evaluation.scores import score_split
-from kerastl.run.bundle import Bundle
+from kerastl.run.bundle import Bundle, EngineFacts
+from kerastl.versions import installed_version
+
+_ENGINE_PACKAGES = {"xla": "tensorflow"}  # others are packages of the same name
 
 _FITTED = "The model was fitted on these examples, so their scores are too optimistic."
 _TUNED = "Thresholds and calibration were chosen on these examples, so the scores are optimistic."
@@ -98,3 +101,10 @@ def calibrated_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
     found = [task.calibration for task in bundle.tasks.values()]
     scales, offsets = ([getattr(one, name) for one in found] for name in ("scale", "offset"))
     return logits.astype(np.float64) * np.asarray(scales) + np.asarray(offsets)
+
+
+def engine_facts(label: str) -> EngineFacts:
+    """Returns the facts of the engine with a label such as `"openvino float32"`."""
+    name, precision = label.split()
+    version = installed_version(_ENGINE_PACKAGES.get(name, name))
+    return EngineFacts.model_validate({"name": name, "precision": precision, "version": version})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerastl.evaluation.gains import Gain
-from kerastl.features.extraction import ExtractionFacts
+from kerastl.features.extraction_facts import ExtractionFacts
 
 
 @dataclass(frozen=True, kw_only=True)

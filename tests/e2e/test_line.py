@@ -12,6 +12,7 @@ import yaml
 
 import kerastl
 from kerastl.errors import KerastlError, RunError
+from kerastl.records import to_values
 from kerastl.report import write_report
 from kerastl.runs import Run
 
@@ -214,8 +215,8 @@ def test_auto_keeps_the_backbone_frozen_where_few_labels_are_known(
 ) -> None:
     config = write_config(tmp_path, bright_images / "table.csv", trainable="auto")
     run = kerastl.train(config, output=tmp_path / "run")
-    assert run.bundle.evidence.features["auto"]["trained"] is False
-    assert "known validation labels" in run.bundle.evidence.features["auto"]["reason"]
+    assert run.bundle.evidence.features.auto.trained is False
+    assert "known validation labels" in run.bundle.evidence.features.auto.reason
     assert run.bundle.backbone.trained is False
 
 
@@ -227,7 +228,7 @@ def test_auto_tries_fine_tuning_where_enough_labels_are_known_and_ships_what_it_
         tmp_path, bright_images / "table.csv", trainable="auto", fit={"epochs": 1}
     )
     run = kerastl.train(config, output=tmp_path / "run")
-    auto = run.bundle.evidence.features["auto"]
+    auto = to_values(run.bundle.evidence.features.auto)
     assert auto["gain"]["known"] > 0
     assert auto["labels"]["positives"]["bright"] > 0
     assert auto["rate"] == 1e-3  # that of heads, because the weights are random

@@ -94,7 +94,7 @@ def test_thresholds_by_rate_come_from_recordings_and_others_do_not(run: Run, fol
     assert low.promise is not None
     assert low.promise.is_promised is False
     assert high.tuned_on.startswith("out-of-fold")
-    assert run.bundle.evidence.recordings["table"] == str(folder / "validation.csv")
+    assert run.bundle.evidence.recordings.table == str(folder / "validation.csv")
     assert run.bundle.listening is not None
     assert run.bundle.listening.smooth_windows == 2
 
@@ -233,8 +233,8 @@ def test_negatives_can_raise_the_thresholds_of_named_voices(
     before = Run(run.path).bundle
     assert main_quietly(*choose, policy, "--negatives", folder / "negatives.csv") == 0
     after = Run(run.path).bundle
-    assert after.evidence.recordings["voices"] == 1
-    assert after.evidence.recordings["negatives"] == str(folder / "negatives.csv")
+    assert after.evidence.recordings.voices == 1
+    assert after.evidence.recordings.negatives == str(folder / "negatives.csv")
     for word in WORDS:  # the words are said in these negatives
         assert after.thresholds[word] > before.thresholds[word]
         note = str(after.tasks[word].threshold_note)

@@ -6,35 +6,15 @@ probabilities is the largest absolute difference.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
+from kerastl.features.extraction_facts import Agreement
+
 NUM_EXAMPLES = 64
 FEATURE_LIMITS: Mapping[str, float] = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.02}
 PROBABILITY_LIMITS: Mapping[str, float] = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.02}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """The difference of an engine from Keras on some examples, and the largest allowed one.
-
-    Args:
-        num_examples: Number of examples on which they were compared.
-        difference: Root mean square error divided by the standard deviation of the features.
-        limit: Largest `difference` at which the engine is used.
-        per_second: Speed of the engine in examples per second, or None if it was not measured.
-    """
-
-    num_examples: int
-    difference: float
-    limit: float
-    per_second: float | None
-    agrees: bool = field(init=False)  # whether the engine may be used
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "agrees", bool(self.difference <= self.limit))
 
 
 def compare_features(

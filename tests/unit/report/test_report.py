@@ -267,7 +267,8 @@ def test_the_rates_that_auto_tried_are_charted(tmp_path: Path) -> None:
     assert "The frozen backbone was kept: not clearly better on validation." in text
     bundle["evidence"]["features"] = {"auto": {"trials": 3}}
     (run / "bundle.json").write_text(json.dumps(bundle))
-    assert content_of(run).learning.auto_outcome is None
+    with pytest.raises(RunError, match=r"evidence\.features"):
+        content_of(run)
 
 
 def test_an_exact_head_has_strengths_and_says_that_there_are_no_epochs(tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from finished_runs import write_run
 from mutations import mutated
 
 from kerastl.errors import KerastlError, RunError
+from kerastl.features.extraction_facts import Agreement, PassFacts
 from kerastl.files import read_json
 from kerastl.heads.layer import Probabilities
-from kerastl.run.bundle import Bundle, heads_hash, read_bundle
+from kerastl.run.bundle import Bundle, Evidence, heads_hash, read_bundle
 from kerastl.run.layout import RunLayout
 from kerastl.run.model_check import refuse_other_model
+from kerastl.training.evidence import AutoDecision, TrainingEvidence, ValidationLabels
 
 TASKS = ("car", "bus", "tram")
 
@@ -174,3 +176,21 @@ def test_the_model_of_another_run_is_refused_with_the_key(
     with pytest.raises(RunError, match="not of one run") as refused:
         refuse_other_model(model_of(**model), bundle, where=Path("run"))
     assert key in [problem.partition(":")[0] for problem in refused.value.problems]
+
+
+def test_the_evidence_of_a_training_is_read_as_it_was_written() -> None:
+    agreement = Agreement(num_examples=64, difference=0.5, limit=0.1, per_second=None)
+    found = TrainingEvidence(
+        training=PassFacts(engine="keras float32", examples=3, computed=0),
+        agreement={"openvino float32": agreement},
+        largest_probability_difference={"openvino float32": 0.0},
+        auto=AutoDecision(
+            labels=ValidationLabels(positives={"car": 1}, negatives={"car": 2}),
+            trained=False,
+            reason="not clearly better on validation",
+            seconds={"frozen": 1.5},
+        ),
+    )
+    stored = json.loads(Evidence(features=found).model_dump_json())
+    assert stored["features"]["agreement"]["openvino float32"]["agrees"] is False
+    assert Evidence.model_validate(stored).features == found
