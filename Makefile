@@ -32,10 +32,10 @@ test: setup  ## Run the tests that take minutes in all.
 test-slow: setup  ## Run the tests that take long.
 	$(BIN)/python -m pytest -m "slow and not gpu"
 
-$(BACKENDS_STAMP): setup.cfg pyproject.toml plugins/kerastl-applications/setup.cfg
+$(BACKENDS_STAMP): setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
 	$(PYTHON) -m venv $(BACKENDS_VENV)
 	$(BACKENDS_VENV)/bin/python -m pip install --quiet --upgrade pip "setuptools>=77,<81" wheel
-	$(BACKENDS_VENV)/bin/python -m pip install --quiet --editable ".[dev]" --editable ./plugins/kerastl-applications jax torch==2.13.0
+	$(BACKENDS_VENV)/bin/python -m pip install --quiet --editable ".[dev]" $(addprefix --editable ./,$(PLUGINS)) jax torch==2.13.0
 	touch $(BACKENDS_STAMP)
 
 test-backends: $(BACKENDS_STAMP)  ## Run losses, metrics, heads and one training on JAX and PyTorch.
