@@ -14,6 +14,14 @@ def tie_starts(scores: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
 
 
+def halfway_thresholds(values: np.ndarray) -> np.ndarray:
+    """Returns thresholds halfway between distinct falling scores, the first above all of them."""
+    lower = np.append(values[1:], 0.0)
+    middle = (values + lower) / 2
+    highest = max((values[0] + 1) / 2, np.nextafter(values[0], 2))
+    return np.concatenate([[highest], np.where(middle > lower, middle, values)])
+
+
 def areas(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the area under the ROC curve and the average precision, each `(weightings,)`.
 

@@ -114,13 +114,8 @@ def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
     order = np.argsort(-p, kind="stable")
     p, y = p[order], y[order]
     ends = np.append(ranking.tie_starts(p)[1:], len(p)) - 1
-    values = p[ends]
-    lower = np.append(values[1:], 0.0)
-    middle = (values + lower) / 2
-    thresholds = np.where(middle > lower, middle, values)
-    highest = max((values[0] + 1) / 2, np.nextafter(values[0], 2))
     return Steps(
-        thresholds=np.concatenate([[highest], thresholds]),
+        thresholds=ranking.halfway_thresholds(p[ends]),
         hits=np.concatenate([[0], np.cumsum(y)[ends]]),
         false_alarms=np.concatenate([[0], np.cumsum(~y)[ends]]),
     )

@@ -141,8 +141,8 @@ def _summary(scored: ScoredRecordings, name: str, threshold: float) -> str:
     word = scored.words[name]
     found = word.at(threshold)
     return (
-        f"{name}: the threshold {threshold:.4g} misses {found.missed.sum()} of "
+        f"{name}: the threshold {threshold:.4g} misses {found.num_missed} of "
         f"{counted(word.num_events, 'event')}, with "
-        f"{counted(int(found.false_accepts.sum()), 'false accept')} in {word.hours:.2g} hours of "
+        f"{counted(found.num_false, 'false accept')} in {word.hours:.2g} hours of "
         "the validation recordings."
     )

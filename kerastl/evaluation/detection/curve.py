@@ -7,10 +7,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerastl.evaluation.detection.firing import Grid
-from kerastl.evaluation.detection.matching import Outcome, Track, outcome
+from kerastl.evaluation.detection.matching import Track, detect
+from kerastl.evaluation.ranking import halfway_thresholds
 
 MAX_POINTS = 200
 HIGHEST_RATE = 360.0  # false accepts per hour at the end of a curve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Outcome of a threshold for one word in several recordings.
+
+    A latency is the time from the end of a detected event to the end of the window that detects
+    it, in seconds; it is below 0 if a word is detected before it ends.
+    """
+
+    threshold: float
+    false_accepts: np.ndarray  # number in each recording
+    missed: np.ndarray  # number of events in each recording
+    latencies: np.ndarray  # of all detected events
+
+    @property
+    def num_false(self) -> int:
+        """Number of false accepts in all recordings."""
+        return int(self.false_accepts.sum())
+
+    @property
+    def num_missed(self) -> int:
+        """Number of missed events in all recordings."""
+        return int(self.missed.sum())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +70,23 @@ class Word:
 
     def at(self, threshold: float) -> Outcome:
         """Returns the outcome of a threshold."""
-        return outcome(self.tracks, threshold, self.grid, tolerance_seconds=self.tolerance_seconds)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """Number of false accepts and missed events at one threshold."""
-
-    threshold: float
-    false_accepts: int
-    missed: int
-    by_track: np.ndarray  # false accepts of each recording
+        false_accepts, missed, latencies = [], [], list[float]()
+        for track in self.tracks:
+            frames, starts, pairs = detect(track, threshold, self.grid, self.tolerance_seconds)
+            false_accepts.append(len(frames) - len(pairs))
+            missed.append(len(track.events) - len(pairs))
+            latencies += [
+                float(starts[detection])
+                + self.grid.window_seconds
+                - track.events[event].end_seconds
+                for event, detection in pairs
+            ]
+        return Outcome(
+            threshold=threshold,
+            false_accepts=np.array(false_accepts, int),
+            missed=np.array(missed, int),
+            latencies=np.array(latencies),
+        )
 
 
 def candidates(word: Word) -> np.ndarray:
@@ -66,30 +97,19 @@ def candidates(word: Word) -> np.ndarray:
     """
     peaks = [_peaks(track.scores) for track in word.tracks]
     values = np.unique(np.concatenate([*peaks, np.zeros(0)]))[::-1]
-    if not len(values):
-        return np.array([1.0])
-    lower = np.append(values[1:], 0.0)
-    middle = (values + lower) / 2
-    highest = max((values[0] + 1) / 2, float(np.nextafter(values[0], 2)))
-    return np.concatenate([[highest], np.where(middle > lower, middle, values)])
+    return halfway_thresholds(values) if len(values) else np.array([1.0])
 
 
-def walk(word: Word, thresholds: Iterable[float], *, highest_rate: float) -> Iterator[Point]:
-    """Yields the points of falling thresholds until false accepts per hour exceed a rate."""
+def walk(word: Word, thresholds: Iterable[float], *, highest_rate: float) -> Iterator[Outcome]:
+    """Yields the outcomes of falling thresholds until false accepts per hour exceed a rate."""
     for threshold in thresholds:
         found = word.at(float(threshold))
-        num_false = int(found.false_accepts.sum())
-        if num_false > highest_rate * word.hours:
+        if found.num_false > highest_rate * word.hours:
             return
-        yield Point(
-            threshold=float(threshold),
-            false_accepts=num_false,
-            missed=int(found.missed.sum()),
-            by_track=found.false_accepts,
-        )
+        yield found
 
 
-def curve(word: Word) -> list[Point]:
+def curve(word: Word) -> list[Outcome]:
     """Returns at most `MAX_POINTS` points of the curve, densest at high thresholds."""
     thresholds = candidates(word)
     if len(thresholds) > MAX_POINTS:

@@ -18,10 +18,6 @@ class Grid:
     window_seconds: float
     refractory_frames: int  # smallest number of frames from one detection to the next
 
-    def starts(self, frames: np.ndarray) -> np.ndarray:
-        """Returns the start of the window of each frame, in seconds."""
-        return frames * self.hop_seconds
-
 
 class Smoother:
     """Averages `num_frames` frames: each with those before it, at the start with those so far."""

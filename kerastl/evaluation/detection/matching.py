@@ -30,49 +30,19 @@ class Track:
     speaker: str | None = None  # the only voice in it, if known
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Outcome of a threshold in several recordings.
-
-    A latency is the time from the end of a detected event to the end of the window that detects
-    it, in seconds; it is below 0 if a word is detected before it ends.
-    """
-
-    false_accepts: np.ndarray  # number in each recording
-    missed: np.ndarray  # number in each recording
-    latencies: np.ndarray  # of all detected events
-
-
-def outcome(
-    tracks: Sequence[Track], threshold: float, grid: Grid, *, tolerance_seconds: float
-) -> Outcome:
-    """Returns the outcome of a threshold for one word in several recordings."""
-    false_accepts, missed = np.zeros(len(tracks), int), np.zeros(len(tracks), int)
-    latencies: list[float] = []
-    for place, track in enumerate(tracks):
-        fired = np.array(fire(track.scores, threshold, grid.refractory_frames), int)
-        starts = grid.starts(fired)
-        found = match(starts, track.events, grid.window_seconds, tolerance_seconds)
-        latencies += [
-            float(starts[detection]) + grid.window_seconds - track.events[event].end_seconds
-            for event, detection in found
-        ]
-        false_accepts[place] = len(fired) - len(found)
-        missed[place] = len(track.events) - len(found)
-    return Outcome(false_accepts=false_accepts, missed=missed, latencies=np.array(latencies))
+def detect(
+    track: Track, threshold: float, grid: Grid, tolerance_seconds: float
+) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
+    """Returns the frame and the start of each detection, and the matches as in `match`."""
+    frames = np.array(fire(track.scores, threshold, grid.refractory_frames), int)
+    starts = frames * grid.hop_seconds
+    return frames, starts, match(starts, track.events, grid.window_seconds, tolerance_seconds)
 
 
 def match(
     starts: np.ndarray, events: Sequence[Event], window_seconds: float, tolerance_seconds: float
 ) -> list[tuple[int, int]]:
-    """Returns the indices of event and detection of each match.
-
-    Args:
-        starts: Starts of the windows of the detections, rising, in seconds.
-        events: Events by time.
-        window_seconds: Length of each window.
-        tolerance_seconds: Largest distance of the middle of an event from the window.
-    """
+    """Returns the indices of event and detection of each match; `starts` of the windows rise."""
     pairs, detection = [], 0
     order = sorted(range(len(events)), key=lambda place: events[place].middle_seconds)
     for event in order:

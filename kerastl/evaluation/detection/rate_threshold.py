@@ -6,7 +6,7 @@ bounded twice: by the time, and by the voices, because a few voices say little a
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import scipy.stats
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.errors import counted
 from kerastl.evaluation.bounds import LEVEL
-from kerastl.evaluation.detection.curve import Point, Word, between, candidates, walk
+from kerastl.evaluation.detection.curve import Outcome, Word, between, candidates, walk
 from kerastl.evaluation.promises import Price, Promise
 from kerastl.evaluation.thresholds import ChosenThreshold
 
@@ -52,15 +52,13 @@ def choose_for_rate(
         negatives: The word in other audio without events, which may only raise the threshold.
     """
     limit = policy.value or 0.0
-    points = list(walk(word, candidates(word), highest_rate=limit))
-    point = _best(word, points, lambda found: found.false_accepts <= limit * word.hours)
-    promised = []
-    if policy.is_promise:
 
-        def is_kept(found: Point) -> bool:
-            return rate_bound(word, found).highest <= limit
+    def is_kept(found: Outcome) -> bool:
+        return rate_bound(word, found).highest <= limit
 
-        promised = list(itertools.takewhile(is_kept, points))
+    outcomes = list(walk(word, candidates(word), highest_rate=limit))
+    point = _best(word, outcomes, lambda found: found.num_false <= limit * word.hours)
+    promised = list(itertools.takewhile(is_kept, outcomes)) if policy.is_promise else []
     chosen = _best(word, promised, is_kept) if promised else point
     raised = _raised(word, chosen, negatives, limit)
     promise = _promise(word, policy, raised, is_promised=bool(promised))
@@ -76,7 +74,7 @@ def choose_for_rate(
     )
 
 
-def rate_bound(word: Word, point: Point) -> RateBound:
+def rate_bound(word: Word, found: Outcome) -> RateBound:
     """Returns the upper bounds of the false accepts per hour, with 90 % confidence.
 
     By time it is exact for independent events. By voices it rests on leaving one voice out: among
@@ -88,42 +86,38 @@ def rate_bound(word: Word, point: Point) -> RateBound:
         Garwood (1936), "Fiducial Limits for the Poisson Distribution"; Vovk, Gammerman, Shafer
         (2005), "Algorithmic Learning in a Random World"
     """
-    by_time = scipy.stats.chi2.ppf(LEVEL, 2 * point.false_accepts + 2) / 2 / word.hours
-    rates = np.sort(word.rates_by_voice(point.by_track))
+    by_time = scipy.stats.chi2.ppf(LEVEL, 2 * found.num_false + 2) / 2 / word.hours
+    rates = np.sort(word.rates_by_voice(found.false_accepts))
     rank = math.ceil(LEVEL * (len(rates) + 1) - 1e-9)
     by_voices = float(rates[rank - 1]) if rank <= len(rates) else math.inf
     return RateBound(by_time=float(by_time), by_voices=by_voices)
 
 
-def _best(word: Word, points: list[Point], is_kept: Callable[[Point], bool]) -> Point:
-    """Returns the point with the fewest misses, in the middle of several."""
+def _best(word: Word, outcomes: Sequence[Outcome], is_kept: Callable[[Outcome], bool]) -> Outcome:
+    """Returns the outcome with the fewest misses, in the middle of several."""
     if not word.num_events:
-        return points[-1]
-    fewest = min(point.missed for point in points)
-    best = [point for point in points if point.missed == fewest]
-    (inside,) = _points(word, [between(best[0].threshold, best[-1].threshold)])
-    return inside if inside.missed == fewest and is_kept(inside) else best[0]
+        return outcomes[-1]
+    fewest = min(one.num_missed for one in outcomes)
+    best = [one for one in outcomes if one.num_missed == fewest]
+    inside = word.at(between(best[0].threshold, best[-1].threshold))
+    return inside if inside.num_missed == fewest and is_kept(inside) else best[0]
 
 
-def _points(word: Word, thresholds: Iterable[float]) -> list[Point]:
-    return list(walk(word, thresholds, highest_rate=math.inf))
-
-
-def _raised(word: Word, chosen: Point, negatives: Word | None, limit: float) -> Point:
-    """Returns the point of the lowest threshold that keeps the limit in the negatives, too."""
+def _raised(word: Word, chosen: Outcome, negatives: Word | None, limit: float) -> Outcome:
+    """Returns the outcome of the lowest threshold that keeps the limit in the negatives, too."""
     if negatives is None:
         return chosen
     *_, lowest = walk(negatives, candidates(negatives), highest_rate=limit)
-    return _points(word, [max(chosen.threshold, lowest.threshold)])[0]
+    return word.at(max(chosen.threshold, lowest.threshold))
 
 
-def _promise(word: Word, policy: ThresholdPolicy, found: Point, *, is_promised: bool) -> Promise:
+def _promise(word: Word, policy: ThresholdPolicy, found: Outcome, *, is_promised: bool) -> Promise:
     bound = rate_bound(word, found).highest
     return Promise(
         quantity=policy.goal,
         limit=policy.value or 0.0,
         is_promised=is_promised if policy.is_promise else None,
-        value=found.false_accepts / word.hours,
+        value=found.num_false / word.hours,
         bound=bound if math.isfinite(bound) else None,
         count=len(word.voices),
         unit="voices",
@@ -132,14 +126,14 @@ def _promise(word: Word, policy: ThresholdPolicy, found: Point, *, is_promised: 
     )
 
 
-def _price(word: Word, found: Point, point: Point) -> Price | None:
+def _price(word: Word, found: Outcome, point: Outcome) -> Price | None:
     if not word.num_events:
         return None
-    shares = [one.missed / word.num_events for one in (found, point)]
+    shares = [one.num_missed / word.num_events for one in (found, point)]
     return Price(quantity="missed_share", value=shares[0], at_point_choice=shares[1])
 
 
-def _about_promise(word: Word, policy: ThresholdPolicy, found: Point) -> str:
+def _about_promise(word: Word, policy: ThresholdPolicy, found: Outcome) -> str:
     limit = policy.value or 0.0
     enough = f"{_short(-math.log(1 - LEVEL) / limit)} hours without false accepts"
     count = len(word.voices)
@@ -150,7 +144,7 @@ def _about_promise(word: Word, policy: ThresholdPolicy, found: Point) -> str:
     else:
         bound = rate_bound(word, found)
         why = (
-            f"{counted(found.false_accepts, 'false accept')} in {_short(word.hours)} hours of "
+            f"{counted(found.num_false, 'false accept')} in {_short(word.hours)} hours of "
             f"{count} voices give an upper bound of {_short(bound.highest)}"
         )
     return (
@@ -159,15 +153,15 @@ def _about_promise(word: Word, policy: ThresholdPolicy, found: Point) -> str:
     )
 
 
-def _about_events(word: Word, found: Point) -> str | None:
+def _about_events(word: Word, found: Outcome) -> str | None:
     if not word.num_events:
         return "the recordings contain no event of it, so its misses are unknown"
-    if found.missed == word.num_events:
+    if found.num_missed == word.num_events:
         return "the rate is only reached by missing every event"
     return None
 
 
-def _about_negatives(chosen: Point, raised: Point) -> str | None:
+def _about_negatives(chosen: Outcome, raised: Outcome) -> str | None:
     if raised.threshold == chosen.threshold:
         return None
     return f"the negatives raised the threshold from {chosen.threshold:.3f}"

@@ -1,13 +1,12 @@
 """Scores of words in recordings at their thresholds, with intervals."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.stats
 
-from kerastl.evaluation.detection.curve import Word, curve
-from kerastl.evaluation.detection.matching import Outcome
+from kerastl.evaluation.detection.curve import Outcome, Word, curve
 from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws
 from kerastl.evaluation.means import divided
 from kerastl.evaluation.score_intervals import Variation, carriers, share_interval
@@ -37,22 +36,16 @@ def score_words(
         seed: Seed of the bootstrap.
     """
     outcomes = {name: word.at(thresholds[name]) for name, word in words.items()}
-    hours = next(iter(words.values())).hours
+
+    def rates(*names: str) -> DetectionRates:
+        found = [outcomes[name] for name in names]
+        return _rates([words[name] for name in names], found, replicates, seed)
+
     scores = {
-        name: WordScores(
-            **vars(_rates(outcomes[name], _events(word), hours, replicates, seed)),
-            threshold=thresholds[name],
-            curve=_curve(word),
-        )
+        name: WordScores(**vars(rates(name)), threshold=thresholds[name], curve=_curve(word))
         for name, word in words.items()
     }
-    together = Outcome(
-        false_accepts=np.sum([one.false_accepts for one in outcomes.values()], axis=0),
-        missed=np.sum([one.missed for one in outcomes.values()], axis=0),
-        latencies=np.concatenate([one.latencies for one in outcomes.values()]),
-    )
-    events = np.sum([_events(word) for word in words.values()], axis=0)
-    return _rates(together, events, hours, replicates, seed), scores
+    return rates(*words), scores
 
 
 def poisson_interval(count: int, hours: float) -> tuple[float, float]:
@@ -67,11 +60,13 @@ def poisson_interval(count: int, hours: float) -> tuple[float, float]:
 
 
 def _rates(
-    outcome: Outcome, events: np.ndarray, hours: float, replicates: int, seed: int
+    words: Sequence[Word], outcomes: Sequence[Outcome], replicates: int, seed: int
 ) -> DetectionRates:
-    num_events, num_missed = int(events.sum()), int(outcome.missed.sum())
-    num_false = int(outcome.false_accepts.sum())
-    missed_interval, how = _missed_interval(outcome.missed, events, replicates, seed)
+    hours, num_false = words[0].hours, sum(one.num_false for one in outcomes)
+    events = np.sum([[len(track.events) for track in word.tracks] for word in words], axis=0)
+    missed = np.sum([one.missed for one in outcomes], axis=0)
+    num_events, num_missed = int(events.sum()), int(missed.sum())
+    missed_interval, how = _missed_interval(missed, events, replicates, seed)
     return DetectionRates(
         events=num_events,
         missed=num_missed,
@@ -81,7 +76,7 @@ def _rates(
         false_accepts_per_hour=num_false / hours,
         false_accepts_per_hour_interval=poisson_interval(num_false, hours),
         intervals=RateMethods(missed_share=how, false_accepts_per_hour=POISSON),
-        latency_seconds=_latency(outcome.latencies),
+        latency_seconds=_latency(np.concatenate([one.latencies for one in outcomes])),
     )
 
 
@@ -114,10 +109,8 @@ def _curve(word: Word) -> DetectionCurve:
     points, num_events = curve(word), word.num_events
     return DetectionCurve(
         thresholds=[point.threshold for point in points],
-        false_accepts_per_hour=[point.false_accepts / word.hours for point in points],
-        missed_share=[point.missed / num_events if num_events else math.nan for point in points],
+        false_accepts_per_hour=[point.num_false / word.hours for point in points],
+        missed_share=[
+            point.num_missed / num_events if num_events else math.nan for point in points
+        ],
     )
-
-
-def _events(word: Word) -> np.ndarray:
-    return np.array([len(track.events) for track in word.tracks])

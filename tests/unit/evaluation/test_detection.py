@@ -10,7 +10,7 @@ from kerastl.config.policies import ThresholdPolicy
 from kerastl.data.tables.recordings import Event
 from kerastl.evaluation.detection.curve import Word, between, candidates, curve, walk
 from kerastl.evaluation.detection.firing import Grid, Smoother, Trigger, fire
-from kerastl.evaluation.detection.matching import Track, match, outcome
+from kerastl.evaluation.detection.matching import Track, match
 from kerastl.evaluation.detection.rate_threshold import FEWEST_VOICES, choose_for_rate, rate_bound
 from kerastl.evaluation.detection.word_scores import poisson_interval, score_words
 from kerastl.evaluation.thresholds import ChosenThreshold
@@ -92,17 +92,15 @@ def test_detections_and_events_match_one_to_one() -> None:
 
 
 def test_unmatched_and_second_detections_are_false_accepts() -> None:
-    found = outcome(SEVEN.tracks, 0.5, GRID, tolerance_seconds=0.1)
+    found = SEVEN.at(0.5)
     assert found.false_accepts.tolist() == [0, 1]
     assert found.missed.tolist() == [0, 0]
-    twice = outcome(
-        [track(90, {50: 0.9, 61: 0.9}, event(5.5, 6.9))], 0.5, GRID, tolerance_seconds=0.1
-    )
+    twice = word(track(90, {50: 0.9, 61: 0.9}, event(5.5, 6.9))).at(0.5)
     assert (twice.false_accepts.tolist(), twice.missed.tolist()) == ([1], [0])
 
 
 def test_latency_is_from_the_end_of_the_event_to_the_end_of_the_window() -> None:
-    found = outcome(SEVEN.tracks, 0.5, GRID, tolerance_seconds=0.1)
+    found = SEVEN.at(0.5)
     np.testing.assert_allclose(found.latencies, [5.2 + 1 - 6.0, 20.0 + 1 - 20.8])
 
 
@@ -111,17 +109,12 @@ def test_thresholds_are_between_peaks_and_one_is_above_all() -> None:
 
 
 def test_the_curve_has_the_outcome_of_every_threshold() -> None:
-    points = [(p.false_accepts, p.missed) for p in curve(SEVEN)][:5]
+    points = [(p.num_false, p.num_missed) for p in curve(SEVEN)][:5]
     assert points == [(0, 2), (0, 1), (1, 1), (1, 0), (2, 0)]
 
 
 def test_a_curve_ends_at_the_highest_rate() -> None:
-    assert [p.false_accepts for p in walk(SEVEN, candidates(SEVEN), highest_rate=2.5)] == [
-        0,
-        0,
-        1,
-        1,
-    ]
+    assert [p.num_false for p in walk(SEVEN, candidates(SEVEN), highest_rate=2.5)] == [0, 0, 1, 1]
 
 
 def test_a_long_curve_has_few_points() -> None:
@@ -203,7 +196,7 @@ def test_a_recording_without_a_speaker_counts_by_time_and_for_no_voice() -> None
     noise = track(300, {100: 0.8}, event(0.1, 0.2))
     both = word(*named.tracks, replace(noise, hours=1.0), hours=2.8)
     (found,) = walk(both, [0.5], highest_rate=9.0)
-    np.testing.assert_array_equal(both.rates_by_voice(found.by_track), np.zeros(9))
+    np.testing.assert_array_equal(both.rates_by_voice(found.false_accepts), np.zeros(9))
     assert chosen(named, "false_accepts_per_hour<=1").promise.is_promised is False
     promise = chosen(both, "false_accepts_per_hour<=1").promise
     assert (promise.is_promised, promise.count, promise.value) == (True, 9, 0)
@@ -250,7 +243,7 @@ def test_a_word_without_events_gets_the_lowest_threshold_that_keeps_the_rate() -
 def test_the_bound_by_time_is_exact() -> None:
     (nothing,) = walk(spoken([{}] * 9), [0.9], highest_rate=1.0)
     assert rate_bound(spoken([{}] * 9), nothing).by_time == pytest.approx(-np.log(0.1) / 9)
-    four = replace(nothing, false_accepts=4)
+    four = replace(nothing, false_accepts=np.array([4] + [0] * 8))
     found = rate_bound(spoken([{}] * 9), four).by_time
     assert scipy.stats.poisson.cdf(4, 9 * found) == pytest.approx(0.1)
 
