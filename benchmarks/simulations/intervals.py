@@ -13,7 +13,7 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from kerastl.evaluation.intervals import Bootstrap, Draws, interval
+from kerastl.evaluation.intervals import Bootstrap, Draws
 from kerastl.evaluation.score_types import SCORES, Interval
 from kerastl.evaluation.scores import score_split, score_task
 from kerastl.evaluation.task_sample import TaskSample
@@ -88,12 +88,20 @@ def measure(task: tuple[Cell, int, int]) -> dict[str, Coverage]:
             draws=Draws(bootstrap),
         )
         for name in SCORES:
-            percentiles = interval(sample.replicates[name])
+            percentiles = middle(sample.replicates[name])
             case = (truth.value(name), sample.intervals[name], percentiles)
             cases.setdefault(name, []).append(case)
         ends = macro.auc_interval if macro.defined == len(NAMES) else None
         cases.setdefault("macro auc", []).append((truth.auc, ends, None))
     return {name: summary(several) for name, several in cases.items()}
+
+
+def middle(values: np.ndarray) -> Interval | None:
+    """Returns the middle 95 % of the replicates that define the score, None if none does."""
+    if np.isnan(values).all():
+        return None
+    low, high = np.nanquantile(values, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def summary(cases: list[tuple[float, Interval | None, Interval | None]]) -> Coverage:

@@ -35,11 +35,8 @@ class Share:
 
         The steps are tested in a fixed order and up to the first that fails, so that the promise
         holds although many thresholds are tested. Thresholds with too few trials to forgive one
-        failure are not tested, unless all of them have the same trials.
-
-        Args:
-            target: The share to promise.
-            times: What to multiply the number of examples by.
+        failure are not tested, unless all of them have the same trials. The number of examples is
+        multiplied by `times`.
 
         Reference:
             Angelopoulos et al. (2021), "Learn then Test", arXiv:2110.01052
@@ -81,11 +78,7 @@ def lower_bound(successes: float, trials: float, level: float = LEVEL) -> float:
 
 
 def similarity(values: np.ndarray, groups: np.ndarray) -> float:
-    """Returns the intraclass correlation of values within groups, from 0 to 1.
-
-    Args:
-        values: Shape `(examples,)`.
-        groups: Index of the group of each example.
+    """Returns the intraclass correlation of the examples' values within groups, from 0 to 1.
 
     Reference:
         Donner (1986), "A Review of Inference Procedures for the Intraclass Correlation

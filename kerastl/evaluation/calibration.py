@@ -57,9 +57,7 @@ def fit_platts(labels: np.ndarray, logits: np.ndarray) -> list[Platt]:
     the offset the mean probability is the share of positives. The targets are Platt's
     `(positives + 1) / (positives + 2)` and `1 / (negatives + 2)`.
 
-    Args:
-        labels: 1, 0, or NaN if unknown, `(examples, tasks)`.
-        logits: The same shape.
+    Labels are 1, 0, or NaN if unknown; they and the logits are `(examples, tasks)`.
 
     Reference:
         Lin, Lin, Weng (2007), https://doi.org/10.1007/s10994-007-5018-6

@@ -94,7 +94,7 @@ def paired_difference(
     )
     scored = [one for one in first[0] if not np.isnan(one.value)]
     value = float(np.mean(values))
-    half, p_value = float("nan"), float("nan")
+    half = p_value = float("nan")
     if max((one.groups for one in scored), default=0) >= FEWEST_GROUPS:
         rarer = max(one.rarer_groups for one in scored)
         error, freedom = _standard_error(values, replicates, num_groups=rarer)
@@ -130,10 +130,8 @@ def _standard_error(
 ) -> tuple[float, float]:
     """Returns the standard error of the mean over trainings, and its degrees of freedom.
 
-    Args:
-        values: Difference of each training, `(trainings,)`.
-        replicates: Difference of each training under each draw of groups, `(trainings, draws)`.
-        num_groups: Number of groups that the variance over draws rests on.
+    The variance over the draws of the groups, in replicates `(trainings, draws)`, rests on so many
+    groups.
     """
     drawn = replicates[:, ~np.isnan(replicates).any(axis=0)]
     if drawn.shape[1] < 2:

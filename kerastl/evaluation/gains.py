@@ -57,28 +57,18 @@ def measure_gain(
     Platt's, so that a model that happens to separate few labels has no loss near 0. Logits and
     labels are `(examples, tasks)`, unknown labels NaN. Without groups each example is its own.
 
-    Args:
-        first_logits: Logits of the first model.
-        second_logits: Logits of the second model.
-        labels: 1, 0, or NaN for unknown.
-        groups: Group of each example, or None.
-        seed: Seed of the bootstrap.
-        choices: Number of models of which the second one is the best on these examples. The level
-            of the interval is 1 - 0.05 / choices.
+    The second model is the best of so many choices on these examples; the level of the interval is
+    1 - 0.05 / choices.
     """
-    known = ~np.isnan(labels)
-    first, second = (_losses(logits, labels) for logits in (first_logits, second_logits))
-    saved, num_known = (first - second).sum(axis=1), known.sum(axis=1)
+    saved = (_losses(first_logits, labels) - _losses(second_logits, labels)).sum(axis=1)
+    num_known = (~np.isnan(labels)).sum(axis=1)
     total = int(num_known.sum())
     names = np.arange(len(labels)) if groups is None else groups
     draws = Draws(Bootstrap(groups=names, replicates=_REPLICATES, seed=seed))
-    replicates = [
-        divided(weights @ saved, weights @ num_known)
-        for weights in draws.weights(np.arange(len(labels)))
-    ]
-    found = np.concatenate(replicates)
+    rows = np.arange(len(labels))
+    found = [divided(weights @ saved, weights @ num_known) for weights in draws.weights(rows)]
     tail = _ERROR / choices / 2
-    low, high = np.nanquantile(found, [tail, 1 - tail]) if total else (0.0, 0.0)
+    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail]) if total else (0.0, 0.0)
     return Gain(
         loss=float(saved.sum() / max(total, 1)),
         low=float(low),

@@ -88,7 +88,7 @@ def examine_missingness(
         labels: `(examples, tasks)` as used in training, NaN where unknown.
         parts: Split of each example.
         tasks: Names of the columns.
-        bootstrap: How intervals are computed, for all examples.
+        bootstrap: Draws of all examples.
         held_out: Calibrated predictions.
         groups: Group of each example, or None.
         uncertain: Number of uncertain cells of each task.

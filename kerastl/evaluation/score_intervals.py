@@ -24,16 +24,10 @@ _FEWEST_FREEDOM = 2.0  # of Student's t
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """How much a score varies from draw to draw of the groups.
+    """How much a score varies from draw to draw of the groups."""
 
-    Args:
-        replicates: The score in each replicate of the bootstrap, NaN if undefined.
-        carriers: Number of groups that the score rests on: all of them if they contribute equally,
-            1 if one contributes everything.
-    """
-
-    replicates: np.ndarray
-    carriers: float
+    replicates: np.ndarray  # the score in each replicate of the bootstrap, NaN if undefined
+    carriers: float  # number of groups that the score rests on; see `carriers`
 
     @property
     def variance(self) -> float:
@@ -45,10 +39,7 @@ class Variation:
         """Returns how many times wider an interval is because few groups carry the score.
 
         It undoes the bias of the bootstrap's variance, and it replaces the normal quantile by
-        Student's.
-
-        Args:
-            freedom: Degrees of freedom; None means one less than there are carriers.
+        Student's, with one degree of freedom less than there are carriers if none are given.
         """
         freedom = max(self.carriers - 1 if freedom is None else freedom, _FEWEST_FREEDOM)
         unbiased = self.carriers / max(self.carriers - 1, 0.5)
@@ -58,9 +49,7 @@ class Variation:
 def carriers(groups: np.ndarray, values: np.ndarray) -> float:
     """Returns how many groups carry a sum: all of them if equal, 1 if one has all of it.
 
-    Args:
-        groups: Group of each example, `(examples,)`.
-        values: The summands, not negative, `(examples,)`.
+    The values are the summand of each example, not negative.
     """
     sums = np.bincount(np.unique(groups, return_inverse=True)[1], values)
     squares = float(np.square(sums).sum())
@@ -69,11 +58,6 @@ def carriers(groups: np.ndarray, values: np.ndarray) -> float:
 
 def share_interval(value: float, count: float, variation: Variation) -> Interval | None:
     """Returns Clopper and Pearson's interval of a share, for the count that the variation leaves.
-
-    Args:
-        value: The share, in [0, 1].
-        count: Number of examples that the share is a share of.
-        variation: How much the share varies.
 
     Reference:
         Clopper, Pearson (1934), https://doi.org/10.1093/biomet/26.4.404
@@ -93,12 +77,6 @@ def auc_interval(
     value: float, positives: int, negatives: int, variation: Variation
 ) -> Interval | None:
     """Returns Newcombe's interval of an AUC (his method 5), widened by the variation.
-
-    Args:
-        value: The AUC.
-        positives: Number of known positives.
-        negatives: Number of known negatives.
-        variation: How much the AUC varies.
 
     Reference:
         Newcombe (2006), https://doi.org/10.1002/sim.2324
@@ -124,10 +102,6 @@ def mean_interval(value: float, variation: Variation) -> Interval | None:
 
     Losses are skewed: a few examples have large ones, so the variance is known less well than the
     number of groups suggests. Half the degrees of freedom cover.
-
-    Args:
-        value: The mean.
-        variation: How much the mean varies.
     """
     if math.isnan(value) or not variation.variance:
         return None
@@ -145,7 +119,7 @@ def calibration_error_interval(
     from their true values, so an interval as wide as that distance can be is always wide enough.
 
     Args:
-        value: The error.
+        value: The error of the sample.
         distances: Mean distance of the bins' gaps in each replicate from those of the sample.
         spreads: Standard deviation of the gap of each bin if the probabilities are right and the
             examples independent: bins of few examples vary more than their replicates.
@@ -161,15 +135,10 @@ def calibration_error_interval(
 def average_interval(
     value: float, replicates: np.ndarray, parts: Sequence[tuple[float, Interval]], *, highest: float
 ) -> Interval | None:
-    """Returns the interval of a mean over tasks.
+    """Returns the interval of a mean over tasks, from score and interval of each task.
 
-    It is at least as wide as if the errors of the tasks were independent of each other.
-
-    Args:
-        value: The mean of the tasks' scores.
-        replicates: The mean in each replicate, NaN if undefined.
-        parts: Score and interval of each task.
-        highest: The largest value of the score; the upper end stays below it.
+    It is at least as wide as if the errors of the tasks were independent of each other, and at most
+    from 0 to the highest value of the score. In replicates, an undefined mean is NaN.
     """
     below = math.hypot(*(score - ends[0] for score, ends in parts)) / len(parts)
     above = math.hypot(*(ends[1] - score for score, ends in parts)) / len(parts)

@@ -41,31 +41,28 @@ def score_split(
         labels: `(examples, tasks)`, NaN where unknown.
         probabilities: `(examples, tasks)`.
         tasks: Names of the columns.
-        thresholds: Threshold of each task; a probability at or above it counts as positive.
+        thresholds: Of each task; a probability at or above it counts as positive.
         bootstrap: How intervals are computed; None computes none.
         uncalibrated: Probabilities without calibration, scored under `before_calibration`.
         tuned_on: What thresholds and calibration were chosen on.
         note: Why the scores are too optimistic.
     """
     draws = Draws(bootstrap) if bootstrap is not None and bootstrap.replicates else None
-    found = [
+    samples = [
         TaskSample(labels[:, i], probabilities[:, i], threshold=thresholds[task], draws=draws)
         for i, task in enumerate(tasks)
     ]
-    macro = _macro(found, labels, bootstrap, draws)
-    by_task = [_task_scores(one, bootstrap) for one in found]
+    macro = _macro(samples, labels, bootstrap, draws)
+    by_task = {task: _task_scores(one, bootstrap) for task, one in zip(tasks, samples, strict=True)}
     if uncalibrated is not None:
-        before = [calibration_scores(labels[:, i], uncalibrated[:, i]) for i in range(len(found))]
-        macro = replace(macro, before_calibration=_mean_calibration(before))
-        by_task = [
-            replace(one, before_calibration=b) for one, b in zip(by_task, before, strict=True)
-        ]
-    return SplitScores(
-        macro=macro,
-        tasks=dict(zip(tasks, by_task, strict=True)),
-        tuned_on=tuned_on,
-        note=note,
-    )
+        before = [calibration_scores(*both) for both in zip(labels.T, uncalibrated.T, strict=True)]
+        mean = {n: mean_of_defined([getattr(b, n) for b in before]) for n in CALIBRATION_SCORES}
+        macro = replace(macro, before_calibration=CalibrationScores(**mean))
+        by_task = {
+            task: replace(by_task[task], before_calibration=one)
+            for task, one in zip(tasks, before, strict=True)
+        }
+    return SplitScores(macro=macro, tasks=by_task, tuned_on=tuned_on, note=note)
 
 
 def score_task(
@@ -75,40 +72,22 @@ def score_task(
     threshold: float,
     bootstrap: Bootstrap | None = None,
 ) -> TaskScores:
-    """Returns the scores of one task as in `score_split`.
-
-    Args:
-        labels: 1, 0 or NaN for unknown, shape `(examples,)`.
-        probabilities: In [0, 1], shape `(examples,)`.
-        threshold: A probability at or above it counts as positive.
-        bootstrap: How intervals are computed; None computes none.
-    """
+    """Returns the scores of one task as in `score_split`; labels are `(examples,)`."""
     draws = Draws(bootstrap) if bootstrap is not None and bootstrap.replicates else None
     sample = TaskSample(labels, probabilities, threshold=threshold, draws=draws)
     return _task_scores(sample, bootstrap)
 
 
 def calibration_scores(labels: np.ndarray, probabilities: np.ndarray) -> CalibrationScores:
-    """Returns log loss, Brier score and expected calibration error of one task.
-
-    Args:
-        labels: 1, 0 or NaN for unknown, shape `(examples,)`.
-        probabilities: In [0, 1], shape `(examples,)`.
-    """
+    """Returns log loss, Brier score and expected calibration error of one task."""
     scores = score_task(labels, probabilities, threshold=0.5)
     return CalibrationScores(**{name: scores.value(name) for name in CALIBRATION_SCORES})
 
 
-def interval_facts(
+def _interval_facts(
     bootstrap: Bootstrap | None, num_groups: int, auc_replicates: np.ndarray
 ) -> IntervalFacts:
-    """Returns how intervals are computed, or why there are none.
-
-    Args:
-        bootstrap: The requested bootstrap, or None.
-        num_groups: Number of groups with known labels.
-        auc_replicates: AUC of each replicate, NaN if a class is missing.
-    """
+    """Returns how intervals are computed with so many groups, or why there are none."""
     if bootstrap is not None and bootstrap.replicates and num_groups >= FEWEST_GROUPS:
         return IntervalFacts(
             method=f"95 % score intervals with the variation over {bootstrap.unit}",
@@ -136,7 +115,7 @@ def _macro(
     if draws is not None:
         num_groups = len(set(draws.group_of_row[~np.isnan(labels).all(axis=1)].tolist()))
     scored = [one for one in found if not np.isnan(one.scores["auc"])]
-    facts = interval_facts(
+    facts = _interval_facts(
         bootstrap, num_groups, np.sum([one.replicates["auc"] for one in scored], axis=0)
     )
     means = {name: mean_of_defined([one.scores[name] for one in found]) for name in SCORES}
@@ -170,7 +149,7 @@ def _macro_intervals(
 
 
 def _task_scores(sample: TaskSample, bootstrap: Bootstrap | None) -> TaskScores:
-    facts = interval_facts(bootstrap, sample.num_groups, sample.replicates["auc"])
+    facts = _interval_facts(bootstrap, sample.num_groups, sample.replicates["auc"])
     if bootstrap is not None and facts.replicates:
         facts = replace(facts, reason=_too_few_of_a_class(sample, bootstrap))
     return TaskScores(
@@ -201,12 +180,3 @@ def _fields(
 ) -> dict[str, Any]:
     """Returns the fields of `Scores`."""
     return {**scores, **{f"{name}_interval": intervals.get(name) for name in SCORES}}
-
-
-def _mean_calibration(found: Sequence[CalibrationScores]) -> CalibrationScores:
-    return CalibrationScores(
-        **{
-            name: mean_of_defined([getattr(one, name) for one in found])
-            for name in CALIBRATION_SCORES
-        }
-    )

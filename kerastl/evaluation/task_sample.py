@@ -29,11 +29,8 @@ _GAP_DISTANCE = "gap_distance"  # between the bins' gaps of a replicate and thos
 class TaskSample:
     """Known labels of one task by falling probability, and their scores.
 
-    Args:
-        labels: 1, 0 or NaN for unknown, `(examples,)`.
-        probabilities: In [0, 1], `(examples,)`.
-        threshold: A probability at or above it counts as positive.
-        draws: Draws of the groups for intervals; None computes none.
+    Labels are 1, 0 or NaN for unknown, probabilities in [0, 1]. Without draws of the groups there
+    are no intervals.
     """
 
     def __init__(
@@ -70,11 +67,7 @@ class TaskSample:
         return len(np.unique(self.groups[self.y == label]))
 
     def under(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns each score under each weighting, `(weightings,)`.
-
-        Args:
-            weights: Weight of each example, `(weightings, examples)`.
-        """
+        """Returns each score, `(weightings,)`, under weights `(weightings, examples)`."""
         summands = self.sums if weights.dtype == np.float64 else self.sums_float32
         sums = (weights @ summands).astype(np.float64)
         count, positives, hits, false_alarms, loss, squared = sums[:, :6].T
@@ -101,40 +94,36 @@ class TaskSample:
     @cached_property
     def intervals(self) -> dict[str, Interval | None]:
         """Interval of each score of `SCORES`, None if it has none."""
-        positives, negatives = int(self.y.sum()), int((1 - self.y).sum())
-        right = self.scores["accuracy"] * len(self.y)
+        y, num = self.y, len(self.y)
+        positives, negatives = int(y.sum()), int((1 - y).sum())
+        f1_count = (num - self.scores["accuracy"] * num + 2 * float(self.sums[:, _HITS].sum())) / 2
         found = {
             "auc": auc_interval(
-                self.scores["auc"], positives, negatives, self._variation("auc", self.y, 1 - self.y)
+                self.scores["auc"], positives, negatives, self._variation("auc", y, 1 - y)
             ),
-            "average_precision": self._share("average_precision", positives, self.y),
-            "log_loss": self._mean("log_loss", _LOSS),
-            "brier": self._mean("brier", _SQUARED),
             "expected_calibration_error": self._calibration_error(),
-            "accuracy": self._share("accuracy", len(self.y), np.ones_like(self.y)),
-            "sensitivity": self._share("sensitivity", positives, self.y),
-            "specificity": self._share("specificity", negatives, 1 - self.y),
-            "f1": self._share("f1", (len(self.y) - right + 2 * self._hits) / 2, self.y),
         }
+        for name, count, carried_by in (
+            ("average_precision", positives, y),
+            ("accuracy", num, np.ones_like(y)),
+            ("sensitivity", positives, y),
+            ("specificity", negatives, 1 - y),
+            ("f1", f1_count, y),
+        ):
+            variation = self._variation(name, carried_by)
+            found[name] = share_interval(self.scores[name], count, variation)
+        for name, column in (("log_loss", _LOSS), ("brier", _SQUARED)):
+            variation = self._variation(name, self.sums[:, column])
+            found[name] = mean_interval(self.scores[name], variation)
         if min(self.groups_of(0), self.groups_of(1)) < FEWEST_OF_A_CLASS:
             found |= dict.fromkeys(NEED_BOTH_CLASSES, None)
         return found
-
-    @property
-    def _hits(self) -> float:
-        return float(self.sums[:, _HITS].sum())
 
     def _variation(self, name: str, *carried_by: np.ndarray) -> Variation:
         return Variation(
             replicates=self.replicates[name],
             carriers=min(carriers(self.groups, values) for values in carried_by),
         )
-
-    def _share(self, name: str, count: float, carried_by: np.ndarray) -> Interval | None:
-        return share_interval(self.scores[name], count, self._variation(name, carried_by))
-
-    def _mean(self, name: str, column: int) -> Interval | None:
-        return mean_interval(self.scores[name], self._variation(name, self.sums[:, column]))
 
     def _calibration_error(self) -> Interval | None:
         variances = np.bincount(self._bins, self.p * (1 - self.p), minlength=NUM_BINS)

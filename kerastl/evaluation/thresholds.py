@@ -5,7 +5,7 @@ neighboring probabilities, so rounding does not change a decision.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -83,12 +83,11 @@ def choose_threshold(
     `precision~x` the lowest with that precision, or the one with the highest precision if none
     reaches it. With `>=` instead of `~` the lower bound reaches x, not the share on these labels;
     if no threshold does, the threshold is that of `~`, and a note says so.
-    `false_accepts_per_hour<=x` needs recordings and is not chosen here.
 
     Args:
         labels: 1, 0 or NaN for unknown, shape `(examples,)`.
         probabilities: Calibrated and held out, shape `(examples,)`.
-        policy: The policy.
+        policy: Any but one that needs recordings.
         groups: Group of each example; examples of a group are not independent. None: all are.
     """
     usable = ~np.isnan(labels) & np.isfinite(probabilities)
@@ -103,7 +102,8 @@ def choose_threshold(
     if policy.value is not None:
         step = int(np.searchsorted(steps.called, np.sum(p >= policy.value)))
         return ChosenThreshold(threshold=policy.value, bounds=_bounds(shares, step))
-    step = _best(steps, policy.goal)
+    score = steps.f1 if policy.goal == "f1" else steps.sensitivity + steps.specificity
+    step = int(np.argmax(score))
     return ChosenThreshold(
         threshold=float(steps.thresholds[step]), bounds=_bounds(shares, step, SELECTED_LEVEL)
     )
@@ -171,7 +171,7 @@ def _with_promise(
     steps: Steps, shares: Mapping[str, Share], policy: ThresholdPolicy
 ) -> ChosenThreshold:
     target, share = policy.value or 0.0, shares[policy.goal]
-    point, note = _GOALS[policy.goal](steps, target)
+    point, note = _point_choice(steps, policy.goal, target)
     promising = share.promising_step(target) if policy.is_promise else None
     step = point if promising is None else promising
     promise = _promise(steps, share, policy, step, promising is not None)
@@ -237,33 +237,16 @@ def _price(steps: Steps, policy: ThresholdPolicy, step: int, point: int) -> Pric
     return Price(quantity=quantity, value=float(values[step]), at_point_choice=float(values[point]))
 
 
-def _best(steps: Steps, goal: str) -> int:
-    return int(np.argmax(steps.f1 if goal == "f1" else steps.sensitivity + steps.specificity))
-
-
-def _sensitivity(steps: Steps, target: float) -> tuple[int, str | None]:
-    return int(np.argmax(steps.sensitivity >= target)), None
-
-
-def _specificity(steps: Steps, target: float) -> tuple[int, str | None]:
-    last = int(np.flatnonzero(steps.specificity >= target)[-1])
+def _point_choice(steps: Steps, goal: str, target: float) -> tuple[int, str | None]:
+    """Returns the step of the policy with `~`, and a note if the target costs much or is missed."""
+    values = np.nan_to_num(getattr(steps, goal), nan=-1.0)
+    reached = np.flatnonzero(values >= target)
+    if goal == "sensitivity":
+        return int(reached[0]), None
+    if not len(reached):
+        best = int(np.flatnonzero(values == values.max())[-1])
+        return best, f"a {goal} of {target:g} is never reached; the highest is {values[best]:.2f}"
+    last = int(reached[-1])
     if steps.hits[last]:
         return last, None
-    return last, f"a specificity of {target:g} is only reached by missing all positives"
-
-
-def _precision(steps: Steps, target: float) -> tuple[int, str | None]:
-    precision = np.nan_to_num(steps.precision, nan=-1.0)
-    reached = np.flatnonzero(precision >= target)
-    if len(reached):
-        return int(reached[-1]), None
-    best = int(np.flatnonzero(precision == precision.max())[-1])
-    note = f"a precision of {target:g} is never reached; the highest is {precision[best]:.2f}"
-    return best, note
-
-
-_GOALS: dict[str, Callable[[Steps, float], tuple[int, str | None]]] = {
-    "sensitivity": _sensitivity,
-    "specificity": _specificity,
-    "precision": _precision,
-}
+    return last, f"a {goal} of {target:g} is only reached by missing all positives"
