@@ -49,7 +49,7 @@ def plan_study(
         return _NAMED[name](values, config, table, fit)
     if not equals:
         raise _no_axis(axis, name)
-    return _pairs(name, [_variant(value, table, {name: value}) for value in values])
+    return study_of(name, [_variant(value, table, {name: value}) for value in values])
 
 
 def read_values(name: str, text: str) -> list[Any]:
@@ -100,7 +100,7 @@ def _trainable(values: list[Any], config: Config, table: Examples, fit: Mapping[
         "From scratch starts from random weights, trains everything at fit.learning_rate and "
         "updates the statistics of BatchNorm; it has the same epochs as the others.",
     )
-    return _pairs("trainable", variants, notes=notes if FROM_SCRATCH in wanted else ())
+    return study_of("trainable", variants, notes=notes if FROM_SCRATCH in wanted else ())
 
 
 def _uncertain(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
@@ -114,7 +114,7 @@ def _uncertain(values: list[Any], _: Config, table: Examples, *__: Any) -> Study
     keys = [format_path(("data", "labels", task, "when_uncertain")) for task in unsure]
     policies = values or ["ignore", "positive", "negative", {"soft": 0.7}]
     variants = [_variant(policy, table, dict.fromkeys(keys, policy)) for policy in policies]
-    return _pairs("uncertain", variants)
+    return study_of("uncertain", variants)
 
 
 def _backbone(values: list[Any], config: Config, table: Examples, *_: Any) -> Study:
@@ -130,7 +130,7 @@ def _backbone(values: list[Any], config: Config, table: Examples, *_: Any) -> St
         section = {"name": value, "input_size": config.backbone.input_size}
         changes = {"backbone": value if isinstance(value, dict) else section}
         variants.append(_variant(value, table, {} if value == config.backbone.name else changes))
-    return _pairs("backbone", variants)
+    return study_of("backbone", variants)
 
 
 def _unknown(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
@@ -139,7 +139,7 @@ def _unknown(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
         _variant(name, table, training=TrainingRows(treatment=_TREATMENTS[name]))
         for name in values or _TREATMENTS
     ]
-    return _pairs("unknown", variants)
+    return study_of("unknown", variants)
 
 
 def _examples(values: list[Any], table: Examples, num_train: int) -> Study:
@@ -155,7 +155,7 @@ def _examples(values: list[Any], table: Examples, num_train: int) -> Study:
         _variant(size, table, training=TrainingRows(examples=None if size == ALL else int(size)))
         for size in sorted(wanted, key=lambda size: num_train if size == ALL else int(size))
     ]
-    study = _pairs("examples", variants)
+    study = study_of("examples", variants)
     steps = [_contrast(more, fewer, " examples") for fewer, more in itertools.pairwise(variants)]
     note = (
         "Only training rows are drawn, in whole groups, each draw from the next larger one and "
@@ -184,8 +184,10 @@ def _contrast(first: TrainingVariant, second: TrainingVariant, what: str = "") -
     return Contrast(first=(first.name,), second=(second.name,), tasks=first.tasks, text=text)
 
 
-def _pairs(axis: str, variants: Sequence[TrainingVariant], *, notes: tuple[str, ...] = ()) -> Study:
-    """Returns the study that compares each variant with the first."""
+def study_of(
+    axis: str, variants: Sequence[TrainingVariant], *, notes: tuple[str, ...] = ()
+) -> Study:
+    """Returns the study of variants in which each is compared with the first."""
     if len(variants) < 2:
         raise ConfigError(
             f"The axis '{axis}' needs at least two values to compare.",

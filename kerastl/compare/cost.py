@@ -12,6 +12,7 @@ from kerastl.runs import Run
 
 _BATCH = 32
 _REPEATS = 5
+_MEASURED = ("parameters", "trainable_parameters", "bytes", "milliseconds_per_example", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +57,11 @@ def measure_cost(run: Run) -> TrialCost:
 
 def median_cost(costs: Sequence[TrialCost]) -> VariantCost:
     """Returns the cost of a variant from the costs of its trials."""
-    return VariantCost(
-        parameters=_median([cost.parameters for cost in costs]),
-        trainable_parameters=_median([cost.trainable_parameters for cost in costs]),
-        bytes=_median([cost.bytes for cost in costs]),
-        milliseconds_per_example=_median([cost.milliseconds_per_example for cost in costs]),
-        seconds=_median([cost.seconds for cost in costs]),
-        epochs=tuple(cost.epochs for cost in costs),
-    )
+    medians = {}
+    for name in _MEASURED:
+        measured = [value for cost in costs if (value := getattr(cost, name)) is not None]
+        medians[name] = float(np.median(measured)) if measured else float("nan")
+    return VariantCost(**medians, epochs=tuple(cost.epochs for cost in costs))
 
 
 def bill(costs: Sequence[VariantCost]) -> str:
@@ -85,8 +83,3 @@ def _inference_milliseconds(model: Any) -> float:
         model.predict_on_batch(batch)
         seconds.append(time.perf_counter() - started)
     return 1000 * float(np.median(seconds)) / _BATCH
-
-
-def _median(values: Sequence[float | None]) -> float:
-    measured = [float(value) for value in values if value is not None]
-    return float(np.median(measured)) if measured else float("nan")

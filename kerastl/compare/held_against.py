@@ -1,7 +1,6 @@
 """Finished runs held against each other on the rows that they were all scored on."""
 
 import difflib
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,24 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.compare.contrasts import (
-    ContrastResult,
-    difference_text,
-    evaluate_contrasts,
-    find_findings,
-    weigh_multiplicity,
-)
-from kerastl.compare.cost import VariantCost
+from kerastl.compare.axes import study_of
+from kerastl.compare.contrasts import ContrastResult, evaluate_contrasts
+from kerastl.compare.cost import median_cost
 from kerastl.compare.page import render_report
-from kerastl.compare.result import ComparisonResult, ScoredPart, VariantResult
-from kerastl.compare.study import Contrast, Study, TrainingVariant
-from kerastl.compare.trial_results import mean_scores
+from kerastl.compare.recommendation import changes_text, macro_verdicts
+from kerastl.compare.result import ComparisonResult
+from kerastl.compare.study import TrainingVariant
+from kerastl.compare.trial_results import comparison_result, variant_result
 from kerastl.compare.verdicts import HELPS, HURTS, PairedRows
 from kerastl.data.tables.examples import PARTS
 from kerastl.errors import RunError, counted
 from kerastl.files import write_text
 from kerastl.media.segments import COLUMNS
-from kerastl.run.bundle import versions
 from kerastl.run.record import RunRecord, read_record
 
 AXIS = "runs"
@@ -54,62 +48,37 @@ def hold_against(runs: Sequence[Path], output: Path) -> ComparisonResult:
     frames = _with_common_labels(frames, tasks)
     rows = PairedRows(frames[0], part=part, replicates=_REPLICATES, seed=0)
     scores = {name: [rows.score(f, tasks)] for name, f in zip(names, frames, strict=True)}
-    variants = tuple(TrainingVariant(name=name, tasks=tasks) for name in names)
-    contrasts = tuple(
-        Contrast(
-            first=(name,), second=(names[0],), tasks=tasks, text=f"{name} instead of {names[0]}"
-        )
-        for name in names[1:]
-    )
-    study = Study(axis=AXIS, variants=variants, contrasts=contrasts)
+    study = study_of(AXIS, [TrainingVariant(name=name, tasks=tasks) for name in names])
     answers = evaluate_contrasts(study, scores, is_about_models=True)
     folder = output.resolve().parent
-    result = ComparisonResult(
-        format=1,
-        axis=AXIS,
+    result = comparison_result(
+        study,
+        rows.scored,
+        answers,
         tasks=tasks,
         seeds=(0,),
         backbone=", ".join(dict.fromkeys(r.bundle.backbone.id for r in records.values())),
         rows={part: len(rows.paths)},
-        scored=ScoredPart(
-            part=part,
-            rows=len(rows.paths),
-            groups=rows.num_groups,
-            unit="groups" if rows.has_groups else "examples",
-            replicates=_REPLICATES,
-        ),
-        findings=tuple(find_findings(answers)),
-        answers=answers,
-        multiplicity=weigh_multiplicity(answers),
         conditions=(),
         sides=tuple(
-            VariantResult(
-                name=name,
-                mode=None,
-                tasks=tasks,
-                changes={},
+            variant_result(
+                variant,
+                scores[variant.name],
                 training={},
-                supporting=False,
-                scores={task: mean_scores(scores[name], [task]) for task in tasks},
-                macro=mean_scores(scores[name], tasks),
                 training_loss={},
-                cost=VariantCost(**dict.fromkeys(_COSTS, math.nan), epochs=()),
-                runs=(os.path.relpath(record.path.resolve(), folder),),
+                cost=median_cost([]),
+                runs=(os.path.relpath(records[variant.name].path.resolve(), folder),),
             )
-            for name, record in records.items()
+            for variant in study.variants
         ),
         costs=(),
         notes=(_ONE_TRAINING, *_left_out(records, part, len(rows.paths))),
         config=_config_differences(records),
-        versions=versions(),
         recommendation=_conclusion(answers, names[0]),
         command=f"kerastl report {' '.join(map(str, runs))}",
     )
     write_text(output, render_report(result, name=" against ".join(names)))
     return result
-
-
-_COSTS = ("parameters", "trainable_parameters", "bytes", "milliseconds_per_example", "seconds")
 
 
 def _common_tasks(records: dict[str, RunRecord]) -> tuple[str, ...]:
@@ -175,16 +144,12 @@ def _config_differences(records: dict[str, RunRecord]) -> str:
 def _conclusion(answers: Sequence[ContrastResult], first: str) -> str:
     parts = []
     for answer in answers:
-        auc, loss = answer.macro.auc, answer.macro.log_loss
-        found = {auc.verdict, loss.verdict}
-        name = answer.first[0]
+        found, name = macro_verdicts(answer), answer.first[0]
         judged = f"no difference between {name} and {first} is seen"
         if {HELPS, HURTS} <= found:
             judged = f"{name} is better than {first} by one score and worse by the other"
         elif found & {HELPS, HURTS}:
             judged = f"{name} is {'better' if HELPS in found else 'worse'} than {first}"
-        parts.append(
-            f"{judged} (macro AUC {difference_text(auc)}; log loss {difference_text(loss)})"
-        )
+        parts.append(f"{judged} ({changes_text(answer)})")
     text = "; ".join(parts)
     return f"No {text.removeprefix('no ')}." if text.startswith("no difference") else f"{text}."

@@ -13,29 +13,28 @@ def recommend(results: Sequence[ContrastResult], *, axis: str) -> str:
     is that it hurts. The better one with the largest difference is recommended.
     """
     answers = [result for result in results if result.kind == "answer"]
-    judged = [result for result in answers if _verdicts(result) != {NO_VERDICT}]
+    judged = [result for result in answers if macro_verdicts(result) != {NO_VERDICT}]
     if not judged:
         return (
             f"No recommendation: without verdicts, which need {FEWEST_TRAININGS} trainings of each "
             "variant and enough groups, a difference may be chance."
         )
-    better = [r for r in judged if HELPS in _verdicts(r) and HURTS not in _verdicts(r)]
+    better = [r for r in judged if HELPS in macro_verdicts(r) and HURTS not in macro_verdicts(r)]
     if axis == "examples":
         return _about_examples(judged, better)
     if better:
         best = max(better, key=lambda r: (r.macro.auc.difference, -r.macro.log_loss.difference))
-        return f"Choose {best.question}: {_changes(best)}."
-    mixed = [result for result in judged if {HELPS, HURTS} <= _verdicts(result)]
+        return f"Choose {best.question}: {changes_text(best)}."
+    mixed = [result for result in judged if {HELPS, HURTS} <= macro_verdicts(result)]
     if mixed:
-        return f"It depends: {mixed[0].question} helps by one score and hurts by the other: " + (
-            f"{_changes(mixed[0])}."
-        )
+        text = f"{mixed[0].question} helps by one score and hurts by the other"
+        return f"It depends: {text}: {changes_text(mixed[0])}."
     return _staying(judged)
 
 
 def _about_examples(judged: Sequence[ContrastResult], better: Sequence[ContrastResult]) -> str:
     if better and better[-1] is judged[-1]:
-        return f"Label more: {better[-1].question} still helps ({_changes(better[-1])})."
+        return f"Label more: {better[-1].question} still helps ({changes_text(better[-1])})."
     enough = better[-1].first[0] if better else judged[0].second[0]
     return f"More than {enough} examples are not seen to help."
 
@@ -43,15 +42,17 @@ def _about_examples(judged: Sequence[ContrastResult], better: Sequence[ContrastR
 def _staying(judged: Sequence[ContrastResult]) -> str:
     second = judged[0].second
     kept = second[0] if len(second) == 1 else "one network for each task"
-    worse = [result for result in judged if HURTS in _verdicts(result)]
-    listed = "; ".join(f"{result.question} hurts ({_changes(result)})" for result in worse)
+    worse = [result for result in judged if HURTS in macro_verdicts(result)]
+    listed = "; ".join(f"{result.question} hurts ({changes_text(result)})" for result in worse)
     return f"Stay with {kept}: {listed or 'nothing else is seen to be better'}."
 
 
-def _verdicts(result: ContrastResult) -> set[str]:
+def macro_verdicts(result: ContrastResult) -> set[str]:
+    """Returns the verdicts on the mean over tasks, by AUC and by log loss."""
     return {result.macro.auc.verdict, result.macro.log_loss.verdict}
 
 
-def _changes(result: ContrastResult) -> str:
+def changes_text(result: ContrastResult) -> str:
+    """Returns the differences of the mean over tasks, in words."""
     auc, loss = difference_text(result.macro.auc), difference_text(result.macro.log_loss)
     return f"macro AUC {auc}; log loss {loss}"

@@ -8,23 +8,13 @@ from typing import Any
 from kerastl.compare.conditions import Condition
 from kerastl.compare.contrasts import ContrastResult, Multiplicity
 from kerastl.compare.cost import VariantCost
+from kerastl.compare.verdicts import ScoredPart
 from kerastl.errors import RunError, counted
 from kerastl.files import read_json, without_nan
 from kerastl.notebook import figure, html_table, interval, listed
 from kerastl.records import from_values, to_values
 
 RESULT = "compare.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoredPart:
-    """Number of rows and groups in the split on which all variants are scored."""
-
-    part: str
-    rows: int
-    groups: int
-    unit: str  # "groups" or "examples"
-    replicates: int  # of the bootstrap
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,10 @@
 """From finished trials to the result of a comparison."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from kerastl.compare.axes import FROM_SCRATCH
 from kerastl.compare.conditions import (
@@ -16,7 +16,6 @@ from kerastl.compare.conditions import (
 )
 from kerastl.compare.contrasts import (
     ContrastResult,
-    ScoresByVariant,
     evaluate_contrasts,
     find_findings,
     weigh_multiplicity,
@@ -25,7 +24,6 @@ from kerastl.compare.cost import bill, median_cost
 from kerastl.compare.recommendation import recommend
 from kerastl.compare.result import (
     ComparisonResult,
-    ScoredPart,
     SeedScores,
     VariantResult,
     VariantScores,
@@ -33,7 +31,13 @@ from kerastl.compare.result import (
 from kerastl.compare.solvers import fitting_note
 from kerastl.compare.study import Study, TrainingVariant
 from kerastl.compare.trials import Trial
-from kerastl.compare.verdicts import FEWEST_TRAININGS, SCORES, PairedRows, TrialScores
+from kerastl.compare.verdicts import (
+    FEWEST_TRAININGS,
+    SCORES,
+    PairedRows,
+    ScoredPart,
+    TrialScores,
+)
 from kerastl.data.tables.examples import PARTS
 from kerastl.errors import counted
 from kerastl.evaluation.differences import ReplicatedScore, paired_difference
@@ -52,51 +56,51 @@ def score_trials(
     study: Study, trials: Sequence[Trial], plan: RunPlan, *, config: str, command: str
 ) -> ComparisonResult:
     """Returns the result of finished trials; config (YAML) and command are for the reader."""
-    seeds = tuple(dict.fromkeys(trial.seed for trial in trials))
-    frames: dict[str, list[pd.DataFrame]] = {}
-    for trial in trials:
-        predictions = read_record(trial.path).predictions
-        frames.setdefault(trial.variant.name, []).append(predictions)
-    part = "test" if len(plan.examples.rows("test")) else "validation"
-    evaluation = plan.config.evaluation
+    by_variant = {
+        variant.name: [trial for trial in trials if trial.variant is variant]
+        for variant in study.variants
+    }
+    frames = {
+        name: [read_record(trial.path).predictions for trial in several]
+        for name, several in by_variant.items()
+    }
     rows = PairedRows(
-        next(iter(frames.values()))[0],
-        part=part,
-        replicates=evaluation.bootstrap,
-        seed=evaluation.seed,
+        frames[study.variants[0].name][0],
+        part="test" if len(plan.examples.rows("test")) else "validation",
+        replicates=plan.config.evaluation.bootstrap,
+        seed=plan.config.evaluation.seed,
     )
-    scores: ScoresByVariant = {
+    scores = {
         variant.name: [rows.score(frame, variant.tasks) for frame in frames[variant.name]]
         for variant in study.variants
     }
     answers = evaluate_contrasts(study, scores)
     sides = {
-        variant.name: _variant_result(
+        variant.name: variant_result(
             variant,
             scores[variant.name],
-            frames[variant.name],
-            [trial for trial in trials if trial.variant is variant],
+            training=asdict(variant.training),
+            training_loss={
+                task: float(np.mean([training_loss(frame, task) for frame in frames[variant.name]]))
+                for task in variant.tasks
+            },
+            cost=median_cost([trial.cost() for trial in by_variant[variant.name]]),
+            runs=tuple(
+                trial.path.relative_to(trial.path.parents[2]).as_posix()
+                for trial in by_variant[variant.name]
+            ),
         )
         for variant in study.variants
     }
-    return ComparisonResult(
-        format=1,
-        axis=study.axis,
+    return comparison_result(
+        study,
+        rows.scored,
+        answers,
         tasks=tuple(plan.examples.tasks),
-        seeds=seeds,
+        seeds=tuple(dict.fromkeys(trial.seed for trial in trials)),
         backbone=plan.config.backbone.name,
         rows={name: len(plan.examples.rows(name)) for name in PARTS},
-        scored=ScoredPart(
-            part=part,
-            rows=len(rows.paths),
-            groups=rows.num_groups,
-            unit="groups" if rows.has_groups else "examples",
-            replicates=evaluation.bootstrap,
-        ),
-        findings=tuple(find_findings(answers)),
-        answers=answers,
-        multiplicity=weigh_multiplicity(answers),
-        conditions=tuple(_conditions(study, answers, plan, trials)),
+        conditions=tuple(_conditions(study, answers, plan, by_variant)),
         sides=tuple(sides.values()),
         costs=tuple(
             f"{contrast.text}: {bill([sides[name].cost for name in contrast.first])}; instead: "
@@ -106,55 +110,57 @@ def score_trials(
         ),
         notes=_notes(study, trials, plan),
         config=config,
-        versions=versions(),
         recommendation=recommend(answers, axis=study.axis),
         command=command,
+    )
+
+
+def comparison_result(
+    study: Study, scored: ScoredPart, answers: tuple[ContrastResult, ...], **others: Any
+) -> ComparisonResult:
+    """Returns a result with what follows from its answers and the given other fields."""
+    return ComparisonResult(
+        format=1,
+        axis=study.axis,
+        scored=scored,
+        findings=tuple(find_findings(answers)),
+        answers=answers,
+        multiplicity=weigh_multiplicity(answers),
+        versions=versions(),
+        **others,
+    )
+
+
+def variant_result(
+    variant: TrainingVariant, scores: Sequence[TrialScores], **others: Any
+) -> VariantResult:
+    """Returns a variant with its scores and the given other fields."""
+    return VariantResult(
+        name=variant.name,
+        mode=variant.mode or None,
+        tasks=variant.tasks,
+        changes=dict(variant.changes),
+        supporting=variant.is_supporting,
+        scores={task: _mean_scores(scores, [task]) for task in variant.tasks},
+        macro=_mean_scores(scores, variant.tasks),
+        **others,
     )
 
 
 def _notes(study: Study, trials: Sequence[Trial], plan: RunPlan) -> tuple[str, ...]:
     trained = {t.variant.name: t.config for t in trials if not t.variant.is_supporting}
     fitting = fitting_note(plan.config, trained)
-    few = _few_trainings(1 + max(trial.seed for trial in trials))
-    notes = (*study.notes, fitting, few, _TRAINING_ROWS)
-    return tuple(note for note in notes if note is not None)
-
-
-def _few_trainings(num: int) -> str | None:
-    if num >= FEWEST_TRAININGS:
-        return None
-    return (
+    num = len({trial.seed for trial in trials})
+    few = (
         f"With {counted(num, 'training')} per variant there are no verdicts on the variants: the "
         "intervals hold for these trained models only. How much trainings differ by chance is "
         f"known from {FEWEST_TRAININGS} trainings on; use --seeds {FEWEST_TRAININGS} or more."
     )
+    notes = (*study.notes, fitting, few if num < FEWEST_TRAININGS else None, _TRAINING_ROWS)
+    return tuple(note for note in notes if note is not None)
 
 
-def _variant_result(
-    variant: TrainingVariant,
-    scores: Sequence[TrialScores],
-    frames: Sequence[pd.DataFrame],
-    trials: Sequence[Trial],
-) -> VariantResult:
-    return VariantResult(
-        name=variant.name,
-        mode=variant.mode or None,
-        tasks=variant.tasks,
-        changes=dict(variant.changes),
-        training=asdict(variant.training),
-        supporting=variant.is_supporting,
-        scores={task: mean_scores(scores, [task]) for task in variant.tasks},
-        macro=mean_scores(scores, variant.tasks),
-        training_loss={
-            task: float(np.mean([training_loss(frame, task) for frame in frames]))
-            for task in variant.tasks
-        },
-        cost=median_cost([trial.cost() for trial in trials]),
-        runs=tuple(trial.path.relative_to(trial.path.parents[2]).as_posix() for trial in trials),
-    )
-
-
-def mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
+def _mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
     """Returns the scores of a variant, as means over tasks and trainings."""
     found = {}
     for name in SCORES:
@@ -180,16 +186,16 @@ def _conditions(
     study: Study,
     results: Sequence[ContrastResult],
     plan: RunPlan,
-    trials: Sequence[Trial],
+    by_variant: Mapping[str, Sequence[Trial]],
 ) -> list[Condition]:
     examples, train = plan.examples, plan.examples.rows("train")
     if study.axis == "sharing":
         labels = examples.training_labels[train]
         known = dict(zip(examples.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
-        epochs: dict[str, list[np.ndarray]] = {}
-        for trial in trials:
-            losses = losses_by_epoch(read_record(trial.path), known)
-            epochs.setdefault(trial.variant.name, []).append(losses)
+        epochs = {
+            name: [losses_by_epoch(read_record(trial.path), known) for trial in several]
+            for name, several in by_variant.items()
+        }
         return sharing_conditions(study, results, labels, epochs)
     if study.axis in ("trainable", "backbone"):
         return transfer_conditions(

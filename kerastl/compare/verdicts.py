@@ -31,6 +31,17 @@ FALSE_DISCOVERY_RATE = 0.05
 FEWEST_TRAININGS = 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScoredPart:
+    """Number of rows and groups in the split on which all variants are scored."""
+
+    part: str
+    rows: int
+    groups: int
+    unit: str  # "groups" or "examples"
+    replicates: int  # of the bootstrap
+
+
 class PairedRows:
     """The rows on which all trials are scored, and the draws of them.
 
@@ -43,16 +54,21 @@ class PairedRows:
 
     def __init__(self, frame: pd.DataFrame, *, part: str, replicates: int, seed: int):
         rows = frame[frame["split"] == part]
-        self.part = part
+        has_groups = "group" in rows
+        groups = rows["group" if has_groups else "path"].to_numpy(dtype=str)
         self.paths = rows["path"].to_numpy()
-        self.has_groups = "group" in rows
-        groups = rows["group" if self.has_groups else "path"].to_numpy(dtype=str)
-        self.num_groups = len(np.unique(groups))
+        self.scored = ScoredPart(
+            part=part,
+            rows=len(rows),
+            groups=len(np.unique(groups)),
+            unit="groups" if has_groups else "examples",
+            replicates=replicates,
+        )
         self.draws = Draws(Bootstrap(groups=groups, replicates=replicates, seed=seed))
 
     def score(self, frame: pd.DataFrame, tasks: Sequence[str]) -> TrialScores:
         """Returns the scores of one trial, from its predictions."""
-        rows = frame[frame["split"] == self.part]
+        rows = frame[frame["split"] == self.scored.part]
         assert list(rows["path"]) == list(self.paths), "trials are scored on the same rows"
         found = {}
         for task in tasks:

@@ -100,7 +100,7 @@ def test_trainings_that_differ_make_the_interval_wider() -> None:
     same = differences(a, a, ["car"]).auc.interval
     mixed = differences(a, b, ["car"]).auc.interval
     assert mixed[1] - mixed[0] > same[1] - same[0]
-    assert rows.num_groups == 100
+    assert rows.scored.groups == 100
 
 
 def test_a_task_without_both_classes_is_undefined_and_leaves_the_mean_alone() -> None:
