@@ -32,12 +32,21 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Trainings per variant.",
 )
+@click.option("--seed", type=int, help="Seed of the first training, as --set fit.seed=N.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder of the comparison.")
 @completion.set_option
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the feature cache.")
 @options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print compare.json.")
-def command(config: Path, no_cache: bool, is_quiet: bool, as_json: bool, **settings: Any) -> None:
+def command(
+    config: Path,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    no_cache: bool,
+    is_quiet: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
     """Train the variants of an axis on the same rows and compare their test scores.
 
     \b
@@ -56,8 +65,12 @@ def command(config: Path, no_cache: bool, is_quiet: bool, as_json: bool, **setti
     from kerastl.cli.console import TerminalProgress
     from kerastl.compare import compare
 
+    if seed is not None:
+        overrides = (*overrides, f"fit.seed={seed}")
     with TerminalProgress(is_quiet) as progress:
-        found = compare(config, cache=not no_cache, progress=progress, **settings)
+        found = compare(
+            config, overrides=overrides, cache=not no_cache, progress=progress, **settings
+        )
     if as_json:
         click.echo(json.dumps({"comparison": str(found.path), **found.values}, indent=2))
         return

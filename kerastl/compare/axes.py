@@ -31,13 +31,8 @@ def plan_study(
 ) -> Study:
     """Returns the study that the text after `--axis` asks for.
 
-    Args:
-        axis: Name of an axis or dotted key, followed by `=` and values if the defaults are not
-            wanted.
-        config: The config that is compared.
-        table: The examples.
-        num_train: Number of training rows.
-        fit: The keys of `fit` of all solvers.
+    The text is the name of an axis or a dotted key, followed by `=` and values if the defaults are
+    not wanted. `fit` contains the keys of `fit` of all solvers.
     """
     name, equals, text = (part.strip() for part in axis.partition("="))
     if not name or (equals and not text):

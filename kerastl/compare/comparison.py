@@ -12,10 +12,7 @@ from kerastl.backbones import find_backbone
 from kerastl.compare.axes import plan_study
 from kerastl.compare.page import FILE_NAME as REPORT
 from kerastl.compare.page import render_report
-from kerastl.compare.result import (
-    RESULT,
-    Comparison,
-)
+from kerastl.compare.result import RESULT, Comparison
 from kerastl.compare.solvers import load_compared
 from kerastl.compare.study import Study, TrainingVariant, trial_config
 from kerastl.compare.training_tables import change_training, split_frame, write_table
@@ -51,7 +48,8 @@ def compare(
     Args:
         config: A config, or the path of its YAML file.
         axis: What varies, such as `"sharing"`, `"trainable=false,true"` or `"fit.epochs=5,20"`.
-        seeds: Number of trainings of each variant.
+        seeds: Number of trainings of each variant. The first has the seed `fit.seed`, each further
+            one the next number.
         output: Folder of the comparison; None means `runs/CONFIG-compare-AXIS`.
         overrides: `key=value` changes, as after `--set`.
         cache: Whether features of frozen backbones are cached.
@@ -83,32 +81,26 @@ def compare(
     plan = pipeline.make_plan(settings, progress=progress)
     num_train = len(plan.examples.rows("train"))
     study = plan_study(axis, settings, plan.examples, num_train=num_train, fit=fit)
+    numbers = range(settings.fit.seed, settings.fit.seed + seeds)
     trials = [
         _trial(study, variant, seed, settings, fit, folder.absolute())
         for variant in study.variants
-        for seed in range(seeds)
+        for seed in numbers
     ]
     if not isinstance(config, Config) and not _has_effect(fit, trials):
         load_config(config, overrides)  # names the keys and raises
     _refuse_missing_backbones(trials)
-    tables = _tables(study, seeds, plan)
+    tables = _tables(study, numbers, plan)
+    text = _text(settings, fit)
     hashes = tuple(file_sha256(path).hex() for path in settings.data.tables)
-    open_folder(
-        folder,
-        ComparisonPlan(axis=axis, seeds=seeds, config=_text(settings, fit), tables=hashes),
-    )
+    open_folder(folder, ComparisonPlan(axis=axis, seeds=seeds, config=text, tables=hashes))
     for name, frame in tables.items():
         write_table(folder / TABLES / name, frame)
     run_trials(trials, cache=cache, progress=progress)
     progress.step("Comparing", None)
     source = "compare.yaml" if isinstance(config, Config) else str(config)
-    result = score_trials(
-        study,
-        trials,
-        plan,
-        config=_text(settings, fit),
-        command=_command(source, axis, seeds, overrides, folder),
-    )
+    command = _command(source, axis, seeds, overrides, folder)
+    result = score_trials(study, trials, plan, config=text, command=command)
     write_json(folder / RESULT, to_values(result))
     write_text(folder / REPORT, render_report(result, name=folder.name))
     return Comparison(path=folder, result=result)
@@ -156,13 +148,13 @@ def _trial(
 def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
     """Raises before anything is written if the backbone of a variant cannot be used."""
     for trial in trials:
-        if trial.variant.backbone_of is None and trial.seed == 0:
+        if trial.variant.backbone_of is None and trial.seed == trials[0].seed:
             backbone = trial.config.backbone
             spec = find_backbone(backbone.name, options=backbone.options)
             pipeline.refuse_other_modality(spec, trial.config)
 
 
-def _tables(study: Study, seeds: int, plan: RunPlan) -> dict[str, pd.DataFrame]:
+def _tables(study: Study, seeds: Sequence[int], plan: RunPlan) -> dict[str, pd.DataFrame]:
     """Returns every table of the study by its file name."""
     frame = split_frame(plan.examples, plan.config)
     wanted = {variant.training for variant in study.variants}
@@ -172,5 +164,5 @@ def _tables(study: Study, seeds: int, plan: RunPlan) -> dict[str, pd.DataFrame]:
             frame, plan.examples, training, sizes=sizes, seed=seed
         )
         for training in sorted(wanted, key=str)
-        for seed in range(seeds)
+        for seed in seeds
     }

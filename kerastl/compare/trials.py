@@ -97,10 +97,11 @@ def run_trials(trials: Sequence[Trial], *, cache: bool, progress: Progress) -> N
         progress.note(
             f"Training {number} of {len(trials)}: {trial.variant.name}, seed {trial.seed}"
         )
-        _run(trial, cache=cache, progress=progress)
+        is_first = trial.seed == trials[0].seed  # others of the variant have the same model
+        _run(trial, is_first=is_first, cache=cache, progress=progress)
 
 
-def _run(trial: Trial, *, cache: bool, progress: Progress) -> None:
+def _run(trial: Trial, *, is_first: bool, cache: bool, progress: Progress) -> None:
     before = trial.cost().seconds or 0.0
     started = time.monotonic()
     try:
@@ -114,7 +115,7 @@ def _run(trial: Trial, *, cache: bool, progress: Progress) -> None:
             ) from None
         raise
     seconds = before + time.monotonic() - started
-    cost = measure_cost(run) if trial.seed == 0 else TrialCost()  # the others have the same model
+    cost = measure_cost(run) if is_first else TrialCost()
     history = run.record.history
     epochs = int((history["epoch"] > 0).sum()) if len(history) else 0
     write_json(trial.cost_path, to_values(replace(cost, seconds=seconds, epochs=epochs)))

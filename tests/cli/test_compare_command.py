@@ -41,6 +41,18 @@ def test_it_prints_differences_sides_and_findings_and_json_is_the_same(
     assert values["comparison"] == str(tmp_path / "c")
 
 
+def test_the_trainings_have_the_seed_and_the_numbers_after_it(
+    kerastl_command: Command, config: Path, tmp_path: Path
+) -> None:
+    arguments = ["compare", config, "--axis", "examples=15,all", "--seeds", 2, "--seed", 7]
+    values = json.loads(kerastl_command(*arguments, "--output", tmp_path, "-q", "--json").out)
+    assert values["seeds"] == [7, 8]
+    trained = sorted(tmp_path.glob("arms/*all*/seed-*/config.yaml"))
+    assert [yaml.safe_load(path.read_text())["fit"]["seed"] for path in trained] == [7, 8]
+    assert all(side["cost"]["parameters"] > 0 for side in values["sides"])
+    assert "--set fit.seed=7" in values["command"]
+
+
 @pytest.mark.parametrize(
     ("axis", "parts"),
     [
