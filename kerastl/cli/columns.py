@@ -5,6 +5,7 @@ not fit, its first column is folded; if that is not enough, the other columns ar
 several tables with the same first column. In pipes and files a table has any width.
 """
 
+import itertools
 import shutil
 import sys
 import textwrap
@@ -50,10 +51,10 @@ def show_columns(
         click.echo()
 
 
-def aligned(rows: Sequence[Sequence[str]], *, align: str = "<") -> list[str]:
-    """Returns a line per row; `align` is for all columns but the first: "<" left, ">" right."""
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a line per row, with its columns aligned to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    form = _GAP.join(f"{{:{align if i else '<'}{width}}}" for i, width in enumerate(widths))
+    form = _GAP.join(f"{{:<{width}}}" for width in widths)
     return [form.format(*row).rstrip() for row in rows]
 
 
@@ -80,25 +81,20 @@ def _parts(
     if name + sum(others) > limit:
         name = min(natural[0], max(_MIN_NAME, limit // 2))
     rest = limit - name
-    columns: list[int] = []
+    parts: list[list[int]] = [[]]
     for index, width in enumerate(others, start=1):
-        if columns and sum(others[i - 1] for i in columns) + width > rest:
-            yield [0, *columns], [name, *(min(natural[i], rest - len(_GAP)) for i in columns)]
-            columns = []
-        columns.append(index)
-    yield [0, *columns], [name, *(min(natural[i], rest - len(_GAP)) for i in columns)]
+        if parts[-1] and sum(others[i - 1] for i in parts[-1]) + width > rest:
+            parts.append([])
+        parts[-1].append(index)
+    for columns in parts:
+        yield [0, *columns], [name, *(min(natural[i], rest - len(_GAP)) for i in columns)]
 
 
 def _show_row(cells: Sequence[str], widths: Sequence[int], left: Sequence[bool]) -> None:
     """Prints a row; a cell that is too wide continues in the next line."""
     folded = [_folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    for number in range(max(map(len, folded))):
-        lines = [lines[number] if number < len(lines) else "" for lines in folded]
-        padded = [
-            _padded(line, width, is_left)
-            for line, width, is_left in zip(lines, widths, left, strict=True)
-        ]
-        click.echo(_GAP.join(padded).rstrip())
+    for lines in itertools.zip_longest(*folded, fillvalue=""):
+        click.echo(_GAP.join(map(_padded, lines, widths, left)).rstrip())
 
 
 def _folded(cell: str, width: int) -> list[str]:
@@ -117,10 +113,7 @@ def _padded(cell: str, width: int, is_left: bool) -> str:
 
 def _width(text: str) -> int:
     """Returns the number of columns of a text on a terminal."""
-    return sum(_letter_width(letter) for letter in text)
-
-
-def _letter_width(letter: str) -> int:
-    if unicodedata.combining(letter):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )

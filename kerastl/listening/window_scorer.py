@@ -49,18 +49,10 @@ class WindowScorer:
             num_examples=_NUM_WINDOWS,
             progress=progress,
         )
-
-    @property
-    def engine(self) -> str:
-        """Name and precision of the engine."""
-        return self._engine.label
+        self.engine = self._engine.label  # name and precision
 
     def score(self, windows: np.ndarray) -> np.ndarray:
-        """Returns calibrated probabilities, `(windows, words)`.
-
-        Args:
-            windows: Mono float32 in [-1, 1], shape `(windows, num_samples)`.
-        """
+        """Returns calibrated probabilities, `(windows, words)`, of mono float32 in [-1, 1]."""
         (features,) = self._engine.run(iter([windows]))
         return calibrate(self._bundle, self._heads(features))
 

@@ -14,8 +14,7 @@ from kerastl.config import ListeningConfig
 from kerastl.errors import RunError
 from kerastl.heads.builder import build_model
 from kerastl.layers import Backbone
-from kerastl.listening.sliding_window import SlidingWindow
-from kerastl.listening.stream_scorer import Detection, StreamScorer
+from kerastl.listening.stream_scorer import Detection, SlidingWindow, StreamScorer
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
 from kerastl.media.audio.decoding import read_audio
