@@ -41,11 +41,8 @@ def sharing_conditions(
 ) -> list[Condition]:
     """Returns the three conditions under which sharing pays.
 
-    Args:
-        study: The study.
-        results: Result of each contrast.
-        labels: Labels of the training rows, `(examples, tasks)`, NaN where unknown.
-        epochs: Training loss by epoch of each variant, one array for each seed.
+    The labels are those of the training rows, `(examples, tasks)`, NaN where unknown; `epochs` is
+    the training loss by epoch of each variant, one array for each seed.
     """
     modes = dict.fromkeys(contrast.mode for contrast in study.contrasts)
     tasks = next(contrast.tasks for contrast in study.contrasts if contrast.kind == "answer")
@@ -67,12 +64,8 @@ def transfer_conditions(
 ) -> list[Condition]:
     """Returns the conditions under which transfer pays.
 
-    Args:
-        results: Result of each contrast.
-        inputs: Inputs of the table and of the backbone, such as "images".
-        weights: Initial weights of the backbone.
-        num_rows: Number of training rows.
-        scratch: Name of the variant that starts from random weights.
+    `inputs` are those of table and backbone, such as "images"; `weights` are the initial ones of
+    the backbone, for `num_rows` training rows; `scratch` is the variant with random weights.
     """
     same_input = Condition(
         condition="The backbone was made for the same kind of input.",
@@ -99,12 +92,8 @@ def training_loss(predictions: pd.DataFrame, task: str) -> float:
 def losses_by_epoch(record: RunRecord, known: Mapping[str, int]) -> np.ndarray:
     """Returns the training loss per known label in each epoch of the last phase, `(epochs,)`.
 
-    It is comparable between layouts of heads. Keras averages it over the batches of the epoch. A
-    solved head has no epochs.
-
-    Args:
-        record: Record of a finished run.
-        known: Number of known training labels of each task.
+    It is comparable between layouts of heads, by the number of known training labels of each task.
+    Keras averages it over the batches of the epoch. A solved head has no epochs.
     """
     history = record.history
     if not len(history):
@@ -182,7 +171,10 @@ def _large_enough(
     contrast = next(q for q in study.contrasts if q.mode == mode and q.kind == "answer")
     names = (*contrast.first, *contrast.second)
     last = min(len(losses) for name in names for losses in epochs[name])
-    at = {name: _mean_at(epochs[name], last) for name in names}
+    at = {
+        name: float(np.mean([one[last - 1] for one in epochs[name]])) if last else float("nan")
+        for name in names
+    }
     together = at[contrast.first[0]]
     weights = [sum(known[task] for task in study.variant(name).tasks) for name in contrast.second]
     alone = float(np.average([at[name] for name in contrast.second], weights=weights))
@@ -197,10 +189,6 @@ def _large_enough(
             f"above {_WORSE:+g} counts as worse.",
         ),
     )
-
-
-def _mean_at(losses: Sequence[np.ndarray], last: int) -> float:
-    return float(np.mean([one[last - 1] for one in losses])) if last else float("nan")
 
 
 def _more_data(weights: str | None, num_rows: int) -> Condition:

@@ -37,14 +37,9 @@ def fit_values(
 ) -> dict[str, Any]:
     """Returns `fit` of a variant.
 
-    The solver is the default for what the variant trains. If the config names another one, all
-    variants keep it unless they differ in `trainable`.
-
-    Args:
-        base: The config that is compared.
-        values: The config of the variant, without its `fit`.
-        changes: Dotted keys that the variant changes.
-        fit: The keys of `fit` of all solvers.
+    The solver is the default for what the variant trains. If the config that is compared names
+    another one, all variants keep it unless they differ in `trainable`. The values are those of the
+    variant without its `fit`; `fit` has the keys of all solvers.
     """
     is_named = base.fit.solver != default_solver({}, dict(base))
     solver = changes.get("fit.solver")
@@ -56,12 +51,7 @@ def fit_values(
 
 
 def fitting_note(config: Config, by_variant: Mapping[str, Config]) -> str | None:
-    """Returns which variants are fitted by which solver, or None if all are by the config's.
-
-    Args:
-        config: The config that is compared.
-        by_variant: Name of each variant to its config.
-    """
+    """Returns which variants are fitted by which solver, or None if all are by the config's."""
     solvers = {name: found.fit.solver for name, found in by_variant.items()}
     if set(solvers.values()) == {config.fit.solver}:
         return None

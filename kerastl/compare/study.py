@@ -82,15 +82,9 @@ def trial_config(
     backbone_run: Path | None,
     fit: Mapping[str, Any],
 ) -> Config:
-    """Returns the config of a variant with a seed.
+    """Returns the config of a variant with a seed, on the table with the splits of the study.
 
-    Args:
-        base: The config that is compared.
-        variant: The variant, with its changes.
-        seed: Seed of the training.
-        table: The table with the splits of the study.
-        backbone_run: Run whose backbone the variant uses, or None.
-        fit: The keys of `fit` of all solvers; those act that the variant's solver knows.
+    Of `fit`, which has the keys of all solvers, those act that the variant's solver knows.
     """
     values = config_values(base)
     _keep_tasks(values, variant.tasks)

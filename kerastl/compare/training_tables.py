@@ -43,14 +43,9 @@ def change_training(
     sizes: tuple[int, ...] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Returns the table with the training rows of a variant.
+    """Returns the table of `split_frame` with the training rows of a variant.
 
-    Args:
-        frame: What `split_frame` returned.
-        table: The examples in the same rows.
-        training: The training rows of the variant.
-        sizes: All numbers of examples of the study; a smaller draw is part of a larger one.
-        seed: Seed of the draw.
+    `sizes` are all numbers of examples of the study: a smaller draw is part of a larger one.
     """
     is_train = (frame[SPLIT_COLUMN] == "train").to_numpy()
     known = ~np.isnan(table.training_labels)

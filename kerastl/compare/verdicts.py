@@ -43,13 +43,9 @@ class ScoredPart:
 
 
 class PairedRows:
-    """The rows on which all trials are scored, and the draws of them.
+    """The rows of a split on which all trials are scored, and the draws of them.
 
-    Args:
-        frame: Predictions of any trial, with `path`, `split` and, if there are groups, `group`.
-        part: The split.
-        replicates: Number of draws.
-        seed: Seed of the draws.
+    The predictions of any trial have the columns `path`, `split` and, if there are groups, `group`.
     """
 
     def __init__(self, frame: pd.DataFrame, *, part: str, replicates: int, seed: int):
@@ -106,13 +102,9 @@ def differences(
     tasks: Sequence[str],
     fewest: int = FEWEST_TRAININGS,
 ) -> ScoreDifferences:
-    """Returns the differences of the mean over tasks.
+    """Returns the differences of the mean over tasks between variants, each by seed.
 
-    Args:
-        first: Scores of the first variant, one for each seed.
-        second: Scores of the second variant, with the same seeds.
-        tasks: Tasks over which the mean is taken; one gives the difference on that task.
-        fewest: Number of trainings from which there are verdicts.
+    There are verdicts from the fewest trainings on.
     """
     found = {}
     for name, sign in SCORES.items():

@@ -56,21 +56,13 @@ class Camera:
 
 @dataclass
 class Brush:
-    """Paints polygons and ellipses of the world.
-
-    Args:
-        camera: The camera that takes the image.
-        air: Color that distant things fade to.
-        visibility: Distance in meters at which colors have faded by two thirds.
-        frame: Number of the frame.
-        owner: Owner of the pixels that are painted now, or `NO_OWNER`.
-    """
+    """Paints polygons and ellipses of the world."""
 
     camera: Camera
-    air: Color
-    visibility: float
+    air: Color  # that distant things fade to
+    visibility: float  # distance in meters at which colors have faded by two thirds
     frame: int = 0
-    owner: int = NO_OWNER
+    owner: int = NO_OWNER  # of the pixels that are painted now
     image: Image.Image = field(default_factory=lambda: Image.new("RGB", SIZE))
     owners: Image.Image = field(default_factory=lambda: Image.new("L", SIZE, NO_OWNER))
     glows: list[tuple[Point, float, Color, int]] = field(default_factory=list)

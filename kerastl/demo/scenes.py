@@ -15,7 +15,6 @@ from kerastl.demo import actors, street, weather
 from kerastl.demo.brush import SIZE, Brush, Camera
 
 TASKS = ("pedestrian", "car", "stop_sign", "traffic_light")
-PLACES = ("city", "suburb", "park")
 _CLEARLY_VISIBLE = {"pedestrian": 200, "car": 400, "stop_sign": 250, "traffic_light": 200}
 _PRESENCE = {"pedestrian": 0.5, "car": 0.5, "stop_sign": 0.45, "traffic_light": 0.5}
 
@@ -52,7 +51,10 @@ class Scene:
 def draw_scene(seed: int, number: int) -> Scene:
     """Draws scene `number` of the stream `seed`: place, light, camera and objects."""
     rng = np.random.default_rng([seed, number])
-    place, light = str(rng.choice(PLACES, p=[0.5, 0.3, 0.2])), weather.draw_name(rng)
+    place, light = (
+        str(rng.choice(["city", "suburb", "park"], p=[0.5, 0.3, 0.2])),
+        weather.draw_name(rng),
+    )
     camera = Camera(
         x=rng.uniform(-0.7, 0.7),
         eye=rng.uniform(1.3, 1.8),
@@ -87,13 +89,11 @@ def draw_frame(scene: Scene, frame: int) -> tuple[Image.Image, dict[str, int | N
         if item.task:
             visible[item.task] = max(visible[item.task], brush.visible(owner))
     pixels = weather.finished(brush, rng, scene.weather)
-    return Image.fromarray(pixels.astype(np.uint8)), {t: _answer(t, visible[t]) for t in TASKS}
-
-
-def _answer(task: str, pixels: int) -> int | None:
-    if pixels >= _CLEARLY_VISIBLE[task]:
-        return 1
-    return None if pixels else 0
+    answers = {
+        task: 1 if num >= _CLEARLY_VISIBLE[task] else None if num else 0
+        for task, num in visible.items()
+    }
+    return Image.fromarray(pixels.astype(np.uint8)), answers
 
 
 def _stage(scene: Scene, frame: int) -> Brush:
@@ -120,16 +120,16 @@ def _props(rng: np.random.Generator) -> list[Placed]:
     props = []
     for _ in range(int(rng.integers(3, 8))):
         x, z = _beside(rng, 10.0, 34.0, reach=3.4)
-        props.append(_prop(str(rng.choice(names)), x, z, int(rng.integers(1 << 30))))
+        paint = street.PROPS[str(rng.choice(names))]
+        props.append(Placed(None, x, z, 0.4, (0.0, 0.0), _seed(rng), paint))
     if rng.random() < 0.15:
-        x = float(rng.choice([-1.8, 1.8]))
-        props.append(_prop("truck", x, rng.uniform(14.0, 30.0), int(rng.integers(1 << 30))))
+        x, z = float(rng.choice([-1.8, 1.8])), rng.uniform(14.0, 30.0)
+        props.append(Placed(None, x, z, 1.2, (0.0, 0.0), _seed(rng), street.PROPS["truck"]))
     return props
 
 
-def _prop(name: str, x: float, z: float, seed: int) -> Placed:
-    half = 1.2 if name == "truck" else 0.4
-    return Placed(None, x, z, half, (0.0, 0.0), seed, street.PROPS[name])
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(1 << 30))
 
 
 def _beside(
@@ -146,7 +146,7 @@ def _actors(rng: np.random.Generator, *, night: bool) -> list[Placed]:
             most = 3 if task in ("pedestrian", "car") else 1
             for _ in range(int(rng.integers(1, most + 1))):
                 maker = makers[int(rng.integers(len(makers)))]
-                placed.append(maker(rng, int(rng.integers(1 << 30)), night))
+                placed.append(maker(rng, _seed(rng), night))
     return placed
 
 

@@ -71,7 +71,7 @@ def write_wake_word(
     words = [pair for voice in rest[:_TEST_VOICES] for pair in spoken[voice]]
     rng = np.random.default_rng([seed, 1])
     events = write_recording(place / "test.flac", words, rng, seconds=test_seconds, hard=hard)
-    _write_events(place / "test.csv", events)
+    pd.DataFrame(events).to_csv(place / "test.csv", index=False)
     for part, names, seconds in (
         ("validation", validation, validation_seconds),
         ("train", rest[_TEST_VOICES:], training_seconds),
@@ -83,7 +83,7 @@ def write_wake_word(
             path = place / f"{part}_{voice}.flac"
             found = write_recording(path, words, rng, seconds=seconds, hard=hard)
             events += [{**event, "speaker": voice} for event in found]
-        _write_events(place / f"{part}.csv", events)
+        pd.DataFrame(events).to_csv(place / f"{part}.csv", index=False)
     return _write_windows(folder)
 
 
@@ -161,10 +161,6 @@ def _write_windows(folder: Path) -> DemoData:
     speakers = made.frame["path"].str.extract(r"train_(.+)\.flac", expand=False)
     made.frame.assign(speaker=speakers).to_csv(path, index=False)
     return DemoData(table=path, truth=path, num_examples=len(made.frame), tasks=WORDS)
-
-
-def _write_events(path: Path, events: Sequence[Event]) -> None:
-    pd.DataFrame(events).to_csv(path, index=False)
 
 
 def _shuffled_forever(count: int, rng: np.random.Generator) -> Iterator[int]:

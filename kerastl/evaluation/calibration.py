@@ -78,12 +78,8 @@ def unweighted_offset(weight: float, *, label_smoothing: float, share: float) ->
     """Returns the offset of the logits that undoes the weight of positives and label smoothing.
 
     A weight w adds log w to the best logit, whatever the smoothing. Smoothing s turns the share of
-    positives π into π·(1 − s) + s/2; the difference between the logits of both is undone.
-
-    Args:
-        weight: Of the positive class, more than 0.
-        label_smoothing: In [0, 1).
-        share: Of positives among the training labels, more than 0 and less than 1.
+    positives among the training labels π, between 0 and 1, into π·(1 − s) + s/2; the difference
+    between the logits of both is undone.
     """
     smoothed = share * (1 - label_smoothing) + label_smoothing / 2
     return float(scipy.special.logit(share) - scipy.special.logit(smoothed) - np.log(weight))

@@ -84,15 +84,9 @@ def examine_missingness(
 ) -> MissingnessReport:
     """Returns counts, what is missing together, estimated shares of positives, and warnings.
 
-    Args:
-        labels: `(examples, tasks)` as used in training, NaN where unknown.
-        parts: Split of each example.
-        tasks: Names of the columns.
-        bootstrap: Draws of all examples.
-        held_out: Calibrated predictions.
-        groups: Group of each example, or None.
-        uncertain: Number of uncertain cells of each task.
-        inputs: Plural noun of the inputs, for the warnings.
+    Labels are `(examples, tasks)` as used in training, NaN where unknown; `parts` is the split of
+    each example, `uncertain` the number of uncertain cells of each task. The held-out predictions
+    are calibrated. `inputs` is the plural noun of the inputs, for the warnings.
     """
     shares = estimate_shares(
         held_out.labels,

@@ -37,15 +37,10 @@ def score_split(
 ) -> SplitScores:
     """Scores each task of a split and averages over the tasks for which a score is defined.
 
-    Args:
-        labels: `(examples, tasks)`, NaN where unknown.
-        probabilities: `(examples, tasks)`.
-        tasks: Names of the columns.
-        thresholds: Of each task; a probability at or above it counts as positive.
-        bootstrap: How intervals are computed; None computes none.
-        uncalibrated: Probabilities without calibration, scored under `before_calibration`.
-        tuned_on: What thresholds and calibration were chosen on.
-        note: Why the scores are too optimistic.
+    Labels (NaN where unknown) and probabilities are `(examples, tasks)`. A probability at or above
+    the threshold of its task counts as positive. Uncalibrated probabilities are scored under
+    `before_calibration`. Without a bootstrap there are no intervals. For `tuned_on` and `note` see
+    `SplitScores`.
     """
     draws = Draws(bootstrap) if bootstrap is not None and bootstrap.replicates else None
     samples = [

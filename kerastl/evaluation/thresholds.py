@@ -84,11 +84,9 @@ def choose_threshold(
     reaches it. With `>=` instead of `~` the lower bound reaches x, not the share on these labels;
     if no threshold does, the threshold is that of `~`, and a note says so.
 
-    Args:
-        labels: 1, 0 or NaN for unknown, shape `(examples,)`.
-        probabilities: Calibrated and held out, shape `(examples,)`.
-        policy: Any but one that needs recordings.
-        groups: Group of each example; examples of a group are not independent. None: all are.
+    Labels are 1, 0 or NaN for unknown, probabilities calibrated and held out, both `(examples,)`.
+    Examples of a group are not independent; without groups all are. A policy that needs recordings
+    is not possible here.
     """
     usable = ~np.isnan(labels) & np.isfinite(probabilities)
     y, p = labels[usable] == 1, probabilities[usable].astype(np.float64)

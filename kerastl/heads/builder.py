@@ -1,5 +1,6 @@
 """Building of a model from a backbone and heads, and access to its parts."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -170,25 +171,18 @@ def apply_policy(layer: Backbone, policy: Any) -> None:
 
 
 def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:
-    hidden = features
-    for number, width in enumerate(head.hidden, start=1):
-        name = f"{head.name}_hidden_{number}"
+    def dense(units: int, name: str, **settings: Any) -> keras.layers.Layer:
         initializer = keras.initializers.GlorotUniform(_seed(seeds))
-        hidden = keras.layers.Dense(width, "relu", kernel_initializer=initializer, name=name)(
-            hidden
-        )
+        return keras.layers.Dense(units, kernel_initializer=initializer, name=name, **settings)
+
+    suffixes = [f"_{number + 1}" for number in range(len(head.hidden))] or [""]
+    for width, suffix in itertools.zip_longest(head.hidden, suffixes):
+        if width is not None:
+            features = dense(width, f"{head.name}_hidden{suffix}", activation="relu")(features)
         if head.dropout:
-            name = f"{head.name}_dropout_{number}"
-            hidden = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=name)(hidden)
-    if head.dropout and not head.hidden:
-        name = f"{head.name}_dropout"
-        hidden = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=name)(hidden)
-    logits = keras.layers.Dense(
-        len(head.tasks),
-        dtype="float32",
-        kernel_initializer=keras.initializers.GlorotUniform(_seed(seeds)),
-        name=head.logits_name,
-    )(hidden)
+            name = f"{head.name}_dropout{suffix}"
+            features = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=name)(features)
+    logits = dense(len(head.tasks), head.logits_name, dtype="float32")(features)
     return Probabilities(
         head.tasks, hidden=head.hidden, dropout=head.dropout, weight=head.weight, name=head.name
     )(logits)

@@ -12,12 +12,7 @@ _ROWS = 4096
 
 
 class HeadLogits:
-    """The heads of a model, built once for many calls.
-
-    Args:
-        model: A model of `kerastl.build_model`.
-        tasks: Order of the columns.
-    """
+    """The heads of a model, built once for many calls; the tasks order the columns."""
 
     def __init__(self, model: keras.Model, tasks: Sequence[str]):
         self._network = head_model(model)
@@ -25,11 +20,7 @@ class HeadLogits:
         self._tasks = tasks
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Returns the logits, `(examples, tasks)` float32.
-
-        Args:
-            features: Features of the backbone, `(examples, feature_dim)`.
-        """
+        """Returns logits, `(examples, tasks)` float32, of features `(examples, feature_dim)`."""
         logits = np.full((len(features), len(self._tasks)), np.nan, np.float32)
         for begin in range(0, len(features), _ROWS):
             outputs = self._network(features[begin : begin + _ROWS], training=False)

@@ -69,11 +69,9 @@ class StreamingDetector:
     def detect_in_files(
         self, files: Collection[tuple[Path, str]], *, progress: Progress = SILENT
     ) -> Iterator[DetectionUpdate]:
-        """Yields updates block by block; an unreadable file gives an update with the error.
+        """Yields updates of files, each with its name, block by block.
 
-        Args:
-            files: Path of each file, and its name in the updates.
-            progress: Receives progress updates, in files.
+        An unreadable file gives an update with the error.
         """
         progress.step("Listening (files)", len(files))
         for done, (path, name) in enumerate(files, start=1):

@@ -58,12 +58,8 @@ def choose_thresholds(
 ) -> Bundle:
     """Returns the bundle with new thresholds, what they were chosen on, and the settings.
 
-    Args:
-        scored: The recordings to choose on.
-        bundle: The bundle to change.
-        policies: `false_accepts_per_hour<=x` or `~x` of each task whose threshold is chosen.
-        negatives: Other recordings, without events, which may only raise thresholds.
-        progress: Receives the misses and false accepts of each chosen threshold.
+    Policies are those of the tasks whose threshold is chosen. Negatives, other recordings without
+    events, may only raise thresholds.
     """
     others = about_other_words(scored.recordings, list(bundle.tasks))
     if others is not None:

@@ -58,11 +58,7 @@ class Word:
         return tuple(sorted({track.speaker for track in self.tracks if track.speaker}))
 
     def rates_by_voice(self, false_accepts: np.ndarray) -> np.ndarray:
-        """Returns the false accepts per hour of each of `voices`.
-
-        Args:
-            false_accepts: Number in each recording; those without a speaker count for no voice.
-        """
+        """Returns the false accepts per hour of each of `voices`, from those of each recording."""
         rows = [row for row, track in enumerate(self.tracks) if track.speaker]
         voice = [self.voices.index(str(self.tracks[row].speaker)) for row in rows]
         hours = np.bincount(voice, [self.tracks[row].hours for row in rows])

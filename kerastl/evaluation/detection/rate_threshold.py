@@ -44,12 +44,8 @@ def choose_for_rate(
     from the next false accept. A word without events in the recordings gets the lowest threshold
     that keeps the limit. Thresholds below one that exceeds the limit are not considered. `<=`
     bounds the rate in new audio; if no threshold can, the threshold is that of `~`, which keeps the
-    limit in the recordings, and a note says so.
-
-    Args:
-        word: The word in recordings for validation.
-        policy: The limit, and whether it is a promise.
-        negatives: The word in other audio without events, which may only raise the threshold.
+    limit in the recordings, and a note says so. Negatives, other audio without events, may only
+    raise the threshold.
     """
     limit = policy.value or 0.0
 

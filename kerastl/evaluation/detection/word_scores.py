@@ -29,11 +29,7 @@ def score_words(
 ) -> tuple[DetectionRates, dict[str, WordScores]]:
     """Returns the rates of all words together and the scores of each word.
 
-    Args:
-        words: Each word in the recordings.
-        thresholds: Threshold of each word.
-        replicates: Number of replicates of the bootstrap over recordings; 0 for none.
-        seed: Seed of the bootstrap.
+    The bootstrap over recordings has so many replicates, 0 for none.
     """
     outcomes = {name: word.at(thresholds[name]) for name, word in words.items()}
 
