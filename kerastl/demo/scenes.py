@@ -51,10 +51,8 @@ class Scene:
 def draw_scene(seed: int, number: int) -> Scene:
     """Draws scene `number` of the stream `seed`: place, light, camera and objects."""
     rng = np.random.default_rng([seed, number])
-    place, light = (
-        str(rng.choice(["city", "suburb", "park"], p=[0.5, 0.3, 0.2])),
-        weather.draw_name(rng),
-    )
+    place = str(rng.choice(["city", "suburb", "park"], p=[0.5, 0.3, 0.2]))
+    light = weather.draw_name(rng)
     camera = Camera(
         x=rng.uniform(-0.7, 0.7),
         eye=rng.uniform(1.3, 1.8),

@@ -78,27 +78,25 @@ def _sums_of_blocks(
 def _estimate(sums: np.ndarray, replicates: np.ndarray, unit: str) -> PositiveShare:
     total = sums.sum(axis=0)
     known, unknown, positives = total[:3]
-    among_known = float(divided(positives, known))
-    reason = _why_unknowable(sums, replicates, unit)
-    if reason is not None:
-        return PositiveShare(
-            among_known=among_known,
-            among_all=float("nan"),
-            among_all_interval=None,
-            differs=False,
-            reason=reason,
-        )
+    share = PositiveShare(
+        among_known=float(divided(positives, known)),
+        among_all=float("nan"),
+        among_all_interval=None,
+        differs=False,
+        reason=_why_unknowable(sums, replicates, unit),
+    )
+    if share.reason is not None:
+        return share
     # Between no and only positives among the unknown labels.
     possible = np.array([positives, positives + unknown]) / (known + unknown)
     _, difference, among_all = _adjusted(replicates)
     low, high = np.nanquantile(difference, _TAILS)
     ends = np.clip(np.nanquantile(among_all, _TAILS), *possible)
-    return PositiveShare(
-        among_known=among_known,
+    return replace(
+        share,
         among_all=float(np.clip(_adjusted(total)[2], *possible)),
         among_all_interval=(float(ends[0]), float(ends[1])),
         differs=bool(low > 0 or high < 0),
-        reason=None,
     )
 
 

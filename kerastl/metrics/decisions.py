@@ -68,22 +68,17 @@ class MaskedDecisionRatio(MaskedRatio):
         """
         raise NotImplementedError
 
+    def is_known(self, labels: Any) -> Any:
+        return ops.logical_or(labels == 0, labels == 1)
+
     def terms(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
-        known = ops.logical_or(labels == 0, labels == 1)
-        sums, counts = self.decision_terms(
-            ops.where(known, labels, 0.0), self._decisions(ops.where(known, predictions, 0.5))
-        )
-        weights = ops.cast(known, self.dtype)
-        return sums * weights, counts * weights
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "threshold": self.threshold}
-
-    def _decisions(self, predictions: Any) -> Any:
         scores = ops.sigmoid(predictions) if self.from_logits else predictions
         thresholds = per_task("threshold", self.threshold, scores.shape[-1], self.dtype)
         decided = ops.cast(scores >= thresholds, self.dtype)
-        return ops.where(ops.isnan(scores), float("nan"), decided)
+        return self.decision_terms(labels, ops.where(ops.isnan(scores), float("nan"), decided))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "threshold": self.threshold}
 
 
 @keras.saving.register_keras_serializable(package="kerastl")

@@ -44,11 +44,5 @@ class MaskedLogLoss(MaskedRatio):
         super().__init__(from_logits=from_logits, name=name, dtype=dtype)
 
     def terms(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
-        known = ops.logical_not(ops.isnan(labels))
-        losses = logistic_loss(
-            ops.where(known, labels, 0.0),
-            ops.where(known, predictions, 0.0 if self.from_logits else 0.5),
-            from_logits=self.from_logits,
-        )
-        weights = ops.cast(known, self.dtype)
-        return losses * weights, weights
+        losses = logistic_loss(labels, predictions, from_logits=self.from_logits)
+        return losses, ops.ones_like(losses)

@@ -21,16 +21,22 @@ class MaskedRatio(keras.metrics.Metric):
         self.total = self.add_variable((), "zeros", dtype=self.dtype, name="total")
         self.count = self.add_variable((), "zeros", dtype=self.dtype, name="count")
 
-    def terms(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
-        """Returns what each label adds to the sum and to the count, 0 if it is unknown.
+    def is_known(self, labels: Any) -> Any:
+        """Returns which labels count."""
+        return ops.logical_not(ops.isnan(labels))
 
-        Labels (NaN where unknown) and predictions have the shape `(batch, tasks)`.
+    def terms(self, labels: Any, predictions: Any) -> tuple[Any, Any]:
+        """Returns what each label adds to the sum and to the count, `(batch, tasks)`.
+
+        Unknown labels and their predictions are filled, and what they add is left out.
         """
         raise NotImplementedError
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         labels, predictions = align(ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype))
-        weights = example_weights(sample_weight, self.dtype)
+        known = self.is_known(labels)
+        weights = example_weights(sample_weight, self.dtype) * ops.cast(known, self.dtype)
+        labels, predictions = ops.where(known, labels, 0.0), ops.where(known, predictions, 0.5)
         sums, counts = self.terms(labels, predictions)
         self.total.assign_add(ops.sum(weights * sums))
         self.count.assign_add(ops.sum(weights * counts))
