@@ -26,9 +26,7 @@ _TREATMENTS: dict[str, Treatment] = {
 }
 
 
-def plan_study(
-    axis: str, config: Config, table: Examples, *, num_train: int, fit: Mapping[str, Any]
-) -> Study:
+def plan_study(axis: str, config: Config, table: Examples, *, fit: Mapping[str, Any]) -> Study:
     """Returns the study that the text after `--axis` asks for.
 
     The text is the name of an axis or a dotted key, followed by `=` and values if the defaults are
@@ -38,8 +36,6 @@ def plan_study(
     if not name or (equals and not text):
         raise _no_axis(axis)
     values = read_values(name, text) if equals else []
-    if name == "examples":
-        return _examples(values, table, num_train)
     if name in _NAMED:
         return _NAMED[name](values, config, table, fit)
     if not equals:
@@ -137,14 +133,16 @@ def _unknown(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
     return study_of("unknown", variants)
 
 
-def _examples(values: list[Any], table: Examples, num_train: int) -> Study:
+def _examples(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
+    num_train = len(table.rows("train"))
     wanted = values or [size for size in _SIZES if size == ALL or int(size) < num_train]
     for value in wanted:
-        good = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        expected = f"fewer than the {num_train} training rows, or all"
-        if value != ALL and not good:
+        expected = None
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
             expected = "numbers of rows above 0, or all"
-        if value != ALL and not (good and value < num_train):
+        elif value >= num_train:
+            expected = f"fewer than the {num_train} training rows, or all"
+        if value != ALL and expected is not None:
             raise _bad_values("examples", value_name(value), expected)
     variants = [
         _variant(size, table, training=TrainingRows(examples=None if size == ALL else int(size)))
@@ -199,6 +197,7 @@ _NAMED: dict[str, Callable[[list[Any], Config, Examples, Mapping[str, Any]], Stu
     "uncertain": _uncertain,
     "backbone": _backbone,
     "unknown": _unknown,
+    "examples": _examples,
 }
 
 
@@ -224,5 +223,5 @@ def _no_axis(axis: str, name: str = "") -> ConfigError:
         "The axis is missing." if not name else f"'{name}' is not an axis by itself.",
         where=f"--axis {axis}",
         expected=_FORM,
-        fix=suggestion(name, [*_NAMED, "examples"]),
+        fix=suggestion(name, list(_NAMED)),
     )

@@ -79,8 +79,7 @@ def compare(
     name = f"{stem}-compare-{axis.partition('=')[0].strip()}"
     folder = Path(output) if output is not None else Path("runs") / name
     plan = pipeline.make_plan(settings, progress=progress)
-    num_train = len(plan.examples.rows("train"))
-    study = plan_study(axis, settings, plan.examples, num_train=num_train, fit=fit)
+    study = plan_study(axis, settings, plan.examples, fit=fit)
     numbers = range(settings.fit.seed, settings.fit.seed + seeds)
     trials = [
         _trial(study, variant, seed, settings, fit, folder.absolute())

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
 
 from kerastl.compare.axes import plan_study, read_values
@@ -37,7 +38,7 @@ def expected(message: str) -> str:
 
 def test_a_misspelt_axis(config) -> None:
     table = load_table(config.data)
-    assert text(plan_study, "trainabel", config, table, num_train=2, fit={}) == expected("""
+    assert text(plan_study, "trainabel", config, table, fit={}) == expected("""
         'trainabel' is not an axis by itself.
           where:    --axis trainabel
           expected: sharing, trainable, uncertain, backbone=A,B, unknown, examples or KEY=V1,V2
@@ -63,8 +64,8 @@ def test_one_task_cannot_share(config) -> None:
 
 
 def test_more_examples_than_there_are(config) -> None:
-    table = load_table(config.data)
-    assert text(plan_study, "examples=5,all", config, table, num_train=2, fit={}) == expected("""
+    table = load_table(config.data).with_splits(np.array(["train", "train"]))
+    assert text(plan_study, "examples=5,all", config, table, fit={}) == expected("""
         The axis 'examples' cannot have these values.
           where:    --axis examples
           expected: fewer than the 2 training rows, or all

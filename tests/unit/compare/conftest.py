@@ -55,5 +55,6 @@ def make_config(table_path: Path) -> Callable[..., Config]:
 
 @pytest.fixture
 def table(make_config: Callable[..., Config]) -> Examples:
-    """The examples."""
-    return load_table(make_config().data)
+    """The examples with their splits."""
+    found = load_table(make_config().data)
+    return found.with_splits(found.frame["part"].to_numpy())

@@ -12,7 +12,7 @@ from kerastl.errors import ConfigError
 def study(make_config, table):
     def plan(axis: str, **sections):
         config = make_config(**sections)
-        return plan_study(axis, config, table, num_train=81, fit=dict(config.fit))
+        return plan_study(axis, config, table, fit=dict(config.fit))
 
     return plan
 
@@ -124,7 +124,7 @@ def test_from_scratch_has_the_rate_that_only_the_trained_variants_know(
 ) -> None:
     config = make_config()
     fit = {**dict(config.fit), "learning_rate": 0.5}
-    found = plan_study("trainable", config, table, num_train=81, fit=fit)
+    found = plan_study("trainable", config, table, fit=fit)
     scratch = configs(found, config, tmp_path, fit)["from scratch"]
     assert scratch.fit.backbone_learning_rate == 0.5
 
@@ -197,7 +197,7 @@ def test_with_two_tasks_alone_is_all_but_the_other(make_config, table) -> None:
     from dataclasses import replace
 
     smaller = replace(table, tasks=("car", "bus"))
-    found = plan_study("sharing=frozen", two, smaller, num_train=81, fit={})
+    found = plan_study("sharing=frozen", two, smaller, fit={})
     assert [variant.tasks for variant in found.variants] == [("car", "bus"), ("car",), ("bus",)]
 
 

@@ -10,7 +10,7 @@ from kerastl.errors import TableError
 
 @pytest.fixture
 def frame(make_config, table):
-    return split_frame(table.with_splits(table.frame["part"].to_numpy()), make_config())
+    return split_frame(table, make_config())
 
 
 def test_files_are_absolute_and_cells_plain(frame, table) -> None:
