@@ -38,7 +38,7 @@ def command(
     The report is one HTML file that works offline: scores with intervals, curves, adjustable
     thresholds, mistakes, unknown labels, and how to repeat the run.
 
-    Several runs are held against the first: paired differences of the scores on the held-out rows
+    Several runs are compared with the first: paired differences of the scores on the held-out rows
     that all of them have, with intervals and verdicts.
     """
     refuse_unwritable(output)
@@ -49,11 +49,11 @@ def command(
         if len(runs) == 1:
             path = write_report(runs[0], output=output, trust=trust, progress=progress)
         else:
-            from kerastl.compare.held_against import hold_against
+            from kerastl.compare.finished_runs import compare_runs
 
             path = output or Path("-against-".join(run.resolve().name for run in runs) + ".html")
             progress.step("Comparing", None)
-            click.echo(hold_against(runs, path).recommendation)
+            click.echo(compare_runs(runs, path).recommendation)
     click.echo(str(path))
     if open_it:
         click.launch(path.resolve().as_uri())

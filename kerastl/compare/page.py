@@ -6,12 +6,12 @@ Convention: everything on the page comes from `compare.json`.
 import importlib.resources
 import math
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 from markupsafe import Markup
 
-from kerastl.compare.contrasts import ContrastResult
 from kerastl.compare.result import ComparisonResult, SeedScores
+from kerastl.compare.verdicts import ScoreDifference
 from kerastl.report.charts import (
     Line,
     difference_reach,
@@ -34,7 +34,7 @@ def render_report(result: ComparisonResult, *, name: str) -> str:
         style="compare.css",
         values=result,
         name=name,
-        groups=_groups(result, reach),
+        drawing=partial(_drawing, reach=reach),
         scale=difference_scale(reach),
         curves=_curves(result),
         signed=_signed,
@@ -52,35 +52,10 @@ def _reach(result: ComparisonResult) -> float:
     return difference_reach(largest)
 
 
-def _groups(result: ComparisonResult, reach: float) -> list[dict[str, Any]]:
-    """Returns the answers by mode, each row with its drawing."""
-    groups: dict[str | None, list[Any]] = {}
-    for answer in result.answers:
-        described = {"rows": _rows(answer, reach), "what": _what(answer)}
-        groups.setdefault(answer.mode, []).append(described)
-    return [{"mode": mode, "answers": answers} for mode, answers in groups.items()]
-
-
-def _what(answer: ContrastResult) -> str:
-    question = answer.question.removeprefix(f"{answer.mode}: ")
-    return question[0].upper() + question[1:]
-
-
-def _rows(answer: ContrastResult, reach: float) -> list[dict[str, Any]]:
-    rows = list(answer.tasks.items())
-    if len(rows) > 1:
-        rows.append(("mean of all", answer.macro))
-    return [
-        {
-            "task": task,
-            "auc": found.auc,
-            "log_loss": found.log_loss,
-            "drawing": None
-            if math.isnan(found.auc.difference)
-            else difference_row(found.auc.difference, found.auc.interval, reach=reach),
-        }
-        for task, found in rows
-    ]
+def _drawing(found: ScoreDifference, *, reach: float) -> str:
+    if math.isnan(found.difference):
+        return "undefined"
+    return difference_row(found.difference, found.interval, reach=reach)
 
 
 def _curves(result: ComparisonResult) -> list[tuple[str, Markup]]:

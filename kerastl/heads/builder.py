@@ -70,7 +70,7 @@ def build_model(
         else build_backbone(backbone, weights=weights, input_size=input_size, options=options)
     )
     features = layer(raw)
-    seeds = iter(range(seed, seed + 10_000)) if seed is not None else None
+    seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
     outputs = {
         head.name: _head_outputs(head, features, seeds) for head in resolve_heads(heads, tasks)
     }
@@ -172,7 +172,7 @@ def apply_policy(layer: Backbone, policy: Any) -> None:
 
 def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:
     def dense(units: int, name: str, **settings: Any) -> keras.layers.Layer:
-        initializer = keras.initializers.GlorotUniform(_seed(seeds))
+        initializer = keras.initializers.GlorotUniform(next(seeds))
         return keras.layers.Dense(units, kernel_initializer=initializer, name=name, **settings)
 
     suffixes = [f"_{number + 1}" for number in range(len(head.hidden))] or [""]
@@ -181,7 +181,7 @@ def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:
             features = dense(width, f"{head.name}_hidden{suffix}", activation="relu")(features)
         if head.dropout:
             name = f"{head.name}_dropout{suffix}"
-            features = keras.layers.Dropout(head.dropout, seed=_seed(seeds), name=name)(features)
+            features = keras.layers.Dropout(head.dropout, seed=next(seeds), name=name)(features)
     logits = dense(len(head.tasks), head.logits_name, dtype="float32")(features)
     return Probabilities(
         head.tasks, hidden=head.hidden, dropout=head.dropout, weight=head.weight, name=head.name
@@ -192,10 +192,6 @@ def _logits(model: keras.Model) -> Any:
     heads = find_heads(model)
     outputs = {head.name: model.get_layer(head.logits_name).output for head in heads}
     return outputs if len(outputs) > 1 else next(iter(outputs.values()))
-
-
-def _seed(seeds: Any) -> int | None:
-    return None if seeds is None else next(seeds)
 
 
 def _raw_input(layer: Backbone, taken: Input | None = None) -> keras.KerasTensor:

@@ -51,7 +51,7 @@ def test_it_shows_the_images_of_somebody_elses_run_only_when_trusted(
     assert "data:image/jpeg" in (run / "report.html").read_text()
 
 
-def test_two_runs_are_held_against_each_other(
+def test_two_runs_are_compared_with_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = write_run(tmp_path / "run", rows=300)

@@ -60,14 +60,15 @@ def choose_for_rate(
     promise = _promise(word, policy, raised, is_promised=bool(promised))
     if promised:
         promise = replace(promise, price=_price(word, raised, point))
-    notes = (
-        _about_promise(word, policy, raised) if promise.is_promised is False else None,
-        _about_events(word, raised),
-        _about_negatives(chosen, raised),
-    )
-    return ChosenThreshold(
-        threshold=raised.threshold, note="; ".join(filter(None, notes)) or None, promise=promise
-    )
+    notes = [_not_promised(word, policy, raised)] if promise.is_promised is False else []
+    if not word.num_events:
+        notes.append("the recordings contain no event of it, so its misses are unknown")
+    elif raised.num_missed == word.num_events:
+        notes.append("the rate is only reached by missing every event")
+    if raised.threshold != chosen.threshold:
+        notes.append(f"the negatives raised the threshold from {chosen.threshold:.3f}")
+    note = "; ".join(notes) or None
+    return ChosenThreshold(threshold=raised.threshold, note=note, promise=promise)
 
 
 def rate_bound(word: Word, found: Outcome) -> RateBound:
@@ -129,7 +130,7 @@ def _price(word: Word, found: Outcome, point: Outcome) -> Price | None:
     return Price(quantity="missed_share", value=shares[0], at_point_choice=shares[1])
 
 
-def _about_promise(word: Word, policy: ThresholdPolicy, found: Outcome) -> str:
+def _not_promised(word: Word, policy: ThresholdPolicy, found: Outcome) -> str:
     limit = policy.value or 0.0
     enough = f"{_short(-math.log(1 - LEVEL) / limit)} hours without false accepts"
     count = len(word.voices)
@@ -147,20 +148,6 @@ def _about_promise(word: Word, policy: ThresholdPolicy, found: Outcome) -> str:
         f"{policy} is not promised: {why}; at least {FEWEST_VOICES} voices and {enough} are "
         f"needed; the threshold is that of {policy.point_choice}"
     )
-
-
-def _about_events(word: Word, found: Outcome) -> str | None:
-    if not word.num_events:
-        return "the recordings contain no event of it, so its misses are unknown"
-    if found.num_missed == word.num_events:
-        return "the rate is only reached by missing every event"
-    return None
-
-
-def _about_negatives(chosen: Outcome, raised: Outcome) -> str | None:
-    if raised.threshold == chosen.threshold:
-        return None
-    return f"the negatives raised the threshold from {chosen.threshold:.3f}"
 
 
 def _short(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Finished runs held against each other."""
+"""Finished runs compared with each other."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from finished_runs import write_run
 
-from kerastl.compare.held_against import hold_against
+from kerastl.compare.finished_runs import compare_runs
 from kerastl.errors import RunError
 
 
@@ -24,7 +24,7 @@ def write_pair(folder: Path, *, rows: int = 900) -> tuple[Path, Path]:
 
 def test_the_worse_run_is_called_worse_by_both_scores(tmp_path: Path) -> None:
     good, noise = write_pair(tmp_path)
-    result = hold_against([good, noise], tmp_path / "page.html")
+    result = compare_runs([good, noise], tmp_path / "page.html")
     macro = result.answers[0].macro
     assert (macro.auc.verdict, macro.log_loss.verdict) == ("hurts", "hurts")
     assert result.recommendation.startswith("noise is worse than good (macro AUC -0.")
@@ -38,12 +38,12 @@ def test_only_labels_that_all_runs_know_count(tmp_path: Path) -> None:
     frame = pd.read_parquet(noise / "predictions.parquet")
     frame["car_label"] = np.nan
     frame.to_parquet(noise / "predictions.parquet")
-    result = hold_against([good, noise], tmp_path / "page.html")
+    result = compare_runs([good, noise], tmp_path / "page.html")
     assert np.isnan(result.answers[0].tasks["car"].auc.difference)
 
 
 def test_runs_without_common_rows_are_refused(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, rows=60) for name in "ab"]
     with pytest.raises(RunError, match="no held-out rows in common"):
-        hold_against(runs, tmp_path / "page.html")
+        compare_runs(runs, tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()

@@ -1,4 +1,4 @@
-"""Finished runs held against each other on the rows that they were all scored on."""
+"""Finished runs compared with each other on the rows that they were all scored on."""
 
 import difflib
 import os
@@ -32,7 +32,7 @@ _ONE_TRAINING = (
 )
 
 
-def hold_against(runs: Sequence[Path], output: Path) -> ComparisonResult:
+def compare_runs(runs: Sequence[Path], output: Path) -> ComparisonResult:
     """Compares each further run with the first, and writes the page.
 
     Raises:
@@ -100,7 +100,7 @@ def _common_rows(records: dict[str, RunRecord]) -> tuple[str, list[pd.DataFrame]
         if len(common):
             return part, [frame.loc[common] for frame in frames]
     raise RunError(
-        "The runs have no held-out rows in common, so they cannot be held against each other.",
+        "The runs have no held-out rows in common, so they cannot be compared.",
         expected=f"runs whose {PARTS[-1]} or validation splits share files",
         fix="Train them with the same table and data.split.",
     )
