@@ -46,30 +46,31 @@ class _Mode:
     def __init__(self, name: str, config: Config, tasks: tuple[str, ...], epochs: int):
         self.name, self.config, self.tasks = name, config, tasks
         self.rests = {task: tuple(t for t in tasks if t != task) for task in tasks}
+        self.names = {tasks: f"all tasks, {name}"}
+        self.names |= {(task,): f"{task} alone, {name}" for task in tasks}
+        for task, rest in self.rests.items():
+            self.names.setdefault(rest, f"all but {task}, {name}")
         heads = config.heads.values() if isinstance(config.heads, dict) else ()
         self.hidden = next((head.hidden for head in heads if head.hidden), (64,))
         self.frozen_epochs = max(FROZEN_EPOCHS, epochs)
 
     def variants(self) -> list[TrainingVariant]:
         """Returns all tasks, each alone, all but each; and what serves the conditions."""
-        subsets = [self.tasks, *((task,) for task in self.tasks), *self.rests.values()]
         found = [
-            TrainingVariant(
-                name=self._name(tasks), tasks=tasks, changes=self._changes(tasks), mode=self.name
-            )
-            for tasks in dict.fromkeys(subsets)
+            TrainingVariant(name=name, tasks=tasks, changes=self._changes(tasks), mode=self.name)
+            for tasks, name in self.names.items()
         ]
         return found + (self._supporting() if self.name == FINE_TUNED else [])
 
     def contrasts(self) -> list[Contrast]:
         """Returns whether sharing is better, and what each task does to the others."""
-        alone = [self._name((task,)) for task in self.tasks]
+        alone = [self.names[task,] for task in self.tasks]
         found = [
             self._contrast("one network for all tasks instead of one for each", alone, self.tasks)
         ]
         found += [
             self._contrast(
-                f"learning {task} too", [self._name(rest)], rest, kind="left out", about=task
+                f"learning {task} too", [self.names[rest]], rest, kind="left out", about=task
             )
             for task, rest in self.rests.items()
         ]
@@ -85,15 +86,6 @@ class _Mode:
             "epochs, because an epoch on cached features costs next to nothing."
         )
 
-    def _name(self, tasks: tuple[str, ...]) -> str:
-        if tasks == self.tasks:
-            what = "all tasks"
-        elif len(tasks) == 1:
-            what = f"{tasks[0]} alone"
-        else:
-            what = f"all but {next(t for t in self.tasks if t not in tasks)}"
-        return f"{what}, {self.name}"
-
     def _changes(self, tasks: tuple[str, ...]) -> Mapping[str, Any]:
         if self.name == FROZEN:
             return {
@@ -108,7 +100,7 @@ class _Mode:
         self, text: str, second: Sequence[str], tasks: tuple[str, ...], **more: Any
     ) -> Contrast:
         return Contrast(
-            first=(self._name(self.tasks),),
+            first=(self.names[self.tasks],),
             second=tuple(second),
             tasks=tasks,
             text=f"{self.name}: {text}",
@@ -125,7 +117,7 @@ class _Mode:
         }
         lent = [
             TrainingVariant(
-                name=_lent_name(task), tasks=(task,), backbone_of=self._name(rest), **common
+                name=_lent_name(task), tasks=(task,), backbone_of=self.names[rest], **common
             )
             for task, rest in self.rests.items()
         ]

@@ -23,11 +23,8 @@ def write_digits(folder: Path, *, seed: int = 0) -> DemoData:
     """Writes 1,797 digits into `folder`: `images/*.png`, `digits.csv` and `truth.csv`.
 
     The table has the column path and one column per task; two fifths of the labels are blank. The
-    images are scans of 8 by 8 pixels, written by 43 people.
-
-    Args:
-        folder: Output folder; existing files are overwritten.
-        seed: Seed of the blank labels.
+    images are scans of 8 by 8 pixels, written by 43 people. The seed is that of the blank labels.
+    Existing files are overwritten.
 
     Reference:
         E. Alpaydin and C. Kaynak (1998), https://doi.org/10.24432/C50P49

@@ -47,16 +47,11 @@ def write_wake_word(
     for each voice of training and of validation, `test.flac` by other voices, and the tables of
     their events. `wake-word.csv` has a row for each window of the training recordings: path,
     start_seconds, end_seconds, one column per wake word, and speaker; if a window cuts a word, its
-    label is blank.
+    label is blank. Existing files are overwritten.
 
-    Args:
-        folder: Output folder; existing files are overwritten.
-        seed: Seed of voices, order, pauses, levels and noise.
-        training_seconds: Length of the training recording of each voice.
-        validation_seconds: Length of the validation recording of each voice.
-        test_seconds: Length of the test recording.
-        hard: Whether words that sound like the wake words are among the others, some words are
-            quiet, and the noise is louder.
+    The seconds are the lengths of the training and the validation recording of each voice, and of
+    the test recording. In the hard demo, words that sound like the wake words are among the others,
+    some words are quiet, and the noise is louder.
     """
     spoken = load_clips()
     if not hard:

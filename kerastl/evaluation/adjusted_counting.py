@@ -38,10 +38,8 @@ def estimate_shares(
 ) -> list[PositiveShare]:
     """Estimates the share of positives of each task, with a 99 % bootstrap over groups.
 
-    Args:
-        labels: 1, 0, or NaN if unknown, `(examples, tasks)`.
-        probabilities: Predictions of a model that was not fitted on these examples, same shape.
-        bootstrap: How the groups of these examples are drawn.
+    Labels are 1, 0, or NaN if unknown; the probabilities are those of a model that was not fitted
+    on these examples. Both are `(examples, tasks)`.
 
     Reference:
         Bella, Ferri, Hernández-Orallo, Ramírez-Quintana (2010), "Quantification via Probability

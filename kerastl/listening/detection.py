@@ -48,11 +48,7 @@ class DetectionUpdate:
 
 
 class StreamingDetector:
-    """Detects the words of a run in files and pipes.
-
-    Raises:
-        RunError: The model does not take audio.
-    """
+    """Detects the words of a run in files and pipes."""
 
     def __init__(
         self,
@@ -84,11 +80,7 @@ class StreamingDetector:
     def detect_in_pipe(
         self, stream: IO[bytes], *, rate_hz: int | None
     ) -> Iterator[DetectionUpdate]:
-        """Yields updates as the audio arrives.
-
-        Args:
-            stream: WAV, or raw samples.
-            rate_hz: Rate of raw samples; None expects a WAV header.
+        """Yields updates as the audio arrives: WAV, or raw samples if their rate is given.
 
         Raises:
             MediaError: There is no header, or the audio is not PCM.

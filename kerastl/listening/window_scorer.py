@@ -20,11 +20,7 @@ _NUM_WINDOWS = 36_000  # of one hour: the engine is always chosen for this many
 
 
 class WindowScorer:
-    """Returns calibrated probabilities for windows of audio.
-
-    Raises:
-        RunError: The model does not take audio.
-    """
+    """Returns calibrated probabilities for windows of audio."""
 
     def __init__(
         self,
