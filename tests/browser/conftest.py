@@ -2,9 +2,9 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -22,13 +22,16 @@ _ARGUMENTS = (
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def browser(without: Callable[[str, str], NoReturn]) -> Iterator[Any]:
     """A Selenium driver that logs the console and every request."""
     program = next(filter(None, map(shutil.which, _BROWSERS)), None)
     driver_program = shutil.which("chromedriver")
     if program is None or driver_program is None:
-        pytest.skip("no chromium and chromedriver are installed (apt-get install chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium isn't installed")
+        without("browser", "chromium and chromedriver aren't installed")
+    try:
+        from selenium import webdriver
+    except ImportError:
+        without("browser", "selenium isn't installed")
     options = webdriver.ChromeOptions()
     options.binary_location = program
     for argument in _ARGUMENTS:

@@ -1,7 +1,9 @@
 """The synthesized speech: what is excluded from it, and that a draw is reproducible."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -26,9 +28,13 @@ from research.tiny.speech.words import (
     WORDS,
 )
 
-needs_espeak = pytest.mark.skipif(
-    shutil.which("espeak-ng") is None, reason="espeak-ng isn't installed; it is for building only"
-)
+needs_espeak = pytest.mark.usefixtures("espeak")
+
+
+@pytest.fixture
+def espeak(without: Callable[[str, str], NoReturn]) -> None:
+    if shutil.which("espeak-ng") is None:
+        without("espeak", "espeak-ng isn't installed; it is for building only")
 
 
 def test_words_that_are_evaluated_or_demonstrated_are_never_learned() -> None:
