@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 TEMPLATES = importlib.resources.files(__package__) / "templates"
-_MOST_DIGITS = 8  # of a probability
+_MOST_DIGITS = 8  # of a score
 _ESCAPES = {
     ord("<"): "\\u003c",
     ord(">"): "\\u003e",
@@ -58,7 +58,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(score=score, probability=probability, count=count, percent=percent)
+    environment.filters.update(score=score, count=count, percent=percent)
     policy = (
         f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(css)}'; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
@@ -74,19 +74,19 @@ def json_for_page(value: Any) -> Markup:
 
 
 def score(value: float | None, digits: int = 3) -> str:
-    """Returns a formatted score; a dash if it is undefined."""
+    """Returns a score or a probability, rounded half up; a dash if it is undefined.
+
+    It has two digits after the zeros or nines that follow the point, so that only 0 and 1 are shown
+    as 0 and 1. The page's script has the same rule.
+    """
     if value is None or math.isnan(value):
         return "–"
-    # Rounds half up, as the page's script does, so both show the same digits.
-    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
-
-
-def probability(value: float, digits: int = 3) -> str:
-    """Returns a probability with two digits after the zeros or nines that follow the point."""
     rest = min(value, 1 - value)
     if rest > 0:
         digits = max(digits, 1 - math.floor(math.log10(rest)))
-    return score(value, digits) if digits <= _MOST_DIGITS else f"{value:.1e}"
+    if digits > _MOST_DIGITS:
+        return f"{value:.1e}"
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def count(value: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from finished_runs import NASTY, write_run
 
 from kerastl.report import write_report
-from kerastl.report.render import probability
+from kerastl.report.render import score
 
 TASKS = ("car", NASTY)
 
@@ -77,7 +77,7 @@ def counted(run: Path, task: str, part: str, threshold: float) -> dict[str, str]
         "precision": rounded(tp, tp + fp),
         "f1": rounded(2 * tp, 2 * tp + fn + fp),
         "accuracy": rounded(tp + tn, len(frame)),
-        "threshold": probability(threshold),
+        "threshold": score(threshold),
     }
 
 
@@ -135,7 +135,7 @@ def test_a_slider_obeys_the_keyboard(page: Any, run: Path) -> None:
     slider.send_keys("\ue012")  # arrow to the left
     threshold = threshold_at(page, 999)
     assert shown(page, "task0-test") == counted(run, "car", "test", threshold)
-    assert slider.get_attribute("aria-valuetext") == probability(threshold)
+    assert slider.get_attribute("aria-valuetext") == score(threshold)
 
 
 def test_a_typed_threshold_moves_all_splits_of_the_task(page: Any, run: Path) -> None:

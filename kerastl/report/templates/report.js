@@ -24,7 +24,7 @@
   }
 
   function share(part, whole) {
-    return whole > 0 ? (part / whole).toFixed(3) : "–";
+    return whole > 0 ? score(part / whole) : "–";
   }
 
   function thresholdAt(data, step) {
@@ -36,9 +36,10 @@
     return Math.min(STEPS, Math.max(0, Math.round((logit - data.low) / (data.high - data.low) * STEPS)));
   }
 
-  function probability(p) {
-    const rest = Math.min(p, 1 - p);
-    return p.toFixed(rest > 0 ? Math.min(8, Math.max(3, 1 - Math.floor(Math.log10(rest)))) : 3);
+  /* Two digits after the zeros or nines that follow the point. */
+  function score(value) {
+    const rest = Math.min(value, 1 - value), digits = rest > 0 ? Math.max(3, 1 - Math.floor(Math.log10(rest))) : 3;
+    return digits > 8 ? value.toExponential(1) : value.toFixed(digits);
   }
 
   function write(panel, name, text) {
@@ -67,7 +68,7 @@
   }
 
   function show(panel, step, threshold, c, isOwn) {
-    const yes = c.tp + c.fn, no = c.fp + c.tn, called = c.tp + c.fp, text = probability(threshold);
+    const yes = c.tp + c.fn, no = c.fp + c.tn, called = c.tp + c.fp, text = score(threshold);
     for (const name of ["tp", "fn", "fp", "tn"]) write(panel, name, c[name].toLocaleString("en-US"));
     write(panel, "sensitivity", share(c.tp, yes));
     write(panel, "specificity", share(c.tn, no));

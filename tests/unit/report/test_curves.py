@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 
 from kerastl.report import curves
 from kerastl.report.charts import round_values
-from kerastl.report.render import json_for_page, percent, probability, score
+from kerastl.report.render import json_for_page, percent, score
 from kerastl.report.unknown_labels import missing_together
 
 
@@ -93,9 +93,9 @@ def test_data_for_the_script_cannot_end_its_element() -> None:
 
 
 def test_figures_round_halves_up_and_undefined_ones_are_dashes() -> None:
-    assert [score(0.5625), score(0.0005), score(float("nan")), score(None)] == [
+    assert [score(0.5625), score(1.0625), score(float("nan")), score(None)] == [
         "0.563",
-        "0.001",
+        "1.063",
         "–",
         "–",
     ]
@@ -119,6 +119,8 @@ def test_the_scale_of_a_rare_task_spans_its_probabilities_and_no_more() -> None:
     assert scale.thresholds[scale.step(1e-3)] == pytest.approx(1e-3, rel=0.01)
 
 
-def test_small_probabilities_are_not_rounded_to_zero() -> None:
-    shown = [probability(x) for x in (0.0, 0.5, 0.0123, 0.000123, 0.99987, 1e-9)]
-    assert shown == ["0.000", "0.500", "0.012", "0.00012", "0.99987", "1.0e-09"]
+def test_only_zero_and_one_are_shown_as_zero_and_one() -> None:
+    shown = [score(x) for x in (0.0, 0.5, 0.0123, 0.000123, 0.99987, 0.9996, 1e-9, 1.0, 1.25)]
+    assert shown == [
+        *("0.000", "0.500", "0.012", "0.00012", "0.99987", "0.99960", "1.0e-09", "1.000", "1.250")
+    ]

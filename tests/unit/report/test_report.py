@@ -133,7 +133,7 @@ def test_a_clear_signal_is_usable_a_faint_one_weak_and_noise_is_guessing(tmp_pat
     }
     verdicts = {signal: {one.verdict for one in c.tasks} for signal, c in found.items()}
     assert verdicts == {2.4: {"usable"}, 0.7: {"weak"}, 0.0: {"no better than guessing"}}
-    assert re.match(r"Of 2 tasks: 2 usable \(macro AUC 0\.\d\d on test, 95 %", found[2.4].headline)
+    assert re.match(r"Of 2 tasks: 2 usable \(macro AUC 0\.\d{3} on test, 95 %", found[2.4].headline)
     assert found[0.0].headline.startswith("No better than guessing (macro AUC 0.")
     assert not found[0.0].is_good
 
@@ -448,3 +448,16 @@ def test_misses_and_false_accepts_in_recordings_can_be_played(tmp_path: Path) ->
     ]
     assert all(str(a["src"]).startswith("data:audio/flac") for a in players)
     assert "0.012 at 1.00 s" in found.text
+
+
+def test_the_conclusion_and_the_scores_below_it_are_rounded_alike(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", tasks=("car",))
+    metrics = json.loads((run / "metrics.json").read_text())
+    auc = {"auc": 0.99972, "auc_interval": [0.99512, 0.99984]}
+    for scores in (metrics["test"]["tasks"]["car"], metrics["test"]["macro"]):
+        scores |= auc
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    text = report(run).text
+    assert "car is usable (AUC 0.99972 on test, 95 % 0.9951 to 0.99984)." in text
+    assert text.count("0.99972") >= 4
+    assert "1.000" not in text.partition("Tasks")[0]
