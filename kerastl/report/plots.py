@@ -9,16 +9,18 @@ from markupsafe import Markup
 
 from kerastl.errors import counted
 from kerastl.report.curves import NUM_BARS, Bin, LogitScale, Points
+from kerastl.report.render import score
 from kerastl.report.svg import Axes, element, path, svg_chart, text
 
 UNIT = Axes(left=34, top=8, width=196, height=196)
+RELIABILITY = Axes(left=48, top=8, width=184, height=184)  # its ticks are longer
 SCORES = Axes(left=12, top=8, width=656, height=232)
 _UNIT_SIZE = (240, 240)
 _SCORES_SIZE = (680, 258)
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LOW_PROBABILITIES = (0.00001, 0.0001, 0.001, 0.01, 0.05, 0.1, 0.25)
 _PROBABILITIES = (*_LOW_PROBABILITIES, 0.5, *(1 - p for p in _LOW_PROBABILITIES))
-_APART = 44  # least distance of two ticks
+_APART, _CLOSE = 44, 30  # least distance of two ticks
 
 
 def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
@@ -26,7 +28,7 @@ def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
     return _unit_chart(
         "false positive rate",
         "sensitivity",
-        _diagonal(),
+        path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance"),
         _area(points),
         path(map(UNIT.at, points), class_="curve"),
         _mark(at),
@@ -58,18 +60,50 @@ def precision_recall_chart(
 
 
 def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, label: str) -> Markup:
-    """Draws observed shares over probabilities `after` and, if any, `before` calibration."""
+    """Draws observed shares over probabilities `after` and, if any, `before` calibration.
+
+    Both axes are the same logit scale, so that the shares of a rare task are told apart. A share of
+    0 or 1 is drawn at its end.
+    """
+    bins = [*after, *(before or ())]
+    shares = [b.predicted for b in bins] + [b.observed for b in bins if 0 < b.observed < 1]
+    scale = LogitScale.of(np.array(shares), shares[0])
+    axes = replace(RELIABILITY, x=(scale.low, scale.high), y=(scale.low, scale.high))
+
+    def at(predicted: float, observed: float) -> tuple[float, float]:
+        return axes.at((scale.logit(predicted), scale.logit(observed)))
+
+    def dotted(bins: Sequence[Bin], kind: str) -> Markup:
+        places = [at(b.predicted, b.observed) for b in bins]
+        dots = [
+            element(
+                "circle",
+                element(
+                    "title",
+                    f"{counted(b.count, 'example')}: predicted {score(b.predicted)}, "
+                    f"share of yes {score(b.observed)}",
+                ),
+                cx=x,
+                cy=y,
+                r=3.2,
+                class_=f"dot {kind}",
+            )
+            for b, (x, y) in zip(bins, places, strict=True)
+        ]
+        return element("g", path(places, class_=f"line {kind}"), *dots)
+
     whiskers = [
-        path([UNIT.at((b.predicted, b.low)), UNIT.at((b.predicted, b.high))], class_="whisker")
-        for b in after
+        path([at(b.predicted, b.low), at(b.predicted, b.high)], class_="whisker") for b in after
     ]
-    return _unit_chart(
+    return _square_chart(
+        axes,
         "predicted probability",
         "share of yes",
-        _diagonal(),
-        *([_dotted(before, "before")] if before else []),
+        *_logit_frame(axes),
+        path([(axes.left, axes.bottom), (axes.right, axes.top)], class_="chance"),
+        *([dotted(before, "before")] if before else []),
         *whiskers,
-        _dotted(after, "after"),
+        dotted(after, "after"),
         label=label,
     )
 
@@ -111,7 +145,10 @@ def histogram_chart(
         path(above, class_="bars yes", clip_path=f"url(#{right})"),
         path(below, class_="bars no", clip_path=f"url(#{left})"),
         SCORES.horizontal(middle, class_="axis"),
-        *_score_ticks(axes),
+        *(
+            text(x, axes.bottom + 15, name, class_="tick middle")
+            for name, x in _logit_ticks(axes, apart=_APART)
+        ),
         *_bar_titles(yes, no, axes),
         element("line", x1=at, x2=at, y1=4, y2=SCORES.bottom + 4, class_="threshold"),
         label=label,
@@ -120,12 +157,16 @@ def histogram_chart(
 
 
 def _unit_chart(x_name: str, y_name: str, *drawn: Markup, label: str) -> Markup:
-    middle = UNIT.top + UNIT.height / 2
+    frame = element("use", href="#unit-frame")
+    return _square_chart(UNIT, x_name, y_name, frame, *drawn, label=label)
+
+
+def _square_chart(axes: Axes, x_name: str, y_name: str, *drawn: Markup, label: str) -> Markup:
+    middle = axes.top + axes.height / 2
     turned = text(0, 0, y_name, class_="name", transform=f"translate(9 {middle:g}) rotate(-90)")
     return svg_chart(
         *_UNIT_SIZE,
-        element("use", href="#unit-frame"),
-        text(UNIT.left + UNIT.width / 2, 236, x_name, class_="name"),
+        text(axes.left + axes.width / 2, 236, x_name, class_="name"),
         turned,
         *drawn,
         label=label,
@@ -145,14 +186,21 @@ def unit_frame() -> Markup:
     return element("g", *lines, id="unit-frame")
 
 
+def _logit_frame(axes: Axes) -> list[Markup]:
+    """Returns lines and ticks at round probabilities on two logit axes."""
+    drawn = []
+    for name, x in _logit_ticks(axes, apart=_CLOSE):
+        y = axes.bottom - (x - axes.left)  # the axes are equal
+        drawn += [axes.vertical(x, class_="grid"), axes.horizontal(y, class_="grid")]
+        drawn.append(text(x, axes.bottom + 15, name, class_="tick middle"))
+        drawn.append(text(axes.left - 5, y + 3, name, class_="tick end"))
+    return drawn
+
+
 def _mark(at: tuple[float, float] | None) -> Markup:
     """Returns a dot at the threshold, hidden if the rates there are undefined."""
     x, y = UNIT.at(at or (0, 0))
     return element("circle", cx=x, cy=y, r=4.5, class_="mark", hidden=None if at else "hidden")
-
-
-def _diagonal() -> Markup:
-    return path([UNIT.at((0, 0)), UNIT.at((1, 1))], class_="chance")
 
 
 def _area(points: Points) -> Markup:
@@ -165,22 +213,6 @@ def _steps(points: Points) -> Points:
     for recall, precision in points:
         corners += [(corners[-1][0], precision), (recall, precision)]
     return np.array(corners)
-
-
-def _dotted(bins: Sequence[Bin], kind: str) -> Markup:
-    at = [UNIT.at((b.predicted, b.observed)) for b in bins]
-    dots = [
-        element(
-            "circle",
-            element("title", f"{counted(b.count, 'example')}, {b.observed:.0%} yes"),
-            cx=x,
-            cy=y,
-            r=3.2,
-            class_=f"dot {kind}",
-        )
-        for b, (x, y) in zip(bins, at, strict=True)
-    ]
-    return element("g", path(at, class_=f"line {kind}"), *dots)
 
 
 def _bars(lengths: np.ndarray, middle: float, *, up: bool) -> list[tuple[float, float]]:
@@ -199,16 +231,15 @@ def _clip(name: str, x: float, width: float, kind: str) -> Markup:
     return element("clipPath", shape, id=name)
 
 
-def _score_ticks(axes: Axes) -> list[Markup]:
-    """Returns round probabilities along a logit axis, those nearest to 0.5 first."""
-    drawn: list[Markup] = []
-    taken: list[float] = []
+def _logit_ticks(axes: Axes, *, apart: float) -> list[tuple[str, float]]:
+    """Returns round probabilities along a logit axis and their positions, 0.5 first."""
+    found: list[tuple[str, float]] = []
     for tick in sorted(_PROBABILITIES, key=lambda p: abs(p - 0.5)):
         x = axes.across(float(scipy.special.logit(tick)))
-        if axes.left + 12 <= x <= axes.right - 12 and all(abs(x - t) >= _APART for t in taken):
-            taken.append(x)
-            drawn.append(text(x, axes.bottom + 15, f"{tick:.5f}".rstrip("0"), class_="tick middle"))
-    return drawn
+        is_inside = axes.left + 12 <= x <= axes.right - 12
+        if is_inside and all(abs(x - other) >= apart for _, other in found):
+            found.append((f"{tick:.5f}".rstrip("0"), x))
+    return found
 
 
 def _bar_titles(yes: np.ndarray, no: np.ndarray, axes: Axes) -> list[Markup]:

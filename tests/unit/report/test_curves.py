@@ -1,11 +1,13 @@
 """The numbers behind the report's charts."""
 
+import re
+
 import numpy as np
 import pytest
 import sklearn.metrics
 from scipy.stats import binomtest
 
-from kerastl.report import curves
+from kerastl.report import curves, plots
 from kerastl.report.charts import round_values
 from kerastl.report.render import json_for_page, percent, score
 from kerastl.report.unknown_labels import missing_together
@@ -124,3 +126,20 @@ def test_only_zero_and_one_are_shown_as_zero_and_one() -> None:
     assert shown == [
         *("0.000", "0.500", "0.012", "0.00012", "0.99987", "0.99960", "1.0e-09", "1.000", "1.250")
     ]
+
+
+def test_the_reliability_of_a_rare_task_is_not_a_sliver() -> None:
+    random = np.random.default_rng(0)
+    p = np.geomspace(1e-4, 1e-2, 5000)
+    bins = curves.reliability_bins((random.random(5000) < p).astype(float), p)
+    chart = plots.reliability_chart(bins, None, label="")
+    dots = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', chart)
+    x, y = np.array(dots, float).T
+    assert len(x) == 10
+    assert np.ptp(x) > 0.6 * plots.RELIABILITY.width
+    assert (np.diff(x) > 8).all()
+    assert y.max() == plots.RELIABILITY.bottom  # no yes in the first bin
+    assert ">0.001<" in chart
+    assert re.search(
+        r"<title>500 examples: predicted 0\.00\d+, share of yes 0\.0\d+</title>", chart
+    )
