@@ -96,12 +96,12 @@ class LogitScale:
     @classmethod
     def of(cls, p: np.ndarray, threshold: float) -> "LogitScale":
         """Returns the scale that spans all probabilities and the threshold."""
-        logits = _logits(np.append(p[np.isfinite(p)], threshold))
-        return cls(low=math.floor(logits.min() - 0.5), high=math.ceil(logits.max() + 0.5))
+        found = logits(np.append(p[np.isfinite(p)], threshold))
+        return cls(low=math.floor(found.min() - 0.5), high=math.ceil(found.max() + 0.5))
 
     def logit(self, probability: float) -> float:
         """Returns the logit of a probability, at most the ends of the scale."""
-        return float(np.clip(_logits(np.array(probability)), self.low, self.high))
+        return float(np.clip(logits(np.array(probability)), self.low, self.high))
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -116,7 +116,7 @@ class LogitScale:
 
     def histogram(self, p: np.ndarray) -> np.ndarray:
         """Returns the share of examples in each of equally wide bars over the scale."""
-        counts, _ = np.histogram(_logits(p), bins=NUM_BARS, range=(self.low, self.high))
+        counts, _ = np.histogram(logits(p), bins=NUM_BARS, range=(self.low, self.high))
         return counts / max(len(p), 1)
 
     def levels(self, p: np.ndarray) -> list[int]:
@@ -133,7 +133,8 @@ class LogitScale:
         return np.column_stack([found, counts]).ravel().tolist()
 
 
-def _logits(p: np.ndarray) -> np.ndarray:
+def logits(p: np.ndarray) -> np.ndarray:
+    """Returns the logits of probabilities, as if none were below 1e-6 or above 1 - 1e-6."""
     found: np.ndarray = scipy.special.logit(np.clip(p.astype(np.float64), _LEAST, 1 - _LEAST))
     return found
 

@@ -15,6 +15,7 @@ import pandas as pd
 from kerastl.media.base import MediaType
 from kerastl.media.preview import Preview, no_preview
 from kerastl.media.segments import COLUMNS, WHOLE, Bounds
+from kerastl.report.curves import logits
 from kerastl.run.origin import ReadableFiles
 
 BUDGET = 2_000_000  # characters of data URIs in a report
@@ -102,7 +103,7 @@ def gather_galleries(
     y = rows[f"{task}_label"].to_numpy(np.float64)
     p = rows[task].to_numpy(np.float64)
     called, valid = p >= threshold, np.isfinite(p)
-    distance = np.abs(_logits(p) - _logits(np.array(threshold)))
+    distance = np.abs(logits(p) - logits(np.array(threshold)))
     sure, near = (
         "most confident first",
         "probability nearest to it on a logit scale, labeled or not",
@@ -112,7 +113,7 @@ def gather_galleries(
         ("fn", "Predicted no, labeled yes", sure, y == 1, ~called, p),
         (
             "near",
-            "Nearest to the run\u2019s threshold",
+            "Nearest to the threshold",
             near,
             valid,
             valid,
@@ -125,15 +126,24 @@ def gather_galleries(
     for cell, title, hint, of_class, decided, key in found:
         order = np.flatnonzero(of_class)
         order = order[np.argsort(key[order], kind="stable")][:limit]
-        examples = tuple(_example(rows.iloc[i], y[i], p[i], bool(decided[i]), store) for i in order)
+        shown = dict(zip(order.tolist(), decided[order].tolist(), strict=True))
+        if cell == "near":
+            shown |= {i: False for i in _spread(p, valid, limit) if i not in shown}
+        examples = tuple(_example(rows.iloc[i], y[i], p[i], shown[i], store) for i in shown)
         total = int((of_class & decided).sum())
         galleries.append(Gallery(cell=cell, title=title, hint=hint, total=total, examples=examples))
     return tuple(galleries)
 
 
-def _logits(p: np.ndarray) -> np.ndarray:
-    least = np.finfo(np.float64).tiny
-    return np.log(np.maximum(p, least)) - np.log(np.maximum(1 - p, least))
+def _spread(p: np.ndarray, valid: np.ndarray, count: int) -> list[int]:
+    """Returns the examples nearest to logits at equal distances, so that some are near any."""
+    order = np.flatnonzero(valid)
+    if not len(order):
+        return []
+    found = logits(p[order])
+    wanted = np.linspace(found.min(), found.max(), count + 2)[1:-1]
+    nearest: list[int] = order[np.abs(found[:, None] - wanted).argmin(axis=0)].tolist()
+    return nearest
 
 
 def examples_per_gallery(num_tasks: int, num_parts: int, media: MediaType) -> list[int]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from finished_runs import NASTY, write_run
+from scipy.special import logit
 
 from kerastl.report import write_report
 from kerastl.report.render import score
@@ -274,6 +275,62 @@ def test_galleries_follow_the_threshold(page: Any, run: Path, step: int) -> None
     assert len(shown) == len(wrong) or len(shown) >= 4
     total = page.find_element("css selector", f"{GALLERY}[data-cell=fp] .total").text
     assert total == shown_count(page, "fp")
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.6, 0.95])
+def test_the_nearest_follow_the_threshold_among_the_examples_of_the_report(
+    page: Any, threshold: float
+) -> None:
+    own = probabilities(page, "near")
+    set_value(page, "#task0-test .typed", str(threshold))
+    every = page.find_elements("css selector", f"{GALLERY} li:not(.copy)")
+    listed = {float(item.get_attribute("data-p")) for item in every}
+    step = int(page.find_element("css selector", "#task0-test .slider").get_attribute("value"))
+    at = logit(threshold_at(page, step))
+    nearest = sorted(listed, key=lambda p: abs(logit(p) - at))
+    assert probabilities(page, "near") == nearest[: len(own)]
+    assert probabilities(page, "near") != own
+    ids = page.execute_script("return [...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(set(ids)) == len(ids)
+    page.find_element("css selector", "#task0-test .reset").click()
+    assert probabilities(page, "near") == own
+
+
+def test_curves_show_the_values_under_the_pointer_and_for_the_arrow_keys(
+    page: Any, run: Path
+) -> None:
+    from selenium.webdriver import ActionChains
+
+    chart = page.find_element("css selector", "#task0-test [data-chart=roc] svg")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
+    ActionChains(page).move_to_element(chart).perform()
+    assert_readout_is_true(page, run)
+    ActionChains(page).move_to_element(page.find_element("tag name", "h1")).perform()
+    assert readout(page) == ""
+    page.execute_script("arguments[0].focus({focusVisible: true})", chart)
+    first = assert_readout_is_true(page, run)
+    for key in ("\ue014", "\ue014", "\ue012", "\ue012"):
+        chart.send_keys(key)
+        assert_readout_is_true(page, run)
+    assert readout(page).split(": ")[1] == first.split(": ")[1]
+
+
+def readout(page: Any) -> str:
+    return page.find_element("css selector", "#task0-test [data-chart=roc] .readout").text
+
+
+def assert_readout_is_true(page: Any, run: Path) -> str:
+    """The values of a curve are those that the predictions have at its threshold."""
+    step = int(
+        page.find_element("css selector", "#task0-test [data-chart=roc]").get_attribute("data-step")
+    )
+    counts = counted(run, "car", "test", threshold_at(page, step))
+    rate = rounded(int(counts["fp"]), int(counts["fp"]) + int(counts["tn"]))
+    assert readout(page) == (
+        f"Threshold {counts['threshold']}: false positive rate {rate}, "
+        f"sensitivity {counts['sensitivity']}"
+    )
+    return readout(page)
 
 
 def shown_count(page: Any, cell: str) -> str:

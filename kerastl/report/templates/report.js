@@ -31,9 +31,13 @@
     return step === 0 ? 0 : 1 / (1 + Math.exp(-(data.low + (data.high - data.low) * step / STEPS)));
   }
 
+  function logit(p) {
+    const q = Math.min(1 - 1e-9, Math.max(1e-9, p));
+    return Math.log(q / (1 - q));
+  }
+
   function stepOf(data, threshold) {
-    const p = Math.min(1 - 1e-9, Math.max(1e-9, threshold)), logit = Math.log(p / (1 - p));
-    return Math.min(STEPS, Math.max(0, Math.round((logit - data.low) / (data.high - data.low) * STEPS)));
+    return Math.min(STEPS, Math.max(0, Math.round((logit(threshold) - data.low) / (data.high - data.low) * STEPS)));
   }
 
   /* Two digits after the zeros or nines that follow the point. */
@@ -46,9 +50,13 @@
     for (const cell of panel.querySelectorAll('[data-out="' + name + '"]')) cell.textContent = text;
   }
 
-  function moveMark(panel, chart, x, y) {
-    const mark = panel.querySelector('[data-chart="' + chart + '"] .mark');
-    if (!mark) return;
+  /* What the two curves show of the decisions at a threshold. */
+  const CURVES = {
+    roc: { names: ["false positive rate", "sensitivity"], point: c => [c.fp / (c.fp + c.tn), c.tp / (c.tp + c.fn)] },
+    pr: { names: ["sensitivity", "precision"], point: c => [c.tp / (c.tp + c.fn), c.tp / (c.tp + c.fp)] },
+  };
+
+  function moveMark(mark, [x, y]) {
     const visible = Number.isFinite(x) && Number.isFinite(y);
     mark.toggleAttribute("hidden", !visible);
     if (!visible) return;
@@ -82,18 +90,42 @@
     if (typed !== document.activeElement) typed.value = text;
     panel.querySelector(".reset").disabled = isOwn;
     moveLine(panel, step);
-    showGalleries(panel, threshold, c);
-    moveMark(panel, "roc", c.fp / no, c.tp / yes);
-    moveMark(panel, "pr", c.tp / yes, c.tp / called);
+    showGalleries(panel, threshold, c, isOwn);
+    for (const figure of panel.querySelectorAll("[data-chart]")) {
+      const mark = figure.querySelector(".mark");
+      if (mark) moveMark(mark, CURVES[figure.dataset.chart].point(c));
+    }
   }
 
-  /* A gallery has the examples that come first at any threshold. */
-  function showGalleries(panel, threshold, c) {
+  /* The gallery of the nearest has those of the run's threshold; at another one it has copies of the
+     nearest among all examples of the panel. */
+  function showNearest(gallery, panel, threshold, isOwn) {
+    const list = gallery.querySelector("ul"), own = list.querySelectorAll("li:not(.copy)");
+    const count = Array.from(own).filter(item => item.matches(":not(.spread)")).length, found = new Map();
+    for (const copy of list.querySelectorAll(".copy")) copy.remove();
+    gallery.querySelector(".moved").hidden = isOwn;
+    for (const item of own) item.hidden = !isOwn || item.matches(".spread");
+    if (isOwn) return;
+    for (const item of panel.querySelectorAll(".gallery li")) found.set(item.dataset.p + item.querySelector(".name").textContent, item);
+    const far = item => Math.abs(logit(Number(item.dataset.p)) - logit(threshold));
+    for (const item of Array.from(found.values()).sort((a, b) => far(a) - far(b)).slice(0, count)) {
+      const copy = list.appendChild(item.cloneNode(true));
+      copy.classList.add("copy");
+      copy.hidden = false;
+      for (const part of copy.querySelectorAll("[id]")) part.removeAttribute("id");
+    }
+  }
+
+  /* Every other gallery has the examples that come first at any threshold. */
+  function showGalleries(panel, threshold, c, isOwn) {
     const picked = panel.querySelector('.pick[aria-pressed="true"]');
     for (const gallery of panel.querySelectorAll(".gallery")) {
       const cell = gallery.dataset.cell;
       gallery.hidden = picked ? cell !== picked.dataset.cell : cell === "tp" || cell === "tn";
-      if (cell === "near") continue;
+      if (cell === "near") {
+        showNearest(gallery, panel, threshold, isOwn);
+        continue;
+      }
       const items = Array.from(gallery.querySelectorAll("li"));
       for (const item of items) item.hidden = Number(item.dataset.p) >= threshold !== (cell[1] === "p");
       gallery.querySelector(".num").textContent = items.filter(item => !item.hidden).length;
@@ -106,8 +138,71 @@
     for (const other of panel.querySelectorAll(".pick")) other.setAttribute("aria-pressed", String(other === button && !wasOn));
     const data = sliders[panel.id], isOwn = panel.querySelector(".reset").disabled;
     const step = Number(panel.querySelector(".slider").value);
-    if (isOwn) showGalleries(panel, data.threshold, data.counts);
-    else showGalleries(panel, thresholdAt(data, step), countsAt(data, step));
+    if (isOwn) showGalleries(panel, data.threshold, data.counts, true);
+    else showGalleries(panel, thresholdAt(data, step), countsAt(data, step), false);
+  }
+
+  /* A curve shows the values of the point that the pointer is nearest to, or that the arrow keys chose. */
+  const points = new WeakMap();
+
+  function pointsOf(figure) {
+    if (!points.has(figure)) {
+      const data = sliders[figure.closest(".panel").id], curve = CURVES[figure.dataset.chart];
+      points.set(figure, Array.from({ length: STEPS + 1 }, (_, step) => curve.point(countsAt(data, step))));
+    }
+    return points.get(figure);
+  }
+
+  function probe(figure, step) {
+    const [x, y] = pointsOf(figure)[step], names = CURVES[figure.dataset.chart].names;
+    const threshold = score(thresholdAt(sliders[figure.closest(".panel").id], step));
+    figure.dataset.step = step;
+    moveMark(figure.querySelector(".probe"), [x, y]);
+    figure.querySelector(".readout").textContent =
+      "Threshold " + threshold + ": " + names[0] + " " + score(x) + ", " + names[1] + " " + score(y);
+  }
+
+  function probeNearest(figure, event) {
+    const box = figure.querySelector("svg").getBoundingClientRect(), unit = 240 / box.width;
+    const left = ((event.clientX - box.left) * unit - UNIT.left) / UNIT.width;
+    const up = 1 - ((event.clientY - box.top) * unit - UNIT.top) / UNIT.height;
+    const far = pointsOf(figure).map(([x, y]) => Number.isFinite(y) ? Math.hypot(x - left, y - up) : Infinity);
+    probe(figure, far.indexOf(Math.min(...far)));
+  }
+
+  /* Moves to the next step with another point; there is none where nothing is predicted yes. */
+  function probeNext(figure, move) {
+    const all = pointsOf(figure), start = Number(figure.dataset.step);
+    let step = start;
+    do step += move; while (all[step] && String(all[step]) === String(all[start]));
+    if (all[step] && Number.isFinite(all[step][1])) probe(figure, step);
+  }
+
+  function endProbe(figure) {
+    figure.querySelector(".probe").setAttribute("hidden", "");
+    figure.querySelector(".readout").textContent = "";
+  }
+
+  for (const svg of document.querySelectorAll("[data-chart] svg")) {
+    const figure = svg.closest("figure"), dot = svg.querySelector(".mark").cloneNode();
+    dot.setAttribute("class", "probe");
+    dot.setAttribute("hidden", "");
+    svg.append(dot);
+    svg.setAttribute("tabindex", "0");
+    svg.addEventListener("pointermove", event => probeNearest(figure, event));
+    svg.addEventListener("pointerleave", () => endProbe(figure));
+    svg.addEventListener("blur", () => endProbe(figure));
+    svg.addEventListener("focus", function () {
+      const step = Number(figure.closest(".panel").querySelector(".slider").value);
+      if (svg.matches(":focus-visible") && Number.isFinite(pointsOf(figure)[step][1])) probe(figure, step);
+    });
+    svg.addEventListener("keydown", function (event) {
+      const move = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+      if (!move) return;
+      event.preventDefault();
+      if (!figure.dataset.step) figure.dataset.step = figure.closest(".panel").querySelector(".slider").value;
+      probeNext(figure, move);
+    });
   }
 
   const lightbox = document.getElementById("lightbox");

@@ -179,7 +179,7 @@ def test_confident_mistakes_come_first_and_are_mistakes(tmp_path: Path) -> None:
 
 def test_uncertain_examples_may_be_unlabeled(tmp_path: Path) -> None:
     content = content_of(write_run(tmp_path / "run", gaps=0.7))
-    uncertain = content.tasks[0].galleries["test"][2].examples
+    uncertain = content.tasks[0].galleries["test"][2].shown
     threshold = logit(content.tasks[0].threshold)
     distances = [abs(logit(example.probability) - threshold) for example in uncertain]
     assert distances == sorted(distances)
