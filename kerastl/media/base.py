@@ -138,7 +138,6 @@ class MediaType(ABC):
         has_recordings: Whether a trained model can slide over long recordings.
         report_keys: Keys of the summary in the JSON of `kerastl data check`; the first is current,
             others are kept for one release.
-        preview_characters: Typical number of characters of a preview in a report.
     """
 
     name: ClassVar[str]
@@ -155,7 +154,6 @@ class MediaType(ABC):
     has_segments: ClassVar[bool] = False
     has_recordings: ClassVar[bool] = False
     report_keys: ClassVar[tuple[str, ...]]
-    preview_characters: ClassVar[int] = 1_000
 
     @abstractmethod
     def accepts_shape(self, shape: Sequence[int | None]) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -96,7 +96,9 @@ def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
     commands = _commands(record)
     missing = gather_unknown_labels(record)
     store = PreviewStore(record.bundle.media, files)
-    tasks = tuple(_task(record, i, store) for i in range(len(record.tasks)))
+    usual = store.usual_characters(record.predictions)
+    limits = examples_per_gallery(len(record.tasks), len(record.parts), usual)
+    tasks = tuple(_task(record, i, store, limits) for i in range(len(record.tasks)))
     return Content(
         name=path.name,
         path=str(path),
@@ -135,10 +137,9 @@ def doubt_warning(record: RunRecord, doubt: str) -> str:
     )
 
 
-def _task(record: RunRecord, index: int, store: PreviewStore) -> TaskSection:
+def _task(record: RunRecord, index: int, store: PreviewStore, limits: Sequence[int]) -> TaskSection:
     name = record.tasks[index]
     facts = record.bundle.tasks[name]
-    limits = examples_per_gallery(len(record.tasks), len(record.parts), store.media)
     return TaskSection(
         index=index,
         name=name,

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.special
 import sklearn.metrics
 
-MAX_POINTS = 160
+MAX_POINTS = 100
 STEPS = 1000  # of the sliders
 NUM_BARS = 25
 MIN_PER_BIN = 12  # examples; fewer give no useful rate

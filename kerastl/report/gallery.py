@@ -18,10 +18,11 @@ from kerastl.media.segments import COLUMNS, WHOLE, Bounds
 from kerastl.report.curves import logits
 from kerastl.run.origin import ReadableFiles
 
-BUDGET = 2_000_000  # characters of data URIs in a report
+BUDGET = 2_400_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
-_GALLERIES = 5  # of a task on a split
-_DISTINCT = 0.6  # share of the previews that are of other files, with several tasks
+_GALLERIES = 6  # of a task on a split; that of the nearest has twice as many examples
+_DISTINCT = 0.75  # share of the previews that are of other files, with several tasks
+_SAMPLE = 8  # files whose previews are measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,13 @@ class PreviewStore:
             self._made[key] = f"preview-{len(self._made)}", self._make(path, segment)
         return *self._made[key], is_first
 
+    def usual_characters(self, rows: pd.DataFrame) -> float:
+        """Returns the mean size of a preview, measured on a few of the rows; at least 1."""
+        places = [_place(row) for _, row in rows.iloc[:: max(1, len(rows) // _SAMPLE)].iterrows()]
+        made = [self.media.preview(*at) for at in places if self.files.refusal(at[0]) is None]
+        sizes = [size for one in made if (size := _size(one))]
+        return sum(sizes) / len(sizes) if sizes else 1.0
+
     def _make(self, path: Path, segment: Bounds) -> Preview:
         refusal = self.files.refusal(path)
         if refusal is not None:
@@ -81,11 +89,16 @@ class PreviewStore:
         if self.left <= 0:
             return no_preview("left out to keep the report small")
         made = self.media.preview(path, segment)
-        size = len(made.uri or "") + len(made.picture or "")
+        size = _size(made)
         if size > self.left:
             return no_preview("left out to keep the report small")
         self.left -= size
         return made
+
+
+def _size(preview: Preview) -> int:
+    """Returns the number of characters of a preview's data URIs."""
+    return len(preview.uri or "") + len(preview.picture or "")
 
 
 def gather_galleries(
@@ -146,29 +159,33 @@ def _spread(p: np.ndarray, valid: np.ndarray, count: int) -> list[int]:
     return nearest
 
 
-def examples_per_gallery(num_tasks: int, num_parts: int, media: MediaType) -> list[int]:
+def examples_per_gallery(num_tasks: int, num_parts: int, characters: float) -> list[int]:
     """Returns the number of examples of a gallery on each split that fit into the budget.
 
-    Splits after the first have half as many.
+    Splits after the first have half as many. `characters` is the size of a preview.
     """
     galleries = num_tasks * _GALLERIES * (1 + (num_parts - 1) / 2)
-    whole = galleries * _MOST_EXAMPLES * media.preview_characters
+    whole = galleries * _MOST_EXAMPLES * characters
     share = min(1.0, BUDGET / whole / (_DISTINCT if num_tasks > 1 else 1.0))
-    first = max(2, round(_MOST_EXAMPLES * share))
+    first = max(2, int(_MOST_EXAMPLES * share))
     return [first, *[max(1, first // 2)] * (num_parts - 1)]
+
+
+def _place(row: pd.Series) -> tuple[Path, Bounds]:
+    start, end = (row.get(column) for column in COLUMNS)
+    segment = None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
+    return Path(str(row["path"])), segment
 
 
 def _example(
     row: pd.Series, label: float, probability: float, is_shown: bool, store: PreviewStore
 ) -> Example:
-    path = str(row["path"])
-    start, end = (row.get(column) for column in COLUMNS)
-    segment = None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
-    place = "" if segment == WHOLE else f", {segment[0] or 0:.2f} s"
-    preview_id, preview, is_first = store.preview(Path(path), segment)
+    path, segment = _place(row)
+    start = "" if segment == WHOLE else f", {segment[0] or 0:.2f} s"
+    preview_id, preview, is_first = store.preview(path, segment)
     return Example(
-        name=(Path(path).name or path) + place,
-        path=path,
+        name=(path.name or str(path)) + start,
+        path=str(row["path"]),
         probability=float(probability),
         truth="unknown" if np.isnan(label) else "yes" if label == 1 else "no",
         is_shown=is_shown,

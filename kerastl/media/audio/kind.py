@@ -41,7 +41,6 @@ class AudioType(MediaType):
     has_segments = True
     has_recordings = True
     report_keys = ("audio", "sounds")
-    preview_characters = 30_000
 
     def accepts_shape(self, shape: Sequence[int | None]) -> bool:
         """Whether the shape is (samples,)."""

@@ -47,7 +47,6 @@ class ImageType(MediaType):
     raw_range = (0.0, 255.0)
     has_usual_scaling = True
     report_keys = ("images", "pictures")
-    preview_characters = 7_000
 
     def accepts_shape(self, shape: Sequence[int | None]) -> bool:
         """Whether the shape is (height, width, channels)."""

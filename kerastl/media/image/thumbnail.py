@@ -15,12 +15,12 @@ from kerastl.media.image.decoding import (
 )
 from kerastl.media.preview import Preview, data_uri, no_preview
 
-THUMBNAIL = 128  # pixels of the longer side: 96 on the page, and sharp on dense screens
-_QUALITY = 70
+THUMBNAIL = 320  # pixels of the longer side: the page shows it small, and enlarged on a click
+_QUALITY = 50  # of WebP, which needs a fifth fewer bytes than JPEG
 
 
 def thumbnail(path: Path) -> Preview:
-    """Returns a JPEG of an image as it is seen: upright, on white, proportions kept."""
+    """Returns a WebP of an image as it is seen: upright, on white, proportions kept."""
     try:
         data = read_image_file(path)
         image = open_image(data, where=str(path))
@@ -31,5 +31,5 @@ def thumbnail(path: Path) -> Preview:
     except MediaError as error:
         return no_preview(error.what)
     encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=_QUALITY, optimize=True)
-    return Preview(element="image", uri=data_uri("image/jpeg", encoded.getvalue()))
+    Image.fromarray(pixels).save(encoded, "WEBP", quality=_QUALITY)
+    return Preview(element="image", uri=data_uri("image/webp", encoded.getvalue()))

@@ -1,5 +1,7 @@
 """The report of a run, without a browser."""
 
+import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -10,15 +12,19 @@ import pandas as pd
 import pytest
 import soundfile
 from finished_runs import NASTY, write_run
+from PIL import Image
 from scipy.special import logit
 
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores
+from kerastl.media.media_types import media_type
+from kerastl.media.segments import WHOLE
 from kerastl.progress import Progress
 from kerastl.records import from_values
 from kerastl.report import write_report, write_report_or_warn
 from kerastl.report.content import Content, gather_content
 from kerastl.report.detections import write_recordings_report
+from kerastl.report.gallery import BUDGET, examples_per_gallery
 from kerastl.run.origin import readable_files
 from kerastl.run.record import read_record
 from kerastl.runs import load_run
@@ -206,10 +212,31 @@ def test_a_long_audio_clip_is_named_but_not_embedded(tmp_path: Path) -> None:
     assert "audio" not in [tag for tag, _ in page.elements]
 
 
-def test_many_tasks_stay_below_three_megabytes(tmp_path: Path) -> None:
+def test_many_tasks_with_photographs_stay_below_five_megabytes(tmp_path: Path) -> None:
     tasks = tuple(f"finding {i}" for i in range(24))
-    run = write_run(tmp_path / "run", tasks=tasks, rows=900, gaps=0.5)
-    assert write_report(run).stat().st_size < 3_000_000
+    run = write_run(tmp_path / "run", tasks=tasks, rows=400, gaps=0.5)
+    random = np.random.default_rng(0)
+    for path in pd.read_csv(run / "table.csv")["path"]:
+        coarse = random.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((320, 240)).save(path, "JPEG")
+    page = write_report(run)
+    assert page.stat().st_size < 5_000_000
+    sources = re.findall(r'src="(data:image/[^"]*)"', page.read_text(encoding="utf-8"))
+    assert 1_500_000 < sum(map(len, sources)) <= BUDGET
+
+
+def test_a_picture_is_embedded_large_enough_to_be_enlarged(tmp_path: Path) -> None:
+    Image.new("RGB", (1280, 960)).save(tmp_path / "a.jpg")
+    uri = media_type("image").preview(tmp_path / "a.jpg", WHOLE).uri
+    assert uri is not None
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    assert (picture.format, picture.size) == ("WEBP", (320, 240))
+
+
+def test_small_pictures_leave_room_for_more_examples() -> None:
+    assert examples_per_gallery(4, 3, 1_000) == [8, 4, 4]
+    assert examples_per_gallery(4, 3, 12_000) == [5, 2, 2]
+    assert examples_per_gallery(18, 3, 12_000) == [2, 1, 1]
 
 
 def test_learning_curves_are_drawn_from_the_history(tmp_path: Path) -> None:
