@@ -74,7 +74,9 @@ def difference_scale(reach: float) -> Markup:
     """Draws the scale above the rows of `difference_row`."""
     axes = _difference_axes(reach)
     ticks = [
-        text(axes.across(at), 11, f"{at:+.2g}" if at else "0", class_="tick middle")
+        text(
+            axes.across(at), 11, f"{at:+.2g}".replace("-", "−") if at else "0", class_="tick middle"
+        )
         for at in (-reach / 2, 0.0, reach / 2)
     ]
     return svg_chart(240, 14, *ticks, label=f"Scale from -{reach:g} to {reach:g}", class_="row")
@@ -178,7 +180,9 @@ def strength_chart(
 ) -> Markup:
     """Draws the out-of-fold loss of each task over the L2 strength, and the chosen strength."""
     logs = np.log10(np.array(strengths, float))
-    x = (float(logs.min()), float(logs.max()))
+    known = np.isfinite(list(losses.values())).any(axis=0)
+    tried = logs[known] if known.any() else logs
+    x = (float(tried.min()), float(tried.max()))
     axes = replace(_STRENGTHS, x=x, y=_padded_range(losses.values(), 0.06))
     drawn = [_strength_line(axes, logs, task, losses[task], chosen.get(task)) for task in losses]
     ticks = [

@@ -22,7 +22,7 @@ BUDGET = 2_400_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
 _GALLERIES = 6  # of a task on a split; that of the nearest has twice as many examples
 _DISTINCT = 0.75  # share of the previews that are of other files, with several tasks
-_SAMPLE = 8  # files whose previews are measured
+_SAMPLE = 24  # files whose previews are measured
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ _SCORES_SIZE = (680, 258)
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LOW_PROBABILITIES = (0.00001, 0.0001, 0.001, 0.01, 0.05, 0.1, 0.25)
 _PROBABILITIES = (*_LOW_PROBABILITIES, 0.5, *(1 - p for p in _LOW_PROBABILITIES))
-_APART, _CLOSE = 44, 30  # least distance of two ticks
+_FAR, _APART, _CLOSE = 100, 44, 30  # least distance of two ticks
 
 
 def roc_chart(points: Points, at: tuple[float, float], *, label: str) -> Markup:
@@ -136,6 +136,7 @@ def histogram_chart(
     above = _bars(yes * unit, middle, up=True)
     below = _bars(no * unit, middle, up=False)
     right, left = f"right-of-{name}", f"left-of-{name}"
+    few = [x for _, x in _logit_ticks(axes, apart=_FAR)]  # that a phone has room for
     return svg_chart(
         *_SCORES_SIZE,
         _clip(right, at, SCORES.right + 1 - at, "clip-right"),
@@ -146,7 +147,7 @@ def histogram_chart(
         path(below, class_="bars no", clip_path=f"url(#{left})"),
         SCORES.horizontal(middle, class_="axis"),
         *(
-            text(x, axes.bottom + 15, name, class_="tick middle")
+            text(x, axes.bottom + 15, name, class_=f"tick middle {'' if x in few else 'minor'}")
             for name, x in _logit_ticks(axes, apart=_APART)
         ),
         *_bar_titles(yes, no, axes),

@@ -1,5 +1,6 @@
 """The report in a real browser."""
 
+import itertools
 import json
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -375,3 +376,19 @@ def test_pictures_enlarge_on_a_click_and_with_the_keyboard(page: Any) -> None:
     assert not large.is_displayed()
     images[0].send_keys("\ue007")  # Enter
     assert large.is_displayed()
+
+
+def test_the_scale_of_the_histogram_is_readable_on_a_phone(page: Any) -> None:
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        boxes = page.execute_script(
+            "return [...document.querySelectorAll('#task0-test .scores text')]"
+            ".map(t => t.getBoundingClientRect()).filter(b => b.width)"
+            ".map(b => [b.left, b.right, b.height]).sort((a, b) => a[0] - b[0])"
+        )
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert len(boxes) >= 3
+    assert all(height >= 9 for _, _, height in boxes)
+    assert all(right < left for (_, right, _), (left, _, _) in itertools.pairwise(boxes))
