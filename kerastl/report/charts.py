@@ -30,66 +30,69 @@ class Line:
 
 
 def interval_row(
-    value: float, interval: tuple[float, float] | None, *, lowest: float, label: str
+    value: float, interval: Sequence[float] | None, *, lowest: float, label: str
 ) -> Markup:
     """Draws one score with its interval on a scale from `lowest` to 1."""
-    axes = replace(_ROW, x=(lowest, 1.0))
-    marks = [axes.across(mark) for mark in _marks(lowest)]
-    drawn = [axes.horizontal(10, class_="rail")]
-    drawn += [path([(x, 5), (x, 15)], class_="grid") for x in marks]
-    if interval is not None:
-        ends = [(axes.across(max(end, lowest)), 10) for end in interval]
-        drawn.append(path(ends, class_="interval"))
-    drawn.append(element("circle", cx=axes.across(value), cy=10, r=4.5, class_="value"))
-    return svg_chart(240, 20, *drawn, label=label, class_="row")
+    return _row(value, interval, (lowest, 1.0), label=label)
 
 
 def interval_scale(lowest: float) -> Markup:
     """Draws the scale above the rows of `interval_row`."""
-    axes = replace(_ROW, x=(lowest, 1.0))
-    ticks = [text(axes.across(t), 11, f"{t:g}", class_="tick middle") for t in _marks(lowest)]
-    return svg_chart(240, 14, *ticks, label=f"Scale from {lowest:g} to 1", class_="row")
-
-
-def _marks(lowest: float) -> list[float]:
-    return [round(float(t), 3) for t in np.linspace(lowest, 1.0, 6 if lowest in (0.0, 0.5) else 5)]
+    return _scale((lowest, 1.0))
 
 
 def difference_row(value: float, interval: Sequence[float] | None, *, reach: float) -> Markup:
     """Draws a difference and its interval on a scale from -reach to reach."""
-    axes = _difference_axes(reach)
-    drawn = [
-        path([(axes.left, 10), (axes.right, 10)], class_="rail"),
-        path([(axes.across(0), 3), (axes.across(0), 17)], class_="axis"),
-    ]
-    if interval is not None:
-        ends = [(axes.across(max(-reach, min(reach, end))), 10) for end in interval]
-        drawn.append(path(ends, class_="interval"))
-    inside = max(-reach, min(reach, value))
-    drawn.append(element("circle", cx=axes.across(inside), cy=10, r=4.5, class_="value"))
-    return svg_chart(240, 20, *drawn, label=f"Difference {value:+.3f}", class_="row")
+    return _row(value, interval, (-reach, reach), label=f"Difference {value:+.3f}")
 
 
 def difference_scale(reach: float) -> Markup:
     """Draws the scale above the rows of `difference_row`."""
-    axes = _difference_axes(reach)
+    return _scale((-reach, reach))
+
+
+def _row(
+    value: float, interval: Sequence[float] | None, ends: tuple[float, float], *, label: str
+) -> Markup:
+    axes = replace(_ROW, x=ends)
+    drawn = [axes.horizontal(10, class_="rail")]
+    for mark in _marks(ends):
+        x, is_axis = axes.across(mark), mark == 0 > ends[0]
+        half, kind = (7, "axis") if is_axis else (5, "grid")
+        drawn.append(path([(x, 10 - half), (x, 10 + half)], class_=kind))
+    if interval is not None:
+        drawn.append(path([(axes.inside(end), 10) for end in interval], class_="interval"))
+    drawn.append(element("circle", cx=axes.inside(value), cy=10, r=4.5, class_="value"))
+    return svg_chart(240, 20, *drawn, label=label, class_="row")
+
+
+def _scale(ends: tuple[float, float]) -> Markup:
+    axes, sign = replace(_ROW, x=ends), "+" if ends[0] < 0 else ""
     ticks = [
         text(
-            axes.across(at), 11, f"{at:+.2g}".replace("-", "−") if at else "0", class_="tick middle"
+            axes.across(mark),
+            11,
+            f"{mark:{sign}.3g}".replace("-", "−") if mark else "0",
+            class_="tick middle",
         )
-        for at in (-reach / 2, 0.0, reach / 2)
+        for mark in _marks(ends)
     ]
-    return svg_chart(240, 14, *ticks, label=f"Scale from -{reach:g} to {reach:g}", class_="row")
+    label = f"Scale from {ends[0]:g} to {ends[1]:g}"
+    return svg_chart(240, 14, *ticks, label=label, class_="row")
+
+
+def _marks(ends: tuple[float, float]) -> list[float]:
+    """Returns where a scale has marks; that of a difference has none at its ends."""
+    low, high = ends
+    if low < 0:
+        return [low / 2, 0.0, high / 2]
+    return [round(float(t), 3) for t in np.linspace(low, high, 6 if low in (0.0, 0.5) else 5)]
 
 
 def difference_reach(largest: float) -> float:
     """Returns a round number somewhat above the largest absolute difference."""
     power = 10.0 ** math.floor(math.log10(largest * _SLACK))
     return next(f * power for f in (1, 1.5, 2, 3, 4, 6, 8, 10) if f * power >= largest * _SLACK)
-
-
-def _difference_axes(reach: float) -> Axes:
-    return Axes(left=8, top=0, width=224, height=20, x=(-reach, reach))
 
 
 def learning_chart(

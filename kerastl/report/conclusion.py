@@ -54,22 +54,18 @@ def conclude(
     """Returns the conclusion from the panels of all tasks on one split, and the mean scores."""
     part = panels[0].part
     found = tuple(
-        _verdict(task, i, panel) for i, (task, panel) in enumerate(zip(tasks, panels, strict=True))
+        TaskVerdict(
+            task=task,
+            index=i,
+            verdict=_FEW if too_few_labels(panel) else _of_interval(panel.score("auc")),
+            auc=panel.score("auc"),
+            reason=too_few_labels(panel),
+        )
+        for i, (task, panel) in enumerate(zip(tasks, panels, strict=True))
     )
     is_good = part != "train" and any(one.verdict in (_USABLE, _WEAK) for one in found)
     headline = _headline(found, macro, part)
     return Conclusion(headline=headline, is_good=is_good, part=part, tasks=found)
-
-
-def _verdict(task: str, index: int, panel: Panel) -> TaskVerdict:
-    auc, reason = panel.score("auc"), too_few_labels(panel)
-    return TaskVerdict(
-        task=task,
-        index=index,
-        verdict=_FEW if reason else _of_interval(auc),
-        auc=auc,
-        reason=reason,
-    )
 
 
 def too_few_labels(panel: Panel) -> str | None:

@@ -92,9 +92,7 @@ class Content:
 
 def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
     """Returns the content of the report of a run, which reads only these files of examples."""
-    path, config, learning = record.path.resolve(), record.config_text, gather_learning(record)
-    commands = _commands(record)
-    missing = gather_unknown_labels(record)
+    path = record.path.resolve()
     store = PreviewStore(record.bundle.media, files)
     usual = store.usual_characters(record.predictions)
     limits = examples_per_gallery(len(record.tasks), len(record.parts), usual)
@@ -105,10 +103,10 @@ def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
         bundle=record.bundle,
         parts=tuple(_summary(record, i, tasks) for i in range(len(record.parts))),
         tasks=tasks,
-        learning=learning,
-        missing=missing,
-        config=config,
-        commands=commands,
+        learning=gather_learning(record),
+        missing=gather_unknown_labels(record),
+        config=record.config_text,
+        commands=_commands(record),
         conclusion=conclude(record.tasks, [task.panels[0] for task in tasks], _macro(record)),
         warnings=group_warnings(
             [

@@ -124,14 +124,7 @@ def gather_galleries(
     found = (
         ("fp", "Predicted yes, labeled no", sure, y == 0, called, -p),
         ("fn", "Predicted no, labeled yes", sure, y == 1, ~called, p),
-        (
-            "near",
-            "Nearest to the threshold",
-            near,
-            valid,
-            valid,
-            distance,
-        ),
+        ("near", "Nearest to the threshold", near, valid, valid, distance),
         ("tp", "Predicted yes, labeled yes", sure, y == 1, called, -p),
         ("tn", "Predicted no, labeled no", sure, y == 0, ~called, p),
     )

@@ -26,13 +26,7 @@ FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy"
 PHASES = {"heads": "heads", "fine_tuning": "fine-tuning"}
 MOST_HEADS = 30  # that get charts of their own
 
-
-@dataclass(frozen=True, kw_only=True)
-class LearningChart:
-    """One chart over epochs."""
-
-    title: str
-    chart: Markup
+LearningChart = tuple[str, Markup]  # title, and chart over epochs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +156,7 @@ def _chart(history: pd.DataFrame, title: str, lines: Sequence[Line]) -> Learning
     epochs = _numbers(history)
     ends = [next(v for v in reversed(line.values) if np.isfinite(v)) for line in lines]
     last = ", ".join(f"{line.name} {end:.3f}" for line, end in zip(lines, ends, strict=True))
-    chart = learning_chart(
+    return title, learning_chart(
         lines,
         epochs=[f"{epoch:g}" for epoch in epochs],
         boundaries=boundaries,
@@ -170,7 +164,6 @@ def _chart(history: pd.DataFrame, title: str, lines: Sequence[Line]) -> Learning
         label=f"{title} over {counted(int((_numbers(history) > 0).sum()), 'epoch')}; "
         f"at the end {last}",
     )
-    return LearningChart(title=title, chart=chart)
 
 
 def _mean(history: pd.DataFrame, names: list[str]) -> list[float]:

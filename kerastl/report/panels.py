@@ -152,8 +152,7 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
             "yes": scale.levels(p[y == 1]),
             "no": scale.levels(p[y == 0]),
         },
-        charts=_charts(task, f"task{index}-{part}", facts, y, p, counts, scale)
-        | {"reliability": _reliability_chart(task, facts, y, p, logits)},
+        charts=_charts(task, f"task{index}-{part}", facts, y, p, logits, counts, scale),
         reliability_note=_reliability_note(facts, len(y)) + _calibration_gain(scores, facts),
     )
 
@@ -170,10 +169,11 @@ def _charts(
     facts: TaskBundle,
     y: np.ndarray,
     p: np.ndarray,
+    logits: np.ndarray,
     counts: Mapping[str, int],
     scale: curves.LogitScale,
 ) -> dict[str, Markup | None]:
-    charts: dict[str, Markup | None] = dict.fromkeys(("histogram", "roc", "pr"))
+    charts: dict[str, Markup | None] = dict.fromkeys(("histogram", "roc", "pr", "reliability"))
     if not len(y):
         return charts
     hits, false_alarms = counts["tp"], counts["fp"]
@@ -197,19 +197,14 @@ def _charts(
             base_rate=yes / len(y),
             label=f"Precision-recall curve of {task}; {yes / len(y):.0%} are yes",
         )
+    if after := curves.reliability_bins(y, p):
+        raw = scipy.special.expit(logits)
+        charts["reliability"] = plots.reliability_chart(
+            after,
+            curves.reliability_bins(y, raw) if is_calibrated(facts) else None,
+            label=f"Reliability diagram of {task}: share of yes over predicted probability",
+        )
     return charts
-
-
-def _reliability_chart(
-    task: str, facts: TaskBundle, y: np.ndarray, p: np.ndarray, logits: np.ndarray
-) -> Markup | None:
-    after = curves.reliability_bins(y, p)
-    if not after:
-        return None
-    raw = scipy.special.expit(logits)
-    before = curves.reliability_bins(y, raw) if is_calibrated(facts) else None
-    label = f"Reliability diagram of {task}: share of yes over predicted probability"
-    return plots.reliability_chart(after, before, label=label)
 
 
 def _reliability_note(facts: TaskBundle, known: int) -> str:

@@ -68,6 +68,10 @@ class Axes:
         """Returns the position of a value from left to right."""
         return self.left + self.width * (value - self.x[0]) / (self.x[1] - self.x[0])
 
+    def inside(self, value: float) -> float:
+        """Returns the position of a value from left to right, at most at the edges."""
+        return min(self.right, max(self.left, self.across(value)))
+
     def up(self, value: float) -> float:
         """Returns the position of a value from bottom to top."""
         return self.bottom - self.height * (value - self.y[0]) / (self.y[1] - self.y[0])

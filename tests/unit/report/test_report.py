@@ -242,7 +242,7 @@ def test_small_pictures_leave_room_for_more_examples() -> None:
 def test_learning_curves_are_drawn_from_the_history(tmp_path: Path) -> None:
     learning = content_of(write_run(tmp_path / "run", epochs=5)).learning
     assert learning.phases == (("heads", 2), ("fine-tuning", 3))
-    assert [chart.title for chart in learning.charts] == ["log loss per known label", "AUC"]
+    assert [title for title, _ in learning.charts] == ["log loss per known label", "AUC"]
 
 
 def write_history(run: Path, losses: dict[int, float], *, kept: int) -> None:
@@ -273,7 +273,7 @@ def test_it_says_which_epoch_was_kept(tmp_path: Path) -> None:
         "Epoch 1 has the lowest validation loss, 0.2500 (before the first epoch, 0.5000); it was "
         "kept."
     )
-    assert 'class="kept"' in learning.charts[0].chart
+    assert 'class="kept"' in learning.charts[0][1]
 
 
 def test_the_rates_that_auto_tried_are_charted(tmp_path: Path) -> None:
