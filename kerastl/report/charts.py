@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from markupsafe import Markup
 
-from kerastl.report.svg import Axes, element, path, svg_chart, text
+from kerastl.report.svg import Axes, element, frame, path, svg_chart, text
 
 _ROW = Axes(left=8, top=0, width=224, height=20)
 _LEARNING = Axes(left=44, top=10, width=290, height=130)
@@ -154,15 +154,12 @@ def _curve(line: Line, axes: Axes) -> Markup:
 
 
 def _frame(axes: Axes, names: Sequence[str]) -> list[Markup]:
-    drawn = []
-    for value in round_values(*axes.y):
-        y = axes.up(value)
-        drawn.append(axes.horizontal(y, class_="grid"))
-        drawn.append(text(axes.left - 6, y + 3, f"{value:g}", class_="tick end"))
     every = max(1, len(names) // 8)
-    for i in range(0, len(names), every):
-        drawn.append(text(axes.across(i), axes.bottom + 15, names[i], class_="tick middle"))
-    return drawn
+    below = [
+        text(axes.across(i), axes.bottom + 15, names[i], class_="tick middle")
+        for i in range(0, len(names), every)
+    ]
+    return [*frame(axes, (), [(value, f"{value:g}") for value in round_values(*axes.y)]), *below]
 
 
 def round_values(low: float, high: float) -> list[float]:

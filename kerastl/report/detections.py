@@ -13,7 +13,7 @@ from kerastl.media.media_types import media_type
 from kerastl.media.preview import Preview
 from kerastl.report.gallery import PreviewStore
 from kerastl.report.render import render_page
-from kerastl.report.svg import Axes, element, path, svg_chart, text
+from kerastl.report.svg import Axes, element, frame, path, svg_chart, text
 from kerastl.run.origin import ReadableFiles
 
 _AXES = Axes(left=46, top=10, width=420, height=220)
@@ -89,7 +89,7 @@ def _chart(name: str, score: WordScores, hours: float) -> Markup:
     x, y = at(here, score.missed_share)
     return svg_chart(
         *_SIZE,
-        *_frame(axes, least),
+        *_frame(axes),
         path(_stairs(points), class_="curve"),
         element("circle", cx=x, cy=y, r=4.5, class_="mark"),
         label=f"{name}: {score.missed_share:.0%} missed at {here:.3g} false accepts per hour; "
@@ -97,20 +97,13 @@ def _chart(name: str, score: WordScores, hours: float) -> Markup:
     )
 
 
-def _frame(axes: Axes, least: float) -> list[Markup]:
-    drawn = []
-    for share in _SHARES:
-        y = axes.up(share)
-        drawn.append(axes.horizontal(y, class_="grid"))
-        drawn.append(text(axes.left - 6, y + 3, f"{share:g}", class_="tick end"))
-    for power in range(math.ceil(axes.x[0] + 0.15), math.floor(axes.x[1]) + 1):
-        x = axes.across(power)
-        drawn.append(axes.vertical(x, class_="grid"))
-        drawn.append(text(x, axes.bottom + 15, f"{10.0**power:g}", class_="tick middle"))
+def _frame(axes: Axes) -> list[Markup]:
+    powers = range(math.ceil(axes.x[0] + 0.15), math.floor(axes.x[1]) + 1)
+    rates = [(power, f"{10.0**power:g}") for power in powers]
     center, middle = axes.left + axes.width / 2, axes.top + axes.height / 2
     turned = f"translate(11 {middle:g}) rotate(-90)"
     return [
-        *drawn,
+        *frame(axes, rates, [(share, f"{share:g}") for share in _SHARES]),
         text(axes.left, axes.bottom + 15, "0", class_="tick middle"),
         text(center, _SIZE[1] - 4, "false accepts per hour", class_="name"),
         text(0, 0, "share missed", class_="name", transform=turned),

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from kerastl.errors import counted
 from kerastl.report.curves import NUM_BARS, Bin, LogitScale, Points
 from kerastl.report.render import score
-from kerastl.report.svg import Axes, element, path, svg_chart, text
+from kerastl.report.svg import Axes, element, frame, path, svg_chart, text
 
 UNIT = Axes(left=34, top=8, width=196, height=196)
 RELIABILITY = Axes(left=48, top=8, width=184, height=184)  # its ticks are longer
@@ -92,6 +92,7 @@ def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, lab
         ]
         return element("g", path(places, class_=f"line {kind}"), *dots)
 
+    ticks = _logit_ticks(axes, apart=_CLOSE)
     whiskers = [
         path([at(b.predicted, b.low), at(b.predicted, b.high)], class_="whisker") for b in after
     ]
@@ -99,7 +100,7 @@ def reliability_chart(after: Sequence[Bin], before: Sequence[Bin] | None, *, lab
         axes,
         "predicted probability",
         "share of yes",
-        *_logit_frame(axes),
+        *frame(axes, ticks, ticks),
         path([(axes.left, axes.bottom), (axes.right, axes.top)], class_="chance"),
         *([dotted(before, "before")] if before else []),
         *whiskers,
@@ -136,7 +137,7 @@ def histogram_chart(
     above = _bars(yes * unit, middle, up=True)
     below = _bars(no * unit, middle, up=False)
     right, left = f"right-of-{name}", f"left-of-{name}"
-    few = [x for _, x in _logit_ticks(axes, apart=_FAR)]  # that a phone has room for
+    few = _logit_ticks(axes, apart=_FAR)  # that a phone has room for
     return svg_chart(
         *_SCORES_SIZE,
         _clip(right, at, SCORES.right + 1 - at, "clip-right"),
@@ -147,8 +148,13 @@ def histogram_chart(
         path(below, class_="bars no", clip_path=f"url(#{left})"),
         SCORES.horizontal(middle, class_="axis"),
         *(
-            text(x, axes.bottom + 15, name, class_=f"tick middle {'' if x in few else 'minor'}")
-            for name, x in _logit_ticks(axes, apart=_APART)
+            text(
+                axes.across(tick[0]),
+                axes.bottom + 15,
+                tick[1],
+                class_=f"tick middle {'' if tick in few else 'minor'}",
+            )
+            for tick in _logit_ticks(axes, apart=_APART)
         ),
         *_bar_titles(yes, no, axes),
         element("line", x1=at, x2=at, y1=4, y2=SCORES.bottom + 4, class_="threshold"),
@@ -176,26 +182,9 @@ def _square_chart(axes: Axes, x_name: str, y_name: str, *drawn: Markup, label: s
 
 
 def unit_frame() -> Markup:
-    """Returns the frame that all square charts of the page share, defined once."""
-    lines = []
-    for tick in _TICKS:
-        x, y = UNIT.at((tick, tick))
-        lines += [UNIT.vertical(x, class_="grid"), UNIT.horizontal(y, class_="grid")]
-        if tick in (0.0, 0.5, 1.0):
-            lines.append(text(x, UNIT.bottom + 12, f"{tick:g}", class_="tick middle"))
-            lines.append(text(UNIT.left - 5, y + 3, f"{tick:g}", class_="tick end"))
-    return element("g", *lines, id="unit-frame")
-
-
-def _logit_frame(axes: Axes) -> list[Markup]:
-    """Returns lines and ticks at round probabilities on two logit axes."""
-    drawn = []
-    for name, x in _logit_ticks(axes, apart=_CLOSE):
-        y = axes.bottom - (x - axes.left)  # the axes are equal
-        drawn += [axes.vertical(x, class_="grid"), axes.horizontal(y, class_="grid")]
-        drawn.append(text(x, axes.bottom + 15, name, class_="tick middle"))
-        drawn.append(text(axes.left - 5, y + 3, name, class_="tick end"))
-    return drawn
+    """Returns the frame that all charts of rates share, defined once."""
+    ticks = [(tick, f"{tick:g}" if tick in (0.0, 0.5, 1.0) else "") for tick in _TICKS]
+    return element("g", *frame(UNIT, ticks, ticks), id="unit-frame")
 
 
 def _mark(at: tuple[float, float] | None) -> Markup:
@@ -232,15 +221,15 @@ def _clip(name: str, x: float, width: float, kind: str) -> Markup:
     return element("clipPath", shape, id=name)
 
 
-def _logit_ticks(axes: Axes, *, apart: float) -> list[tuple[str, float]]:
-    """Returns round probabilities along a logit axis and their positions, 0.5 first."""
-    found: list[tuple[str, float]] = []
+def _logit_ticks(axes: Axes, *, apart: float) -> list[tuple[float, str]]:
+    """Returns the logits and names of round probabilities that an axis has room for."""
+    found: dict[float, tuple[float, str]] = {}
     for tick in sorted(_PROBABILITIES, key=lambda p: abs(p - 0.5)):
         x = axes.across(float(scipy.special.logit(tick)))
         is_inside = axes.left + 12 <= x <= axes.right - 12
-        if is_inside and all(abs(x - other) >= apart for _, other in found):
-            found.append((f"{tick:.5f}".rstrip("0"), x))
-    return found
+        if is_inside and all(abs(x - other) >= apart for other in found):
+            found[x] = float(scipy.special.logit(tick)), f"{tick:.5f}".rstrip("0")
+    return list(found.values())
 
 
 def _bar_titles(yes: np.ndarray, no: np.ndarray, axes: Axes) -> list[Markup]:

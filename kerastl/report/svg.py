@@ -89,6 +89,22 @@ class Axes:
         return path([(x, self.top), (x, self.bottom)], class_=class_)
 
 
+def frame(
+    axes: Axes, xs: Iterable[tuple[Number, str]], ys: Iterable[tuple[Number, str]]
+) -> list[Markup]:
+    """Returns lines across the area at values of both axes, and their names beside it."""
+    drawn = []
+    for value, name in ys:
+        y = axes.up(value)
+        drawn.append(axes.horizontal(y, class_="grid"))
+        drawn.append(text(axes.left - 6, y + 3, name, class_="tick end"))
+    for value, name in xs:
+        x = axes.across(value)
+        drawn.append(axes.vertical(x, class_="grid"))
+        drawn.append(text(x, axes.bottom + 15, name, class_="tick middle"))
+    return drawn
+
+
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
