@@ -24,15 +24,7 @@ class BackboneInput(ABC):
 
     @abstractmethod
     def resized(self, size: int | tuple[int, int], *, backbone: str) -> Self:
-        """Returns the input with another size.
-
-        Args:
-            size: The value of `input_size`.
-            backbone: Identifier of the backbone, for messages.
-
-        Raises:
-            BackboneError: The size does not fit the media type, or is too small for the backbone.
-        """
+        """Returns the input with another `input_size`; a `BackboneError` names the backbone."""
 
     def smallest(self) -> Self:
         """Returns the smallest input that the backbone takes, or its own if that is not known."""

@@ -28,32 +28,20 @@ MAX_VALUES = 2**28  # of one input: 1 GiB as float32
 
 
 class InputContract(BaseModel, ABC):
-    """What goes into a trained model and how a file becomes it; `input` in `bundle.json`.
-
-    Args:
-        modality: Name of the media type.
-        shape: Shape of one input.
-        rule_version: Version of the rule by which files are decoded.
-
-    Class attributes:
-        foreign_keys: Keys of other media types that older bundles contain.
-        rank: Number of sides of `shape`, None for any.
-        newest_rule: The newest version of the rule that this version of kerastl knows.
-    """
+    """What goes into a trained model and how a file becomes it; `input` in `bundle.json`."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-    foreign_keys: ClassVar[frozenset[str]] = frozenset()
-    rank: ClassVar[int | None] = None
-    newest_rule: ClassVar[int] = 1
+    foreign_keys: ClassVar[frozenset[str]] = frozenset()  # of other media types, in older bundles
+    rank: ClassVar[int | None] = None  # number of sides of `shape`, None for any
+    newest_rule: ClassVar[int] = 1  # that this version of kerastl knows
 
     modality: str
     shape: Annotated[tuple[Count, ...], Listed]
-    rule_version: Count = 1
+    rule_version: Count = 1  # of the rule by which files are decoded
 
     @model_validator(mode="before")
     @classmethod
     def _without_foreign_keys(cls, values: Any) -> Any:
-        """Drops the keys of other media types that older bundles contain."""
         if not isinstance(values, Mapping):
             return values
         return {
@@ -120,39 +108,24 @@ class MediaType(ABC):
     instance to the table before `kerastl.config` is imported. The argument `settings` of its
     methods is an instance of `data_settings`, or of the section `augment` in those that change
     training examples.
-
-    Class attributes:
-        name: Name in configs (the column of files below `data`), bundles and backbones.
-        noun: One example, such as "image".
-        nouns: Several examples, such as "images" or "audio clips".
-        collective: Such inputs in general, such as "images" or "audio".
-        extensions: Extensions of the files, in lower case and with their dot.
-        formats: The formats as a list in words, such as "JPEG or PNG".
-        contract_class: The input contract.
-        data_settings: Keys below `data` that exist for this media type alone.
-        augment_settings: Keys below `augment` that work for this media type.
-        raw_range: Smallest and largest value of the raw input of a network.
-        has_usual_scaling: Whether networks scale raw input to values around 0, which the
-            conformance kit then checks.
-        has_segments: Whether the columns start_seconds and end_seconds cut examples out of files.
-        has_recordings: Whether a trained model can slide over long recordings.
-        report_keys: Keys of the summary in the JSON of `kerastl data check`; the first is current,
-            others are kept for one release.
     """
 
-    name: ClassVar[str]
-    noun: ClassVar[str]
-    nouns: ClassVar[str]
-    collective: ClassVar[str]
-    extensions: ClassVar[tuple[str, ...]]
-    formats: ClassVar[str]
+    name: ClassVar[str]  # in configs (the column of files below `data`), bundles and backbones
+    noun: ClassVar[str]  # one example, such as "image"
+    nouns: ClassVar[str]  # several examples, such as "images" or "audio clips"
+    collective: ClassVar[str]  # such inputs in general, such as "images" or "audio"
+    extensions: ClassVar[tuple[str, ...]]  # of files, in lower case and with their dot
+    formats: ClassVar[str]  # as a list in words, such as "JPEG or PNG"
     contract_class: ClassVar[type[InputContract]]
-    data_settings: ClassVar[type[Section]] = Section
-    augment_settings: ClassVar[type[Section]] = Section
-    raw_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    data_settings: ClassVar[type[Section]] = Section  # keys below `data` of this media type alone
+    augment_settings: ClassVar[type[Section]] = Section  # keys below `augment` that work for it
+    raw_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)  # of the raw input of a network
+    # Whether networks scale raw input to values around 0, which the conformance kit then checks.
     has_usual_scaling: ClassVar[bool] = False
-    has_segments: ClassVar[bool] = False
-    has_recordings: ClassVar[bool] = False
+    has_segments: ClassVar[bool] = False  # start_seconds and end_seconds cut examples out of files
+    has_recordings: ClassVar[bool] = False  # a trained model can slide over long recordings
+    # Keys of the summary in the JSON of `kerastl data check`: the current one, then those that are
+    # kept for one release.
     report_keys: ClassVar[tuple[str, ...]]
 
     @abstractmethod
@@ -169,14 +142,8 @@ class MediaType(ABC):
     ) -> InputContract:
         """Returns the contract for inputs of a shape that this media type accepts.
 
-        Args:
-            shape: Shape of one input.
-            settings: Keys below `data`.
-            taken: What the backbone states, or None if only loading can tell.
-            backbone: Identifier of the backbone, for messages.
-
-        Raises:
-            BackboneError: The settings contradict the backbone.
+        `taken` is what the backbone states, or None if only loading can tell; raises a
+        `BackboneError` if the settings contradict it.
         """
 
     @abstractmethod
@@ -185,11 +152,7 @@ class MediaType(ABC):
 
     @abstractmethod
     def inspect(self, path: Path, segment: "Bounds") -> Any:
-        """Reads all of an example and returns facts about it, for `summarize`.
-
-        Raises:
-            MediaError: The file is missing or cannot be read.
-        """
+        """Returns facts about all of an example for `summarize`, or raises a `MediaError`."""
 
     @abstractmethod
     def summarize(
@@ -217,10 +180,7 @@ class MediaType(ABC):
 
     @abstractmethod
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
-        """Returns four float32 inputs that differ widely, for checks of backbones.
-
-        A side that the network leaves open is None in `shape`.
-        """
+        """Returns four float32 inputs that differ widely; an open side is None in `shape`."""
 
     def drawing_setting(self, settings: Any) -> str | None:
         """Returns the setting by which training draws one of several inputs, or None."""
@@ -236,21 +196,13 @@ class MediaType(ABC):
     def example_augmentation(
         self, settings: Any, contract: Any
     ) -> "Callable[[np.ndarray, np.random.Generator], np.ndarray] | None":
-        """Returns a random change of one input in NumPy, or None if there is none.
-
-        Raises:
-            MediaError: A file that the change needs cannot be read.
-        """
+        """Returns a random change of one input in NumPy, or None if there is none."""
         return None
 
     def contract(
         self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
     ) -> InputContract:
-        """Returns the contract for inputs of a shape; see `make_contract`.
-
-        Raises:
-            BackboneError: The network does not take such examples.
-        """
+        """Returns the contract as `make_contract`, or raises a `BackboneError` for other shapes."""
         if not self.accepts_shape(shape):
             raise BackboneError(
                 f"The backbone '{backbone}' does not take {self.collective}.",

@@ -17,15 +17,10 @@ from kerastl.media.segments import WHOLE, Bounds
 
 @dataclass(frozen=True, kw_only=True)
 class DecodedExample:
-    """One decoded example.
+    """One decoded example."""
 
-    Args:
-        values: Its inputs, `(inputs, *shape)`: one, or several windows.
-        digest: SHA-256 of the bytes of its file, or None if the file changed while it was read.
-    """
-
-    values: np.ndarray
-    digest: bytes | None
+    values: np.ndarray  # its inputs, `(inputs, *shape)`: one, or several windows
+    digest: bytes | None  # SHA-256 of its file, or None if the file changed while it was read
 
 
 class Decoder(ABC):
@@ -42,11 +37,7 @@ class Decoder(ABC):
 
     @abstractmethod
     def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
-        """Reads one example.
-
-        Raises:
-            MediaError: The file is missing or cannot be read.
-        """
+        """Reads one example, or raises a `MediaError`."""
 
     @abstractmethod
     def noise(self, count: int) -> np.ndarray:

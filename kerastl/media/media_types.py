@@ -35,15 +35,7 @@ def media_type(name: str) -> MediaType:
 
 
 def media_type_of(taken: BackboneInput | None, shape: Sequence[int | None]) -> MediaType:
-    """Returns the media type of a network.
-
-    Args:
-        taken: What its plugin states, or None if only loading can tell.
-        shape: Shape of its raw input; decides if the plugin states nothing.
-
-    Raises:
-        ConfigError: No media type has such inputs.
-    """
+    """Returns the media type that a plugin states, or else that of the shape of the raw input."""
     if taken is not None:
         return media_type(taken.modality)
     for media in MEDIA_TYPES.values():

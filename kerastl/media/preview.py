@@ -7,19 +7,12 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What a report shows of one example.
+    """What a report shows of one example."""
 
-    Args:
-        element: The element of the page: `"image"`, `"audio"`, or `"none"` for a text.
-        uri: The data URI of the element, or None.
-        picture: The data URI of an image that is shown with audio, or None.
-        reason: The text that is shown instead of an element, or None.
-    """
-
-    element: Literal["image", "audio", "none"]
-    uri: str | None = None
-    reason: str | None = None
-    picture: str | None = None
+    element: Literal["image", "audio", "none"]  # of the page; "none" is a text
+    uri: str | None = None  # a data URI
+    reason: str | None = None  # the text instead of an element
+    picture: str | None = None  # the data URI of an image that is shown with audio
 
 
 def no_preview(reason: str) -> Preview:

@@ -26,15 +26,10 @@ WHOLE: Bounds = (None, None)
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """The part of its file that each example is.
+    """The part of its file that each example is, in seconds; NaN is the file's own end."""
 
-    Args:
-        values: `(examples, 2)` float64: beginning and end in seconds, NaN for the file's own.
-        out_of_range: Index, column and cell of each cell that is not a valid time.
-    """
-
-    values: np.ndarray
-    out_of_range: tuple[tuple[int, str, str], ...] = ()
+    values: np.ndarray  # `(examples, 2)` float64: beginning and end
+    out_of_range: tuple[tuple[int, str, str], ...] = ()  # row index, column and cell: no valid time
 
     def take(self, rows: np.ndarray) -> "Segments":
         """Returns the segments of these examples, in their order."""
@@ -88,10 +83,7 @@ def refuse_bad_segments(segments: Segments | None, *, source: str) -> None:
 
 
 def recordings_as_groups(paths: Sequence[Path], segments: Segments | None) -> np.ndarray | None:
-    """Returns the file of each example as its group, or None.
-
-    None: no file is cut into examples, or there are too few files to keep each in one split.
-    """
+    """Returns the file of each example as its group; None if none is cut, or too few to split."""
     if segments is None:
         return None
     names = np.array([str(path) for path in paths], dtype=object)

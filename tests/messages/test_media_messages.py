@@ -16,7 +16,7 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.audio.decoding import read_audio
 from kerastl.media.image import decoding as images
-from kerastl.media.image.decoding import decode_image, load_image
+from kerastl.media.image.decoding import decode_image, read_image_file
 from kerastl.media.image.settings import ImageContract
 
 
@@ -39,7 +39,7 @@ def text(kind, call):
 
 def test_a_missing_image(tmp_path):
     path = tmp_path / "a.png"
-    assert text(MediaError, lambda: load_image(path, height=4, width=4)) == (
+    assert text(MediaError, lambda: read_image_file(path)) == (
         "The image does not exist.\n"
         f"  where:    {path}\n"
         "  fix:      Correct the path in the table: paths are relative to the table's folder."
@@ -47,7 +47,7 @@ def test_a_missing_image(tmp_path):
 
 
 def test_a_folder_in_the_place_of_a_image(tmp_path):
-    assert text(MediaError, lambda: load_image(tmp_path, height=4, width=4)) == (
+    assert text(MediaError, lambda: read_image_file(tmp_path)) == (
         f"The image cannot be opened.\n  where:    {tmp_path}\n  received: Is a directory"
     )
 
@@ -55,7 +55,7 @@ def test_a_folder_in_the_place_of_a_image(tmp_path):
 def test_a_pipe_in_the_place_of_an_image_or_audio_file(tmp_path):
     os.mkfifo(tmp_path / "a")
     for noun, call in {
-        "image": lambda: load_image(tmp_path / "a", height=4, width=4),
+        "image": lambda: read_image_file(tmp_path / "a"),
         "audio file": lambda: read_audio(tmp_path / "a", rate_hz=8000),
     }.items():
         assert text(MediaError, call) == (

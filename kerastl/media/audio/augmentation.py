@@ -27,11 +27,7 @@ _ECHO_DECIBELS = (-20.0, 0.0)  # of the echo's energy, relative to the direct si
 
 
 def example_augmentation(augment: AudioAugmentation, rate_hz: int) -> Change | None:
-    """Returns a random change of one waveform, or None if nothing is to change.
-
-    Raises:
-        MediaError: A file from which noise is taken is missing or cannot be read.
-    """
+    """Returns a random change of one waveform, or None if nothing is to change."""
     changes = _changes(augment, rate_hz)
 
     def change(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -26,11 +26,7 @@ _SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 def file_blocks(
     path: str | Path, *, rate_hz: int, block_seconds: float = BLOCK_SECONDS
 ) -> Iterator[np.ndarray]:
-    """Yields a file from its beginning to its end: mono float32 in [-1, 1], `(samples,)`.
-
-    Raises:
-        MediaError: The file is missing, damaged or not audio.
-    """
+    """Yields a file from its beginning to its end: mono float32 in [-1, 1], `(samples,)`."""
     with open_audio(path) as file:
         length = max(1, round(block_seconds * file.samplerate))
         parts = (
@@ -56,24 +52,17 @@ def pipe_blocks(
             16 bit, little endian, one channel.
         rate_hz: Rate of the result, in hertz.
         source_hz: Rate of raw samples; None if there is a WAV header.
-
-    Raises:
-        MediaError: There is no WAV header, or its format is not PCM.
     """
-    if source_hz is not None:
-        parts = _decoded(stream, channels=1, width=2, rate_hz=source_hz, num_bytes=None)
-        return resampled(parts, source_hz=source_hz, rate_hz=rate_hz)
-    header = _wav_header(stream)
-    announced = header.getnframes() * header.getnchannels() * header.getsampwidth()
-    is_open = any(size - 512 <= announced <= size for size in UNKNOWN_SIZES)
-    parts = _decoded(
-        stream,
-        channels=header.getnchannels(),
-        width=header.getsampwidth(),
-        rate_hz=header.getframerate(),
-        num_bytes=None if is_open else announced,
-    )
-    return resampled(parts, source_hz=header.getframerate(), rate_hz=rate_hz)
+    channels, width, num_bytes = 1, 2, None
+    if source_hz is None:
+        header = _wav_header(stream)
+        channels, width = header.getnchannels(), header.getsampwidth()
+        source_hz = header.getframerate()
+        announced = header.getnframes() * channels * width
+        is_open = any(size - 512 <= announced <= size for size in UNKNOWN_SIZES)
+        num_bytes = None if is_open else announced
+    parts = _decoded(stream, channels=channels, width=width, rate_hz=source_hz, num_bytes=num_bytes)
+    return resampled(parts, source_hz=source_hz, rate_hz=rate_hz)
 
 
 def resampled(parts: Iterator[np.ndarray], *, source_hz: int, rate_hz: int) -> Iterator[np.ndarray]:

@@ -20,7 +20,6 @@ is part of every cache key and bundle. Version 1:
 """
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,23 +30,13 @@ from kerastl.errors import MediaError
 from kerastl.files import FileStatus, file_sha256
 from kerastl.media.audio.reading import open_audio, read_mono
 from kerastl.media.audio.settings import AudioContract
-from kerastl.media.audio.windows import (
-    cut_windows,
-    energies_of,
-    filled,
-    grid_step,
-    loudest,
-    loudest_start,
-    refuse_unknown_window,
-    window_starts,
-)
+from kerastl.media.audio.windows import loudest, read_windows
 from kerastl.media.decoder import DecodedExample, Decoder
 from kerastl.media.segments import WHOLE, Bounds
 
 RULE_VERSION = AudioContract.newest_rule
 _LATE_SECONDS = 0.1  # by which a segment may exceed the end: tables round
 _MARGIN = 512  # samples of the lower rate around a part: more than the resampler uses
-_SCANNED = 2**20  # samples in memory during the search for the loudest window
 
 
 class AudioDecoder(Decoder):
@@ -66,7 +55,6 @@ class AudioDecoder(Decoder):
         self._digests: dict[Path, tuple[FileStatus, bytes]] = {}
 
     def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
-        """Reads the windows of one audio file or of a segment of it."""
         before = FileStatus.of(path)
         values = load_windows(
             path,
@@ -79,12 +67,10 @@ class AudioDecoder(Decoder):
         return DecodedExample(values=values, digest=self._digest(path, before))
 
     def noise(self, count: int) -> np.ndarray:
-        """Returns white noise at a tenth of full scale."""
         noise = np.random.default_rng(0).standard_normal((count, *self._contract.shape))
         return (0.1 * noise).astype(np.float32)
 
     def representative(self, inputs: np.ndarray) -> int:
-        """Returns the index of the loudest window."""
         return loudest(inputs)
 
     def _digest(self, path: Path, before: FileStatus | None) -> bytes | None:
@@ -105,11 +91,7 @@ def read_audio(
     start_seconds: float | None = None,
     end_seconds: float | None = None,
 ) -> np.ndarray:
-    """Reads an audio file or a segment of it as mono float32 in [-1, 1], shape `(samples,)`.
-
-    Raises:
-        MediaError: The file is missing, damaged or not audio, or the segment is outside of it.
-    """
+    """Reads an audio file or a segment of it as mono float32 in [-1, 1], shape `(samples,)`."""
     with open_audio(path) as file:
         begin, end = segment_of(file, rate_hz, start_seconds, end_seconds)
         return _read(file, begin, end, rate_hz)
@@ -126,40 +108,16 @@ def load_windows(
 ) -> np.ndarray:
     """Reads all windows of an audio file or a segment of it: one, except for `"pool"`.
 
-    Memory is bounded by the windows, however long the file is.
-
-    Args:
-        path: The audio file.
-        rate_hz: Rate of the result.
-        num_samples: Length of a window, in samples at that rate.
-        window: `"start"`, `"center"`, `"loudest"` or `"pool"`.
-        start_seconds: None is the beginning of the file.
-        end_seconds: None is its end.
-
-    Returns:
-        Mono float32 in [-1, 1], shape `(windows, num_samples)`.
-
-    Raises:
-        MediaError: The file is missing, damaged or not audio, or the segment is outside of it.
-        ConfigError: There is no such rule.
+    Returns mono float32 in [-1, 1], shape `(windows, num_samples)`. Memory is bounded by the
+    windows, however long the file is.
     """
-    refuse_unknown_window(window)
     with open_audio(path) as file:
         begin, end = segment_of(file, rate_hz, start_seconds, end_seconds)
-        if end - begin <= max(num_samples, _SCANNED) and window in ("loudest", "pool"):
-            return cut_windows(
-                _read(file, begin, end, rate_hz), num_samples=num_samples, rule=window
-            )
-        if window == "loudest":
-            energies = _scan(file, begin, end, rate_hz, grid_step(num_samples))
-            starts = [loudest_start(energies, end - begin, num_samples)]
-        else:
-            starts = window_starts(window, end - begin, num_samples)
-        parts = [
-            _read(file, begin + start, min(begin + start + num_samples, end), rate_hz)
-            for start in starts
-        ]
-    return np.stack([filled(part, num_samples, window) for part in parts])
+
+        def read(first: int, last: int) -> np.ndarray:
+            return _read(file, begin + first, begin + last, rate_hz)
+
+        return read_windows(read, end - begin, num_samples=num_samples, rule=window)
 
 
 def audio_length(file: soundfile.SoundFile, rate_hz: int) -> int:
@@ -170,11 +128,7 @@ def audio_length(file: soundfile.SoundFile, rate_hz: int) -> int:
 def segment_of(
     file: soundfile.SoundFile, rate_hz: int, start: float | None, end: float | None
 ) -> tuple[int, int]:
-    """Returns the first sample of a segment and the one after its last, at a rate.
-
-    Raises:
-        MediaError: The segment is outside of the file.
-    """
+    """Returns the first sample of a segment and the one after its last, or a `MediaError`."""
     length = audio_length(file, rate_hz)
     first = round((start or 0.0) * rate_hz)
     last = length if end is None else round(end * rate_hz)
@@ -206,14 +160,3 @@ def _read(file: soundfile.SoundFile, begin: int, end: int, rate_hz: int) -> np.n
     part = resampled[begin - block * step : end - block * step]
     missing = end - begin - len(part)  # at the very end: lengths are rounded
     return np.clip(np.pad(part, (0, missing)) if missing else part, -1.0, 1.0)
-
-
-def _scan(file: soundfile.SoundFile, begin: int, end: int, rate_hz: int, hop: int) -> np.ndarray:
-    """Returns the energy of each hop of a segment, reading it in parts."""
-
-    def parts() -> Iterator[np.ndarray]:
-        length = _SCANNED // hop * hop
-        for start in range(begin, end, length):
-            yield energies_of(_read(file, start, min(start + length, end), rate_hz), hop)
-
-    return np.concatenate(list(parts()))

@@ -17,6 +17,8 @@ from scipy import ndimage
 from kerastl.errors import counted
 from kerastl.media.audio.decoding import segment_of
 from kerastl.media.audio.reading import open_audio, read_blocks
+from kerastl.media.audio.settings import AudioSettings
+from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
 
 SILENT_PEAK = 1e-3  # of full scale: 60 decibels below it
@@ -28,23 +30,14 @@ _FAR_LONGER = 4  # windows: of longer audio clips one window covers less than a 
 
 @dataclass(frozen=True, kw_only=True)
 class AudioFacts:
-    """Facts about one example.
+    """Facts about one example: a file, or a segment of it."""
 
-    Args:
-        format: Such as `"WAV PCM_16"`, as libsndfile names it.
-        rate_hz: Samples per second of the file.
-        channels: Number of channels of the file.
-        seconds: Length of the example: of its segment, or of the whole file.
-        peak: Largest magnitude of the channels' mean, 0 to 1 of full scale.
-        clipped: Part of the samples at full scale in runs of three or more, in the worst channel.
-    """
-
-    format: str
-    rate_hz: int
+    format: str  # such as "WAV PCM_16", as libsndfile names it
+    rate_hz: int  # of the file
     channels: int
     seconds: float
-    peak: float
-    clipped: float
+    peak: float  # largest magnitude of the channels' mean, 0 to 1 of full scale
+    clipped: float  # part of samples at full scale in runs of three or more, in the worst channel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,34 +51,23 @@ class NotedAudio:
 
 @dataclass(frozen=True, kw_only=True)
 class AudioSummary(MediaSummary):
-    """Facts about the readable audio clips; lengths are in seconds.
+    """Facts about the readable audio clips; lengths are in seconds."""
 
-    Args:
-        formats: Format to the number of examples; so are rates and numbers of channels.
-        recordings: Number of files that are cut into several examples.
-        silent: Examples whose peak is 60 decibels or more below full scale; value: the peak.
-        clipped: Examples with more than a thousandth of their samples clipped; value: the part.
-        too_short: Examples shorter than the window; value: seconds.
-        too_long: Examples of which the window covers less than a quarter; value: seconds.
-        window_seconds: Length of the backbone's window, or None if no backbone is known.
-    """
-
-    formats: dict[str, int]
+    formats: dict[str, int]  # format to the number of examples
     rates_hz: dict[int, int]
     channels: dict[int, int]
     shortest: float
     median: float
     longest: float
     total: float
-    recordings: int
-    silent: tuple[NotedAudio, ...]
-    clipped: tuple[NotedAudio, ...]
-    too_short: tuple[NotedAudio, ...]
-    too_long: tuple[NotedAudio, ...]
-    window_seconds: float | None
+    recordings: int  # files that are cut into several examples
+    silent: tuple[NotedAudio, ...]  # by their peak, 60 decibels or more below full scale
+    clipped: tuple[NotedAudio, ...]  # by the part of their samples, more than a thousandth
+    too_short: tuple[NotedAudio, ...]  # by seconds, fewer than those of the window
+    too_long: tuple[NotedAudio, ...]  # by seconds, of which the window covers less than a quarter
+    window_seconds: float | None  # of the backbone, or None if none is known
 
     def lines(self) -> list[str]:
-        """Returns formats, rates, channels and lengths."""
         formats = ", ".join(f"{name} {count:,}" for name, count in self.formats.items())
         rates = ", ".join(f"{rate:,} Hz {count:,}" for rate, count in self.rates_hz.items())
         channels = ", ".join(
@@ -103,7 +85,6 @@ class AudioSummary(MediaSummary):
         return lines
 
     def warnings(self) -> list[str]:
-        """Returns a sentence for each kind of noted examples."""
         window = f"the backbone's window of {self.window_seconds or 0:.2f} s"
         most = max((one.value for one in self.clipped), default=0.0)
         sentences = (
@@ -125,7 +106,7 @@ class AudioSummary(MediaSummary):
 
 
 def inspect_audio(path: Path, start_seconds: float | None, end_seconds: float | None) -> AudioFacts:
-    """Reads an audio file or a segment of it from end to end, as `MediaType.inspect`."""
+    """Reads an audio file or a segment of it from end to end."""
     with open_audio(path) as file:
         begin, end = segment_of(file, file.samplerate, start_seconds, end_seconds)
         peak, clipped = 0.0, np.zeros(file.channels)
@@ -147,14 +128,16 @@ def summarize_audio(
     facts: Sequence[AudioFacts | None],
     *,
     has_segments: bool,
-    window_seconds: float | None,
-    window: str,
+    taken: BackboneInput | None,
+    settings: AudioSettings,
 ) -> AudioSummary:
-    """Returns the summary for `MediaType.summarize`; `window_seconds` is the backbone's."""
+    """Returns the summary for `MediaType.summarize`."""
     read = [fact for fact in facts if fact is not None]
     lengths = sorted(fact.seconds for fact in read)
+    window_seconds = getattr(taken, "window_seconds", None)
     shortest = window_seconds or 0.0
-    longest = math.inf if window_seconds is None or window == "pool" else _FAR_LONGER * shortest
+    covers_all = window_seconds is None or settings.window == "pool"
+    longest = math.inf if covers_all else _FAR_LONGER * shortest
 
     def noted(name: str, is_noted: Callable[[float], bool]) -> tuple[NotedAudio, ...]:
         return tuple(

@@ -43,7 +43,6 @@ class AudioType(MediaType):
     report_keys = ("audio", "sounds")
 
     def accepts_shape(self, shape: Sequence[int | None]) -> bool:
-        """Whether the shape is (samples,)."""
         return len(shape) == 1
 
     def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> AudioInput:
@@ -55,9 +54,6 @@ class AudioType(MediaType):
     def make_contract(
         self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
     ) -> AudioContract:
-        """Returns the contract; see `MediaType`."""
-        from kerastl.media.audio.decoding import RULE_VERSION
-
         asked = settings.sample_rate_hz
         known = getattr(taken, "sample_rate_hz", None)
         if asked is not None and known is not None and asked != known:
@@ -70,45 +66,27 @@ class AudioType(MediaType):
             )
         return AudioContract(
             shape=shape,
-            rule_version=RULE_VERSION,
+            rule_version=AudioContract.newest_rule,
             sample_rate_hz=known or asked or DEFAULT_RATE_HZ,
             window=settings.window,
         )
 
     def decoder(self, contract: AudioContract) -> "AudioDecoder":
-        """Returns the decoder of the contract; see `MediaType`."""
         from kerastl.media.audio.decoding import AudioDecoder
 
         return AudioDecoder(contract)
 
     def inspect(self, path: Path, segment: "Bounds") -> "AudioFacts":
-        """Reads an audio clip from end to end; see `MediaType`."""
         from kerastl.media.audio.inspection import inspect_audio
 
         return inspect_audio(path, *segment)
 
-    def summarize(
-        self,
-        paths: Sequence[Path],
-        facts: Sequence[Any],
-        *,
-        has_segments: bool,
-        taken: BackboneInput | None,
-        settings: Any,
-    ) -> "AudioSummary":
-        """Returns formats, lengths and levels; see `MediaType`."""
+    def summarize(self, *examples: Any, **context: Any) -> "AudioSummary":
         from kerastl.media.audio.inspection import summarize_audio
 
-        return summarize_audio(
-            paths,
-            facts,
-            has_segments=has_segments,
-            window_seconds=getattr(taken, "window_seconds", None),
-            window=settings.window,
-        )
+        return summarize_audio(*examples, **context)
 
     def preview(self, path: Path, segment: "Bounds") -> Preview:
-        """Returns the source of a player; see `MediaType`."""
         from kerastl.media.audio.player import player
 
         return player(path, segment)
@@ -129,13 +107,11 @@ class AudioType(MediaType):
         return np.stack(clips).astype("float32")
 
     def drawing_setting(self, settings: Any) -> str | None:
-        """Returns `data.window: pool` if that is set; see `MediaType`."""
         return "data.window: pool" if settings.window == "pool" else None
 
     def example_augmentation(
         self, settings: Any, contract: AudioContract
     ) -> "Callable[[np.ndarray, np.random.Generator], np.ndarray] | None":
-        """Returns a change of the waveform; see `MediaType`."""
         from kerastl.media.audio.augmentation import example_augmentation
 
         return example_augmentation(settings, contract.sample_rate_hz)

@@ -14,15 +14,9 @@ _EXPONENTS = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # of amplitude over freq
 
 
 class NoiseSource:
-    """Recordings of noise, of which only the drawn part is read.
+    """Recordings of noise, in files and in folders at any depth; only the drawn part is read.
 
-    Args:
-        paths: Audio files, and folders with audio files at any depth.
-        rate_hz: Samples per second of the drawn noise.
-        setting: What names the paths, for errors.
-
-    Raises:
-        MediaError: There are no audio files, or one cannot be read.
+    `setting` is what names the paths, for errors.
     """
 
     def __init__(

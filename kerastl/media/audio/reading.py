@@ -28,11 +28,7 @@ _MP3_JUMP = 2**23  # samples: minutes that are decoded in a fraction of a second
 
 @contextmanager
 def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """Opens an audio file for reading.
-
-    Raises:
-        MediaError: The file is missing, truncated, empty or not audio.
-    """
+    """Opens an audio file, or raises a `MediaError`: missing, truncated, empty or not audio."""
     where = str(path)
     try:
         require_regular(Path(path))
@@ -54,21 +50,13 @@ def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
 
 
 def read_mono(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
-    """Reads samples `begin` to `end`, at the file's own rate, and averages the channels.
-
-    Raises:
-        MediaError: The file ends earlier than its header says, or has samples that are not numbers.
-    """
+    """Reads samples `begin` to `end`, at the file's own rate, and averages the channels."""
     frames = _read(file, begin, end)
     return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
 
 
 def read_blocks(file: soundfile.SoundFile, begin: int, end: int) -> Iterator[np.ndarray]:
-    """Yields samples `begin` to `end` in blocks of all channels, `(samples, channels)` float32.
-
-    Raises:
-        MediaError: As `read_mono`.
-    """
+    """Yields samples `begin` to `end` in blocks of all channels, `(samples, channels)` float32."""
     for start in range(begin, end, _BLOCK):
         yield _read(file, start, min(start + _BLOCK, end))
 
@@ -91,7 +79,6 @@ class _AudioFile(soundfile.SoundFile):
     """An audio file that does not seek to its own position after each read, which breaks MP3."""
 
     def seekable(self) -> bool:
-        """Whether seeking has no side effects."""
         return self.format != "MP3" and bool(super().seekable())
 
 
@@ -113,27 +100,18 @@ def _go_to(file: soundfile.SoundFile, begin: int) -> None:
 
 def _refuse_cut_wav(path: Path) -> None:
     """Refuses a WAV file with fewer bytes than its header announces; libsndfile accepts it."""
-    found = _data_chunk(path)
-    if found is None:
-        return
-    begin, announced = found
-    present = path.stat().st_size - begin
-    if announced not in UNKNOWN_SIZES and present < announced:
-        raise damaged("audio file", str(path), f"{present} of {announced} bytes of samples")
-
-
-def _data_chunk(path: Path) -> tuple[int, int] | None:
-    """Returns the offset of the samples of a WAV file and their bytes by the header, or None."""
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return None
+            return
         while len(chunk := file.read(8)) == 8:
             size = int.from_bytes(chunk[4:], "little")
             if chunk[:4] == b"data":
-                return file.tell(), size
+                present = path.stat().st_size - file.tell()
+                if size not in UNKNOWN_SIZES and present < size:
+                    raise damaged("audio file", str(path), f"{present} of {size} bytes of samples")
+                return
             file.seek(size + size % 2, os.SEEK_CUR)
-    return None
 
 
 def _not_audio(where: str, reason: object) -> MediaError:

@@ -4,6 +4,7 @@ Convention: the rule is documented in `kerastl.media.audio.decoding`, and is par
 """
 
 import math
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -12,41 +13,43 @@ from kerastl.errors import ConfigError
 from kerastl.media.audio.settings import Window
 
 MAX_WINDOWS = 64
+SCANNED = 2**20  # samples in memory during the search for the loudest window
 WINDOWS: tuple[str, ...] = get_args(Window)
+
+Read = Callable[[int, int], np.ndarray]  # from the first sample and that after the last
 
 _GRID = 100  # parts of a window on which the loudest one is searched
 
 
-def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarray:
-    """Cuts an audio clip in memory into `(windows, num_samples)`; one, except for `"pool"`."""
-    refuse_unknown_window(rule)
-    if rule == "loudest":
-        energies = energies_of(samples, grid_step(num_samples))
-        starts = [loudest_start(energies, len(samples), num_samples)]
+def read_windows(read: Read, length: int, *, num_samples: int, rule: str) -> np.ndarray:
+    """Returns the `(windows, num_samples)` of an audio clip: one, except for `"pool"`."""
+    if rule not in WINDOWS:
+        raise ConfigError(
+            "There is no such window.", expected=", ".join(WINDOWS), received=repr(rule)
+        )
+    if rule in ("loudest", "pool") and num_samples < length <= SCANNED:
+        samples = read(0, length)
+        read = lambda begin, end: samples[begin:end]  # noqa: E731  # read once instead of twice
+    if rule == "start" or length <= num_samples:
+        starts = [0]
+    elif rule == "center":
+        starts = [(length - num_samples) // 2]
+    elif rule == "loudest":
+        starts = [_loudest_start(read, length, num_samples)]
     else:
-        starts = window_starts(rule, len(samples), num_samples)
-    return np.stack(
-        [filled(samples[start : start + num_samples], num_samples, rule) for start in starts]
-    )
+        count = min(MAX_WINDOWS, math.ceil(length / num_samples))
+        starts = [int(start) for start in np.linspace(0, length - num_samples, count).round()]
+    parts = [read(start, min(start + num_samples, length)) for start in starts]
+    return np.stack([_filled(part, num_samples, rule) for part in parts])
 
 
-def grid_step(num_samples: int) -> int:
-    """Returns the distance between the positions at which the loudest window can begin."""
-    return max(1, num_samples // _GRID)
-
-
-def energies_of(samples: np.ndarray, hop: int) -> np.ndarray:
-    """Returns the sum of squares of each whole hop."""
-    whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
-    return np.square(whole, dtype=np.float64).sum(axis=1)
-
-
-def loudest_start(energies: np.ndarray, length: int, num_samples: int) -> int:
-    """Returns the first sample of the loudest window, by the energy of each step of the grid."""
-    if length <= num_samples:
-        return 0
-    hop = grid_step(num_samples)
-    sums = np.concatenate([[0.0], np.cumsum(energies)])
+def _loudest_start(read: Read, length: int, num_samples: int) -> int:
+    """Returns the first sample of the loudest window that begins on the grid."""
+    hop = max(1, num_samples // _GRID)
+    size = max(1, SCANNED // hop) * hop
+    starts = range(0, length, size)
+    energies = [_energies(read(start, min(start + size, length)), hop) for start in starts]
+    sums = np.concatenate([[0.0], np.cumsum(np.concatenate(energies))])
     width = num_samples // hop
     candidates = sums[width:] - sums[:-width]
     fitting = candidates[: (length - num_samples) // hop + 1]
@@ -54,17 +57,13 @@ def loudest_start(energies: np.ndarray, length: int, num_samples: int) -> int:
     return int(np.argmax(fitting >= fitting.max() * (1 - 1e-9))) * hop
 
 
-def window_starts(rule: str, length: int, num_samples: int) -> list[int]:
-    """Returns the starts of the windows of every rule except `"loudest"`."""
-    if rule == "start" or length <= num_samples:
-        return [0]
-    if rule == "center":
-        return [(length - num_samples) // 2]
-    count = min(MAX_WINDOWS, math.ceil(length / num_samples))
-    return [int(start) for start in np.linspace(0, length - num_samples, count).round()]
+def _energies(samples: np.ndarray, hop: int) -> np.ndarray:
+    """Returns the sum of squares of each whole hop."""
+    whole = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    return np.square(whole, dtype=np.float64).sum(axis=1)
 
 
-def filled(part: np.ndarray, num_samples: int, rule: str) -> np.ndarray:
+def _filled(part: np.ndarray, num_samples: int, rule: str) -> np.ndarray:
     """Returns a part padded with silence to the length of a window."""
     missing = num_samples - len(part)
     if not missing:
@@ -76,11 +75,3 @@ def filled(part: np.ndarray, num_samples: int, rule: str) -> np.ndarray:
 def loudest(windows: np.ndarray) -> int:
     """Returns the index of the window with the most energy, the first of equals."""
     return int(np.square(windows, dtype=np.float64).sum(axis=1).argmax())
-
-
-def refuse_unknown_window(window: str) -> None:
-    """Raises a `ConfigError` if there is no such rule."""
-    if window not in WINDOWS:
-        raise ConfigError(
-            "There is no such window.", expected=", ".join(WINDOWS), received=repr(window)
-        )

@@ -20,7 +20,6 @@ class BatchSeeds(keras.random.SeedGenerator):
         self._seed, self._num_drawn = seed, 0
 
     def next(self, ordered: bool = True) -> Any:
-        """Returns the next seed of the batch."""
         self._num_drawn += 1
         return self._seed + keras.ops.array([0, self._num_drawn], self._seed.dtype)
 

@@ -82,7 +82,6 @@ class ImageDecoder(Decoder):
         self._contract = contract
 
     def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
-        """Reads one image; images have no segments."""
         data = read_image_file(path)
         height, width = self._contract.shape[:2]
         image = decode_image(
@@ -91,25 +90,18 @@ class ImageDecoder(Decoder):
         return DecodedExample(values=image[np.newaxis], digest=hashlib.sha256(data).digest())
 
     def noise(self, count: int) -> np.ndarray:
-        """Returns images of random pixels."""
         shape = (count, *self._contract.shape)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-
-
-def load_image(path: str | Path, *, height: int, width: int, resize: str = "stretch") -> np.ndarray:
-    """Reads one image as RGB, uint8 in [0, 255], shape `(height, width, 3)`.
-
-    Raises:
-        MediaError: The file is missing, truncated, damaged, too large or not an image.
-    """
-    data = read_image_file(path)
-    return decode_image(data, height=height, width=width, resize=resize, where=str(path))
 
 
 def decode_image(
     data: bytes, *, height: int, width: int, resize: str = "stretch", where: str = "bytes"
 ) -> np.ndarray:
-    """Decodes the bytes of a file as `load_image` does; `where` names the file in errors."""
+    """Returns an image as RGB, uint8 in [0, 255], shape `(height, width, 3)`.
+
+    Raises:
+        MediaError: It is truncated, damaged, too large or not an image; `where` names the file.
+    """
     geometry = geometry_of(resize)
     image = open_image(data, where=where)
     try:
@@ -119,13 +111,13 @@ def decode_image(
         raise damaged("image", where, str(error)) from error
 
 
-def read_image_file(path: str | Path) -> bytes:
+def read_image_file(path: Path) -> bytes:
     """Returns the bytes of a file, or raises a `MediaError`."""
     try:
-        require_regular(Path(path))
-        if Path(path).stat().st_size > MAX_BYTES:
+        require_regular(path)
+        if path.stat().st_size > MAX_BYTES:
             raise _too_large(str(path))
-        return Path(path).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise not_opened("image", path, error) from None
 

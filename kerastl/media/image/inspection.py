@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,45 +17,30 @@ _DARK_PEAK = 2**13  # of 65535: below it, an image of 16 bits holds 13 bits or f
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFacts:
-    """Facts about one image.
+    """Facts about one image, as Pillow names them."""
 
-    Args:
-        format: Such as `"JPEG"`.
-        mode: Such as `"RGB"`, as Pillow names it.
-        size: (width, height) in pixels, as stored.
-        peak: Largest value of a gray image of 16 bits, 0 to 65535; None for all others.
-    """
-
-    format: str
-    mode: str
-    size: tuple[int, int]
-    peak: int | None
+    format: str  # such as "JPEG"
+    mode: str  # such as "RGB"
+    size: tuple[int, int]  # (width, height) in pixels, as stored
+    peak: int | None  # largest value of a gray image of 16 bits, 0 to 65535; None for all others
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSummary(MediaSummary):
-    """Facts about the readable images, ordered by number of pixels.
+    """Facts about the readable images, ordered by number of pixels."""
 
-    Args:
-        formats: Format and mode to the number of images.
-        smallest: (width, height) in pixels, as stored; so are the others.
-        num_dark: Number of images of 16 bits that use less than an eighth of their range.
-    """
-
-    formats: dict[str, int]
-    smallest: tuple[int, int]
+    formats: dict[str, int]  # format and mode to the number of images
+    smallest: tuple[int, int]  # (width, height) in pixels, as stored
     median: tuple[int, int]
     largest: tuple[int, int]
-    num_dark: int
+    num_dark: int  # images of 16 bits that use less than an eighth of their range
 
     def lines(self) -> list[str]:
-        """Returns formats and sizes."""
         formats = ", ".join(f"{name} {count:,}" for name, count in self.formats.items())
         low, high, median = (f"{w} x {h}" for w, h in (self.smallest, self.largest, self.median))
         return [f"Images:   {formats}", f"Sizes:    {low} to {high} pixels, median {median}"]
 
     def warnings(self) -> list[str]:
-        """Returns a sentence about dark images."""
         if not self.num_dark:
             return []
         return [
@@ -65,7 +51,7 @@ class ImageSummary(MediaSummary):
 
 
 def inspect_image(path: Path) -> ImageFacts:
-    """Decodes every pixel of an image, as `MediaType.inspect`."""
+    """Decodes every pixel of an image."""
     image = verify_image(read_image_file(path), where=str(path))
     return ImageFacts(
         format=str(image.format),
@@ -75,8 +61,10 @@ def inspect_image(path: Path) -> ImageFacts:
     )
 
 
-def summarize_images(facts: Sequence[ImageFacts | None]) -> ImageSummary:
-    """Returns the summary of the readable images, at least one."""
+def summarize_images(
+    paths: Sequence[Path], facts: Sequence[ImageFacts | None], **context: Any
+) -> ImageSummary:
+    """Returns the summary for `MediaType.summarize`."""
     read = [fact for fact in facts if fact is not None]
     sizes = sorted((fact.size for fact in read), key=lambda size: size[0] * size[1])
     return ImageSummary(

@@ -28,18 +28,7 @@ class ImageType(MediaType):
     noun = "image"
     nouns = "images"
     collective = "images"
-    extensions = (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".dib",
-        ".gif",
-    )
+    extensions = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif")
     formats = "JPEG, PNG, WebP, BMP or GIF"
     contract_class = ImageContract
     data_settings = ImageSettings
@@ -49,7 +38,6 @@ class ImageType(MediaType):
     report_keys = ("images", "pictures")
 
     def accepts_shape(self, shape: Sequence[int | None]) -> bool:
-        """Whether the shape is (height, width, channels)."""
         return len(shape) == 3
 
     def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> ImageInput:
@@ -60,39 +48,25 @@ class ImageType(MediaType):
     def make_contract(
         self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
     ) -> ImageContract:
-        """Returns the contract; see `MediaType`."""
-        from kerastl.media.image.decoding import RULE_VERSION
-
-        return ImageContract(shape=shape, resize=settings.resize, rule_version=RULE_VERSION)
+        newest = ImageContract.newest_rule
+        return ImageContract(shape=shape, resize=settings.resize, rule_version=newest)
 
     def decoder(self, contract: ImageContract) -> "ImageDecoder":
-        """Returns the decoder of the contract; see `MediaType`."""
         from kerastl.media.image.decoding import ImageDecoder
 
         return ImageDecoder(contract)
 
     def inspect(self, path: Path, segment: "Bounds") -> "ImageFacts":
-        """Decodes every pixel of an image; see `MediaType`."""
         from kerastl.media.image.inspection import inspect_image
 
         return inspect_image(path)
 
-    def summarize(
-        self,
-        paths: Sequence[Path],
-        facts: Sequence[Any],
-        *,
-        has_segments: bool,
-        taken: BackboneInput | None,
-        settings: Any,
-    ) -> "ImageSummary":
-        """Returns formats and sizes; see `MediaType`."""
+    def summarize(self, *examples: Any, **context: Any) -> "ImageSummary":
         from kerastl.media.image.inspection import summarize_images
 
-        return summarize_images(facts)
+        return summarize_images(*examples, **context)
 
     def preview(self, path: Path, segment: "Bounds") -> Preview:
-        """Returns a thumbnail; see `MediaType`."""
         from kerastl.media.image.thumbnail import thumbnail
 
         return thumbnail(path)
@@ -114,7 +88,6 @@ class ImageType(MediaType):
         return np.stack(images).astype("float32")
 
     def batch_augmentation(self, settings: Any) -> Callable[[Any, Any], Any] | None:
-        """Returns a change by Keras's layers; see `MediaType`."""
         from kerastl.media.image.augmentation import batch_augmentation
 
         return batch_augmentation(settings)

@@ -22,11 +22,9 @@ class ImageContract(InputContract):
 
     @property
     def details(self) -> tuple[str, ...]:
-        """The geometry and the version of the decoding rule."""
         return self.resize, f"rule {self.rule_version}"
 
     def backbone_input(self) -> ImageInput:
-        """Returns the same input as a backbone states it."""
         return ImageInput(height=self.shape[0], width=self.shape[1])
 
 

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerastl.demo.wake_word import WORDS, load_clips, pink_noise
-from kerastl.media.audio.decoding import cut_windows, load_windows
+from kerastl.media.audio.decoding import load_windows
+from kerastl.media.audio.windows import read_windows
 from kerastl_tiny import SPEECH
 
 RATE_HZ = 16_000
@@ -29,7 +30,12 @@ def clips() -> tuple[Array, Array, Array]:
     rng, clips, words, voices = np.random.default_rng(0), [], [], []
     for voice, spoken in enumerate(load_clips().values()):
         for word, clip in spoken:
-            window = cut_windows(clip, num_samples=RATE_HZ, rule="center")[0]
+            (window,) = read_windows(
+                lambda begin, end, clip=clip: clip[begin:end],
+                len(clip),
+                num_samples=RATE_HZ,
+                rule="center",
+            )
             clips.append(window + 0.05 * pink_noise(rng, RATE_HZ))
             words.append(word)
             voices.append(voice)

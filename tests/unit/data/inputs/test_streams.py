@@ -14,7 +14,7 @@ from kerastl import scratch
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import KerastlError, MediaError
 from kerastl.media.image import decoding
-from kerastl.media.image.decoding import load_image
+from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.settings import ImageContract
 from kerastl.progress import Progress
 
@@ -31,8 +31,12 @@ def paths(tmp_path):
     return found
 
 
+def load_image(path, **options):
+    return decode_image(path.read_bytes(), **SIZE, **options)
+
+
 def expected(paths):
-    return np.stack([load_image(path, **SIZE) for path in paths])
+    return np.stack([load_image(path) for path in paths])
 
 
 def file_inputs(paths, *, on_error="raise", **options):
@@ -56,7 +60,7 @@ def test_parts_come_in_order_with_their_rows(paths):
 
 def test_the_way_of_resizing_is_passed_on(paths):
     found = file_inputs(paths[:1], resize="pad").take(np.array([0]))
-    np.testing.assert_array_equal(found[0], load_image(paths[0], **SIZE, resize="pad"))
+    np.testing.assert_array_equal(found[0], load_image(paths[0], resize="pad"))
 
 
 def test_the_first_unreadable_file_in_order_is_raised(paths):
@@ -79,7 +83,7 @@ def test_collected_errors_name_their_row_and_leave_the_others_whole(paths):
     assert sorted(inputs.errors) == [20, 33]
     assert "does not exist" in inputs.errors[33]
     assert inputs.take(np.array([20])).max() == 0
-    np.testing.assert_array_equal(inputs.take(np.array([21]))[0], load_image(paths[21], **SIZE))
+    np.testing.assert_array_equal(inputs.take(np.array([21]))[0], load_image(paths[21]))
 
 
 def test_no_paths_give_no_inputs():

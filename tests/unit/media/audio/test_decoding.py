@@ -8,8 +8,8 @@ import soundfile
 
 from kerastl.errors import MediaError
 from kerastl.media.audio import reading
-from kerastl.media.audio.decoding import cut_windows, load_windows, read_audio
-from kerastl.media.audio.windows import MAX_WINDOWS
+from kerastl.media.audio.decoding import load_windows, read_audio
+from kerastl.media.audio.windows import MAX_WINDOWS, read_windows
 
 FORMATS = [
     ("a.wav", 8000, 1),
@@ -18,6 +18,12 @@ FORMATS = [
     ("d.ogg", 22050, 1),
     ("e.mp3", 44100, 2),
 ]
+
+
+def cut_windows(samples: np.ndarray, *, num_samples: int, rule: str) -> np.ndarray:
+    return read_windows(
+        lambda begin, end: samples[begin:end], len(samples), num_samples=num_samples, rule=rule
+    )
 
 
 def sweep(seconds: float, rate_hz: int) -> np.ndarray:
@@ -139,7 +145,7 @@ def test_of_a_very_long_sound_a_limited_number_of_windows_is_pooled() -> None:
 def test_windows_from_a_file_are_those_of_the_sound_in_memory(
     folder: Path, monkeypatch: pytest.MonkeyPatch, rule: str, scanned: int
 ) -> None:
-    monkeypatch.setattr("kerastl.media.audio.decoding._SCANNED", scanned)
+    monkeypatch.setattr("kerastl.media.audio.windows.SCANNED", scanned)
     whole = read_audio(folder / "b.wav", rate_hz=8000)
     found = load_windows(folder / "b.wav", rate_hz=8000, num_samples=5000, window=rule)
     np.testing.assert_allclose(found, cut_windows(whole, num_samples=5000, rule=rule), atol=1e-5)

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 from kerastl.errors import MediaError
-from kerastl.media.image.decoding import decode_image, load_image
+from kerastl.media.image.decoding import ImageDecoder, decode_image
+from kerastl.media.image.settings import ImageContract
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 CORNERS = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8)
@@ -360,8 +361,8 @@ def test_random_damage_gives_an_image_or_a_media_error_but_nothing_else():
                 assert same_size(bytes(data), 8).shape == (8, 8, 3)
 
 
-def test_load_image_reads_the_file(tmp_path: Path):
+def test_the_decoder_reads_the_file(tmp_path: Path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(CORNERS, "PNG"))
-    np.testing.assert_array_equal(load_image(path, height=2, width=2), CORNERS)
-    np.testing.assert_array_equal(load_image(str(path), height=2, width=2), CORNERS)
+    decoder = ImageDecoder(ImageContract(shape=(2, 2, 3)))
+    np.testing.assert_array_equal(decoder.load(path).values, [CORNERS])
