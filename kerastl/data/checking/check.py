@@ -69,40 +69,26 @@ class GroupCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class TableReport:
-    """The result of `check_table`.
-
-    Args:
-        modality: Name of the media type.
-        bad_segments: Cells that are not valid times of a segment.
-        missing_files: Files that do not exist.
-        unreadable_files: Files that exist but are truncated, damaged, of another format, or
-            shorter than their segment.
-        equal_rows: Rows whose cells are all the same.
-        equal_paths: Rows with the same file.
-        equal_files: Rows with different files of the same bytes.
-        contradictions: Task and rows of equal files with different known labels.
-        across_groups: Rows of equal files in different groups.
-        divided_recordings: Rows of each recording whose examples are in different groups.
-        groups: None if the table has no groups.
-        summary: What the media type reports about the readable files, None if there are none.
-    """
+    """The result of `check_table`."""
 
     source: str
     num_rows: int
     modality: str
     tasks: tuple[TaskCounts, ...]
     bad_cells: tuple[BadCell, ...]
-    bad_segments: tuple[BadCell, ...]
+    bad_segments: tuple[BadCell, ...]  # cells that are not valid times
     missing_files: tuple[BadFile, ...]
-    unreadable_files: tuple[BadFile, ...]
-    equal_rows: tuple[Rows, ...]
+    unreadable_files: tuple[BadFile, ...]  # damaged, of another format, or shorter than a segment
+    equal_rows: tuple[Rows, ...]  # in all cells
     equal_paths: tuple[Rows, ...]
-    equal_files: tuple[Rows, ...]
-    contradictions: tuple[tuple[str, Rows], ...]
-    across_groups: tuple[Rows, ...]
-    divided_recordings: tuple[Rows, ...]
-    groups: GroupCounts | None
-    summary: MediaSummary | None
+    equal_files: tuple[Rows, ...]  # different files of the same bytes
+    contradictions: tuple[
+        tuple[str, Rows], ...
+    ]  # equal files with different known labels
+    across_groups: tuple[Rows, ...]  # equal files in different groups
+    divided_recordings: tuple[Rows, ...]  # recordings with examples in different groups
+    groups: GroupCounts | None  # None if the table has no groups
+    summary: MediaSummary | None  # of the media type about the readable files, if there are any
 
     @property
     def is_usable(self) -> bool:
@@ -129,15 +115,14 @@ def check_table(
     settings: Section | None = None,
     progress: Progress = SILENT,
 ) -> TableReport:
-    """Reads every cell and every file of a table.
+    """Reads every cell and every file of a table from `read_table`, which keeps invalid cells.
 
     Args:
-        table: Examples from `read_table`, which keeps invalid cells.
         group_column: Column of the groups, to find blank ones.
         taken: Input of the backbone, to find examples that do not fit it; None if it is unknown.
         settings: Settings of the media type in the config; None is the default.
-        progress: Receives progress updates.
     """
+    media = media_type(table.modality)
     facts = inspect_files(table, progress)
     same_path = duplicates.equal_paths(table.paths, table.segments)
     same_bytes = duplicates.equal_files(
@@ -147,6 +132,7 @@ def check_table(
     contradictions = duplicates.contradictions(table, equal)
     divided = duplicates.divided_recordings(table.paths, table.groups, table.segments)
     bad_times = () if table.segments is None else table.segments.out_of_range
+    contents = [fact.content for fact in facts]
     return TableReport(
         source=table.source,
         num_rows=len(table),
@@ -165,22 +151,15 @@ def check_table(
         across_groups=_from_one(duplicates.across_groups(table.groups, equal)),
         divided_recordings=_from_one(divided),
         groups=_count_groups(table, group_column),
-        summary=_summarize(table, [fact.content for fact in facts], taken, settings),
-    )
-
-
-def _summarize(
-    table: Examples, contents: list[Any], taken: BackboneInput | None, settings: Section | None
-) -> MediaSummary | None:
-    if all(content is None for content in contents):
-        return None
-    media = media_type(table.modality)
-    return media.summarize(
-        table.paths,
-        contents,
-        has_segments=table.segments is not None,
-        taken=taken,
-        settings=settings or media.data_settings(),
+        summary=None
+        if all(content is None for content in contents)
+        else media.summarize(
+            table.paths,
+            contents,
+            has_segments=table.segments is not None,
+            taken=taken,
+            settings=settings or media.data_settings(),
+        ),
     )
 
 

@@ -18,17 +18,11 @@ _NUM_EXAMPLES_AT_A_TIME = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """Facts about the file of one example.
+    """Facts about the file of one example."""
 
-    Args:
-        digest: SHA-256 of its bytes in hexadecimal, or None if it cannot be opened.
-        error: Why it is unreadable, or None.
-        content: What the media type's `inspect` returned, or None if it is unreadable.
-    """
-
-    digest: str | None
-    error: MediaError | None = None
-    content: Any = None
+    digest: str | None  # SHA-256 of its bytes in hexadecimal, or None if it cannot be opened
+    error: MediaError | None = None  # why it is unreadable
+    content: Any = None  # what the media type's `inspect` returned, or None if it is unreadable
 
 
 def inspect_files(table: Examples, progress: Progress) -> list[FileFacts]:

@@ -50,16 +50,6 @@ def table_from_coco(
         images: Folder with the images, as `file_name` names them.
         relative_to: Folder of the table.
         categories: Names to keep, as in the file or as columns; None keeps all.
-
-    Raises:
-        TableError: The file is not a file of instances, a category is unknown, no image exists, or
-            no annotation reaches one.
-
-    Example:
-
-    ```python
-    made = table_from_coco("instances.json", "val2017", relative_to=".", categories=["person"])
-    ```
     """
     source, folder = Path(annotations), Path(images)
     content = read_coco(source)
@@ -73,14 +63,13 @@ def table_from_coco(
         raise _no_image(folder, paths)
     _refuse_unreached(content, present, source)
     values = _values(content, list(names))[present]
-    kept = [path for path, is_there in zip(paths, present, strict=True) if is_there]
-    lead = pd.DataFrame({FILE_COLUMN: [relative_path(path, Path(relative_to)) for path in kept]})
+    kept = [relative_path(paths[row], Path(relative_to)) for row in np.flatnonzero(present)]
+    labels = labels_frame(values, list(columns.values()))
     return MadeTable(
-        frame=pd.concat([lead, labels_frame(values, list(columns.values()))], axis=1),
+        frame=pd.concat([pd.DataFrame({FILE_COLUMN: kept}), labels], axis=1),
         tasks=tuple(columns.values()),
         notes=(
-            *_missing_notes([p for p, here in zip(paths, present, strict=True) if not here], paths),
-            *_annotation_notes(content),
+            *_left_out(content, [paths[row] for row in np.flatnonzero(~present)]),
             *_unused_notes(values, list(names.values())),
         ),
     )
@@ -162,15 +151,12 @@ def _values(content: CocoFile, categories: Sequence[Id]) -> np.ndarray:
     return values
 
 
-def _missing_notes(missing: Sequence[Path], paths: Sequence[Path]) -> Iterator[str]:
+def _left_out(content: CocoFile, missing: Sequence[Path]) -> Iterator[str]:
     if missing:
         yield (
-            f"Left out: {len(missing):,} of {counted(len(paths), 'image')} whose files are "
-            f"missing, first {missing[0]}."
+            f"Left out: {len(missing):,} of {counted(len(content.images), 'image')} whose files "
+            f"are missing, first {missing[0]}."
         )
-
-
-def _annotation_notes(content: CocoFile) -> Iterator[str]:
     images, categories = zip(*content.annotations, strict=True)
     for noun, used, known in (
         ("image", images, content.images),

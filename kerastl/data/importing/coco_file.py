@@ -25,51 +25,38 @@ _REQUIRED = {
 
 @dataclass(frozen=True, kw_only=True)
 class CocoFile:
-    """The content of a file of instances.
+    """The content of a file of instances."""
 
-    Args:
-        categories: Name of each category.
-        images: File name of each image.
-        absent: Categories that were searched for in vain, of each image of an LVIS file; None if
-            the file is not one of LVIS.
-        annotations: Image and category of each annotation.
-    """
-
-    categories: Mapping[Id, str]
-    images: Mapping[Id, str]
+    categories: Mapping[Id, str]  # names
+    images: Mapping[Id, str]  # file names
+    # Categories that were searched for in vain in each image; None if the file is not of LVIS.
     absent: Mapping[Id, Sequence[Id]] | None
-    annotations: Sequence[tuple[Id, Id]]
+    annotations: Sequence[tuple[Id, Id]]  # image and category
 
 
 def read_coco(source: Path) -> CocoFile:
-    """Reads a COCO or LVIS file of instances.
-
-    Raises:
-        TableError: The file cannot be read, is not one of instances, or repeats an id.
-    """
+    """Reads a COCO or LVIS file of instances, or raises a `TableError`."""
     content = _read(source)
-    images = content["images"]
-    is_lvis = any("neg_category_ids" in image for image in images)
+    images, categories = content["images"], content["categories"]
     absent = [image.get("neg_category_ids", []) for image in images]
     _check(absent, _are_ids, source, "images[{}].neg_category_ids", "a list of ids")
-    ids = _distinct(images, "images", source)
+    is_lvis = any("neg_category_ids" in image for image in images)
+    image_ids = _distinct(images, "images", source)
+    category_ids = _distinct(categories, "categories", source)
+    names = [category["name"] for category in categories]
+    _check(names, lambda name: _is_id(name) and name != "", source, "categories[{}].name", "text")
+    # LVIS has no `file_name`, but the address ends with it.
+    files = [image.get("file_name") or _last_part(image) for image in images]
+    _check(files, _is_text, source, "images[{}].file_name", "text")
+    annotations = [
+        _ids(content["annotations"], "annotations", field, source)
+        for field in ("image_id", "category_id")
+    ]
     return CocoFile(
-        categories=dict(
-            zip(
-                _distinct(content["categories"], "categories", source),
-                _names(content["categories"], source),
-                strict=True,
-            )
-        ),
-        images=dict(zip(ids, _file_names(images, source), strict=True)),
-        absent=dict(zip(ids, absent, strict=True)) if is_lvis else None,
-        annotations=list(
-            zip(
-                _ids(content["annotations"], "annotations", "image_id", source),
-                _ids(content["annotations"], "annotations", "category_id", source),
-                strict=True,
-            )
-        ),
+        categories=dict(zip(category_ids, map(str, names), strict=True)),
+        images=dict(zip(image_ids, files, strict=True)),
+        absent=dict(zip(image_ids, absent, strict=True)) if is_lvis else None,
+        annotations=list(zip(*annotations, strict=True)),
     )
 
 
@@ -111,19 +98,6 @@ def _distinct(entries: Sequence[Mapping[str, Any]], key: str, source: Path) -> l
         if first.setdefault(value, place) != place:
             raise _unusable(source, f"{key}[{place}].id", "an id of its own", value)
     return values
-
-
-def _names(categories: Sequence[Mapping[str, Any]], source: Path) -> list[str]:
-    names = [category["name"] for category in categories]
-    _check(names, lambda name: _is_id(name) and name != "", source, "categories[{}].name", "text")
-    return [str(name) for name in names]
-
-
-def _file_names(images: Sequence[Mapping[str, Any]], source: Path) -> list[str]:
-    """Returns the name of each image; LVIS has no `file_name`, but the address ends with it."""
-    names = [image.get("file_name") or _last_part(image) for image in images]
-    _check(names, _is_text, source, "images[{}].file_name", "text")
-    return names
 
 
 def _last_part(image: Mapping[str, Any]) -> Any:

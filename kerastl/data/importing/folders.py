@@ -31,17 +31,11 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, kw_only=True)
 class MadeTable:
-    """A table that was made from another layout.
+    """A table that was made from another layout."""
 
-    Args:
-        frame: `path`, perhaps `split`, and one column of 1, 0 or blank per task.
-        tasks: Names of the label columns.
-        notes: One sentence about each kind of files that were left out or merged.
-    """
-
-    frame: pd.DataFrame
+    frame: pd.DataFrame  # `path`, perhaps `split`, and one column of 1, 0 or blank per task
     tasks: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # one sentence about each kind of files that were left out or merged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +62,6 @@ def table_from_folders(
         relative_to: Folder of the table.
         same_file: Which files of several classes are one example that is positive in all of them:
             those of the same `"name"` below the class folder, or of the same `"bytes"`; None: none.
-
-    Raises:
-        TableError: There are no classes, no files, or two classes would share a column.
-
-    Example:
-
-    ```python
-    made = table_from_folders("animals", relative_to=".")
-    made.frame.to_csv("animals.csv", index=False)
-    ```
     """
     root = Path(folder)
     parts = _parts_of(root)
@@ -112,11 +96,7 @@ def column_name(name: str) -> str:
 
 
 def column_names(names: Iterable[str], *, where: str) -> Mapping[str, str]:
-    """Returns each name with its column.
-
-    Raises:
-        TableError: Two names share a column, or one is empty or already a column of its own.
-    """
+    """Returns each name with its column; those that would share one are a `TableError`."""
     columns: dict[str, str] = {}
     taken = {FILE_COLUMN: "the file", SPLIT_COLUMN: "the split", "": "nothing"}
     for name in names:

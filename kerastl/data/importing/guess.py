@@ -28,9 +28,6 @@ def guess_data(
     The column of files is the first in which every cell has an extension of one media type. Tasks
     are the other columns that contain nothing but 1, 0 and blanks, and at least one 1 or 0.
     `columns` maps a media type to its column, or None.
-
-    Raises:
-        TableError: No column contains files, or none contains labels.
     """
     modality, column = _file_column(frame, path, columns or {})
     others = [str(name) for name in frame.columns if name not in (column, group)]

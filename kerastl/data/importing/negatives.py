@@ -65,11 +65,6 @@ def write_negatives(
         clips: Audio file, or folder of audio files, without any of the words to detect: babble is
             mixed from them, and from synthetic non-words if there are none.
         seed: Seed of voices, non-words and noise.
-        progress: Receives progress updates.
-
-    Raises:
-        TableError: The folder contains files.
-        MediaError: There are no clips, or one cannot be read.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TableError(
@@ -81,15 +76,15 @@ def write_negatives(
     folder.mkdir(parents=True, exist_ok=True)
     plan = list(_plan(hours * 3600 / 3))
     progress.step("Making negatives (seconds)", round(hours * 3600))
-    done = 0.0
+    done, names = 0.0, []
     for number, (kind, seconds) in enumerate(plan):
         random = np.random.default_rng([seed, number])
         samples = _recording(kind, round(seconds * RATE_HZ), source, random)
-        with replacing(folder / f"{kind}_{number:02d}.flac") as path:
+        names.append(f"{kind}_{number:02d}.flac")
+        with replacing(folder / names[-1]) as path:
             soundfile.write(path, samples, RATE_HZ, format="FLAC")
         done += seconds
         progress.advance(round(done))
-    names = [f"{kind}_{number:02d}.flac" for number, (kind, _) in enumerate(plan)]
     frame = pd.DataFrame({"path": names}).reindex(columns=list(COLUMNS))
     write_with(folder / TABLE, lambda path: frame.to_csv(path, index=False))
     return folder / TABLE

@@ -31,20 +31,14 @@ def table_from_recordings(
 ) -> MadeTable:
     """Makes a table of examples: windows that slide over recordings.
 
+    The windows of one recording share its `path`, which keeps them in one split.
+
     Args:
-        table: Recordings and their events: `path`, `word`, `start_seconds`, `end_seconds`.
+        table: Recordings and their events, as `load_recordings` reads them.
         relative_to: Folder of the new table.
         words: Words that become tasks; None: all words of the table. Other words are negatives.
         window_seconds: Length of a window, which should be that of the backbone.
         hop_seconds: From the start of one window to the start of the next.
-
-    Returns:
-        One row per window: `path`, `start_seconds`, `end_seconds`, and a column per word with 1, 0
-        or blank. The windows of one recording share its `path`, which keeps them in one split.
-
-    Raises:
-        TableError: The table cannot be read, a row is invalid, or it contains no word.
-        MediaError: A recording is missing or not audio.
     """
     source = Path(table)
     chosen = tuple(words) if words is not None else words_of(source)

@@ -65,13 +65,9 @@ def make_batches(
     first_epoch: int = 0,
     augment: Callable[[Any, Any], Any] | None = None,
 ) -> tf.data.Dataset:
-    """Returns batches `(x, y)` of the given rows.
+    """Returns batches `(x, y)` of the given rows of all inputs and labels.
 
     Args:
-        inputs: Inputs of all examples; `DrawnInputs` are drawn if there is a seed.
-        labels: Labels of all examples, one array or one per head, NaN if unknown.
-        rows: Indices of the examples.
-        batch_size: Examples per batch; the last may be smaller.
         shuffle_seed: Seed of the order of each epoch, and of drawn inputs; None keeps the order of
             `rows` and draws nothing.
         first_epoch: From 0.
@@ -79,7 +75,6 @@ def make_batches(
             `shuffle_seed`, the epoch and the batch's position.
     """
     epochs = itertools.count(first_epoch)
-    sample = inputs.take(rows[:1])
 
     def batches() -> Iterator[tuple[Any, Any, np.ndarray]]:
         order, take, seed = rows, inputs.take, (0, 0)
@@ -91,7 +86,8 @@ def make_batches(
         for begin in range(0, len(order), batch_size):
             chosen = order[begin : begin + batch_size]
             batch_seed = np.random.SeedSequence([*seed, begin]).generate_state(2)
-            yield take(chosen), take_labels(labels, chosen), batch_seed
+            y = tf.nest.map_structure(lambda values, rows=chosen: values[rows], labels)
+            yield take(chosen), y, batch_seed
 
     def change(x: Any, y: Any, batch_seed: Any) -> tuple[Any, Any]:
         x = tf.cast(x, tf.float32)
@@ -99,7 +95,11 @@ def make_batches(
 
     dataset = tf.data.Dataset.from_generator(
         batches,
-        output_signature=(_spec(sample), _label_specs(labels), tf.TensorSpec((2,), tf.uint32)),
+        output_signature=(
+            _spec(inputs.take(rows[:1])),
+            tf.nest.map_structure(_spec, labels),
+            tf.TensorSpec((2,), tf.uint32),
+        ),
     )
     num_batches = -(-len(rows) // batch_size)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
@@ -107,18 +107,5 @@ def make_batches(
     return dataset.map(change, num_parallel_calls=num_threads).prefetch(2)
 
 
-def take_labels(labels: Labels, rows: np.ndarray) -> Any:
-    """Returns the labels of these rows, per head if there are several."""
-    if isinstance(labels, Mapping):
-        return {name: values[rows] for name, values in labels.items()}
-    return labels[rows]
-
-
-def _spec(sample: np.ndarray) -> tf.TensorSpec:
-    return tf.TensorSpec((None, *sample.shape[1:]), sample.dtype)
-
-
-def _label_specs(labels: Labels) -> Any:
-    if isinstance(labels, Mapping):
-        return {name: _spec(values[:1]) for name, values in labels.items()}
-    return _spec(labels[:1])
+def _spec(values: np.ndarray) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *values.shape[1:]), values.dtype)

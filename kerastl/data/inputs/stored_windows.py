@@ -36,11 +36,7 @@ class Windows:
         dtype: np.dtype,
         representative: Callable[[np.ndarray], int],
     ) -> "Windows":
-        """Writes the inputs of each example, of this shape and type, one example in memory.
-
-        Raises:
-            KerastlError: The folder for temporary files has no room.
-        """
+        """Writes the inputs of each example, of this shape and type, one example in memory."""
         counts = []
         with tempfile.TemporaryFile(prefix="kerastl-windows-") as file:
             for windows in examples:

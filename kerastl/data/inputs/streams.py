@@ -33,25 +33,15 @@ _MAX_AHEAD_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some decoded examples.
+    """Some decoded examples."""
 
-    Args:
-        rows: Indices of the examples in the whole.
-        values: Their inputs, the first axis in the order of `rows`; zeros if unreadable.
-        keys: A key of each that differs from all others; None if unreadable or not from a file.
-        seconds: Time that a thread needed to read and decode.
-        counts: Number of inputs of each example, or None: one.
-        chosen: Index in `values` of the representative input of each example, or None: its only.
-        digests: SHA-256 of the bytes of the file of each; empty if it equals the key.
-    """
-
-    rows: np.ndarray
-    values: np.ndarray
-    keys: tuple[bytes | None, ...]
-    seconds: float = 0.0
-    counts: np.ndarray | None = None
-    chosen: np.ndarray | None = None
-    digests: tuple[bytes | None, ...] = ()
+    rows: np.ndarray  # indices of the examples in the whole
+    values: np.ndarray  # their inputs in this order, `(inputs, *shape)`; zeros if unreadable
+    keys: tuple[bytes | None, ...]  # all different; None if unreadable or not from a file
+    seconds: float = 0.0  # that a thread needed to read and decode
+    counts: np.ndarray | None = None  # number of inputs of each example, or None: one
+    chosen: np.ndarray | None = None  # index in `values` of each representative, or None: the only
+    digests: tuple[bytes | None, ...] = ()  # SHA-256 of each file; empty if it equals the key
 
     def examples(self) -> list[np.ndarray]:
         """Returns the inputs of each example, one array for each."""
@@ -72,12 +62,6 @@ class FileInputs:
         contract: What goes into the model and how a file becomes it.
         segments: The part of its file that each example is, or None: the whole.
         on_error: `"raise"` the first unreadable file, or `"collect"` them in `errors`.
-
-    Attributes:
-        rule: Everything besides the key that determines the inputs of an example.
-        dtype: Type of the inputs.
-        has_windows: Whether an example can have several inputs, whose features are averaged.
-        errors: Index of each unreadable example to the reason.
     """
 
     def __init__(
@@ -92,7 +76,7 @@ class FileInputs:
         self.contract = contract
         self.segments = segments
         self.on_error = on_error
-        self.errors: dict[int, str] = {}
+        self.errors: dict[int, str] = {}  # index of each unreadable example to the reason
         self._decoder = media_type(contract.modality).decoder(contract)
         self.rule, self.dtype = self._decoder.rule, self._decoder.dtype
         self.has_windows = contract.has_windows
@@ -125,12 +109,7 @@ class FileInputs:
         return self.take(indices)
 
     def decode_all(self, *, progress: Progress = SILENT) -> None:
-        """Decodes every file once and keeps the inputs, for training that reads them repeatedly.
-
-        Raises:
-            MediaError: A file is unreadable, and `on_error` is `"raise"`.
-            KerastlError: The folder for temporary files has no room.
-        """
+        """Decodes every file once and keeps the inputs, for training that reads them repeatedly."""
         if self._decoded is not None:
             return
         nouns = media_type(self.contract.modality).nouns
@@ -150,11 +129,7 @@ class FileInputs:
         self._decoded = ArrayInputs(values)
 
     def stream(self, rows: np.ndarray, *, part_size: int = PART_SIZE) -> Iterator[Part]:
-        """Returns the examples at these indices, in their order; threads start to decode now.
-
-        Raises:
-            MediaError: A file is unreadable, and `on_error` is `"raise"`.
-        """
+        """Returns the examples at these indices, in their order; threads start to decode now."""
         if self.has_windows:
             part_size = min(part_size, _PART_SIZE_OF_WINDOWS)
         tasks = (
@@ -208,13 +183,11 @@ class FileInputs:
             return DecodedExample(values=blank, digest=None)
 
 
-def stream_inputs(
-    inputs: Inputs, rows: np.ndarray, *, part_size: int = PART_SIZE
-) -> Iterator[Part]:
+def stream_inputs(inputs: Inputs, rows: np.ndarray) -> Iterator[Part]:
     """Returns the examples at these indices as parts, for any kind of inputs."""
     if isinstance(inputs, FileInputs):
-        return inputs.stream(rows, part_size=part_size)
-    chunks = (rows[begin : begin + part_size] for begin in range(0, len(rows), part_size))
+        return inputs.stream(rows)
+    chunks = (rows[begin : begin + PART_SIZE] for begin in range(0, len(rows), PART_SIZE))
     return (
         Part(rows=chunk, values=inputs.take(chunk), keys=(None,) * len(chunk)) for chunk in chunks
     )

@@ -17,40 +17,24 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Examples in the order of their table.
+    """Examples in the order of their table; arrays of labels are `(examples, tasks)`."""
 
-    Args:
-        frame: The table as read, one row per example.
-        paths: Absolute path of each example's file.
-        tasks: Names of the columns of `labels`.
-        labels: `(examples, tasks)` float32 for validation and scores: 1, 0 or NaN for unknown; an
-            uncertain label is unknown.
-        training_labels: The same for the loss: an uncertain label is what its policy makes of it,
-            in [0, 1] or NaN.
-        uncertain: `(examples, tasks)` bool: whether the cell is uncertain.
-        groups: Group of each example as text, or None. A blank cell is a group of its own. If
-            recordings are cut into examples and no column names groups, the recording.
-        modality: Name of the media type.
-        source: Name of the table or tables, for messages.
-        segments: Part of its file that each example is, or None if each is a whole file.
-        grouped_by_recording: Whether `groups` are the recordings.
-        assigned: Split of each example, or None before `assign_splits`; read it as `splits`.
-        invalid_cells: Row index and text of the cells of each task that no label policy knows.
-            Empty unless the table comes from `read_table`.
-    """
-
-    frame: pd.DataFrame
-    paths: tuple[Path, ...]
+    frame: pd.DataFrame  # as read, one row per example
+    paths: tuple[Path, ...]  # absolute
     tasks: tuple[str, ...]
-    labels: np.ndarray
-    training_labels: np.ndarray
-    uncertain: np.ndarray
+    labels: np.ndarray  # float32 for validation and scores: 1, 0, NaN for unknown and uncertain
+    training_labels: np.ndarray  # for the loss: uncertain ones by their policy, in [0, 1] or NaN
+    uncertain: np.ndarray  # bool
+    # Group of each example as text; a blank cell is a group of its own. If recordings are cut into
+    # examples and no column names groups, the recording.
     groups: np.ndarray | None
     modality: str
-    source: str
-    segments: Segments | None = None
+    source: str  # name of the table or tables, for messages
+    segments: Segments | None = None  # None if each example is a whole file
     grouped_by_recording: bool = False
-    assigned: np.ndarray | None = None
+    assigned: np.ndarray | None = None  # None before `assign_splits`; read it as `splits`
+    # Row index and text of the cells of each task that no label policy knows, if the table comes
+    # from `read_table`.
     invalid_cells: Mapping[str, tuple[tuple[int, str], ...]]
 
     def __len__(self) -> int:
@@ -91,16 +75,11 @@ class Examples:
         )
 
 
-def missing_files(examples: Examples) -> list[int]:
-    """Returns the index of every example whose file does not exist."""
-    # Path.is_file fails if a name is too long.
-    present = [os.path.isfile(path) for path in examples.paths]  # noqa: PTH113
-    return [index for index, is_present in enumerate(present) if not is_present]
-
-
 def refuse_missing_files(examples: Examples) -> None:
     """Raises a `TableError` that names the first missing files."""
-    missing = missing_files(examples)
+    # Path.is_file fails if a name is too long.
+    present = [os.path.isfile(path) for path in examples.paths]  # noqa: PTH113
+    missing = [index for index, is_present in enumerate(present) if not is_present]
     if not missing:
         return
     shown = "\n".join(f"row {index + 1}: {examples.paths[index]}" for index in missing[:3])

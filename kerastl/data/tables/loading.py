@@ -10,7 +10,12 @@ from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.merging import Origins, merge_examples
-from kerastl.data.tables.table_file import plain_frame, read_frame
+from kerastl.data.tables.table_file import (
+    listed_columns,
+    plain_frame,
+    read_frame,
+    require_columns,
+)
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.media.segments import (
     cell_text,
@@ -27,14 +32,8 @@ FRAME = Path("DataFrame")
 
 
 def load_frame(frame: pd.DataFrame, data: DataConfig) -> Examples:
-    """Reads a table in memory as `load_table` reads a file.
-
-    Raises:
-        TableError: The table is empty, lacks or repeats a column, or has an invalid segment.
-        LabelError: A cell is not a label.
-    """
-    required = [data.file_column, *([] if data.group is None else [data.group]), *data.tasks]
-    checked = _checked(plain_frame(frame, FRAME), FRAME, data.file_column, required)
+    """Reads a table in memory as `load_table` reads a file."""
+    checked = _checked(plain_frame(frame, FRAME), FRAME, data, data.tasks)
     examples = _stack([FRAME], [checked], data)
     refuse_bad_cells(examples)
     return examples
@@ -46,14 +45,6 @@ def load_table(data: DataConfig) -> Examples:
     A task whose column is missing from one of several tables is unknown there. A file that several
     tables name is one example with the labels of all of them. Files are relative to the folder of
     the table that names them.
-
-    Args:
-        data: The `data` section of a config.
-
-    Raises:
-        TableError: A table is missing, unreadable or empty, lacks a column, or has an invalid
-            segment.
-        LabelError: A cell is not a label, or two tables contradict each other.
     """
     tables, frames = _read_frames(data)
     examples = _stack(tables, frames, data)
@@ -65,17 +56,13 @@ def load_table(data: DataConfig) -> Examples:
     columns = (data.group, data.split.column if isinstance(data.split, ColumnSplit) else None)
     return merge_examples(
         examples,
-        Origins.of(tables, [len(frame) for frame, _ in frames]),
+        Origins(tables, [len(frame) for frame, _ in frames]),
         [name for name in columns if name is not None],
     )
 
 
 def read_table(data: DataConfig) -> Examples:
-    """Reads the table or tables for `check_table`: invalid cells stay, and no rows are merged.
-
-    Raises:
-        TableError: A table is missing, unreadable or empty, or lacks a column.
-    """
+    """Reads the table or tables for `check_table`: invalid cells stay, and no rows are merged."""
     return _stack(*_read_frames(data), data)
 
 
@@ -86,8 +73,12 @@ def build_examples(
 
     `source` names the table in messages.
     """
+    blank = [""] * len(frame)
     decoded = {
-        task: decode_labels(_cells(frame, task), data.labels.get(task, LabelPolicy()))
+        task: decode_labels(
+            frame[task].tolist() if task in frame.columns else blank,
+            data.labels.get(task, LabelPolicy()),
+        )
         for task in data.tasks
     }
     segments = read_segments(frame) if data.media.has_segments else None
@@ -97,11 +88,9 @@ def build_examples(
         frame=frame,
         paths=tuple(paths),
         tasks=tuple(data.tasks),
-        labels=_stacked([column.labels for column in columns], len(frame), np.float32),
-        training_labels=_stacked(
-            [column.training_labels for column in columns], len(frame), np.float32
-        ),
-        uncertain=_stacked([column.uncertain for column in columns], len(frame), bool),
+        labels=np.stack([column.labels for column in columns], axis=1),
+        training_labels=np.stack([column.training_labels for column in columns], axis=1),
+        uncertain=np.stack([column.uncertain for column in columns], axis=1),
         groups=_groups(frame, data.group) if recordings is None else recordings,
         modality=data.modality,
         source=source,
@@ -119,11 +108,9 @@ def refuse_bad_cells(examples: Examples) -> None:
 
 
 def _read_frames(data: DataConfig) -> tuple[Sequence[Path], list[_Frame]]:
-    tables, column = data.tables, data.file_column
-    required = [column, *([] if data.group is None else [data.group])]
-    if len(tables) == 1:
-        return tables, [_read_checked(tables[0], column, [*required, *data.tasks])]
-    frames = [_read_checked(path, column, required) for path in tables]
+    tables = data.tables
+    tasks = data.tasks if len(tables) == 1 else ()  # one of several may lack a task
+    frames = [_checked(read_frame(path), path, data, tasks) for path in tables]
     _require_tasks([frame for frame, _ in frames], data.tasks, tables)
     return tables, frames
 
@@ -139,12 +126,9 @@ def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -
     )
 
 
-def _read_checked(path: Path, column: str, required: Sequence[str]) -> _Frame:
-    return _checked(read_frame(path), path, column, required)
-
-
-def _checked(frame: pd.DataFrame, path: Path, column: str, required: Sequence[str]) -> _Frame:
-    _require_columns(frame, required, path)
+def _checked(frame: pd.DataFrame, path: Path, data: DataConfig, tasks: Sequence[str]) -> _Frame:
+    column, groups = data.file_column, [] if data.group is None else [data.group]
+    require_columns(frame, [column, *groups, *tasks], path)
     files = [cell_text(cell) for cell in frame[column]]
     blank = [row for row, file in enumerate(files) if not file or "\0" in file]
     if blank:
@@ -168,32 +152,9 @@ def _require_tasks(
             f"No table has the column '{missing[0]}'.",
             where=", ".join(map(str, tables)),
             expected="each task in at least one of the tables",
-            received=_listed(columns),
+            received=listed_columns(columns),
             fix=suggestion(missing[0], columns),
         )
-
-
-def _require_columns(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
-    missing = [name for name in names if name not in frame.columns]
-    if not missing:
-        return
-    columns = [str(column) for column in frame.columns]
-    quoted = ", ".join(f"'{name}'" for name in missing)
-    raise TableError(
-        f"The table lacks the column{'s' * (len(missing) > 1)} {quoted}.",
-        where=str(path),
-        expected="the columns that the config names",
-        received=_listed(columns),
-        fix=suggestion(missing[0], columns),
-    )
-
-
-def _cells(frame: pd.DataFrame, task: str) -> Sequence[object] | pd.Series:
-    return frame[task].tolist() if task in frame.columns else [""] * len(frame)
-
-
-def _stacked(columns: Sequence[np.ndarray], num_rows: int, dtype: type) -> np.ndarray:
-    return np.stack(columns, axis=1) if columns else np.zeros((num_rows, 0), dtype)
 
 
 def _groups(frame: pd.DataFrame, column: str | None) -> np.ndarray | None:
@@ -201,7 +162,3 @@ def _groups(frame: pd.DataFrame, column: str | None) -> np.ndarray | None:
         return None
     groups = [cell_text(cell) or f"row {row}" for row, cell in enumerate(frame[column])]
     return np.array(groups, dtype=object)
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")

@@ -6,7 +6,7 @@ error that names the rows.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,28 +19,13 @@ from kerastl.media.segments import cell_text
 _SHOWN = 3
 
 
-@dataclass(frozen=True, kw_only=True)
 class Origins:
-    """Which table each row of concatenated tables comes from.
+    """Which table each row of concatenated tables of these sizes comes from."""
 
-    Args:
-        paths: Files of the tables.
-        table: Index of the table of each row.
-        row: Number of the row within its table, from 0.
-    """
-
-    paths: Sequence[Path]
-    table: np.ndarray
-    row: np.ndarray
-
-    @classmethod
-    def of(cls, paths: Sequence[Path], sizes: Sequence[int]) -> "Origins":
-        """Returns the origins of the rows of tables of these sizes."""
-        return cls(
-            paths=paths,
-            table=np.repeat(np.arange(len(sizes)), sizes),
-            row=np.concatenate([np.arange(size) for size in sizes]),
-        )
+    def __init__(self, paths: Sequence[Path], sizes: Sequence[int]):
+        self.paths = paths
+        self.table = np.repeat(np.arange(len(sizes)), sizes)  # index of the table of each row
+        self.row = np.concatenate([np.arange(size) for size in sizes])  # within its table
 
     def place(self, row: int) -> str:
         """Returns row and table in words: "row 3 of a.csv"."""
@@ -51,16 +36,9 @@ class Origins:
 
 
 def merge_examples(examples: Examples, origins: Origins, same: Sequence[str]) -> Examples:
-    """Returns the examples with one row for each file that several tables name.
+    """Returns the concatenated rows of tables with one row for each file that several name.
 
-    Args:
-        examples: The rows of all tables, concatenated.
-        origins: Table that each row comes from.
-        same: Columns that must be equal in all rows of a file: its group and split.
-
-    Raises:
-        LabelError: A file is positive in one table and negative in another.
-        TableError: A file's group or split differs between tables.
+    The columns `same` must be equal in all rows of a file: its group and split.
     """
     codes = _example_numbers(examples, origins)
     if len(codes) == codes.max() + 1:
@@ -116,7 +94,7 @@ def _merged(values: np.ndarray, given: np.ndarray, codes: np.ndarray, fill: floa
 
 def _merged_frame(frame: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
     """Returns the first cell of each example that is not blank, column by column."""
-    filled = frame.mask(_blank(frame))
+    filled = frame.mask(frame.apply(lambda column: column.map(cell_text).astype(object) == ""))
     merged = filled.groupby(codes, sort=True).first().reset_index(drop=True)
     texts = [name for name in merged.columns if merged[name].dtype == object]
     return merged.fillna(dict.fromkeys(texts, ""))[list(frame.columns)]
@@ -129,13 +107,10 @@ def _groups(
         return None
     groups = examples.groups[first]
     if not examples.grouped_by_recording:
-        given = np.flatnonzero(~_blank(examples.frame[[same[0]]]).to_numpy()[:, 0])
+        cells = examples.frame[same[0]].map(cell_text).to_numpy(dtype=object)
+        given = np.flatnonzero(cells != "")
         groups[codes[given]] = examples.groups[given]
     return groups
-
-
-def _blank(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.apply(lambda column: column.map(cell_text).astype(object) == "")
 
 
 def _refuse_differences(
@@ -144,7 +119,7 @@ def _refuse_differences(
     if column not in examples.frame.columns:
         return
     cells = examples.frame[column].map(cell_text).to_numpy(dtype=object)
-    given = np.flatnonzero(~_blank(examples.frame[[column]]).to_numpy()[:, 0])
+    given = np.flatnonzero(cells != "")
     distinct = pd.Series(cells[given]).groupby(codes[given]).nunique()
     different = distinct.index[distinct > 1].to_numpy()
     if not len(different):

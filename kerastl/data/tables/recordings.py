@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerastl.data.tables.table_file import read_frame
+from kerastl.data.tables.table_file import read_frame, require_columns
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.files import file_sha256
 from kerastl.media.audio.blocks import audio_seconds
@@ -79,19 +79,13 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
         table: CSV or Parquet with the columns `path` (relative to the table), `word`,
             `start_seconds` and `end_seconds`, and with `speaker` if the voices are known.
         words: The tasks of the run; events of other words are counted and otherwise ignored.
-
-    Raises:
-        TableError: The table cannot be read, lacks a column, or has an invalid row.
-        MediaError: A recording is missing or not audio.
     """
-    frame = _read(table)
-    if SPEAKER not in frame.columns:
-        frame = frame.assign(**{SPEAKER: ""})
     problems: list[str] = []
     events: dict[str, list[tuple[str, Event]]] = {}
     speakers: dict[str, str] = {}
-    for number, row in enumerate(frame[[*COLUMNS, SPEAKER]].to_dict("records"), start=1):
-        path, word, *times, speaker = (cell_text(row[name]) for name in (*COLUMNS, SPEAKER))
+    rows = _read(table).reindex(columns=[*COLUMNS, SPEAKER]).itertuples(index=False)
+    for number, row in enumerate(rows, start=1):
+        path, word, *times, speaker = map(cell_text, row)
         problem = _problem(path, word, *times)
         if speaker != speakers.setdefault(path, speaker):
             problem = f"its speaker is '{speaker}', that of {path} above is '{speakers[path]}'"
@@ -118,11 +112,7 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
 
 
 def words_of(table: Path) -> tuple[str, ...]:
-    """Returns the words in a table of recordings, sorted.
-
-    Raises:
-        TableError: The table cannot be read or lacks a column.
-    """
+    """Returns the words in a table of recordings, sorted."""
     return tuple(sorted({cell_text(cell) for cell in _read(table)["word"]} - {""}))
 
 
@@ -203,7 +193,7 @@ def _refuse(problems: Sequence[str], table: Path) -> None:
         return
     more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     raise TableError(
-        f"The table of recordings has {len(problems)} problem{'s' * (len(problems) > 1)}.",
+        f"The table of recordings has {counted(len(problems), 'problem')}.",
         problems=[*problems[:_SHOWN], *more],
         where=str(table),
         expected="one row per event with path, word, start_seconds and end_seconds; a recording "
@@ -212,14 +202,6 @@ def _refuse(problems: Sequence[str], table: Path) -> None:
 
 
 def _read(table: Path) -> pd.DataFrame:
-    frame = read_frame(table)
-    missing = [name for name in COLUMNS if name not in frame.columns]
-    if missing:
-        quoted = ", ".join(f"'{name}'" for name in missing)
-        raise TableError(
-            f"The table of recordings lacks the column{'s' * (len(missing) > 1)} {quoted}.",
-            where=str(table),
-            expected=", ".join(COLUMNS),
-            received=", ".join(str(name) for name in frame.columns[:12]),
-        )
+    frame, expected = read_frame(table), ", ".join(COLUMNS)
+    require_columns(frame, COLUMNS, table, table="table of recordings", expected=expected)
     return frame

@@ -23,12 +23,7 @@ _SHOWN = 3
 
 
 def assign_splits(examples: Examples, split: FractionSplit | ColumnSplit) -> Examples:
-    """Returns the examples with the split of each: `"train"`, `"validation"` or `"test"`.
-
-    Raises:
-        SplitError: A column has other values or divides a group, or no example is left to train on.
-        TableError: The table lacks the column.
-    """
+    """Returns the examples with the split of each: `"train"`, `"validation"` or `"test"`."""
     if isinstance(split, ColumnSplit):
         parts = _from_column(examples, split.column)
     else:
@@ -109,9 +104,8 @@ def _by_fractions(examples: Examples, split: FractionSplit) -> np.ndarray:
 
 
 def _by_hash(examples: Examples, split: FractionSplit) -> np.ndarray:
-    keys = (
-        examples.groups if examples.groups is not None else [path.name for path in examples.paths]
-    )
+    names = [path.name for path in examples.paths]
+    keys = names if examples.groups is None else examples.groups
     digests = [hashlib.sha256(f"{split.seed}:{key}".encode()).digest() for key in keys]
     positions = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])
     bounds = np.cumsum([1 - split.validation - split.test, split.validation])

@@ -11,7 +11,7 @@ import numpy as np
 def stratify(
     labels: np.ndarray, groups: np.ndarray | None, *, fractions: Sequence[float], seed: int
 ) -> np.ndarray:
-    """Assigns examples to parts, rarest label first.
+    """Returns the index of the part of each example, `(examples,)`.
 
     Iterative stratification: of all kinds of labels (a task's positives, a task's negatives), the
     kind in the fewest remaining groups is assigned first, each group to the part that still needs
@@ -19,13 +19,10 @@ def stratify(
     spare.
 
     Args:
-        labels: `(examples, tasks)`, NaN where unknown.
+        labels: `(examples, tasks)`, NaN if unknown.
         groups: Group of each example, or None if each is its own group.
         fractions: Share of each part; they add up to 1, and a part with 0 stays empty.
         seed: Seed of the order among equal groups.
-
-    Returns:
-        Index of the part of each example, shape `(examples,)`.
 
     Reference:
         Sechidis, Tsoumakas, Vlahavas (2011), https://doi.org/10.1007/978-3-642-23808-6_10

@@ -26,11 +26,7 @@ _INDEX = "__index_level_"  # of a frame whose index had no name, as pandas store
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """Reads a CSV or Parquet file; the cells of a CSV file stay text.
-
-    Raises:
-        TableError: The file is missing, unreadable, too large or empty, or repeats a column.
-    """
+    """Reads a CSV or Parquet file; the cells of a CSV file stay text."""
     if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file fails if a name is too long
         raise _no_table(path)
     is_parquet = path.suffix.lower() in PARQUET
@@ -47,13 +43,16 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 
 def plain_frame(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Returns a frame with text as names of columns, plain cells, and rows numbered from 0.
-
-    Raises:
-        TableError: It is empty or repeats a column; the message names `path`.
-    """
+    """Returns a frame with text as names of columns, plain cells, and rows numbered from 0."""
     names = [str(name) for name in frame.columns]
-    _refuse_repeated(names, path)
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise TableError(
+            f"The table has {counted(names.count(repeated[0]), 'column')} '{repeated[0]}'.",
+            where=str(path),
+            expected="columns with different names",
+            fix="Rename or remove all but one.",
+        )
     if frame.empty:
         raise TableError(
             f"The table '{path.name}' has no rows.", where=str(path), expected="one row per example"
@@ -62,6 +61,33 @@ def plain_frame(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     kinds = plain.dtypes.items()
     stored_once = [name for name, kind in kinds if isinstance(kind, pd.CategoricalDtype)]
     return plain.astype(dict.fromkeys(stored_once, object))
+
+
+def require_columns(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    path: Path,
+    *,
+    table: str = "table",
+    expected: str = "the columns that the config names",
+) -> None:
+    """Raises a `TableError` if a frame lacks columns."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        columns = [str(column) for column in frame.columns]
+        quoted = ", ".join(f"'{name}'" for name in missing)
+        raise TableError(
+            f"The {table} lacks the column{'s' * (len(missing) > 1)} {quoted}.",
+            where=str(path),
+            expected=expected,
+            received=listed_columns(columns),
+            fix=suggestion(missing[0], columns),
+        )
+
+
+def listed_columns(columns: Sequence[str]) -> str:
+    """Returns the names of columns as messages show them."""
+    return ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -113,17 +139,6 @@ def _refuse_size(num_bytes: int, num_columns: int, *, num_cells: int) -> None:
         raise ValueError(f"{num_columns:,} columns; at most {MAX_COLUMNS:,} are read")
     if num_cells > MAX_CELLS:
         raise ValueError(f"{num_cells:,} cells; at most {MAX_CELLS:,} are read")
-
-
-def _refuse_repeated(names: Sequence[str], path: Path) -> None:
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise TableError(
-            f"The table has {counted(names.count(repeated[0]), 'column')} '{repeated[0]}'.",
-            where=str(path),
-            expected="columns with different names",
-            fix="Rename or remove all but one.",
-        )
 
 
 def _no_table(path: Path) -> TableError:
