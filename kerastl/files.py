@@ -80,29 +80,26 @@ def require_writable(path: Path) -> None:
 def read_json(
     path: Path, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int | None = MAX_JSON_DEPTH
 ) -> Any:
-    """Returns the value in a JSON file that anyone may have written.
+    """Returns the value in a JSON file that anyone may have written, or a `ValueError`.
 
     Args:
         path: The file.
         max_bytes: Largest size of the file.
         max_depth: Most levels of nesting; None is what Python can read.
-
-    Raises:
-        OSError: The file cannot be read.
-        ValueError: It is too large, nested too deeply, or not JSON.
     """
     require_regular(path)
-    if (size := path.stat().st_size) > max_bytes:
-        raise ValueError(f"{size:,} bytes, where at most {max_bytes:,} are read")
+    refuse_more(path.stat().st_size, max_bytes, "bytes")
     return parse_json(path.read_bytes(), max_depth=max_depth)
 
 
-def parse_json(data: bytes, *, max_depth: int | None) -> Any:
-    """Returns the value of JSON in UTF-8; see `read_json`.
+def refuse_more(count: int, most: int, noun: str) -> None:
+    """Raises a `ValueError` if a file contains more of something, in the plural, than is read."""
+    if count > most:
+        raise ValueError(f"{count:,} {noun}; at most {most:,} are read")
 
-    Raises:
-        ValueError: It is nested too deeply, or not JSON.
-    """
+
+def parse_json(data: bytes, *, max_depth: int | None) -> Any:
+    """Returns the value of JSON in UTF-8, or a `ValueError`; see `read_json`."""
     try:
         value = json.loads(data.decode("utf-8"))
     except RecursionError:
@@ -117,11 +114,7 @@ def parse_json(data: bytes, *, max_depth: int | None) -> Any:
 
 
 def file_sha256(path: Path) -> bytes:
-    """Returns the SHA-256 of the bytes of a file.
-
-    Raises:
-        OSError: The file cannot be read, or is not a regular one.
-    """
+    """Returns the SHA-256 of the bytes of a file, or an `OSError` if it is not a regular one."""
     require_regular(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
@@ -146,16 +139,15 @@ def remove_abandoned(path: Path) -> None:
 def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """Yields a temporary path with the same suffix; renames it to `path` on success.
 
-    Args:
-        path: The file to write; its folder is created.
-        sync: Whether the content is forced to disk before the file is renamed.
+    The folder is created; with `sync`, the content is forced to disk first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     try:
         yield temporary
         if sync:
-            _sync(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -188,8 +180,3 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -19,24 +19,15 @@ _HIGHEST_PROBABILITY = 1 - 2**-24  # the largest float32 below 1
 
 
 def computing_dtype(dtype: Any) -> str:
-    """Returns the dtype of the computation: the given one, but at least float32.
-
-    Args:
-        dtype: Name, policy, or None for Keras's default.
-    """
+    """Returns the given dtype (name, policy, or None for Keras's default), but at least float32."""
     asked = keras.dtype_policies.get(dtype or keras.config.floatx()).compute_dtype
     return keras.backend.result_type(asked, "float32")
 
 
 def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Returns labels and predictions, both of shape `(batch, tasks)`.
+    """Returns labels and predictions of shape `(batch, tasks)`, from `(batch,)` for a single task.
 
-    Args:
-        y_true: Labels, shape `(batch, tasks)` or `(batch,)` for a single task.
-        y_pred: Predictions, shape `(batch, tasks)` or `(batch,)` for a single task.
-
-    Raises:
-        LabelError: The shapes do not match; nothing is broadcast.
+    Nothing is broadcast: other shapes that do not match are a `LabelError`.
     """
     labels, predictions = _columns(y_true), _columns(y_pred)
     if not _same_shape(labels.shape, predictions.shape):
@@ -50,15 +41,7 @@ def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def example_weights(sample_weight: Any, dtype: str) -> Any:
-    """Returns the weights of the examples as a column `(batch, 1)`, or 1 if there are none.
-
-    Args:
-        sample_weight: Shape `(batch,)` or `(batch, 1)`, or None.
-        dtype: Dtype of the result.
-
-    Raises:
-        LabelError: There are weights of single labels.
-    """
+    """Returns weights `(batch,)` of examples as a column `(batch, 1)`, or 1 if there are none."""
     if sample_weight is None:
         return ops.ones((), dtype=dtype)
     weights = ops.cast(ops.convert_to_tensor(sample_weight), dtype)
@@ -80,11 +63,8 @@ def logistic_loss(
     From logits it is exact at any size and its gradient is p − y for w = 1. A probability outside
     of [1e-30, 1 − 2⁻²⁴] is clipped; its gradient is that at the nearer end, finite and not 0.
 
-    Args:
-        labels: Shape `(batch, tasks)`, known values in [0, 1].
-        predictions: Logits or probabilities, same shape.
-        from_logits: Whether predictions are logits.
-        positive_weight: w, a number or one per task.
+    Labels are known values in [0, 1], `(batch, tasks)`; `positive_weight` is w, one for all tasks
+    or one for each.
     """
     log_positive, log_negative = _log_probabilities(predictions, from_logits)
     return -(positive_weight * labels * log_positive + (1 - labels) * log_negative)
@@ -93,11 +73,7 @@ def logistic_loss(
 def checked_per_task(
     name: str, value: Any, is_valid: Callable[[float], bool], *, expected: str
 ) -> float | list[float]:
-    """Returns a number for all tasks, or a list with one for each.
-
-    Raises:
-        ModelError: A number is not valid.
-    """
+    """Returns a number for all tasks, or a list with one for each, if they are valid."""
     array = np.asarray(value, dtype=object)
     values = array.ravel().tolist()
     if not values or not all(isinstance(v, Real) and is_valid(float(v)) for v in values):
@@ -106,11 +82,7 @@ def checked_per_task(
 
 
 def per_task(name: str, value: float | list[float], num_tasks: int, dtype: str) -> Any:
-    """Returns the tensor of a number for all tasks, or of one for each.
-
-    Raises:
-        ModelError: The list has another length than the output has tasks.
-    """
+    """Returns the tensor of a number for all tasks of an output, or of one for each."""
     if isinstance(value, list) and len(value) != num_tasks:
         raise ModelError(
             f"{name} does not fit this output.",

@@ -92,10 +92,6 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     """Continues an interrupted training as if it had never stopped.
 
     On a CPU, the results are equal to those of an uninterrupted training bit by bit.
-
-    Raises:
-        RunError: The folder does not contain a run, the run is finished, or it cannot be continued
-            exactly.
     """
     layout = RunLayout(Path(path))
     if not layout.is_started:
@@ -122,11 +118,7 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
 
 
 def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
-    """Finds the backbone, reads the table and draws the splits; loads no framework.
-
-    Raises:
-        KerastlError: The backbone, the table or the splits are invalid.
-    """
+    """Finds the backbone, reads the table and draws the splits; loads no framework."""
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
         progress.warn(sentence)
@@ -167,11 +159,7 @@ def _warning_of_random_weights(spec: BackboneSpec, config: Config) -> str | None
 
 
 def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
-    """Checks that the backbone takes the kind of input that the table contains.
-
-    Raises:
-        BackboneError: It takes another kind.
-    """
+    """Checks that the backbone takes the kind of input that the table contains."""
     media = config.data.media
     if spec.modality in (None, media.name):
         return

@@ -8,12 +8,7 @@ class Progress:
     """Receives progress updates and ignores them; subclasses show them."""
 
     def step(self, title: str, total: int | None = None) -> None:
-        """A step begins.
-
-        Args:
-            title: What is done, such as "Reading images".
-            total: Number of items, or None if it is unknown.
-        """
+        """A step begins, such as "Reading images"; `total` items, or None if it is unknown."""
 
     def advance(self, done: int) -> None:
         """`done` items of the current step are done."""

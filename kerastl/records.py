@@ -45,8 +45,7 @@ def to_values(record: Any) -> Any:
 def from_values(kind: type[T], values: Mapping[str, Any]) -> T:
     """Returns the record of a dataclass whose fields `to_values` or a JSON file contains.
 
-    Raises:
-        TypeError: A value is not of the type of its field.
+    A value that is not of the type of its field is a `TypeError`.
     """
     hints = _hints(kind)  # type: ignore[arg-type]
     read = {

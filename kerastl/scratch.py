@@ -17,11 +17,7 @@ MAX_MEMORY_BYTES = 512 * 2**20
 
 
 def scratch_array(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
-    """Returns an array of zeros; above `MAX_MEMORY_BYTES` it is a memory-mapped temporary file.
-
-    Raises:
-        OSError: The folder for temporary files has no room.
-    """
+    """Returns an array of zeros; above `MAX_MEMORY_BYTES` it is a memory-mapped temporary file."""
     num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     if num_bytes <= MAX_MEMORY_BYTES:
         return np.zeros(shape, dtype)
@@ -31,13 +27,7 @@ def scratch_array(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndar
 
 
 def no_room(num_bytes: int, error: OSError, *, what: str) -> KerastlError:
-    """Returns the error for a full folder of temporary files.
-
-    Args:
-        num_bytes: Number of bytes that were needed.
-        error: What the operating system raised.
-        what: What was to be stored, in the plural, such as "decoded images".
-    """
+    """Returns the error for a full folder of temporary files, such as for "decoded images"."""
     return KerastlError(
         f"There is no room for the {what}.",
         where=tempfile.gettempdir(),

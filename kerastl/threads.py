@@ -27,10 +27,8 @@ def in_order(
 ) -> Iterator[_Result]:
     """Starts tasks in threads at once and returns an iterator over their results, in order.
 
-    Args:
-        tasks: Functions without arguments.
-        num_ahead: Number of results that can wait to be consumed, besides one per thread.
-        num_threads: Number of threads; None is one per available processor.
+    `num_ahead` results can wait to be consumed, besides one per thread, of which there is one per
+    available processor by default.
     """
     num_threads = num_threads or num_processors()
     pool = ThreadPoolExecutor(num_threads)

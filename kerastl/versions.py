@@ -4,14 +4,9 @@ import importlib.metadata
 
 
 def installed_version(package: str) -> str:
-    """Returns the version of the distribution of a package.
+    """Returns the version of a distribution, or of the one that provides a module of this name.
 
-    Args:
-        package: Name of the distribution, or of the module that one of another name provides, such
-            as `tensorflow`, which `tensorflow-cpu` provides, too.
-
-    Raises:
-        PackageNotFoundError: No installed distribution provides it.
+    `tensorflow-cpu`, for example, provides `tensorflow` too.
     """
     try:
         return importlib.metadata.version(package)

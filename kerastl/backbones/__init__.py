@@ -16,15 +16,7 @@ from kerastl.backbones.registry import (
     read_catalog,
     unknown_backbone,
 )
-from kerastl.backbones.spec import (
-    AudioInput,
-    BackboneSpec,
-    Family,
-    ImageInput,
-    Input,
-    Modality,
-    Stage,
-)
+from kerastl.backbones.spec import BackboneSpec, Family, Input, Modality, Stage
 from kerastl.errors import (
     BackboneError,
     BrokenPluginError,
@@ -32,6 +24,8 @@ from kerastl.errors import (
     WeightsError,
     suggestion,
 )
+from kerastl.media.audio.input import AudioInput
+from kerastl.media.image.input import ImageInput
 
 if TYPE_CHECKING:
     from kerastl.backbones.layer import Backbone

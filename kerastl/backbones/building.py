@@ -16,14 +16,8 @@ def build_network(
 ) -> keras.Model:
     """Returns the network that the plugin of a backbone builds.
 
-    Args:
-        spec: The backbone.
-        weights: A published name, a file, or None for random weights.
-        input: What the network takes; None if only loading can tell.
-        options: Options of the backbone.
-
-    Raises:
-        BrokenPluginError: The function does not take these arguments, or returns something else.
+    `weights` is a published name, a file, or None for random weights; `input` is None if only
+    loading can tell.
     """
     arguments = {"weights": weights, "input": input, **options}
     try:

@@ -23,21 +23,13 @@ ALLOW_VARIABLE = "KERASTL_PLUGINS"
 
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """One entry point of one installed distribution.
+    """One entry point of one installed distribution."""
 
-    Args:
-        family: Name of the entry point.
-        distribution: Name of the distribution that registers it.
-        version: Version of that distribution.
-        target: `module:attribute` behind the entry point.
-        problem: Why it cannot be used, or None.
-    """
-
-    family: str
+    family: str  # name of the entry point
     distribution: str
     version: str
-    target: str
-    problem: str | None = None
+    target: str  # `module:attribute` behind the entry point
+    problem: str | None = None  # why it cannot be used
 
 
 def plugins() -> tuple[Plugin, ...]:

@@ -41,22 +41,14 @@ _LIST_HINT = "`kerastl backbones list` shows what is installed."
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """Everything that the installed plugins list.
+    """Everything that the installed plugins list."""
 
-    Args:
-        specs: Facts of every listed backbone, sorted by identifier.
-        problems: Plugins that cannot be used, or that fail for some of their names.
-    """
-
-    specs: tuple[BackboneSpec, ...]
-    problems: tuple[Plugin, ...]
+    specs: tuple[BackboneSpec, ...]  # sorted by identifier
+    problems: tuple[Plugin, ...]  # those that cannot be used, or fail for some of their names
 
 
 def read_catalog() -> Catalog:
-    """Returns the facts of every listed backbone, and the plugins that fail.
-
-    A plugin that fails does not affect the others.
-    """
+    """Returns the facts of every listed backbone, and the plugins that fail."""
     specs: list[BackboneSpec] = []
     problems = []
     for plugin in plugins():
@@ -135,21 +127,15 @@ def find_backbone(
         raise _broken(plugin, identifier, in_one_line(error, plugin.target)) from error
 
 
-def load_family(
-    name: str, *, asked_for: str | None = None, distribution: str | None = None
-) -> Family:
+def load_family(name: str) -> Family:
     """Returns the family that an installed distribution registers under `name`.
-
-    Args:
-        asked_for: The whole identifier, for the suggestion in the error.
-        distribution: The distribution that provides it according to a run.
 
     Raises:
         UnknownBackboneError: No installed distribution does.
         BrokenPluginError: Its module cannot be imported, is not a family, or two distributions
             register the same name.
     """
-    return load(_find_plugin(name, asked_for=asked_for or name, distribution=distribution).target)
+    return load(_find_plugin(name, asked_for=name, distribution=None).target)
 
 
 def _find_plugin(name: str, *, asked_for: str, distribution: str | None) -> Plugin:

@@ -8,22 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from kerastl.media.audio.input import AudioInput
 from kerastl.media.backbone_input import BackboneInput
-from kerastl.media.image.input import ImageInput
 
 if TYPE_CHECKING:
     import keras
-
-__all__ = [
-    "AudioInput",
-    "BackboneSpec",
-    "Family",
-    "ImageInput",
-    "Input",
-    "Modality",
-    "Stage",
-]
 
 DEFAULT_WEIGHTS = "default"
 

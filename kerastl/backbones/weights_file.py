@@ -12,7 +12,7 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
-from kerastl.files import parse_json, require_regular
+from kerastl.files import parse_json, refuse_more, require_regular
 
 MAX_EXPANSION = 20  # of compressed weights; numbers that were learned halve at best
 MAX_CONFIG_BYTES = 2**26
@@ -43,15 +43,8 @@ def refuse_unsafe_file(path: str | Path) -> None:
 
 
 def read_model_config(archive: zipfile.ZipFile) -> Any:
-    """Returns the `config.json` of a `.keras` file, as plain values.
-
-    Raises:
-        KeyError: The archive has none.
-        ValueError: It is too large, nested too deeply, or not JSON.
-    """
-    size = archive.getinfo("config.json").file_size
-    if size > MAX_CONFIG_BYTES:
-        raise ValueError(f"config.json: {size:,} bytes; at most {MAX_CONFIG_BYTES:,} are read")
+    """Returns the `config.json` of a `.keras` file, a `KeyError` if there is none."""
+    refuse_more(archive.getinfo("config.json").file_size, MAX_CONFIG_BYTES, "bytes of config.json")
     return parse_json(archive.read("config.json"), max_depth=MAX_CONFIG_DEPTH)
 
 
@@ -92,15 +85,11 @@ def _check_hdf5(file: h5py.File) -> None:
             if isinstance(item, h5py.Group):
                 groups.append(item)
             elif isinstance(item, h5py.Dataset):
-                _refuse_elsewhere(item, place)
+                if item.external or item.is_virtual:
+                    raise ValueError(f"the values of '{place}' are in another data set or file")
                 announced += (item.size or 0) * item.dtype.itemsize
                 stored += item.id.get_storage_size()
                 _refuse_expansion(place, announced, stored)
-
-
-def _refuse_elsewhere(item: h5py.Dataset, place: str) -> None:
-    if item.external or item.is_virtual:
-        raise ValueError(f"the values of '{place}' are in another data set or file")
 
 
 def _refuse_expansion(place: str, announced: int, stored: int) -> None:

@@ -77,13 +77,9 @@ def solver_name(solver: Any) -> Problems:
 
 
 def default_solver(fit: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
-    """Returns the solver of a `fit` that names none.
+    """Returns the solver of a `fit` that names none, by the valid ones of the earlier settings.
 
-    If the settings that decide are invalid themselves, the keys of `fit` show which one is meant.
-
-    Args:
-        fit: The keys of `fit`.
-        earlier: Valid `heads`, `trainable` and `augment`.
+    If settings that decide are invalid themselves, the keys of `fit` show which one is meant.
     """
     if not all(key in earlier for key in ("heads", "trainable", "augment")):
         return "exact" if _EXACT_KEYS & set(fit) else "keras"

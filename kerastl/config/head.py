@@ -16,21 +16,12 @@ HeadsSpec = str | Mapping[str, HeadConfig | Mapping[str, Any] | Sequence[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """A named output that answers one or more tasks.
-
-    Args:
-        name: Name of the output.
-        tasks: Names of the tasks, in the order of the output's columns.
-        hidden: Units of each hidden layer between the features and the logits.
-        dropout: Fraction of the activations dropped after each hidden layer, or of the features
-            if there is none, in [0, 1).
-        weight: Weight of the head's loss.
-    """
+    """A named output that answers one or more tasks, as `HeadConfig` describes it."""
 
     name: str
-    tasks: tuple[str, ...]
+    tasks: tuple[str, ...]  # in the order of the output's columns
     hidden: tuple[int, ...] = ()
-    dropout: float = 0.0
+    dropout: float = 0.0  # after each hidden layer, or of the features if there is none, in [0, 1)
     weight: float = 1.0
 
     @property
@@ -45,11 +36,7 @@ class Head:
 
 
 def task_names(tasks: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names of the tasks that a caller lists.
-
-    Raises:
-        ModelError: They are not a list of names: a single text would be a task per letter.
-    """
+    """Returns the names of the tasks that a caller lists; a text would be a task per letter."""
     names = (tasks,) if isinstance(tasks, str) or not isinstance(tasks, Iterable) else tuple(tasks)
     if not names or names == (tasks,) or not all(isinstance(name, str) and name for name in names):
         raise ModelError(
@@ -62,12 +49,7 @@ def task_names(tasks: Sequence[str]) -> tuple[str, ...]:
 
 
 def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
-    """Returns the heads of a model; `build_model` documents how they are specified.
-
-    Raises:
-        ModelError: The heads are malformed, a name is reserved, or a task does not have exactly
-            one head.
-    """
+    """Returns the heads of a model; `build_model` documents how they are specified."""
     resolved: tuple[Head, ...]
     if heads == "single":
         resolved = (Head(name=SINGLE_HEAD, tasks=tuple(tasks)),)

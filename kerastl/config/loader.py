@@ -42,11 +42,7 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
 
 
 def read_config(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Returns the arguments of `Config.parse` for a file: plain values, problems, and source.
-
-    Raises:
-        ConfigError: The file cannot be read or contains no keys.
-    """
+    """Returns the arguments of `Config.parse` for a file: plain values, problems, and source."""
     raw, problems = _read(Path(path))
     raw = anchor_paths(raw, Path(path).absolute().parent)
     for override in overrides:
@@ -59,24 +55,12 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, An
 def parse_config(
     mapping: Mapping[str, Any], *, where: str = "config", base: Path | str = "."
 ) -> Config:
-    """Completes and checks a config given as plain values.
-
-    Args:
-        mapping: The content of a config file.
-        where: Name of the source in errors.
-        base: The folder that relative paths start from.
-
-    Raises:
-        ConfigError: A key or value is invalid; all problems are listed.
-    """
+    """Completes and checks a config given as plain values; relative paths start from `base`."""
     return Config.parse(anchor_paths(mapping, Path(base).absolute()), where=where)
 
 
 def dump_config(config: Config) -> str:
-    """Returns the config as YAML, complete and in the order of the schema.
-
-    `load_config` of it gives an equal config.
-    """
+    """Returns the config as YAML from which `load_config` gives an equal one."""
     return write_yaml(config_values(config))
 
 

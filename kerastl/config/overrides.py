@@ -11,7 +11,7 @@ from kerastl.config.paths import anchor_paths
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
 from kerastl.settings.problems import Problem, value_at
 
-_KEY = re.compile(r'"([^"]+)"|([^."]+)')
+_KEY = r'(?:"([^"]+)"|([^."]+))'
 
 
 def apply_override(
@@ -20,12 +20,7 @@ def apply_override(
     """Returns the config with an override applied, and the problems of the override.
 
     A value replaces the previous value as a whole, also if it is a mapping. Outer keys whose value
-    is not a mapping become mappings.
-
-    Args:
-        raw: The config, not validated yet.
-        override: `KEY=VALUE`; KEY is a dotted path, VALUE is YAML.
-        base: Folder that paths in the value are relative to.
+    is not a mapping become mappings. Paths in the value are relative to `base`.
     """
     keys, value, problems = _parse(override)
     if keys:
@@ -51,16 +46,9 @@ def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
 
 def split_key(key_text: str) -> tuple[str, ...]:
     """Returns the parts of a dotted key; those in double quotes may contain dots; () if invalid."""
-    parts: list[str] = []
-    position = 0
-    while match := _KEY.match(key_text, position):
-        parts.append(match[1] or match[2])
-        position = match.end() + 1
-        if match.end() == len(key_text):
-            return tuple(parts)
-        if key_text[match.end()] != ".":
-            break
-    return ()
+    if not re.fullmatch(rf"{_KEY}(\.{_KEY})*", key_text):
+        return ()
+    return tuple(quoted or bare for quoted, bare in re.findall(_KEY, key_text))
 
 
 def with_value(raw: Any, keys: Sequence[str], value: Any) -> dict[str, Any]:

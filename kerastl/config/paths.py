@@ -18,11 +18,7 @@ def anchor_paths(raw: Any, base: Path) -> Any:
 
     Paths are the values of keys for files, `backbone.weights` if it is a file, and the path of a
     `backbone.name` such as `run:PATH` or `tfhub:./PATH`. Values that are not text remain as they
-    are.
-
-    Args:
-        raw: The config, or a part of it from its outermost key on, not validated yet.
-        base: The folder that relative paths start from.
+    are, and keys may be missing. Relative paths start from `base`.
     """
     for keys, anchor in _ANCHORS.items():
         raw = _replaced(raw, keys, partial(anchor, base=base))

@@ -41,11 +41,7 @@ class ThresholdPolicy:
 
     @classmethod
     def parse(cls, policy: "ThresholdPolicy | str | float") -> Self:
-        """Returns the policy that a text such as `"precision>=0.8"` or a threshold stands for.
-
-        Raises:
-            ConfigError: The text is not a policy, or the threshold is not between 0 and 1.
-        """
+        """Returns the policy that a text such as `"precision>=0.8"` or a threshold stands for."""
         try:
             return cls._parsed(policy)
         except ValueError as error:
@@ -168,29 +164,19 @@ def _are_valid(keys: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainablePolicy:
-    """Which part of the backbone is trained.
+    """Which part of the backbone is trained."""
 
-    Args:
-        backbone: `"frozen"`, `"all"`, `"stages"` (the last ones), `"variables"` (by name), or
-            `"auto"` (frozen or all, whichever is better on validation).
-        stages: Number of stages that are trained, counted from the output, for `"stages"`.
-        variables: Patterns of the paths of the variables that are trained, for `"variables"`.
-        batch_norm: `"frozen"`, or `"update"` if the statistics of BatchNorm follow the new data.
-    """
-
+    # "auto" is frozen or all, whichever is better on validation.
     backbone: Literal["frozen", "all", "stages", "variables", "auto"]
-    stages: int = 0
-    variables: tuple[str, ...] = ()
-    batch_norm: Literal["frozen", "update"] = "frozen"
+    stages: int = 0  # that are trained, counted from the output
+    variables: tuple[str, ...] = ()  # patterns of the paths of those that are trained
+    batch_norm: Literal["frozen", "update"] = "frozen"  # whether statistics follow the new data
 
     @classmethod
     def parse(cls, policy: Any) -> Self:
         """Returns the policy that a value of the config's `trainable` stands for.
 
         `{"batch_norm": "update"}` alone stands for the whole backbone.
-
-        Raises:
-            ModelError: The value is not a policy.
         """
         if isinstance(policy, cls):
             return policy

@@ -11,11 +11,7 @@ def config_template() -> str:
 
 
 def write_template(path: Path) -> None:
-    """Writes the commented config to a new file.
-
-    Raises:
-        ConfigError: The file exists, or cannot be written.
-    """
+    """Writes the commented config to a new file."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(config_template())

@@ -43,11 +43,6 @@ class HeadConfig(Section):
     )
     weight: Positive = Field(default=1.0, description="Weight of the loss of this head, above 0.")
 
-    @property
-    def linear(self) -> bool:
-        """Whether no layer is between the features and the logits."""
-        return not self.hidden and not self.dropout
-
 
 class TrainableStages(Section):
     """The last stages of the backbone are trained."""

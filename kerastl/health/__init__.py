@@ -30,38 +30,22 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """The outcome of one check.
+    """The outcome of one check."""
 
-    Args:
-        name: The expected behavior, as a sentence without its period.
-        ok: Whether Keras behaves so.
-        detail: The observed behavior if it differs, or a figure of interest.
-    """
-
-    name: str
+    name: str  # the expected behavior, as a sentence without its period
     ok: bool
-    detail: str = ""
+    detail: str = ""  # the observed behavior if it differs, or a figure of interest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """The report of `kerastl doctor`.
+    """The report of `kerastl doctor`."""
 
-    Args:
-        versions: Version of each package, None if it is not installed.
-        backend: Backend of Keras.
-        backends: Version of each backend, None if it is not installed.
-        devices: Devices of the backend.
-        engines: What can compute features here, fastest first, then what is missing.
-        plugins: The installed plugins.
-        checks: What was checked.
-    """
-
-    versions: Mapping[str, str | None]
-    backend: str
+    versions: Mapping[str, str | None]  # of each package, None if it is not installed
+    backend: str  # of Keras
     backends: Mapping[str, str | None]
-    devices: tuple[str, ...]
-    engines: tuple[str, ...]
+    devices: tuple[str, ...]  # of the backend
+    engines: tuple[str, ...]  # that can compute features, fastest first, then what is missing
     plugins: tuple[Plugin, ...]
     checks: tuple[Check, ...]
 
@@ -89,8 +73,8 @@ def examine() -> Health:
         versions=_versions(),
         backend=_backend(),
         backends={name: _version(name) for name in BACKENDS},
-        devices=_devices(),
-        engines=_engines(),
+        devices=_listed(_devices),
+        engines=_listed(_engines),
         plugins=plugins(),
         checks=checks,
     )
@@ -148,23 +132,24 @@ def _version(distribution: str) -> str | None:
         return "installed under another name" if spec else None
 
 
-def _devices() -> tuple[str, ...]:
+def _listed(find: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
     try:
-        import keras
-
-        if keras.backend.backend() != "torch":
-            return tuple(keras.distribution.list_devices())
-        num_gpus = importlib.import_module("torch.cuda").device_count()
-        return ("cpu:0", *(f"gpu:{index}" for index in range(num_gpus)))
+        return find()
     except Exception as error:  # a failure is a finding too
         return (f"cannot be listed: {type(error).__name__}: {error}",)
+
+
+def _devices() -> tuple[str, ...]:
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return tuple(keras.distribution.list_devices())
+    num_gpus = importlib.import_module("torch.cuda").device_count()
+    return ("cpu:0", *(f"gpu:{index}" for index in range(num_gpus)))
 
 
 def _engines() -> tuple[str, ...]:
-    try:
-        from kerastl.features.engines import selection
+    from kerastl.features.engines import selection
 
-        hints = (selection.OPENVINO_HINT,) if selection.lacks_openvino() else ()
-        return (*selection.offered_engines(), *hints)
-    except Exception as error:  # a failure is a finding too
-        return (f"cannot be listed: {type(error).__name__}: {error}",)
+    hints = (selection.OPENVINO_HINT,) if selection.lacks_openvino() else ()
+    return (*selection.offered_engines(), *hints)

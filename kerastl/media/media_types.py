@@ -66,7 +66,7 @@ def read_contract(values: Any) -> Any:
     try:
         return contract.model_validate(values)
     except ValidationError as error:
-        found = explain(error.errors(include_url=False), values, contract)
+        found = explain(error, values, contract)
         return refuse([(problem.path, problem.text) for problem in found])
 
 

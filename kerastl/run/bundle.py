@@ -250,7 +250,7 @@ def read_bundle(layout: RunLayout) -> Bundle:
         values = read_json(layout.bundle)
         return Bundle.model_validate(values)
     except ValidationError as error:
-        found = first_per_path(explain(error.errors(include_url=False), values, Bundle))
+        found = first_per_path(explain(error, values, Bundle))
         raise _unusable(layout, problems=[str(problem) for problem in found]) from None
     except (OSError, ValueError) as error:
         raise _unusable(layout, received=str(error).splitlines()[0]) from error

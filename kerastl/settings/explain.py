@@ -1,11 +1,11 @@
 """Readable problems from pydantic's validation errors, each at the path of its key."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kerastl.errors import did_you_mean, suggestion
@@ -31,23 +31,18 @@ _FOREIGN = {
 }
 
 
-def explain(errors: Sequence[ErrorDetails], raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
-    """Returns the errors of validating `raw` against the model `root` as problems.
+def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
+    """Returns the first errors of validating `raw` against the model `root` as problems.
 
-    A missing key is left out if a misspelled key beside it was meant to be it. Of many errors, only
-    the first are explained.
+    A missing key is left out if a misspelled key beside it was meant to be it.
     """
-    errors = errors[: MAX_PROBLEMS + 1]
+    errors = error.errors(include_url=False)[: MAX_PROBLEMS + 1]
     explainer = _Explainer(raw, root)
     problems = [problem for error in errors for problem in explainer.problems(error)]
     meant = {
         explainer.meant_path(error["loc"]) for error in errors if error["type"] == "extra_forbidden"
     }
-    return tuple(
-        problem
-        for problem in problems
-        if not (problem.path in meant and problem.text.startswith("missing"))
-    )
+    return tuple(p for p in problems if p.path not in meant or not p.text.startswith("missing"))
 
 
 @dataclass(frozen=True)

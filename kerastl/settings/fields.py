@@ -31,9 +31,7 @@ Sides = Annotated[tuple[Count, Count], Listed]
 def choice(expected: str, *, by: Callable[[Any], str | None] | None = None) -> Any:
     """Returns a discriminator of tagged unions that goes by the shape of the value.
 
-    Args:
-        expected: The accepted shapes, for the message.
-        by: Function from a value to its tag, or None if it has none; the default is `shape`.
+    `expected` describes the accepted shapes; `by` returns the tag of a value, or None.
     """
     return Discriminator(
         by or shape, custom_error_type=SHAPE_ERROR, custom_error_message=f"expected {expected}"
@@ -56,13 +54,7 @@ _SHAPES: tuple[tuple[Any, str], ...] = (
 
 
 def tag_by_key(value: Any, *, otherwise: str, **tags: str) -> str | None:
-    """Returns the tag of the first key that a mapping has, or the shape of anything else.
-
-    Args:
-        value: The value to tag.
-        otherwise: Tag of a mapping that has none of the keys.
-        **tags: Key to tag.
-    """
+    """Returns the tag of the first key that a mapping has, or the shape of anything else."""
     if shape(value) != "<keys>":
         return shape(value)
     keys = type(value).model_fields if isinstance(value, BaseModel) else value

@@ -17,15 +17,10 @@ _BARE_KEY = re.compile(r"[^\s.\[\]\"=]([^.\[\]\"=]*[^\s.\[\]\"=])?")
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem of a config.
+    """One problem of a config."""
 
-    Args:
-        path: Keys from the outermost inward; whole numbers are indices in a list, from 0.
-        text: What is wrong and how to fix it.
-    """
-
-    path: KeyPath
-    text: str
+    path: KeyPath  # keys from the outermost inward; whole numbers are indices in a list, from 0
+    text: str  # what is wrong and how to fix it
 
     def __str__(self) -> str:
         return f"{format_path(self.path)}: {self.text}" if self.path else self.text

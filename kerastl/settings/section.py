@@ -21,7 +21,7 @@ class Section(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            _refuse(explain(error.errors(include_url=False), values, type(self)), values)
+            _refuse(explain(error, values, type(self)), values)
 
     # So pydantic does not call it for inner sections, just as it does not call its own.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -39,39 +39,25 @@ class Section(BaseModel):
     ) -> Self:
         """Completes and checks plain values or sections by key.
 
-        Args:
-            where: Name of the file or argument with the values, for errors.
-            problems: Problems found earlier, which are reported together with new ones.
-
-        Raises:
-            ConfigError: A value is invalid; all problems are listed, each with its key.
+        `where` names their source in the `ConfigError`, which also lists earlier `problems`.
         """
         found = list(problems)
         section = None
         try:
             section = cls.model_validate(values)
         except ValidationError as error:
-            found.extend(explain(error.errors(include_url=False), values, cls))
+            found.extend(explain(error, values, cls))
         if section is None or found:
             _refuse(found, values, where)
         return section
 
     def changed(self, **values: Any) -> Self:
-        """Returns a copy with other values, validated like a new section.
-
-        Raises:
-            ConfigError: A key is unknown or a value is invalid; all problems are listed.
-        """
+        """Returns a copy with other values, validated like a new section."""
         return self.parse({**dict(self), **values})
 
     @classmethod
     def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:
-        """Returns the message for a key of another section that can be used instead of this one.
-
-        Args:
-            key: The key.
-            given: The keys that were given together with it.
-        """
+        """Returns the message for a key of an alternative section, given together with others."""
         (distinctive, *_) = cls.model_fields
         return f"has no effect beside {distinctive}. Remove one of them."
 

@@ -39,19 +39,12 @@ Result = Literal["passed", "failed", "known failure", "unexpectedly passed", "do
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The outcome of one check of one backbone.
+    """The outcome of one check of one backbone."""
 
-    Args:
-        backbone: Identifier.
-        check: Name of the check.
-        result: The result.
-        reason: Why it did not pass, or None.
-    """
-
-    backbone: str
+    backbone: str  # identifier
     check: str
     result: Result
-    reason: str | None = None
+    reason: str | None = None  # why it did not pass
 
     @property
     def is_failure(self) -> bool:

@@ -26,13 +26,7 @@ class DoesNotApply(unittest.SkipTest):
 
 
 class Subject:
-    """One backbone and what the checks need of it.
-
-    Args:
-        identifier: `family:name`.
-        weights: Weights to build with; None for random weights.
-        options: Options of the backbone.
-    """
+    """One backbone, built with weights or with random ones, and what the checks need of it."""
 
     def __init__(self, identifier: str, weights: str | None, options: dict[str, Any]):
         self.identifier = identifier

@@ -82,9 +82,7 @@ class TableReport:
     equal_rows: tuple[Rows, ...]  # in all cells
     equal_paths: tuple[Rows, ...]
     equal_files: tuple[Rows, ...]  # different files of the same bytes
-    contradictions: tuple[
-        tuple[str, Rows], ...
-    ]  # equal files with different known labels
+    contradictions: tuple[tuple[str, Rows], ...]  # equal files with different known labels
     across_groups: tuple[Rows, ...]  # equal files in different groups
     divided_recordings: tuple[Rows, ...]  # recordings with examples in different groups
     groups: GroupCounts | None  # None if the table has no groups

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from kerastl.errors import TableError, counted, suggestion
-from kerastl.files import exists
+from kerastl.files import exists, refuse_more
 
 PARQUET = (".parquet", ".pq")
 MAX_BYTES = 2**32
@@ -95,7 +95,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
         lines = iter(lambda: file.readline(_MAX_HEADER_BYTES), b"")
         header = next((line for line in lines if line.strip()), b"")
     num_columns = header.count(b",") + 1
-    _refuse_size(path.stat().st_size, num_columns, num_cells=0)
+    refuse_more(path.stat().st_size, MAX_BYTES, "bytes")
+    refuse_more(num_columns, MAX_COLUMNS, "columns")
     # Without a header of their own, rows that are longer than the first are an error.
     cells = pd.read_csv(
         path,
@@ -106,7 +107,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
         compression=None,
         nrows=MAX_CELLS // num_columns + 1,
     )
-    _refuse_size(0, cells.shape[1], num_cells=cells.size)
+    refuse_more(cells.shape[1], MAX_COLUMNS, "columns")
+    refuse_more(cells.size, MAX_CELLS, "cells")
     names = [str(name) or f"Unnamed: {place}" for place, name in enumerate(cells.iloc[0])]
     return cells.iloc[1:].reset_index(drop=True).set_axis(names, axis=1)
 
@@ -119,8 +121,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
         facts = file.metadata
         groups = map(facts.row_group, range(facts.num_row_groups))
-        _refuse_size(path.stat().st_size, facts.num_columns, num_cells=0)
-        _refuse_size(0, 0, num_cells=sum(map(_num_values, groups)))
+        refuse_more(path.stat().st_size, MAX_BYTES, "bytes")
+        refuse_more(facts.num_columns, MAX_COLUMNS, "columns")
+        refuse_more(sum(map(_num_values, groups)), MAX_CELLS, "cells")
         table = file.read()
     names = enumerate(table.column_names)
     table = table.select([place for place, name in names if not name.startswith(_INDEX)])
@@ -130,15 +133,6 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _num_values(group: pa.parquet.RowGroupMetaData) -> int:
     """Returns the number of values of all rows; a cell that is a list has many."""
     return sum(group.column(place).num_values for place in range(group.num_columns))
-
-
-def _refuse_size(num_bytes: int, num_columns: int, *, num_cells: int) -> None:
-    if num_bytes > MAX_BYTES:
-        raise ValueError(f"{num_bytes:,} bytes; at most {MAX_BYTES:,} are read")
-    if num_columns > MAX_COLUMNS:
-        raise ValueError(f"{num_columns:,} columns; at most {MAX_COLUMNS:,} are read")
-    if num_cells > MAX_CELLS:
-        raise ValueError(f"{num_cells:,} cells; at most {MAX_CELLS:,} are read")
 
 
 def _no_table(path: Path) -> TableError:

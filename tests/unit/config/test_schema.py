@@ -9,7 +9,6 @@ from kerastl.config import (
     Config,
     ExactFit,
     FractionSplit,
-    HeadConfig,
     KerasFit,
     LabelPolicy,
     Soft,
@@ -17,6 +16,7 @@ from kerastl.config import (
     TrainableVariables,
     parse_config,
 )
+from kerastl.config.head import Head
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.errors import ConfigError
 
@@ -169,9 +169,9 @@ def test_the_modality_follows_from_the_file_column(parse) -> None:
 
 
 def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
-    assert HeadConfig(tasks=("car",)).linear
-    assert not HeadConfig(tasks=("car",), hidden=(4,)).linear
-    assert not HeadConfig(tasks=("car",), dropout=0.5).linear
+    assert Head(name="car", tasks=("car",)).is_linear
+    assert not Head(name="car", tasks=("car",), hidden=(4,)).is_linear
+    assert not Head(name="car", tasks=("car",), dropout=0.5).is_linear
 
 
 @pytest.mark.parametrize(

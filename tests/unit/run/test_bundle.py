@@ -124,7 +124,7 @@ def test_deep_and_large_json_is_refused(
     with pytest.raises(RunError, match="nested too deeply"):
         read(put("evidence", "features", json.loads('{"a": ' * 60 + "1" + "}" * 60)))
     monkeypatch.setitem(read_json.__kwdefaults__, "max_bytes", 100)
-    with pytest.raises(RunError, match="where at most 100 are read"):
+    with pytest.raises(RunError, match="at most 100 are read"):
         read(lambda values: None)
 
 
