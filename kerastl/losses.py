@@ -124,8 +124,9 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
             _refuse_in_tensorflow(labels)
         known = ops.logical_not(ops.isnan(labels))
         weight = 1.0 if self.positive_weight is None else self.positive_weight
+        filled = ops.where(known, labels, 0.0)
         losses = logistic_loss(
-            self._smoothed(ops.where(known, labels, 0.0)),
+            filled * (1 - self.label_smoothing) + self.label_smoothing / 2,
             ops.where(known, predictions, 0.0 if self.from_logits else 0.5),
             from_logits=self.from_logits,
             positive_weight=per_task("positive_weight", weight, predictions.shape[-1], self.dtype),
@@ -142,9 +143,6 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
             "normalize_by": self.normalize_by,
             "dtype": self.dtype,
         }
-
-    def _smoothed(self, labels: Any) -> Any:
-        return labels * (1 - self.label_smoothing) + self.label_smoothing / 2
 
 
 def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = None) -> None:
@@ -192,8 +190,9 @@ def _refuse_in_tensorflow(labels: Any) -> None:
 def _wrong_labels(
     table: np.ndarray, wrong: np.ndarray, tasks: Sequence[str], where: str | None
 ) -> LabelError:
+    names = dict(enumerate(f"'{task}'" for task in tasks))
     problems = [
-        f"row {row}, task {_task_text(column, tasks)}: {table[row, column]:g}"
+        f"row {row}, task {names.get(column, column)}: {table[row, column]:g}"
         for row, column in wrong[:_NUM_SHOWN].tolist()
     ]
     if len(wrong) > _NUM_SHOWN:
@@ -206,10 +205,6 @@ def _wrong_labels(
         expected="0 (no), 1 (yes), between them (soft), or NaN (unknown); rows count from 0",
         fix="Replace other codes, such as -1 for uncertain, by NaN or a value in [0, 1].",
     )
-
-
-def _task_text(column: int, tasks: Sequence[str]) -> str:
-    return f"'{tasks[column]}'" if column < len(tasks) else str(column)
 
 
 def _weigh_by_known(known: Any) -> Any:

@@ -30,7 +30,8 @@ def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     Nothing is broadcast: other shapes that do not match are a `LabelError`.
     """
     labels, predictions = _columns(y_true), _columns(y_pred)
-    if not _same_shape(labels.shape, predictions.shape):
+    sides = zip(labels.shape, predictions.shape, strict=True)
+    if not all(None in pair or pair[0] == pair[1] for pair in sides):
         raise LabelError(
             "Labels and predictions have different shapes.",
             expected=f"labels of shape {_shape_text(predictions.shape)}, as the predictions",
@@ -121,10 +122,6 @@ def _columns(values: Any) -> Any:
         expected="shape (batch, tasks), or (batch,) for a single task",
         received=f"shape {_shape_text(values.shape)}",
     )
-
-
-def _same_shape(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
-    return all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
 
 
 def _shape_text(shape: tuple[int | None, ...]) -> str:

@@ -106,7 +106,10 @@ def _read_text(path: Path) -> str:
         require_regular(path)
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        nearest = suggestion(path.name, _configs_beside(path))
+        files = path.parent.glob("*")
+        nearest = suggestion(
+            path.name, sorted(file.name for file in files if file.suffix in (".yaml", ".yml"))
+        )
         raise ConfigError(
             f"The config '{path}' does not exist.",
             fix=nearest or f"`kerastl config init {path}` writes one to start from.",
@@ -122,9 +125,3 @@ def _read_text(path: Path) -> str:
         raise ConfigError(
             "The config cannot be read.", where=str(path), received=error.strerror or str(error)
         ) from None
-
-
-def _configs_beside(path: Path) -> list[str]:
-    if not path.parent.is_dir():
-        return []
-    return sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))

@@ -36,7 +36,8 @@ def format_path(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += ("." if text else "") + _format_key(part)
+            text += "." if text else ""
+            text += part if _BARE_KEY.fullmatch(part) else f'"{part}"'
     return text
 
 
@@ -68,7 +69,3 @@ def _place(path: KeyPath, raw: Any) -> list[int]:
         place.append(part if isinstance(part, int) else index)
         raw = raw[part] if part in keys else None
     return place
-
-
-def _format_key(key: str) -> str:
-    return key if _BARE_KEY.fullmatch(key) else f'"{key}"'

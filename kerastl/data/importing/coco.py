@@ -60,7 +60,13 @@ def table_from_coco(
     # Path.is_file fails if a name is too long.
     present = np.array([os.path.isfile(path) for path in paths], bool)  # noqa: PTH113
     if not present.any():
-        raise _no_image(folder, paths)
+        example = f"{counted(len(paths), 'image')}, such as {paths[0].name}" if paths else None
+        raise TableError(
+            "None of the annotated images exists.",
+            where=str(folder),
+            expected=example or "at least one image",
+            fix="Name the folder that contains the images with --images.",
+        )
     _refuse_unreached(content, present, source)
     values = _values(content, list(names))[present]
     kept = [relative_path(paths[row], Path(relative_to)) for row in np.flatnonzero(present)]
@@ -107,16 +113,6 @@ def _refuse_too_large(num_images: int, num_categories: int, source: Path) -> Non
             f"{counted(num_images, 'image')}",
             fix="Choose categories with --category.",
         )
-
-
-def _no_image(folder: Path, paths: Sequence[Path]) -> TableError:
-    example = f"{counted(len(paths), 'image')}, such as {paths[0].name}" if paths else None
-    return TableError(
-        "None of the annotated images exists.",
-        where=str(folder),
-        expected=example or "at least one image",
-        fix="Name the folder that contains the images with --images.",
-    )
 
 
 def _refuse_unreached(content: CocoFile, present: np.ndarray, source: Path) -> None:

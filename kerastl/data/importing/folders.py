@@ -76,7 +76,13 @@ def table_from_folders(
     every = [found for split, part in parts for found in _files(part, split)]
     media = [found for found in every if _is_media(found.path)]
     if not media:
-        raise _no_files(root, len(every))
+        kinds = " or ".join(media.collective for media in MEDIA_TYPES.values())
+        raise TableError(
+            f"The class folders contain no {kinds}.",
+            where=str(root),
+            expected="files such as .jpg, .png, .wav or .flac",
+            received=counted(len(every), "other file") if every else "empty folders",
+        )
     frame = _one_hot(media, same_file, classes, Path(relative_to))
     return MadeTable(
         frame=frame.rename(columns=columns),
@@ -198,13 +204,3 @@ def _notes(
     if empty := sorted(set(classes) - {found.label for found in media}):
         notes.append(f"No file shows {', '.join(empty)}: these columns contain only 0.")
     return tuple(notes)
-
-
-def _no_files(root: Path, num_other: int) -> TableError:
-    kinds = " or ".join(media.collective for media in MEDIA_TYPES.values())
-    return TableError(
-        f"The class folders contain no {kinds}.",
-        where=str(root),
-        expected="files such as .jpg, .png, .wav or .flac",
-        received=counted(num_other, "other file") if num_other else "empty folders",
-    )

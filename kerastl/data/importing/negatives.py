@@ -5,7 +5,7 @@ alone; the table is written last.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,10 @@ def write_negatives(
         )
     source = None if clips is None else NoiseSource([clips], RATE_HZ, setting="--clips")
     folder.mkdir(parents=True, exist_ok=True)
-    plan = list(_plan(hours * 3600 / 3))
+    kinds = ("babble", "nonwords", "noise")
+    seconds_each = hours * 3600 / len(kinds)
+    count = math.ceil(seconds_each / _FILE_SECONDS)
+    plan = [(kind, seconds_each / count) for kind in kinds for _ in range(count)]
     progress.step("Making negatives (seconds)", round(hours * 3600))
     done, names = 0.0, []
     for number, (kind, seconds) in enumerate(plan):
@@ -104,13 +107,6 @@ def non_word(voice: Voice, random: np.random.Generator) -> np.ndarray:
         parts += [_consonant(voice, random), _vowel(voice, random)]
     word = np.concatenate(parts)
     return np.asarray(word / np.sqrt(np.mean(np.square(word))), np.float32)
-
-
-def _plan(seconds: float) -> Iterator[tuple[str, float]]:
-    """Yields kind and seconds of each recording; `seconds` are those of each kind."""
-    count = math.ceil(seconds / _FILE_SECONDS)
-    for kind in ("babble", "nonwords", "noise"):
-        yield from [(kind, seconds / count)] * count
 
 
 def _recording(

@@ -5,6 +5,7 @@ unknown labels do not count.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -160,17 +161,14 @@ def _refuse_divided_groups(examples: Examples, parts: np.ndarray) -> None:
 
 def divided_groups(groups: Sequence[str] | np.ndarray, parts: np.ndarray) -> list[str]:
     """Returns the groups with rows in more than one split, sorted."""
-    seen: dict[str, set[str]] = {}
-    for group, part in zip(groups, parts, strict=True):
-        seen.setdefault(str(group), set()).add(str(part))
-    return sorted(group for group, found in seen.items() if len(found) > 1)
+    pairs = {(str(group), str(part)) for group, part in zip(groups, parts, strict=True)}
+    num_parts = Counter(group for group, _ in pairs)
+    return sorted(group for group, count in num_parts.items() if count > 1)
 
 
 def _digests(paths: Sequence[Path]) -> list[str | None]:
-    sizes = [path.stat().st_size for path in paths]
-    _, codes, counts = np.unique(sizes, return_inverse=True, return_counts=True)
-    shared = counts[codes] > 1
-    digests: dict[Path, str] = {}
-    for path in dict.fromkeys(path for path, twice in zip(paths, shared, strict=True) if twice):
-        digests[path] = file_sha256(path).hex()
+    """Returns the SHA-256 of each file that has the size of another one."""
+    sizes = {path: path.stat().st_size for path in paths}
+    num_files = Counter(sizes.values())
+    digests = {path: file_sha256(path).hex() for path in sizes if num_files[sizes[path]] > 1}
     return [digests.get(path) for path in paths]

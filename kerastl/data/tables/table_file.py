@@ -143,7 +143,7 @@ def _no_table(path: Path) -> TableError:
             expected="a CSV or Parquet file",
             received="a folder" if path.is_dir() else "a pipe or device",
         )
-    nearby = sorted(p.name for p in path.parent.glob("*.csv")) if path.parent.is_dir() else []
+    nearby = sorted(file.name for file in path.parent.glob("*.csv"))
     return TableError(
         f"There is no table '{path.name}'.",
         where=str(path),

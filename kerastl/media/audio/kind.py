@@ -15,14 +15,13 @@ from kerastl.media.audio.settings import (
     AudioSettings,
 )
 from kerastl.media.backbone_input import BackboneInput
-from kerastl.media.base import MediaType
+from kerastl.media.base import MediaSummary, MediaType
 from kerastl.media.preview import Preview
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerastl.media.audio.decoding import AudioDecoder
-    from kerastl.media.audio.inspection import AudioFacts, AudioSummary
+    from kerastl.media.decoder import Decoder
     from kerastl.media.segments import Bounds
 
 
@@ -71,17 +70,17 @@ class AudioType(MediaType):
             window=settings.window,
         )
 
-    def decoder(self, contract: AudioContract) -> "AudioDecoder":
+    def decoder(self, contract: AudioContract) -> "Decoder":
         from kerastl.media.audio.decoding import AudioDecoder
 
         return AudioDecoder(contract)
 
-    def inspect(self, path: Path, segment: "Bounds") -> "AudioFacts":
+    def inspect(self, path: Path, segment: "Bounds") -> Any:
         from kerastl.media.audio.inspection import inspect_audio
 
         return inspect_audio(path, *segment)
 
-    def summarize(self, *examples: Any, **context: Any) -> "AudioSummary":
+    def summarize(self, *examples: Any, **context: Any) -> MediaSummary:
         from kerastl.media.audio.inspection import summarize_audio
 
         return summarize_audio(*examples, **context)

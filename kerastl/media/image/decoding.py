@@ -175,7 +175,8 @@ def _fitted(
     _load(image, data)
     drafted_box = _rescaled(box, stored_size, extent)
     resized = _opaque(image, raw_mode).resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
-    return pad_to(_in_mode(_turned(resized, turn), "RGB"), target)
+    turned = resized.transpose(_TURNS[turn]) if turn in _TURNS else resized
+    return pad_to(_in_mode(turned, "RGB"), target)
 
 
 def orientation(image: Image.Image) -> int:
@@ -184,10 +185,6 @@ def orientation(image: Image.Image) -> int:
         return image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # a broken EXIF block does not break the image: it counts as upright
         return 1
-
-
-def _turned(image: Image.Image, turn: int) -> Image.Image:
-    return image.transpose(_TURNS[turn]) if turn in _TURNS else image
 
 
 def _draft(image: Image.Image, inner: Size, box: Box) -> tuple[float, float]:

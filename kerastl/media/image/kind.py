@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerastl.media.backbone_input import BackboneInput
-from kerastl.media.base import MediaType
+from kerastl.media.base import MediaSummary, MediaType
 from kerastl.media.image.input import ImageInput, sides_of
 from kerastl.media.image.settings import ImageAugmentation, ImageContract, ImageSettings
 from kerastl.media.preview import Preview
@@ -13,8 +13,7 @@ from kerastl.media.preview import Preview
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerastl.media.image.decoding import ImageDecoder
-    from kerastl.media.image.inspection import ImageFacts, ImageSummary
+    from kerastl.media.decoder import Decoder
     from kerastl.media.segments import Bounds
 
 _DEFAULT_SIDE = 224  # pixels
@@ -51,17 +50,17 @@ class ImageType(MediaType):
         newest = ImageContract.newest_rule
         return ImageContract(shape=shape, resize=settings.resize, rule_version=newest)
 
-    def decoder(self, contract: ImageContract) -> "ImageDecoder":
+    def decoder(self, contract: ImageContract) -> "Decoder":
         from kerastl.media.image.decoding import ImageDecoder
 
         return ImageDecoder(contract)
 
-    def inspect(self, path: Path, segment: "Bounds") -> "ImageFacts":
+    def inspect(self, path: Path, segment: "Bounds") -> Any:
         from kerastl.media.image.inspection import inspect_image
 
         return inspect_image(path)
 
-    def summarize(self, *examples: Any, **context: Any) -> "ImageSummary":
+    def summarize(self, *examples: Any, **context: Any) -> MediaSummary:
         from kerastl.media.image.inspection import summarize_images
 
         return summarize_images(*examples, **context)
