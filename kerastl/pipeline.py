@@ -1,7 +1,6 @@
 """From a config to a finished run: plan, fit, compute results, write them, report."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
@@ -197,10 +196,14 @@ def _carry_out(
     if is_new:
         splits = splits_frame(examples).to_csv(index=False)
         start_run(layout, config=dump_config(config), splits=splits)
-    with _explaining_interrupts(layout.folder):
+    try:
         fitted = train_model(training, model, context, features)
         progress.note("\n".join(fitted.learned))
         _conclude(plan, layout, model, fitted, sha256, progress=progress)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"The progress so far is saved; continue with `kerastl train --resume {layout.folder}`."
+        ) from stop
     return _finish(layout, progress=progress, trust=True)
 
 
@@ -245,13 +248,3 @@ def _conclude(
     for sentence in results.warnings:
         progress.warn(sentence)
     write_results(layout, model, results)
-
-
-@contextmanager
-def _explaining_interrupts(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            f"The progress so far is saved; continue with `kerastl train --resume {path}`."
-        ) from stop

@@ -12,7 +12,7 @@ from kerastl.config.augment_section import AugmentConfig
 from kerastl.config.data_sections import DataConfig, unknown_tasks
 from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.policies import TrainablePolicy
-from kerastl.config.training_sections import ExactFit, KerasFit, LossConfig
+from kerastl.config.training_sections import ExactFit, KerasFit
 from kerastl.errors import suggestion
 from kerastl.settings import KeyPath, Problems
 from kerastl.settings.explain import received
@@ -41,10 +41,6 @@ def _heads(heads: Any, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
         yield (), f"no head answers {_listed(missing)}. Add each task to one head."
 
 
-def _loss(loss: LossConfig, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
-    return _by_task("positive_weight", loss.positive_weight, data)
-
-
 def _augment(augment: AugmentConfig | None, data: DataConfig) -> Problems:
     known = data.media.augment_settings.model_fields
     active = augment.active if augment is not None else ()
@@ -61,7 +57,7 @@ def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[tupl
 
 CHECKS: dict[str, Callable[[Any, DataConfig], Iterable[tuple[KeyPath, str]]]] = {
     "heads": _heads,
-    "loss": _loss,
+    "loss": lambda loss, data: _by_task("positive_weight", loss.positive_weight, data),
     "augment": _augment,
     "evaluation": _evaluation,
 }  # what each section must agree on with `data`

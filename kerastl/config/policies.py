@@ -24,20 +24,13 @@ _EXAMPLES = (*_OPTIMIZED, *(f"{goal}>=0.9" for goal in _SHARES))
 
 @dataclass(frozen=True)
 class ThresholdPolicy:
-    """How the threshold of a task is chosen.
+    """How the threshold of a task is chosen."""
 
-    Args:
-        goal: `"youden"`, `"f1"`, `"sensitivity"`, `"specificity"`, `"precision"`,
-            `"false_accepts_per_hour"`, or `"fixed"` if the threshold is given.
-        value: The share to reach, above 0 and at most 1; the highest number of false accepts per
-            hour; or the threshold itself, above 0 and below 1. None for `"youden"` and `"f1"`.
-        is_promise: Whether new data are to reach the value, as by `>=` and `<=`; if not, the data
-            that the threshold is chosen on, as by `~`.
-    """
-
-    goal: str
+    goal: str  # of `_OPTIMIZED` or `_SHARES`, `FALSE_ACCEPTS`, or `FIXED` if the threshold is given
+    # The share to reach, above 0 and at most 1; the highest number of false accepts per hour; or
+    # the threshold itself, above 0 and below 1.
     value: float | None = None
-    is_promise: bool = True
+    is_promise: bool = True  # whether new data are to reach it (>=, <=), or those of the choice (~)
 
     @classmethod
     def parse(cls, policy: "ThresholdPolicy | str | float") -> Self:

@@ -166,12 +166,8 @@ class MediaType(ABC):
     ) -> MediaSummary:
         """Returns what `kerastl data check` reports; at least one example is readable.
 
-        Args:
-            paths: File of each example.
-            facts: What `inspect` returned for each example, None if it is unreadable.
-            has_segments: Whether examples are segments of their files.
-            taken: The input of the backbone, or None if it is unknown.
-            settings: Keys below `data`.
+        `facts` are what `inspect` returned for each example, None if it is unreadable. `taken` is
+        the input of the backbone, or None if it is unknown.
         """
 
     @abstractmethod

@@ -26,13 +26,11 @@ class DecodedExample:
 class Decoder(ABC):
     """Decodes files as an input contract says.
 
-    Args:
-        dtype: Type of the inputs.
-        rule: Everything besides the bytes that determines the inputs; part of the cache's key.
+    `rule` is everything besides the bytes that determines the inputs; part of the cache's key.
     """
 
     def __init__(self, dtype: np.typing.DTypeLike, rule: Mapping[str, Any]):
-        self.dtype = np.dtype(dtype)
+        self.dtype = np.dtype(dtype)  # of the inputs
         self.rule = rule
 
     @abstractmethod

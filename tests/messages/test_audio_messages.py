@@ -75,7 +75,7 @@ def test_what_is_no_sound(second):
 
 
 def test_a_segment_outside_of_the_audio_file(second):
-    call = lambda: read_audio(second, rate_hz=8000, start_seconds=0.5, end_seconds=1.5)  # noqa: E731
+    call = lambda: read_audio(second, (0.5, 1.5), rate_hz=8000)  # noqa: E731
     assert text(MediaError, call) == (
         "The segment is outside of the audio file.\n"
         f"  where:    {second}\n"

@@ -132,7 +132,7 @@ def check_table(
     )
     equal = (*same_path, *same_bytes)
     contradictions = duplicates.contradictions(table, equal)
-    divided = duplicates.divided_recordings(table.paths, table.groups, table.segments)
+    recordings = () if table.segments is None else duplicates.same(table.paths)
     bad_times = () if table.segments is None else table.segments.out_of_range
     contents = [fact.content for fact in facts]
     return TableReport(
@@ -151,7 +151,7 @@ def check_table(
         equal_files=_from_one(same_bytes),
         contradictions=tuple((task, _from_one([rows])[0]) for task, rows in contradictions),
         across_groups=_from_one(duplicates.across_groups(table.groups, equal)),
-        divided_recordings=_from_one(divided),
+        divided_recordings=_from_one(duplicates.across_groups(table.groups, recordings)),
         groups=_count_groups(table, group_column),
         summary=None
         if all(content is None for content in contents)

@@ -46,7 +46,6 @@ def table_from_coco(
     categories that no annotation uses.
 
     Args:
-        annotations: JSON file with `images`, `annotations` and `categories`.
         images: Folder with the images, as `file_name` names them.
         relative_to: Folder of the table.
         categories: Names to keep, as in the file or as columns; None keeps all.

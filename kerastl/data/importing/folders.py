@@ -166,17 +166,11 @@ def _is_media(path: Path) -> bool:
 def _one_hot(
     media: Sequence[_Found], same_file: SameFile | None, classes: Sequence[str], folder: Path
 ) -> pd.DataFrame:
-    rows: dict[tuple[str | None, str], int] = {}
-    firsts: list[_Found] = []
-    cells: list[tuple[int, int]] = []
-    for found in media:
-        key = (found.split, _identity(found, same_file))
-        if key not in rows:
-            rows[key] = len(rows)
-            firsts.append(found)
-        cells.append((rows[key], classes.index(found.label)))
-    values = np.zeros((len(rows), len(classes)), np.int8)
-    values[tuple(np.array(cells).T)] = 1
+    keys = [f"{found.split}\0{_identity(found, same_file)}" for found in media]
+    codes, distinct = pd.factorize(pd.Series(keys, dtype=object))
+    firsts = [media[row] for row in np.unique(codes, return_index=True)[1]]
+    values = np.zeros((len(distinct), len(classes)), np.int8)
+    values[codes, [classes.index(found.label) for found in media]] = 1
     lead = {FILE_COLUMN: [relative_path(found.path, folder) for found in firsts]}
     if firsts[0].split is not None:
         lead[SPLIT_COLUMN] = [str(found.split) for found in firsts]

@@ -59,12 +59,8 @@ def write_negatives(
 ) -> Path:
     """Writes FLAC files at 16 kHz and their table of recordings; returns the path of the table.
 
-    Args:
-        folder: Output folder, which is new or empty.
-        hours: Length of all recordings together.
-        clips: Audio file, or folder of audio files, without any of the words to detect: babble is
-            mixed from them, and from synthetic non-words if there are none.
-        seed: Seed of voices, non-words and noise.
+    `hours` is the length of all recordings together. `clips`, an audio file or folder, contain none
+    of the words to detect: babble is mixed from them, or else from synthetic non-words.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TableError(

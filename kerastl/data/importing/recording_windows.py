@@ -31,14 +31,13 @@ def table_from_recordings(
 ) -> MadeTable:
     """Makes a table of examples: windows that slide over recordings.
 
-    The windows of one recording share its `path`, which keeps them in one split.
+    The windows of one recording share its `path`, which keeps them in one split. A window should
+    have the length of the backbone's; the hop is from one start to the next.
 
     Args:
         table: Recordings and their events, as `load_recordings` reads them.
         relative_to: Folder of the new table.
         words: Words that become tasks; None: all words of the table. Other words are negatives.
-        window_seconds: Length of a window, which should be that of the backbone.
-        hop_seconds: From the start of one window to the start of the next.
     """
     source = Path(table)
     chosen = tuple(words) if words is not None else words_of(source)

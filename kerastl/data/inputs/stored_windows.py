@@ -14,10 +14,8 @@ from kerastl.scratch import no_room
 class Windows:
     """The inputs of every example, by the example's index.
 
-    Args:
-        values: All inputs, `(inputs, *shape)`, those of an example next to each other.
-        counts: Number of inputs of each example, `(examples,)`.
-        representative: Function from the inputs of an example to the index of the representative.
+    All inputs `(inputs, *shape)` have those of an example next to each other; `counts` are their
+    numbers, and `representative` returns an index in those of an example.
     """
 
     def __init__(

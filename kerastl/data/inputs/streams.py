@@ -55,14 +55,7 @@ class Part:
 
 
 class FileInputs:
-    """Inputs that are decoded on demand.
-
-    Args:
-        paths: Files, in the order of the examples.
-        contract: What goes into the model and how a file becomes it.
-        segments: The part of its file that each example is, or None: the whole.
-        on_error: `"raise"` the first unreadable file, or `"collect"` them in `errors`.
-    """
+    """Inputs that are decoded on demand; unreadable files are raised or collected in `errors`."""
 
     def __init__(
         self,

@@ -49,15 +49,6 @@ def equal_files(
     )
 
 
-def divided_recordings(
-    paths: Sequence[Path], groups: np.ndarray | None, segments: Segments | None
-) -> tuple[Rows, ...]:
-    """Returns the rows of each recording that has examples in different groups."""
-    if groups is None or segments is None:
-        return ()
-    return across_groups(groups, same(paths))
-
-
 def contradictions(examples: Examples, equals: Iterable[Rows]) -> tuple[tuple[str, Rows], ...]:
     """Returns task and rows of equal examples with different known labels."""
     found = []

@@ -58,11 +58,10 @@ class AudioDecoder(Decoder):
         before = FileStatus.of(path)
         values = load_windows(
             path,
+            segment,
             rate_hz=self._contract.sample_rate_hz,
             num_samples=self._contract.shape[0],
             window=self._contract.window,
-            start_seconds=segment[0],
-            end_seconds=segment[1],
         )
         return DecodedExample(values=values, digest=self._digest(path, before))
 
@@ -84,27 +83,20 @@ class AudioDecoder(Decoder):
         return known[1]
 
 
-def read_audio(
-    path: str | Path,
-    *,
-    rate_hz: int,
-    start_seconds: float | None = None,
-    end_seconds: float | None = None,
-) -> np.ndarray:
+def read_audio(path: str | Path, segment: Bounds = WHOLE, *, rate_hz: int) -> np.ndarray:
     """Reads an audio file or a segment of it as mono float32 in [-1, 1], shape `(samples,)`."""
     with open_audio(path) as file:
-        begin, end = segment_of(file, rate_hz, start_seconds, end_seconds)
+        begin, end = segment_of(file, segment, rate_hz=rate_hz)
         return _read(file, begin, end, rate_hz)
 
 
 def load_windows(
     path: str | Path,
+    segment: Bounds = WHOLE,
     *,
     rate_hz: int,
     num_samples: int,
     window: str = "center",
-    start_seconds: float | None = None,
-    end_seconds: float | None = None,
 ) -> np.ndarray:
     """Reads all windows of an audio file or a segment of it: one, except for `"pool"`.
 
@@ -112,7 +104,7 @@ def load_windows(
     windows, however long the file is.
     """
     with open_audio(path) as file:
-        begin, end = segment_of(file, rate_hz, start_seconds, end_seconds)
+        begin, end = segment_of(file, segment, rate_hz=rate_hz)
 
         def read(first: int, last: int) -> np.ndarray:
             return _read(file, begin + first, begin + last, rate_hz)
@@ -125,12 +117,11 @@ def audio_length(file: soundfile.SoundFile, rate_hz: int) -> int:
     return max(1, round(file.frames * rate_hz / file.samplerate))
 
 
-def segment_of(
-    file: soundfile.SoundFile, rate_hz: int, start: float | None, end: float | None
-) -> tuple[int, int]:
+def segment_of(file: soundfile.SoundFile, segment: Bounds, *, rate_hz: int) -> tuple[int, int]:
     """Returns the first sample of a segment and the one after its last, or a `MediaError`."""
+    start, end = segment[0] or 0.0, segment[1]
     length = audio_length(file, rate_hz)
-    first = round((start or 0.0) * rate_hz)
+    first = round(start * rate_hz)
     last = length if end is None else round(end * rate_hz)
     if 0 <= first < min(last, length) and last <= length + _LATE_SECONDS * rate_hz:
         return first, min(last, length)
@@ -140,7 +131,7 @@ def segment_of(
         "The segment is outside of the audio file.",
         where=str(file.name),
         expected=f"a part of 0 to {seconds:.3f} s",
-        received=f"{start or 0.0:g} s to {shown_end}",
+        received=f"{start:g} s to {shown_end}",
         fix="Correct start_seconds and end_seconds in the table; they are seconds of the file.",
     )
 

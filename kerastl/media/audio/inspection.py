@@ -20,6 +20,7 @@ from kerastl.media.audio.reading import open_audio, read_blocks
 from kerastl.media.audio.settings import AudioSettings
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
+from kerastl.media.segments import Bounds
 
 SILENT_PEAK = 1e-3  # of full scale: 60 decibels below it
 CLIPPED_PART = 1e-3  # of the samples
@@ -105,10 +106,10 @@ class AudioSummary(MediaSummary):
         ]
 
 
-def inspect_audio(path: Path, start_seconds: float | None, end_seconds: float | None) -> AudioFacts:
+def inspect_audio(path: Path, segment: Bounds) -> AudioFacts:
     """Reads an audio file or a segment of it from end to end."""
     with open_audio(path) as file:
-        begin, end = segment_of(file, file.samplerate, start_seconds, end_seconds)
+        begin, end = segment_of(file, segment, rate_hz=file.samplerate)
         peak, clipped = 0.0, np.zeros(file.channels)
         for block in read_blocks(file, begin, end):
             peak = max(peak, float(np.abs(block.mean(axis=1)).max()))

@@ -78,7 +78,7 @@ class AudioType(MediaType):
     def inspect(self, path: Path, segment: "Bounds") -> Any:
         from kerastl.media.audio.inspection import inspect_audio
 
-        return inspect_audio(path, *segment)
+        return inspect_audio(path, segment)
 
     def summarize(self, *examples: Any, **context: Any) -> MediaSummary:
         from kerastl.media.audio.inspection import summarize_audio

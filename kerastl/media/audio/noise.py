@@ -29,13 +29,8 @@ class NoiseSource:
         """Returns a part of a recording, `(num_samples,)`; a short recording is repeated."""
         path, length = self._files[random.integers(len(self._files))]
         start = int(random.integers(max(1, length - num_samples + 1)))
-        part = read_audio(
-            path,
-            rate_hz=self.rate_hz,
-            start_seconds=start / self.rate_hz,
-            end_seconds=min(start + num_samples, length) / self.rate_hz,
-        )
-        return np.resize(part, num_samples)
+        bounds = start / self.rate_hz, min(start + num_samples, length) / self.rate_hz
+        return np.resize(read_audio(path, bounds, rate_hz=self.rate_hz), num_samples)
 
 
 def colored_noise(num_samples: int, color: str, random: np.random.Generator) -> np.ndarray:

@@ -27,14 +27,13 @@ def player(path: Path, segment: Bounds = WHOLE) -> Preview:
 
     The clip is encoded from its samples, so nothing else in the file gets into the report.
     """
-    start, end = segment
     try:
         with open_audio(path) as file:
-            first, last = segment_of(file, _RATE_HZ, start, end)
+            first, last = segment_of(file, segment, rate_hz=_RATE_HZ)
         seconds = (last - first) / _RATE_HZ
         if seconds > _MAX_SECONDS:
             return _too_long(seconds)
-        samples = read_audio(path, rate_hz=_RATE_HZ, start_seconds=start, end_seconds=end)
+        samples = read_audio(path, segment, rate_hz=_RATE_HZ)
     except MediaError as error:
         return no_preview(error.what)
     encoded = io.BytesIO()

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from kerastl.config import ColumnSplit, DataConfig, FractionSplit
+from kerastl.data.checking.check import check_table
 from kerastl.data.tables import duplicates
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
@@ -98,8 +99,7 @@ def test_a_group_of_the_config_comes_before_the_recording(folder: Path) -> None:
     examples = table(folder, frame, group="speaker")
     assert not examples.grouped_by_recording
     assert set(examples.groups) == {"a", "b"}
-    found = duplicates.divided_recordings(examples.paths, examples.groups, examples.segments)
-    assert len(found) == 6
+    assert len(check_table(examples).divided_recordings) == 6
 
 
 def test_parts_of_a_recording_are_no_duplicates_but_equal_parts_are(folder: Path) -> None:

@@ -115,4 +115,4 @@ def test_a_single_sample_at_full_scale_is_not_clipped(folder: Path) -> None:
     samples = sine(1.0)
     samples[::200] = 1.0
     soundfile.write(folder / "loud.wav", samples, RATE_HZ, subtype="FLOAT")
-    assert inspect_audio(folder / "loud.wav", None, None).clipped == 0
+    assert inspect_audio(folder / "loud.wav", (None, None)).clipped == 0
