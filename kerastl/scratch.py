@@ -7,6 +7,8 @@ when the process ends, however it ends.
 import math
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
@@ -26,15 +28,20 @@ def scratch_array(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndar
         return np.memmap(file, dtype, "r+", shape=shape)
 
 
-def no_room(num_bytes: int, error: OSError, *, what: str) -> KerastlError:
-    """Returns the error for a full folder of temporary files, such as for "decoded images"."""
-    return KerastlError(
-        f"There is no room for the {what}.",
-        where=tempfile.gettempdir(),
-        expected=f"{num_bytes / 1e9:.1f} GB free",
-        received=error.strerror or str(error),
-        fix="Free some space, or set the environment variable TMPDIR to a folder with more room.",
-    )
+@contextmanager
+def explaining_no_room(num_bytes: int, what: str) -> Iterator[None]:
+    """Explains that the folder of temporary files is full, such as for "decoded images"."""
+    try:
+        yield
+    except OSError as error:
+        raise KerastlError(
+            f"There is no room for the {what}.",
+            where=tempfile.gettempdir(),
+            expected=f"{num_bytes / 1e9:.1f} GB free",
+            received=error.strerror or str(error),
+            fix="Free some space, or set the environment variable TMPDIR to a folder with more "
+            "room.",
+        ) from error
 
 
 def _reserve(file: IO[bytes], num_bytes: int) -> None:

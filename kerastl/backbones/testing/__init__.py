@@ -5,13 +5,14 @@ Convention: a check is a function named after the guarantee; it raises if the gu
 
 import importlib
 import unittest
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 from kerastl.backbones.discovery import in_one_line
 from kerastl.backbones.registry import find_backbone
+from kerastl.backbones.spec import BackboneSpec
 from kerastl.errors import BackboneError, KerastlError, suggestion
 
 CHECKS: Mapping[str, str] = {
@@ -80,9 +81,12 @@ def run_checks(
     failed = [outcome for outcome in run_checks("tiny:image") if outcome.is_failure]
     ```
     """
-    known_failures = _known_failures(identifier, options)
+    spec = _find_spec(identifier, options)
     for name in only or CHECKS:
-        yield _outcome(identifier, name, weights, options, known_failures.get(name))
+        check = partial(_run, identifier, name, weights, options)
+        known = spec.known_failures.get(name)
+        result, reason = _result(check, known, module=spec.build.__module__)
+        yield Outcome(backbone=identifier, check=name, result=result, reason=reason)
 
 
 def parametrize_with_checks(
@@ -113,7 +117,7 @@ def parametrize_with_checks(
 
     cases = []
     for identifier in identifiers:
-        reasons = _known_failures(identifier, options)
+        reasons = _find_spec(identifier, options).known_failures
         for name in CHECKS:
             check = partial(_run, identifier, name, weights, options)
             marks = (
@@ -123,39 +127,30 @@ def parametrize_with_checks(
     return pytest.mark.parametrize("check", cases)
 
 
-def _outcome(
-    identifier: str,
-    name: str,
-    weights: str | None,
-    options: Mapping[str, Any] | None,
-    known: str | None,
-) -> Outcome:
-    finished = partial(Outcome, backbone=identifier, check=name)
+def _result(
+    check: Callable[[], None], known: str | None, *, module: str
+) -> tuple[Result, str | None]:
+    """Returns the result of a check with its reason; `known` is the declared one of a failure."""
     try:
-        _run(identifier, name, weights, options)
+        check()
     except unittest.SkipTest as reason:
-        return finished(result="does not apply", reason=str(reason))
+        return "does not apply", str(reason)
     except Exception as error:
         if known:
-            return finished(result="known failure", reason=known)
+            return "known failure", known
         is_plain = isinstance(error, AssertionError | KerastlError)
-        module = find_backbone(identifier, options=options).build.__module__
-        return finished(
-            result="failed", reason=str(error) if is_plain else in_one_line(error, module)
-        )
-    if known:
-        return finished(result="unexpectedly passed", reason=f"declared as failing: {known}")
-    return finished(result="passed")
+        return "failed", str(error) if is_plain else in_one_line(error, module)
+    return ("unexpectedly passed", f"declared as failing: {known}") if known else ("passed", None)
 
 
-def _known_failures(identifier: str, options: Mapping[str, Any] | None) -> Mapping[str, str]:
-    declared = find_backbone(identifier, options=options).known_failures
-    for name in sorted(set(declared) - set(CHECKS)):
+def _find_spec(identifier: str, options: Mapping[str, Any] | None) -> BackboneSpec:
+    spec = find_backbone(identifier, options=options)
+    for name in sorted(set(spec.known_failures) - set(CHECKS)):
         raise _unknown_check(
             f"The backbone '{identifier}' declares a failure of '{name}', which is not a check.",
             name,
         )
-    return declared
+    return spec
 
 
 def _run(

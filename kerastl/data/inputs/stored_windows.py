@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from kerastl.scratch import no_room
+from kerastl.scratch import explaining_no_room
 
 
 class Windows:
@@ -39,11 +39,9 @@ class Windows:
         with tempfile.TemporaryFile(prefix="kerastl-windows-") as file:
             for windows in examples:
                 counts.append(len(windows))
-                try:
+                with explaining_no_room(windows.nbytes * 2, "decoded windows"):
                     file.write(np.ascontiguousarray(windows, dtype).tobytes())
                     file.flush()
-                except OSError as error:
-                    raise no_room(windows.nbytes * 2, error, what="decoded windows") from error
             whole = (sum(counts), *shape)
             values = np.memmap(file, dtype, "r", shape=whole) if counts else np.zeros(whole, dtype)
         return cls(values, np.array(counts, int), representative)

@@ -23,7 +23,7 @@ from kerastl.media.decoder import DecodedExample
 from kerastl.media.media_types import media_type
 from kerastl.media.segments import WHOLE, Bounds, Segments, bounds_of
 from kerastl.progress import SILENT, Progress
-from kerastl.scratch import no_room, scratch_array
+from kerastl.scratch import explaining_no_room, scratch_array
 from kerastl.threads import in_order
 
 PART_SIZE = 16
@@ -107,9 +107,8 @@ class FileInputs:
             return
         nouns = media_type(self.contract.modality).nouns
         progress.step(f"Reading {nouns}", len(self.paths))
-        values = None if self.has_windows else self._room(nouns)  # before any thread decodes
-        parts = _advancing(self.stream(np.arange(len(self))), progress)
-        if values is None:
+        if self.has_windows:
+            parts = _advancing(self.stream(np.arange(len(self))), progress)
             self._decoded = Windows.gather(
                 (one for part in parts for one in part.examples()),
                 self.contract.shape,
@@ -117,7 +116,10 @@ class FileInputs:
                 self._decoder.representative,
             )
             return
-        for part in parts:
+        shape = (len(self), *self.contract.shape)
+        with explaining_no_room(math.prod(shape) * self.dtype.itemsize, f"decoded {nouns}"):
+            values = scratch_array(shape, self.dtype)  # before any thread decodes
+        for part in _advancing(self.stream(np.arange(len(self))), progress):
             values[part.rows] = part.values
         self._decoded = ArrayInputs(values)
 
@@ -132,14 +134,6 @@ class FileInputs:
         part_bytes = part_size * math.prod(self.contract.shape) * self.dtype.itemsize
         num_ahead = max(2, min(64, _MAX_AHEAD_BYTES // part_bytes))
         return in_order(tasks, num_ahead=num_ahead)
-
-    def _room(self, nouns: str) -> np.ndarray:
-        shape = (len(self), *self.contract.shape)
-        try:
-            return scratch_array(shape, self.dtype)
-        except OSError as error:
-            num_bytes = math.prod(shape) * self.dtype.itemsize
-            raise no_room(num_bytes, error, what=f"decoded {nouns}") from error
 
     def _load(self, rows: np.ndarray) -> Part:
         started = time.perf_counter()
