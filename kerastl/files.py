@@ -80,7 +80,7 @@ def require_writable(path: Path) -> None:
 def read_json(
     path: Path, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int | None = MAX_JSON_DEPTH
 ) -> Any:
-    """Returns the value in a JSON file that anyone may have written, or a `ValueError`.
+    """Returns the value in a JSON file from any source, or raises a `ValueError`.
 
     Args:
         path: The file.

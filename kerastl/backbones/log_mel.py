@@ -33,7 +33,7 @@ class LogMel(keras.layers.Layer):
             or a room adds to all of it.
         normalization: `"clip"` brings each clip to mean 0 and variance 1 over all frames and bands,
             which removes its level; a silent clip becomes 0. `"none"` leaves decibels.
-        min_power: Power that is the floor; quieter is not told apart.
+        min_power: Lowest power; anything quieter is raised to it.
 
     Input shape:
         `(batch, samples)`, float in [-1, 1].

@@ -82,7 +82,15 @@ def list_backbones(
     ```
     """
     if modality is not None:
-        _refuse_unknown_modality(modality)
+        from kerastl.media.media_types import MEDIA_TYPES
+
+        if modality not in MEDIA_TYPES:
+            raise BackboneError(
+                f"No backbone takes {modality!r}.",
+                where="modality",
+                expected=f"one of {', '.join(MEDIA_TYPES)}",
+                fix=suggestion(str(modality), MEDIA_TYPES),
+            )
     if family is not None and family not in {plugin.family for plugin in allowed()}:
         raise _unknown_family(str(family), str(family), None)
     return tuple(
@@ -204,18 +212,6 @@ def check_options(
             fix=suggestion(unknown[0], defaults) or f"Remove '{unknown[0]}' from backbone.options.",
         )
     return {**defaults, **options}
-
-
-def _refuse_unknown_modality(modality: str) -> None:
-    from kerastl.media.media_types import MEDIA_TYPES
-
-    if modality not in MEDIA_TYPES:
-        raise BackboneError(
-            f"No backbone takes {modality!r}.",
-            where="modality",
-            expected=f"one of {', '.join(MEDIA_TYPES)}",
-            fix=suggestion(str(modality), MEDIA_TYPES),
-        )
 
 
 def _unknown_family(name: str, identifier: str, distribution: str | None) -> UnknownBackboneError:

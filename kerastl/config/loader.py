@@ -106,7 +106,7 @@ def _read_text(path: Path) -> str:
         require_regular(path)
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        files = path.parent.glob("*")
+        files = path.parent.glob("*") if path.parent.is_dir() else ()
         nearest = suggestion(
             path.name, sorted(file.name for file in files if file.suffix in (".yaml", ".yml"))
         )

@@ -34,7 +34,7 @@ _FOREIGN = {
 def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
     """Returns the first errors of validating `raw` against the model `root` as problems.
 
-    A missing key is left out if a misspelled key beside it was meant to be it.
+    A missing key is left out if there is a misspelled one beside it.
     """
     errors = error.errors(include_url=False)[: MAX_PROBLEMS + 1]
     explainer = _Explainer(raw, root)

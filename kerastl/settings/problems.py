@@ -7,7 +7,7 @@ from typing import Any
 
 KeyPath = tuple[str | int, ...]
 
-MAX_PROBLEMS = 50  # that are explained; a file that has more is seldom what was meant
+MAX_PROBLEMS = 50  # that are explained; a file that has more is rarely a config
 
 SHAPE_ERROR = "shape"  # pydantic error types of our own
 PROBLEMS_ERROR = "problems"

@@ -70,13 +70,12 @@ def table_from_coco(
     values = _values(content, list(names))[present]
     kept = [relative_path(paths[row], Path(relative_to)) for row in np.flatnonzero(present)]
     labels = labels_frame(values, list(columns.values()))
+    are_used = zip(names.values(), (values == 1).any(axis=0), strict=True)
+    unused = [name for name, is_used in are_used if not is_used]
     return MadeTable(
         frame=pd.concat([pd.DataFrame({FILE_COLUMN: kept}), labels], axis=1),
         tasks=tuple(columns.values()),
-        notes=(
-            *_left_out(content, [paths[row] for row in np.flatnonzero(~present)]),
-            *_unused_notes(values, list(names.values())),
-        ),
+        notes=tuple(_notes(content, [paths[row] for row in np.flatnonzero(~present)], unused)),
     )
 
 
@@ -146,7 +145,7 @@ def _values(content: CocoFile, categories: Sequence[Id]) -> np.ndarray:
     return values
 
 
-def _left_out(content: CocoFile, missing: Sequence[Path]) -> Iterator[str]:
+def _notes(content: CocoFile, missing: Sequence[Path], unused: Sequence[str]) -> Iterator[str]:
     if missing:
         yield (
             f"Left out: {len(missing):,} of {counted(len(content.images), 'image')} whose files "
@@ -159,10 +158,6 @@ def _left_out(content: CocoFile, missing: Sequence[Path]) -> Iterator[str]:
     ):
         if num_others := sum(identifier not in known for identifier in used):
             yield f"Left out: {counted(num_others, 'annotation')} of no {noun} of the file."
-
-
-def _unused_notes(values: np.ndarray, names: Sequence[str]) -> Iterator[str]:
-    unused = [name for name, used in zip(names, (values == 1).any(axis=0), strict=True) if not used]
     if unused:
         more = f" and {len(unused) - _SHOWN:,} more" if len(unused) > _SHOWN else ""
         yield f"No annotation of these images is of {', '.join(unused[:_SHOWN])}{more}."

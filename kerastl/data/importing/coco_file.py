@@ -29,7 +29,7 @@ class CocoFile:
 
     categories: Mapping[Id, str]  # names
     images: Mapping[Id, str]  # file names
-    # Categories that were searched for in vain in each image; None if the file is not of LVIS.
+    # Categories that were searched for in each image and not found; None if it is not a LVIS file.
     absent: Mapping[Id, Sequence[Id]] | None
     annotations: Sequence[tuple[Id, Id]]  # image and category
 

@@ -1,4 +1,4 @@
-"""Reading of CSV and Parquet files, whoever wrote them.
+"""Reading of CSV and Parquet files from any source.
 
 Convention: a frame has one column per name and plain cells; in a CSV file every cell is text.
 """
@@ -31,6 +31,7 @@ def read_frame(path: Path) -> pd.DataFrame:
         raise _no_table(path)
     is_parquet = path.suffix.lower() in PARQUET
     try:
+        refuse_more(path.stat().st_size, MAX_BYTES, "bytes")
         frame = _read_parquet(path) if is_parquet else _read_csv(path)
     except Exception as error:  # Arrow and pandas raise nearly anything on damaged bytes
         raise TableError(
@@ -95,7 +96,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
         lines = iter(lambda: file.readline(_MAX_HEADER_BYTES), b"")
         header = next((line for line in lines if line.strip()), b"")
     num_columns = header.count(b",") + 1
-    refuse_more(path.stat().st_size, MAX_BYTES, "bytes")
     refuse_more(num_columns, MAX_COLUMNS, "columns")
     # Without a header of their own, rows that are longer than the first are an error.
     cells = pd.read_csv(
@@ -121,7 +121,6 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
         facts = file.metadata
         groups = map(facts.row_group, range(facts.num_row_groups))
-        refuse_more(path.stat().st_size, MAX_BYTES, "bytes")
         refuse_more(facts.num_columns, MAX_COLUMNS, "columns")
         refuse_more(sum(map(_num_values, groups)), MAX_CELLS, "cells")
         table = file.read()
@@ -143,7 +142,7 @@ def _no_table(path: Path) -> TableError:
             expected="a CSV or Parquet file",
             received="a folder" if path.is_dir() else "a pipe or device",
         )
-    nearby = sorted(file.name for file in path.parent.glob("*.csv"))
+    nearby = sorted(p.name for p in path.parent.glob("*.csv")) if path.parent.is_dir() else []
     return TableError(
         f"There is no table '{path.name}'.",
         where=str(path),

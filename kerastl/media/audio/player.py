@@ -19,7 +19,7 @@ _WINDOW = 128  # samples of a column of a spectrogram
 _COLUMNS = 120
 _RANGE_DB = 80.0
 _GRAYS = 16
-_MAX_SECONDS = 15.0  # more samples hardly ever fit
+_MAX_SECONDS = 15.0  # more samples rarely fit
 
 
 def player(path: Path, segment: Bounds = WHOLE) -> Preview:

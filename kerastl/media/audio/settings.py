@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from kerastl.media.audio.input import AudioInput
 from kerastl.media.base import InputContract
@@ -84,7 +84,7 @@ class NoiseConfig(Section):
     color: Literal["white", "pink", "brown"] = Field(
         default="pink", description="Color of the noise if there are no files."
     )
-    snr_db: Annotated[tuple[Decibels, Decibels], Listed] = Field(
+    snr_db: Annotated[tuple[Decibels, Decibels], Listed, AfterValidator(_ordered)] = Field(
         default=(5.0, 30.0),
         description="Lowest and highest signal-to-noise ratio, in decibels.",
     )
@@ -92,21 +92,17 @@ class NoiseConfig(Section):
         default=0.5, description="Part of the audio clips that get noise, 0 to 1."
     )
 
-    _is_a_range = field_validator("snr_db")(_ordered)
-
 
 class ReverberationConfig(Section):
     """Rooms for training audio: decaying noise that is convolved with each audio clip."""
 
-    seconds: Annotated[tuple[Positive, Positive], Listed] = Field(
+    seconds: Annotated[tuple[Positive, Positive], Listed, AfterValidator(_ordered)] = Field(
         default=(0.1, 0.5),
         description="Shortest and longest time in which the echo falls by 60 decibels, in seconds.",
     )
     probability: FractionOrAll = Field(
         default=0.5, description="Part of the audio clips that get an echo, 0 to 1."
     )
-
-    _is_a_range = field_validator("seconds")(_ordered)
 
 
 class SpecAugmentConfig(Section):
