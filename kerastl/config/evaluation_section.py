@@ -8,15 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, Tag, ValidationInfo, field_validator
 
 from kerastl.config.policies import FALSE_ACCEPTS, ThresholdPolicy
-from kerastl.settings import (
-    Count,
-    FilePath,
-    Positive,
-    Section,
-    Seed,
-    choice,
-    shape,
-)
+from kerastl.settings import Count, FilePath, Positive, Section, Seed, choice, shape
 
 _DEFAULT_POLICY = ThresholdPolicy("youden")
 

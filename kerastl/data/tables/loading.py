@@ -10,12 +10,7 @@ from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.merging import Origins, merge_examples
-from kerastl.data.tables.table_file import (
-    listed_columns,
-    plain_frame,
-    read_frame,
-    require_columns,
-)
+from kerastl.data.tables.table_file import listed_columns, plain_frame, read_frame, require_columns
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.media.segments import (
     cell_text,

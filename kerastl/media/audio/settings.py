@@ -6,15 +6,7 @@ from pydantic import AfterValidator, Field
 
 from kerastl.media.audio.input import AudioInput
 from kerastl.media.base import InputContract
-from kerastl.settings import (
-    Count,
-    FilePath,
-    Fraction,
-    FractionOrAll,
-    Listed,
-    Positive,
-    Section,
-)
+from kerastl.settings import Count, FilePath, Fraction, FractionOrAll, Listed, Positive, Section
 
 Window = Literal["start", "center", "loudest", "pool"]
 Decibels = Annotated[float, Field(ge=-60, le=100)]
