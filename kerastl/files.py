@@ -99,7 +99,7 @@ def refuse_more(count: int, most: int, noun: str) -> None:
 
 
 def parse_json(data: bytes, *, max_depth: int | None) -> Any:
-    """Returns the value of JSON in UTF-8, or a `ValueError`; see `read_json`."""
+    """Returns the value of JSON in UTF-8, or raises a `ValueError`; see `read_json`."""
     try:
         value = json.loads(data.decode("utf-8"))
     except RecursionError:
@@ -114,7 +114,7 @@ def parse_json(data: bytes, *, max_depth: int | None) -> Any:
 
 
 def file_sha256(path: Path) -> bytes:
-    """Returns the SHA-256 of the bytes of a file, or an `OSError` if it is not a regular one."""
+    """Returns the SHA-256 of the bytes of a regular file, or raises an `OSError`."""
     require_regular(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()

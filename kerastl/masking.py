@@ -27,7 +27,7 @@ def computing_dtype(dtype: Any) -> str:
 def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Returns labels and predictions of shape `(batch, tasks)`, from `(batch,)` for a single task.
 
-    Nothing is broadcast: other shapes that do not match are a `LabelError`.
+    Nothing is broadcast: shapes that do not match raise a `LabelError`.
     """
     labels, predictions = _columns(y_true), _columns(y_pred)
     sides = zip(labels.shape, predictions.shape, strict=True)

@@ -45,7 +45,7 @@ def to_values(record: Any) -> Any:
 def from_values(kind: type[T], values: Mapping[str, Any]) -> T:
     """Returns the record of a dataclass whose fields `to_values` or a JSON file contains.
 
-    A value that is not of the type of its field is a `TypeError`.
+    A value that is not of the type of its field raises a `TypeError`.
     """
     hints = _hints(kind)  # type: ignore[arg-type]
     read = {

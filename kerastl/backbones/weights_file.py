@@ -43,7 +43,7 @@ def refuse_unsafe_file(path: str | Path) -> None:
 
 
 def read_model_config(archive: zipfile.ZipFile) -> Any:
-    """Returns the `config.json` of a `.keras` file, a `KeyError` if there is none."""
+    """Returns the `config.json` of a `.keras` file, or raises a `KeyError` or `ValueError`."""
     refuse_more(archive.getinfo("config.json").file_size, MAX_CONFIG_BYTES, "bytes of config.json")
     return parse_json(archive.read("config.json"), max_depth=MAX_CONFIG_DEPTH)
 

@@ -36,8 +36,8 @@ class LimitError(yaml.MarkedYAMLError):
 def read_yaml(text: str, *, path: KeyPath = ()) -> tuple[Any, tuple[Problem, ...]]:
     """Reads one YAML document into plain values; also returns what is wrong with it.
 
-    The paths of problems begin with `path`. Invalid YAML is a `yaml.YAMLError`, too much of it a
-    `LimitError`.
+    The paths of problems begin with `path`. Invalid YAML raises a `yaml.YAMLError`, and too much
+    of it a `LimitError`.
     """
     if len(text) > MAX_CHARACTERS:
         raise LimitError(problem=f"more than {MAX_CHARACTERS:,} characters")

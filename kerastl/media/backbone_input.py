@@ -24,7 +24,7 @@ class BackboneInput(ABC):
 
     @abstractmethod
     def resized(self, size: int | tuple[int, int], *, backbone: str) -> Self:
-        """Returns the input with another `input_size`; a `BackboneError` names the backbone."""
+        """Returns the input with another `input_size`; errors name the backbone."""
 
     def smallest(self) -> Self:
         """Returns the smallest input that the backbone takes, or its own if that is not known."""

@@ -26,9 +26,9 @@ WHOLE: Bounds = (None, None)
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """The part of its file that each example is, in seconds; NaN is the file's own end."""
+    """The part of its file that each example is."""
 
-    values: np.ndarray  # `(examples, 2)` float64: beginning and end
+    values: np.ndarray  # `(examples, 2)` float64: beginning and end in seconds, NaN: the file's own
     out_of_range: tuple[tuple[int, str, str], ...] = ()  # row index, column and cell: no valid time
 
     def take(self, rows: np.ndarray) -> "Segments":

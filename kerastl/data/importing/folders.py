@@ -102,7 +102,7 @@ def column_name(name: str) -> str:
 
 
 def column_names(names: Iterable[str], *, where: str) -> Mapping[str, str]:
-    """Returns each name with its column; those that would share one are a `TableError`."""
+    """Returns each name with its column, or raises a `TableError` if two would share one."""
     columns: dict[str, str] = {}
     taken = {FILE_COLUMN: "the file", SPLIT_COLUMN: "the split", "": "nothing"}
     for name in names:

@@ -118,7 +118,7 @@ def audio_length(file: soundfile.SoundFile, rate_hz: int) -> int:
 
 
 def segment_of(file: soundfile.SoundFile, segment: Bounds, *, rate_hz: int) -> tuple[int, int]:
-    """Returns the first sample of a segment and the one after its last, or a `MediaError`."""
+    """Returns the first sample of a segment and the one after its last, if it is in the file."""
     start, end = segment[0] or 0.0, segment[1]
     length = audio_length(file, rate_hz)
     first = round(start * rate_hz)

@@ -28,7 +28,7 @@ _MP3_JUMP = 2**23  # samples: minutes that are decoded in a fraction of a second
 
 @contextmanager
 def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """Opens an audio file, or raises a `MediaError`: missing, truncated, empty or not audio."""
+    """Opens a file, or raises a `MediaError` if it is missing, truncated, empty or not audio."""
     where = str(path)
     try:
         require_regular(Path(path))

@@ -53,7 +53,7 @@ class ImageInput(BackboneInput):
 
 
 def sides_of(size: int | Sequence[int]) -> tuple[int, int]:
-    """Returns height and width of a size: the side of a square, or both; else a `BackboneError`."""
+    """Returns height and width of a size: the side of a square, or both."""
     sides = [size, size] if isinstance(size, int) else size
     is_pair = isinstance(sides, Sequence) and len(sides) == 2
     if not (is_pair and all(isinstance(side, int) and side > 0 for side in sides)):
