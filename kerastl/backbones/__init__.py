@@ -28,6 +28,7 @@ from kerastl.media.audio.input import AudioInput
 from kerastl.media.image.input import ImageInput
 
 if TYPE_CHECKING:
+    from kerastl.backbones.declared_values import declare_values
     from kerastl.backbones.layer import Backbone
     from kerastl.backbones.log_mel import LogMel
     from kerastl.backbones.stages import stages_by_resolution
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "Backbone": "kerastl.backbones.layer",
     "LogMel": "kerastl.backbones.log_mel",
+    "declare_values": "kerastl.backbones.declared_values",
     "refuse_unsafe_file": "kerastl.backbones.weights_file",
     "stages_by_resolution": "kerastl.backbones.stages",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "UnknownBackboneError",
     "WeightsError",
     "check_options",
+    "declare_values",
     "distributions",
     "find_backbone",
     "forget_plugins",

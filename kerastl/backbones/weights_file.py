@@ -20,8 +20,11 @@ MAX_CONFIG_DEPTH = 100
 _FLOOR = 2**26  # bytes that any file may announce
 
 
-def refuse_unsafe_file(path: str | Path) -> None:
+def refuse_unsafe_file(path: str | Path) -> int:
     """Checks a `.keras`, `.h5` or `.npz` file; any other is left to its reader.
+
+    Returns:
+        The number of values in all arrays of the file.
 
     Raises:
         OSError: The file is a pipe or device, or cannot be read.
@@ -32,10 +35,11 @@ def refuse_unsafe_file(path: str | Path) -> None:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                _check_archive(archive)
+                return _check_archive(archive)
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
-                _check_hdf5(file)
+                return _check_hdf5(file)
+        return 0
     except (OSError, ValueError):
         raise
     except Exception as error:  # zipfile and HDF5 raise nearly anything on damaged bytes
@@ -48,28 +52,31 @@ def read_model_config(archive: zipfile.ZipFile) -> Any:
     return parse_json(archive.read("config.json"), max_depth=MAX_CONFIG_DEPTH)
 
 
-def _check_archive(archive: zipfile.ZipFile) -> None:
+def _check_archive(archive: zipfile.ZipFile) -> int:
+    num_values = 0
     for member in archive.infolist():
         _refuse_expansion(member.filename, member.file_size, member.compress_size)
     for member in archive.infolist():
         if member.filename.endswith(".npy"):
             with archive.open(member) as file:
-                _check_array(member, file)
+                num_values += _check_array(member, file)
         elif member.filename.endswith(".h5"):
             with h5py.File(io.BytesIO(archive.read(member))) as file:
-                _check_hdf5(file)
+                num_values += _check_hdf5(file)
+    return num_values
 
 
-def _check_array(member: zipfile.ZipInfo, file: IO[bytes]) -> None:
+def _check_array(member: zipfile.ZipInfo, file: IO[bytes]) -> int:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0
     shape, _, dtype = (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
     if math.prod(shape) * dtype.itemsize != member.file_size - file.tell():
         raise ValueError(f"the array '{member.filename}' has fewer values than its shape {shape}")
+    return math.prod(shape)
 
 
-def _check_hdf5(file: h5py.File) -> None:
-    announced = stored = 0
+def _check_hdf5(file: h5py.File) -> int:
+    num_values = announced = stored = 0
     groups, seen = [file["/"]], set[int]()
     while groups:
         group = groups.pop()
@@ -87,9 +94,11 @@ def _check_hdf5(file: h5py.File) -> None:
             elif isinstance(item, h5py.Dataset):
                 if item.external or item.is_virtual:
                     raise ValueError(f"the values of '{place}' are in another data set or file")
+                num_values += item.size or 0
                 announced += (item.size or 0) * item.dtype.itemsize
                 stored += item.id.get_storage_size()
                 _refuse_expansion(place, announced, stored)
+    return num_values
 
 
 def _refuse_expansion(place: str, announced: int, stored: int) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerastl.backbones.declared_values import declared_values_within, refuse_huge_input
 from kerastl.backbones.discovery import Plugin, allowed, import_layers, in_one_line
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.backbones.weights_file import read_model_config, refuse_unsafe_file
@@ -34,7 +35,8 @@ def load_model(path: str | Path) -> "keras.Model":
         path: A `.keras` file, or the folder of a run.
 
     Raises:
-        RunError: The file is missing or damaged, or has layers that no such plugin provides.
+        RunError: The file is missing or damaged, has layers that no such plugin provides, or
+            declares more weights than it has values for.
 
     Example:
 
@@ -50,11 +52,13 @@ def load_model(path: str | Path) -> "keras.Model":
             where=str(file),
             expected="a .keras file or the folder of a run",
         )
-    import_needed(file)
+    config, num_values = _read(file)
+    _import_needed(file, config)
     import keras
 
     try:
-        return keras.saving.load_model(file)
+        with declared_values_within(num_values, file=file):
+            model = keras.saving.load_model(file)
     except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(
             f"The model '{file.name}' cannot be loaded.",
@@ -62,17 +66,19 @@ def load_model(path: str | Path) -> "keras.Model":
             received=(str(error).strip() or type(error).__name__).splitlines()[0],
             fix="Train the run again, or install the versions in its bundle.json.",
         ) from error
+    refuse_huge_input(model, file=file)
+    return model
 
 
-def import_needed(file: Path) -> None:
+def _import_needed(file: Path, config: Any) -> None:
     """Imports the layers of kerastl and, if the file needs more, of the plugins it may use.
 
     Raises:
-        RunError: No plugin provides one of the layers, or the file is not a Keras archive.
+        RunError: No plugin provides one of the layers.
     """
     for module in ("layers", "losses", "metrics"):
         importlib.import_module(f"kerastl.{module}")
-    objects = list(_objects(_read_config(file)))
+    objects = list(_objects(config))
     if not _unknown(objects):
         return
     broken = [problem for plugin in _usable_plugins(file) if (problem := _import_problem(plugin))]
@@ -121,11 +127,16 @@ def _fix(unknown: list[str]) -> str:
     )
 
 
-def _read_config(file: Path) -> Any:
+def _read(file: Path) -> tuple[Any, int]:
+    """Returns the config and the number of values in all arrays.
+
+    Raises:
+        RunError: The file is not a Keras archive.
+    """
     try:
-        refuse_unsafe_file(file)
+        num_values = refuse_unsafe_file(file)
         with zipfile.ZipFile(file) as archive:
-            return read_model_config(archive)
+            return read_model_config(archive), num_values
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise RunError(
             f"The model '{file.name}' is not a Keras archive.",

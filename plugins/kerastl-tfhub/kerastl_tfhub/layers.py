@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerastl.backbones import BackboneError, WeightsError
+from kerastl.backbones import BackboneError, WeightsError, declare_values
 from kerastl_tfhub.handles import resolve
 from kerastl_tfhub.module import CallOptions, Module, Pooling, load_module
 from kerastl_tfhub.saving import PackedGraph
@@ -173,6 +173,7 @@ class SavedModelLayer(keras.layers.Layer):
         """Returns a Keras variable with the same storage and a path such as layer/Conv1/kernel."""
         *scopes, own_name = [part for part in variable.name.partition(":")[0].split("/") if part]
         if not self.module.staged.has_weights:
+            declare_values(variable.shape, f"{self.name}/{variable.name}")
             variable.assign(_placeholder(variable))
         with ExitStack() as stack:
             for scope in [self.name, *scopes]:

@@ -1,6 +1,9 @@
 """Safe mode: what touches files or the host is refused by name, whatever it hides in."""
 
+import base64
 import importlib.util
+import json
+import lzma
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -14,6 +17,8 @@ import tensorflow as tf
 
 import kerastl_tfhub
 from kerastl.backbones import WeightsError
+from kerastl.errors import RunError
+from kerastl.run.models import load_model
 from kerastl_tfhub import SavedModelLayer, UntrustedModuleError
 from kerastl_tfhub.graph import read_graph, read_saved_model
 from kerastl_tfhub.safety import in_safe_mode, refusals, safe_operations
@@ -305,6 +310,24 @@ def test_a_damaged_keras_file_is_an_error_not_a_crash(plain: str, tmp_path: Path
             keras.models.load_model(broken)
 
 
+def test_a_keras_file_cannot_declare_variables_that_it_has_no_values_for(
+    plain: str, tmp_path: Path
+) -> None:
+    save_keras(plain, tmp_path / "model.keras")
+    folder = copy(plain, tmp_path)
+    edit(folder, enlarge_the_variables)
+    graph = base64.b64encode(lzma.compress((folder / "saved_model.pb").read_bytes())).decode()
+    with zipfile.ZipFile(tmp_path / "model.keras") as source:
+        content = {entry: source.read(entry) for entry in source.namelist()}
+    config = json.loads(content["config.json"])
+    config["config"]["layers"][1]["config"]["graph"]["saved_model.pb"] = graph
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as target:
+        for entry, data in (content | {"config.json": json.dumps(config).encode()}).items():
+            target.writestr(entry, data)
+    with pytest.raises(RunError, match="declares more weights than it has values for"):
+        load_model(tmp_path / "model.keras")
+
+
 @pytest.mark.parametrize("kind", ["folder", "name", "url"])
 def test_a_keras_file_cannot_make_the_reader_load_or_download_a_module(
     kind: str, plain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -361,6 +384,12 @@ def aim_the_table_elsewhere(meta: object) -> None:
                 path.attr["value"].tensor.CopyFrom(tf.make_tensor_proto("/etc/passwd"))
                 node.input[1] = "path:output:0"
                 return
+
+
+def enlarge_the_variables(meta: object) -> None:
+    for node in meta.object_graph_def.nodes:
+        if node.HasField("variable"):
+            node.variable.shape.dim[0].size = 10**10
 
 
 def call_the_saver(meta: object) -> None:
