@@ -13,6 +13,9 @@ from kerastl.backbones import BackboneError
 CONVERTED = "variables_of_tf1"
 """The list in the root object that marks a module made from TF1's format."""
 
+REFERENCES_OF_TF1 = ("Variable", "VariableV2")
+RESOURCES_OF_TF1 = ("VarHandleOp",)
+VARIABLES_OF_TF1 = (*REFERENCES_OF_TF1, *RESOURCES_OF_TF1)
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -40,6 +43,14 @@ class Graph:
         """Whether it was made from TF1's format by this package."""
         objects = self.meta.object_graph_def.nodes
         return bool(objects) and any(c.local_name == CONVERTED for c in objects[0].children)
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether it has variables, whose values are in a checkpoint."""
+        if self.is_tf1:
+            return any(node.op in VARIABLES_OF_TF1 for node in self.meta.graph_def.node)
+        objects = self.meta.object_graph_def.nodes
+        return any(one.WhichOneof("kind") == "variable" for one in objects)
 
     @property
     def asset_names(self) -> tuple[str, ...]:

@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from kerastl.backbones import BackboneError
-from kerastl_tfhub.graph import CONVERTED, Graph
-from kerastl_tfhub.saving import StagedModule
+from kerastl_tfhub.graph import CONVERTED, REFERENCES_OF_TF1, RESOURCES_OF_TF1, Graph
+from kerastl_tfhub.saving import StagedModule, refusing_damage
 
 _TABLES = ("HashTable", "HashTableV2", "MutableHashTableV2", "LookupTableFind", "LookupTableFindV2")
-_REFERENCES = ("Variable", "VariableV2")
-_RESOURCES = ("VarHandleOp",)
 
 
 def converted(staged: StagedModule, *, signature: str | None, where: str) -> StagedModule:
@@ -34,7 +32,8 @@ def converted(staged: StagedModule, *, signature: str | None, where: str) -> Sta
     _refuse_tables(staged.graph, where)
     signatures = staged.graph.meta.signature_def
     definition = signatures[choose_signature(sorted(signatures), signature, where)]
-    graph_def, values = _restored(staged, [info.name for info in definition.outputs.values()])
+    with refusing_damage(where):
+        graph_def, values = _restored(staged, [info.name for info in definition.outputs.values()])
     module = tf.Module()
     variables = {
         name: tf.Variable(value, name=name, trainable=False) for name, value in values.items()
@@ -76,9 +75,9 @@ def _restored(staged: StagedModule, outputs: list[str]) -> tuple[Any, dict[str, 
         graph_def = v1.graph_util.extract_sub_graph(graph.as_graph_def(), ends)
         tensors = {}
         for node in graph_def.node:
-            if node.op in _REFERENCES:
+            if node.op in REFERENCES_OF_TF1:
                 tensors[node.name] = graph.get_tensor_by_name(f"{node.name}:0")
-            elif node.op in _RESOURCES:
+            elif node.op in RESOURCES_OF_TF1:
                 handle = graph.get_tensor_by_name(f"{node.name}:0")
                 dtype = tf.dtypes.as_dtype(node.attr["dtype"].type)
                 tensors[node.name] = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype)
@@ -89,7 +88,7 @@ def _function(graph_def: Any, definition: Any, variables: dict[str, Any]) -> Any
     """Returns a function of the signature's inputs that imports the graph."""
     import tensorflow as tf
 
-    references = {node.name for node in graph_def.node if node.op in _REFERENCES}
+    references = {node.name for node in graph_def.node if node.op in REFERENCES_OF_TF1}
 
     def call(**inputs: Any) -> dict[str, Any]:
         replaced = {definition.inputs[name].name: tensor for name, tensor in inputs.items()}

@@ -14,7 +14,13 @@ from kerastl.backbones import BackboneError
 from kerastl_tfhub.calling import SIGNATURE_ONLY, TF1_FORMAT, Form, ReusableForm, SignatureForm
 from kerastl_tfhub.graph import CONVERTED
 from kerastl_tfhub.legacy import converted
-from kerastl_tfhub.saving import PackedGraph, StagedModule, unpack
+from kerastl_tfhub.saving import (
+    PackedGraph,
+    StagedModule,
+    refuse_missing_weights,
+    refusing_damage,
+    unpack,
+)
 
 Pooling = Literal["mean", "max"]
 _REDUCE = {"mean": tf.reduce_mean, "max": tf.reduce_max}
@@ -55,7 +61,8 @@ class Module:
             experimental_skip_checkpoint=not staged.has_weights
         )
         self.staged = staged
-        self.loaded = tf.saved_model.load(str(staged.folder), options=load_options)
+        with refusing_damage(where):
+            self.loaded = tf.saved_model.load(str(staged.folder), options=load_options)
         self.form = _form(self.loaded, options, reason, where)
         self._options = options
         self.output_spec = _selected_spec(self.form.output_spec, options, where)
@@ -131,6 +138,7 @@ def load_module(
         staged = unpack(source, where=where)
     else:
         staged = StagedModule(source, tags=tags, where=where)
+        refuse_missing_weights(staged, source)
     reason = None
     if staged.graph.is_tf1:
         staged = converted(staged, signature=options.signature, where=where)

@@ -103,6 +103,40 @@ def check_trust(graph: Graph, *, where: str) -> None:
         )
 
 
+def check_links(folder: Path, *, where: str) -> None:
+    """Checks that everything in the folder of a module is a file or a folder inside of it.
+
+    Links to other files of the module are allowed.
+
+    Args:
+        folder: The SavedModel.
+        where: The file or handle, for the message.
+
+    Raises:
+        UntrustedModuleError: A link leads out of the folder, or a file is a pipe or a device.
+    """
+    root = folder.resolve()
+    for path in sorted(root.rglob("*")):
+        if path.is_symlink():
+            if not path.resolve().is_relative_to(root):
+                raise UntrustedModuleError(
+                    "The module contains a link to a place outside its own folder.",
+                    where=where,
+                    expected="files, folders and links between them",
+                    received=f"{path.relative_to(root)}, which leads to {path.readlink()}",
+                    fix="If you trust the file that it leads to, replace the link by a copy: "
+                    "cp -rL copies a folder without its links.",
+                )
+        elif not (path.is_file() or path.is_dir()):
+            raise UntrustedModuleError(
+                "The module contains a pipe or a device.",
+                where=where,
+                expected="files, folders and links between them",
+                received=str(path.relative_to(root)),
+                fix="Do not use this module; ask its author for a clean export.",
+            )
+
+
 def check_assets(graph: Graph, folder: Path, *, where: str) -> None:
     """Checks that every asset of a module is a file of its own, in safe mode or not.
 

@@ -8,13 +8,14 @@ import base64
 import lzma
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from kerastl.backbones import WeightsError
 from kerastl_tfhub.files import stays_inside
 from kerastl_tfhub.graph import Graph, read_graph
-from kerastl_tfhub.safety import check_assets, check_trust
+from kerastl_tfhub.safety import check_assets, check_links, check_trust
 
 _MAX_BYTES = 2**31  # a protocol buffer can't be larger
 
@@ -32,10 +33,12 @@ class StagedModule:
 
     Raises:
         BackboneError: There is no such SavedModel or graph.
-        UntrustedModuleError: Safe mode refuses an operation, or an asset is not the module's own.
+        UntrustedModuleError: Safe mode refuses an operation, an asset is not the module's own, or
+            a link leads out of the folder.
     """
 
     def __init__(self, folder: Path, *, tags: Sequence[str] | None = None, where: str):
+        check_links(folder, where=where)
         self.graph = read_graph(folder, tags=tags)
         check_assets(self.graph, folder / "assets", where=where)
         check_trust(self.graph, where=where)
@@ -51,7 +54,7 @@ class StagedModule:
     @property
     def has_weights(self) -> bool:
         """Whether the values of its variables are included."""
-        return (self.folder / "variables").is_dir()
+        return (self.folder / "variables" / "variables.index").is_file()
 
     def pack(self) -> PackedGraph:
         """Returns the graph and its assets, without the variables, as text."""
@@ -77,6 +80,39 @@ def unpack(packed: PackedGraph, *, where: str) -> StagedModule:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(_bytes(name, text, where))
         return StagedModule(Path(directory), where=where)
+
+
+@contextmanager
+def refusing_damage(where: str) -> Iterator[None]:
+    """Turns TensorFlow's error about the files of a module into one sentence.
+
+    Raises:
+        WeightsError: TensorFlow cannot read them.
+    """
+    try:
+        yield
+    except Exception as error:  # TensorFlow raises nearly anything on damaged bytes
+        raise WeightsError(
+            "The files of the module cannot be read.",
+            where=where,
+            received=str(error).strip().partition("\n")[0] or type(error).__name__,
+            fix="Download or export the module again.",
+        ) from error
+
+
+def refuse_missing_weights(staged: StagedModule, folder: Path) -> None:
+    """Checks that the values of a module's variables are there.
+
+    Raises:
+        WeightsError: They are not.
+    """
+    if staged.graph.has_variables and not staged.has_weights:
+        raise WeightsError(
+            "The module lacks the values of its variables.",
+            where=str(folder),
+            expected="variables/variables.index and the files that it names",
+            fix="Download or export the module again.",
+        )
 
 
 def _write_graph(graph: Graph, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Whole texts of the errors about TF Hub modules."""
 
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 
@@ -253,6 +254,37 @@ def test_the_text_about_a_cache_that_cannot_be_created(tmp_path, monkeypatch) ->
   where:    {archives}
   received: Not a directory
   fix:      Set TFHUB_CACHE_DIR to a folder of your own."""
+    )
+
+
+def test_the_text_about_a_link_out_of_the_module(plain: str, tmp_path) -> None:
+    shutil.copytree(plain, tmp_path / "module")
+    (tmp_path / "module" / "variables").rename(tmp_path / "elsewhere")
+    (tmp_path / "module" / "variables").symlink_to("../elsewhere")
+    with pytest.raises(KerastlError) as caught:
+        SavedModelLayer(tmp_path / "module")
+    assert (
+        str(caught.value)
+        == f"""The module contains a link to a place outside its own folder.
+  where:    {tmp_path}/module
+  expected: files, folders and links between them
+  received: variables, which leads to ../elsewhere
+  fix:      If you trust the file that it leads to, replace the link by a copy: cp -rL copies a \
+folder without its links."""
+    )
+
+
+def test_the_text_about_variables_without_values(plain: str, tmp_path) -> None:
+    shutil.copytree(plain, tmp_path / "module")
+    shutil.rmtree(tmp_path / "module" / "variables")
+    with pytest.raises(KerastlError) as caught:
+        SavedModelLayer(tmp_path / "module")
+    assert (
+        str(caught.value)
+        == f"""The module lacks the values of its variables.
+  where:    {tmp_path}/module
+  expected: variables/variables.index and the files that it names
+  fix:      Download or export the module again."""
     )
 
 

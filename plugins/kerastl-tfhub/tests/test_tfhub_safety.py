@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import json
 import lzma
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -225,6 +226,107 @@ def test_an_asset_that_is_not_a_file_of_the_module_is_refused_in_every_mode(
     change(folder)
     with safe_mode(is_safe), pytest.raises(UntrustedModuleError, match=ASSETS[change]):
         SavedModelLayer(folder)
+
+
+def link_the_variables(folder: Path, target: Path) -> None:
+    (folder / "variables").rename(target)
+    (folder / "variables").symlink_to(target)
+
+
+def link_a_file_of_the_variables(folder: Path, target: Path) -> None:
+    file = folder / "variables" / "variables.index"
+    file.rename(target)
+    file.symlink_to(target)
+
+
+def link_the_graph(folder: Path, target: Path) -> None:
+    (folder / "saved_model.pb").rename(target)
+    (folder / "saved_model.pb").symlink_to(target)
+
+
+LINKS = (link_the_variables, link_a_file_of_the_variables, link_the_graph)
+
+
+@pytest.mark.parametrize("change", LINKS, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("is_safe", [True, False], ids=["safe", "unsafe"])
+@pytest.mark.parametrize("form", ["plain", "tf1_hub"])
+def test_a_link_out_of_the_module_is_refused_in_every_mode(
+    change: Callable[[Path, Path], None],
+    is_safe: bool,
+    form: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    folder = copy(request.getfixturevalue(form), tmp_path)
+    change(folder, tmp_path / "elsewhere")
+    with safe_mode(is_safe), pytest.raises(UntrustedModuleError, match="a link to a place outside"):
+        SavedModelLayer(folder)
+
+
+@pytest.mark.parametrize("change", LINKS, ids=lambda change: change.__name__)
+def test_a_link_to_another_file_of_the_module_is_followed(
+    change: Callable[[Path, Path], None], plain: str, tmp_path: Path
+) -> None:
+    folder = copy(plain, tmp_path)
+    change(folder, folder / "elsewhere")
+    (tmp_path / "link").symlink_to(folder)
+    x = np.ones((2, 3), "float32")
+    found = SavedModelLayer(tmp_path / "link")(x)
+    np.testing.assert_array_equal(found, SavedModelLayer(plain)(x))
+
+
+def test_a_pipe_among_the_variables_is_not_opened(plain: str, tmp_path: Path) -> None:
+    folder = copy(plain, tmp_path)
+    (folder / "variables" / "variables.index").unlink()
+    os.mkfifo(folder / "variables" / "variables.index")
+    with pytest.raises(UntrustedModuleError, match="a pipe or a device"):
+        SavedModelLayer(folder)
+
+
+def without_the_folder(folder: Path) -> None:
+    shutil.rmtree(folder / "variables")
+
+
+def without_the_index(folder: Path) -> None:
+    (folder / "variables" / "variables.index").unlink()
+
+
+def with_a_broken_link(folder: Path) -> None:
+    shutil.rmtree(folder / "variables")
+    (folder / "variables").symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("form", ["plain", "signature_only", "tf1_hub"])
+@pytest.mark.parametrize(
+    "change",
+    [without_the_folder, without_the_index, with_a_broken_link],
+    ids=lambda change: change.__name__,
+)
+def test_a_module_without_the_values_of_its_variables_is_refused(
+    form: str, change: Callable[[Path], None], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    folder = copy(request.getfixturevalue(form), tmp_path)
+    change(folder)
+    with pytest.raises(WeightsError, match="lacks the values of its variables"):
+        SavedModelLayer(folder)
+
+
+@pytest.mark.parametrize("form", ["plain", "tf1_hub"])
+@pytest.mark.parametrize("name", ["variables.index", "variables.data-00000-of-00001"])
+@pytest.mark.parametrize("kept", [0.0, 0.5, None])
+def test_damaged_variables_are_refused_in_one_sentence(
+    form: str, name: str, kept: float | None, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    folder = copy(request.getfixturevalue(form), tmp_path)
+    path = folder / "variables" / name
+    data = path.read_bytes()
+    if kept is None and "data" in name:
+        path.unlink()
+    else:
+        path.write_bytes(bytes(len(data)) if kept is None else data[: int(kept * len(data))])
+    with pytest.raises(WeightsError, match="The files of the module cannot be read") as caught:
+        SavedModelLayer(folder)
+    assert caught.value.parts["received"]
 
 
 def test_a_module_s_own_saver_doesn_t_count_unless_the_module_calls_it(
