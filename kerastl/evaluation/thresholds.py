@@ -177,7 +177,7 @@ def _with_promise(
         note = _extreme(steps, step, policy)
         promise = replace(promise, price=_price(steps, policy, step, point))
     elif policy.is_promise:
-        note = "; ".join(filter(None, [_not_promised(promise, policy), note]))
+        note = "; ".join(filter(None, [_not_promised(promise, policy, steps), note]))
     return ChosenThreshold(
         threshold=float(steps.thresholds[step]),
         note=note,
@@ -207,12 +207,14 @@ def _promise(
     )
 
 
-def _not_promised(promise: Promise, policy: ThresholdPolicy) -> str:
+def _not_promised(promise: Promise, policy: ThresholdPolicy, steps: Steps) -> str:
     worth = round(promise.effective)
     groups = f", worth {worth} independent ones," if worth < promise.count else ""
     enough = "no number of labels like these would be enough"
     if promise.needed is not None:
-        enough = f"about {promise.needed:,} {promise.unit} are needed"
+        positives = math.ceil(promise.needed * steps.hits[-1] / promise.count)
+        of_them = f", {positives:,} of them positive," if policy.goal == "precision" else ""
+        enough = f"about {promise.needed:,} {promise.unit}{of_them} are needed"
     return (
         f"{policy} is not promised: {promise.count:,} {promise.unit}{groups} show a "
         f"{promise.quantity} of at least {promise.bound:.3f} in new data, and {enough}; the "

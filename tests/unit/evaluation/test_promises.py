@@ -65,6 +65,8 @@ def test_a_precision_says_how_many_labels_it_needs() -> None:
     assert found.promise.is_promised is False
     assert found.promise.unit == "known labels"
     assert found.promise.needed > 40
+    needed, half = found.promise.needed, -(-found.promise.needed // 2)  # as here, half are positive
+    assert f"about {needed} known labels, {half} of them positive, are needed" in found.note
 
 
 def test_what_no_number_of_labels_can_promise_is_said() -> None:
