@@ -34,124 +34,16 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from PIL import Image
+from kill_scenarios import SCENARIOS, make_project
 
 from kerastl import pipeline
 from kerastl.errors import KerastlError
 from kerastl.files import WRITING
 from kerastl.progress import Progress
 
-PLUGIN = '''
-from kerastl.backbones import BackboneSpec, ImageInput, Stage, unknown_backbone
-
-
-def build(*, weights, input):
-    import keras
-
-    @keras.saving.register_keras_serializable("kills")
-    class Noise(keras.layers.Layer):
-        """Multiplicative noise, whose seed generator is in a list."""
-
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            self.seeds = [keras.random.SeedGenerator(3)]
-
-        def call(self, inputs, training=False):
-            if not training:
-                return inputs
-            shape = keras.ops.shape(inputs)
-            return inputs * keras.random.uniform(shape, 0.8, 1.2, seed=self.seeds[0])
-
-    image = keras.Input(input.shape)
-    x = keras.layers.Rescaling(1 / 255, name="scale")(image)
-    x = keras.layers.Conv2D(4, 3, strides=2, name="low")(x)
-    x = keras.layers.BatchNormalization(name="norm")(x)
-    x = Noise(name="noise")(x)
-    inner = keras.Sequential(
-        [keras.Input(x.shape[1:]), keras.layers.ReLU(), keras.layers.Dropout(0.3, seed=5)],
-        name="inner",
-    )
-    x = keras.layers.Conv2D(6, 3, name="high")(inner(x))
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    network = keras.Model(image, x, name="killed")
-    for layer, shape in (("low", (3, 3, 3, 4)), ("high", (3, 3, 4, 6))):
-        count = shape[0] * shape[1] * shape[2] * shape[3]
-        kernel = [((7 * i) % 13 - 6) / 12 for i in range(count)]
-        network.get_layer(layer).kernel.assign(keras.ops.reshape(keras.ops.array(kernel), shape))
-    return network
-
-
-def stages(network):
-    return (
-        Stage(name="low", layers=("scale", "low", "norm")),
-        Stage(name="high", layers=("noise", "inner", "high", "pool")),
-    )
-
-
-class Family:
-    def names(self):
-        return ("network",)
-
-    def spec(self, name, *, options=None):
-        if name not in self.names():
-            raise unknown_backbone("killed", name, self.names())
-        return BackboneSpec(
-            id="killed:network",
-            input=ImageInput(height=12, width=12, min_size=8),
-            feature_dim=6,
-            num_params=300,
-            weights=("published",),
-            license="Apache-2.0",
-            reference="https://example.org",
-            build=build,
-            stages=stages,
-        )
-
-
-family = Family()
-'''
-_AUGMENT = {"flip": True, "zoom": 0.2, "shift": 0.1, "brightness": 0.1}
-_HEADS = {"all": {"tasks": ["bright", "red"], "hidden": [6], "dropout": 0.3}}
-_FIT = {"solver": "keras", "epochs": 6, "batch_size": 16, "backbone_learning_rate": 3.0e-3}
-SCENARIOS: dict[str, dict[str, Any]] = {
-    "exact": {},
-    "heads": {"heads": _HEADS, "fit": _FIT},
-    "augmented": {"heads": _HEADS, "fit": _FIT, "augment": _AUGMENT},
-    "tuned": {
-        "heads": _HEADS,
-        "trainable": {"stages": 2, "batch_norm": "update"},
-        "fit": _FIT,
-        "augment": _AUGMENT,
-    },
-    "last_stage": {"trainable": {"stages": 1, "batch_norm": "update"}, "fit": _FIT},
-}
 NOT_KILLED = "not killed, because it had ended"
-_OWN = {"created", "evidence", "origin"}  # of the bundle: times and the folder
-
-
-def make_project(folder: Path) -> None:
-    """Writes 60 images of 12 x 12 pixels, their table and the plugin of the backbone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng, rows = np.random.default_rng(0), []
-    for number in range(60):
-        bright, red = number % 2, (number // 2) % 2
-        level = (105, 135)[bright] + int(rng.integers(-40, 40))
-        pixels = rng.integers(level - 20, level + 20, (12, 12, 3)).astype(np.uint8)
-        pixels[3:9, 3:9, 0] = np.minimum(level + (10, 60)[red] + int(rng.integers(-30, 30)), 255)
-        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
-        known = "" if number % 3 == 0 else red
-        rows.append({"path": f"{number:02d}.png", "bright": bright, "red": known})
-    frame = pd.DataFrame(rows).assign(scene=[f"s{number // 2}" for number in range(60)])
-    frame.to_csv(folder / "table.csv", index=False)
-    metadata = folder / "plugin" / "kerastl_killed-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: kerastl-killed\nVersion: 1.0\n"
-    )
-    (metadata / "entry_points.txt").write_text(
-        "[kerastl.backbones]\nkilled = kerastl_killed:family\n"
-    )
-    (metadata.parent / "kerastl_killed.py").write_text(PLUGIN)
+_TEXTS = ("history.csv", "splits.csv", "metrics.json", "missingness.json")
+_OWN = {"created", "origin", "seconds", "training", "scores"}  # of a bundle: times, folder, cache
 
 
 class Steps(Progress):
@@ -204,19 +96,8 @@ class Trainings:
     """Trainings of one scenario in forked processes."""
 
     def __init__(self, project: Path, name: str):
-        self.project = project
         self.config = project / f"{name}.yaml"
-        settings = {
-            "data": {
-                "table": str(project / "table.csv"),
-                "image": "path",
-                "tasks": ["bright", "red"],
-                "group": "scene",
-            },
-            "backbone": {"name": "killed:network"},
-            **SCENARIOS[name],
-        }
-        self.config.write_text(json.dumps(settings))  # JSON is YAML
+        self.config.write_text(json.dumps(SCENARIOS[name]))  # JSON is YAML
 
     def run(
         self,
@@ -292,21 +173,12 @@ class Trainings:
 
 def unequal(whole: Path, resumed: Path) -> list[str]:
     """Returns the names of the results of two runs that differ, and what should not remain."""
-    found = [
-        name
-        for name in ("history.csv", "splits.csv")
-        if _bytes(whole, name) != _bytes(resumed, name)
-    ]
-    found += [
-        name
-        for name in ("metrics.json", "missingness.json")
-        if _bytes(whole, name) != _bytes(resumed, name)
-    ]
+    found = [name for name in _TEXTS if _bytes(whole, name) != _bytes(resumed, name)]
     frames = [pd.read_parquet(run / "predictions.parquet") for run in (whole, resumed)]
     if not frames[0].equals(frames[1]):
         found.append("predictions.parquet")
     bundles = [json.loads((run / "bundle.json").read_text()) for run in (whole, resumed)]
-    if any(bundles[0][key] != bundles[1][key] for key in bundles[0] if key not in _OWN):
+    if _without_own(bundles[0]) != _without_own(bundles[1]):
         found.append("bundle.json")
     if not _same_arrays(_variables(whole), _variables(resumed)):
         found.append("model.keras")
@@ -315,6 +187,13 @@ def unequal(whole: Path, resumed: Path) -> list[str]:
     found += [path.name for path in resumed.rglob(f"{WRITING}*")]
     found += [name for name in ("state",) if (resumed / name).exists()]
     return found + [name for name in ("report.html",) if not (resumed / name).exists()]
+
+
+def _without_own(value: Any) -> Any:
+    """Returns a part of a bundle without what every training has of its own."""
+    if isinstance(value, dict):
+        return {key: _without_own(one) for key, one in value.items() if key not in _OWN}
+    return [_without_own(one) for one in value] if isinstance(value, list) else value
 
 
 def _bytes(run: Path, name: str) -> bytes:
@@ -420,7 +299,7 @@ def _finished(one: Trainings, whole: Path, at: Path, status: int, step: str) -> 
 
 
 def main() -> None:
-    """Prints a line for each kill that changed something, then a table in Markdown."""
+    """Prints a line for each kill and a table in Markdown; exits with 1 if one changed anything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--scenario", choices=SCENARIOS, nargs="*", default=list(SCENARIOS))
@@ -453,6 +332,7 @@ def main() -> None:
     print(
         f"| all | | {sum(m for m, _ in counts.values())} | {sum(e for _, e in counts.values())} |"
     )
+    sys.exit(any(made > equal for made, equal in counts.values()))
 
 
 if __name__ == "__main__":

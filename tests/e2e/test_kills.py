@@ -49,11 +49,22 @@ def test_a_training_killed_while_it_writes_a_file_resumes_to_the_same_bits(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["exact", "heads", "augmented", "tuned", "last_stage"])
+@pytest.mark.parametrize(
+    ("scenario", "every"),
+    [
+        ("exact", 2),
+        ("heads", 2),
+        ("augmented", 2),
+        ("tuned", 2),
+        ("last_stage", 2),
+        ("auto", 12),  # in the trial of each rate
+        ("audio", 8),
+    ],
+)
 def test_a_training_killed_at_any_change_of_a_file_resumes_to_the_same_bits(
-    repository: Path, scenario: str
+    repository: Path, scenario: str, every: int
 ) -> None:
-    kills(repository, "--scenario", scenario, "--every", "2")
+    kills(repository, "--scenario", scenario, "--every", str(every))
 
 
 @pytest.mark.slow
