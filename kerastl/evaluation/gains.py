@@ -8,6 +8,7 @@ import scipy.stats
 from kerastl.evaluation.calibration import maximum_likelihood
 from kerastl.evaluation.intervals import Bootstrap, Draws
 from kerastl.evaluation.means import divided
+from kerastl.evaluation.score_intervals import Variation, carriers
 
 _FEWEST_OF_A_CLASS = 5  # for a scale and an offset
 _PENALTY = 1e-3  # keeps the fit finite if the logits separate the targets
@@ -54,7 +55,8 @@ def measure_gain(
 
     Both get the scale and the offset per task that fit these examples best, because the shipped
     model is calibrated too: the comparison is about ranking, not about confidence. The targets are
-    Platt's, so that a model that happens to separate few labels has no loss near 0. Logits and
+    Platt's, so that a model that happens to separate few labels has no loss near 0. Percentiles of
+    the bootstrap are too narrow if few groups have labels, so they are widened. Logits and
     labels are `(examples, tasks)`, unknown labels NaN. Without groups each example is its own.
 
     The second model is the best of so many choices on these examples; the level of the interval is
@@ -66,13 +68,18 @@ def measure_gain(
     names = np.arange(len(labels)) if groups is None else groups
     draws = Draws(Bootstrap(groups=names, replicates=_REPLICATES, seed=seed))
     rows = np.arange(len(labels))
-    found = [divided(weights @ saved, weights @ num_known) for weights in draws.weights(rows)]
+    found = np.concatenate(
+        [divided(weights @ saved, weights @ num_known) for weights in draws.weights(rows)]
+    )
     tail = _ERROR / choices / 2
-    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail]) if total else (0.0, 0.0)
+    loss = float(saved.sum() / max(total, 1))
+    low, high = np.nanquantile(found, [tail, 1 - tail]) if total else (0.0, 0.0)
+    variation = Variation(replicates=found, carriers=carriers(names, num_known))
+    widening = variation.widening(level=1 - 2 * tail)
     return Gain(
-        loss=float(saved.sum() / max(total, 1)),
-        low=float(low),
-        high=float(high),
+        loss=loss,
+        low=float(loss - widening * (loss - low)),
+        high=float(loss + widening * (high - loss)),
         known=total,
         choices=choices,
     )

@@ -35,15 +35,18 @@ class Variation:
         defined = self.replicates[~np.isnan(self.replicates)]
         return float(defined.var()) if len(defined) > 1 else 0.0
 
-    def widening(self, freedom: float | None = None) -> float:
+    def widening(self, freedom: float | None = None, *, level: float = _LEVEL) -> float:
         """Returns how many times wider an interval is because few groups carry the score.
 
         It undoes the bias of the bootstrap's variance, and it replaces the normal quantile by
-        Student's, with one degree of freedom less than there are carriers if none are given.
+        Student's at that level, with one degree of freedom less than there are carriers if none
+        are given.
         """
         freedom = max(self.carriers - 1 if freedom is None else freedom, _FEWEST_FREEDOM)
         unbiased = self.carriers / max(self.carriers - 1, 0.5)
-        return math.sqrt(unbiased) * float(scipy.stats.t.ppf((1 + _LEVEL) / 2, freedom)) / _NORMAL
+        end = (1 + level) / 2
+        quantiles = scipy.stats.t.ppf(end, freedom) / scipy.stats.norm.ppf(end)
+        return math.sqrt(unbiased) * float(quantiles)
 
 
 def carriers(groups: np.ndarray, values: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from kerastl.evaluation.gains import calibrated_loss, measure_gain
 
@@ -42,6 +43,16 @@ def test_few_groups_make_the_interval_wide() -> None:
     groups = np.repeat(np.arange(6), 50)
     by_group = measure_gain(frozen, noisy, y, groups, seed=0)
     assert by_group.high - by_group.low > rows.high - rows.low
+
+
+def test_the_interval_of_few_labels_has_student_s_quantiles() -> None:
+    y = np.repeat([1.0, 0.0], [4, 4])[:, None]  # too few for a scale and an offset
+    second = np.random.default_rng(0).normal(size=y.shape)
+    gain = measure_gain(np.zeros(y.shape), second, y, None, seed=0)
+    saved = np.log(2) - np.logaddexp(0, np.where(y == 1, -second, second))
+    error = saved.std(ddof=1) / np.sqrt(len(y))
+    half = (gain.high - gain.low) / 2
+    assert half == pytest.approx(scipy.stats.t.ppf(0.975, len(y) - 1) * error, rel=0.1)
 
 
 def test_confidence_alone_is_not_a_gain() -> None:
