@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits
 import kerastl
 import kerastl.pipeline
 import kerastl.report
-from kerastl.cli import spare_collections
+from kerastl.cli.startup import save_startup_time
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.keras_engine import KerasEngine
@@ -77,7 +77,7 @@ def network(shared: Path) -> keras.Model:
 
 def train(config: str, output: str, *overrides: str) -> dict:
     """Trains as the command does, report included."""
-    spare_collections()
+    save_startup_time()
     steps = Steps()
     run = kerastl.train(config, output=output, overrides=overrides, progress=steps)
     return {

@@ -4,7 +4,6 @@ Convention: a deliberate error is caught once, here, and exits with code 2 witho
 """
 
 import atexit
-import gc
 import importlib
 import os
 import shutil
@@ -18,6 +17,7 @@ from click.shell_completion import CompletionItem
 
 from kerastl.cli import completion
 from kerastl.cli.silence import silence_tensorflow
+from kerastl.cli.startup import save_startup_time
 from kerastl.errors import KerastlError, suggestion
 
 COMMANDS = {
@@ -92,7 +92,7 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Runs the command line; exits with 0, 2 for errors of the user, 130 after Ctrl-C."""
     if args is None:
-        spare_collections()
+        save_startup_time()
         silence_tensorflow()
     completion.register()
     provide_home()
@@ -112,15 +112,6 @@ def main(args: list[str] | None = None) -> None:
         if refusal is None:
             raise
         _fail(f"Error: {refusal}", code=2)
-
-
-def spare_collections() -> None:
-    """Makes Python's garbage collector scan TensorFlow's million objects less often.
-
-    With the default settings it takes a second during imports and another at exit.
-    """
-    gc.set_threshold(50_000, 20, 20)
-    atexit.register(gc.freeze)
 
 
 def provide_home() -> None:

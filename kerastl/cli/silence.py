@@ -9,10 +9,10 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import ModuleType
+
+from kerastl.cli.import_hooks import import_within
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _VERBOSE = ("0", "1")  # information and warnings; 2 and 3 ask for less
@@ -27,29 +27,15 @@ def silence_tensorflow() -> None:
     if os.environ.get(_LEVEL) in _VERBOSE:
         return
     os.environ[_LEVEL] = "3"  # for the messages after the import
-    sys.meta_path.insert(0, _SilencingFinder())
+    import_within("tensorflow", _silent_import)
 
 
-class _SilencingFinder:
-    """Finds TensorFlow like Python itself, but with a loader that imports it silently."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != "tensorflow":
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _SilentLoader(spec.loader.name, spec.loader.path)
-        return spec
-
-
-class _SilentLoader(SourceFileLoader):
-    def exec_module(self, module: ModuleType) -> None:
-        with withheld_stderr():
-            super().exec_module(module)
-        for name in ("tensorflow", "absl"):  # they warn about many short trainings, for example
-            logging.getLogger(name).setLevel(logging.ERROR)
+@contextmanager
+def _silent_import() -> Iterator[None]:
+    with withheld_stderr():
+        yield
+    for name in ("tensorflow", "absl"):  # they warn about many short trainings, for example
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+import scipy.special
 
 from kerastl.evaluation import ranking
 from kerastl.evaluation.intervals import FEWEST_GROUPS, Draws
@@ -98,7 +98,7 @@ def paired_difference(
     if max((one.groups for one in scored), default=0) >= FEWEST_GROUPS:
         rarer = max(one.rarer_groups for one in scored)
         error, freedom = _standard_error(values, replicates, num_groups=rarer)
-        half = float(student.ppf((1 + _LEVEL) / 2, freedom)) * error
+        half = float(scipy.special.stdtrit(freedom, (1 + _LEVEL) / 2)) * error
         p_value = _p_value(value, error, freedom)
     return PairedDifference(
         value=value,
@@ -154,4 +154,4 @@ def _standard_error(
 def _p_value(value: float, error: float, freedom: float) -> float:
     if not error or np.isnan(error):
         return 1.0 if value == 0 else float("nan")
-    return float(2 * student.sf(abs(value) / error, freedom))
+    return float(2 * scipy.special.stdtr(freedom, -abs(value) / error))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from kerastl.evaluation.calibration import maximum_likelihood
 from kerastl.evaluation.intervals import Bootstrap, Draws
@@ -38,7 +38,7 @@ class Gain:
     @property
     def standard_error(self) -> float:
         """Standard error of the gain, from the width of the interval."""
-        tails = scipy.stats.norm.ppf(1 - _ERROR / self.choices / 2)
+        tails = scipy.special.ndtri(1 - _ERROR / self.choices / 2)
         return float((self.high - self.low) / 2 / tails)
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
-import scipy.stats
+import scipy.special
 
 from kerastl.evaluation.score_types import Interval
 
 _LEVEL = 0.95
-_NORMAL = float(scipy.stats.norm.ppf((1 + _LEVEL) / 2))
+_NORMAL = float(scipy.special.ndtri((1 + _LEVEL) / 2))
 _TINY = 1e-9
 _FEWEST_FREEDOM = 2.0  # of Student's t
 
@@ -45,7 +45,7 @@ class Variation:
         freedom = max(self.carriers - 1 if freedom is None else freedom, _FEWEST_FREEDOM)
         unbiased = self.carriers / max(self.carriers - 1, 0.5)
         end = (1 + level) / 2
-        quantiles = scipy.stats.t.ppf(end, freedom) / scipy.stats.norm.ppf(end)
+        quantiles = scipy.special.stdtrit(freedom, end) / scipy.special.ndtri(end)
         return math.sqrt(unbiased) * float(quantiles)
 
 
@@ -71,8 +71,8 @@ def share_interval(value: float, count: float, variation: Variation) -> Interval
     effective = count / _excess(variation, smoothed * (1 - smoothed) / count)
     hits, misses = value * effective, (1 - value) * effective
     tail = (1 - _LEVEL) / 2
-    low = scipy.stats.beta.ppf(tail, hits, misses + 1) if hits > 0 else 0.0
-    high = scipy.stats.beta.ppf(1 - tail, hits + 1, misses) if misses > 0 else 1.0
+    low = scipy.special.betaincinv(hits, misses + 1, tail) if hits > 0 else 0.0
+    high = scipy.special.betaincinv(hits + 1, misses, 1 - tail) if misses > 0 else 1.0
     return float(low), float(high)
 
 

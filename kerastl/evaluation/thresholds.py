@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import scipy.stats
 
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.evaluation import ranking
@@ -157,7 +156,8 @@ def _shares(
 
 def _design_effect(p: np.ndarray, groups: np.ndarray, num_steps: int) -> np.ndarray:
     """Returns the design effect of all examples of a class, by the ranks of their probabilities."""
-    ranks = scipy.stats.rankdata(p)
+    _, places, counts = np.unique(p, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
     return np.full(num_steps, design_effects(groups, similarity(ranks, groups))[-1])
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
-import sklearn.metrics
-from scipy.stats import binomtest
+
+from kerastl.evaluation.thresholds import threshold_steps
 
 MAX_POINTS = 100
 STEPS = 1000  # of the sliders
@@ -34,14 +34,16 @@ class Bin:
 
 def roc_points(y: np.ndarray, p: np.ndarray) -> Points:
     """Returns `(points, 2)`: false and true positive rate in [0, 1]. Needs both classes."""
-    x, height, _ = sklearn.metrics.roc_curve(y, p)
-    return thinned(np.column_stack([x, height]))
+    steps = threshold_steps(y == 1, p)
+    counts = np.column_stack([steps.false_alarms, steps.hits])
+    bends = (np.diff(counts, 2, axis=0) != 0).any(axis=1)
+    return thinned((counts / counts[-1])[np.concatenate([[True], bends, [True]])])
 
 
 def precision_recall_points(y: np.ndarray, p: np.ndarray) -> Points:
     """Returns `(points, 2)`: increasing recall and precision, in [0, 1]. Needs a positive."""
-    precision, recall, _ = sklearn.metrics.precision_recall_curve(y, p)
-    return thinned(np.column_stack([recall, precision])[::-1][1:])
+    steps = threshold_steps(y == 1, p)
+    return thinned(np.column_stack([steps.sensitivity, steps.precision])[1:])
 
 
 def thinned(points: Points) -> Points:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.errors import counted
@@ -83,7 +83,7 @@ def rate_bound(word: Word, found: Outcome) -> RateBound:
         Garwood (1936), "Fiducial Limits for the Poisson Distribution"; Vovk, Gammerman, Shafer
         (2005), "Algorithmic Learning in a Random World"
     """
-    by_time = scipy.stats.chi2.ppf(LEVEL, 2 * found.num_false + 2) / 2 / word.hours
+    by_time = scipy.special.gammaincinv(found.num_false + 1, LEVEL) / word.hours
     rates = np.sort(word.rates_by_voice(found.false_accepts))
     rank = math.ceil(LEVEL * (len(rates) + 1) - 1e-9)
     by_voices = float(rates[rank - 1]) if rank <= len(rates) else math.inf

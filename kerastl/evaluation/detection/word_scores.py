@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from kerastl.evaluation.detection.curve import Outcome, Word, curve
 from kerastl.evaluation.intervals import FEWEST_GROUPS, Bootstrap, Draws
@@ -50,8 +50,8 @@ def poisson_interval(count: int, hours: float) -> tuple[float, float]:
     Reference:
         Garwood (1936), "Fiducial Limits for the Poisson Distribution"
     """
-    low = scipy.stats.chi2.ppf(_TAIL, 2 * count) / 2 if count else 0.0
-    high = scipy.stats.chi2.ppf(1 - _TAIL, 2 * count + 2) / 2
+    low = scipy.special.gammaincinv(count, _TAIL) if count else 0.0
+    high = scipy.special.gammaincinv(count + 1, 1 - _TAIL)
     return float(low / hours), float(high / hours)
 
 
