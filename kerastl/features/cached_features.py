@@ -137,6 +137,10 @@ class CachedFeatures:
                 self._hashed_rows.append(row)
             self._keys[row], self._file_hashes[row] = key, file_hash
 
+    def add_rows(self, rows: np.ndarray, features: np.ndarray, *, engine: str) -> None:
+        """Stores the features of examples that were hashed or decoded before."""
+        self.store(engine).add([self._keys[row] for row in rows], features)
+
     def close(self) -> None:
         """Writes what was added, and prunes the cache if it has grown."""
         if self._files is not None:

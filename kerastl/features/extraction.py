@@ -145,11 +145,23 @@ class Extraction:
         rows = sample_rows(len(self._inputs))
         values, is_cached = self._cached.read(rows, engine=engine)
         missing = rows[~is_cached]
+        if not len(missing):  # without creating the engine
+            return values
+        compared = self._engines.computed_output(engine) if self._is_sample(rows) else None
+        if compared is not None:
+            values[~is_cached] = compared[~is_cached]
+            self._cached.add_rows(missing, compared[~is_cached], engine=engine)
+            return values
         computation = FeatureComputation(self._engines.engine(engine), self._cached.stream(missing))
         for part, features in computation.run(len(missing), title="Features", progress=SILENT):
             values[np.searchsorted(rows, part.rows)] = features
             self._cached.add(part, features, engine=engine)
         return values
+
+    def _is_sample(self, rows: np.ndarray) -> bool:
+        """Whether the sample that engines are compared on is these examples, one input each."""
+        has_windows = isinstance(self._inputs, FileInputs) and self._inputs.has_windows
+        return len(rows) == NUM_EXAMPLES and not has_windows
 
 
 def sample_rows(num_examples: int) -> np.ndarray:

@@ -60,6 +60,12 @@ class NetworkEngines:
         """Returns the output of an engine for the sample."""
         return self.reference_output if label == REFERENCE else self.timed_sample_output(label)[0]
 
+    def computed_output(self, label: str) -> np.ndarray | None:
+        """Returns the output of an engine for the sample if it has been computed, else None."""
+        if label == REFERENCE and "_reference_output" in vars(self):
+            return self.reference_output
+        return self._outputs[label][0] if label in self._outputs else None
+
     def timed_sample_output(self, label: str) -> tuple[np.ndarray, float]:
         """Returns the output of an engine for the sample, and its speed in examples per second."""
         if label not in self._outputs:

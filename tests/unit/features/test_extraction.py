@@ -11,11 +11,13 @@ from PIL import Image
 
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
+from kerastl.features import extraction
 from kerastl.features.cache import file_hashes
 from kerastl.features.cache.fingerprints import network_fingerprint
 from kerastl.features.cache.pruning import clear, list_entries
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import engines_above_limit
+from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
 from kerastl.media.image import decoding as images
@@ -294,6 +296,25 @@ def test_probabilities_are_compared_with_those_of_keras_warm_and_cold(
     assert warm.facts.scores.computed == 0
     second = warm.probability_differences(heads)
     assert second == pytest.approx(first, abs=1e-4)
+
+
+@needs_openvino
+def test_the_sample_that_engines_were_compared_on_is_not_computed_again(
+    network: keras.Model, paths: list[Path], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = keras.Input(network.output_shape[1:])
+    heads = keras.Model(raw, keras.layers.Dense(2, name="tasks_logits")(raw))
+    is_scored = np.arange(NUM) % 2 == 0
+
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError("computed again")
+
+    cold = extract(network, paths, cache, is_scored=is_scored, engine="openvino")
+    monkeypatch.setattr(extraction, "FeatureComputation", again)
+    first = cold.probability_differences(heads)
+    warm = extract(network, paths, cache, is_scored=is_scored, engine="openvino")
+    monkeypatch.setattr(NetworkEngines, "engine", again)
+    assert warm.probability_differences(heads) == first
 
 
 def test_too_different_probabilities_name_their_engine() -> None:
