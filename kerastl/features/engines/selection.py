@@ -29,8 +29,8 @@ from kerastl.records import to_values
 Purpose = Literal["training", "scores"]
 
 OPENVINO_HINT = (
-    "OpenVINO is up to 1.8 times as fast, up to 4 times on CPUs with bfloat16: "
-    "pip install 'kerastl[fast]'"
+    "OpenVINO was 1.4 to 1.8 times as fast with the two networks measured, 3 to 4 times on CPUs "
+    "with bfloat16: pip install 'kerastl[fast]'"
 )
 _WORTH_CONVERTING = 30e9  # multiply-adds that Keras computes in the time that a conversion takes
 _WORTH_CONVERTING_EXAMPLES = 256  # if the number of multiply-adds is not known
