@@ -15,6 +15,7 @@ MAX_POINTS = 100
 STEPS = 1000  # of the sliders
 NUM_BARS = 25
 MIN_PER_BIN = 12  # examples; fewer give no useful rate
+_Z = 1.959963984540054
 _MAX_BINS = 10
 _LEAST = 1e-6  # probability that is told apart from 0
 
@@ -66,9 +67,23 @@ def reliability_bins(y: np.ndarray, p: np.ndarray) -> tuple[Bin, ...]:
 
 
 def _bin(y: np.ndarray, p: np.ndarray) -> Bin:
-    ends = binomtest(int(y.sum()), len(y)).proportion_ci(method="wilson")
+    low, high = wilson_interval(int(y.sum()), len(y))
     predicted, observed = float(p.mean()), float(y.mean())
-    return Bin(predicted=predicted, observed=observed, low=ends.low, high=ends.high, count=len(y))
+    return Bin(predicted=predicted, observed=observed, low=low, high=high, count=len(y))
+
+
+def wilson_interval(positives: int, count: int) -> tuple[float, float]:
+    """Returns the 95 % interval of a share.
+
+    Reference:
+        Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference"
+    """
+    share = positives / count
+    center = share + _Z**2 / (2 * count)
+    spread = _Z * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    scale = 1 + _Z**2 / count
+    low, high = (center - spread) / scale, (center + spread) / scale
+    return max(0.0, float(low)), min(1.0, float(high))
 
 
 @dataclass(frozen=True, kw_only=True)
