@@ -2,6 +2,7 @@
 
 from kerastl.backbones.layer import Backbone
 from kerastl.backbones.log_mel import LogMel
+from kerastl.backbones.resizing import ResizeImages
 from kerastl.heads.layer import Probabilities
 
-__all__ = ["Backbone", "LogMel", "Probabilities"]
+__all__ = ["Backbone", "LogMel", "Probabilities", "ResizeImages"]

@@ -223,6 +223,7 @@ def _build(plan: RunPlan) -> keras.Model:
         weights=config.backbone.weights,
         input_size=config.backbone.input_size,
         options=config.backbone.options,
+        features=config.features,
         seed=config.fit.seed,
     )
 

@@ -6,13 +6,15 @@ call, and `layer.trainable = True` overwrites the flags of all nested layers.
 """
 
 import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
 
 from kerastl.backbones.spec import Stage
+from kerastl.backbones.views import ViewNetworks, Views
 from kerastl.errors import ModelError, suggestion
+from kerastl.media.view import View
 
 BatchNormMode = Literal["frozen", "update"]
 
@@ -38,13 +40,14 @@ class Backbone(keras.layers.Layer):
         batch_norm: `"frozen"` or `"update"`.
         learns: Which weights are trainable: True for all, False for none, the number of last
             stages, or patterns of variable paths.
+        views: What is computed of each input; None is the feature vector of `model`.
 
     Call arguments:
         inputs: Raw input, as specified by the backbone's spec.
         training: Used only with `batch_norm="update"`.
 
     Output shape:
-        `(batch, feature_dim)`.
+        `(batch, feature_dim)`; with `views`, the features of all of them.
 
     Example:
 
@@ -66,6 +69,7 @@ class Backbone(keras.layers.Layer):
         stages: Sequence[Stage | dict[str, Any]] = (),
         batch_norm: BatchNormMode = "frozen",
         learns: bool | int | Sequence[str] = True,
+        views: Views | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ):
         kwargs.setdefault("name", "backbone")
@@ -79,6 +83,10 @@ class Backbone(keras.layers.Layer):
             for stage in stages
         )
         self.batch_norm = batch_norm
+        self.views = Views.from_values(views) if isinstance(views, Mapping) else views
+        self._view_networks = (
+            None if self.views is None else ViewNetworks(model, self.stages, self.views)
+        )
         self.built = True
         self._learns: Learns = True
         learns = learns if isinstance(learns, int) else tuple(learns)
@@ -86,10 +94,22 @@ class Backbone(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         follows_caller = self.batch_norm == "update" and bool(self.model.trainable_weights)
-        return self.model(inputs, training=training if follows_caller else False)
+        network = self._view_networks or self.model
+        return network(inputs, training=training if follows_caller else False)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (input_shape[0], *self.model.output_shape[1:])
+        return (input_shape[0], self.feature_dim)
+
+    @property
+    def feature_dim(self) -> int:
+        """Number of features of one input."""
+        networks = self._view_networks
+        return int(self.model.output_shape[1]) if networks is None else networks.dim
+
+    def view_network(self, view: View) -> keras.Model:
+        """Returns the network of a view, which shares the weights: from raw input to features."""
+        networks = self._view_networks
+        return self.model if networks is None else networks.by_size[view.size]
 
     @property
     def learns(self) -> Learns:
@@ -156,8 +176,10 @@ class Backbone(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["trainable"]
+        views = {} if self.views is None else {"views": self.views.to_values()}
         return {
             **config,
+            **views,
             "model": keras.saving.serialize_keras_object(self.model),
             "stages": [{"name": stage.name, "layers": list(stage.layers)} for stage in self.stages],
             "batch_norm": self.batch_norm,

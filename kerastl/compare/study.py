@@ -12,6 +12,7 @@ from typing import Any, Literal
 from kerastl.compare.solvers import fit_values
 from kerastl.config import Config, config_values, parse_config
 from kerastl.config.overrides import split_key, with_value
+from kerastl.config.policies import TrainablePolicy
 
 SPLIT_COLUMN = "kerastl_split"
 UNCERTAIN = "uncertain"
@@ -93,6 +94,10 @@ def trial_config(
     for key, value in variant.changes.items():
         if key not in fit_changes:
             values = with_value(values, split_key(key), value)
+    if _is_frozen(values) != _is_frozen(config_values(base)) and not any(
+        split_key(key)[0] == "features" for key in variant.changes
+    ):
+        del values["features"]  # each side has the features of its own kind of training
     if backbone_run is not None:
         size = values["backbone"]["input_size"]
         values["backbone"] = {"name": f"run:{backbone_run}", "input_size": size}
@@ -100,6 +105,10 @@ def trial_config(
     for key, value in fit_changes.items():
         values = with_value(values, split_key(key), value)
     return parse_config(values, where=f"the variant '{variant.name}'", base=table.parent)
+
+
+def _is_frozen(values: Mapping[str, Any]) -> bool:
+    return TrainablePolicy.parse(values["trainable"]).is_frozen
 
 
 def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:

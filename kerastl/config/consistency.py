@@ -14,6 +14,7 @@ from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.policies import TrainablePolicy
 from kerastl.config.training_sections import ExactFit, KerasFit
 from kerastl.errors import suggestion
+from kerastl.media.media_types import MEDIA_TYPES, merged_fields
 from kerastl.settings import KeyPath, Problems
 from kerastl.settings.explain import received
 
@@ -47,6 +48,17 @@ def _augment(augment: AugmentConfig | None, data: DataConfig) -> Problems:
     return _without_effect([key for key in active if key not in known], data)
 
 
+def _features(features: Any, data: DataConfig) -> Problems:
+    """Checks that images have no settings for audio and vice versa."""
+    if features is None:
+        return []
+    fields, known = type(features).model_fields, data.media.view_settings.model_fields
+    others = set(merged_fields(media.view_settings for media in MEDIA_TYPES.values())) - set(known)
+    return _without_effect(
+        [key for key in sorted(others) if getattr(features, key) != fields[key].default], data
+    )
+
+
 def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:
     """Checks that thresholds are of tasks, and that images have no settings for recordings."""
     fields = type(evaluation).model_fields
@@ -57,10 +69,31 @@ def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[tupl
 
 CHECKS: dict[str, Callable[[Any, DataConfig], Iterable[tuple[KeyPath, str]]]] = {
     "heads": _heads,
+    "features": _features,
     "loss": lambda loss, data: _by_task("positive_weight", loss.positive_weight, data),
     "augment": _augment,
     "evaluation": _evaluation,
 }  # what each section must agree on with `data`
+
+
+def default_features(earlier: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the features of a config that says nothing: more than one vector if frozen."""
+    trainable = TrainablePolicy.parse(earlier.get("trainable", False))
+    return {} if trainable.is_frozen else None
+
+
+def features_are_possible(
+    features: Any, earlier: Mapping[str, Any]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Checks that the backbone is frozen and that its input is one of the sizes."""
+    if features is None:
+        return
+    trainable = TrainablePolicy.parse(earlier.get("trainable", False))
+    if not trainable.is_frozen:
+        yield (), "has an effect only if trainable is false. Remove it, or set trainable: false."
+    if "data" in earlier and "backbone" in earlier:
+        own = earlier["backbone"].input_size
+        yield from earlier["data"].media.view_problems(features, own)
 
 
 def solver_name(solver: Any) -> Problems:

@@ -12,6 +12,7 @@ from kerastl.config import consistency
 from kerastl.config.augment_section import AugmentConfig
 from kerastl.config.data_sections import DataConfig
 from kerastl.config.evaluation_section import EvaluationConfig
+from kerastl.config.features_section import Features
 from kerastl.config.training_sections import Fit, Heads, LossConfig, Trainable
 from kerastl.settings import Count, Section, Sides, Text, choice, refuse, shape
 
@@ -64,6 +65,12 @@ class Config(Section):
         description="Which part of the backbone is trained: false (none), true (all), auto "
         "(whichever is better on validation), the last stages, or variables by name.",
     )
+    features: Features = Field(
+        default_factory=dict,  # a validator chooses the features
+        validate_default=True,
+        description="What a frozen backbone computes of each example; null: its feature vector of "
+        "one view, which is the default if the backbone is trained.",
+    )
     loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
     augment: AugmentConfig | None = Field(
         default=None, description="Random changes of training examples; null: none."
@@ -84,6 +91,17 @@ class Config(Section):
         if (data := info.data.get("data")) is not None:
             refuse(consistency.CHECKS[str(info.field_name)](value, data))
         return value
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _choose_features(cls, features: Any, info: ValidationInfo) -> Any:
+        return features if features != {} else consistency.default_features(info.data)
+
+    @field_validator("features")
+    @classmethod
+    def _features_are_possible(cls, features: Any, info: ValidationInfo) -> Any:
+        refuse(consistency.features_are_possible(features, info.data))
+        return features
 
     @field_validator("fit", mode="before")
     @classmethod

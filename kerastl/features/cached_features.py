@@ -68,8 +68,8 @@ class CachedFeatures:
         self._files = inputs if cache is not None and isinstance(inputs, FileInputs) else None
         self._cache = None if self._files is None else cache
         self._identity = {} if self._files is None else _identity(network, self._files.rule)
-        self.engine_folder = self._cache and self._cache / ENGINES / combined_fingerprint(
-            self._identity
+        self.engine_folder = self._cache and engine_folder(
+            network, self._files and self._files.decoding_rule, cache=self._cache
         )
         """Folder of the converted network, or None without a cache."""
         paths = () if self._files is None else self._files.paths
@@ -162,8 +162,8 @@ class CachedFeatures:
         self._progress.warn(f"The cache cannot be written ({reason}); continuing without it.")
 
 
-def engine_folder(network: keras.Model, rule: str, *, cache: Path) -> Path:
-    """Returns the folder of the converted network for inputs that are not files."""
+def engine_folder(network: keras.Model, rule: object, *, cache: Path) -> Path:
+    """Returns the folder of the converted network for inputs that are made by a rule."""
     return cache / ENGINES / combined_fingerprint(_identity(network, rule))
 
 

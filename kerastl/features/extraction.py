@@ -27,6 +27,7 @@ class Extraction:
         cached: What is cached of them, created before any file is read.
         engine: `"auto"`, or the engine to use.
         progress: Receives progress updates.
+        engines: The engines of the network if they exist already.
 
     Raises:
         MediaError: A file is unreadable, and `inputs` raises.
@@ -41,20 +42,23 @@ class Extraction:
         cached: CachedFeatures,
         engine: EngineName,
         progress: Progress,
+        engines: NetworkEngines | None = None,
     ):
         self._inputs = inputs
         self._cached = cached
         self._engine = engine
         self._progress = progress
-        self._engines = NetworkEngines(
+        self._has_own_engines = engines is None  # which compared them on these inputs
+        self.engines = engines or NetworkEngines(
             network=network,
             dtype=input_dtype(inputs),
             sample=lambda: take_sample(inputs),
             folder=cached.engine_folder,
             progress=progress,
         )
-        self._selector = EngineSelector(self._engines, engine)
-        self._used: set[str] = set()
+        self._selector = EngineSelector(self.engines, engine)
+        self.used: set[str] = set()
+        """Labels of the engines that the features come from."""
         self.values = np.zeros((len(is_scored), cached.dim), np.float32)
         """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
         self.facts = self._extract(is_scored)
@@ -65,17 +69,16 @@ class Extraction:
         Args:
             heads: From features to logits.
         """
-        others = sorted(self._used - {REFERENCE})
+        others = sorted(self.used - {REFERENCE})
         if not others:
             return {}
-        features = {label: self._sample_features(label) for label in (REFERENCE, *others)}
-        self._cached.close()
+        features = {label: self.sample_features(label) for label in (REFERENCE, *others)}
         return probability_differences(heads, features.pop(REFERENCE), features)
 
     def extract_without(self, engines: Sequence[str]) -> "Extraction":
         """Extracts all features again without these engines, in the shipped model's precision."""
         only_reduced = all(not label.endswith("float32") for label in engines)
-        network, inputs, progress = self._engines.network, self._inputs, self._progress
+        network, inputs, progress = self.engines.network, self._inputs, self._progress
         cached = CachedFeatures(
             network,
             inputs,
@@ -101,9 +104,9 @@ class Extraction:
             if rows.any()
         }
         lookups = self._cached.look_up(self.values, wanted)  # decodes while engines are compared
-        self._engines.num_examples = (
+        self.engines.num_examples = (
             max((len(found.missing) for found in lookups.values()), default=0)
-            or self._engines.num_examples
+            or self.engines.num_examples
         )
         facts = {purpose: self._complete(purpose, lookups[purpose]) for purpose in wanted}
         self._cached.close()
@@ -117,10 +120,10 @@ class Extraction:
         """Computes and stores what is missing for a purpose."""
         engine = self._selector.select(purpose, len(lookup.rows))
         if len(lookup.missing):  # an engine that agreed in an earlier run may not run any more
-            engine = self._engines.engine(engine).label
+            engine = self.engines.engine(engine).label
         if engine != lookup.engine:
             lookup = self._cached.look_up_rows(self.values, lookup.rows, engine)
-        self._used.add(engine)
+        self.used.add(engine)
         num_missing = len(lookup.missing)
         facts = PassFacts(
             engine=engine,
@@ -132,7 +135,7 @@ class Extraction:
         return facts
 
     def _compute(self, engine: str, num_examples: int, parts: Iterator[Part]) -> dict[str, float]:
-        computation = FeatureComputation(self._engines.engine(engine), parts)
+        computation = FeatureComputation(self.engines.engine(engine), parts)
         for part, features in computation.run(
             num_examples, title="Features", progress=self._progress
         ):
@@ -140,28 +143,30 @@ class Extraction:
             self._cached.add(part, features, engine=engine)
         return computation.seconds()
 
-    def _sample_features(self, engine: str) -> np.ndarray:
+    def sample_features(self, engine: str) -> np.ndarray:
         """Returns the features of evenly spaced examples, the same whether cached or not."""
         rows = sample_rows(len(self._inputs))
         values, is_cached = self._cached.read(rows, engine=engine)
         missing = rows[~is_cached]
         if not len(missing):  # without creating the engine
             return values
-        compared = self._engines.computed_output(engine) if self._is_sample(rows) else None
+        compared = self.engines.computed_output(engine) if self._is_sample(rows) else None
         if compared is not None:
             values[~is_cached] = compared[~is_cached]
             self._cached.add_rows(missing, compared[~is_cached], engine=engine)
+            self._cached.close()
             return values
-        computation = FeatureComputation(self._engines.engine(engine), self._cached.stream(missing))
+        computation = FeatureComputation(self.engines.engine(engine), self._cached.stream(missing))
         for part, features in computation.run(len(missing), title="Features", progress=SILENT):
             values[np.searchsorted(rows, part.rows)] = features
             self._cached.add(part, features, engine=engine)
+        self._cached.close()
         return values
 
     def _is_sample(self, rows: np.ndarray) -> bool:
         """Whether the sample that engines are compared on is these examples, one input each."""
         has_windows = isinstance(self._inputs, FileInputs) and self._inputs.has_windows
-        return len(rows) == NUM_EXAMPLES and not has_windows
+        return self._has_own_engines and len(rows) == NUM_EXAMPLES and not has_windows
 
 
 def sample_rows(num_examples: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def find_cut(layer: Backbone) -> Cut | None:
     A prefix with Dropout is not constant if BatchNorm updates its statistics, because then the
     backbone runs in training mode.
     """
-    if isinstance(layer.learns, bool) or not isinstance(layer.learns, int):
+    if layer.views is not None or isinstance(layer.learns, bool | tuple):
         return None
     if layer.learns >= len(layer.stages):
         return None

@@ -7,17 +7,20 @@ model.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from kerastl.backbones import Backbone
 from kerastl.data.inputs.batches import Inputs
 from kerastl.features.cached_features import CachedFeatures, engine_folder
 from kerastl.features.engines.engine import Engine, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
 from kerastl.features.extraction import Extraction
+from kerastl.features.view_features import Features, ViewFeatures
 from kerastl.progress import SILENT, Progress
 
 
@@ -42,8 +45,9 @@ class FeatureSource:
         *,
         is_scored: np.ndarray | None = None,
         progress: Progress = SILENT,
+        engines: NetworkEngines | None = None,
     ) -> Extraction:
-        """Returns the features of all examples.
+        """Returns the features of all examples by one network.
 
         Args:
             network: From raw input to features; it runs in inference mode.
@@ -51,6 +55,7 @@ class FeatureSource:
             is_scored: `(examples,)` bool: which examples need the precision of the shipped model;
                 None is all.
             progress: Receives progress updates.
+            engines: The engines of the network if they exist already.
 
         Raises:
             MediaError: A file is unreadable, and `inputs` raises.
@@ -65,8 +70,28 @@ class FeatureSource:
             is_whole=self.is_whole,
         )
         return Extraction(
-            network, inputs, needed, cached=cached, engine=self.engine, progress=progress
+            network,
+            inputs,
+            needed,
+            cached=cached,
+            engine=self.engine,
+            progress=progress,
+            engines=engines,
         )
+
+    def features_of(
+        self,
+        backbone: Backbone,
+        inputs: Inputs,
+        *,
+        is_scored: np.ndarray | None = None,
+        progress: Progress = SILENT,
+    ) -> Features:
+        """Returns the features of all examples by a backbone; arguments as of `extract`."""
+        if backbone.views is None:
+            return self.extract(backbone.model, inputs, is_scored=is_scored, progress=progress)
+        extract = partial(self.extract, is_scored=is_scored, progress=progress)
+        return ViewFeatures.extract(backbone.views, backbone.view_network, inputs, extract)
 
     def select_engine(
         self,

@@ -16,11 +16,13 @@ from kerastl.backbones import (
 )
 from kerastl.backbones.building import build_network
 from kerastl.backbones.spec import DEFAULT_WEIGHTS
+from kerastl.backbones.views import Views
+from kerastl.config.features_section import FeaturesConfig
 from kerastl.config.head import Head, HeadsSpec, resolve_heads, task_names
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.layer import Probabilities
-from kerastl.media.media_types import assumed_input, media_type_of
+from kerastl.media.media_types import MEDIA_TYPES, assumed_input, media_type_of
 
 
 def build_model(
@@ -31,6 +33,7 @@ def build_model(
     weights: str | None = DEFAULT_WEIGHTS,
     input_size: int | tuple[int, int] | None = None,
     options: Mapping[str, Any] | None = None,
+    features: FeaturesConfig | Mapping[str, Any] | None = None,
     trainable: Any = False,
     seed: int | None = None,
 ) -> keras.Model:
@@ -47,6 +50,8 @@ def build_model(
         input_size: Images: side in pixels, or (height, width). Audio: number of samples. None
             takes the backbone's default.
         options: Options of the backbone, such as `alpha`.
+        features: What a backbone that stays frozen computes of each input: keys as below
+            `features` in a config, such as `{"flips": True}`. None is its feature vector.
         trainable: A policy as in `kerastl.set_trainable`.
         seed: Seed of the initial weights of the heads; None is a random one.
 
@@ -67,12 +72,14 @@ def build_model(
     layer, raw = (
         (backbone, _raw_input(backbone))
         if isinstance(backbone, Backbone)
-        else build_backbone(backbone, weights=weights, input_size=input_size, options=options)
+        else build_backbone(
+            backbone, weights=weights, input_size=input_size, options=options, features=features
+        )
     )
-    features = layer(raw)
+    vector = layer(raw)
     seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
     outputs = {
-        head.name: _head_outputs(head, features, seeds) for head in resolve_heads(heads, tasks)
+        head.name: _head_outputs(head, vector, seeds) for head in resolve_heads(heads, tasks)
     }
     model = keras.Model(raw, outputs if len(outputs) > 1 else next(iter(outputs.values())))
     apply_policy(layer, trainable)
@@ -85,6 +92,7 @@ def build_backbone(
     weights: str | None = DEFAULT_WEIGHTS,
     input_size: int | tuple[int, int] | None = None,
     options: Mapping[str, Any] | None = None,
+    features: FeaturesConfig | Mapping[str, Any] | None = None,
 ) -> tuple[Backbone, keras.KerasTensor]:
     """Builds the layer named `backbone` and its symbolic raw input.
 
@@ -93,15 +101,17 @@ def build_backbone(
     """
     options = dict(options or {})
     spec = find_backbone(backbone, options=options) if isinstance(backbone, str) else backbone
+    if isinstance(features, Mapping):
+        features = FeaturesConfig.parse(features, where="features")
     network = build_network(
         spec,
         weights=spec.chosen_weights(weights),
-        input=_sized(spec, input_size),
+        input=_sized(spec, _largest_size(features) or input_size),
         options=options,
     )
     _refuse_other_shapes(spec, network)
     stages = (spec.stages or stages_by_resolution)(network)
-    layer = Backbone(network, stages=stages, name="backbone")
+    layer = Backbone(network, stages=stages, views=_views(spec, network, features), name="backbone")
     return layer, _raw_input(layer, spec.input)
 
 
@@ -139,6 +149,12 @@ def logits_model(model: keras.Model) -> keras.Model:
     With one head the output is a tensor, with several a dictionary by head name.
     """
     return keras.Model(model.input, _logits(model))
+
+
+def feature_model(model: keras.Model) -> keras.Model:
+    """Returns the part of a model from raw input to features, with the same weights."""
+    layer = find_layer(model)
+    return layer.model if layer.views is None else keras.Model(model.input, layer.output)
 
 
 def head_model(model: keras.Model) -> keras.Model:
@@ -205,6 +221,28 @@ def _sized(spec: BackboneSpec, size: int | tuple[int, int] | None) -> Input | No
     if spec.input is None:
         return assumed_input(size)
     return spec.input.resized(size, backbone=spec.id)
+
+
+def _largest_size(features: FeaturesConfig | None) -> int | tuple[int, int] | None:
+    """Returns the input size that the views of a media type ask for, or None."""
+    if features is None:
+        return None
+    asked = [media.largest_size(features) for media in MEDIA_TYPES.values()]
+    return next((size for size in asked if size is not None), None)
+
+
+def _views(
+    spec: BackboneSpec, network: keras.Model, features: FeaturesConfig | None
+) -> Views | None:
+    if features is None:
+        return None
+    shape = tuple(network.input_shape[1:])
+    return Views(
+        views=media_type_of(spec.input, shape).views(features, shape),
+        stages=features.stages,
+        pooling=features.pooling,
+        transform=features.transform,
+    )
 
 
 def _refuse_other_shapes(spec: BackboneSpec, network: keras.Model) -> None:

@@ -8,7 +8,7 @@ from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.engines.engine import EngineName
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import find_layer
+from kerastl.heads.builder import feature_model
 from kerastl.heads.logits import HeadLogits
 from kerastl.media.base import InputContract
 from kerastl.media.media_types import media_type
@@ -38,7 +38,7 @@ class WindowScorer:
         self._heads = HeadLogits(model, self.words)
         source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
         self._engine = source.select_engine(
-            find_layer(model).model,
+            feature_model(model),
             lambda: _sample(self.num_samples, self.rate_hz),
             dtype=np.dtype(np.float32),
             rule="windows of a recording",

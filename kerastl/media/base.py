@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from kerastl.errors import BackboneError, counted
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.preview import Preview
-from kerastl.settings import Count, Listed, Section
+from kerastl.media.view import View
+from kerastl.settings import Count, Listed, Problems, Section
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +108,7 @@ class MediaType(ABC):
     A new media type is a subclass in one module; `kerastl.media.media_types.register` adds its
     instance to the table before `kerastl.config` is imported. The argument `settings` of its
     methods is an instance of `data_settings`, or of the section `augment` in those that change
-    training examples.
+    training examples, or of `features` in those about views.
     """
 
     name: ClassVar[str]  # in configs (the column of files below `data`), bundles and backbones
@@ -119,6 +120,7 @@ class MediaType(ABC):
     contract_class: ClassVar[type[InputContract]]
     data_settings: ClassVar[type[Section]] = Section  # keys below `data` of this media type alone
     augment_settings: ClassVar[type[Section]] = Section  # keys below `augment` that work for it
+    view_settings: ClassVar[type[Section]] = Section  # keys below `features` of it alone
     raw_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)  # of the raw input of a network
     # Whether networks scale raw input to values around 0, which the conformance kit then checks.
     has_usual_scaling: ClassVar[bool] = False
@@ -177,6 +179,21 @@ class MediaType(ABC):
     @abstractmethod
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns four float32 inputs that differ widely; an open side is None in `shape`."""
+
+    def views(self, settings: Any, shape: tuple[int, ...]) -> tuple[View, ...]:
+        """Returns the views of an input of this shape that a frozen backbone computes features of.
+
+        The argument `settings` has the keys below `features`.
+        """
+        return (View(),)
+
+    def largest_size(self, settings: Any) -> int | tuple[int, int] | None:
+        """Returns the value of `input_size` that the views ask for, or None."""
+        return None
+
+    def view_problems(self, settings: Any, size: Any) -> Problems:
+        """Returns what is wrong with views for a value of `input_size`, with paths below them."""
+        return []
 
     def drawing_setting(self, settings: Any) -> str | None:
         """Returns the setting by which training draws one of several inputs, or None."""

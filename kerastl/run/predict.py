@@ -100,7 +100,7 @@ def file_logits(
     """
     inputs = FileInputs(paths, bundle.input, segments=segments, on_error=on_error)
     source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
-    found = source.extract(find_layer(model).model, inputs, progress=progress)
+    found = source.features_of(find_layer(model), inputs, progress=progress)
     used = found.facts.scores.engine if found.facts.scores else REFERENCE
     return HeadLogits(model, bundle.task_names)(found.values), inputs.errors, used
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.config import Config, load_config
+from kerastl.config import Config
+from kerastl.config.loader import read_config
 from kerastl.data.tables.examples import PARTS, Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.table_file import read_frame
@@ -45,8 +46,9 @@ class RunRecord:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved config."""
-        return load_config(self.layout.config)
+        """The resolved config; one written before `features` existed means one feature vector."""
+        found = read_config(self.layout.config)
+        return Config.parse(**{**found, "values": {"features": None, **found["values"]}})
 
     @property
     def config_text(self) -> str:

@@ -18,8 +18,8 @@ from kerastl.evaluation.gains import Gain, calibrated_loss, measure_gain
 from kerastl.evaluation.means import mean_of_defined
 from kerastl.evaluation.scores import score_task
 from kerastl.features.engines.keras_engine import KerasEngine
-from kerastl.features.extraction import Extraction
-from kerastl.heads.builder import apply_policy, find_layer
+from kerastl.features.view_features import Features
+from kerastl.heads.builder import apply_policy, feature_model, find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.training.evidence import AutoDecision, RateTrial, ValidationLabels
 from kerastl.training.fine_tuning import fine_tune
@@ -35,7 +35,7 @@ def train_model(
     plan: TrainingPlan | SearchPlan,
     model: keras.Model,
     context: TrainingContext,
-    features: Extraction | None,
+    features: Features | None,
 ) -> TrainingResult:
     """Trains a model as planned; what the plan leaves open is decided on validation.
 
@@ -239,7 +239,7 @@ def _held_out_logits(model: keras.Model, context: TrainingContext) -> np.ndarray
     """Returns the logits of the validation examples, which pass through the backbone."""
     rows, inputs = context.examples.rows("validation"), context.inputs
     dtype = inputs.take(rows[:1]).dtype
-    engine = KerasEngine(find_layer(model).model, dtype, num_examples=len(rows))
+    engine = KerasEngine(feature_model(model), dtype, num_examples=len(rows))
     batches = (inputs.take(rows[begin : begin + _ROWS]) for begin in range(0, len(rows), _ROWS))
     features = np.concatenate(list(engine.run(batches)))
     return HeadLogits(model, context.examples.tasks)(features)

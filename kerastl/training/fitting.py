@@ -15,8 +15,8 @@ from kerastl.config.head import Head
 from kerastl.data.inputs.batches import Inputs, by_head, make_batches
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
-from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
+from kerastl.features.view_features import Features
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import make_augmentation
@@ -59,14 +59,14 @@ class TrainingContext:
         if isinstance(self.inputs, FileInputs):
             self.inputs.decode_all(progress=self.progress)
 
-    def extract(self, model: keras.Model) -> Extraction:
+    def extract(self, model: keras.Model) -> Features:
         """Returns the features of all examples; held-out ones in the precision of the model.
 
         Raises:
             MediaError: A file cannot be read.
         """
-        return self.source.extract(
-            find_layer(model).model,
+        return self.source.features_of(
+            find_layer(model),
             self.inputs,
             is_scored=self.examples.splits != "train",
             progress=self.progress,

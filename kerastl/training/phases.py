@@ -15,7 +15,7 @@ from kerastl.config.head import columns
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.engines.agreement import engines_above_limit
-from kerastl.features.extraction import Extraction
+from kerastl.features.view_features import Features
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_model, logits_model
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import augmented_inputs
@@ -53,7 +53,7 @@ class TrainingResult:
 
 def prepare(
     plan: TrainingPlan | SearchPlan, model: keras.Model, context: TrainingContext
-) -> Extraction | None:
+) -> Features | None:
     """Reads every file before training; returns the features that the first phase needs.
 
     Returns None if the first phase runs the backbone in every epoch. Then nothing is cached.
@@ -79,7 +79,7 @@ def run_phases(
     plan: TrainingPlan,
     model: keras.Model,
     context: TrainingContext,
-    features: Extraction | None,
+    features: Features | None,
     *,
     start: TrainingResult | None = None,
 ) -> TrainingResult:
@@ -95,7 +95,7 @@ def run_phases(
     apply_policy(find_layer(model), False)
     exact = start.exact if start is not None else None
     solved_on = start.features if start is not None else None
-    final: Extraction | None = None  # features that the heads were fitted on
+    final: Features | None = None  # features that the heads were fitted on
     history = list(start.history) if start is not None else []
     is_frozen = True
     for phase in plan.phases:
@@ -162,8 +162,8 @@ def solve_heads(
 
 
 def _fit_on_features(
-    phase: SolveHeads | FitHeads, model: keras.Model, context: TrainingContext, features: Extraction
-) -> tuple[Extraction, ExactHead | None, list[dict[str, Any]]]:
+    phase: SolveHeads | FitHeads, model: keras.Model, context: TrainingContext, features: Features
+) -> tuple[Features, ExactHead | None, list[dict[str, Any]]]:
     """Fits the heads; if an engine's probabilities differ too much, again on float32 features.
 
     The second time, no engine is left that could differ. Returns the features, the solved heads,
@@ -171,8 +171,8 @@ def _fit_on_features(
     """
 
     def fit(
-        context: TrainingContext, features: Extraction
-    ) -> tuple[Extraction, ExactHead | None, list[dict[str, Any]]]:
+        context: TrainingContext, features: Features
+    ) -> tuple[Features, ExactHead | None, list[dict[str, Any]]]:
         if isinstance(phase, SolveHeads):
             exact = solve_heads(phase, model, features.values, context.examples, context.progress)
             return features, exact, []

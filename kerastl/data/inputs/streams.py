@@ -4,6 +4,8 @@ Convention: each example is read once. The key of an example consists of the has
 that were decoded and of its segment, so nothing can be stored under the key of other content.
 """
 
+import copy
+import dataclasses
 import hashlib
 import math
 import time
@@ -22,6 +24,7 @@ from kerastl.media.base import InputContract
 from kerastl.media.decoder import DecodedExample
 from kerastl.media.media_types import media_type
 from kerastl.media.segments import WHOLE, Bounds, Segments, bounds_of
+from kerastl.media.view import View
 from kerastl.progress import SILENT, Progress
 from kerastl.scratch import explaining_no_room, scratch_array
 from kerastl.threads import in_order
@@ -71,12 +74,24 @@ class FileInputs:
         self.on_error = on_error
         self.errors: dict[int, str] = {}  # index of each unreadable example to the reason
         self._decoder = media_type(contract.modality).decoder(contract)
-        self.rule, self.dtype = self._decoder.rule, self._decoder.dtype
+        self.decoding_rule = self._decoder.rule  # what determines the inputs besides the keys
+        self.rule = self.decoding_rule  # the same, with changes after decoding
+        self.dtype = self._decoder.dtype
+        self._view = View()
         self.has_windows = contract.has_windows
         self._decoded: ArrayInputs | Windows | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def viewed(self, view: View) -> "FileInputs":
+        """Returns the same examples, mirrored or shifted after they are decoded."""
+        if not view.changes_inputs:
+            return self
+        other = copy.copy(self)
+        other._view = view
+        other.rule = {"decoding": self.rule, "view": dataclasses.asdict(view)}
+        return other
 
     def keys_of(self, digests: Sequence[bytes | None]) -> list[bytes | None]:
         """Returns the key of each example, given the hash of each example's file."""
@@ -89,7 +104,7 @@ class FileInputs:
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Returns the representative input of each of these examples, in their order."""
         if self._decoded is not None:
-            return self._decoded.take(indices)
+            return self._view.change(self._decoded.take(indices), np)
         parts = list(self.stream(np.asarray(indices)))
         if not parts:
             return np.zeros((0, *self.contract.shape), self.dtype)
@@ -147,7 +162,7 @@ class FileInputs:
             chosen = np.cumsum(counts) - counts + places
         return Part(
             rows=rows,
-            values=np.concatenate([one.values for one in loaded]),
+            values=self._view.change(np.concatenate([one.values for one in loaded]), np),
             keys=tuple(map(_key, digests, bounds)),
             seconds=time.perf_counter() - started,
             counts=counts,
@@ -168,6 +183,13 @@ class FileInputs:
             self.errors[row] = error.what
             blank = np.zeros((1, *self.contract.shape), self.dtype)
             return DecodedExample(values=blank, digest=None)
+
+
+def viewed_inputs(inputs: Inputs, view: View) -> Inputs:
+    """Returns the same examples, mirrored or shifted, for any kind of inputs."""
+    if isinstance(inputs, FileInputs):
+        return inputs.viewed(view)
+    return ArrayInputs(view.change(inputs.take(np.arange(len(inputs))), np))
 
 
 def stream_inputs(inputs: Inputs, rows: np.ndarray) -> Iterator[Part]:

@@ -13,10 +13,12 @@ from kerastl.media.audio.settings import (
     AudioAugmentation,
     AudioContract,
     AudioSettings,
+    AudioViews,
 )
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary, MediaType
 from kerastl.media.preview import Preview
+from kerastl.media.view import View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +39,7 @@ class AudioType(MediaType):
     contract_class = AudioContract
     data_settings = AudioSettings
     augment_settings = AudioAugmentation
+    view_settings = AudioViews
     has_segments = True
     has_recordings = True
     report_keys = ("audio", "sounds")
@@ -104,6 +107,11 @@ class AudioType(MediaType):
             0.5 * np.sin(2 * np.pi * 300 * time),
         ]
         return np.stack(clips).astype("float32")
+
+    def views(self, settings: Any, shape: tuple[int, ...]) -> tuple[View, ...]:
+        """Returns the clip as it is, earlier and later; see `MediaType`."""
+        shift = round(settings.shift * shape[0])
+        return (View(), View(shift=-shift), View(shift=shift)) if shift else (View(),)
 
     def drawing_setting(self, settings: Any) -> str | None:
         return "data.window: pool" if settings.window == "pool" else None

@@ -109,6 +109,16 @@ class SpecAugmentConfig(Section):
     masks: Count = Field(default=2, description="Number of masks of each kind.")
 
 
+class AudioViews(Section):
+    """How often a frozen backbone listens to an audio clip."""
+
+    shift: Fraction = Field(
+        default=0.0,
+        description="Average the features of each audio clip and of the clip shifted either way by "
+        "this part of the window; three times the cost. 0: no shifts.",
+    )
+
+
 class AudioAugmentation(Section):
     """Random changes of training audio."""
 

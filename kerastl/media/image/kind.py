@@ -1,5 +1,6 @@
 """The media type of images."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary, MediaType
 from kerastl.media.image.input import ImageInput, sides_of
-from kerastl.media.image.settings import ImageAugmentation, ImageContract, ImageSettings
+from kerastl.media.image.settings import (
+    ImageAugmentation,
+    ImageContract,
+    ImageSettings,
+    ImageViews,
+)
 from kerastl.media.preview import Preview
+from kerastl.media.view import View
+from kerastl.settings import Problems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +40,7 @@ class ImageType(MediaType):
     contract_class = ImageContract
     data_settings = ImageSettings
     augment_settings = ImageAugmentation
+    view_settings = ImageViews
     raw_range = (0.0, 255.0)
     has_usual_scaling = True
     report_keys = ("images", "pictures")
@@ -85,6 +94,30 @@ class ImageType(MediaType):
             random.choice([0.0, 255.0], (height, width, 3)),
         ]
         return np.stack(images).astype("float32")
+
+    def views(self, settings: Any, shape: tuple[int, ...]) -> tuple[View, ...]:
+        """Returns each size, with and without mirroring; see `MediaType`."""
+        own = shape[:2]
+        sizes = [None if size == own else size for size in map(sides_of, settings.sizes)] or [None]
+        mirrored = (False, True) if settings.flips else (False,)
+        return tuple(View(size=size, is_mirrored=one) for size in sizes for one in mirrored)
+
+    def largest_size(self, settings: Any) -> int | tuple[int, int] | None:
+        """Returns the size with the most pixels; see `MediaType`."""
+        sizes: Sequence[int | tuple[int, int]] = settings.sizes
+        return max(sizes, key=lambda size: math.prod(sides_of(size)), default=None)
+
+    def view_problems(self, settings: Any, size: Any) -> Problems:
+        """Checks that the largest size contains the others and that `size` is one of them."""
+        sizes = list(map(sides_of, settings.sizes))
+        if size is not None and sizes and sides_of(size) not in sizes:
+            return [(("sizes",), f"lacks backbone.input_size, {size}. Add it, or remove that key.")]
+        largest = sides_of(self.largest_size(settings) or 1)
+        return [
+            (("sizes", place), f"exceeds the largest size, {largest}, in one direction.")
+            for place, sides in enumerate(sizes)
+            if any(side > most for side, most in zip(sides, largest, strict=True))
+        ]
 
     def batch_augmentation(self, settings: Any) -> Callable[[Any, Any], Any] | None:
         from kerastl.media.image.augmentation import batch_augmentation

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Tag
 
 from kerastl.media.base import InputContract
 from kerastl.media.image.input import ImageInput
-from kerastl.settings import Fraction, Section
+from kerastl.settings import Count, Fraction, Listed, Section, Sides, choice
 
 Resize = Literal["stretch", "pad", "crop"]
 
@@ -33,6 +33,26 @@ class ImageSettings(Section):
 
     resize: Resize = Field(
         default="stretch", description="How an image is brought to the size of the input."
+    )
+
+
+Size = Annotated[
+    Annotated[Count, Tag("<number>")] | Annotated[Sides, Tag("<list>")],
+    choice("a whole number, or [height, width]"),
+]
+
+
+class ImageViews(Section):
+    """How often a frozen backbone looks at an image."""
+
+    sizes: Annotated[tuple[Size, ...], Listed] = Field(
+        default=(),
+        description="Sizes at which the backbone looks at each image, in pixels a side or "
+        "[height, width]; the model takes images of the largest. None: backbone.input_size.",
+    )
+    flips: bool = Field(
+        default=False,
+        description="Average the features of each image and of its mirror image; twice the cost.",
     )
 
 

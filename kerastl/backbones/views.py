@@ -1,0 +1,184 @@
+"""Views of a backbone: more features from the same weights than one pass of one input gives.
+
+Convention: a view is a change of the raw input. Each view passes through the network once, and its
+blocks of features come from the middle stages and from the top of the network. Blocks of mirrored
+and shifted inputs are averaged, those of other sizes are appended.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from kerastl.backbones.resizing import ResizeImages
+from kerastl.backbones.spec import Stage
+from kerastl.backbones.wiring import calls
+from kerastl.errors import BackboneError
+from kerastl.media.view import View
+
+if TYPE_CHECKING:
+    import keras
+
+NUM_MIDDLE_STAGES = 2
+_TINY = 1e-6
+
+Pooling = Literal["mean", "max"]
+StageGroup = Literal["middle", "top"]
+Transform = Literal["none", "sqrt"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """What a backbone computes of each input.
+
+    Args:
+        views: Changes of the input, at least one; those with equal sizes follow each other.
+        stages: `"middle"`: the two stages before the last, pooled; `"top"`: the feature vector
+            of the network.
+        pooling: How the middle stages are pooled over space or time.
+        transform: `"sqrt"` takes the square root of the size of each feature and keeps its sign.
+    """
+
+    views: tuple[View, ...] = (View(),)
+    stages: tuple[StageGroup, ...] = ("middle", "top")
+    pooling: tuple[Pooling, ...] = ("mean", "max")
+    transform: Transform = "sqrt"
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Returns the views of a saved mapping."""
+        return cls(
+            views=tuple(map(View.from_values, values["views"])),
+            stages=tuple(values["stages"]),
+            pooling=tuple(values["pooling"]),
+            transform=values["transform"],
+        )
+
+    def to_values(self) -> dict[str, Any]:
+        """Returns a mapping that can be saved."""
+        return dataclasses.asdict(self)
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int] | None, ...]:
+        """The sizes of the views, each once."""
+        return tuple(dict.fromkeys(view.size for view in self.views))
+
+    def combine(self, blocks: Sequence[Any], ops: Any) -> Any:
+        """Returns the features of a batch.
+
+        Args:
+            blocks: Output of the network of each view, `(batch, dim)`, in the order of `views`.
+            ops: `numpy` or `keras.ops`.
+        """
+        means = []
+        for size in self.sizes:
+            same = [
+                block for view, block in zip(self.views, blocks, strict=True) if view.size == size
+            ]
+            means.append(sum(same[1:], start=same[0]) / len(same))
+        features = ops.concatenate(means, axis=1)
+        if self.transform == "sqrt":
+            features = features / ops.sqrt(ops.abs(features) + _TINY)
+        return features
+
+
+class ViewNetworks:
+    """The networks of the views of a backbone: from the raw input to the blocks of one view.
+
+    They share the weights of the backbone, one network for each size.
+
+    Args:
+        network: The network of the backbone.
+        stages: Its stages, from input to output.
+        views: The views.
+
+    Raises:
+        BackboneError: The network cannot take inputs of another size, or has no middle stages and
+            `views` names nothing else.
+    """
+
+    def __init__(self, network: "keras.Model", stages: Sequence[Stage], views: Views):
+        self._network = network
+        self._stages = stages
+        self._views = views
+        self.by_size = {size: self._build(size) for size in views.sizes}
+
+    @cached_property
+    def dim(self) -> int:
+        """Number of features of all views together."""
+        return sum(int(network.output_shape[1]) for network in self.by_size.values())
+
+    def __call__(self, inputs: Any, training: bool | None) -> Any:
+        """Returns the features of a batch of raw inputs."""
+        from keras import ops
+
+        blocks = [
+            self.by_size[view.size](view.change(inputs, ops), training=training)
+            for view in self._views.views
+        ]
+        return self._views.combine(blocks, ops)
+
+    def _build(self, size: tuple[int, int] | None) -> "keras.Model":
+        import keras
+
+        raw = keras.Input(self._network.input_shape[1:], dtype=self._network.input.dtype)
+        inner = self._network if size is None else _resized(self._network, size)
+        blocks = keras.Model(inner.input, self._blocks(inner))
+        inputs = raw if size is None else ResizeImages(*size)(raw)
+        return keras.Model(raw, blocks(inputs))
+
+    def _blocks(self, network: "keras.Model") -> Any:
+        from keras import ops
+
+        blocks = []
+        if "middle" in self._views.stages:
+            middle = self._stages[-1 - NUM_MIDDLE_STAGES : -1]
+            tensors = [tensor for stage in middle for tensor in _last_map(network, stage.layers)]
+            pools = {"mean": ops.mean, "max": ops.max}
+            blocks += [
+                pools[pooling](tensor, axis=tuple(range(1, len(tensor.shape) - 1)))
+                for tensor in tensors
+                for pooling in self._views.pooling
+            ]
+        if "top" in self._views.stages:
+            blocks.append(network.output)
+        if not blocks:
+            raise BackboneError(
+                "The backbone has no middle stages.",
+                where="features.stages",
+                expected="a backbone of several stages",
+                fix="Set features.stages to [top].",
+            )
+        return blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, axis=1)
+
+
+def _last_map(network: "keras.Model", layers: Iterable[str]) -> list["keras.KerasTensor"]:
+    """Returns the last tensor of a stage that extends over space or time, in a list; or none."""
+    names = set(layers)
+    maps = [
+        tensor
+        for call in calls(network)
+        if call.operation.name in names
+        for tensor in call.outputs
+        if len(tensor.shape) > 2
+    ]
+    return maps[-1:]
+
+
+def _resized(network: "keras.Model", size: tuple[int, int]) -> "keras.Model":
+    """Returns the network for inputs of another size, with the same layers."""
+    import keras
+
+    shape = (*size, *network.input_shape[3:])
+    try:
+        return keras.models.clone_model(
+            network, input_tensors=keras.Input(shape), clone_function=lambda layer: layer
+        )
+    except (ValueError, TypeError) as error:
+        raise BackboneError(
+            f"The backbone cannot take images of {size[0]} x {size[1]} pixels too.",
+            where="features.sizes",
+            received=str(error).splitlines()[0],
+            fix="Remove features.sizes, or choose another backbone.",
+        ) from error

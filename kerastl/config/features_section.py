@@ -1,0 +1,37 @@
+"""The schema of `features`: what a frozen backbone computes of each example.
+
+Convention: keys that depend on the media type, and their defaults, are those of the media types.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from kerastl.media.media_types import MEDIA_TYPES, merged_fields
+from kerastl.settings import Listed, Section, choice, with_fields
+
+_Some = Field(min_length=1)
+
+
+@with_fields(merged_fields(media.view_settings for media in MEDIA_TYPES.values()))
+class FeaturesConfig(Section):
+    """What a frozen backbone computes of each example."""
+
+    stages: Annotated[tuple[Literal["middle", "top"], ...], Listed, _Some] = Field(
+        default=("middle", "top"),
+        description="Parts of the backbone that give features: middle (the two stages before the "
+        "last, pooled) and top (its feature vector).",
+    )
+    pooling: Annotated[tuple[Literal["mean", "max"], ...], Listed, _Some] = Field(
+        default=("mean", "max"),
+        description="How the middle stages are pooled over space or time: mean, max or both.",
+    )
+    transform: Literal["none", "sqrt"] = Field(
+        default="sqrt", description="sqrt: the square root of each feature, with its sign; or none."
+    )
+
+
+Features = Annotated[
+    Annotated[FeaturesConfig, Tag("<keys>")] | Annotated[None, Tag("<null>")],
+    choice("null, or keys such as stages and pooling"),
+]
