@@ -1,12 +1,14 @@
 """From a config to a finished run: plan, fit, compute results, write them, report."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config, dump_config, load_config
+from kerastl.config.features_section import AutoFeatures
 from kerastl.config.policies import TrainablePolicy
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples, refuse_missing_files
@@ -43,6 +45,13 @@ from kerastl.run.split_table import splits_frame
 from kerastl.run.tuning import find_held_out
 from kerastl.runs import Run
 from kerastl.training.auto import train_model
+from kerastl.training.evidence import FeatureTrial
+from kerastl.training.feature_search import (
+    read_trials,
+    search_features,
+    with_trials,
+    write_trials,
+)
 from kerastl.training.fitting import TrainingContext
 from kerastl.training.phases import TrainingResult, prepare
 from kerastl.training.plan import plan_training
@@ -176,6 +185,8 @@ def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
 def _carry_out(
     plan: RunPlan, layout: RunLayout, *, cache: bool, progress: Progress, is_new: bool
 ) -> Run:
+    plan, trials = _with_chosen_features(plan, cache=cache, progress=progress)
+    trials = trials or read_trials(layout.state)
     config, examples = plan.config, plan.examples
     keras.utils.set_random_seed(config.fit.seed)
     progress.step("Building the model", None)
@@ -196,8 +207,9 @@ def _carry_out(
     if is_new:
         splits = splits_frame(examples).to_csv(index=False)
         start_run(layout, config=dump_config(config), splits=splits)
+        write_trials(layout.state, trials)
     try:
-        fitted = train_model(training, model, context, features)
+        fitted = with_trials(train_model(training, model, context, features), trials)
         progress.note("\n".join(fitted.learned))
         _conclude(plan, layout, model, fitted, sha256, progress=progress)
     except KeyboardInterrupt as stop:
@@ -205,6 +217,24 @@ def _carry_out(
             f"The progress so far is saved; continue with `kerastl train --resume {layout.folder}`."
         ) from stop
     return _finish(layout, progress=progress, trust=True)
+
+
+def _with_chosen_features(
+    plan: RunPlan, *, cache: bool, progress: Progress
+) -> tuple[RunPlan, tuple[FeatureTrial, ...]]:
+    """Returns the plan with the features that `features: auto` chooses, and what it tried."""
+    config = plan.config
+    if not isinstance(config.features, AutoFeatures):
+        return plan, ()
+    search = search_features(
+        config,
+        plan.spec,
+        plan.examples,
+        FeatureSource(cache=cache_folder() if cache else None, engine=config.fit.engine),
+        budget=config.features.cost,
+        progress=progress,
+    )
+    return replace(plan, config=search.config), search.trials
 
 
 def _finish(layout: RunLayout, *, progress: Progress, trust: bool = False) -> Run:
@@ -216,6 +246,7 @@ def _finish(layout: RunLayout, *, progress: Progress, trust: bool = False) -> Ru
 
 def _build(plan: RunPlan) -> keras.Model:
     config = plan.config
+    assert not isinstance(config.features, AutoFeatures)  # the search has replaced them
     return build_model(
         plan.spec,
         plan.examples.tasks,

@@ -11,6 +11,7 @@ from typing import Any
 from kerastl.config.augment_section import AugmentConfig
 from kerastl.config.data_sections import DataConfig, unknown_tasks
 from kerastl.config.evaluation_section import EvaluationConfig
+from kerastl.config.features_section import FeaturesConfig
 from kerastl.config.policies import TrainablePolicy
 from kerastl.config.training_sections import ExactFit, KerasFit
 from kerastl.errors import suggestion
@@ -50,7 +51,7 @@ def _augment(augment: AugmentConfig | None, data: DataConfig) -> Problems:
 
 def _features(features: Any, data: DataConfig) -> Problems:
     """Checks that images have no settings for audio and vice versa."""
-    if features is None:
+    if not isinstance(features, FeaturesConfig):
         return []
     fields, known = type(features).model_fields, data.media.view_settings.model_fields
     others = set(merged_fields(media.view_settings for media in MEDIA_TYPES.values())) - set(known)
@@ -91,7 +92,7 @@ def features_are_possible(
     trainable = TrainablePolicy.parse(earlier.get("trainable", False))
     if not trainable.is_frozen:
         yield (), "has an effect only if trainable is false. Remove it, or set trainable: false."
-    if "data" in earlier and "backbone" in earlier:
+    if isinstance(features, FeaturesConfig) and {"data", "backbone"} <= set(earlier):
         own = earlier["backbone"].input_size
         yield from earlier["data"].media.view_problems(features, own)
 

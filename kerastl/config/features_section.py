@@ -3,12 +3,12 @@
 Convention: keys that depend on the media type, and their defaults, are those of the media types.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, Tag
+from pydantic import BeforeValidator, Field, Tag
 
 from kerastl.media.media_types import MEDIA_TYPES, merged_fields
-from kerastl.settings import Listed, Section, choice, with_fields
+from kerastl.settings import Listed, Section, choice, tag_by_key, with_fields
 
 _Some = Field(min_length=1)
 
@@ -31,7 +31,29 @@ class FeaturesConfig(Section):
     )
 
 
+class AutoFeatures(Section):
+    """The features are chosen by the out-of-fold loss on the training rows."""
+
+    cost: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
+        default=4.0,
+        description="Largest cost of a prediction, in passes of one example at "
+        "backbone.input_size, 1 or more.",
+    )
+
+
+def _spelled_out(value: Any) -> Any:
+    return {"cost": AutoFeatures().cost} if value == "auto" else value
+
+
 Features = Annotated[
-    Annotated[FeaturesConfig, Tag("<keys>")] | Annotated[None, Tag("<null>")],
-    choice("null, or keys such as stages and pooling"),
+    Annotated[FeaturesConfig, Tag("<keys>")]
+    | Annotated[AutoFeatures, Tag("<auto>")]
+    | Annotated[None, Tag("<null>")],
+    choice(
+        "auto, {cost: 4}, null, or keys such as stages and pooling",
+        by=lambda value: tag_by_key(value, cost="<auto>", otherwise="<keys>"),
+    ),
+    BeforeValidator(
+        _spelled_out, json_schema_input_type=FeaturesConfig | AutoFeatures | Literal["auto"] | None
+    ),
 ]

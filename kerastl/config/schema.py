@@ -68,8 +68,9 @@ class Config(Section):
     features: Features = Field(
         default_factory=dict,  # a validator chooses the features
         validate_default=True,
-        description="What a frozen backbone computes of each example; null: its feature vector of "
-        "one view, which is the default if the backbone is trained.",
+        description="What a frozen backbone computes of each example; auto, or {cost: 4} with the "
+        "largest cost of a prediction, chooses by the out-of-fold loss; null: its feature vector "
+        "of one view, which is the default if the backbone is trained.",
     )
     loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
     augment: AugmentConfig | None = Field(

@@ -187,6 +187,18 @@ class MediaType(ABC):
         """
         return (View(),)
 
+    def candidate_views(self, shape: tuple[int, ...]) -> tuple[Mapping[str, Any], ...]:
+        """Returns values of the keys below `features` that are worth trying, besides the defaults.
+
+        Args:
+            shape: Shape of the backbone's usual input.
+        """
+        return ()
+
+    def view_cost(self, settings: Any, shape: tuple[int, ...]) -> float:
+        """Returns the cost of all views of one example, in passes of an input of this shape."""
+        return float(len(self.views(settings, shape)))
+
     def largest_size(self, settings: Any) -> int | tuple[int, int] | None:
         """Returns the value of `input_size` that the views ask for, or None."""
         return None

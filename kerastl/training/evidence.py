@@ -53,8 +53,20 @@ class AutoDecision:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureTrial:
+    """Features that `features: auto` tried."""
+
+    features: str  # as a config writes them
+    cost: float  # of a prediction, in passes of one example at the usual size
+    loss: float  # calibrated out-of-fold loss per known training label, in nats
+    gain: Gain | None  # over the best before it; None for the first
+    kept: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingEvidence(ExtractionFacts):
     """Where the features of the trained model come from, and what was decided about it."""
 
     largest_probability_difference: Mapping[str, float]  # of each engine, from Keras
     auto: AutoDecision | None = None
+    feature_trials: tuple[FeatureTrial, ...] = ()

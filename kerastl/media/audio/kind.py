@@ -1,6 +1,6 @@
 """The media type of audio."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,10 @@ class AudioType(MediaType):
         """Returns the clip as it is, earlier and later; see `MediaType`."""
         shift = round(settings.shift * shape[0])
         return (View(), View(shift=-shift), View(shift=shift)) if shift else (View(),)
+
+    def candidate_views(self, shape: tuple[int, ...]) -> tuple[Mapping[str, Any], ...]:
+        """Returns two shifts; see `MediaType`."""
+        return ({"shift": 0.05}, {"shift": 0.1})
 
     def drawing_setting(self, settings: Any) -> str | None:
         return "data.window: pool" if settings.window == "pool" else None

@@ -1,7 +1,7 @@
 """The media type of images."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from kerastl.media.segments import Bounds
 
 _DEFAULT_SIDE = 224  # pixels
+_LARGER = (1.4, 2.0)  # sides of larger views as multiples of the usual ones
+_MULTIPLE = 32  # pixels; networks halve their input up to five times
 _FREE_SIDE = 96  # pixels of an example for a side that a network leaves open
 
 
@@ -101,6 +103,25 @@ class ImageType(MediaType):
         sizes = [None if size == own else size for size in map(sides_of, settings.sizes)] or [None]
         mirrored = (False, True) if settings.flips else (False,)
         return tuple(View(size=size, is_mirrored=one) for size in sizes for one in mirrored)
+
+    def candidate_views(self, shape: tuple[int, ...]) -> tuple[Mapping[str, Any], ...]:
+        """Returns two larger sizes, alone and together with the usual one, and mirrored views."""
+        larger, double = (
+            tuple(round(side * factor / _MULTIPLE) * _MULTIPLE for side in shape[:2])
+            for factor in _LARGER
+        )
+        sizes = ((), (larger,), (shape[:2], larger), (double,), (shape[:2], larger, double))
+        return tuple(
+            {"sizes": chosen, "flips": flips}
+            for chosen in sizes
+            for flips in (False, True)
+            if chosen or flips
+        )
+
+    def view_cost(self, settings: Any, shape: tuple[int, ...]) -> float:
+        """Returns the cost by the number of pixels; see `MediaType`."""
+        pixels = [math.prod(sides_of(size)) / math.prod(shape[:2]) for size in settings.sizes]
+        return (sum(pixels) or 1.0) * (2 if settings.flips else 1)
 
     def largest_size(self, settings: Any) -> int | tuple[int, int] | None:
         """Returns the size with the most pixels; see `MediaType`."""

@@ -1,0 +1,192 @@
+"""The search for what a frozen backbone computes of each example: `features: auto`.
+
+Convention: candidates are tried in the order of their cost, and one is kept only if it lowers the
+out-of-fold loss on the training rows by more than the noise of that reduction.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from kerastl.backbones import BackboneSpec
+from kerastl.config import Config
+from kerastl.config.features_section import FeaturesConfig
+from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.examples import Examples
+from kerastl.errors import BackboneError
+from kerastl.evaluation.gains import calibrated_loss, measure_gain
+from kerastl.features.source import FeatureSource
+from kerastl.files import write_json
+from kerastl.heads.builder import build_backbone
+from kerastl.media.base import MediaType
+from kerastl.progress import Progress
+from kerastl.records import from_values, to_values
+from kerastl.training.evidence import FeatureTrial
+from kerastl.training.exact_head.solver import solve_head
+from kerastl.training.phases import TrainingResult
+
+_FILE = "feature_trials.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSearch:
+    """The config with the features that were chosen, and what was tried, in the order of cost."""
+
+    config: Config
+    trials: tuple[FeatureTrial, ...]
+
+
+def search_features(
+    config: Config,
+    spec: BackboneSpec,
+    examples: Examples,
+    source: FeatureSource,
+    *,
+    budget: float,
+    progress: Progress,
+) -> FeatureSearch:
+    """Solves linear heads on the features of each candidate and chooses the best one.
+
+    Args:
+        config: The config of the training.
+        spec: The backbone.
+        examples: The examples with their splits; only training rows are used.
+        source: Source of features.
+        budget: Largest cost of a prediction, in passes of one example.
+        progress: Receives a note about each candidate.
+
+    Raises:
+        MediaError: A file is unreadable.
+    """
+    rows = examples.rows("train")
+    labels = examples.training_labels[rows]
+    hard = np.where(np.isnan(labels), np.nan, (labels >= 0.5).astype(float))
+    groups = None if examples.groups is None else examples.groups[rows]
+    shape = _usual_shape(config, spec)
+    trials: list[FeatureTrial] = []
+    best: tuple[FeaturesConfig, np.ndarray] | None = None
+    for settings, cost in candidates(config.data.media, shape, budget):
+        try:
+            features = _training_features(config, spec, examples, rows, source, settings, progress)
+        except BackboneError as error:
+            progress.note(f"features: {_summary(settings, config.data.media)}: {error.what}")
+            continue
+        solved = solve_head(features, labels, groups=groups, seed=config.fit.seed)
+        logits = solved.out_of_fold_logits
+        gain = None
+        if best is not None:
+            gain = measure_gain(best[1], logits, hard, groups, seed=config.fit.seed)
+        is_kept = gain is None or gain.is_larger_than_noise
+        if is_kept:
+            best = (settings, logits)
+        trial = FeatureTrial(
+            features=_summary(settings, config.data.media),
+            cost=round(cost, 2),
+            loss=calibrated_loss(logits, hard),
+            gain=gain,
+            kept=is_kept,
+        )
+        trials.append(trial)
+        progress.note(_trial_text(trial))
+    assert best is not None  # the first candidate is the backbone as it is
+    chosen, _ = best
+    backbone = config.backbone
+    if config.data.media.largest_size(chosen) is not None:
+        backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
+    return FeatureSearch(
+        config=config.changed(features=chosen, backbone=backbone), trials=tuple(trials)
+    )
+
+
+def write_trials(state: Path, trials: Sequence[FeatureTrial]) -> None:
+    """Writes what was tried to the state of a run, for a training that is resumed."""
+    if trials:
+        write_json(state / _FILE, to_values(trials))
+
+
+def read_trials(state: Path) -> tuple[FeatureTrial, ...]:
+    """Returns what was tried before the training was interrupted, or nothing."""
+    path = state / _FILE
+    if not path.exists():
+        return ()
+    return tuple(from_values(FeatureTrial, one) for one in json.loads(path.read_text()))
+
+
+def with_trials(result: TrainingResult, trials: tuple[FeatureTrial, ...]) -> TrainingResult:
+    """Returns the outcome of a training whose features were chosen by these trials."""
+    return replace(result, evidence=replace(result.evidence, feature_trials=trials))
+
+
+def candidates(
+    media: MediaType, shape: tuple[int, ...], budget: float
+) -> list[tuple[FeaturesConfig, float]]:
+    """Returns the features worth trying with their costs, up to a cost, cheapest first."""
+    wanted = [FeaturesConfig(), *map(FeaturesConfig.model_validate, media.candidate_views(shape))]
+    costs = [media.view_cost(settings, shape) for settings in wanted]
+    found = [pair for pair in zip(wanted, costs, strict=True) if pair[1] <= max(budget, 1.0)]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _usual_shape(config: Config, spec: BackboneSpec) -> tuple[int, ...]:
+    size, media = config.backbone.input_size, config.data.media
+    if spec.input is None:
+        return media.default_input(size, config.data.media_settings).shape
+    return (spec.input if size is None else spec.input.resized(size, backbone=spec.id)).shape
+
+
+def _training_features(
+    config: Config,
+    spec: BackboneSpec,
+    examples: Examples,
+    rows: np.ndarray,
+    source: FeatureSource,
+    settings: FeaturesConfig,
+    progress: Progress,
+) -> np.ndarray:
+    media = config.data.media
+    layer, raw = build_backbone(
+        spec,
+        weights=config.backbone.weights,
+        input_size=None if media.largest_size(settings) else config.backbone.input_size,
+        options=config.backbone.options,
+        features=settings,
+    )
+    contract = media.contract(
+        tuple(raw.shape[1:]), config.data.media_settings, spec.input, backbone=spec.id
+    )
+    paths = [examples.paths[row] for row in rows]
+    segments = None if examples.segments is None else examples.segments.take(rows)
+    inputs = FileInputs(paths, contract, segments=segments)
+    unscored = np.zeros(len(rows), bool)
+    return source.features_of(layer, inputs, is_scored=unscored, progress=progress).values
+
+
+def _summary(settings: FeaturesConfig, media: MediaType) -> str:
+    """Returns what differs from the default, as a config writes it."""
+    default = FeaturesConfig()
+    keys = [
+        key
+        for key in media.view_settings.model_fields
+        if getattr(settings, key) != getattr(default, key)
+    ]
+    return ", ".join(f"{key}: {_plain(getattr(settings, key))}" for key in keys) or "one view"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(map(_plain, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _trial_text(trial: FeatureTrial) -> str:
+    text = f"features: {trial.features}: cost {trial.cost:g}, out-of-fold loss {trial.loss:.4f}"
+    if trial.gain is None:
+        return f"{text}."
+    gain = trial.gain
+    return (
+        f"{text}, {-gain.loss:+.4f} ({-gain.high:+.4f} to {-gain.low:+.4f}) from the best so far: "
+        f"{'kept' if trial.kept else 'not kept'}."
+    )
