@@ -22,7 +22,7 @@ _COLUMNS = {
     "spec.": "specificity",
 }
 _SOURCES = {
-    "out-of-fold": "out-of-fold predictions of the training examples",
+    "out-of-fold": "out-of-fold predictions of the examples that the model was fitted on",
     "validation": "the validation examples",
     "validation recordings": "long recordings (calibration: held-out examples)",
     "nothing": "the config",

@@ -4,7 +4,7 @@ Convention: each default is stated here and nowhere else.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, Tag
 
@@ -87,6 +87,8 @@ class LossConfig(Section):
     )
 
 
+Part = Literal["train", "validation"]
+
 Engine = Annotated[
     Literal["auto", "keras", "openvino"],
     Field(
@@ -110,8 +112,21 @@ class ExactFit(Section):
     folds: Annotated[int, Field(ge=2)] = Field(
         default=5, description="Folds of the cross-validation, 2 or more; groups are kept whole."
     )
+    refit: bool = Field(
+        default=True,
+        description="Solve the heads on the validation rows too. Thresholds, calibration and the "
+        "scores of these rows come from out-of-fold predictions; without effect if regularization "
+        "is a number.",
+    )
     seed: Seed = Field(default=0, description="Seed of the folds.")
     engine: Engine = "auto"
+
+    @property
+    def fitted_parts(self) -> tuple[Part, ...]:
+        """The splits whose rows the weights are fitted on."""
+        return (
+            ("train", "validation") if self.refit and self.regularization == "auto" else ("train",)
+        )
 
     @classmethod
     def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:
@@ -163,6 +178,8 @@ class KerasFit(Section):
         default=0, description="Seed of initial weights, order of examples and augmentation."
     )
     engine: Engine = "auto"
+
+    fitted_parts: ClassVar[tuple[Part, ...]] = ("train",)
 
     @classmethod
     def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Scores of a run on long recordings."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,8 @@ def detection_scores(record: RunRecord, scored: ScoredRecordings) -> RecordingSc
 
 
 def _notes(record: RunRecord, scored: ScoredRecordings) -> Iterator[str]:
-    trained_on = map(Path, record.rows("train")["path"].unique())
+    rows = (record.rows(part)["path"] for part in record.bundle.fitted_on)
+    trained_on = map(Path, itertools.chain.from_iterable(rows))
     for note in (
         about_training(scored.recordings, trained_on),
         _OPTIMISTIC if is_tuned_on(record.bundle, scored.recordings) else None,

@@ -23,6 +23,7 @@ from pydantic import (
 
 from kerastl.config import LabelPolicy, ListeningConfig
 from kerastl.config.head import SINGLE_HEAD
+from kerastl.config.training_sections import Part
 from kerastl.errors import RunError, counted
 from kerastl.evaluation.promises import Promise, ThresholdFacts
 from kerastl.files import read_json
@@ -190,6 +191,7 @@ class Bundle(_Part):
     input: Annotated[SerializeAsAny[InputContract], BeforeValidator(read_contract)]
     backbone: BackboneFacts
     data: DataFacts
+    fitted_on: Annotated[tuple[Part, ...], Listed] = ("train",)
     evidence: Evidence = Evidence()
     engines: dict[str, EngineFacts] = {}  # by purpose: "training", "scores"
     listening: ListeningConfig | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError, suggestion
+from kerastl.evaluation.held_out import VALIDATION
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.location import HASHES, cache_folder
@@ -61,31 +62,36 @@ def evaluate(
 ) -> SplitScores:
     """Returns the scores on examples, which are one split (`part`) or another table (None).
 
+    Validation examples that the model was fitted on have the out-of-fold predictions of the run.
     The features are those of the engine on which the scores of the run rest. Rows of another table
     that the model was trained on are named, and the others are scored apart.
     """
     stored = record.bundle.engines.get("scores")
-    logits, _, used = file_logits(
-        model,
-        record.bundle,
-        examples.paths,
-        segments=examples.segments,
-        on_error="raise",
-        engine="auto" if stored is None or stored.name == "xla" else stored.name,
-        cache=cache,
-        progress=progress,
-    )
+    if part == VALIDATION and VALIDATION in record.bundle.fitted_on:
+        logits, engine = record.logits[record.predictions["split"] == part], stored
+    else:
+        logits, _, used = file_logits(
+            model,
+            record.bundle,
+            examples.paths,
+            segments=examples.segments,
+            on_error="raise",
+            engine="auto" if stored is None or stored.name == "xla" else stored.name,
+            cache=cache,
+            progress=progress,
+        )
+        engine = engine_facts(used)
 
     def score(rows: np.ndarray) -> SplitScores:
         chosen = examples.take(rows)
         bootstrap = make_bootstrap(record.config.evaluation, chosen)
         return score_rows(chosen.labels, logits[rows], record.bundle, bootstrap, part)
 
-    scores = replace(score(np.arange(len(logits))), engine=str(engine_facts(used)))
+    scores = replace(score(np.arange(len(logits))), engine=str(engine))
     if part is not None:
         return scores
     hashes = FileHashes(cache_folder() / HASHES if cache else None)
-    overlap = find_overlap(examples, record.splits, hashes)
+    overlap = find_overlap(examples, record.splits, record.bundle.fitted_on, hashes)
     others = np.flatnonzero(~overlap.trained_on)
     is_partly = 0 < len(others) < len(logits)
     return replace(scores, note=overlap.note, others=score(others) if is_partly else None)

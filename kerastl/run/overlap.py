@@ -46,7 +46,9 @@ class Overlap:
         return " ".join(sentences) or None
 
 
-def find_overlap(examples: Examples, splits: pd.DataFrame, hashes: FileHashes) -> Overlap:
+def find_overlap(
+    examples: Examples, splits: pd.DataFrame, fitted_on: Sequence[str], hashes: FileHashes
+) -> Overlap:
     """Returns which examples a run was trained on.
 
     Training files that do not exist any more are known by their path only.
@@ -54,9 +56,10 @@ def find_overlap(examples: Examples, splits: pd.DataFrame, hashes: FileHashes) -
     Args:
         examples: The examples of another table.
         splits: The run's own rows, as in `splits.csv`.
+        fitted_on: The splits that the model was fitted on.
         hashes: Hashes of files.
     """
-    rows = splits[splits["split"] == "train"]
+    rows = splits[splits["split"].isin(fitted_on)]
     trained = [_absolute(path) for path in rows["path"]]
     paths = [_absolute(path) for path in examples.paths]
     bounds = rows.reindex(columns=list(COLUMNS)).to_numpy(np.float64)

@@ -46,9 +46,13 @@ class RunRecord:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved config; one written before `features` existed means one feature vector."""
+        """The resolved config; keys that an older version didn't write mean what it did."""
         found = read_config(self.layout.config)
-        return Config.parse(**{**found, "values": {"features": None, **found["values"]}})
+        values = {"features": None, **found["values"]}
+        fit = values.get("fit")
+        if isinstance(fit, dict) and fit.get("solver") == "exact":
+            values["fit"] = {"refit": False, **fit}
+        return Config.parse(**{**found, "values": values})
 
     @property
     def config_text(self) -> str:

@@ -111,7 +111,7 @@ def make_bundle(
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
     heads = {head.name: head.tasks for head in find_heads(model)}
     groups = np.asarray(make_bootstrap(config.evaluation, plan.examples).groups)[held_out.rows]
-    labels = plan.examples.training_labels[plan.examples.rows("train")]
+    labels = plan.examples.training_labels[plan.examples.rows(*config.fit.fitted_parts)]
     return Bundle(
         tasks=tune_tasks(
             held_out,
@@ -132,6 +132,7 @@ def make_bundle(
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
         ),
+        fitted_on=config.fit.fitted_parts,
         data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
         evidence=_evidence(fitted, tasks, plan.warnings),
         engines=_engines(fitted.evidence),
@@ -150,8 +151,15 @@ def compute_results(
     held_out: HeldOutPredictions,
     bundle: Bundle,
 ) -> RunResults:
-    """Scores the model on every split by the uncalibrated logits of all examples."""
+    """Scores the model on every split by the uncalibrated logits of all examples.
+
+    Validation examples that the model was fitted on are scored by out-of-fold predictions.
+    """
     examples = plan.examples
+    if "validation" in bundle.fitted_on:
+        is_held_out = examples.splits[held_out.rows] == "validation"
+        logits = logits.copy()
+        logits[held_out.rows[is_held_out]] = held_out.logits[is_held_out]
     bootstrap = make_bootstrap(plan.config.evaluation, examples)
     is_train = (examples.splits == "train")[:, None]
     missingness = examine_missingness(

@@ -20,6 +20,10 @@ from kerastl.versions import installed_version
 _ENGINE_PACKAGES = {"xla": "tensorflow"}  # others are packages of the same name
 
 _FITTED = "The model was fitted on these examples, so their scores are too optimistic."
+_OUT_OF_FOLD = (
+    "The model was fitted on these examples too; the scores are those of out-of-fold predictions, "
+    "on which thresholds and calibration were chosen."
+)
 _TUNED = "Thresholds and calibration were chosen on these examples, so the scores are optimistic."
 
 
@@ -46,7 +50,11 @@ def score_rows(
         part: The split of the examples, or None for another table.
     """
     source = next(iter(bundle.tasks.values())).tuned_on.partition(",")[0]
-    notes = {"train": _FITTED, VALIDATION: _TUNED if source == VALIDATION else None}
+    notes = {"train": _FITTED}
+    if source == VALIDATION:
+        notes[VALIDATION] = _TUNED
+    elif VALIDATION in bundle.fitted_on:
+        notes[VALIDATION] = _OUT_OF_FOLD
     scores = score_split(
         labels,
         calibrate(bundle, logits),

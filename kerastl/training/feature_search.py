@@ -5,7 +5,7 @@ out-of-fold loss on the training rows by more than the noise of that reduction.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from kerastl.features.source import FeatureSource
 from kerastl.files import write_json
 from kerastl.heads.builder import build_backbone
 from kerastl.media.base import MediaType
-from kerastl.progress import Progress
+from kerastl.progress import SILENT, Progress
 from kerastl.records import from_values, to_values
 from kerastl.training.evidence import FeatureTrial
 from kerastl.training.exact_head.solver import solve_head
@@ -61,29 +61,65 @@ def search_features(
     Raises:
         MediaError: A file is unreadable.
     """
-    rows = examples.rows("train")
-    labels = examples.training_labels[rows]
+    media, rows = config.data.media, examples.rows("train")
+
+    def found() -> Iterator[tuple[FeaturesConfig, float, np.ndarray]]:
+        shape = _usual_shape(config, spec)
+        for settings, cost in candidates(media, shape, budget):
+            try:
+                values = _features(config, spec, examples, rows, source, settings, progress)
+            except BackboneError as error:
+                progress.note(f"features: {_summary(settings, media)}: {error.what}")
+            else:
+                yield settings, cost, values
+
+    chosen, trials = choose_features(
+        found(),
+        examples.training_labels[rows],
+        None if examples.groups is None else examples.groups[rows],
+        media,
+        seed=config.fit.seed,
+        progress=progress,
+    )
+    backbone = config.backbone
+    if media.largest_size(chosen) is not None:
+        backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
+    return FeatureSearch(config=config.changed(features=chosen, backbone=backbone), trials=trials)
+
+
+def choose_features(
+    found: Iterable[tuple[FeaturesConfig, float, np.ndarray]],
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    media: MediaType,
+    *,
+    seed: int,
+    progress: Progress = SILENT,
+) -> tuple[FeaturesConfig, tuple[FeatureTrial, ...]]:
+    """Returns the last candidate that was better than the best before it, and all trials.
+
+    Args:
+        found: Candidates, at least one: their features, cost, and values for the training rows.
+        labels: Of the training rows, `(rows, tasks)` in [0, 1], NaN where unknown.
+        groups: Group of each row, or None.
+        media: The media type of the examples.
+        seed: Seed of the folds and of the bootstrap.
+        progress: Receives a note about each candidate.
+    """
     hard = np.where(np.isnan(labels), np.nan, (labels >= 0.5).astype(float))
-    groups = None if examples.groups is None else examples.groups[rows]
-    shape = _usual_shape(config, spec)
     trials: list[FeatureTrial] = []
-    best: tuple[FeaturesConfig, np.ndarray] | None = None
-    for settings, cost in candidates(config.data.media, shape, budget):
-        try:
-            features = _training_features(config, spec, examples, rows, source, settings, progress)
-        except BackboneError as error:
-            progress.note(f"features: {_summary(settings, config.data.media)}: {error.what}")
-            continue
-        solved = solve_head(features, labels, groups=groups, seed=config.fit.seed)
-        logits = solved.out_of_fold_logits
+    best = FeaturesConfig()
+    best_logits: np.ndarray | None = None
+    for settings, cost, features in found:
+        logits = solve_head(features, labels, groups=groups, seed=seed).out_of_fold_logits
         gain = None
-        if best is not None:
-            gain = measure_gain(best[1], logits, hard, groups, seed=config.fit.seed)
+        if best_logits is not None:
+            gain = measure_gain(best_logits, logits, hard, groups, seed=seed)
         is_kept = gain is None or gain.is_larger_than_noise
         if is_kept:
-            best = (settings, logits)
+            best, best_logits = settings, logits
         trial = FeatureTrial(
-            features=_summary(settings, config.data.media),
+            features=_summary(settings, media),
             cost=round(cost, 2),
             loss=calibrated_loss(logits, hard),
             gain=gain,
@@ -91,14 +127,7 @@ def search_features(
         )
         trials.append(trial)
         progress.note(_trial_text(trial))
-    assert best is not None  # the first candidate is the backbone as it is
-    chosen, _ = best
-    backbone = config.backbone
-    if config.data.media.largest_size(chosen) is not None:
-        backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
-    return FeatureSearch(
-        config=config.changed(features=chosen, backbone=backbone), trials=tuple(trials)
-    )
+    return best, tuple(trials)
 
 
 def write_trials(state: Path, trials: Sequence[FeatureTrial]) -> None:
@@ -137,7 +166,7 @@ def _usual_shape(config: Config, spec: BackboneSpec) -> tuple[int, ...]:
     return (spec.input if size is None else spec.input.resized(size, backbone=spec.id)).shape
 
 
-def _training_features(
+def _features(
     config: Config,
     spec: BackboneSpec,
     examples: Examples,

@@ -140,7 +140,7 @@ def solve_heads(
     progress: Progress,
 ) -> ExactHead:
     """Solves linear heads on features of all examples and gives the model their weights."""
-    rows = examples.rows("train")
+    rows = examples.rows(*phase.parts)
     labels = examples.training_labels[rows]
     weights = positive_weights(phase.loss.positive_weight, labels, examples.tasks)
     progress.step("Solving the head", None)

@@ -25,6 +25,7 @@ class SolveHeads:
     loss: LossConfig
     regularization: float | str  # strength of L2, or `"auto"` for cross-validation per task
     num_folds: int
+    parts: tuple[str, ...]  # the splits whose rows are fitted
     seed: int
 
     augment: ClassVar[None] = None
@@ -172,7 +173,8 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | Searc
     """
     fit, policy = config.fit, TrainablePolicy.parse(config.trainable)
     if isinstance(fit, ExactFit):
-        return TrainingPlan(phases=(_solving(config.loss, fit),), engine=fit.engine)
+        solving = _solving(config.loss, fit, fit.fitted_parts)
+        return TrainingPlan(phases=(solving,), engine=fit.engine)
     augment = config.augment if config.augment is not None and config.augment.active else None
     if policy.is_frozen:
         return _plan(fit, _fitting(config.loss, fit, augment))
@@ -219,13 +221,17 @@ def _plan(fit: KerasFit, *phases: Phase) -> TrainingPlan:
 
 def _first_phase(loss: LossConfig, fit: KerasFit, heads: Sequence[Head]) -> SolveHeads | FitHeads:
     if all(head.is_linear for head in heads):
-        return _solving(loss, ExactFit(seed=fit.seed))
+        return _solving(loss, ExactFit(seed=fit.seed), fit.fitted_parts)
     return _fitting(loss, fit, None)
 
 
-def _solving(loss: LossConfig, fit: ExactFit) -> SolveHeads:
+def _solving(loss: LossConfig, fit: ExactFit, parts: tuple[str, ...]) -> SolveHeads:
     return SolveHeads(
-        loss=loss, regularization=fit.regularization, num_folds=fit.folds, seed=fit.seed
+        loss=loss,
+        regularization=fit.regularization,
+        num_folds=fit.folds,
+        parts=parts,
+        seed=fit.seed,
     )
 
 

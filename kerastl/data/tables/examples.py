@@ -51,9 +51,9 @@ class Examples:
             raise ValueError("The examples have no splits yet; call `assign_splits` first.")
         return self.assigned
 
-    def rows(self, split: str) -> np.ndarray:
-        """Returns the indices of the examples of a split."""
-        return np.flatnonzero(self.splits == split)
+    def rows(self, *splits: str) -> np.ndarray:
+        """Returns the indices of the examples of one or more splits."""
+        return np.flatnonzero(np.isin(self.splits, splits))
 
     def with_splits(self, splits: np.ndarray) -> "Examples":
         """Returns the examples with the given split of each, `(examples,)`."""
