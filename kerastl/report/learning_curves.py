@@ -1,15 +1,15 @@
 """Learning curves over epochs, or the regularization of the exact head."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from kerastl.errors import counted
+from kerastl.evaluation.gains import Gain
 from kerastl.report.charts import (
     Line,
     difference_reach,
@@ -20,7 +20,7 @@ from kerastl.report.charts import (
 )
 from kerastl.run.bundle import StrengthPath
 from kerastl.run.record import RunRecord
-from kerastl.training.evidence import AutoDecision
+from kerastl.training.evidence import TrainingEvidence
 
 FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy", "accuracy"))
 PHASES = {"heads": "heads", "fine_tuning": "fine-tuning"}
@@ -30,13 +30,26 @@ LearningChart = tuple[str, Markup]  # title, and chart over epochs
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoRow:
-    """How much a fine-tuning changed the validation loss of the frozen result."""
+class TrialRow:
+    """How much something that was tried changed the held-out loss."""
 
     name: str
+    cost: float | None  # of a prediction, in passes of one example
     change: float  # in nats; below 0 is better
     interval: tuple[float, float]
     chart: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """What was tried before something was decided, and the outcome."""
+
+    title: str
+    outcome: str
+    heading: str  # of the first column
+    rows: tuple[TrialRow, ...]
+    scale: Markup | None  # above the charts
+    foot: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +63,7 @@ class Learning:
     strengths: Mapping[str, float]  # chosen L2 strength of each task of the exact head
     path: Markup | None  # out-of-fold loss over the strengths, if it was stored
     outcome: str | None  # which epoch was kept
-    auto: tuple[AutoRow, ...]  # what was compared on validation
-    auto_scale: Markup | None  # above their charts
-    auto_outcome: str | None
+    trials: tuple[Trials, ...]  # of features and of fine-tuning
 
 
 def gather_learning(record: RunRecord) -> Learning:
@@ -69,7 +80,7 @@ def gather_learning(record: RunRecord) -> Learning:
         strengths=strengths,
         path=_path(evidence.regularization_path, strengths),
         outcome=_outcome(history),
-        **_auto(None if evidence.features is None else evidence.features.auto),
+        trials=() if evidence.features is None else tuple(_trials(evidence.features)),
     )
 
 
@@ -110,28 +121,60 @@ def _outcome(history: pd.DataFrame) -> str | None:
     return f"No epoch was better; the solved heads were kept: {lowest}{start}."
 
 
-def _auto(found: AutoDecision | None) -> dict[str, Any]:
-    """Returns the changes of the validation loss from the frozen result, of trials and the end."""
-    if found is None:
-        return {"auto": (), "auto_scale": None, "auto_outcome": None}
-    gains = {f"rate {trial.rate:g}, short": trial.gain for trial in found.trials}
-    if found.gain is not None:
-        gains[f"rate {found.rate:g}, all epochs"] = found.gain
-    changes = {name: (-gain.loss, (-gain.high, -gain.low)) for name, gain in gains.items()}
-    kept = "The fine-tuned model" if found.trained else "The frozen backbone"
-    outcome = f"{kept} was kept: {found.reason}."
-    ends = [abs(end) for value, interval in changes.values() for end in (value, *interval)]
+def _trials(evidence: TrainingEvidence) -> Iterator[Trials]:
+    if found := evidence.feature_trials:
+        kept = [trial for trial in found if trial.kept][-1]
+        rows, scale = _rows({trial.features: (trial.gain, trial.cost) for trial in found[1:]})
+        yield Trials(
+            title="What the backbone computes",
+            outcome=f"Chosen: {kept.features}, at {kept.cost:g} times the cost of one view.",
+            heading="Features",
+            rows=rows,
+            scale=scale,
+            foot="Change of the out-of-fold loss from the best features before, the first being one "
+            f"view (loss {found[0].loss:.4f}), in nats per known label; left of 0 is better. Kept "
+            "is what is better by more than noise.",
+        )
+    if auto := evidence.auto:
+        gains = {f"rate {trial.rate:g}, short": (trial.gain, None) for trial in auto.trials}
+        if auto.gain is not None:
+            gains[f"rate {auto.rate:g}, all epochs"] = auto.gain, None
+        rows, scale = _rows(gains)
+        kept_model = "The fine-tuned model" if auto.trained else "The frozen backbone"
+        yield Trials(
+            title="Whether to fine-tune",
+            outcome=f"{kept_model} was kept: {auto.reason}.",
+            heading="Fine-tuning",
+            rows=rows,
+            scale=scale,
+            foot="Change of the validation loss from the frozen backbone with solved heads, in nats "
+            "per known label, both calibrated; left of 0 is better. The last interval is wider, "
+            "because its rate and its epoch were chosen on the same examples.",
+        )
+
+
+def _rows(
+    gains: Mapping[str, tuple[Gain | None, float | None]],
+) -> tuple[tuple[TrialRow, ...], Markup | None]:
+    """Returns a row for each gain, and the scale of their charts."""
+    changes = {
+        name: (-gain.loss, (-gain.high, -gain.low), cost)
+        for name, (gain, cost) in gains.items()
+        if gain is not None
+    }
+    ends = [abs(end) for value, interval, _ in changes.values() for end in (value, *interval)]
     reach = difference_reach(max([1e-4, *filter(math.isfinite, ends)]))
     rows = tuple(
-        AutoRow(
+        TrialRow(
             name=name,
+            cost=cost,
             change=value,
             interval=interval,
             chart=difference_row(value, interval, reach=reach),
         )
-        for name, (value, interval) in changes.items()
+        for name, (value, interval, cost) in changes.items()
     )
-    return {"auto": rows, "auto_scale": difference_scale(reach), "auto_outcome": outcome}
+    return rows, difference_scale(reach)
 
 
 def _charts(history: pd.DataFrame, prefixes: Sequence[str]) -> tuple[LearningChart, ...]:

@@ -110,7 +110,8 @@ class ImageType(MediaType):
             tuple(round(side * factor / _MULTIPLE) * _MULTIPLE for side in shape[:2])
             for factor in _LARGER
         )
-        sizes = ((), (larger,), (shape[:2], larger), (double,), (shape[:2], larger, double))
+        usual, larger, double = map(_plain, (shape[:2], larger, double))
+        sizes = ((), (larger,), (usual, larger), (double,), (usual, larger, double))
         return tuple(
             {"sizes": chosen, "flips": flips}
             for chosen in sizes
@@ -144,6 +145,11 @@ class ImageType(MediaType):
         from kerastl.media.image.augmentation import batch_augmentation
 
         return batch_augmentation(settings)
+
+
+def _plain(size: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Returns a size as a config writes it: a square by its side."""
+    return size[0] if size[0] == size[1] else size
 
 
 IMAGE = ImageType()

@@ -285,7 +285,7 @@ def test_the_rates_that_auto_tried_are_charted(tmp_path: Path) -> None:
     bundle["evidence"]["features"] = {"auto": auto}
     (run / "bundle.json").write_text(json.dumps(bundle))
     learning = content_of(run).learning
-    rows = [(row.name, row.change, row.interval) for row in learning.auto]
+    rows = [(row.name, row.change, row.interval) for row in learning.trials[-1].rows]
     assert rows == [
         ("rate 0.0001, short", -0.02, (-0.05, 0.01)),
         ("rate 0.001, all epochs", -0.02, (-0.05, 0.01)),
