@@ -77,10 +77,15 @@ CHECKS: dict[str, Callable[[Any, DataConfig], Iterable[tuple[KeyPath, str]]]] = 
 }  # what each section must agree on with `data`
 
 
-def default_features(earlier: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns the features of a config that says nothing: more than one vector if frozen."""
+def chosen_features(features: Any, earlier: Mapping[str, Any]) -> Any:
+    """Returns the given features, or the default: None if the backbone is trained.
+
+    The defaults spelled out, as in the config of a run, are not an error if it is trained.
+    """
     trainable = TrainablePolicy.parse(earlier.get("trainable", False))
-    return {} if trainable.is_frozen else None
+    default = FeaturesConfig()
+    is_default = features in ({}, default, default.model_dump(), default.model_dump(mode="json"))
+    return None if is_default and not trainable.is_frozen else features
 
 
 def features_are_possible(

@@ -96,7 +96,7 @@ class Config(Section):
     @field_validator("features", mode="before")
     @classmethod
     def _choose_features(cls, features: Any, info: ValidationInfo) -> Any:
-        return features if features != {} else consistency.default_features(info.data)
+        return consistency.chosen_features(features, info.data)
 
     @field_validator("features")
     @classmethod

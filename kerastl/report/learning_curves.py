@@ -131,9 +131,9 @@ def _trials(evidence: TrainingEvidence) -> Iterator[Trials]:
             heading="Features",
             rows=rows,
             scale=scale,
-            foot="Change of the out-of-fold loss from the best features before, the first being one "
-            f"view (loss {found[0].loss:.4f}), in nats per known label; left of 0 is better. Kept "
-            "is what is better by more than noise.",
+            foot="Change of the out-of-fold loss from the best features so far, at first one view "
+            f"(loss {found[0].loss:.4f}), in nats per known label; left of 0 is better. Features "
+            "are kept if they are better by more than noise.",
         )
     if auto := evidence.auto:
         gains = {f"rate {trial.rate:g}, short": (trial.gain, None) for trial in auto.trials}
@@ -147,9 +147,9 @@ def _trials(evidence: TrainingEvidence) -> Iterator[Trials]:
             heading="Fine-tuning",
             rows=rows,
             scale=scale,
-            foot="Change of the validation loss from the frozen backbone with solved heads, in nats "
-            "per known label, both calibrated; left of 0 is better. The last interval is wider, "
-            "because its rate and its epoch were chosen on the same examples.",
+            foot="Change of the validation loss from the frozen backbone with solved heads, in "
+            "nats per known label, both calibrated; left of 0 is better. The last interval is "
+            "wider, because its rate and its epoch were chosen on the same examples.",
         )
 
 

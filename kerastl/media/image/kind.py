@@ -106,11 +106,10 @@ class ImageType(MediaType):
 
     def candidate_views(self, shape: tuple[int, ...]) -> tuple[Mapping[str, Any], ...]:
         """Returns two larger sizes, alone and together with the usual one, and mirrored views."""
-        larger, double = (
-            tuple(round(side * factor / _MULTIPLE) * _MULTIPLE for side in shape[:2])
-            for factor in _LARGER
+        usual, larger, double = (
+            _plain(tuple(round(side * factor / unit) * unit for side in shape[:2]))
+            for factor, unit in ((1, 1), *((factor, _MULTIPLE) for factor in _LARGER))
         )
-        usual, larger, double = map(_plain, (shape[:2], larger, double))
         sizes = ((), (larger,), (usual, larger), (double,), (usual, larger, double))
         return tuple(
             {"sizes": chosen, "flips": flips}

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from kerastl.compare.solvers import fitting_note, load_compared
+from kerastl.compare.study import TrainingVariant, trial_config
 from kerastl.config import config_values
+from kerastl.config.features_section import FeaturesConfig
 from kerastl.errors import ConfigError
 
 
@@ -47,3 +49,19 @@ def test_the_note_names_the_solver_of_each_variant(make_config) -> None:
     note = fitting_note(frozen, {"false": frozen, "true": trained})
     assert "exact (false), keras (true)" in str(note)
     assert fitting_note(frozen, {"a": frozen, "b": frozen}) is None
+
+
+def test_each_variant_has_the_features_of_its_kind_of_training(make_config, tmp_path: Path) -> None:
+    def features(base, **changes):
+        variant = TrainingVariant(name="a", tasks=base.data.tasks, changes=changes)
+        table = tmp_path / "table.csv"
+        return trial_config(
+            base, variant, seed=0, table=table, backbone_run=None, fit={"epochs": 1}
+        ).features
+
+    frozen, trained = make_config(features={"flips": True}), make_config(trainable=True)
+    assert features(frozen).flips
+    assert features(frozen, trainable=True) is None
+    assert features(trained) is None
+    assert features(trained, trainable=False) == FeaturesConfig()
+    assert features(frozen, features=None) is None

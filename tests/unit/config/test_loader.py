@@ -72,6 +72,7 @@ def test_a_dumped_config_is_complete(template: Path) -> None:
         "solver": "exact",
         "regularization": "auto",
         "folds": 5,
+        "refit": True,
         "seed": 0,
         "engine": "auto",
     }
@@ -205,10 +206,10 @@ def test_a_huge_config_is_refused_at_once_and_in_a_short_message(
     text: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "config.yaml").write_text(text)
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(ConfigError, match=message) as refused:
         load_config(tmp_path / "config.yaml")
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10
     assert len(str(refused.value)) < 20_000
 
 

@@ -14,8 +14,10 @@ from kerastl.config import (
     Soft,
     TrainableStages,
     TrainableVariables,
+    config_values,
     parse_config,
 )
+from kerastl.config.features_section import AutoFeatures, FeaturesConfig
 from kerastl.config.head import Head
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.errors import ConfigError
@@ -439,3 +441,42 @@ def test_augmented_audio_is_fitted_by_keras() -> None:
     data = {"table": "t.csv", "audio": "path", "tasks": ["seven"]}
     raw = {"data": data, "backbone": {"name": "run:a"}, "augment": {"noise": {}}}
     assert parse_config(raw).fit.solver == "keras"
+
+
+def test_a_frozen_backbone_computes_more_than_its_feature_vector_and_a_trained_one_does_not(
+    parse,
+) -> None:
+    assert parse().features == FeaturesConfig()
+    assert parse(features={}).features == FeaturesConfig()
+    assert parse(features=None).features is None
+    for trainable in (True, "auto", {"stages": 1}):
+        assert parse(trainable=trainable).features is None
+        assert (
+            parse(trainable=trainable, features=config_values(parse())["features"]).features is None
+        )
+
+
+def test_auto_is_short_for_the_usual_cost(parse) -> None:
+    assert parse(features="auto").features == AutoFeatures(cost=4)
+    assert parse(features={"cost": 2}).features == AutoFeatures(cost=2)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"features": {"flips": True}, "trainable": True}, "features: has an effect only if"),
+        ({"features": "auto", "trainable": "auto"}, "features: has an effect only if"),
+        ({"features": {"shift": 0.1}}, "features.shift: has no effect on images"),
+        ({"features": {"stages": []}}, "features.stages"),
+        ({"features": {"cost": 0.5}}, "features.cost"),
+        ({"features": {"size": [64]}}, "Did you mean 'features.sizes'"),
+        ({"features": {"sizes": [64, [32, 96]]}}, r"sizes\[1\]: exceeds the largest size"),
+        (
+            {"features": {"sizes": [64]}, "backbone": {"name": "tiny:image", "input_size": 96}},
+            "features.sizes: lacks backbone.input_size, 96",
+        ),
+    ],
+)
+def test_features_without_effect_are_refused(parse, keys, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse(**keys)

@@ -1,4 +1,4 @@
-"""`features: auto` keeps what lowers the out-of-fold loss by more than its noise, cheapest first."""
+"""`features: auto` keeps what lowers the out-of-fold loss by more than its noise."""
 
 from pathlib import Path
 
