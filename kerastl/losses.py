@@ -28,11 +28,12 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
     """The logistic loss over known labels; unknown labels are NaN.
 
     With ℓ = −(w·y·log p + (1−y)·log(1−p)) for one label (w is 1, or the task's positive weight),
-    m examples in the batch, K known labels in the batch and K_j of them of task j, the loss is
+    v_j the weight of task j, m examples in the batch, K known labels in the batch and K_j of them
+    of task j, the loss is
 
-    - `normalize_by="examples"`: `(1/m) Σ_i Σ_{j known for i} ℓ_ij`
-    - `normalize_by="known"`: `(1/K) Σ_i Σ_{j known for i} ℓ_ij`
-    - `normalize_by="tasks"`: `(1/T) Σ_j (1/K_j) Σ_{i known for j} ℓ_ij`, over the T tasks with
+    - `normalize_by="examples"`: `(1/m) Σ_i Σ_{j known for i} v_j·ℓ_ij`
+    - `normalize_by="known"`: `(1/K) Σ_i Σ_{j known for i} v_j·ℓ_ij`
+    - `normalize_by="tasks"`: `(1/T) Σ_j (1/K_j) Σ_{i known for j} v_j·ℓ_ij`, over the T tasks with
       any known label in the batch
 
     A batch without any known label gives exactly 0 and zero gradients in all three.
@@ -50,8 +51,10 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 
     `call` returns one value per example; their mean is the loss above, so `reduction` and Keras's
     distribution work as for any loss. `sample_weight` multiplies the value of its example and
-    leaves the denominators m, K and K_j unchanged; so do positive weights. K and K_j are counted in
-    one batch, on one device.
+    leaves the denominators m, K and K_j unchanged; so do positive weights and task weights. K and
+    K_j are counted in one batch, on one device. A task weight is a constant, so it keeps all of
+    these properties: with `"examples"`, it lets a rarely labeled task count more, and the loss
+    still adds up.
 
     Computed in float32 or more with any dtype policy. From logits the gradient is p − y at
     any size. From probabilities the loss's own gradient is finite everywhere, and not 0 if a
@@ -70,6 +73,8 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         positive_weight: Factor for the positive part of the loss, more than 0: a number for all
             tasks, or one per task. None is 1.
         normalize_by: `"examples"`, `"known"` or `"tasks"`.
+        task_weight: Factor for the loss of a task, more than 0: a number for all tasks, or one per
+            task. None is 1.
         name: Name of the loss.
         reduction: As for any Keras loss.
         dtype: Dtype of the computation; float32 at least.
@@ -103,6 +108,7 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         label_smoothing: float = 0.0,
         positive_weight: float | Sequence[float] | None = None,
         normalize_by: str = "examples",
+        task_weight: float | Sequence[float] | None = None,
         name: str = "masked_binary_crossentropy",
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
@@ -110,8 +116,9 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=computing_dtype(dtype))
         self.from_logits = from_logits
         self.label_smoothing = _checked_smoothing(label_smoothing)
-        self.positive_weight = _checked_positive_weight(positive_weight)
+        self.positive_weight = _checked_weight("positive_weight", positive_weight)
         self.normalize_by = _checked_normalization(normalize_by)
+        self.task_weight = _checked_weight("task_weight", task_weight)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if not self.from_logits:
@@ -123,16 +130,16 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         if keras.backend.backend() == "tensorflow":
             _refuse_in_tensorflow(labels)
         known = ops.logical_not(ops.isnan(labels))
-        weight = 1.0 if self.positive_weight is None else self.positive_weight
+        num_tasks = predictions.shape[-1]
         filled = ops.where(known, labels, 0.0)
         losses = logistic_loss(
             filled * (1 - self.label_smoothing) + self.label_smoothing / 2,
             ops.where(known, predictions, 0.0 if self.from_logits else 0.5),
             from_logits=self.from_logits,
-            positive_weight=per_task("positive_weight", weight, predictions.shape[-1], self.dtype),
+            positive_weight=self._per_task("positive_weight", num_tasks),
         )
         weights = _WEIGHTS[self.normalize_by](ops.cast(known, self.dtype))
-        return ops.sum(losses * weights, axis=-1)
+        return ops.sum(losses * weights * self._per_task("task_weight", num_tasks), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -141,8 +148,13 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
             "label_smoothing": self.label_smoothing,
             "positive_weight": self.positive_weight,
             "normalize_by": self.normalize_by,
+            "task_weight": self.task_weight,
             "dtype": self.dtype,
         }
+
+    def _per_task(self, name: str, num_tasks: int) -> Any:
+        weight = getattr(self, name)
+        return per_task(name, 1.0 if weight is None else weight, num_tasks, self.dtype)
 
 
 def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = None) -> None:
@@ -248,14 +260,14 @@ def _checked_smoothing(label_smoothing: float) -> float:
     )
 
 
-def _checked_positive_weight(
-    positive_weight: float | Sequence[float] | None,
+def _checked_weight(
+    name: str, weight: float | Sequence[float] | None
 ) -> float | list[float] | None:
-    if positive_weight is None:
+    if weight is None:
         return None
     return checked_per_task(
-        "positive_weight",
-        positive_weight,
+        name,
+        weight,
         lambda weight: math.isfinite(weight) and weight > 0,
         expected="None, a finite number above 0, or one such number per task",
     )

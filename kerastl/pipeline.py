@@ -55,6 +55,7 @@ from kerastl.training.feature_search import (
 from kerastl.training.fitting import TrainingContext
 from kerastl.training.phases import TrainingResult, prepare
 from kerastl.training.plan import plan_training
+from kerastl.training.task_weights import rare_task_warnings
 
 
 def train(
@@ -119,7 +120,7 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     examples = record.examples()
-    warnings = (*split_warnings(examples), _overlap_warning(config, examples))
+    warnings = _warnings(config, examples)
     plan = _plan(config, spec, examples, warnings)
     remove_leftovers(layout)
     return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
@@ -134,8 +135,8 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     examples = load_table(config.data)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.data.split)
-    warnings = (*split_warnings(examples), _overlap_warning(config, examples))
-    for warning in filter(None, warnings):
+    warnings = _warnings(config, examples)
+    for warning in warnings:
         progress.warn(warning)
     return _plan(config, spec, examples, warnings)
 
@@ -145,6 +146,16 @@ def _plan(
 ) -> RunPlan:
     found = tuple(filter(None, [spec.warning, *warnings]))
     return RunPlan(config=config, spec=spec, examples=examples, warnings=found)
+
+
+def _warnings(config: Config, examples: Examples) -> tuple[str, ...]:
+    """Returns what the user should know about splits and labels before training."""
+    found = (
+        *split_warnings(examples),
+        *rare_task_warnings(config, examples),
+        _overlap_warning(config, examples),
+    )
+    return tuple(filter(None, found))
 
 
 def _overlap_warning(config: Config, examples: Examples) -> str | None:

@@ -125,7 +125,11 @@ def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:
             for name, head in values["heads"].items()
         }
         values["heads"] = {name: head for name, head in kept.items() if head["tasks"]}
-    for section, key in (("loss", "positive_weight"), ("evaluation", "threshold")):
+    for section, key in (
+        ("loss", "positive_weight"),
+        ("loss", "task_weight"),
+        ("evaluation", "threshold"),
+    ):
         by_task = values[section][key]
         if isinstance(by_task, dict):
             values[section][key] = {t: value for t, value in by_task.items() if t in tasks}

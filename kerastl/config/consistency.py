@@ -71,7 +71,9 @@ def _evaluation(evaluation: EvaluationConfig, data: DataConfig) -> Iterator[tupl
 CHECKS: dict[str, Callable[[Any, DataConfig], Iterable[tuple[KeyPath, str]]]] = {
     "heads": _heads,
     "features": _features,
-    "loss": lambda loss, data: _by_task("positive_weight", loss.positive_weight, data),
+    "loss": lambda loss, data: chain(
+        *(_by_task(key, getattr(loss, key), data) for key in ("positive_weight", "task_weight"))
+    ),
     "augment": _augment,
     "evaluation": _evaluation,
 }  # what each section must agree on with `data`

@@ -85,6 +85,17 @@ class LossConfig(Section):
         description="Weight of the loss of positive labels: null is 1; auto balances each task by "
         "its known training labels; a number, or a number per task.",
     )
+    task_weight: Annotated[
+        Annotated[Literal["auto"], Tag("<text>")]
+        | Annotated[dict[str, Positive], Tag("<keys>")]
+        | Annotated[None, Tag("<null>")],
+        choice("auto, null, or a number per task"),
+    ] = Field(
+        default="auto",
+        description="Weight of the loss of each task, times the weight of its head: auto gives "
+        "tasks with fewer known training labels more weight if they share hidden layers or a "
+        "trained backbone; null is 1; or a number per task. Solved heads don't depend on it.",
+    )
 
 
 Part = Literal["train", "validation"]

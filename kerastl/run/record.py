@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,13 +47,9 @@ class RunRecord:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved config; keys that an older version didn't write mean what it did."""
+        """The resolved config; keys that did not exist when it was written mean what was done."""
         found = read_config(self.layout.config)
-        values = {"features": None, **found["values"]}
-        fit = values.get("fit")
-        if isinstance(fit, dict) and fit.get("solver") == "exact":
-            values["fit"] = {"refit": False, **fit}
-        return Config.parse(**{**found, "values": values})
+        return Config.parse(**{**found, "values": _with_former_defaults(found["values"])})
 
     @property
     def config_text(self) -> str:
@@ -155,6 +152,17 @@ def read_record(path: str | Path) -> RunRecord:
     refuse_links(record.layout)
     _ = record.bundle
     return record
+
+
+def _with_former_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds what earlier versions did: one feature vector, no weights of tasks, no refitting."""
+    found = {"features": None, "loss": {}, **values}
+    if isinstance(found["loss"], dict):
+        found["loss"] = {"task_weight": None, **found["loss"]}
+    fit = found.get("fit")
+    if isinstance(fit, dict) and fit.get("solver") == "exact":
+        found["fit"] = {"refit": False, **fit}
+    return found
 
 
 def _read_text(path: Path) -> str:

@@ -13,7 +13,7 @@ from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.metrics import MaskedAUC, MaskedBinaryAccuracy, MaskedLogLoss
 from kerastl.training.trainable import make_optimizer
 
-PositiveWeight = float | Mapping[str, float] | None
+TaskValues = float | Mapping[str, float] | None  # for all tasks or by task; None is 1
 _LARGEST_WEIGHT = 100.0
 
 
@@ -24,8 +24,9 @@ def compile(
     learning_rate: float | None = None,
     backbone_learning_rate: float | None = None,
     label_smoothing: float = 0.0,
-    positive_weight: PositiveWeight = None,
+    positive_weight: TaskValues = None,
     normalize_by: str = "examples",
+    task_weight: TaskValues = None,
     **settings: Any,
 ) -> None:
     """Compiles a model with a loss and metrics that ignore unknown labels.
@@ -39,6 +40,7 @@ def compile(
         label_smoothing: Share by which labels are moved towards 0.5, in [0, 1).
         positive_weight: Weight of positive labels, for all tasks or by task.
         normalize_by: Denominator of the loss, see `kerastl.losses.MaskedBinaryCrossentropy`.
+        task_weight: Weight of the loss of a task, for all tasks or by task.
         **settings: Other arguments of `keras.Model.compile`.
 
     Raises:
@@ -64,6 +66,7 @@ def compile(
         label_smoothing=label_smoothing,
         positive_weight=positive_weight,
         normalize_by=normalize_by,
+        task_weight=task_weight,
         **settings,
     )
 
@@ -75,20 +78,21 @@ def compile_heads(
     optimizer: keras.optimizers.Optimizer,
     from_logits: bool,
     label_smoothing: float = 0.0,
-    positive_weight: PositiveWeight = None,
+    positive_weight: TaskValues = None,
     normalize_by: str = "examples",
+    task_weight: TaskValues = None,
     **settings: Any,
 ) -> None:
     """Compiles a model whose outputs are probabilities or logits of these heads."""
-    _refuse_unknown_weights(positive_weight, heads)
+    _refuse_unknown_weights("positive", positive_weight, heads)
+    _refuse_unknown_weights("task", task_weight, heads)
     losses = {
         head.name: MaskedBinaryCrossentropy(
             from_logits=from_logits,
             label_smoothing=label_smoothing,
-            positive_weight=[float(positive_weight.get(task, 1.0)) for task in head.tasks]
-            if isinstance(positive_weight, Mapping)
-            else positive_weight,
+            positive_weight=_of_head(positive_weight, head),
             normalize_by=normalize_by,
+            task_weight=_of_head(task_weight, head),
         )
         for head in heads
     }
@@ -136,14 +140,20 @@ def _balanced(labels: np.ndarray) -> float:
     return min(negatives / positives, _LARGEST_WEIGHT) if positives and negatives else 1.0
 
 
-def _refuse_unknown_weights(positive_weight: PositiveWeight, heads: Sequence[Head]) -> None:
-    if not isinstance(positive_weight, Mapping):
+def _of_head(weight: TaskValues, head: Head) -> float | list[float] | None:
+    if not isinstance(weight, Mapping):
+        return weight
+    return [float(weight.get(task, 1.0)) for task in head.tasks]
+
+
+def _refuse_unknown_weights(kind: str, weight: TaskValues, heads: Sequence[Head]) -> None:
+    if not isinstance(weight, Mapping):
         return
     tasks = [task for head in heads for task in head.tasks]
-    unknown = sorted(set(positive_weight) - set(tasks))
+    unknown = sorted(set(weight) - set(tasks))
     if unknown:
         raise ModelError(
-            "A positive weight does not belong to a task of the model.",
+            f"A {kind} weight does not belong to a task of the model.",
             expected=", ".join(tasks),
             received=", ".join(unknown),
         )

@@ -5,7 +5,7 @@ and the L2 of the solution keep the heads near it.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.fitting import TrainingContext, fit_epochs
 from kerastl.training.plan import FineTune
+from kerastl.training.task_weights import phase_weights
 from kerastl.training.trainable import Rate, make_optimizer
 
 
@@ -49,7 +50,10 @@ def fine_tune(
     }
     with ExitStack() as stack:
         if exact is not None and solved_on is not None:
-            stack.enter_context(keeping_regularization(model, exact, solved_on, context.examples))
+            weights = phase_weights(phase, find_heads(model), context.examples)
+            stack.enter_context(
+                keeping_regularization(model, exact, solved_on, context.examples, weights)
+            )
         trained, inputs = _trained_part(phase, model, context)
         optimizer = make_optimizer(model, "adam", **rates)
         return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
@@ -79,19 +83,25 @@ def scheduled(rate: float, phase: FineTune, *, num_examples: int) -> Rate:
 
 @contextmanager
 def keeping_regularization(
-    model: keras.Model, exact: ExactHead, features: np.ndarray, examples: Examples
+    model: keras.Model,
+    exact: ExactHead,
+    features: np.ndarray,
+    examples: Examples,
+    task_weights: Mapping[str, float],
 ) -> Iterator[None]:
     """Regularizes solved heads with the L2 of their solution while they are trained.
 
     The solver's penalty is on standardized features and relative to each task's mean loss over its
     known labels. Here it is on the features as they are and added to the sum of the losses divided
-    by the number of examples: the optimum on frozen features is the same. `features`,
+    by the number of examples, with the weight of the task: the optimum on frozen features is the
+    same. `features`,
     `(examples, feature_dim)`, are those of all examples on which the heads were solved.
     """
     rows = examples.rows("train")
     scale = standardize(features[rows])[2]
     known = (~np.isnan(examples.training_labels[rows])).mean(axis=0)
-    penalty = 0.5 * (exact.strengths * known)[None, :] * np.square(scale)[:, None]
+    strengths = exact.strengths * known * [task_weights[task] for task in examples.tasks]
+    penalty = 0.5 * strengths[None, :] * np.square(scale)[:, None]
     kernels = []
     for head in find_heads(model):
         kernel = model.get_layer(head.logits_name).kernel

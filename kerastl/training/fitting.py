@@ -24,6 +24,7 @@ from kerastl.training.checkpoint_files import CheckpointFolder
 from kerastl.training.checkpoints import START, Backup, KeepBest
 from kerastl.training.compilation import compile_heads, positive_weights
 from kerastl.training.plan import FineTune, FitHeads
+from kerastl.training.task_weights import phase_weights
 
 _LOSSES = {"loss": "loss", "val_loss": "in validation"}
 
@@ -106,6 +107,7 @@ def fit_epochs(
         positive_weight=positive_weights(
             phase.loss.positive_weight, examples.training_labels[rows], examples.tasks
         ),
+        task_weight=phase_weights(phase, heads, examples),
     )
     validation = _validation(inputs, examples, heads, phase.batch_size)
     keep_best = KeepBest(

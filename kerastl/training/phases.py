@@ -25,6 +25,7 @@ from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.fine_tuning import fine_tune
 from kerastl.training.fitting import TrainingContext, fit_epochs
 from kerastl.training.plan import FineTune, FitHeads, SearchPlan, SolveHeads, TrainingPlan
+from kerastl.training.task_weights import phase_weights, weights_text
 from kerastl.training.trainable import learning_table, make_optimizer
 
 
@@ -119,6 +120,7 @@ def run_phases(
             history += rows
     if final is None or not plan.is_frozen:
         final = context.extract(model)
+    weights = weights_text(phase_weights(plan.phases[-1], find_heads(model), context.examples))
     differences = final.probability_differences(head_model(model))
     if differences:
         context.progress.note(_differences_text(differences))
@@ -127,7 +129,7 @@ def run_phases(
         is_frozen=is_frozen,
         history=history,
         exact=exact,
-        learned=learning_table(model, plan.phases[-1]),
+        learned=(*learning_table(model, plan.phases[-1]), *filter(None, [weights])),
         evidence=TrainingEvidence(**vars(final.facts), largest_probability_difference=differences),
     )
 

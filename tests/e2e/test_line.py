@@ -12,6 +12,7 @@ import yaml
 
 import kerastl
 from kerastl.errors import KerastlError, RunError
+from kerastl.progress import Progress
 from kerastl.records import to_values
 from kerastl.report import write_report
 from kerastl.runs import Run
@@ -31,6 +32,22 @@ def write_config(folder: Path, table: Path, **more: object) -> Path:
     path = folder / "bright.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+class Listening(Progress):
+    """Keeps warnings and notes."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.notes: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Keeps the warning."""
+        self.warnings.append(text)
+
+    def note(self, text: str) -> None:
+        """Keeps the note, after a line break."""
+        self.notes.append(f"\n{text}")
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +207,36 @@ def test_single_and_multi_heads_give_the_same_probabilities(
     config = write_config(tmp_path, bright_images / "table.csv", heads="multi")
     multi = kerastl.train(config, output=tmp_path / "run")
     np.testing.assert_allclose(multi.predictions["red"], run.predictions["red"], atol=1e-4)
+
+
+def test_a_rarely_labeled_task_in_a_shared_layer_has_more_weight_in_training_and_validation(
+    bright_images: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(bright_images / "table.csv", dtype=str)
+    table["path"] = [str(bright_images / name) for name in table["path"]]
+    table["split"] = np.repeat(["train", "validation", "test"], [40, 10, 10])
+    table.loc[table.index.isin(range(5, 40)), "red"] = None  # known in rows 1, 2 and 4 only
+    table.to_csv(tmp_path / "table.csv", index=False)
+    heads = {"both": {"tasks": ["bright", "red"], "hidden": [8]}}
+    config = write_config(tmp_path, tmp_path / "table.csv", heads=heads, fit={"epochs": 2})
+    listening = Listening()
+    run = kerastl.train(
+        config,
+        output=tmp_path / "run",
+        overrides=["data.split={column: split}", "data.group=null"],
+        progress=listening,
+    )
+    assert any(text.startswith("red: 3 known training labels") for text in listening.warnings)
+    assert any("\nweight of tasks in the loss: red 13.3, " in text for text in listening.notes)
+    assert "<b>red:</b> 3 known training labels" in (run.path / "report.html").read_text()
+    rows = run.predictions[run.predictions["split"] == "validation"]
+    total = 0.0
+    for task, weight in (("bright", 1), ("red", 40 / 3)):
+        signs = np.where(rows[f"{task}_label"] == 1, -1, 1)
+        losses = np.logaddexp(0, signs * rows[f"{task}_logit"])
+        total += weight * losses[rows[f"{task}_label"].notna()].sum() / len(rows)
+    history = pd.read_csv(run.path / "history.csv")
+    assert history[history["kept"]]["val_loss"].tolist() == [pytest.approx(total, rel=1e-3)]
 
 
 def test_metrics_are_json_that_any_program_reads(run: Run) -> None:

@@ -16,6 +16,8 @@ import kerastl
 from kerastl.backbones import forget_plugins
 from kerastl.cli import cli
 from kerastl.errors import MediaError, RunError
+from kerastl.run.layout import RunLayout
+from kerastl.run.record import RunRecord
 
 STORED = Path(__file__).parent / "old_run"
 PLACEHOLDER = "@FOLDER@"
@@ -123,6 +125,13 @@ def test_a_finished_run_has_its_scores_and_is_scored_the_same_again(folder: Path
     run = kerastl.load_run(folder / "finished")
     close(run.metrics["test"], json.loads((STORED / "finished/metrics.json").read_text())["test"])
     close(run.evaluate(), EXPECTED["scores"])
+
+
+@pytest.mark.parametrize("name", ["finished", "interrupted"])
+def test_keys_that_did_not_exist_mean_what_was_done(folder: Path, name: str) -> None:
+    config = RunRecord(RunLayout(folder / name)).config
+    assert config.features is None
+    assert config.loss.task_weight is None
 
 
 def test_the_report_of_a_finished_run_can_be_written_again(folder: Path) -> None:

@@ -96,7 +96,11 @@ def raw_configs(draw: st.DrawFn) -> dict[str, Any]:
     weights = (
         st.none() | st.just("auto") | POSITIVE | st.dictionaries(st.sampled_from(tasks), POSITIVE)
     )
-    loss = optional(label_smoothing=FRACTION, positive_weight=weights)
+    loss = optional(
+        label_smoothing=FRACTION,
+        positive_weight=weights,
+        task_weight=st.none() | st.just("auto") | st.dictionaries(st.sampled_from(tasks), POSITIVE),
+    )
     keras = optional(
         epochs=COUNT,
         batch_size=COUNT,
@@ -189,7 +193,11 @@ COMPLETE: dict[str, Any] = {
     "backbone": {"name": "tiny:image", "weights": None, "input_size": 64, "options": {}},
     "heads": {"all": {"tasks": ["car", "bus"], "hidden": [8], "dropout": 0.1, "weight": 2.0}},
     "trainable": {"stages": 1, "batch_norm": "update"},
-    "loss": {"label_smoothing": 0.1, "positive_weight": {"car": 2.0}},
+    "loss": {
+        "label_smoothing": 0.1,
+        "positive_weight": {"car": 2.0},
+        "task_weight": {"bus": 3.0},
+    },
     "evaluation": {
         "threshold": {"car": "sensitivity>=0.9"},
         "calibrate": False,
@@ -251,6 +259,7 @@ OF_USERS = {
     ("heads",),
     ("backbone", "options"),
     ("loss", "positive_weight"),
+    ("loss", "task_weight"),
     ("evaluation", "threshold"),
 }
 REQUIRED = {

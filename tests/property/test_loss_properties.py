@@ -20,6 +20,7 @@ POLICIES = ("float32", "float64", "mixed_float16", "mixed_bfloat16", "float16", 
 
 few_examples = settings(max_examples=20, deadline=None, derandomize=True)
 every_normalization = pytest.mark.parametrize("normalize_by", NORMALIZATIONS)
+every_task_weight = pytest.mark.parametrize("weights", [None, (0.5, 20.0, 3.0)])
 every_form = pytest.mark.parametrize("from_logits", [True, False], ids=["logits", "probabilities"])
 
 labels_strategy = st.sampled_from([0.0, 1.0, NAN, NAN, 0.3])
@@ -194,13 +195,21 @@ def test_a_sigmoid_that_has_rounded_to_1_gives_a_finite_gradient():
     assert gradient[0, 1] == pytest.approx(-1, rel=1e-3)
 
 
+@every_task_weight
 @every_form
 @every_normalization
-def test_a_batch_without_known_labels_gives_exactly_0_and_no_gradient(from_logits, normalize_by):
+def test_a_batch_without_known_labels_gives_exactly_0_and_no_gradient(
+    from_logits, normalize_by, weights
+):
     labels = np.full((4, 3), NAN, "float32")
     logits = np.linspace(-12, 12, 12, dtype="float32").reshape(4, 3)
     value, gradient = loss_of_logits(
-        labels, logits, from_logits=from_logits, normalize_by=normalize_by, label_smoothing=0.1
+        labels,
+        logits,
+        from_logits=from_logits,
+        normalize_by=normalize_by,
+        label_smoothing=0.1,
+        task_weight=weights,
     )
     assert value == 0
     assert (gradient == 0).all()
@@ -238,6 +247,7 @@ def test_the_order_of_examples_and_tasks_does_not_matter(batch, seed, normalize_
     from_logits=st.booleans(),
     label_smoothing=st.floats(0, 0.5),
     positive_weight=st.none() | st.floats(0.1, 9) | st.lists(st.floats(0.1, 9), min_size=3),
+    task_weight=st.none() | st.floats(0.1, 9) | st.lists(st.floats(0.1, 9), min_size=3),
     reduction=st.sampled_from(["sum_over_batch_size", "sum", "none"]),
 )
 def test_serialization_round_trips(**arguments):
@@ -249,13 +259,46 @@ def test_serialization_round_trips(**arguments):
     }
 
 
+@every_form
+@every_normalization
+@few_examples
+@given(batch=batches(shapes=((4, 3),)))
+def test_a_task_counts_its_weight_times(batch, normalize_by, from_logits):
+    labels, logits = batch
+    settings = {"from_logits": from_logits, "normalize_by": normalize_by}
+    weights = np.array([0.5, 20.0, 3.0])
+    found, slopes = loss_of_logits(labels, logits, task_weight=tuple(weights), **settings)
+    _, gradient = loss_of_logits(labels, logits, **settings)
+    np.testing.assert_allclose(slopes, gradient * weights, rtol=1e-5, atol=1e-8)
+    by_task = []
+    for task in range(3):
+        only = np.where(np.arange(3) == task, labels, NAN)
+        # with the other tasks unknown, K and T are counted otherwise
+        value, _ = loss_of_logits(only, logits, from_logits=from_logits)
+        by_task.append(value * _rescaled(labels, task, normalize_by))
+    assert found == pytest.approx(float(np.dot(by_task, weights)), rel=1e-4, abs=1e-6)
+
+
+def _rescaled(labels: np.ndarray, task: int, normalize_by: str) -> float:
+    """Returns the share of the loss by examples that a task has in the loss by something else."""
+    known = (~np.isnan(labels)).sum(axis=0)
+    denominators = {
+        "examples": len(labels),
+        "known": known.sum(),
+        "tasks": known[task] * (known > 0).sum(),
+    }
+    return len(labels) / max(denominators[normalize_by], 1)
+
+
+@every_task_weight
 @few_examples
 @given(batch=batches(shapes=((6, 2), (4, 3))), cut=st.sampled_from([2, 3]))
-def test_by_examples_batches_add_up(batch, cut):
+def test_by_examples_batches_add_up(batch, cut, weights):
     labels, logits = batch
-    value, gradient = loss_of_logits(labels, logits, from_logits=True)
+    settings = {"from_logits": True, "task_weight": weights and weights[: labels.shape[1]]}
+    value, gradient = loss_of_logits(labels, logits, **settings)
     parts = [
-        (len(y), *loss_of_logits(y, z, from_logits=True))
+        (len(y), *loss_of_logits(y, z, **settings))
         for y, z in ((labels[:cut], logits[:cut]), (labels[cut:], logits[cut:]))
     ]
     total = sum(count * part for count, part, _ in parts)
@@ -264,14 +307,23 @@ def test_by_examples_batches_add_up(batch, cut):
     np.testing.assert_allclose(slopes, len(labels) * gradient, rtol=1e-5, atol=1e-7)
 
 
+@every_task_weight
 @few_examples
 @given(batch=batches(shapes=((6, 2), (4, 3))))
-def test_by_examples_one_output_of_n_tasks_equals_n_outputs_of_one_task(batch):
+def test_by_examples_one_output_of_n_tasks_equals_n_outputs_of_one_task(batch, weights):
     labels, logits = batch
-    value, gradient = loss_of_logits(labels, logits, from_logits=True)
+    num_tasks = labels.shape[1]
+    value, gradient = loss_of_logits(
+        labels, logits, from_logits=True, task_weight=weights and weights[:num_tasks]
+    )
     columns = [
-        loss_of_logits(labels[:, [task]], logits[:, [task]], from_logits=True)
-        for task in range(labels.shape[1])
+        loss_of_logits(
+            labels[:, [task]],
+            logits[:, [task]],
+            from_logits=True,
+            task_weight=weights and weights[task],
+        )
+        for task in range(num_tasks)
     ]
     assert sum(part for part, _ in columns) == pytest.approx(value, rel=1e-5, abs=1e-6)
     slopes = np.concatenate([slope for _, slope in columns], axis=1)

@@ -107,6 +107,8 @@ def test_positive_weights_must_fit_the_number_of_tasks():
         {"positive_weight": NAN},
         {"positive_weight": float("inf")},
         {"positive_weight": "auto"},
+        {"task_weight": 0},
+        {"task_weight": [1.0, NAN]},
         {"normalize_by": "batch"},
     ],
     ids=str,

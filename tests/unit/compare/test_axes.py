@@ -222,6 +222,13 @@ def test_heads_of_the_config_keep_their_weight_and_lose_the_tasks_that_are_left_
     assert found["all but van, fine-tuned"].heads["big"].weight == 9
 
 
+def test_weights_of_tasks_that_are_left_out_are_left_out(study, make_config, tmp_path) -> None:
+    base = {"loss": {"task_weight": {"car": 2.0, "bus": 3.0}}}
+    found = configs(study("sharing=fine-tuned", **base), make_config(**base), tmp_path)
+    assert found["bus alone, fine-tuned"].loss.task_weight == {"bus": 3.0}
+    assert found["all but bus, fine-tuned"].loss.task_weight == {"car": 2.0}
+
+
 def test_what_the_others_learned_is_lent_to_each_task(study) -> None:
     found = study("sharing=fine-tuned")
     lent = {variant.tasks: variant.backbone_of for variant in found.variants if variant.backbone_of}

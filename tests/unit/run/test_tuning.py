@@ -139,3 +139,9 @@ def test_a_task_of_which_nothing_can_be_learned_does_not_look_reversed() -> None
     logits = np.log(seen / (1 - seen))[folds] + 0.001 * random.normal(size=300)
     assert roc_auc_score(labels, logits) < 0.35
     assert roc_auc_score(labels, level_folds(logits[:, None], folds)[:, 0]) > 0.45
+
+
+def test_weights_of_tasks_bias_no_probability_so_nothing_is_undone() -> None:
+    labels = np.array([[0.0, 1.0], [1.0, np.nan], [0.0, np.nan]])
+    loss = LossConfig.model_validate({"task_weight": {"b": 20.0}})
+    assert unweighted_offsets(loss, labels, ("a", "b")) == pytest.approx({"a": 0.0, "b": 0.0})

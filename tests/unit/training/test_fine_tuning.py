@@ -79,9 +79,9 @@ def solved(make_examples):
     return model, exact, features, examples
 
 
-def slope(model, features, examples) -> float:
+def slope(model, features, examples, weights=(1.0, 1.0)) -> float:
     """The largest derivative of loss and penalty by a kernel's weight, in units of the feature."""
-    loss = MaskedBinaryCrossentropy(from_logits=True)
+    losses = [MaskedBinaryCrossentropy(from_logits=True, task_weight=one) for one in weights]
     kernels = [model.get_layer(f"{task}_logits").kernel for task in TASKS]
     before = [np.array(kernel) for kernel in kernels]
     heads = head_model(model)
@@ -89,7 +89,7 @@ def slope(model, features, examples) -> float:
     def value() -> float:
         outputs = heads(features)
         found = sum(
-            float(loss(examples.training_labels[:, i : i + 1], outputs[task]))
+            float(losses[i](examples.training_labels[:, i : i + 1], outputs[task]))
             for i, task in enumerate(TASKS)
         )
         return found + sum(float(k.regularizer(k)) for k in kernels if k.regularizer is not None)
@@ -108,16 +108,20 @@ def slope(model, features, examples) -> float:
     return max(found)
 
 
-def test_with_the_l2_it_was_solved_with_the_solved_head_stays_at_its_optimum(solved) -> None:
+@pytest.mark.parametrize("weights", [(1.0, 1.0), (4.0, 0.5)])
+def test_with_the_l2_it_was_solved_with_the_solved_head_stays_at_its_optimum(
+    solved, weights
+) -> None:
     model, exact, features, examples = solved
-    assert slope(model, features, examples) > 5e-3
-    with keeping_regularization(model, exact, features, examples):
-        assert slope(model, features, examples) < 5e-4
+    by_task = dict(zip(TASKS, weights, strict=True))
+    assert slope(model, features, examples, weights) > 5e-3
+    with keeping_regularization(model, exact, features, examples, by_task):
+        assert slope(model, features, examples, weights) < 5e-4
 
 
 def test_the_l2_is_gone_afterwards(solved) -> None:
     model, exact, features, examples = solved
-    with keeping_regularization(model, exact, features, examples):
+    with keeping_regularization(model, exact, features, examples, dict.fromkeys(TASKS, 1.0)):
         assert logits_model(model).losses
     assert not logits_model(model).losses
 
