@@ -9,16 +9,16 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
+
+import keras
+from keras import ops as keras_ops
 
 from kerastl.backbones.resizing import ResizeImages
 from kerastl.backbones.spec import Stage
 from kerastl.backbones.wiring import calls
 from kerastl.errors import BackboneError
 from kerastl.media.view import View
-
-if TYPE_CHECKING:
-    import keras
 
 NUM_MIDDLE_STAGES = 2
 _TINY = 1e-6
@@ -98,7 +98,7 @@ class ViewNetworks:
             `views` names nothing else.
     """
 
-    def __init__(self, network: "keras.Model", stages: Sequence[Stage], views: Views):
+    def __init__(self, network: keras.Model, stages: Sequence[Stage], views: Views):
         self._network = network
         self._stages = stages
         self._views = views
@@ -111,31 +111,25 @@ class ViewNetworks:
 
     def __call__(self, inputs: Any, training: bool | None) -> Any:
         """Returns the features of a batch of raw inputs."""
-        from keras import ops
-
         blocks = [
-            self.by_size[view.size](view.change(inputs, ops), training=training)
+            self.by_size[view.size](view.change(inputs, keras_ops), training=training)
             for view in self._views.views
         ]
-        return self._views.combine(blocks, ops)
+        return self._views.combine(blocks, keras_ops)
 
-    def _build(self, size: tuple[int, int] | None) -> "keras.Model":
-        import keras
-
+    def _build(self, size: tuple[int, int] | None) -> keras.Model:
         raw = keras.Input(self._network.input_shape[1:], dtype=self._network.input.dtype)
         inner = self._network if size is None else _resized(self._network, size)
         blocks = keras.Model(inner.input, self._blocks(inner))
         inputs = raw if size is None else ResizeImages(*size)(raw)
         return keras.Model(raw, blocks(inputs))
 
-    def _blocks(self, network: "keras.Model") -> Any:
-        from keras import ops
-
+    def _blocks(self, network: keras.Model) -> Any:
         blocks = []
         if "middle" in self._views.stages:
             middle = self._stages[-1 - NUM_MIDDLE_STAGES : -1]
             tensors = [tensor for stage in middle for tensor in _last_map(network, stage.layers)]
-            pools = {"mean": ops.mean, "max": ops.max}
+            pools = {"mean": keras_ops.mean, "max": keras_ops.max}
             blocks += [
                 pools[pooling](tensor, axis=tuple(range(1, len(tensor.shape) - 1)))
                 for tensor in tensors
@@ -150,10 +144,10 @@ class ViewNetworks:
                 expected="a backbone of several stages",
                 fix="Set features.stages to [top].",
             )
-        return blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, axis=1)
+        return blocks[0] if len(blocks) == 1 else keras_ops.concatenate(blocks, axis=1)
 
 
-def _last_map(network: "keras.Model", layers: Iterable[str]) -> list["keras.KerasTensor"]:
+def _last_map(network: keras.Model, layers: Iterable[str]) -> list[keras.KerasTensor]:
     """Returns the last tensor of a stage that extends over space or time, in a list; or none."""
     names = set(layers)
     maps = [
@@ -166,10 +160,8 @@ def _last_map(network: "keras.Model", layers: Iterable[str]) -> list["keras.Kera
     return maps[-1:]
 
 
-def _resized(network: "keras.Model", size: tuple[int, int]) -> "keras.Model":
+def _resized(network: keras.Model, size: tuple[int, int]) -> keras.Model:
     """Returns the network for inputs of another size, with the same layers."""
-    import keras
-
     shape = (*size, *network.input_shape[3:])
     try:
         return keras.models.clone_model(

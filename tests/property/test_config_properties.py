@@ -227,7 +227,16 @@ COMPLETE: dict[str, Any] = {
     },
 }
 EXACT = {**COMPLETE, "trainable": False, "augment": None, "heads": "multi"}
-EXACT["fit"] = {"solver": "exact", "regularization": 1.0, "folds": 3, "seed": 1, "engine": "keras"}
+EXACT["fit"] = {
+    "solver": "exact",
+    "regularization": 1.0,
+    "folds": 3,
+    "refit": False,
+    "seed": 1,
+    "engine": "keras",
+}
+POOLED = {"stages": ["middle"], "pooling": ["max"], "transform": "none"}
+EXACT["features"] = {**POOLED, "flips": True}
 SHAPES = {
     "complete": COMPLETE,
     "exact": EXACT,
@@ -254,6 +263,17 @@ SHAPES["recordings"] = {
         "spec_augment": {"time": 0.2, "frequency": 0.2, "masks": 1},
     },
 }
+SHAPES["sizes"] = {
+    **EXACT,
+    "backbone": {"name": "tiny:image", "input_size": None},
+    "features": {**POOLED, "sizes": [64, [64, 32]]},
+}
+SHAPES["shifts"] = {
+    **EXACT,
+    "data": {**SHAPES["recordings"]["data"]},
+    "features": {**POOLED, "shift": 0.1},
+}
+SHAPES["auto features"] = {**EXACT, "features": {"cost": 2.0}}
 OF_USERS = {
     ("data", "labels"),
     ("heads",),
