@@ -43,15 +43,19 @@ class ExactHead:
 
 
 def make_targets(
-    labels: np.ndarray, *, label_smoothing: float, positive_weight: Sequence[float] | None
+    labels: np.ndarray,
+    *,
+    label_smoothing: float,
+    positive_weight: Sequence[float] | None,
+    label_weights: np.ndarray | float = 1.0,
 ) -> Targets:
     """Returns the weights of both classes, 0 for unknown labels; arguments as of `solve_head`."""
     known = ~np.isnan(labels)
     y = np.where(known, labels, 0.0) * (1 - label_smoothing) + 0.5 * label_smoothing
     weight = np.ones(labels.shape[1]) if positive_weight is None else np.asarray(positive_weight)
     return Targets(
-        positive=np.where(known, y * weight, 0.0).astype(np.float32),
-        negative=np.where(known, 1 - y, 0.0).astype(np.float32),
+        positive=np.where(known, y * weight * label_weights, 0.0).astype(np.float32),
+        negative=np.where(known, (1 - y) * label_weights, 0.0).astype(np.float32),
     )
 
 
@@ -64,6 +68,7 @@ def solve_head(
     num_folds: int = 5,
     label_smoothing: float = 0.0,
     positive_weight: Sequence[float] | None = None,
+    label_weights: np.ndarray | float = 1.0,
     seed: int = 0,
 ) -> ExactHead:
     """Solves one logistic regression per task on the labels that are known.
@@ -82,11 +87,17 @@ def solve_head(
         num_folds: Number of folds for `"auto"`.
         label_smoothing: Share by which labels are moved towards 0.5.
         positive_weight: Weight of the positive class of each task.
+        label_weights: Weight of each label in the loss, `(examples, tasks)`, or of all, above 0.
         seed: Seed of the folds.
     """
     standardized, mean, scale = standardize(features)
     problem, axes = rotate(standardized)
-    targets = make_targets(labels, label_smoothing=label_smoothing, positive_weight=positive_weight)
+    targets = make_targets(
+        labels,
+        label_smoothing=label_smoothing,
+        positive_weight=positive_weight,
+        label_weights=label_weights,
+    )
     start, out_of_fold, path = None, np.full(labels.shape, np.nan), None
     folds = None
     if regularization == "auto":

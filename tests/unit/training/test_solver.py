@@ -52,6 +52,22 @@ def test_the_solution_is_that_of_scikit_learn_on_the_known_labels(
         )
 
 
+def test_label_weights_are_sample_weights_of_scikit_learn_for_each_task() -> None:
+    features, labels = make_problem(unknown=0)
+    weights = np.random.default_rng(1).uniform(0.1, 1, labels.shape)
+    head = solve_head(features, labels, groups=None, regularization=0.05, label_weights=weights)
+    standardized = (features - features.mean(0, dtype=float)) / features.std(0, dtype=float)
+    for task in range(3):
+        expected = LogisticRegression(C=1 / (0.05 * len(labels)), tol=1e-10, max_iter=100_000)
+        expected.fit(standardized, labels[:, task], sample_weight=weights[:, task])
+        np.testing.assert_allclose(
+            scipy.special.expit(features @ head.kernel[:, task] + head.bias[task]),
+            expected.predict_proba(standardized)[:, 1],
+            rtol=0,
+            atol=1e-3,
+        )
+
+
 def test_the_gradient_of_the_loss_vanishes_at_the_solution() -> None:
     features, labels = make_problem()
     settings = {"label_smoothing": 0.1, "positive_weight": [1.0, 2.0, 5.0]}
