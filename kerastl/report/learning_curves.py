@@ -124,7 +124,9 @@ def _outcome(history: pd.DataFrame) -> str | None:
 def _trials(evidence: TrainingEvidence) -> Iterator[Trials]:
     if found := evidence.feature_trials:
         kept = [trial for trial in found if trial.kept][-1]
-        rows, scale = _rows({trial.features: (trial.gain, trial.cost) for trial in found[1:]})
+        names = [one.features + (" (kept)" if one.kept else "") for one in found]
+        gains = {name: (one.gain, one.cost) for name, one in zip(names, found, strict=True)}
+        rows, scale = _rows(gains)
         yield Trials(
             title="What the backbone computes",
             outcome=f"Chosen: {kept.features}, at {kept.cost:g} times the cost of one view.",
@@ -136,10 +138,10 @@ def _trials(evidence: TrainingEvidence) -> Iterator[Trials]:
             "are kept if they are better by more than noise.",
         )
     if auto := evidence.auto:
-        gains = {f"rate {trial.rate:g}, short": (trial.gain, None) for trial in auto.trials}
+        tuned = {f"rate {trial.rate:g}, short": (trial.gain, None) for trial in auto.trials}
         if auto.gain is not None:
-            gains[f"rate {auto.rate:g}, all epochs"] = auto.gain, None
-        rows, scale = _rows(gains)
+            tuned[f"rate {auto.rate:g}, all epochs"] = auto.gain, None
+        rows, scale = _rows(tuned)
         kept_model = "The fine-tuned model" if auto.trained else "The frozen backbone"
         yield Trials(
             title="Whether to fine-tune",
