@@ -182,8 +182,8 @@ class KerasFit(Section):
     )
     patience: Count | None = Field(
         default=5,
-        description="Number of epochs without improvement on validation before training stops; "
-        "null: never.",
+        description="Number of epochs without a lower calibrated validation loss before training "
+        "stops; null: never.",
     )
     seed: Seed = Field(
         default=0, description="Seed of initial weights, order of examples and augmentation."

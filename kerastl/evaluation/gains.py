@@ -88,8 +88,11 @@ def measure_gain(
 def calibrated_loss(logits: np.ndarray, labels: np.ndarray) -> float:
     """Returns the mean loss over known labels in nats, with the best scale and offset per task.
 
-    Shapes are those of `measure_gain`. Without a known label it is 0.
+    Shapes are those of `measure_gain`. Without a known label it is 0. It is NaN if a logit of a
+    known label is not finite.
     """
+    if not np.isfinite(logits[~np.isnan(labels)]).all():
+        return float("nan")
     return float(_losses(logits, labels).sum() / max((~np.isnan(labels)).sum(), 1))
 
 

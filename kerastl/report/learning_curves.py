@@ -20,9 +20,14 @@ from kerastl.report.charts import (
 )
 from kerastl.run.bundle import StrengthPath
 from kerastl.run.record import RunRecord
-from kerastl.training.evidence import TrainingEvidence
+from kerastl.training.evidence import RANKINGS, TrainingEvidence, ranking
 
-FIGURES = (("log_loss", "log loss per known label"), ("auc", "AUC"), ("accuracy", "accuracy"))
+FIGURES = (
+    ("calibrated_log_loss", "calibrated log loss per known label"),
+    ("log_loss", "log loss per known label"),
+    ("auc", "AUC"),
+    ("accuracy", "accuracy"),
+)
 PHASES = {"heads": "heads", "fine_tuning": "fine-tuning"}
 MOST_HEADS = 30  # that get charts of their own
 
@@ -75,7 +80,7 @@ def gather_learning(record: RunRecord) -> Learning:
     return Learning(
         epochs=sum(count for _, count in _phases(history)),
         phases=_phases(history),
-        charts=_charts(history, [f"{head}_" for head in heads] or [""]),
+        charts=_charts(history, [*(f"{head}_" for head in heads), ""]),
         heads={head: _charts(history, [f"{head}_"]) for head in shown},
         strengths=strengths,
         path=_path(evidence.regularization_path, strengths),
@@ -107,17 +112,18 @@ def _kept(history: pd.DataFrame) -> pd.Series:
 def _outcome(history: pd.DataFrame) -> str | None:
     """Returns which epoch of the last phase was kept, with its loss; None if it is unknown."""
     kept = history[_kept(history)]
-    if not len(kept) or "val_loss" not in history:
+    key = ranking(history)
+    if not len(kept) or key not in history:
         return None
     last = kept.iloc[-1]
     phase = history[history["phase"] == last["phase"]]
-    losses = dict(zip(_numbers(phase), phase["val_loss"], strict=True))
+    losses = dict(zip(_numbers(phase), phase[key], strict=True))
     number = int(last["epoch"])
     start = "" if 0 not in losses else f" (before the first epoch, {losses.pop(0):.4f})"
     if number:
-        loss = last["val_loss"]
-        return f"Epoch {number} has the lowest validation loss, {loss:.4f}{start}; it was kept."
-    lowest = f"the lowest validation loss was {min(losses.values(), default=math.nan):.4f}"
+        loss = last[key]
+        return f"Epoch {number} has the lowest {RANKINGS[key]}, {loss:.4f}{start}; it was kept."
+    lowest = f"the lowest {RANKINGS[key]} was {min(losses.values(), default=math.nan):.4f}"
     return f"No epoch was better; the solved heads were kept: {lowest}{start}."
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from kerastl.errors import RunError
 from kerastl.progress import Progress
 from kerastl.training.checkpoint_files import Checkpoint, CheckpointFolder
+from kerastl.training.evidence import ranking
 from kerastl.training.random_states import unstored_randomness
 
 START = -1  # epoch number of the weights that training starts from
@@ -23,16 +24,16 @@ _WRITING_SHARE = 0.05
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest validation loss, and stops early.
+    """Keeps the weights of the epoch with the lowest ranking loss, and stops early.
 
-    Losses are those of the labels, without the penalties of the weights. The validation loss is a
-    sum over examples divided by their number, so it does not depend on the batches, and it ranks
-    epochs like the mean over known labels. Without a validation loss, the last epoch is kept.
-    `Backup` writes the state.
+    The ranking loss is that of `kerastl.training.evidence.ranking`. Losses are those of the labels,
+    without the penalties of the weights. The validation loss is a sum over examples divided by
+    their number, so it does not depend on the batches. Without any validation loss, the last epoch
+    is kept. `Backup` writes the state.
 
     Args:
-        patience: Number of epochs without a better validation loss before training stops; None
-            never stops.
+        patience: Number of epochs without a better ranking loss before training stops; None never
+            stops.
         evaluate: Returns the figures of the starting weights, which then count as an epoch; None
             ignores them.
     """
@@ -85,7 +86,7 @@ class KeepBest(keras.callbacks.Callback):
 
     @property
     def has_stopped(self) -> bool:
-        """Whether the validation loss has not improved for `patience` epochs."""
+        """Whether the ranking loss has not improved for `patience` epochs."""
         if self.patience is None or not self.epochs:
             return False
         return max(self.epochs) - max(self.best_epoch, 0) >= self.patience  # START is not an epoch
@@ -97,8 +98,8 @@ class KeepBest(keras.callbacks.Callback):
 
     @property
     def best_epoch(self) -> int:
-        """Number of the epoch with the lowest validation loss, from 0."""
-        losses = {e: logs.get("val_loss", -float(e)) for e, logs in self.epochs.items()}
+        """Number of the epoch with the lowest ranking loss, from 0."""
+        losses = {e: logs.get(ranking(logs), -float(e)) for e, logs in self.epochs.items()}
         return min(losses, key=lambda e: (math.isnan(losses[e]), losses[e], e))
 
     def _without_penalties(self, figures: dict[str, float]) -> dict[str, float]:

@@ -1,12 +1,21 @@
 """What training found out besides the weights: records that are stored in the bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kerastl.evaluation.gains import Gain
 from kerastl.features.extraction_facts import ExtractionFacts
+
+CALIBRATED_LOSS = "val_calibrated_log_loss"  # per known label, by `kerastl.evaluation.gains`
+# Figures by which epochs are ranked, the first one that there is, and what they are called.
+RANKINGS = {CALIBRATED_LOSS: "calibrated validation loss", "val_loss": "validation loss"}
+
+
+def ranking(figures: Container[str]) -> str:
+    """Returns which of the figures of an epoch ranks epochs; the lowest is the best."""
+    return next((key for key in RANKINGS if key in figures), "val_loss")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,19 +2,19 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerastl.config.head import Head
+from kerastl.config.head import Head, columns
 from kerastl.data.inputs.batches import Inputs, by_head, make_batches
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
+from kerastl.evaluation.gains import calibrated_loss
 from kerastl.features.source import FeatureSource
 from kerastl.features.view_features import Features
 from kerastl.heads.builder import find_heads, find_layer
@@ -23,10 +23,11 @@ from kerastl.training.augmented_inputs import make_augmentation
 from kerastl.training.checkpoint_files import CheckpointFolder
 from kerastl.training.checkpoints import START, Backup, KeepBest
 from kerastl.training.compilation import compile_heads, positive_weights
+from kerastl.training.evidence import CALIBRATED_LOSS
 from kerastl.training.plan import FineTune, FitHeads
 from kerastl.training.task_weights import phase_weights
 
-_LOSSES = {"loss": "loss", "val_loss": "in validation"}
+_LOSSES = {"loss": "loss", "val_loss": "in validation", CALIBRATED_LOSS: "calibrated log loss"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +110,12 @@ def fit_epochs(
         ),
         task_weight=phase_weights(phase, heads, examples),
     )
-    validation = _validation(inputs, examples, heads, phase.batch_size)
+    validation = Validation(phase, trained, inputs, examples, heads)
     keep_best = KeepBest(
         patience=phase.patience,
         progress=context.progress,
-        evaluate=partial(trained.evaluate, validation, verbose=0, return_dict=True)
-        if phase.keeps_start and validation is not None
+        evaluate=validation.evaluate
+        if phase.keeps_start and validation.batches is not None
         else None,
     )
     folder = CheckpointFolder(
@@ -135,12 +136,13 @@ def fit_epochs(
             first_epoch=first_epoch,
             augment=make_augmentation(phase.augment, inputs),
         ),
-        validation_data=validation,
+        validation_data=validation.batches,
         initial_epoch=first_epoch,
         epochs=first_epoch if keep_best.has_stopped else phase.epochs,
         shuffle=False,
         verbose=0,
         callbacks=[
+            validation,
             keep_best,
             backup,
             keras.callbacks.TensorBoard(
@@ -160,6 +162,53 @@ def fit_epochs(
     ]
 
 
+class Validation(keras.callbacks.Callback):
+    """The validation examples of a phase; adds their calibrated loss to the figures of an epoch.
+
+    Args:
+        phase: Settings of the phase; if the shipped model is not calibrated, nothing is added.
+        trained: The compiled model, with logits as outputs.
+        heads: The heads of the model.
+    """
+
+    def __init__(
+        self,
+        phase: FitHeads | FineTune,
+        trained: keras.Model,
+        inputs: Inputs,
+        examples: Examples,
+        heads: Sequence[Head],
+    ):
+        super().__init__()
+        rows = examples.rows("validation")
+        self._phase, self._trained = phase, trained
+        self._columns = {head.name: columns(head, examples.tasks) for head in heads}
+        self._labels = examples.labels[rows]
+        self.batches: Any = None  # if any label is known
+        if not np.isnan(self._labels).all():
+            labels = by_head(examples.labels, heads, examples.tasks)
+            self.batches = make_batches(inputs, labels, rows, batch_size=phase.batch_size)
+
+    def evaluate(self) -> dict[str, float]:
+        """Returns the figures of the current weights; their names lack `val_`."""
+        figures = self._trained.evaluate(self.batches, verbose=0, return_dict=True)
+        return {**figures, **self._calibrated()}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Adds the calibrated loss for the callbacks that follow."""
+        if logs is not None and self.batches is not None:
+            logs |= {f"val_{name}": value for name, value in self._calibrated().items()}
+
+    def _calibrated(self) -> dict[str, float]:
+        if not self._phase.is_calibrated:
+            return {}
+        outputs = self._trained.predict(self.batches, verbose=0)
+        logits = np.empty(self._labels.shape, np.float32)
+        for name, own in self._columns.items():
+            logits[:, own] = outputs[name] if isinstance(outputs, Mapping) else outputs
+        return {CALIBRATED_LOSS.removeprefix("val_"): calibrated_loss(logits, self._labels)}
+
+
 class EpochNotes(keras.callbacks.Callback):
     """Notes the losses of each epoch that `KeepBest` keeps, and the speed of its training part."""
 
@@ -176,9 +225,7 @@ class EpochNotes(keras.callbacks.Callback):
         """Notes the loss before the first epoch."""
         start = self.keep_best.epochs.get(START)
         if start is not None and len(self.keep_best.epochs) == 1:
-            self.progress.note(
-                f"Epoch 0, before fine-tuning: {start['val_loss']:.4f} in validation."
-            )
+            self.progress.note(f"Epoch 0, before fine-tuning: {_losses_text(start)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -191,12 +238,11 @@ class EpochNotes(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the epoch."""
         speed = self.num_examples / max(self._stop(), 1e-9)
-        figures = self.keep_best.epochs[epoch]
-        found = [f"{title} {figures[key]:.4f}" for key, title in _LOSSES.items() if key in figures]
+        losses = _losses_text(self.keep_best.epochs[epoch])
         tracing = ", including the tracing of the network" if self._is_first else ""
         self._is_first = False
         self.progress.note(
-            f"Epoch {epoch + 1} of {self.params['epochs']}: {', '.join(found)}; "
+            f"Epoch {epoch + 1} of {self.params['epochs']}: {losses}; "
             f"{speed:,.0f} examples/s{tracing}."
         )
 
@@ -204,6 +250,11 @@ class EpochNotes(keras.callbacks.Callback):
         if self._seconds is None:
             self._seconds = time.perf_counter() - self._started
         return self._seconds
+
+
+def _losses_text(figures: Mapping[str, float]) -> str:
+    found = [f"{title} {figures[key]:.4f}" for key, title in _LOSSES.items() if key in figures]
+    return ", ".join(found)
 
 
 def _settings_hash(phase: FitHeads | FineTune, trained: keras.Model, examples: Examples) -> str:
@@ -214,11 +265,3 @@ def _settings_hash(phase: FitHeads | FineTune, trained: keras.Model, examples: E
     for labels in (examples.training_labels, examples.labels):
         digest.update(np.ascontiguousarray(labels).tobytes())
     return digest.hexdigest()
-
-
-def _validation(inputs: Inputs, examples: Examples, heads: Sequence[Head], batch_size: int) -> Any:
-    rows = examples.rows("validation")
-    if np.isnan(examples.labels[rows]).all():
-        return None
-    labels = by_head(examples.labels, heads, examples.tasks)
-    return make_batches(inputs, labels, rows, batch_size=batch_size)

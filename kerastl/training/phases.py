@@ -20,7 +20,7 @@ from kerastl.heads.builder import apply_policy, find_heads, find_layer, head_mod
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.compilation import positive_weights
-from kerastl.training.evidence import TrainingEvidence
+from kerastl.training.evidence import RANKINGS, TrainingEvidence, ranking
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.fine_tuning import fine_tune
 from kerastl.training.fitting import TrainingContext, fit_epochs
@@ -202,8 +202,9 @@ def _fit_heads(
 
 
 def _start_text(rows: Sequence[Mapping[str, Any]], start: Mapping[str, Any], found: str) -> str:
-    others = [row["val_loss"] for row in rows if row["epoch"]]
-    lowest = f" (lowest validation loss {min(others):.4f}, before {start['val_loss']:.4f})"
+    key = ranking(start)
+    others = [row[key] for row in rows if row["epoch"]]
+    lowest = f" (lowest {RANKINGS[key]} {min(others):.4f}, before {start[key]:.4f})"
     return f"No epoch was better; the {found} heads were kept{lowest if others else ''}."
 
 

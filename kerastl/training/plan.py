@@ -47,6 +47,8 @@ class KerasPhase:
         seed: Seed of the order of examples and of augmentation.
         keeps_start: Whether the starting weights count as epoch 0, which is kept if no epoch is
             better on validation.
+        is_calibrated: Whether the shipped model is calibrated, so epochs are compared by their
+            calibrated validation loss.
     """
 
     name: ClassVar[str]
@@ -59,6 +61,7 @@ class KerasPhase:
     seed: int
     augment: AugmentConfig | None = None
     keeps_start: bool = False
+    is_calibrated: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +180,8 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | Searc
         return TrainingPlan(phases=(solving,), engine=fit.engine)
     augment = config.augment if config.augment is not None and config.augment.active else None
     if policy.is_frozen:
-        return _plan(fit, _fitting(config.loss, fit, augment))
-    first = _first_phase(config.loss, fit, heads)
+        return _plan(fit, _fitting(config, fit, augment))
+    first = _first_phase(config, fit, heads)
     is_random, is_auto = config.backbone.weights is None, policy.backbone == "auto"
     tuned = TrainablePolicy(backbone="all") if is_auto else policy
     rates = _rates(fit, is_random=is_random, is_auto=is_auto)
@@ -219,10 +222,10 @@ def _plan(fit: KerasFit, *phases: Phase) -> TrainingPlan:
     return TrainingPlan(phases=phases, engine=fit.engine)
 
 
-def _first_phase(loss: LossConfig, fit: KerasFit, heads: Sequence[Head]) -> SolveHeads | FitHeads:
+def _first_phase(config: Config, fit: KerasFit, heads: Sequence[Head]) -> SolveHeads | FitHeads:
     if all(head.is_linear for head in heads):
-        return _solving(loss, ExactFit(seed=fit.seed), fit.fitted_parts)
-    return _fitting(loss, fit, None)
+        return _solving(config.loss, ExactFit(seed=fit.seed), fit.fitted_parts)
+    return _fitting(config, fit, None)
 
 
 def _solving(loss: LossConfig, fit: ExactFit, parts: tuple[str, ...]) -> SolveHeads:
@@ -235,8 +238,10 @@ def _solving(loss: LossConfig, fit: ExactFit, parts: tuple[str, ...]) -> SolveHe
     )
 
 
-def _fitting(loss: LossConfig, fit: KerasFit, augment: AugmentConfig | None) -> FitHeads:
-    return FitHeads(**_keras_settings(loss, fit), learning_rate=fit.learning_rate, augment=augment)
+def _fitting(config: Config, fit: KerasFit, augment: AugmentConfig | None) -> FitHeads:
+    return FitHeads(
+        **_keras_settings(config, fit), learning_rate=fit.learning_rate, augment=augment
+    )
 
 
 def _fine_tuning(
@@ -250,7 +255,7 @@ def _fine_tuning(
     keeps_start: bool,
 ) -> FineTune:
     return FineTune(
-        **_keras_settings(config.loss, fit),
+        **_keras_settings(config, fit),
         learning_rate=heads_rate,
         augment=augment,
         keeps_start=keeps_start,
@@ -262,13 +267,14 @@ def _fine_tuning(
     )
 
 
-def _keras_settings(loss: LossConfig, fit: KerasFit) -> dict[str, Any]:
+def _keras_settings(config: Config, fit: KerasFit) -> dict[str, Any]:
     return {
-        "loss": loss,
+        "loss": config.loss,
         "epochs": fit.epochs,
         "batch_size": fit.batch_size,
         "patience": fit.patience,
         "seed": fit.seed,
+        "is_calibrated": config.evaluation.calibrate,
     }
 
 

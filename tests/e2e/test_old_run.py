@@ -151,6 +151,7 @@ def test_an_interrupted_run_repeats_its_epochs_and_ends_as_if_it_had_not_been_in
     expected = pd.read_csv(io.StringIO(EXPECTED["whole"]["history"]))
     received = pd.read_csv(folder / "interrupted" / "history.csv")
     assert received.pop("kept").sum() == 1
+    assert received.pop("val_calibrated_log_loss").notna().all()
     del received["loss"], expected["loss"]  # of version 0.1 it contained the penalties
     pd.testing.assert_frame_equal(received, expected, rtol=1e-3, atol=1e-4)
     close(run.metrics["test"], EXPECTED["whole"]["scores"], tolerance=1e-3)

@@ -74,6 +74,14 @@ def test_a_model_that_separates_few_labels_still_has_a_loss() -> None:
     assert 0.1 < calibrated_loss(separated, y) < 0.3
 
 
+def test_the_calibrated_loss_of_a_diverged_model_is_nan() -> None:
+    frozen, _, y = random_case(0.0)
+    frozen[np.isnan(y)] = np.inf
+    assert np.isfinite(calibrated_loss(frozen, y))
+    frozen[~np.isnan(y)] = np.nan
+    assert np.isnan(calibrated_loss(frozen, y))
+
+
 def test_the_calibrated_loss_rests_on_known_labels_only() -> None:
     frozen, _, y = random_case(0.0)
     known = ~np.isnan(y[:, :1])

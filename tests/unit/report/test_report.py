@@ -276,6 +276,20 @@ def test_it_says_which_epoch_was_kept(tmp_path: Path) -> None:
     assert 'class="kept"' in learning.charts[0][1]
 
 
+def test_it_says_by_which_loss_the_epoch_was_kept(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    write_history(run, {0: 0.5, 1: 0.25, 2: 0.625}, kept=2)
+    history = pd.read_csv(run / "history.csv")
+    history["val_calibrated_log_loss"] = [0.4, 0.3, 0.2]
+    history.to_csv(run / "history.csv", index=False)
+    learning = content_of(run).learning
+    assert learning.outcome == (
+        "Epoch 2 has the lowest calibrated validation loss, 0.2000 (before the first epoch, "
+        "0.4000); it was kept."
+    )
+    assert learning.charts[0][0] == "calibrated log loss per known label"
+
+
 def test_the_rates_that_auto_tried_are_charted(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     bundle = json.loads((run / "bundle.json").read_text())

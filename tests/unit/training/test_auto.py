@@ -231,7 +231,7 @@ def test_a_trial_takes_the_whole_course_of_the_rates_in_a_quarter_of_the_epochs(
 def test_if_no_epoch_is_better_than_the_start_the_result_is_the_frozen_one(
     tmp_path: Path, points
 ) -> None:
-    fit = {"backbone_learning_rate": 30.0, "learning_rate": 30.0, "warmup_epochs": 0, "epochs": 2}
+    fit = {"backbone_learning_rate": 3e3, "learning_rate": 3e3, "warmup_epochs": 0, "epochs": 2}
     model, result = train_points(tmp_path, points, trainable={"variables": ["*"]}, fit=fit)
     last = [row for row in result.history if row["phase"] == "fine_tuning"]
     assert [row["epoch"] for row in last if row["kept"]] == [0]

@@ -16,6 +16,7 @@ from kerastl.progress import SILENT, Progress
 from kerastl.training import checkpoints
 from kerastl.training.checkpoint_files import CheckpointFolder
 from kerastl.training.checkpoints import Backup, KeepBest
+from kerastl.training.evidence import CALIBRATED_LOSS
 
 LOSSES = [3.0, 1.0, 2.0, 2.0]
 
@@ -23,8 +24,14 @@ LOSSES = [3.0, 1.0, 2.0, 2.0]
 class Losses(keras.callbacks.Callback):
     """Gives each epoch a validation loss and the weight 1, 2, 3, ..., then perhaps interrupts."""
 
-    def __init__(self, losses: list[float], interrupt_at: int | None = None):
+    def __init__(
+        self,
+        losses: list[float],
+        interrupt_at: int | None = None,
+        calibrated: list[float] | None = None,
+    ):
         super().__init__()
+        self.calibrated = calibrated
         self.losses = losses
         self.interrupt_at = interrupt_at
         self.seen: list[int] = []
@@ -35,6 +42,8 @@ class Losses(keras.callbacks.Callback):
         self.seen.append(epoch)
         self.model.set_weights([np.array([[epoch + 1.0]])])
         logs["val_loss"] = self.losses[epoch]
+        if self.calibrated is not None:
+            logs[CALIBRATED_LOSS] = self.calibrated[epoch]
 
 
 def fit(
@@ -45,12 +54,13 @@ def fit(
     interrupt_at: int | None = None,
     settings: str = "",
     progress: Progress = SILENT,
+    calibrated: list[float] | None = None,
 ) -> tuple[float, list[int], KeepBest]:
     """Returns the weight that remains, the epochs that ran, and the callback."""
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     model.compile("sgd", "mse", run_eagerly=True)
     keep_best = KeepBest(patience=patience, progress=SILENT)
-    given = Losses(losses, interrupt_at)
+    given = Losses(losses, interrupt_at, calibrated)
     backup = Backup(keep_best, CheckpointFolder(folder, settings=settings, progress=progress))
     first = backup.restore(model)
     with contextlib.suppress(KeyboardInterrupt):
@@ -70,6 +80,13 @@ def test_the_weights_of_the_epoch_with_the_lowest_validation_loss_are_restored(
 ) -> None:
     weight, _, _ = fit(tmp_path, [3.0, 1.0, 2.0])
     assert weight == 2.0
+
+
+def test_the_calibrated_loss_ranks_epochs_if_there_is_one(tmp_path: Path) -> None:
+    calibrated = [3.0, 2.0, 1.0, 2.0, 0.0]
+    fit(tmp_path, [0.0, 1.0, 2.0, 3.0, 4.0], calibrated=calibrated, patience=1, interrupt_at=2)
+    weight, seen, _ = fit(tmp_path, [0.0, 1.0, 2.0, 3.0, 4.0], calibrated=calibrated, patience=1)
+    assert (weight, seen[-1]) == (3.0, 3)
 
 
 def test_fitting_stops_after_as_many_epochs_without_improvement_as_are_tolerated(

@@ -10,6 +10,7 @@ from kerastl.heads.builder import build_model, find_layer, head_model, logits_mo
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.progress import SILENT
 from kerastl.training.checkpoints import START, KeepBest
+from kerastl.training.evidence import CALIBRATED_LOSS
 from kerastl.training.fine_tuning import keeping_regularization, scheduled
 from kerastl.training.phases import solve_heads
 from kerastl.training.plan import FineTune, SolveHeads
@@ -137,6 +138,18 @@ def test_the_weights_that_training_starts_from_are_kept_where_no_epoch_is_better
     keep_best.on_train_end()
     assert float(model.get_weights()[0][0, 0]) == 1
     assert keep_best.epochs[START] == {"val_loss": 1.0, "val_auc": 0.5}
+
+
+def test_the_start_is_compared_by_the_calibrated_loss_too() -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    start = {"loss": 1.0, "calibrated_log_loss": 0.5}
+    keep_best = KeepBest(patience=None, progress=SILENT, evaluate=lambda: start)
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    keep_best.on_epoch_end(0, {"val_loss": 1.5, CALIBRATED_LOSS: 0.4})
+    assert keep_best.best_epoch == 0
+    keep_best.on_epoch_end(1, {"val_loss": 0.5, CALIBRATED_LOSS: 0.6})
+    assert keep_best.best_epoch == 0
 
 
 def test_the_weights_it_starts_from_use_up_no_patience() -> None:
