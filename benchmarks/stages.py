@@ -155,6 +155,7 @@ def main() -> None:
                 "data": {"table": "t.csv", "image": "path", "tasks": list(TASKS)},
                 "backbone": {"name": "applications:mobilenet_v2"},
                 "trainable": policy,
+                "augment": None,
                 "fit": {
                     "solver": "keras",
                     "epochs": arguments.epochs,

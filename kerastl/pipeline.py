@@ -8,6 +8,7 @@ import keras
 
 from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config, dump_config, load_config
+from kerastl.config.augment_section import usual_augment, usual_augment_text
 from kerastl.config.features_section import AutoFeatures
 from kerastl.config.policies import TrainablePolicy
 from kerastl.data.inputs.streams import FileInputs
@@ -21,6 +22,7 @@ from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_heads
 from kerastl.heads.logits import HeadLogits
 from kerastl.listening.recording_thresholds import tune_on_recordings
+from kerastl.media.base import MediaType
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
@@ -132,6 +134,8 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
         progress.warn(sentence)
     refuse_other_modality(spec, config)
+    if config.augment is not None and config.augment == usual_augment(config.data.media):
+        progress.note(_augment_text(config.data.media))
     examples = load_table(config.data)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.data.split)
@@ -165,6 +169,15 @@ def _overlap_warning(config: Config, examples: Examples) -> str | None:
     recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
     fitted = examples.rows(*config.fit.fitted_parts)
     return about_training(recordings, {examples.paths[row] for row in fitted})
+
+
+def _augment_text(media: MediaType) -> str:
+    sentences = (
+        f"Training {media.nouns} are changed at random: augment: {usual_augment_text(media)}.",
+        media.augment_caution,
+        "With augment: null they are not changed.",
+    )
+    return " ".join(filter(None, sentences))
 
 
 def _warning_of_random_weights(spec: BackboneSpec, config: Config) -> str | None:

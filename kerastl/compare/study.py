@@ -4,13 +4,14 @@ Convention: all variants of a study share rows, splits and seeds; two of them di
 changes and in nothing else, except that each is fitted by the procedure that suits it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from kerastl.compare.solvers import fit_values
-from kerastl.config import Config, config_values, parse_config
+from kerastl.config import AugmentConfig, Config, config_values, parse_config
+from kerastl.config.consistency import default_augment
 from kerastl.config.overrides import split_key, with_value
 from kerastl.config.policies import TrainablePolicy
 
@@ -94,10 +95,9 @@ def trial_config(
     for key, value in variant.changes.items():
         if key not in fit_changes:
             values = with_value(values, split_key(key), value)
-    if _is_frozen(values) != _is_frozen(config_values(base)) and not any(
-        split_key(key)[0] == "features" for key in variant.changes
-    ):
-        del values["features"]  # each side has the features of its own kind of training
+    if _is_frozen(values) != _is_frozen(config_values(base)):
+        changed = {split_key(key)[0] for key in variant.changes}
+        _use_own_defaults(values, base, {"features", "augment"} - changed)
     if backbone_run is not None:
         size = values["backbone"]["input_size"]
         values["backbone"] = {"name": f"run:{backbone_run}", "input_size": size}
@@ -105,6 +105,24 @@ def trial_config(
     for key, value in fit_changes.items():
         values = with_value(values, split_key(key), value)
     return parse_config(values, where=f"the variant '{variant.name}'", base=table.parent)
+
+
+def _use_own_defaults(values: dict[str, Any], base: Config, keys: Collection[str]) -> None:
+    """Removes what a variant with another kind of `trainable` has a default of its own for."""
+    if "features" in keys:
+        del values["features"]
+    if "augment" not in keys:
+        return
+    if base.augment is not None:
+        usual = default_augment(dict(base))
+        by_default = AugmentConfig(**usual)
+        values["augment"] = {
+            key: values["augment"][key]
+            for key in base.augment.model_fields_set
+            if key not in usual or getattr(base.augment, key) != getattr(by_default, key)
+        }
+    elif "augment" not in base.model_fields_set:
+        del values["augment"]
 
 
 def _is_frozen(values: Mapping[str, Any]) -> bool:

@@ -90,6 +90,15 @@ def chosen_features(features: Any, earlier: Mapping[str, Any]) -> Any:
     return None if is_default and not trainable.is_frozen else features
 
 
+def default_augment(earlier: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the values of keys below `augment` that a config does not give."""
+    trainable = TrainablePolicy.parse(earlier.get("trainable", False))
+    if trainable.is_frozen or "data" not in earlier:
+        return {}
+    usual: Mapping[str, Any] = earlier["data"].media.usual_augment
+    return usual
+
+
 def features_are_possible(
     features: Any, earlier: Mapping[str, Any]
 ) -> Iterator[tuple[KeyPath, str]]:
@@ -143,7 +152,8 @@ def _obstacles(settings: Mapping[str, Any]) -> list[str]:
     for name, head in heads.items() if isinstance(heads, dict) else ():
         found.extend(f"heads.{name}.{key}" for key in ("hidden", "dropout") if getattr(head, key))
     augment = settings.get("augment")
-    return [*found, "augment"] if augment is not None and augment.active else found
+    is_own = augment != AugmentConfig(**default_augment(settings))
+    return [*found, "augment"] if augment is not None and augment.active and is_own else found
 
 
 def _by_task(key: str, values: Any, data: DataConfig) -> Iterator[tuple[KeyPath, str]]:

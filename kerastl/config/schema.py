@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
 
 from kerastl.config import consistency
-from kerastl.config.augment_section import AugmentConfig
+from kerastl.config.augment_section import AugmentConfig, usual_augment_text
 from kerastl.config.data_sections import DataConfig
 from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.features_section import Features
 from kerastl.config.training_sections import Fit, Heads, LossConfig, Trainable
+from kerastl.media.media_types import MEDIA_TYPES
 from kerastl.settings import Count, Section, Sides, Text, choice, refuse, shape
 
 
@@ -21,6 +22,15 @@ def _size_shape(value: Any) -> str | None:
     """Returns the tag of an input size, or None for a list that is not a pair."""
     is_pair = not isinstance(value, list | tuple) or len(value) == 2
     return shape(value) if is_pair else None
+
+
+def _usual_augments() -> str:
+    usual = {
+        media.collective: usual_augment_text(media)
+        for media in MEDIA_TYPES.values()
+        if media.usual_augment
+    }
+    return " and ".join(f"{text} for {inputs}" for inputs, text in usual.items())
 
 
 class BackboneConfig(Section):
@@ -74,7 +84,10 @@ class Config(Section):
     )
     loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
     augment: AugmentConfig | None = Field(
-        default=None, description="Random changes of training examples; null: none."
+        default_factory=dict,  # a validator chooses the values
+        validate_default=True,
+        description="Random changes of training examples; null: none. If the backbone is trained, "
+        f"keys that are not given are those of {_usual_augments()}; otherwise they are off.",
     )
     fit: Fit = Field(
         default_factory=dict,  # a validator chooses the solver
@@ -92,6 +105,13 @@ class Config(Section):
         if (data := info.data.get("data")) is not None:
             refuse(consistency.CHECKS[str(info.field_name)](value, data))
         return value
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _complete_augment(cls, augment: Any, info: ValidationInfo) -> Any:
+        if not isinstance(augment, dict):
+            return augment
+        return {**consistency.default_augment(info.data), **augment} or None
 
     @field_validator("features", mode="before")
     @classmethod

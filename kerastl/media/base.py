@@ -120,6 +120,8 @@ class MediaType(ABC):
     contract_class: ClassVar[type[InputContract]]
     data_settings: ClassVar[type[Section]] = Section  # keys below `data` of this media type alone
     augment_settings: ClassVar[type[Section]] = Section  # keys below `augment` that work for it
+    usual_augment: ClassVar[Mapping[str, Any]] = {}  # values of these keys for a trained backbone
+    augment_caution: ClassVar[str | None] = None  # sentence about when those values are wrong
     view_settings: ClassVar[type[Section]] = Section  # keys below `features` of it alone
     raw_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)  # of the raw input of a network
     # Whether networks scale raw input to values around 0, which the conformance kit then checks.

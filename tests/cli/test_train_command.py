@@ -78,6 +78,37 @@ def test_random_weights_that_are_not_trained_are_warned_of_before_training(
     assert any(text.startswith(WARNING) for text in given) == warned
 
 
+@pytest.mark.parametrize(
+    ("overrides", "noted"),
+    [
+        (["trainable=true"], True),
+        (["trainable=true", "augment=null"], False),
+        (["trainable=true", "augment.flip=false"], False),
+        ([], False),
+    ],
+)
+def test_augmentation_by_default_is_noted_in_one_line(
+    config: Path, overrides: list[str], noted: bool
+) -> None:
+    from kerastl.config import load_config
+    from kerastl.pipeline import make_plan
+    from kerastl.progress import Progress
+
+    class Notes(Progress):
+        def note(self, text: str) -> None:
+            given.append(text)
+
+    given: list[str] = []
+    make_plan(load_config(config, overrides), progress=Notes())
+    expected = (
+        "Training images are changed at random: augment: {flip: true, zoom: 0.3, shift: 0.1, "
+        "brightness: 0.1, contrast: 0.2}. If left and right matter, as with letters, digits and "
+        "organs, set augment.flip to false. With augment: null they are not changed."
+    )
+    assert (expected in given) == noted
+    assert len(given) == noted
+
+
 def test_a_wrong_config_lists_all_problems(kerastl_command: Command, config: Path) -> None:
     config.write_text(config.read_text().replace("backbone", "bakbone") + "seed: 1\n")
     result = kerastl_command("train", config, "-o", config.parent / "run")

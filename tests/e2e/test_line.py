@@ -182,7 +182,7 @@ def test_an_existing_run_is_never_overwritten(
     "settings",
     [
         {"heads": "multi"},
-        {"trainable": {"stages": 1}, "fit": {"epochs": 2}},
+        {"trainable": {"stages": 1}, "augment": None, "fit": {"epochs": 2}},
         {
             "heads": {"both": {"tasks": ["bright", "red"], "hidden": [8], "dropout": 0.1}},
             "fit": {"solver": "keras", "epochs": 3},

@@ -104,7 +104,7 @@ def test_the_exact_solver_where_it_is_impossible() -> None:
     text = """\
 heads: {all: {tasks: [edema, effusion], hidden: [8]}}
 trainable: {stages: 1}
-augment: {flip: true}
+augment: {rotate: 0.1}
 fit: {solver: exact}
 """
     assert message(VALID + text) == (

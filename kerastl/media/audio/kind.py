@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerastl.errors import BackboneError
 from kerastl.media.audio.input import AudioInput
@@ -39,6 +39,7 @@ class AudioType(MediaType):
     contract_class = AudioContract
     data_settings = AudioSettings
     augment_settings = AudioAugmentation
+    usual_augment: ClassVar[Mapping[str, Any]] = {"shift": 0.1, "gain": 6.0}
     view_settings = AudioViews
     has_segments = True
     has_recordings = True

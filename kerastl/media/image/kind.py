@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary, MediaType
@@ -42,6 +42,16 @@ class ImageType(MediaType):
     contract_class = ImageContract
     data_settings = ImageSettings
     augment_settings = ImageAugmentation
+    usual_augment: ClassVar[Mapping[str, Any]] = {
+        "flip": True,
+        "zoom": 0.3,
+        "shift": 0.1,
+        "brightness": 0.1,
+        "contrast": 0.2,
+    }
+    augment_caution = (
+        "If left and right matter, as with letters, digits and organs, set augment.flip to false."
+    )
     view_settings = ImageViews
     raw_range = (0.0, 255.0)
     has_usual_scaling = True

@@ -36,6 +36,35 @@ def configs(study, config, tmp_path, fit=None):
     }
 
 
+def test_each_side_has_the_augmentation_of_its_own_kind_of_training(
+    study, make_config, tmp_path
+) -> None:
+    for sections in ({}, {"trainable": True}):
+        found = study("trainable=false,true", **sections)
+        both = configs(found, make_config(**sections), tmp_path)
+        assert both["false"].augment is None
+        assert both["true"].augment == make_config(trainable=True).augment
+
+
+def test_augmentation_that_is_null_stays_off_on_both_sides(study, make_config, tmp_path) -> None:
+    both = configs(study("trainable=false,true"), make_config(augment=None), tmp_path)
+    assert both["false"].augment is both["true"].augment is None
+
+
+def test_a_change_that_a_config_names_is_for_both_sides(study, make_config, tmp_path) -> None:
+    for sections in ({}, {"trainable": True}):
+        config = make_config(augment={"flip": False, "rotate": 0.1}, **sections)
+        both = configs(study("trainable=false,true", **sections), config, tmp_path)
+        assert both["false"].augment.active == ("rotate",)
+        assert set(both["true"].augment.active) == {
+            "rotate",
+            "zoom",
+            "shift",
+            "brightness",
+            "contrast",
+        }
+
+
 def test_examples_are_compared_with_the_next_smaller_number(study) -> None:
     found = study("examples=60,20,all")
     assert names(found) == ["20", "60", "all"]

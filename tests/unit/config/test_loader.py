@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from kerastl.config import (
     parse_config,
     write_template,
 )
+from kerastl.config.augment_section import usual_augment
+from kerastl.media.audio.kind import AUDIO
+from kerastl.media.base import MediaType
+from kerastl.media.image.kind import IMAGE
 from kerastl.settings.locations import key_types
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -98,8 +103,15 @@ def test_the_template_shows_the_defaults() -> None:
     defaults = {**RAW, "data": {**RAW["data"], "group": "patient", "labels": {"first_task": {}}}}
     (head,) = shown.pop("heads").values()
     assert HeadConfig(**head) == HeadConfig(tasks=head["tasks"])
-    assert AugmentConfig(**shown.pop("augment")) == AugmentConfig()
+    del shown["augment"]
     assert parse_config(shown) == parse_config(defaults)
+
+
+@pytest.mark.parametrize(("number", "media"), [(1, IMAGE), (2, AUDIO)])
+def test_the_template_shows_the_augmentation_by_default(number: int, media: MediaType) -> None:
+    block = config_template().split("# augment:  ")[number].splitlines()[1:]
+    lines = [line[2:] for line in takewhile(str.strip, block) if line.startswith("#  ")]
+    assert AugmentConfig(**yaml.safe_load("\n".join(lines))) == usual_augment(media)
 
 
 def _uncommented(template: str) -> dict[str, Any]:

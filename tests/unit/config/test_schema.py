@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kerastl.config import (
+    AugmentConfig,
     ColumnSplit,
     Config,
     ExactFit,
@@ -15,12 +16,15 @@ from kerastl.config import (
     TrainableStages,
     TrainableVariables,
     config_values,
+    dump_config,
+    load_config,
     parse_config,
 )
 from kerastl.config.features_section import AutoFeatures, FeaturesConfig
 from kerastl.config.head import Head
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.errors import ConfigError
+from kerastl.media.audio.kind import AUDIO
 
 HEADS = {"a": {"tasks": ["car"]}, "b": {"tasks": ["stop_sign"]}}
 HIDDEN = {"all": {"tasks": ["car", "stop_sign"], "hidden": [8]}}
@@ -62,6 +66,43 @@ def test_the_shortest_config_takes_every_default(parse) -> None:
 )
 def test_the_solver_follows_from_what_is_trained(parse, sections, solver) -> None:
     assert parse(**sections).fit.solver == solver
+
+
+USUAL = {"flip": True, "zoom": 0.3, "shift": 0.1, "brightness": 0.1, "contrast": 0.2}
+UNFROZEN = [True, "auto", {"stages": 1}, {"variables": "*"}]
+
+
+@pytest.mark.parametrize("trainable", UNFROZEN)
+def test_images_are_augmented_by_default_if_the_backbone_is_trained(parse, trainable) -> None:
+    config = parse(trainable=trainable)
+    assert config.augment == AugmentConfig(**USUAL)
+    assert parse(trainable=trainable, augment={}) == config
+
+
+@pytest.mark.parametrize("trainable", UNFROZEN)
+def test_augmentation_that_is_null_stays_off(parse, trainable, tmp_path: Path) -> None:
+    config = parse(trainable=trainable, augment=None)
+    assert config.augment is None
+    (tmp_path / "dumped.yaml").write_text(dump_config(config))
+    assert load_config(tmp_path / "dumped.yaml") == config
+
+
+def test_a_network_that_starts_at_random_is_trained_on_augmented_images(parse) -> None:
+    config = parse(trainable=True, backbone={"name": "tiny:image", "weights": None})
+    assert config.augment == AugmentConfig(**USUAL)
+
+
+def test_one_change_can_be_switched_off_or_added(parse) -> None:
+    config = parse(trainable=True, augment={"flip": False, "rotate": 0.1})
+    assert config.augment == AugmentConfig(**{**USUAL, "flip": False, "rotate": 0.1})
+    assert parse(augment={"rotate": 0.1}).augment == AugmentConfig(rotate=0.1)
+
+
+def test_the_augmentation_by_default_is_dumped(parse, tmp_path: Path) -> None:
+    config = parse(trainable=True)
+    (tmp_path / "dumped.yaml").write_text(dump_config(config))
+    assert "zoom: 0.3" in dump_config(config)
+    assert load_config(tmp_path / "dumped.yaml") == config
 
 
 @pytest.mark.parametrize(
@@ -401,6 +442,13 @@ def audio_problems(**sections: object) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         parse_config({"data": data, "backbone": {"name": "run:a"}, **sections})
     return caught.value.problems
+
+
+def test_audio_has_changes_of_its_own_if_the_backbone_is_trained() -> None:
+    data = {"table": "t.csv", "audio": "path", "tasks": ["seven"]}
+    found = parse_config({"data": data, "backbone": {"name": "run:a"}, "trainable": True}).augment
+    assert found == AugmentConfig(**AUDIO.usual_augment)
+    assert set(found.active) == set(AUDIO.usual_augment)
 
 
 def test_augmentations_of_another_media_type_are_refused() -> None:

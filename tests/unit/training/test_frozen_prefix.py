@@ -39,6 +39,7 @@ def config_of(**more: object):
             "data": {"table": "t.csv", "image": "path", "tasks": ["a", "b"]},
             "backbone": {"name": "tiny:image"},
             "trainable": {"stages": 1},
+            "augment": None,
             "fit": {"solver": "keras", "epochs": 3, "batch_size": 4, "patience": None},
             **more,
         },

@@ -98,6 +98,19 @@ def test_augmentation_without_any_change_is_no_augmentation() -> None:
     assert phase.uses_features
 
 
+def test_epochs_are_compared_by_the_calibrated_loss_if_the_model_is_calibrated() -> None:
+    assert all(phase.is_calibrated for phase in plan(trainable=True, heads=HIDDEN).phases)
+    raw = plan(trainable=True, heads=HIDDEN, evaluation={"calibrate": False}).phases
+    assert not any(phase.is_calibrated for phase in raw)
+
+
+def test_heads_are_fitted_on_constant_features_before_fine_tuning_augmented_by_default() -> None:
+    first, second = plan(trainable=True).phases
+    assert first.augment is None
+    assert second.augment.active == ("flip", "zoom", "shift", "brightness", "contrast")
+    assert plan(trainable=True, augment=None).phases[1].augment is None
+
+
 def test_fitted_heads_go_on_at_the_rate_of_the_backbone_by_default() -> None:
     fit = {"learning_rate": 0.1, "backbone_learning_rate": 0.01}
     tuning = plan(trainable=True, fit=fit).phases[1]
