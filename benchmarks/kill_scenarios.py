@@ -34,7 +34,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "trainable": {"stages": 2, "batch_norm": "update"},
         "augment": _AUGMENT,
     },
-    "last_stage": _ON_IMAGES | {"trainable": {"stages": 1, "batch_norm": "update"}},
+    "last_stage": _ON_IMAGES
+    | {"trainable": {"stages": 1, "batch_norm": "update"}, "augment": None},
     # 20 validation labels of the rarer class are needed to try several rates
     "auto": _ON_IMAGES
     | {
