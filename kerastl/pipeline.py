@@ -167,7 +167,7 @@ def _overlap_warning(config: Config, examples: Examples) -> str | None:
     if config.evaluation.recordings is None:
         return None
     recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
-    fitted = examples.rows(*config.fit.fitted_parts)
+    fitted = examples.rows(*config.fitted_parts)
     return about_training(recordings, {examples.paths[row] for row in fitted})
 
 
@@ -296,7 +296,7 @@ def _conclude(
     """Chooses thresholds and calibration, scores the model, and writes the results."""
     progress.step("Scoring", None)
     logits = HeadLogits(model, plan.examples.tasks)(fitted.features)
-    held_out = find_held_out(fitted, plan.examples, logits, plan.config.fit.fitted_parts)
+    held_out = find_held_out(fitted, plan.examples, logits, plan.config.fitted_parts)
     bundle = make_bundle(
         plan, model, fitted, held_out, backbone_sha256=backbone_sha256, folder=layout.folder
     )

@@ -4,7 +4,7 @@ Convention: each default is stated here and nowhere else.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Tag
 
@@ -127,17 +127,10 @@ class ExactFit(Section):
         default=True,
         description="Solve the heads on the validation rows too. Thresholds, calibration and the "
         "scores of these rows come from out-of-fold predictions; without effect if regularization "
-        "is a number.",
+        "is a number or thresholds are chosen on recordings.",
     )
     seed: Seed = Field(default=0, description="Seed of the folds.")
     engine: Engine = "auto"
-
-    @property
-    def fitted_parts(self) -> tuple[Part, ...]:
-        """The splits whose rows the weights are fitted on."""
-        return (
-            ("train", "validation") if self.refit and self.regularization == "auto" else ("train",)
-        )
 
     @classmethod
     def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:
@@ -189,8 +182,6 @@ class KerasFit(Section):
         default=0, description="Seed of initial weights, order of examples and augmentation."
     )
     engine: Engine = "auto"
-
-    fitted_parts: ClassVar[tuple[Part, ...]] = ("train",)
 
     @classmethod
     def explain_misplaced(cls, key: str, given: Mapping[str, Any]) -> str:

@@ -176,7 +176,7 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | Searc
     """
     fit, policy = config.fit, TrainablePolicy.parse(config.trainable)
     if isinstance(fit, ExactFit):
-        solving = _solving(config.loss, fit, fit.fitted_parts)
+        solving = _solving(config.loss, fit, config.fitted_parts)
         return TrainingPlan(phases=(solving,), engine=fit.engine)
     augment = config.augment if config.augment is not None and config.augment.active else None
     if policy.is_frozen:
@@ -224,7 +224,7 @@ def _plan(fit: KerasFit, *phases: Phase) -> TrainingPlan:
 
 def _first_phase(config: Config, fit: KerasFit, heads: Sequence[Head]) -> SolveHeads | FitHeads:
     if all(head.is_linear for head in heads):
-        return _solving(config.loss, ExactFit(seed=fit.seed), fit.fitted_parts)
+        return _solving(config.loss, ExactFit(seed=fit.seed), config.fitted_parts)
     return _fitting(config, fit, None)
 
 

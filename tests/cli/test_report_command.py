@@ -45,10 +45,10 @@ def test_it_shows_the_images_of_somebody_elses_run_only_when_trusted(
     main(["report", str(run)])
     warning = " ".join(capsys.readouterr().err.split())
     assert "Warning: This run may be somebody else's: there is no table 'table.csv'." in warning
-    assert "data:image/jpeg" not in (run / "report.html").read_text()
+    assert "data:image/webp" not in (run / "report.html").read_text()
     main(["report", str(run), "--trust"])
     assert "Warning" not in capsys.readouterr().err
-    assert "data:image/jpeg" in (run / "report.html").read_text()
+    assert "data:image/webp" in (run / "report.html").read_text()
 
 
 def test_two_runs_are_compared_with_each_other(

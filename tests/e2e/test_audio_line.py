@@ -95,7 +95,8 @@ def test_evaluate_repeats_the_figures_of_the_run(run: Run) -> None:
 def test_predict_cuts_the_recordings_of_a_table_as_training_did(run: Run, folder: Path) -> None:
     frame = run.predict([folder / "table.csv"])
     assert list(frame["start_seconds"][:3]) == [0.0, 0.5, 1.0]
-    np.testing.assert_allclose(frame["tone"], run.predictions["tone"], atol=1e-4)
+    own = run.predictions["split"] != "validation"  # whose predictions are out-of-fold
+    np.testing.assert_allclose(frame["tone"][own], run.predictions["tone"][own], atol=1e-4)
 
 
 def test_predict_takes_short_clips_and_says_which_are_unreadable(

@@ -66,6 +66,7 @@ def run(folder: Path) -> Run:
             "split": {"column": "part"},
         },
         "backbone": {"name": "tiny:speech"},
+        "features": None,
         "fit": {"engine": "keras"},
         "evaluation": {
             "threshold": {"low": "false_accepts_per_hour<=10", "high": "youden"},
@@ -113,7 +114,7 @@ def test_scores_on_the_recordings_of_the_choice_are_called_optimistic(
     run: Run, folder: Path
 ) -> None:
     notes = run.evaluate_recordings(folder / "validation.csv")["notes"]
-    assert notes[0] == "Thresholds were chosen on these recordings, so the scores are optimistic."
+    assert "Thresholds were chosen on these recordings, so the scores are optimistic." in notes
 
 
 def test_detections_are_where_the_words_are(run: Run, folder: Path) -> None:

@@ -139,7 +139,7 @@ def test_the_report_of_a_finished_run_can_be_written_again(folder: Path) -> None
     page = (folder / "finished" / "report.html").read_text()
     assert "bright" in page
     assert "small:network" in page
-    assert "data:image/jpeg;base64," in page
+    assert "data:image/webp;base64," in page
 
 
 def test_an_interrupted_run_repeats_its_epochs_and_ends_as_if_it_had_not_been_interrupted(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import kerastl
-from kerastl.config import ExactFit, KerasFit, parse_config
+from kerastl.config import parse_config
 from kerastl.runs import Run
 
 NUM = 90
@@ -98,11 +98,18 @@ def test_rows_of_both_splits_count_as_trained_on(refitted: Run, plain: Run, fold
         assert expected in found["note"]
 
 
-def test_a_given_strength_has_no_folds_so_validation_stays_apart() -> None:
-    assert ExactFit(regularization=0.1).fitted_parts == ("train",)
-    assert ExactFit().fitted_parts == ("train", "validation")
-    assert ExactFit(refit=False).fitted_parts == ("train",)
-    assert KerasFit().fitted_parts == ("train",)
+def test_validation_stays_apart_if_it_decides_something() -> None:
+    def parts(**sections: object) -> tuple[str, ...]:
+        data = {"table": "a.csv", "audio": "path", "tasks": ["word"]}
+        return parse_config(
+            {"data": data, "backbone": {"name": "tiny:speech"}, **sections}
+        ).fitted_parts
+
+    assert parts() == ("train", "validation")
+    assert parts(fit={"regularization": 0.1}) == ("train",)
+    assert parts(fit={"refit": False}) == ("train",)
+    assert parts(trainable=True) == ("train",)
+    assert parts(evaluation={"recordings": "validation.csv"}) == ("train",)
 
 
 def test_the_config_of_an_older_run_means_what_it_meant(refitted: Run, tmp_path: Path) -> None:
@@ -115,4 +122,4 @@ def test_the_config_of_an_older_run_means_what_it_meant(refitted: Run, tmp_path:
     (tmp_path / "old" / "config.yaml").write_text(older)
     record = kerastl.load_run(tmp_path / "old").record
     assert record.config.features is None
-    assert record.config.fit.fitted_parts == ("train",)
+    assert record.config.fitted_parts == ("train",)

@@ -75,7 +75,9 @@ def solved(make_examples):
     labels[random.random(labels.shape) < 0.3] = np.nan
     examples = make_examples(labels, TASKS, num_train=60)
     features = np.asarray(find_layer(model).model(values.astype(np.float32)), np.float32)
-    solving = SolveHeads(loss=LossConfig(), regularization="auto", num_folds=5, seed=0)
+    solving = SolveHeads(
+        loss=LossConfig(), regularization="auto", num_folds=5, parts=("train",), seed=0
+    )
     exact = solve_heads(solving, model, features, examples, SILENT)
     return model, exact, features, examples
 
