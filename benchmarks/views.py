@@ -170,7 +170,9 @@ def street(shared: Path) -> tuple[Table, dict[str, Callable[[Table, int], Draw]]
         groups=None,
         splits=frame["split"].to_numpy(),
     )
-    return table, {f"Street, {share:.0%} unknown": hiding(share) for share in (0.5, 0.8)}
+    return table, {
+        f"Street, {share:.0%} unknown".replace("%", " %"): hiding(share) for share in (0.5, 0.8)
+    }
 
 
 def chest(shared: Path) -> tuple[Table, dict[str, Callable[[Table, int], Draw]]]:

@@ -109,7 +109,8 @@ def test_validation_stays_apart_if_it_decides_something() -> None:
     assert parts(fit={"regularization": 0.1}) == ("train",)
     assert parts(fit={"refit": False}) == ("train",)
     assert parts(trainable=True) == ("train",)
-    assert parts(evaluation={"recordings": "validation.csv"}) == ("train",)
+    listening = {"threshold": "false_accepts_per_hour<=9", "recordings": "validation.csv"}
+    assert parts(evaluation=listening) == ("train",)
 
 
 def test_the_config_of_an_older_run_means_what_it_meant(refitted: Run, tmp_path: Path) -> None:
