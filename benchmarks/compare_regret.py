@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from kerastl import pipeline
+from kerastl import planning
 from kerastl.compare import compare
 from kerastl.compare.study import SPLIT_COLUMN, TrainingRows
 from kerastl.compare.training_tables import change_training, split_frame, write_table
@@ -64,7 +64,7 @@ def main() -> None:
     for seed in range(arguments.seeds):
         train_split(base, arguments.sizes, seed, arguments.output)
         print(f"split {seed} is trained", flush=True)
-    plan = pipeline.make_plan(base)
+    plan = planning.make_plan(base)
     judge = Judge(plan.examples, arguments.output, arguments.seeds)
     summary = print_tables(judge, arguments.sizes)
     (arguments.output / "regret.json").write_text(json.dumps(summary, indent=2))
@@ -74,7 +74,7 @@ def train_split(base: Config, sizes: Sequence[str], seed: int, output: Path) -> 
     """Trains all policies with each number of training rows on one split of the table."""
     values = config_values(base)
     values["data"]["split"]["seed"] = seed
-    plan = pipeline.make_plan(parse_config(values))
+    plan = planning.make_plan(parse_config(values))
     frame = split_frame(plan.examples, plan.config)
     numbers = tuple(sorted(int(size) for size in sizes if size != "all"))
     for size in sizes:

@@ -13,6 +13,7 @@ import pty
 import re
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import termios
@@ -43,20 +44,27 @@ def commands(page: str) -> list[str]:
 
 def run(command: str, folder: Path) -> Iterator[tuple[float, str]]:
     """Runs a command in a terminal; yields the seconds since the last output, and the output."""
-    process, terminal = pty.fork()
-    if process == 0:
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        os.chdir(folder)
-        home = {"HOME": str(folder), "KERASTL_CACHE": str(folder / ".cache")}
-        terminal_type = {"TERM": "xterm-256color", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        os.execvpe("bash", ["bash", "-c", command], os.environ | home | terminal_type)
+    terminal, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    home = {"HOME": str(folder), "KERASTL_CACHE": str(folder / ".cache")}
+    terminal_type = {"TERM": "xterm-256color", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(  # pty.fork would copy a process that may have threads
+        ["bash", "-c", command],
+        cwd=folder,
+        env=os.environ | home | terminal_type,
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+    )
+    os.close(inside)
     decoder, last = codecs.getincrementaldecoder("utf-8")(), time.monotonic()
     while data := _read(terminal):
         now = time.monotonic()
         yield now - last, decoder.decode(data)
         last = now
     os.close(terminal)
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    code = process.wait()
     if code not in (0, 2):  # 2 is a mistake that the page makes deliberately
         raise RuntimeError(f"exit code {code}: {command}")
 

@@ -1,29 +1,22 @@
 """From a config to a finished run: plan, fit, compute results, write them, report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 
-from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
+from kerastl.backbones import find_backbone
 from kerastl.config import Config, dump_config, load_config
-from kerastl.config.augment_section import usual_augment, usual_augment_text
 from kerastl.config.features_section import AutoFeatures
-from kerastl.config.policies import TrainablePolicy
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.data.tables.examples import Examples, refuse_missing_files
-from kerastl.data.tables.loading import load_table
-from kerastl.data.tables.recordings import about_training, load_recordings
-from kerastl.data.tables.splits import assign_splits, split_warnings
-from kerastl.errors import BackboneError, RunError
+from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import build_model, find_heads
 from kerastl.heads.logits import HeadLogits
 from kerastl.listening.recording_thresholds import tune_on_recordings
-from kerastl.media.base import MediaType
-from kerastl.media.media_types import media_type
+from kerastl.planning import make_plan, plan_with_warnings
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
 from kerastl.run.layout import (
@@ -57,7 +50,6 @@ from kerastl.training.feature_search import (
 from kerastl.training.fitting import TrainingContext
 from kerastl.training.phases import TrainingResult, prepare
 from kerastl.training.plan import plan_training
-from kerastl.training.task_weights import rare_task_warnings
 
 
 def train(
@@ -122,89 +114,9 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     examples = record.examples()
-    warnings = _warnings(config, examples)
-    plan = _plan(config, spec, examples, warnings)
+    plan = plan_with_warnings(config, spec, examples)
     remove_leftovers(layout)
     return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
-
-
-def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
-    """Finds the backbone, reads the table and draws the splits; loads no framework."""
-    spec = find_backbone(config.backbone.name, options=config.backbone.options)
-    for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
-        progress.warn(sentence)
-    refuse_other_modality(spec, config)
-    if config.augment is not None and config.augment == usual_augment(config.data.media):
-        progress.note(_augment_text(config.data.media))
-    examples = load_table(config.data)
-    refuse_missing_files(examples)
-    examples = assign_splits(examples, config.data.split)
-    warnings = _warnings(config, examples)
-    for warning in warnings:
-        progress.warn(warning)
-    return _plan(config, spec, examples, warnings)
-
-
-def _plan(
-    config: Config, spec: BackboneSpec, examples: Examples, warnings: Iterable[str | None]
-) -> RunPlan:
-    found = tuple(filter(None, [spec.warning, *warnings]))
-    return RunPlan(config=config, spec=spec, examples=examples, warnings=found)
-
-
-def _warnings(config: Config, examples: Examples) -> tuple[str, ...]:
-    """Returns what the user should know about splits and labels before training."""
-    found = (
-        *split_warnings(examples),
-        *rare_task_warnings(config, examples),
-        _overlap_warning(config, examples),
-    )
-    return tuple(filter(None, found))
-
-
-def _overlap_warning(config: Config, examples: Examples) -> str | None:
-    """Returns a sentence about recordings that thresholds are chosen on and that are trained on."""
-    if config.evaluation.recordings is None:
-        return None
-    recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
-    fitted = examples.rows(*config.fitted_parts)
-    return about_training(recordings, {examples.paths[row] for row in fitted})
-
-
-def _augment_text(media: MediaType) -> str:
-    sentences = (
-        f"Training {media.nouns} are changed at random: augment: {usual_augment_text(media)}.",
-        media.augment_caution,
-        "With augment: null they are not changed.",
-    )
-    return " ".join(filter(None, sentences))
-
-
-def _warning_of_random_weights(spec: BackboneSpec, config: Config) -> str | None:
-    is_random = spec.chosen_weights(config.backbone.weights) is None
-    if not (is_random and TrainablePolicy.parse(config.trainable).is_frozen):
-        return None
-    published = f" ({', '.join(spec.weights[:3])})" if spec.weights else ""
-    return (
-        f"The backbone '{spec.id}' has random weights and is frozen, so its features are random. "
-        f"Set backbone.weights to pretrained ones{published}, or trainable to true."
-    )
-
-
-def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:
-    """Checks that the backbone takes the kind of input that the table contains."""
-    media = config.data.media
-    if spec.modality in (None, media.name):
-        return
-    fitting = [name for name in list_backbones(modality=media.name) if name != spec.id]
-    raise BackboneError(
-        f"The backbone '{spec.id}' takes {media_type(str(spec.modality)).collective}, but the "
-        f"table's column '{config.data.file_column}' contains {media.collective}.",
-        where="backbone.name",
-        fix=f"Choose a backbone for {media.collective}: {', '.join(fitting[:3])}"
-        if fitting
-        else f"Install a plugin with backbones for {media.collective}.",
-    )
 
 
 def _carry_out(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from kerastl import pipeline
+from kerastl import planning
 from kerastl.backbones import find_backbone
 from kerastl.compare.axes import plan_study
 from kerastl.compare.page import FILE_NAME as REPORT
@@ -78,7 +78,7 @@ def compare(
         stem = Path(config).stem
     name = f"{stem}-compare-{axis.partition('=')[0].strip()}"
     folder = Path(output) if output is not None else Path("runs") / name
-    plan = pipeline.make_plan(settings, progress=progress)
+    plan = planning.make_plan(settings, progress=progress)
     study = plan_study(axis, settings, plan.examples, fit=fit)
     numbers = range(settings.fit.seed, settings.fit.seed + seeds)
     trials = [
@@ -150,7 +150,7 @@ def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
         if trial.variant.backbone_of is None and trial.seed == trials[0].seed:
             backbone = trial.config.backbone
             spec = find_backbone(backbone.name, options=backbone.options)
-            pipeline.refuse_other_modality(spec, trial.config)
+            planning.refuse_other_modality(spec, trial.config)
 
 
 def _tables(study: Study, seeds: Sequence[int], plan: RunPlan) -> dict[str, pd.DataFrame]:

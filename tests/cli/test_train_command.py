@@ -64,7 +64,7 @@ def test_random_weights_that_are_not_trained_are_warned_of_before_training(
     config: Path, weights: str | None, trainable: bool, warned: bool
 ) -> None:
     from kerastl.config import load_config
-    from kerastl.pipeline import make_plan
+    from kerastl.planning import make_plan
     from kerastl.progress import Progress
 
     class Warnings(Progress):
@@ -91,7 +91,7 @@ def test_augmentation_by_default_is_noted_in_one_line(
     config: Path, overrides: list[str], noted: bool
 ) -> None:
     from kerastl.config import load_config
-    from kerastl.pipeline import make_plan
+    from kerastl.planning import make_plan
     from kerastl.progress import Progress
 
     class Notes(Progress):

@@ -211,7 +211,7 @@ def test_the_same_picture_in_two_splits_is_warned_of(pictures: Path) -> None:
         "backbone": {"name": "tiny:image"},
     }
     from kerastl.config import parse_config
-    from kerastl.pipeline import make_plan
+    from kerastl.planning import make_plan
 
     listening = Listening()
     make_plan(parse_config(config, base=pictures), progress=listening)
