@@ -17,6 +17,7 @@ from kerastl.media.preview import Preview, data_uri, no_preview
 
 THUMBNAIL = 320  # pixels of the longer side: the page shows it small, and enlarged on a click
 _QUALITY = 50  # of WebP, which needs a fifth fewer bytes than JPEG
+_METHOD = 2  # takes half as long as the default, for 5 % more bytes
 
 
 def thumbnail(path: Path) -> Preview:
@@ -31,5 +32,5 @@ def thumbnail(path: Path) -> Preview:
     except MediaError as error:
         return no_preview(error.what)
     encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "WEBP", quality=_QUALITY)
+    Image.fromarray(pixels).save(encoded, "WEBP", quality=_QUALITY, method=_METHOD)
     return Preview(element="image", uri=data_uri("image/webp", encoded.getvalue()))
