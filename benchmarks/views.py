@@ -157,52 +157,48 @@ def row(
     return name, cost, f"{own.mean():.4f}", interval, f"{int((gains > 0).sum())} of {len(gains)}"
 
 
+def read(path: Path, labels: Callable[[pd.DataFrame], pd.DataFrame], **more: Any) -> Table:
+    """Returns a table whose labels are the columns that a function chooses."""
+    frame = pd.read_csv(path)
+    group = more.pop("group", None)
+    return Table(
+        paths=tuple(path.parent / name for name in frame["path"]),
+        labels=labels(frame).to_numpy(float),
+        groups=None if group is None else frame[group].to_numpy(),
+        splits=frame["split"].to_numpy(),
+        **more,
+    )
+
+
+def on_images(shared: Path) -> dict[str, Any]:
+    """Returns the media type and the backbone of the tables with images."""
+    build = {"weights": str(street_weights(shared)), "input_size": SIZE}
+    return {"media": "image", "backbone": "applications:mobilenet_v2", "build": build}
+
+
 def street(shared: Path) -> tuple[Table, dict[str, Callable[[Table, int], Draw]]]:
     """Street photos of which 50 or 80 % of the labels are hidden."""
-    path = street_table(shared)
-    frame = pd.read_csv(path)
-    table = Table(
-        media="image",
-        backbone="applications:mobilenet_v2",
-        build={"weights": str(street_weights(shared)), "input_size": SIZE},
-        paths=tuple(path.parent / name for name in frame["path"]),
-        labels=frame[list(TASKS)].to_numpy(float),
-        groups=None,
-        splits=frame["split"].to_numpy(),
-    )
-    return table, {
-        f"Street, {share:.0%} unknown".replace("%", " %"): hiding(share) for share in (0.5, 0.8)
-    }
+    table = read(street_table(shared), lambda frame: frame[list(TASKS)], **on_images(shared))
+    return table, {"Street, 50 % unknown": hiding(0.5), "Street, 80 % unknown": hiding(0.8)}
 
 
 def chest(shared: Path) -> tuple[Table, dict[str, Callable[[Table, int], Draw]]]:
     """Radiographs of which 200 rows of whole patients are labeled."""
     path = shared / "data" / "chest_nih64" / "chest.csv"
-    frame = pd.read_csv(path)
-    table = Table(
-        media="image",
-        backbone="applications:mobilenet_v2",
-        build={"weights": str(street_weights(shared)), "input_size": SIZE},
-        paths=tuple(path.parent / name for name in frame["path"]),
-        labels=frame[list(FINDINGS)].to_numpy(float),
-        groups=frame["patient"].to_numpy(),
-        splits=frame["split"].to_numpy(),
-    )
+    columns = list(FINDINGS)
+    table = read(path, lambda frame: frame[columns], group="patient", **on_images(shared))
     return table, {"Chest, 200 rows by patient": draw_patients}
 
 
 def commands(shared: Path) -> tuple[Table, dict[str, Callable[[Table, int], Draw]]]:
     """Spoken commands of which 80 % of the labels are hidden."""
-    path = shared / "data" / "commands" / "commands.csv"
-    frame = pd.read_csv(path)
-    table = Table(
+    table = read(
+        shared / "data" / "commands" / "commands.csv",
+        lambda frame: frame.filter(like="kw_"),
+        group="speaker",
         media="audio",
         backbone="tiny:speech",
         build={},
-        paths=tuple(path.parent / name for name in frame["path"]),
-        labels=frame.filter(like="kw_").to_numpy(float),
-        groups=frame["speaker"].to_numpy(),
-        splits=frame["split"].to_numpy(),
     )
     return table, {"Commands, 80 % unknown": hiding(0.8)}
 
