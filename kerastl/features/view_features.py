@@ -52,7 +52,7 @@ class ViewFeatures:
         parts = []
         for view in views.views:
             network = network_of(view)
-            changed = viewed_inputs(inputs, view)
+            changed = viewed_inputs(inputs, view) if view.changes_inputs else inputs
             part = extract(network, changed, engines=engines.get(view.size))
             engines[view.size] = part.engines
             parts.append(part)

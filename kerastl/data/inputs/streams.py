@@ -86,8 +86,6 @@ class FileInputs:
 
     def viewed(self, view: View) -> "FileInputs":
         """Returns the same examples, mirrored or shifted after they are decoded."""
-        if not view.changes_inputs:
-            return self
         other = copy.copy(self)
         other._view = view
         other.rule = {"decoding": self.rule, "view": dataclasses.asdict(view)}
