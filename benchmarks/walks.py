@@ -163,7 +163,7 @@ def write_data(folder: Path, *, trainable: Any) -> Path:
         "other": {"uncertain": ["-7"], "when_uncertain": {"soft": SOFT_LABEL}},
     }
     data = {"table": "marked.csv", "image": "path", "tasks": ["bright", "other"]}
-    config = {
+    config: dict[str, Any] = {
         "data": {**data, "labels": labels, "split": {"column": "split"}},
         "backbone": {"name": "tiny:image", "input_size": SIDE},
         "trainable": trainable,
@@ -171,13 +171,16 @@ def write_data(folder: Path, *, trainable: Any) -> Path:
     }
     if trainable:
         config["fit"] |= {"solver": "keras", "epochs": 1, "batch_size": 16}
+        config["augment"] = None  # changes images in a graph, in which no value can be seen
     (folder / "walk.yaml").write_text(yaml.safe_dump(config))
     return folder / "walk.yaml"
 
 
 def features_of_the_image() -> np.ndarray:
-    """Returns the features of the marked image."""
-    model = kerastl.build_model("tiny:image", ["bright"], input_size=SIDE)
+    """Returns the features of the marked image as they are cached."""
+    model = kerastl.build_model(
+        "tiny:image", ["bright"], input_size=SIDE, features={"transform": "none"}
+    )
     pixels = np.full((1, SIDE, SIDE, 3), COLOR, "float32")
     return np.asarray(model.get_layer("backbone")(pixels))[0]
 
