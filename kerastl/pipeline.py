@@ -10,6 +10,7 @@ from kerastl.backbones import find_backbone
 from kerastl.config import Config, dump_config, load_config
 from kerastl.config.features_section import AutoFeatures
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.splits import split_warnings
 from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
@@ -114,7 +115,7 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     examples = record.examples()
-    plan = plan_with_warnings(config, spec, examples)
+    plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
     remove_leftovers(layout)
     return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
 

@@ -1,5 +1,7 @@
 """From a config to the plan of a run: the backbone, the examples with their splits, warnings."""
 
+from collections.abc import Iterable
+
 from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config
 from kerastl.config.augment_section import usual_augment, usual_augment_text
@@ -27,18 +29,20 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     examples = load_table(config.data)
     refuse_missing_files(examples)
     examples = assign_splits(examples, config.data.split)
-    plan = plan_with_warnings(config, spec, examples)
+    plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
     for warning in plan.warnings:
         if warning != spec.warning:
             progress.warn(warning)
     return plan
 
 
-def plan_with_warnings(config: Config, spec: BackboneSpec, examples: Examples) -> RunPlan:
+def plan_with_warnings(
+    config: Config, spec: BackboneSpec, examples: Examples, about_splits: Iterable[str]
+) -> RunPlan:
     """Returns the plan with what the user should know about backbone, splits and labels."""
     found = (
         spec.warning,
-        *split_warnings(examples),
+        *about_splits,
         *rare_task_warnings(config, examples),
         _overlap_warning(config, examples),
     )
