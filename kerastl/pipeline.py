@@ -14,7 +14,7 @@ from kerastl.data.tables.splits import split_warnings
 from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import build_model, find_heads
+from kerastl.heads.builder import build_model
 from kerastl.heads.logits import HeadLogits
 from kerastl.listening.recording_thresholds import tune_on_recordings
 from kerastl.planning import make_plan, plan_with_warnings
@@ -49,8 +49,7 @@ from kerastl.training.feature_search import (
     write_trials,
 )
 from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import TrainingResult, prepare
-from kerastl.training.plan import plan_training
+from kerastl.training.phases import TrainingResult
 
 
 def train(
@@ -125,12 +124,11 @@ def _carry_out(
 ) -> Run:
     plan, trials = _with_chosen_features(plan, cache=cache, progress=progress)
     trials = trials or read_trials(layout.state)
-    config, examples = plan.config, plan.examples
+    config, examples, training = plan.config, plan.examples, plan.training
     keras.utils.set_random_seed(config.fit.seed)
     progress.step("Building the model", None)
     model = _build(plan)
     sha256 = backbone_sha256(model)
-    training = plan_training(config, find_heads(model))
     contract = input_contract(model, config.data, plan.spec)
     context = TrainingContext(
         examples=examples,
@@ -141,7 +139,7 @@ def _carry_out(
         state=layout.state,
         progress=progress,
     )
-    features = prepare(training, model, context)
+    features = context.prepare(training, model)
     if is_new:
         splits = splits_frame(examples).to_csv(index=False)
         start_run(layout, config=dump_config(config), splits=splits)
@@ -164,15 +162,20 @@ def _with_chosen_features(
     config = plan.config
     if not isinstance(config.features, AutoFeatures):
         return plan, ()
-    search = search_features(
-        config,
+    chosen, trials = search_features(
         plan.spec,
+        config.backbone,
+        config.data,
         plan.examples,
-        FeatureSource(cache=cache_folder() if cache else None, engine=config.fit.engine),
+        FeatureSource(cache=cache_folder() if cache else None, engine=plan.training.engine),
         budget=config.features.cost,
+        seed=config.fit.seed,
         progress=progress,
     )
-    return replace(plan, config=search.config), search.trials
+    backbone = config.backbone
+    if config.data.media.largest_size(chosen) is not None:
+        backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
+    return replace(plan, config=config.changed(features=chosen, backbone=backbone)), trials
 
 
 def _finish(layout: RunLayout, *, progress: Progress, trust: bool = False) -> Run:
@@ -209,7 +212,7 @@ def _conclude(
     """Chooses thresholds and calibration, scores the model, and writes the results."""
     progress.step("Scoring", None)
     logits = HeadLogits(model, plan.examples.tasks)(fitted.features)
-    held_out = find_held_out(fitted, plan.examples, logits, plan.config.fitted_parts)
+    held_out = find_held_out(fitted, plan.examples, logits, plan.training.fitted_parts)
     bundle = make_bundle(
         plan, model, fitted, held_out, backbone_sha256=backbone_sha256, folder=layout.folder
     )

@@ -1,10 +1,12 @@
-"""From a config to the plan of a run: the backbone, the examples with their splits, warnings."""
+"""From a config to the plan of a run: backbone, examples with their splits, phases, warnings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
 from kerastl.config import Config
 from kerastl.config.augment_section import usual_augment, usual_augment_text
+from kerastl.config.head import resolve_heads
 from kerastl.config.policies import TrainablePolicy
 from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.loading import load_table
@@ -15,6 +17,7 @@ from kerastl.media.base import MediaType
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.run.results import RunPlan
+from kerastl.training.plan import plan_training
 from kerastl.training.task_weights import rare_task_warnings
 
 
@@ -40,21 +43,27 @@ def plan_with_warnings(
     config: Config, spec: BackboneSpec, examples: Examples, about_splits: Iterable[str]
 ) -> RunPlan:
     """Returns the plan with what the user should know about backbone, splits and labels."""
-    found = (
-        spec.warning,
-        *about_splits,
-        *rare_task_warnings(config, examples),
-        _overlap_warning(config, examples),
+    heads = resolve_heads(config.heads, examples.tasks)
+    training = plan_training(config, heads)
+    recordings = config.evaluation.recordings
+    overlap = _overlap_warning(recordings, examples, training.fitted_parts)
+    rare = rare_task_warnings(training.phases, heads, examples.num_known())
+    found = (spec.warning, *about_splits, *rare, overlap)
+    return RunPlan(
+        config=config,
+        spec=spec,
+        examples=examples,
+        training=training,
+        warnings=tuple(filter(None, found)),
     )
-    return RunPlan(config=config, spec=spec, examples=examples, warnings=tuple(filter(None, found)))
 
 
-def _overlap_warning(config: Config, examples: Examples) -> str | None:
+def _overlap_warning(table: Path | None, examples: Examples, parts: Sequence[str]) -> str | None:
     """Returns a sentence about recordings that thresholds are chosen on and that are trained on."""
-    if config.evaluation.recordings is None:
+    if table is None:
         return None
-    recordings = load_recordings(config.evaluation.recordings, config.data.tasks)
-    fitted = examples.rows(*config.fitted_parts)
+    recordings = load_recordings(table, examples.tasks)
+    fitted = examples.rows(*parts)
     return about_training(recordings, {examples.paths[row] for row in fitted})
 
 

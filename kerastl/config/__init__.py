@@ -10,10 +10,10 @@ from kerastl.config.loader import (
     config_schema,
     config_values,
     dump_config,
+    is_weights_file,
     load_config,
     parse_config,
 )
-from kerastl.config.paths import is_weights_file
 from kerastl.config.schema import BackboneConfig, Config
 from kerastl.config.template import config_template, write_template
 from kerastl.config.training_sections import (

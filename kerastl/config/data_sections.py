@@ -200,6 +200,11 @@ class DataConfig(_Columns):
         """The column with the path of each example's file."""
         return str(getattr(self, self.modality))
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        """The columns with the file and, if there are groups, the group of each example."""
+        return (self.file_column, *(() if self.group is None else (self.group,)))
+
 
 def unknown_tasks(
     names: Iterable[str], tasks: tuple[str, ...] | None

@@ -1,13 +1,11 @@
 """Overrides of single keys of a config: `--set a.b=value`."""
 
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from kerastl.config.paths import anchor_paths
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
 from kerastl.settings.problems import Problem, value_at
 
@@ -15,17 +13,16 @@ _KEY = r'(?:"([^"]+)"|([^."]+))'
 
 
 def apply_override(
-    raw: dict[str, Any], override: str, *, base: Path
+    raw: dict[str, Any], override: str, anchor: Callable[[Any], Any]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """Returns the config with an override applied, and the problems of the override.
 
     A value replaces the previous value as a whole, also if it is a mapping. Outer keys whose value
-    is not a mapping become mappings. Paths in the value are relative to `base`.
+    is not a mapping become mappings. `anchor` makes the paths of a config absolute.
     """
     keys, value, problems = _parse(override)
     if keys:
-        anchored = anchor_paths(with_value({}, keys, value), base)
-        raw = with_value(raw, keys, value_at(anchored, keys))
+        raw = with_value(raw, keys, value_at(anchor(with_value({}, keys, value)), keys))
     return raw, problems
 
 

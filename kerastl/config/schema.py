@@ -13,7 +13,7 @@ from kerastl.config.augment_section import AugmentConfig, usual_augment_text
 from kerastl.config.data_sections import DataConfig
 from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.features_section import Features
-from kerastl.config.training_sections import ExactFit, Fit, Heads, LossConfig, Part, Trainable
+from kerastl.config.training_sections import Fit, Heads, LossConfig, Trainable
 from kerastl.media.media_types import MEDIA_TYPES
 from kerastl.settings import Count, Section, Sides, Text, choice, refuse, shape
 
@@ -98,17 +98,6 @@ class Config(Section):
     evaluation: EvaluationConfig = Field(
         default=EvaluationConfig(), description="Thresholds, calibration and intervals."
     )
-
-    @property
-    def fitted_parts(self) -> tuple[Part, ...]:
-        """The splits whose rows the weights are fitted on.
-
-        Recordings that thresholds are chosen on may be those of the validation rows.
-        """
-        fit = self.fit
-        refits = isinstance(fit, ExactFit) and fit.refit and fit.regularization == "auto"
-        decides = self.evaluation.recordings is not None
-        return ("train", "validation") if refits and not decides else ("train",)
 
     @field_validator(*consistency.CHECKS)
     @classmethod

@@ -21,7 +21,7 @@ from kerastl.settings import (
     shape,
     tag_by_key,
 )
-from kerastl.settings.explain import FLAG_WORDS
+from kerastl.settings.explain import is_flag_word
 
 BatchNorm = Annotated[
     Literal["frozen", "update"],
@@ -194,12 +194,6 @@ class KerasFit(Section):
         )
 
 
-def _tag_of_trainable(value: Any) -> str | None:
-    if isinstance(value, str) and value.lower() in FLAG_WORDS:
-        return "<flag>"
-    return tag_by_key(value, variables="<variables>", otherwise="<stages>")
-
-
 def _tag_by_solver(value: Any) -> str | None:
     if shape(value) != "<keys>":
         return None
@@ -217,7 +211,14 @@ Trainable = Annotated[
     | Annotated[Literal["auto"], Tag("<text>")]
     | Annotated[TrainableStages, Tag("<stages>")]
     | Annotated[TrainableVariables, Tag("<variables>")],
-    choice("false, true, auto, {stages: 2} or {variables: pattern}", by=_tag_of_trainable),
+    choice(
+        "false, true, auto, {stages: 2} or {variables: pattern}",
+        by=lambda value: (
+            "<flag>"
+            if is_flag_word(value)
+            else tag_by_key(value, variables="<variables>", otherwise="<stages>")
+        ),
+    ),
 ]
 Fit = Annotated[
     Annotated[ExactFit, Tag("<exact>")] | Annotated[KerasFit, Tag("<keras>")],

@@ -82,10 +82,8 @@ def refuse_bad_segments(segments: Segments | None, *, source: str) -> None:
     )
 
 
-def recordings_as_groups(paths: Sequence[Path], segments: Segments | None) -> np.ndarray | None:
-    """Returns the file of each example as its group; None if none is cut, or too few to split."""
-    if segments is None:
-        return None
+def recordings_as_groups(paths: Sequence[Path]) -> np.ndarray | None:
+    """Returns the file of each segment as its group; None if there are too few to split."""
     names = np.array([str(path) for path in paths], dtype=object)
     num_recordings = len(set(names))
     return names if _MIN_RECORDINGS <= num_recordings < len(names) else None

@@ -4,20 +4,25 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from kerastl.backbones import distributions
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.config.policies import ThresholdPolicy
-from kerastl.evaluation.score_types import MacroScores, SplitScores
+from kerastl.evaluation.score_types import SplitScores
 from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.conclusion import Conclusion, conclude, too_few_labels
+from kerastl.report.curves import LogitScale
 from kerastl.report.gallery import Gallery, PreviewStore, examples_per_gallery, gather_galleries
 from kerastl.report.learning_curves import Learning, gather_learning
 from kerastl.report.panels import (
     DescribedScore,
     Panel,
+    Split,
     described_scores,
     interval_note,
     is_calibrated,
@@ -92,38 +97,44 @@ class Content:
 
 def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
     """Returns the content of the report of a run, which reads only these files of examples."""
-    path = record.path.resolve()
-    store = PreviewStore(record.bundle.media, files)
-    usual = store.usual_characters(record.predictions)
-    limits = examples_per_gallery(len(record.tasks), len(record.parts), usual)
-    tasks = tuple(_task(record, i, store, limits) for i in range(len(record.tasks)))
+    path, bundle, tasks = record.path.resolve(), record.bundle, record.bundle.task_names
+    splits = [
+        Split(name=name, rows=record.rows(name), scores=record.metrics.get(name))
+        for name in record.parts
+    ]
+    missingness, doubt = record.missingness, files.doubt
+    about_doubt = [] if doubt is None else [doubt_warning(record, doubt)]
+    learning = gather_learning(record.history, bundle)
+    config, commands = record.config_text, _commands(bundle, path, record.layout.config.resolve())
+    store = PreviewStore(bundle.media, files)
+    usual = store.usual_characters(pd.concat([split.rows for split in splits]))
+    limits = examples_per_gallery(len(tasks), len(splits), usual)
+    sections = tuple(_task(bundle, i, splits, store, limits) for i in range(len(tasks)))
+    macro = None if splits[0].scores is None else splits[0].scores.macro
     return Content(
         name=path.name,
         path=str(path),
-        bundle=record.bundle,
-        parts=tuple(_summary(record, i, tasks) for i in range(len(record.parts))),
-        tasks=tasks,
-        learning=gather_learning(record),
-        missing=gather_unknown_labels(record),
-        config=record.config_text,
-        commands=_commands(record),
-        conclusion=conclude(record.tasks, [task.panels[0] for task in tasks], _macro(record)),
+        bundle=bundle,
+        parts=tuple(_summary(split, i, sections) for i, split in enumerate(splits)),
+        tasks=sections,
+        learning=learning,
+        missing=gather_unknown_labels(
+            tasks, {split.name: split.labels(tasks) for split in splits}, missingness
+        ),
+        config=config,
+        commands=commands,
+        conclusion=conclude(tasks, [section.panels[0] for section in sections], macro),
         warnings=group_warnings(
             [
-                *([] if files.doubt is None else [doubt_warning(record, files.doubt)]),
-                *_warnings(record.parts, tasks),
-                *_interval_warnings(record.metrics.get(record.parts[0])),
-                *record.bundle.evidence.warnings,
-                *find_warnings(record.bundle, record.missingness),
+                *about_doubt,
+                *_warnings([split.name for split in splits], sections),
+                *_interval_warnings(splits[0].scores),
+                *bundle.evidence.warnings,
+                *find_warnings(bundle, missingness),
             ],
-            record.tasks,
+            tasks,
         ),
     )
-
-
-def _macro(record: RunRecord) -> MacroScores | None:
-    scores = record.metrics.get(record.parts[0])
-    return None if scores is None else scores.macro
 
 
 def doubt_warning(record: RunRecord, doubt: str) -> str:
@@ -135,20 +146,24 @@ def doubt_warning(record: RunRecord, doubt: str) -> str:
     )
 
 
-def _task(record: RunRecord, index: int, store: PreviewStore, limits: Sequence[int]) -> TaskSection:
-    name = record.tasks[index]
-    facts = record.bundle.tasks[name]
+def _task(
+    bundle: Bundle, index: int, splits: Sequence[Split], store: PreviewStore, limits: Sequence[int]
+) -> TaskSection:
+    name = bundle.task_names[index]
+    facts = bundle.tasks[name]
+    threshold = facts.threshold
+    scale = LogitScale.of(
+        np.concatenate([split.probabilities(name) for split in splits]), threshold
+    )
     return TaskSection(
         index=index,
         name=name,
-        threshold=facts.threshold,
-        chosen=_how_chosen(record.bundle, name),
-        panels=tuple(make_panel(record, index, part) for part in record.parts),
+        threshold=threshold,
+        chosen=_how_chosen(bundle, name),
+        panels=tuple(make_panel(name, index, facts, split, scale) for split in splits),
         galleries={
-            part: gather_galleries(
-                record.rows(part), name, facts.threshold, limit=limit, store=store
-            )
-            for part, limit in zip(record.parts, limits, strict=True)
+            split.name: gather_galleries(split.rows, name, threshold, limit=limit, store=store)
+            for split, limit in zip(splits, limits, strict=True)
         },
     )
 
@@ -167,11 +182,10 @@ def _how_chosen(bundle: Bundle, task: str) -> str:
     return "; ".join(filter(None, [text, *facts.facts.about_new_data(), facts.threshold_note]))
 
 
-def _summary(record: RunRecord, index: int, tasks: tuple[TaskSection, ...]) -> SplitSummary:
-    name = record.parts[index]
-    frame, split = record.rows(name), record.metrics.get(name)
-    macro = None if split is None else split.macro
-    optimism = split.note if split is not None and name == "validation" else None
+def _summary(split: Split, index: int, tasks: tuple[TaskSection, ...]) -> SplitSummary:
+    name, frame = split.name, split.rows
+    macro = None if split.scores is None else split.scores.macro
+    optimism = split.scores.note if split.scores is not None and name == "validation" else None
     panels = [task.panels[index] for task in tasks]
     aucs = [panel.score("auc") for panel in panels]
     ends = [end for a in aucs if a for end in (a.value, *(a.interval or ())) if math.isfinite(end)]
@@ -199,7 +213,7 @@ def _auc_row(task: str, auc: DescribedScore | None, lowest: float) -> Markup | N
     return interval_row(auc.value, auc.interval, lowest=lowest, label=label)
 
 
-def _warnings(parts: tuple[str, ...], tasks: tuple[TaskSection, ...]) -> Iterator[str]:
+def _warnings(parts: Sequence[str], tasks: tuple[TaskSection, ...]) -> Iterator[str]:
     if "test" not in parts:
         yield (
             f"There is no test split. The scores shown first are on {parts[0]}, which was used "
@@ -221,14 +235,12 @@ def _interval_warnings(scores: SplitScores | None) -> Iterator[str]:
             yield f"{task}: {found.intervals.reason}."
 
 
-def _commands(record: RunRecord) -> tuple[str, ...]:
-    bundle = record.bundle
+def _commands(bundle: Bundle, folder: Path, config: Path) -> tuple[str, ...]:
     pinned = {name: bundle.versions[name] for name in _PINNED if name in bundle.versions}
     known = {*distributions(), *OFFICIAL_FAMILIES.values()}  # a stranger may name any package
     plugins = {name: version for name, version in bundle.plugins.items() if name in known}
     packages = [f"{name}=={version}" for name, version in {**plugins, **pinned}.items()]
-    config = record.layout.config.resolve()
-    again = f"{record.path.resolve().name}-again"
+    again = f"{folder.name}-again"
     return (
         f"pip install {shlex.join(packages)}",
         f"kerastl train {shlex.quote(str(config))} --output {shlex.quote(again)}",

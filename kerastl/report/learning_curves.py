@@ -18,8 +18,7 @@ from kerastl.report.charts import (
     learning_chart,
     strength_chart,
 )
-from kerastl.run.bundle import StrengthPath
-from kerastl.run.record import RunRecord
+from kerastl.run.bundle import Bundle, StrengthPath
 from kerastl.training.evidence import RANKINGS, TrainingEvidence, ranking
 
 FIGURES = (
@@ -71,11 +70,11 @@ class Learning:
     trials: tuple[Trials, ...]  # of features and of fine-tuning
 
 
-def gather_learning(record: RunRecord) -> Learning:
-    """Returns the section from the history and the bundle."""
-    history, evidence = record.history, record.bundle.evidence
+def gather_learning(history: pd.DataFrame, bundle: Bundle) -> Learning:
+    """Returns the section from the history, one row per epoch, and the bundle."""
+    evidence = bundle.evidence
     strengths = evidence.regularization or {}
-    heads = list(record.bundle.heads) if len(record.bundle.heads) > 1 else []
+    heads = list(bundle.heads) if len(bundle.heads) > 1 else []
     shown = heads[:MOST_HEADS] if len(history) else []
     return Learning(
         epochs=sum(count for _, count in _phases(history)),

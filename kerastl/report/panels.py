@@ -1,20 +1,20 @@
 """One task on one split: scores, charts and data of the slider."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.special
 from markupsafe import Markup
 
 from kerastl.errors import counted
 from kerastl.evaluation.calibration import NO_SKILL
-from kerastl.evaluation.score_types import MacroScores, Scores, TaskScores
+from kerastl.evaluation.score_types import MacroScores, Scores, SplitScores, TaskScores
 from kerastl.report import curves, plots
 from kerastl.run.bundle import TaskBundle
-from kerastl.run.record import RunRecord
 
 _DESCRIPTIONS = {
     "auc": ("AUC", "probability that a yes ranks above a no; 1 is best, 0.5 is chance"),
@@ -49,6 +49,23 @@ class DescribedScore:
     def depends_on_threshold(self) -> bool:
         """Whether it is a score of decisions."""
         return self.name in ("accuracy", "sensitivity", "specificity", "f1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """The predictions of a run on one split, with their labels and scores."""
+
+    name: str
+    rows: pd.DataFrame  # as in `RunRecord.predictions`
+    scores: SplitScores | None  # None if there are none
+
+    def probabilities(self, task: str) -> np.ndarray:
+        """Returns the calibrated probability of each row, `(rows,)`."""
+        return self.rows[task].to_numpy(np.float64)
+
+    def labels(self, tasks: Sequence[str]) -> np.ndarray:
+        """Returns `(rows, tasks)`: 1, 0 or NaN if unknown."""
+        return self.rows[[f"{task}_label" for task in tasks]].to_numpy(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,21 +137,20 @@ def undefined_reason(known: int, positives: int) -> str | None:
     return f"all {known:,} known labels are yes" if positives == known else None
 
 
-def make_panel(record: RunRecord, index: int, part: str) -> Panel:
+def make_panel(
+    task: str, index: int, facts: TaskBundle, split: Split, scale: curves.LogitScale
+) -> Panel:
     """Returns the panel of one task on one split."""
-    task = record.tasks[index]
-    facts, rows = record.bundle.tasks[task], record.rows(part)
-    labels = rows[f"{task}_label"].to_numpy(np.float64)
+    labels = split.labels([task])[:, 0]
     known = ~np.isnan(labels)
-    y = labels[known]
-    p = rows[task].to_numpy(np.float64)[known]
-    logits = rows[f"{task}_logit"].to_numpy(np.float64)[known]
-    scores = record.metrics[part].tasks.get(task) if part in record.metrics else None
+    y, p = labels[known], split.probabilities(task)[known]
+    logits = split.rows[f"{task}_logit"].to_numpy(np.float64)[known]
+    scores = None if split.scores is None else split.scores.tasks.get(task)
     counts = curves.confusion(y, p, facts.threshold)
-    scale = curves.LogitScale.of(record.predictions[task].to_numpy(np.float64), facts.threshold)
+    name = f"task{index}-{split.name}"
     return Panel(
-        id=f"task{index}-{part}",
-        part=part,
+        id=name,
+        part=split.name,
         known=len(y),
         positives=int(y.sum()),
         unknown=int((~known).sum()),
@@ -152,7 +168,7 @@ def make_panel(record: RunRecord, index: int, part: str) -> Panel:
             "yes": scale.levels(p[y == 1]),
             "no": scale.levels(p[y == 0]),
         },
-        charts=_charts(task, f"task{index}-{part}", facts, y, p, logits, counts, scale),
+        charts=_charts(task, name, facts, y, p, logits, counts, scale),
         reliability_note=_reliability_note(facts, len(y)) + _calibration_gain(scores, facts),
     )
 

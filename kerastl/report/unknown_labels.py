@@ -1,6 +1,6 @@
 """Unknown labels in the report: how many, which together, and whether at random."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,6 @@ from kerastl.evaluation.adjusted_counting import ALL_KNOWN, PositiveShare
 from kerastl.evaluation.missingness import KnownGroups, MissingnessReport
 from kerastl.records import from_values
 from kerastl.report.charts import heat_map, label_bar
-from kerastl.run.record import RunRecord
 
 MOST_TASKS = 60  # in the matrix; more would be too small to read
 
@@ -47,18 +46,25 @@ class UnknownLabels:
     warnings: tuple[str, ...]
 
 
-def gather_unknown_labels(record: RunRecord) -> UnknownLabels:
-    """Returns the section from the predictions and from `missingness.json`, if it exists."""
-    labels = record.labels()
-    unknown = np.isnan(labels)
+def gather_unknown_labels(
+    tasks: Sequence[str], labels: Mapping[str, np.ndarray], examined: MissingnessReport | None
+) -> UnknownLabels:
+    """Returns the section.
+
+    Args:
+        tasks: Names of the tasks.
+        labels: Name of each split to its labels, `(examples, tasks)`, NaN where unknown.
+        examined: Analysis of the unknown labels, if the run has one.
+    """
+    unknown = np.isnan(np.concatenate(list(labels.values())))
     gaps = np.flatnonzero(unknown.any(axis=0))
     drawn = 2 <= len(gaps) <= MOST_TASKS
-    names = tuple(record.tasks[i] for i in gaps) if drawn else ()
-    found = record.missingness or from_values(MissingnessReport, {})
+    names = tuple(tasks[i] for i in gaps.tolist()) if drawn else ()
+    found = examined or from_values(MissingnessReport, {})
     return UnknownLabels(
         unknown=int(unknown.sum()),
-        total=int(labels.size),
-        tasks={task: _counts(record, i) for i, task in enumerate(record.tasks)},
+        total=unknown.size,
+        tasks={task: _counts(task, i, labels) for i, task in enumerate(tasks)},
         matrix=heat_map(
             missing_together(unknown[:, gaps]), names, label="Which tasks are unknown together"
         )
@@ -90,13 +96,13 @@ def missing_together(unknown: np.ndarray) -> np.ndarray:
     return np.where(alone > 0, together / np.maximum(alone, 1), np.nan)
 
 
-def _counts(record: RunRecord, index: int) -> tuple[LabelCounts, ...]:
+def _counts(task: str, index: int, labels: Mapping[str, np.ndarray]) -> tuple[LabelCounts, ...]:
     counts = []
-    for part in record.parts:
-        column = record.labels(part)[:, index]
+    for part, values in labels.items():
+        column = values[:, index]
         yes, no = int((column == 1).sum()), int((column == 0).sum())
         unknown = len(column) - yes - no
-        label = f"{record.tasks[index]} on {part}: {yes} yes, {no} no, {unknown} unknown"
+        label = f"{task} on {part}: {yes} yes, {no} no, {unknown} unknown"
         bar = label_bar(yes, no, unknown, label=label)
         counts.append(LabelCounts(yes=yes, no=no, unknown=unknown, bar=bar))
     return tuple(counts)

@@ -130,11 +130,6 @@ class RunRecord:
         """Returns the predictions of one split, in the order of the table."""
         return self.predictions[self.predictions["split"] == part]
 
-    def labels(self, part: str | None = None) -> np.ndarray:
-        """Returns `(examples, tasks)`: 1, 0 or NaN if unknown; of all splits without `part`."""
-        frame = self.predictions if part is None else self.rows(part)
-        return frame[[f"{task}_label" for task in self.tasks]].to_numpy(np.float64)
-
     @property
     def logits(self) -> np.ndarray:
         """Uncalibrated logits of all examples, `(examples, tasks)`."""

@@ -48,6 +48,7 @@ from kerastl.run.warnings import find_warnings
 from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.phases import TrainingResult
+from kerastl.training.plan import SearchPlan, TrainingPlan
 
 if TYPE_CHECKING:
     import keras
@@ -60,6 +61,7 @@ class RunPlan:
     config: Config
     spec: BackboneSpec
     examples: Examples  # with their splits
+    training: TrainingPlan | SearchPlan
     warnings: tuple[str, ...] = ()  # about the backbone and the table
 
 
@@ -111,7 +113,7 @@ def make_bundle(
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
     heads = {head.name: head.tasks for head in find_heads(model)}
     groups = np.asarray(make_bootstrap(config.evaluation, plan.examples).groups)[held_out.rows]
-    labels = plan.examples.training_labels[plan.examples.rows(*config.fitted_parts)]
+    labels = plan.examples.training_labels[plan.examples.rows(*plan.training.fitted_parts)]
     return Bundle(
         tasks=tune_tasks(
             held_out,
@@ -132,7 +134,7 @@ def make_bundle(
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
         ),
-        fitted_on=config.fitted_parts,
+        fitted_on=plan.training.fitted_parts,
         data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
         evidence=_evidence(fitted, tasks, plan.warnings),
         engines=_engines(fitted.evidence),

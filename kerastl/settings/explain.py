@@ -21,7 +21,7 @@ from kerastl.settings.problems import (
 )
 
 _LONGEST = 60
-FLAG_WORDS = {
+_FLAG_WORDS = {
     **dict.fromkeys(("yes", "on", "y", "true"), "true"),
     **dict.fromkeys(("no", "off", "n", "false"), "false"),
 }
@@ -29,6 +29,11 @@ _FOREIGN = {
     "class_weight": "Keras's class_weight gives wrong results if labels are missing. "
     "Set loss.positive_weight."
 }
+
+
+def is_flag_word(value: Any) -> bool:
+    """Whether a value is text that YAML 1.1 reads as true or false."""
+    return isinstance(value, str) and value.lower() in _FLAG_WORDS
 
 
 def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
@@ -135,8 +140,8 @@ def _fix(kind: str, value: Any, context: Mapping[str, Any], expected: str) -> st
         return suggestion(value, _literals(context))
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "Put it in quotes."
-    if kind == "bool_type" and str(value).lower() in FLAG_WORDS:
-        return f"Write {FLAG_WORDS[str(value).lower()]}."
+    if kind == "bool_type" and is_flag_word(value):
+        return f"Write {_FLAG_WORDS[str(value).lower()]}."
     if kind in ("int_type", "float_type") and isinstance(value, str | float):
         return _as_number(value, whole=kind == "int_type")
     if kind == SHAPE_ERROR and isinstance(value, str) and "a number" in expected:

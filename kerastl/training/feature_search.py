@@ -6,13 +6,14 @@ out-of-fold loss on the training rows by more than the noise of that reduction.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from kerastl.backbones import BackboneSpec
-from kerastl.config import Config
+from kerastl.backbones.layer import Backbone
+from kerastl.config import BackboneConfig, DataConfig
 from kerastl.config.features_section import FeaturesConfig
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
@@ -21,7 +22,7 @@ from kerastl.evaluation.gains import calibrated_loss, measure_gain
 from kerastl.features.source import FeatureSource
 from kerastl.files import write_json
 from kerastl.heads.builder import build_backbone
-from kerastl.media.base import MediaType
+from kerastl.media.base import InputContract, MediaType
 from kerastl.progress import SILENT, Progress
 from kerastl.records import from_values, to_values
 from kerastl.training.evidence import FeatureTrial
@@ -31,60 +32,61 @@ from kerastl.training.phases import TrainingResult
 _FILE = "feature_trials.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FeatureSearch:
-    """The config with the features that were chosen, and what was tried, in the order of cost."""
-
-    config: Config
-    trials: tuple[FeatureTrial, ...]
-
-
 def search_features(
-    config: Config,
     spec: BackboneSpec,
+    backbone: BackboneConfig,
+    data: DataConfig,
     examples: Examples,
     source: FeatureSource,
     *,
     budget: float,
+    seed: int,
     progress: Progress,
-) -> FeatureSearch:
+) -> tuple[FeaturesConfig, tuple[FeatureTrial, ...]]:
     """Solves linear heads on the features of each candidate and chooses the best one.
 
     Args:
-        config: The config of the training.
         spec: The backbone.
+        backbone: Its weights, options and input size.
+        data: The media type and its settings.
         examples: The examples with their splits; only training rows are used.
         source: Source of features.
         budget: Largest cost of a prediction, in passes of one example.
+        seed: Seed of the folds and of the bootstrap.
         progress: Receives a note about each candidate.
+
+    Returns:
+        The features that were chosen, and what was tried, in the order of cost.
 
     Raises:
         MediaError: A file is unreadable.
     """
-    media, rows = config.data.media, examples.rows("train")
+    rows = examples.rows("train")
 
     def found() -> Iterator[tuple[FeaturesConfig, float, np.ndarray]]:
-        shape = _usual_shape(config, spec)
-        for settings, cost in candidates(media, shape, budget):
+        for settings, cost in candidates(data.media, _usual_shape(spec, backbone, data), budget):
             try:
-                values = _features(config, spec, examples, rows, source, settings, progress)
+                layer, contract = _build(spec, backbone, data, settings)
+                inputs = FileInputs(
+                    [examples.paths[row] for row in rows],
+                    contract,
+                    segments=None if examples.segments is None else examples.segments.take(rows),
+                )
+                unscored = np.zeros(len(rows), bool)
+                features = source.features_of(layer, inputs, is_scored=unscored, progress=progress)
             except BackboneError as error:
-                progress.note(f"features: {_summary(settings, media)}: {error.what}")
+                progress.note(f"features: {_summary(settings, data.media)}: {error.what}")
             else:
-                yield settings, cost, values
+                yield settings, cost, features.values
 
-    chosen, trials = choose_features(
+    return choose_features(
         found(),
         examples.training_labels[rows],
         None if examples.groups is None else examples.groups[rows],
-        media,
-        seed=config.fit.seed,
+        data.media,
+        seed=seed,
         progress=progress,
     )
-    backbone = config.backbone
-    if media.largest_size(chosen) is not None:
-        backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
-    return FeatureSearch(config=config.changed(features=chosen, backbone=backbone), trials=trials)
 
 
 def choose_features(
@@ -159,38 +161,26 @@ def candidates(
     return sorted(found, key=lambda pair: pair[1])
 
 
-def _usual_shape(config: Config, spec: BackboneSpec) -> tuple[int, ...]:
-    size, media = config.backbone.input_size, config.data.media
+def _usual_shape(spec: BackboneSpec, backbone: BackboneConfig, data: DataConfig) -> tuple[int, ...]:
+    size = backbone.input_size
     if spec.input is None:
-        return media.default_input(size, config.data.media_settings).shape
+        return data.media.default_input(size, data.media_settings).shape
     return (spec.input if size is None else spec.input.resized(size, backbone=spec.id)).shape
 
 
-def _features(
-    config: Config,
-    spec: BackboneSpec,
-    examples: Examples,
-    rows: np.ndarray,
-    source: FeatureSource,
-    settings: FeaturesConfig,
-    progress: Progress,
-) -> np.ndarray:
-    media = config.data.media
+def _build(
+    spec: BackboneSpec, backbone: BackboneConfig, data: DataConfig, settings: FeaturesConfig
+) -> tuple[Backbone, InputContract]:
+    """Returns the backbone with these features, and what it takes."""
     layer, raw = build_backbone(
         spec,
-        weights=config.backbone.weights,
-        input_size=None if media.largest_size(settings) else config.backbone.input_size,
-        options=config.backbone.options,
+        weights=backbone.weights,
+        input_size=None if data.media.largest_size(settings) else backbone.input_size,
+        options=backbone.options,
         features=settings,
     )
-    contract = media.contract(
-        tuple(raw.shape[1:]), config.data.media_settings, spec.input, backbone=spec.id
-    )
-    paths = [examples.paths[row] for row in rows]
-    segments = None if examples.segments is None else examples.segments.take(rows)
-    inputs = FileInputs(paths, contract, segments=segments)
-    unscored = np.zeros(len(rows), bool)
-    return source.features_of(layer, inputs, is_scored=unscored, progress=progress).values
+    shape = tuple(raw.shape[1:])
+    return layer, data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
 
 
 def _summary(settings: FeaturesConfig, media: MediaType) -> str:

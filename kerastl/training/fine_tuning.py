@@ -50,7 +50,7 @@ def fine_tune(
     }
     with ExitStack() as stack:
         if exact is not None and solved_on is not None:
-            weights = phase_weights(phase, find_heads(model), context.examples)
+            weights = phase_weights(phase, find_heads(model), context.examples.num_known())
             stack.enter_context(
                 keeping_regularization(model, exact, solved_on, context.examples, weights)
             )

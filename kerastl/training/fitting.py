@@ -19,12 +19,12 @@ from kerastl.features.source import FeatureSource
 from kerastl.features.view_features import Features
 from kerastl.heads.builder import find_heads, find_layer
 from kerastl.progress import Progress
-from kerastl.training.augmented_inputs import make_augmentation
+from kerastl.training.augmented_inputs import augmented_inputs, make_augmentation
 from kerastl.training.checkpoint_files import CheckpointFolder
 from kerastl.training.checkpoints import START, Backup, KeepBest
 from kerastl.training.compilation import compile_heads, positive_weights
 from kerastl.training.evidence import CALIBRATED_LOSS
-from kerastl.training.plan import FineTune, FitHeads
+from kerastl.training.plan import FineTune, FitHeads, SearchPlan, TrainingPlan
 from kerastl.training.task_weights import phase_weights
 
 _LOSSES = {"loss": "loss", "val_loss": "in validation", CALIBRATED_LOSS: "calibrated log loss"}
@@ -51,6 +51,28 @@ class TrainingContext:
     def in_folder(self, name: str) -> "TrainingContext":
         """Returns the context with state and logs in a subfolder."""
         return replace(self, part=self.part / name)
+
+    def prepare(self, plan: TrainingPlan | SearchPlan, model: keras.Model) -> Features | None:
+        """Reads every file before training; returns the features that the first phase needs.
+
+        Returns None if the first phase runs the backbone in every epoch. Then nothing is cached.
+
+        Raises:
+            MediaError: A file cannot be read.
+        """
+        for phase in plan.phases:
+            if phase.augment is not None:
+                augmented_inputs(self.inputs, phase.augment)  # raises if noise cannot be read
+        first = plan.phases[0]
+        if first.uses_features:
+            return self.extract(model)
+        if isinstance(first, FitHeads) and first.augment is not None:
+            self.progress.note(
+                f"Features are not cached, because augment.{first.augment.active[0]} changes the "
+                "inputs in every epoch."
+            )
+        self.decode()
+        return None
 
     def decode(self) -> None:
         """Decodes every file, so that epochs read from memory or scratch space.
@@ -108,7 +130,7 @@ def fit_epochs(
         positive_weight=positive_weights(
             phase.loss.positive_weight, examples.training_labels[rows], examples.tasks
         ),
-        task_weight=phase_weights(phase, heads, examples),
+        task_weight=phase_weights(phase, heads, examples.num_known()),
     )
     validation = Validation(phase, trained, inputs, examples, heads)
     keep_best = KeepBest(

@@ -24,7 +24,7 @@ from kerastl.training.evidence import RANKINGS, TrainingEvidence, ranking
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 from kerastl.training.fine_tuning import fine_tune
 from kerastl.training.fitting import TrainingContext, fit_epochs
-from kerastl.training.plan import FineTune, FitHeads, SearchPlan, SolveHeads, TrainingPlan
+from kerastl.training.plan import FineTune, FitHeads, SolveHeads, TrainingPlan
 from kerastl.training.task_weights import phase_weights, weights_text
 from kerastl.training.trainable import learning_table, make_optimizer
 
@@ -52,30 +52,6 @@ class TrainingResult:
     evidence: TrainingEvidence
 
 
-def prepare(
-    plan: TrainingPlan | SearchPlan, model: keras.Model, context: TrainingContext
-) -> Features | None:
-    """Reads every file before training; returns the features that the first phase needs.
-
-    Returns None if the first phase runs the backbone in every epoch. Then nothing is cached.
-
-    Raises:
-        MediaError: A file cannot be read.
-    """
-    for phase in plan.phases:
-        augmented_inputs(context.inputs, phase.augment)  # raises if noise files cannot be read
-    first = plan.phases[0]
-    if first.uses_features:
-        return context.extract(model)
-    if isinstance(first, FitHeads) and first.augment is not None:
-        context.progress.note(
-            f"Features are not cached, because augment.{first.augment.active[0]} changes the "
-            "inputs in every epoch."
-        )
-    context.decode()
-    return None
-
-
 def run_phases(
     plan: TrainingPlan,
     model: keras.Model,
@@ -90,7 +66,7 @@ def run_phases(
         plan: The plan.
         model: A model of `kerastl.build_model`.
         context: Examples, inputs, state and progress.
-        features: Result of `prepare`.
+        features: What the context prepared.
         start: Result of an earlier plan, if the model is trained further.
     """
     apply_policy(find_layer(model), False)
@@ -120,7 +96,9 @@ def run_phases(
             history += rows
     if final is None or not plan.is_frozen:
         final = context.extract(model)
-    weights = weights_text(phase_weights(plan.phases[-1], find_heads(model), context.examples))
+    weights = weights_text(
+        phase_weights(plan.phases[-1], find_heads(model), context.examples.num_known())
+    )
     differences = final.probability_differences(head_model(model))
     if differences:
         context.progress.note(_differences_text(differences))

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from kerastl.config import AugmentConfig, Config, ExactFit, KerasFit, LossConfig
 from kerastl.config.head import Head
 from kerastl.config.policies import TrainablePolicy
+from kerastl.config.training_sections import Part
 from kerastl.features.engines.engine import EngineName
 
 DEFAULT_RATE = 1e-4  # of the backbone
@@ -25,7 +26,7 @@ class SolveHeads:
     loss: LossConfig
     regularization: float | str  # strength of L2, or `"auto"` for cross-validation per task
     num_folds: int
-    parts: tuple[str, ...]  # the splits whose rows are fitted
+    parts: tuple[Part, ...]  # the splits whose rows are fitted
     seed: int
 
     augment: ClassVar[None] = None
@@ -130,6 +131,12 @@ class TrainingPlan:
         """Whether the backbone is frozen in every phase."""
         return not any(isinstance(phase, FineTune) for phase in self.phases)
 
+    @property
+    def fitted_parts(self) -> tuple[Part, ...]:
+        """The splits whose rows the weights are fitted on."""
+        (*_, last) = self.phases
+        return last.parts if isinstance(last, SolveHeads) else ("train",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPlan:
@@ -158,6 +165,11 @@ class SearchPlan:
         """Engine that passes examples through a frozen backbone."""
         return self.frozen.engine
 
+    @property
+    def fitted_parts(self) -> tuple[Part, ...]:
+        """The splits whose rows the weights are fitted on."""
+        return self.frozen.fitted_parts
+
     def fine_tuned(self, candidate: FineTune) -> TrainingPlan:
         """Returns the plan of a candidate, which starts from the frozen result."""
         return TrainingPlan(phases=(candidate,), engine=self.engine)
@@ -176,8 +188,7 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | Searc
     """
     fit, policy = config.fit, TrainablePolicy.parse(config.trainable)
     if isinstance(fit, ExactFit):
-        solving = _solving(config.loss, fit, config.fitted_parts)
-        return TrainingPlan(phases=(solving,), engine=fit.engine)
+        return TrainingPlan(phases=(_solving(config, fit),), engine=fit.engine)
     augment = config.augment if config.augment is not None and config.augment.active else None
     if policy.is_frozen:
         return _plan(fit, _fitting(config, fit, augment))
@@ -224,16 +235,18 @@ def _plan(fit: KerasFit, *phases: Phase) -> TrainingPlan:
 
 def _first_phase(config: Config, fit: KerasFit, heads: Sequence[Head]) -> SolveHeads | FitHeads:
     if all(head.is_linear for head in heads):
-        return _solving(config.loss, ExactFit(seed=fit.seed), config.fitted_parts)
+        return _solving(config, ExactFit(seed=fit.seed, refit=False))
     return _fitting(config, fit, None)
 
 
-def _solving(loss: LossConfig, fit: ExactFit, parts: tuple[str, ...]) -> SolveHeads:
+def _solving(config: Config, fit: ExactFit) -> SolveHeads:
+    # Recordings that thresholds are chosen on may be those of the validation rows.
+    refits = fit.refit and fit.regularization == "auto" and config.evaluation.recordings is None
     return SolveHeads(
-        loss=loss,
+        loss=config.loss,
         regularization=fit.regularization,
         num_folds=fit.folds,
-        parts=parts,
+        parts=("train", "validation") if refits else ("train",),
         seed=fit.seed,
     )
 

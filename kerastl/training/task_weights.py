@@ -6,12 +6,7 @@ adds up over batches, and the validation loss has the same weights.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
-from kerastl.config import Config
-from kerastl.config.head import Head, resolve_heads
-from kerastl.config.policies import TrainablePolicy
-from kerastl.data.tables.examples import Examples
+from kerastl.config.head import Head
 from kerastl.errors import counted
 from kerastl.training.plan import FineTune, Phase
 
@@ -31,8 +26,7 @@ def sharing_tasks(heads: Iterable[Head], *, trains_backbone: bool) -> Groups:
 
 def task_weights(
     setting: str | Mapping[str, float] | None,
-    labels: np.ndarray,
-    tasks: Sequence[str],
+    known: Mapping[str, int],
     groups: Groups,
 ) -> dict[str, float]:
     """Returns the weight of each task's loss.
@@ -42,27 +36,26 @@ def task_weights(
             that share a trained layer the same total weight: n_max / n_j, at most 100, for n_j
             known labels of the task and n_max of the one with most of them; 1 for a task that
             shares nothing or has no labels.
-        labels: Training labels, `(examples, tasks)`, NaN where unknown.
-        tasks: Names of the columns.
+        known: Number of known training labels of each task.
         groups: Tasks that share trained layers.
     """
-    weights = dict.fromkeys(tasks, 1.0)
+    weights = dict.fromkeys(known, 1.0)
     if isinstance(setting, Mapping):
         return weights | {task: float(weight) for task, weight in setting.items()}
     if setting is None:
         return weights
-    known = _count_known(labels, tasks)
     for group in groups:
         most = max(known[task] for task in group)
         weights |= {task: min(most / known[task], LARGEST_WEIGHT) for task in group if known[task]}
     return weights
 
 
-def phase_weights(phase: Phase, heads: Sequence[Head], examples: Examples) -> dict[str, float]:
+def phase_weights(
+    phase: Phase, heads: Sequence[Head], known: Mapping[str, int]
+) -> dict[str, float]:
     """Returns the weight of each task's loss in a phase of a training."""
     groups = sharing_tasks(heads, trains_backbone=isinstance(phase, FineTune))
-    labels = examples.training_labels[examples.rows("train")]
-    return task_weights(phase.loss.task_weight, labels, examples.tasks, groups)
+    return task_weights(phase.loss.task_weight, known, groups)
 
 
 def weights_text(weights: Mapping[str, float]) -> str | None:
@@ -72,14 +65,12 @@ def weights_text(weights: Mapping[str, float]) -> str | None:
     return f"weight of tasks in the loss: {', '.join([*others, *rest])}" if others else None
 
 
-def rare_task_warnings(config: Config, examples: Examples) -> Iterator[str]:
+def rare_task_warnings(
+    phases: Iterable[Phase], heads: Sequence[Head], known: Mapping[str, int]
+) -> Iterator[str]:
     """Yields a sentence for each task with few labels that shares trained layers with others."""
-    groups = sharing_tasks(
-        resolve_heads(config.heads, examples.tasks),
-        trains_backbone=not TrainablePolicy.parse(config.trainable).is_frozen,
-    )
-    labels = examples.training_labels[examples.rows("train")]
-    known = _count_known(labels, examples.tasks)
+    trains_backbone = any(isinstance(phase, FineTune) for phase in phases)
+    groups = sharing_tasks(heads, trains_backbone=trains_backbone)
     for group in groups:
         most = max(known[task] for task in group)
         for task in group:
@@ -89,7 +80,3 @@ def rare_task_warnings(config: Config, examples: Examples) -> Iterator[str]:
                     f"that shares trained layers has {most}. Sharing can harm it: measure this by "
                     "`kerastl compare --axis sharing`, or use linear heads on a frozen backbone."
                 )
-
-
-def _count_known(labels: np.ndarray, tasks: Sequence[str]) -> dict[str, int]:
-    return dict(zip(tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))

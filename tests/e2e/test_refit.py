@@ -9,7 +9,9 @@ from PIL import Image
 
 import kerastl
 from kerastl.config import parse_config
+from kerastl.config.head import resolve_heads
 from kerastl.runs import Run
+from kerastl.training.plan import plan_training
 
 NUM = 90
 
@@ -101,9 +103,8 @@ def test_rows_of_both_splits_count_as_trained_on(refitted: Run, plain: Run, fold
 def test_validation_stays_apart_if_it_decides_something() -> None:
     def parts(**sections: object) -> tuple[str, ...]:
         data = {"table": "a.csv", "audio": "path", "tasks": ["word"]}
-        return parse_config(
-            {"data": data, "backbone": {"name": "tiny:speech"}, **sections}
-        ).fitted_parts
+        config = parse_config({"data": data, "backbone": {"name": "tiny:speech"}, **sections})
+        return plan_training(config, resolve_heads(config.heads, config.data.tasks)).fitted_parts
 
     assert parts() == ("train", "validation")
     assert parts(fit={"regularization": 0.1}) == ("train",)
@@ -123,4 +124,4 @@ def test_the_config_of_an_older_run_means_what_it_meant(refitted: Run, tmp_path:
     (tmp_path / "old" / "config.yaml").write_text(older)
     record = kerastl.load_run(tmp_path / "old").record
     assert record.config.features is None
-    assert record.config.fitted_parts == ("train",)
+    assert record.config.fit.refit is False

@@ -55,6 +55,11 @@ class Examples:
         """Returns the indices of the examples of one or more splits."""
         return np.flatnonzero(np.isin(self.splits, splits))
 
+    def num_known(self) -> dict[str, int]:
+        """Returns the number of labels of each task that are known for training."""
+        known = ~np.isnan(self.training_labels[self.rows("train")])
+        return dict(zip(self.tasks, known.sum(axis=0).tolist(), strict=True))
+
     def with_splits(self, splits: np.ndarray) -> "Examples":
         """Returns the examples with the given split of each, `(examples,)`."""
         return replace(self, assigned=splits)

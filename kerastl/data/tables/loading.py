@@ -28,7 +28,9 @@ FRAME = Path("DataFrame")
 
 def load_frame(frame: pd.DataFrame, data: DataConfig) -> Examples:
     """Reads a table in memory as `load_table` reads a file."""
-    checked = _checked(plain_frame(frame, FRAME), FRAME, data, data.tasks)
+    frame = plain_frame(frame, FRAME)
+    require_columns(frame, [*data.example_columns, *data.tasks], FRAME)
+    checked = frame, _files(frame, FRAME, data)
     examples = _stack([FRAME], [checked], data)
     refuse_bad_cells(examples)
     return examples
@@ -77,7 +79,8 @@ def build_examples(
         for task in data.tasks
     }
     segments = read_segments(frame) if data.media.has_segments else None
-    recordings = recordings_as_groups(paths, segments) if data.group is None else None
+    are_grouped = segments is None or data.group is not None
+    recordings = None if are_grouped else recordings_as_groups(paths)
     columns = decoded.values()
     return Examples(
         frame=frame,
@@ -103,11 +106,12 @@ def refuse_bad_cells(examples: Examples) -> None:
 
 
 def _read_frames(data: DataConfig) -> tuple[Sequence[Path], list[_Frame]]:
-    tables = data.tables
+    tables, columns = data.tables, data.example_columns
     tasks = data.tasks if len(tables) == 1 else ()  # one of several may lack a task
-    frames = [_checked(read_frame(path), path, data, tasks) for path in tables]
-    _require_tasks([frame for frame, _ in frames], data.tasks, tables)
-    return tables, frames
+    frames = [read_frame(path, [*columns, *tasks]) for path in tables]
+    _require_tasks(frames, data.tasks, tables)
+    paths = [_files(frame, path, data) for frame, path in zip(frames, tables, strict=True)]
+    return tables, list(zip(frames, paths, strict=True))
 
 
 def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -> Examples:
@@ -121,9 +125,9 @@ def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -
     )
 
 
-def _checked(frame: pd.DataFrame, path: Path, data: DataConfig, tasks: Sequence[str]) -> _Frame:
-    column, groups = data.file_column, [] if data.group is None else [data.group]
-    require_columns(frame, [column, *groups, *tasks], path)
+def _files(frame: pd.DataFrame, path: Path, data: DataConfig) -> list[Path]:
+    """Returns the absolute path of each row's file."""
+    column = data.file_column
     files = [cell_text(cell) for cell in frame[column]]
     blank = [row for row, file in enumerate(files) if not file or "\0" in file]
     if blank:
@@ -134,7 +138,7 @@ def _checked(frame: pd.DataFrame, path: Path, data: DataConfig, tasks: Sequence[
             fix="Fill the cells or remove the rows.",
         )
     folder = path.parent.absolute()
-    return frame, [folder / file for file in files]
+    return [folder / file for file in files]
 
 
 def _require_tasks(

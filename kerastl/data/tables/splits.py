@@ -48,7 +48,7 @@ def assign_folds(
 
 def split_warnings(examples: Examples) -> list[str]:
     """Returns a sentence for each reason to doubt scores on these splits."""
-    return [*split_gaps(examples), *filter(None, [leak_warning(examples)])]
+    return [*split_gaps(examples), *filter(None, [leak_warning(examples.paths, examples.splits)])]
 
 
 def split_gaps(examples: Examples) -> list[str]:
@@ -74,17 +74,16 @@ def leaks(paths: Sequence[Path], splits: np.ndarray) -> tuple[Rows, ...]:
     return tuple(rows for rows in equals if len(set(splits[list(rows)])) > 1)
 
 
-def leak_warning(examples: Examples) -> str | None:
+def leak_warning(paths: Sequence[Path], splits: np.ndarray) -> str | None:
     """Returns a sentence that names the first leaks, or None."""
-    splits = examples.splits
-    found = leaks(examples.paths, splits)
+    found = leaks(paths, splits)
     if not found:
         return None
 
     def shown(rows: Rows) -> str:
         first = rows[0]
         other = next(row for row in rows if splits[row] != splits[first])
-        names = [f"{examples.paths[row].name} in {splits[row]}" for row in (first, other)]
+        names = [f"{paths[row].name} in {splits[row]}" for row in (first, other)]
         return " and ".join(names)
 
     listed = "; ".join(shown(rows) for rows in found[:_SHOWN])

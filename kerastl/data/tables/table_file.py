@@ -25,8 +25,8 @@ _TEXT = re.compile("(large_)?(string|binary)(_view)?")  # Arrow's types of text
 _INDEX = "__index_level_"  # of a frame whose index had no name, as pandas stores it
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Reads a CSV or Parquet file; the cells of a CSV file stay text."""
+def read_frame(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Reads a CSV or Parquet file that has these columns; the cells of a CSV file stay text."""
     if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file fails if a name is too long
         raise _no_table(path)
     is_parquet = path.suffix.lower() in PARQUET
@@ -40,7 +40,9 @@ def read_frame(path: Path) -> pd.DataFrame:
             expected="a CSV file in UTF-8 with a header, or a Parquet file",
             received=(str(error).strip() or type(error).__name__).splitlines()[0],
         ) from error
-    return plain_frame(frame, path)
+    frame = plain_frame(frame, path)
+    require_columns(frame, columns, path)
+    return frame
 
 
 def plain_frame(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -1,16 +1,19 @@
 """`--set KEY=VALUE` replaces single keys before anything is checked."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from kerastl.config.loader import anchor_paths
 from kerastl.config.overrides import apply_override
 
 
 def apply(*overrides: str, raw=None):
     result, problems = raw or {}, []
     for override in overrides:
-        result, more = apply_override(result, override, base=Path("/base"))
+        anchor = partial(anchor_paths, base=Path("/base"))
+        result, more = apply_override(result, override, anchor)
         problems.extend(map(str, more))
     return result, problems
 

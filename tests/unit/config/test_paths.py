@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kerastl.config.paths import anchor_paths, is_weights_file
+from kerastl.config.loader import anchor_paths, is_weights_file
 
 BASE = Path("/base/configs")
 

@@ -43,7 +43,7 @@ def test_damaged_predictions_are_read_or_refused(written: RunLayout) -> None:
         written.predictions.write_bytes(damaged(original, draw))
         with suppress(RunError):
             record = RunRecord(written)
-            _ = record.labels(), record.logits
+            _ = record.rows("test"), record.logits
     written.predictions.write_bytes(original)
 
 

@@ -25,7 +25,7 @@ from kerastl.training.auto import (
 )
 from kerastl.training.evidence import AutoDecision, ValidationLabels
 from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import TrainingResult, prepare
+from kerastl.training.phases import TrainingResult
 from kerastl.training.plan import TRIED_RATES, SearchPlan, plan_training
 
 TASKS = ("a", "b")
@@ -105,7 +105,7 @@ def train_points(
         state=folder / "state",
         progress=SILENT,
     )
-    return model, train_model(plan, model, context, prepare(plan, model, context))
+    return model, train_model(plan, model, context, context.prepare(plan, model))
 
 
 @pytest.fixture(scope="module")

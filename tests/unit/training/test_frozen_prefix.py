@@ -16,7 +16,7 @@ from kerastl.heads.builder import build_model, find_heads
 from kerastl.progress import SILENT
 from kerastl.training import fine_tuning
 from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import prepare, run_phases
+from kerastl.training.phases import run_phases
 from kerastl.training.plan import TrainingPlan, plan_training
 
 SOURCE = FeatureSource(engine="keras")
@@ -60,7 +60,7 @@ def fitted_weights(
         state=folder / "state",
         progress=SILENT,
     )
-    found = run_phases(plan, model, context, prepare(plan, model, context))
+    found = run_phases(plan, model, context, context.prepare(plan, model))
     return model.get_weights(), found.history
 
 

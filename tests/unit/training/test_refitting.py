@@ -16,7 +16,7 @@ from kerastl.progress import SILENT
 from kerastl.training import checkpoints, phases
 from kerastl.training.checkpoints import KeepBest
 from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import prepare, run_phases
+from kerastl.training.phases import run_phases
 from kerastl.training.plan import TrainingPlan, plan_training
 
 EPOCHS = 3
@@ -57,7 +57,7 @@ def fitted(folder: Path, examples: Examples) -> list[np.ndarray]:
         state=folder / "state",
         progress=SILENT,
     )
-    run_phases(plan, model, context, prepare(plan, model, context))
+    run_phases(plan, model, context, context.prepare(plan, model))
     return [variable.numpy() for variable in model.variables]
 
 

@@ -45,7 +45,7 @@ def config(**sections: Any) -> Any:
 
 
 def weights(setting: Any, *known: int, groups: Any = (TASKS,)) -> list[float]:
-    return list(task_weights(setting, labels(*known), TASKS, groups).values())
+    return list(task_weights(setting, dict(zip(TASKS, known, strict=True)), groups).values())
 
 
 def test_auto_gives_tasks_the_same_total_weight() -> None:
@@ -90,7 +90,10 @@ def test_only_phases_that_share_have_weights(make_examples: Callable[..., Exampl
         settings = config(**sections)
         heads = resolve_heads(settings.heads, TASKS)
         phases = plan_training(settings, heads).phases
-        return {type(phase): phase_weights(phase, heads, examples)["tram"] for phase in phases}
+        return {
+            type(phase): phase_weights(phase, heads, examples.num_known())["tram"]
+            for phase in phases
+        }
 
     assert set(found().values()) == {1}
     assert found(fit={"solver": "keras"}) == {FitHeads: 1}
@@ -105,7 +108,7 @@ def test_weights_follow_the_training_labels_only(make_examples: Callable[..., Ex
     heads = resolve_heads(settings.heads, TASKS)
     (phase,) = plan_training(settings, heads).phases
     examples = make_examples(known, TASKS, num_train=200)
-    assert set(phase_weights(phase, heads, examples).values()) == {1}
+    assert set(phase_weights(phase, heads, examples.num_known()).values()) == {1}
 
 
 def test_the_line_about_weights_names_what_is_not_1() -> None:
@@ -142,19 +145,26 @@ def test_a_weight_of_another_task_is_refused() -> None:
         compile(model_of("multi"), task_weight={"bike": 2.0})
 
 
+def rare_warnings(settings: Any, examples: Examples) -> list[str]:
+    heads = resolve_heads(settings.heads, TASKS)
+    return list(
+        rare_task_warnings(plan_training(settings, heads).phases, heads, examples.num_known())
+    )
+
+
 def test_a_rarely_labeled_task_that_shares_layers_is_warned_about(
     make_examples: Callable[..., Examples],
 ) -> None:
     examples = make_examples(labels(200, 20, 19), TASKS, num_train=200)
-    (warning,) = rare_task_warnings(config(heads=HIDDEN), examples)
+    (warning,) = rare_warnings(config(heads=HIDDEN), examples)
     assert warning.startswith("tram: 19 known training labels, where another task")
-    assert len(list(rare_task_warnings(config(trainable=True), examples))) == 1
-    assert len(list(rare_task_warnings(config(trainable="auto"), examples))) == 1
-    assert not list(rare_task_warnings(config(), examples))
+    assert len(rare_warnings(config(trainable=True), examples)) == 1
+    assert len(rare_warnings(config(trainable="auto"), examples)) == 1
+    assert not rare_warnings(config(), examples)
 
 
 def test_a_task_without_labels_is_not_called_rarely_labeled(
     make_examples: Callable[..., Examples],
 ) -> None:
     examples = make_examples(labels(200, 200, 0), TASKS, num_train=200)
-    assert not list(rare_task_warnings(config(trainable=True), examples))
+    assert not rare_warnings(config(trainable=True), examples)

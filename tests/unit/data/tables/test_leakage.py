@@ -48,9 +48,9 @@ def test_the_warning_names_files_splits_and_what_to_do(tmp_path: Path) -> None:
     frame = pd.DataFrame({"path": ["a.png", "b.png"], "car": [1, 0]})
     data = DataConfig(table=tmp_path / "t.csv", image="path", tasks=("car",))
     table = build_examples(frame, paths, data, source="t.csv")
-    assert leak_warning(table.with_splits(np.array(["train", "test"]))) == (
+    assert leak_warning(table.paths, np.array(["train", "test"])) == (
         "1 file is in different splits, byte for byte, so scores are too optimistic: a.png in "
         "train and b.png in test. Give equal files the same value in a column and name it under "
         "data.group."
     )
-    assert leak_warning(table.with_splits(np.array(["train", "train"]))) is None
+    assert leak_warning(table.paths, np.array(["train", "train"])) is None

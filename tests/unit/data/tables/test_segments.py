@@ -77,20 +77,24 @@ def test_the_parts_of_a_recording_fall_into_one_split(folder: Path) -> None:
     assert examples.grouped_by_recording
     for path in set(examples.paths):
         assert len({parts[row] for row, other in enumerate(examples.paths) if other == path}) == 1
-    assert leak_warning(examples) is None
+    assert leak_warning(examples.paths, examples.splits) is None
 
 
 def test_too_few_recordings_to_keep_whole_are_divided_and_that_is_said(folder: Path) -> None:
     examples = table(folder, cut(2))
     examples = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
     assert set(examples.splits) == {"train", "validation", "test"}
-    assert "2 files are in different splits" in (leak_warning(examples) or "")
+    assert "2 files are in different splits" in (
+        leak_warning(examples.paths, examples.splits) or ""
+    )
 
 
 def test_a_column_may_divide_recordings_and_that_is_said(folder: Path) -> None:
     examples = table(folder, cut(6))
     examples = assign_splits(examples, ColumnSplit(column="split"))
-    assert "6 files are in different splits" in (leak_warning(examples) or "")
+    assert "6 files are in different splits" in (
+        leak_warning(examples.paths, examples.splits) or ""
+    )
 
 
 def test_a_group_of_the_config_comes_before_the_recording(folder: Path) -> None:
