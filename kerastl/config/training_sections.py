@@ -21,7 +21,7 @@ from kerastl.settings import (
     shape,
     tag_by_key,
 )
-from kerastl.settings.explain import is_flag_word
+from kerastl.settings.fields import is_flag_word
 
 BatchNorm = Annotated[
     Literal["frozen", "update"],

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kerastl.errors import did_you_mean, suggestion
+from kerastl.settings.fields import FLAG_WORDS, is_flag_word
 from kerastl.settings.locations import Location, key_path, key_types, sections_at
 from kerastl.settings.problems import (
     MAX_PROBLEMS,
@@ -21,19 +22,10 @@ from kerastl.settings.problems import (
 )
 
 _LONGEST = 60
-_FLAG_WORDS = {
-    **dict.fromkeys(("yes", "on", "y", "true"), "true"),
-    **dict.fromkeys(("no", "off", "n", "false"), "false"),
-}
 _FOREIGN = {
     "class_weight": "Keras's class_weight gives wrong results if labels are missing. "
     "Set loss.positive_weight."
 }
-
-
-def is_flag_word(value: Any) -> bool:
-    """Whether a value is text that YAML 1.1 reads as true or false."""
-    return isinstance(value, str) and value.lower() in _FLAG_WORDS
 
 
 def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> tuple[Problem, ...]:
@@ -141,7 +133,7 @@ def _fix(kind: str, value: Any, context: Mapping[str, Any], expected: str) -> st
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "Put it in quotes."
     if kind == "bool_type" and is_flag_word(value):
-        return f"Write {_FLAG_WORDS[str(value).lower()]}."
+        return f"Write {FLAG_WORDS[str(value).lower()]}."
     if kind in ("int_type", "float_type") and isinstance(value, str | float):
         return _as_number(value, whole=kind == "int_type")
     if kind == SHAPE_ERROR and isinstance(value, str) and "a number" in expected:

@@ -38,6 +38,17 @@ def choice(expected: str, *, by: Callable[[Any], str | None] | None = None) -> A
     )
 
 
+FLAG_WORDS = {
+    **dict.fromkeys(("yes", "on", "y", "true"), "true"),
+    **dict.fromkeys(("no", "off", "n", "false"), "false"),
+}
+
+
+def is_flag_word(value: Any) -> bool:
+    """Whether a value is text that YAML 1.1 reads as true or false."""
+    return isinstance(value, str) and value.lower() in FLAG_WORDS
+
+
 def shape(value: Any) -> str | None:
     """Returns the tag for the shape of a value, or None if no key takes such a value."""
     return next((tag for kind, tag in _SHAPES if isinstance(value, kind)), None)

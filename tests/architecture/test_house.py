@@ -101,6 +101,19 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
+def test_below_the_plan_of_a_training_nothing_takes_a_whole_config() -> None:
+    """They take the sections or the phases that they use."""
+    rooms = ("backbones", "data", "evaluation", "features", "heads", "media", "metrics", "training")
+    found = {
+        path.relative_to(ROOT / "kerastl").as_posix()
+        for path in modules(*(ROOT / "kerastl" / room for room in rooms))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kerastl.config")
+        if "Config" in {alias.name for alias in node.names}
+    }
+    assert found == {"training/plan.py"}
+
+
 def test_only_the_command_line_prints_and_exits() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
