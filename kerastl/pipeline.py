@@ -8,7 +8,7 @@ import keras
 
 from kerastl.backbones import find_backbone
 from kerastl.config import Config, dump_config, load_config
-from kerastl.config.features_section import AutoFeatures
+from kerastl.config.features_section import AutoFeatures, FeaturesConfig
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.splits import split_warnings
 from kerastl.errors import RunError
@@ -50,6 +50,7 @@ from kerastl.training.feature_search import (
 )
 from kerastl.training.fitting import TrainingContext
 from kerastl.training.phases import TrainingResult
+from kerastl.training.plan import SearchPlan
 
 
 def train(
@@ -127,7 +128,7 @@ def _carry_out(
     config, examples, training = plan.config, plan.examples, plan.training
     keras.utils.set_random_seed(config.fit.seed)
     progress.step("Building the model", None)
-    model = _build(plan)
+    model, frozen_model = _build(plan)
     sha256 = backbone_sha256(model)
     contract = input_contract(model, config.data, plan.spec)
     context = TrainingContext(
@@ -139,15 +140,15 @@ def _carry_out(
         state=layout.state,
         progress=progress,
     )
-    features = context.prepare(training, model)
+    features = context.prepare(training, frozen_model or model)
     if is_new:
         splits = splits_frame(examples).to_csv(index=False)
         start_run(layout, config=dump_config(config), splits=splits)
         write_trials(layout.state, trials)
     try:
-        fitted = with_trials(train_model(training, model, context, features), trials)
+        fitted = train_model(training, model, context, features, frozen_model=frozen_model)
         progress.note("\n".join(fitted.learned))
-        _conclude(plan, layout, model, fitted, sha256, progress=progress)
+        _conclude(plan, layout, with_trials(fitted, trials), sha256, progress=progress)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"The progress so far is saved; continue with `kerastl train --resume {layout.folder}`."
@@ -185,25 +186,31 @@ def _finish(layout: RunLayout, *, progress: Progress, trust: bool = False) -> Ru
     return Run(layout.folder)
 
 
-def _build(plan: RunPlan) -> keras.Model:
-    config = plan.config
+def _build(plan: RunPlan) -> tuple[keras.Model, keras.Model | None]:
+    """Returns the model and, if its backbone may stay frozen with other features, that model."""
+    config, training = plan.config, plan.training
     assert not isinstance(config.features, AutoFeatures)  # the search has replaced them
-    return build_model(
-        plan.spec,
-        plan.examples.tasks,
-        heads=config.heads,
-        weights=config.backbone.weights,
-        input_size=config.backbone.input_size,
-        options=config.backbone.options,
-        features=config.features,
-        seed=config.fit.seed,
-    )
+
+    def build(features: FeaturesConfig | None) -> keras.Model:
+        return build_model(
+            plan.spec,
+            plan.examples.tasks,
+            heads=config.heads,
+            weights=config.backbone.weights,
+            input_size=config.backbone.input_size,
+            options=config.backbone.options,
+            features=features,
+            seed=config.fit.seed,
+        )
+
+    if isinstance(training, SearchPlan) and training.frozen is not None:
+        return build(None), build(config.features)
+    return build(config.features), None
 
 
 def _conclude(
     plan: RunPlan,
     layout: RunLayout,
-    model: keras.Model,
     fitted: TrainingResult,
     backbone_sha256: str,
     *,
@@ -211,8 +218,9 @@ def _conclude(
 ) -> None:
     """Chooses thresholds and calibration, scores the model, and writes the results."""
     progress.step("Scoring", None)
+    model = fitted.model
     logits = HeadLogits(model, plan.examples.tasks)(fitted.features)
-    held_out = find_held_out(fitted, plan.examples, logits, plan.training.fitted_parts)
+    held_out = find_held_out(fitted, plan.examples, logits)
     bundle = make_bundle(
         plan, model, fitted, held_out, backbone_sha256=backbone_sha256, folder=layout.folder
     )

@@ -46,7 +46,7 @@ def plan_with_warnings(
     heads = resolve_heads(config.heads, examples.tasks)
     training = plan_training(config, heads)
     recordings = config.evaluation.recordings
-    overlap = _overlap_warning(recordings, examples, training.fitted_parts)
+    overlap = _overlap_warning(recordings, examples, training.fitted_on)
     rare = rare_task_warnings(training.phases, heads, examples.num_known())
     found = (spec.warning, *about_splits, *rare, overlap)
     return RunPlan(

@@ -4,7 +4,7 @@ Convention: all variants of a study share rows, splits and seeds; two of them di
 changes and in nothing else, except that each is fitted by the procedure that suits it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -95,9 +95,12 @@ def trial_config(
     for key, value in variant.changes.items():
         if key not in fit_changes:
             values = with_value(values, split_key(key), value)
-    if _is_frozen(values) != _is_frozen(config_values(base)):
-        changed = {split_key(key)[0] for key in variant.changes}
-        _use_own_defaults(values, base, {"features", "augment"} - changed)
+    own, usual = _trainable(values), _trainable(config_values(base))
+    changed = {split_key(key)[0] for key in variant.changes}
+    if own.may_stay_frozen != usual.may_stay_frozen and "features" not in changed:
+        del values["features"]
+    if own.is_frozen != usual.is_frozen and "augment" not in changed:
+        _use_own_augment(values, base)
     if backbone_run is not None:
         size = values["backbone"]["input_size"]
         values["backbone"] = {"name": f"run:{backbone_run}", "input_size": size}
@@ -107,12 +110,8 @@ def trial_config(
     return parse_config(values, where=f"the variant '{variant.name}'", base=table.parent)
 
 
-def _use_own_defaults(values: dict[str, Any], base: Config, keys: Collection[str]) -> None:
+def _use_own_augment(values: dict[str, Any], base: Config) -> None:
     """Removes what a variant with another kind of `trainable` has a default of its own for."""
-    if "features" in keys:
-        del values["features"]
-    if "augment" not in keys:
-        return
     if base.augment is not None:
         usual = default_augment(dict(base))
         by_default = AugmentConfig(**usual)
@@ -125,8 +124,8 @@ def _use_own_defaults(values: dict[str, Any], base: Config, keys: Collection[str
         del values["augment"]
 
 
-def _is_frozen(values: Mapping[str, Any]) -> bool:
-    return TrainablePolicy.parse(values["trainable"]).is_frozen
+def _trainable(values: Mapping[str, Any]) -> TrainablePolicy:
+    return TrainablePolicy.parse(values["trainable"])
 
 
 def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:

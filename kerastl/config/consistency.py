@@ -11,7 +11,7 @@ from typing import Any
 from kerastl.config.augment_section import AugmentConfig
 from kerastl.config.data_sections import DataConfig, unknown_tasks
 from kerastl.config.evaluation_section import EvaluationConfig
-from kerastl.config.features_section import FeaturesConfig
+from kerastl.config.features_section import AutoFeatures, FeaturesConfig
 from kerastl.config.policies import TrainablePolicy
 from kerastl.config.training_sections import ExactFit, KerasFit
 from kerastl.errors import suggestion
@@ -80,14 +80,14 @@ CHECKS: dict[str, Callable[[Any, DataConfig], Iterable[tuple[KeyPath, str]]]] = 
 
 
 def chosen_features(features: Any, earlier: Mapping[str, Any]) -> Any:
-    """Returns the given features, or the default: None if the backbone is trained.
+    """Returns the given features, or the default: None if the backbone is trained in any case.
 
     The defaults spelled out, as in the config of a run, are not an error if it is trained.
     """
     trainable = TrainablePolicy.parse(earlier.get("trainable", False))
     default = FeaturesConfig()
     is_default = features in ({}, default, default.model_dump(), default.model_dump(mode="json"))
-    return None if is_default and not trainable.is_frozen else features
+    return None if is_default and not trainable.may_stay_frozen else features
 
 
 def default_augment(earlier: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -102,15 +102,24 @@ def default_augment(earlier: Mapping[str, Any]) -> Mapping[str, Any]:
 def features_are_possible(
     features: Any, earlier: Mapping[str, Any]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Checks that the backbone is frozen and that its input is one of the sizes."""
+    """Checks that the backbone may stay frozen and that its input is one of the sizes."""
     if features is None:
         return
     trainable = TrainablePolicy.parse(earlier.get("trainable", False))
-    if not trainable.is_frozen:
-        yield (), "has an effect only if trainable is false. Remove it, or set trainable: false."
+    fix = "Remove it, or set trainable: false."
+    if not trainable.may_stay_frozen:
+        yield (), f"has an effect only if trainable is false or auto. {fix}"
+    elif not trainable.is_frozen and isinstance(features, AutoFeatures):
+        yield (), f"cannot be chosen by itself if trainable is. {fix}"
+    elif not trainable.is_frozen and _asks_for_sizes(features, earlier):
+        yield (), f"has input sizes, which a backbone that may be trained has not. {fix}"
     if isinstance(features, FeaturesConfig) and {"data", "backbone"} <= set(earlier):
         own = earlier["backbone"].input_size
         yield from earlier["data"].media.view_problems(features, own)
+
+
+def _asks_for_sizes(features: FeaturesConfig, earlier: Mapping[str, Any]) -> bool:
+    return "data" in earlier and earlier["data"].media.largest_size(features) is not None
 
 
 def solver_name(solver: Any) -> Problems:

@@ -192,6 +192,11 @@ class TrainablePolicy:
         return cls(backbone=chosen.pop() if chosen else "all", **keys)
 
     @property
+    def may_stay_frozen(self) -> bool:
+        """Whether no weight of the backbone may end up trained."""
+        return self.backbone == "auto" or self.is_frozen
+
+    @property
     def is_frozen(self) -> bool:
         """Whether nothing of the backbone is trained."""
         return self.backbone == "frozen"

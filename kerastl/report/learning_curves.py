@@ -154,9 +154,10 @@ def _trials(evidence: TrainingEvidence) -> Iterator[Trials]:
             heading="Fine-tuning",
             rows=rows,
             scale=scale,
-            foot="Change of the validation loss from the frozen backbone with solved heads, in "
-            "nats per known label, both calibrated; left of 0 is better. The last interval is "
-            "wider, because its rate and its epoch were chosen on the same examples.",
+            foot="Change of the validation loss in nats per known label, both calibrated; left of "
+            "0 is better. Short trainings are compared with the heads that they start from, the "
+            "whole one with the frozen backbone. Its interval is wider, because its rate and its "
+            "epoch were chosen on the same examples.",
         )
 
 

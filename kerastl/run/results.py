@@ -113,7 +113,7 @@ def make_bundle(
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
     heads = {head.name: head.tasks for head in find_heads(model)}
     groups = np.asarray(make_bootstrap(config.evaluation, plan.examples).groups)[held_out.rows]
-    labels = plan.examples.training_labels[plan.examples.rows(*plan.training.fitted_parts)]
+    labels = plan.examples.training_labels[plan.examples.rows(*fitted.fitted_on)]
     return Bundle(
         tasks=tune_tasks(
             held_out,
@@ -134,7 +134,7 @@ def make_bundle(
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
         ),
-        fitted_on=plan.training.fitted_parts,
+        fitted_on=fitted.fitted_on,
         data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
         evidence=_evidence(fitted, tasks, plan.warnings),
         engines=_engines(fitted.evidence),

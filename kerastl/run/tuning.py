@@ -4,7 +4,7 @@ Convention: out-of-fold predictions of the fitted examples if the exact head mad
 predictions of the validation examples; never the test split.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +29,7 @@ from kerastl.training.phases import TrainingResult
 
 
 def find_held_out(
-    fitted: TrainingResult, examples: Examples, logits: np.ndarray, fitted_on: Sequence[str]
+    fitted: TrainingResult, examples: Examples, logits: np.ndarray
 ) -> HeldOutPredictions:
     """Returns the predictions that thresholds and calibration are chosen on.
 
@@ -37,12 +37,11 @@ def find_held_out(
         fitted: The outcome of training.
         examples: The examples with their splits.
         logits: The model's logits of all examples, `(examples, tasks)`.
-        fitted_on: The splits that the model was fitted on.
     """
     # If the backbone stayed frozen, the exact head is the head of the model.
     exact = fitted.exact if fitted.is_frozen else None
     if exact is not None and np.isfinite(exact.out_of_fold_logits).all():
-        rows, source = examples.rows(*fitted_on), OUT_OF_FOLD
+        rows, source = examples.rows(*fitted.fitted_on), OUT_OF_FOLD
         found = level_folds(exact.out_of_fold_logits, exact.folds)
     else:
         rows, source = examples.rows("validation"), VALIDATION

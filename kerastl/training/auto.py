@@ -15,6 +15,7 @@ import scipy.special
 
 from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.gains import Gain, calibrated_loss, measure_gain
+from kerastl.evaluation.held_out import level_folds
 from kerastl.evaluation.means import mean_of_defined
 from kerastl.evaluation.scores import score_task
 from kerastl.features.engines.keras_engine import KerasEngine
@@ -36,6 +37,8 @@ def train_model(
     model: keras.Model,
     context: TrainingContext,
     features: Features | None,
+    *,
+    frozen_model: keras.Model | None = None,
 ) -> TrainingResult:
     """Trains a model as planned; what the plan leaves open is decided on validation.
 
@@ -43,42 +46,39 @@ def train_model(
         plan: The plan.
         model: A model of `kerastl.build_model`; its weights are changed.
         context: Examples, inputs, state and progress.
-        features: Result of `kerastl.training.phases.prepare`.
+        features: What the context prepared for the first phase.
+        frozen_model: The model that stays frozen, if the plan has one: with the same heads, but
+            other features than the model that is fine-tuned.
     """
     if isinstance(plan, TrainingPlan):
         return run_phases(plan, model, context, features)
     started = time.monotonic()
-    frozen = run_phases(plan.frozen, model, context.in_folder("frozen"), features)
+    if plan.frozen is None or frozen_model is None:
+        start = frozen = run_phases(plan.start, model, context.in_folder("frozen"), features)
+    else:
+        frozen = run_phases(plan.frozen, frozen_model, context.in_folder("frozen"), features)
     seconds = {"frozen": time.monotonic() - started}
     examples = context.examples
-    labels = count_labels(examples.labels[examples.rows("validation")], examples.tasks)
+    labels = ValidationLabels.count(examples.labels[examples.rows("validation")], examples.tasks)
     reason = reason_not_to_compare(labels)
-    if reason is None:
-        return _Search(plan, model, context, frozen).run(labels, seconds)
-    if plan.may_stay_frozen:
+    if reason is not None and plan.may_stay_frozen:
         context.progress.note(f"auto: the backbone stays frozen, because {reason}.")
-        result = frozen
-    else:
-        usual = min(plan.candidates, key=lambda c: abs(c.backbone_learning_rate - DEFAULT_RATE))
-        context.progress.note(
-            f"auto: the backbone's learning rate is {usual.backbone_learning_rate:g}, because "
-            f"{reason}."
+        return _with_decision(
+            frozen, AutoDecision(labels=labels, trained=False, reason=reason, seconds=seconds)
         )
-        result = run_phases(plan.fine_tuned(usual), model, context, None, start=frozen)
+    if frozen.model is not model:
+        start = run_phases(plan.start, model, context.in_folder("start"), None)
+    if reason is None:
+        return _Search(plan, context, start, frozen).run(labels, seconds)
+    usual = min(plan.candidates, key=lambda c: abs(c.backbone_learning_rate - DEFAULT_RATE))
+    context.progress.note(
+        f"auto: the backbone's learning rate is {usual.backbone_learning_rate:g}, because {reason}."
+    )
+    result = run_phases(plan.fine_tuned(usual), model, context, None, start=start)
     decision = AutoDecision(
         labels=labels, trained=not result.is_frozen, reason=reason, seconds=seconds
     )
     return _with_decision(result, decision)
-
-
-def count_labels(labels: np.ndarray, tasks: Sequence[str]) -> ValidationLabels:
-    """Returns the number of known positives and of known negatives of each task."""
-    positives = (labels >= 0.5).sum(axis=0).tolist()
-    negatives = (labels < 0.5).sum(axis=0).tolist()
-    return ValidationLabels(
-        positives=dict(zip(tasks, positives, strict=True)),
-        negatives=dict(zip(tasks, negatives, strict=True)),
-    )
 
 
 def reason_not_to_compare(labels: ValidationLabels) -> str | None:
@@ -120,41 +120,50 @@ def best_rate(
 
 
 class _Search:
-    """The search for the best rate, from the frozen result, and the decision about it."""
+    """The search for the best rate of fine-tuning from a start, and the decision about it.
+
+    Rates are compared with the start, and the model that was fine-tuned at the best one with the
+    model that stays frozen.
+    """
 
     def __init__(
         self,
         plan: SearchPlan,
-        model: keras.Model,
         context: TrainingContext,
+        start: TrainingResult,
         frozen: TrainingResult,
     ):
         self.plan = plan
-        self.model = model
+        self.model = start.model
         self.context = context
+        self.start = start
         self.frozen = frozen
         examples, rows = context.examples, context.examples.rows("validation")
         self._labels = examples.labels[rows]
         self._groups = None if examples.groups is None else examples.groups[rows]
         self._trial_logits: list[np.ndarray] = []
-        self._start = [keras.ops.convert_to_numpy(v) for v in model.variables]
-        self._frozen_logits = _logits(model, frozen.features, examples)
+        self._start_weights = [keras.ops.convert_to_numpy(v) for v in self.model.variables]
+        self._start_logits = _validation_logits(start, examples)
+        self._frozen_logits = _validation_logits(frozen, examples)
 
     def run(self, labels: ValidationLabels, seconds: dict[str, float]) -> TrainingResult:
         """Fine-tunes at the best rate; gives the model back its weights if that is not better."""
-        started, frozen = time.monotonic(), self.frozen
+        started = time.monotonic()
         trials = self._trials()
         best = self.plan.candidates[self._best()]
-        tuned = run_phases(self.plan.fine_tuned(best), self.model, self.context, None, start=frozen)
-        logits = _logits(self.model, tuned.features, self.context.examples)
+        tuned = run_phases(
+            self.plan.fine_tuned(best), self.model, self.context, None, start=self.start
+        )
+        logits = _validation_logits(tuned, self.context.examples)
         # its rate is the best of those tried, and its epoch the best one: 2 for each rate
-        gain = self._gain(logits, choices=2 * max(len(trials), 1))
+        gain = self._gain(self._frozen_logits, logits, choices=2 * max(len(trials), 1))
         is_better = gain.is_larger_than_noise if self.plan.may_stay_frozen else gain.loss > 0
         seconds = {**seconds, "fine_tuning": time.monotonic() - started}
         if not is_better:
             self._go_back()
             # the history of both, for the learning curves
-            tuned = replace(frozen, history=[{**row, "kept": False} for row in tuned.history])
+            tried = [{**row, "kept": False} for row in tuned.history[len(self.start.history) :]]
+            tuned = replace(self.frozen, history=[*self.frozen.history, *tried])
         decision = AutoDecision(
             labels=labels,
             trained=is_better,
@@ -198,7 +207,7 @@ class _Search:
         phase, rate = candidate.trial(), candidate.backbone_learning_rate
         started = time.monotonic()
         context = self.context.in_folder(f"rate_{rate:g}")
-        fine_tune(phase, self.model, context, self.frozen.exact, self.frozen.features)
+        fine_tune(phase, self.model, context, self.start.exact, self.start.features)
         logits = _held_out_logits(self.model, context)
         self._go_back()
         self._trial_logits.append(logits)
@@ -207,17 +216,17 @@ class _Search:
             epochs=phase.epochs,
             loss=calibrated_loss(logits, self._labels),
             auc=_macro_auc(logits, self._labels),
-            gain=self._gain(logits),
+            gain=self._gain(self._start_logits, logits),
             seconds=time.monotonic() - started,
         )
         context.progress.note(_trial_text(trial))
         return trial
 
-    def _gain(self, logits: np.ndarray, *, choices: int = 1) -> Gain:
-        """Returns how much better than the frozen model's the logits of validation are."""
+    def _gain(self, before: np.ndarray, after: np.ndarray, *, choices: int = 1) -> Gain:
+        """Returns how much better the second logits of the validation examples are."""
         return measure_gain(
-            self._frozen_logits,
-            logits,
+            before,
+            after,
             self._labels,
             self._groups,
             seed=self.plan.seed,
@@ -226,13 +235,18 @@ class _Search:
 
     def _go_back(self) -> None:
         """Gives the model the state that it had after its heads were solved or fitted."""
-        for variable, value in zip(self.model.variables, self._start, strict=True):
+        for variable, value in zip(self.model.variables, self._start_weights, strict=True):
             variable.assign(value)
         apply_policy(find_layer(self.model), False)
 
 
-def _logits(model: keras.Model, features: np.ndarray, examples: Examples) -> np.ndarray:
-    return HeadLogits(model, examples.tasks)(features[examples.rows("validation")])
+def _validation_logits(result: TrainingResult, examples: Examples) -> np.ndarray:
+    """Returns the logits of the validation examples; out of fold if heads were fitted on them."""
+    exact = result.exact
+    if exact is not None and "validation" in result.fitted_on:
+        leveled = level_folds(exact.out_of_fold_logits, exact.folds)
+        return leveled[examples.splits[examples.rows(*result.fitted_on)] == "validation"]
+    return HeadLogits(result.model, examples.tasks)(result.features[examples.rows("validation")])
 
 
 def _held_out_logits(model: keras.Model, context: TrainingContext) -> np.ndarray:
@@ -258,7 +272,7 @@ def _macro_auc(logits: np.ndarray, labels: np.ndarray) -> float:
 def _trial_text(trial: RateTrial) -> str:
     return (
         f"auto: rate {trial.rate:g}, {trial.epochs} epochs: validation loss {trial.loss:.4f} "
-        f"({-trial.gain.loss:+.4f} from frozen), AUC {trial.auc:.4f}, {trial.seconds:.0f} s."
+        f"({-trial.gain.loss:+.4f} from its start), AUC {trial.auc:.4f}, {trial.seconds:.0f} s."
     )
 
 

@@ -1,7 +1,8 @@
 """What training found out besides the weights: records that are stored in the bundle."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -24,6 +25,16 @@ class ValidationLabels:
 
     positives: Mapping[str, int]  # of each task
     negatives: Mapping[str, int]
+
+    @classmethod
+    def count(cls, labels: np.ndarray, tasks: Sequence[str]) -> Self:
+        """Counts the known labels of each task in labels of shape `(examples, tasks)`."""
+        positives = (labels >= 0.5).sum(axis=0).tolist()
+        negatives = (labels < 0.5).sum(axis=0).tolist()
+        return cls(
+            positives=dict(zip(tasks, positives, strict=True)),
+            negatives=dict(zip(tasks, negatives, strict=True)),
+        )
 
     @property
     def rarer(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kerastl.config.head import columns
+from kerastl.config.training_sections import Part
 from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.engines.agreement import engines_above_limit
@@ -31,11 +32,13 @@ from kerastl.training.trainable import learning_table, make_optimizer
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """The outcome of training besides the weights, which are in the model.
+    """The outcome of training.
 
     Args:
+        model: The model, which has the trained weights.
         features: Features of all examples from the trained backbone, `(examples, feature_dim)`;
             those of held-out examples in the precision of the shipped model.
+        fitted_on: The splits whose rows the weights were fitted on.
         is_frozen: Whether the backbone is the pretrained one: it was frozen in every phase, or no
             epoch of fine-tuning was better than the start.
         history: One row per epoch with phase, epoch and figures.
@@ -44,7 +47,9 @@ class TrainingResult:
         evidence: Engines, speed, agreement and the decision of `trainable: auto`.
     """
 
+    model: keras.Model
     features: np.ndarray
+    fitted_on: tuple[Part, ...]
     is_frozen: bool
     history: list[dict[str, Any]]
     exact: ExactHead | None
@@ -103,7 +108,9 @@ def run_phases(
     if differences:
         context.progress.note(_differences_text(differences))
     return TrainingResult(
+        model=model,
         features=final.values,
+        fitted_on=plan.fitted_on,
         is_frozen=is_frozen,
         history=history,
         exact=exact,

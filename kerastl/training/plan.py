@@ -132,7 +132,7 @@ class TrainingPlan:
         return not any(isinstance(phase, FineTune) for phase in self.phases)
 
     @property
-    def fitted_parts(self) -> tuple[Part, ...]:
+    def fitted_on(self) -> tuple[Part, ...]:
         """The splits whose rows the weights are fitted on."""
         (*_, last) = self.phases
         return last.parts if isinstance(last, SolveHeads) else ("train",)
@@ -143,35 +143,38 @@ class SearchPlan:
     """Heads on the frozen backbone, and fine-tuning that starts from them at the best rate.
 
     Args:
-        frozen: Plan of the heads.
+        start: Plan of the heads that fine-tuning starts from.
+        frozen: Plan of the heads of the model that stays frozen; None if it is the start.
         candidates: Fine-tuning at each rate, the lowest first.
         may_stay_frozen: Whether the backbone stays frozen unless fine-tuning is better by more than
             noise: `trainable: auto`.
         seed: Seed of the comparisons.
     """
 
-    frozen: TrainingPlan
+    start: TrainingPlan
+    frozen: TrainingPlan | None
     candidates: tuple[FineTune, ...]
     may_stay_frozen: bool
     seed: int
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The phases of the heads and of each candidate."""
-        return (*self.frozen.phases, *self.candidates)
+        """All phases, in the order of their execution."""
+        frozen = () if self.frozen is None else self.frozen.phases
+        return (*frozen, *self.start.phases, *self.candidates)
 
     @property
     def engine(self) -> EngineName:
         """Engine that passes examples through a frozen backbone."""
-        return self.frozen.engine
+        return self.start.engine
 
     @property
-    def fitted_parts(self) -> tuple[Part, ...]:
-        """The splits whose rows the weights are fitted on."""
-        return self.frozen.fitted_parts
+    def fitted_on(self) -> tuple[Part, ...]:
+        """The splits whose rows weights may be fitted on."""
+        return (self.frozen or self.start).fitted_on
 
     def fine_tuned(self, candidate: FineTune) -> TrainingPlan:
-        """Returns the plan of a candidate, which starts from the frozen result."""
+        """Returns the plan of a candidate, which starts from the solved or fitted heads."""
         return TrainingPlan(phases=(candidate,), engine=self.engine)
 
 
@@ -198,20 +201,25 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | Searc
     rates = _rates(fit, is_random=is_random, is_auto=is_auto)
     is_search = is_auto or len(rates) > 1
     candidates = tuple(
-        _fine_tuning(
-            config,
-            fit,
-            tuned,
-            augment,
-            rate=rate,
-            heads_rate=fit.learning_rate if is_random else fit.fine_tuning_learning_rate or rate,
+        FineTune(
+            **_keras_settings(config, fit),
+            learning_rate=fit.learning_rate if is_random else fit.fine_tuning_learning_rate or rate,
+            augment=augment,
             keeps_start=not is_random and not is_search,
+            policy=tuned,
+            backbone_learning_rate=rate,
+            schedule=fit.schedule,
+            warmup_epochs=fit.warmup_epochs,
+            variation=_variation(config, augment),
         )
         for rate in rates
     )
     if is_search:
         return SearchPlan(
-            frozen=_plan(fit, first),
+            start=_plan(fit, first),
+            frozen=None
+            if config.features is None
+            else _plan(fit, _first_phase(config, fit, heads, is_last=True)),
             candidates=candidates,
             may_stay_frozen=is_auto,
             seed=fit.seed,
@@ -233,9 +241,11 @@ def _plan(fit: KerasFit, *phases: Phase) -> TrainingPlan:
     return TrainingPlan(phases=phases, engine=fit.engine)
 
 
-def _first_phase(config: Config, fit: KerasFit, heads: Sequence[Head]) -> SolveHeads | FitHeads:
+def _first_phase(
+    config: Config, fit: KerasFit, heads: Sequence[Head], *, is_last: bool = False
+) -> SolveHeads | FitHeads:
     if all(head.is_linear for head in heads):
-        return _solving(config, ExactFit(seed=fit.seed, refit=False))
+        return _solving(config, ExactFit(seed=fit.seed, refit=is_last))
     return _fitting(config, fit, None)
 
 
@@ -254,29 +264,6 @@ def _solving(config: Config, fit: ExactFit) -> SolveHeads:
 def _fitting(config: Config, fit: KerasFit, augment: AugmentConfig | None) -> FitHeads:
     return FitHeads(
         **_keras_settings(config, fit), learning_rate=fit.learning_rate, augment=augment
-    )
-
-
-def _fine_tuning(
-    config: Config,
-    fit: KerasFit,
-    policy: TrainablePolicy,
-    augment: AugmentConfig | None,
-    *,
-    rate: float,
-    heads_rate: float,
-    keeps_start: bool,
-) -> FineTune:
-    return FineTune(
-        **_keras_settings(config, fit),
-        learning_rate=heads_rate,
-        augment=augment,
-        keeps_start=keeps_start,
-        policy=policy,
-        backbone_learning_rate=rate,
-        schedule=fit.schedule,
-        warmup_epochs=fit.warmup_epochs,
-        variation=_variation(config, augment),
     )
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -33,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(folder: Path, name: str, **fit: object) -> Run:
+def trained(folder: Path, name: str, *, trainable: object = False, **fit: object) -> Run:
     config = parse_config(
         {
             "data": {
@@ -43,6 +44,7 @@ def trained(folder: Path, name: str, **fit: object) -> Run:
                 "split": {"column": "split"},
             },
             "backbone": {"name": "tiny:image", "input_size": 32},
+            "trainable": trainable,
             "fit": fit,
             "evaluation": {"bootstrap": 0},
         }
@@ -72,6 +74,16 @@ def test_thresholds_and_calibration_rest_on_training_and_validation_rows(
         plain.record.bundle.tasks["bright"].tuned_on
         == f"out-of-fold, {parts['train']} known labels"
     )
+
+
+def test_auto_that_stays_frozen_is_the_frozen_training(refitted: Run, folder: Path) -> None:
+    auto = trained(folder, "auto", trainable="auto")
+    found = auto.record.bundle.evidence.features.auto
+    assert found is not None
+    assert "cannot be compared" in found.reason
+    pd.testing.assert_frame_equal(auto.predictions, refitted.predictions)
+    assert auto.record.bundle.tasks == refitted.record.bundle.tasks
+    assert auto.record.bundle.fitted_on == refitted.record.bundle.fitted_on
 
 
 def test_validation_rows_are_scored_by_heads_that_did_not_see_them(
@@ -104,7 +116,7 @@ def test_validation_stays_apart_if_it_decides_something() -> None:
     def parts(**sections: object) -> tuple[str, ...]:
         data = {"table": "a.csv", "audio": "path", "tasks": ["word"]}
         config = parse_config({"data": data, "backbone": {"name": "tiny:speech"}, **sections})
-        return plan_training(config, resolve_heads(config.heads, config.data.tasks)).fitted_parts
+        return plan_training(config, resolve_heads(config.heads, config.data.tasks)).fitted_on
 
     assert parts() == ("train", "validation")
     assert parts(fit={"regularization": 0.1}) == ("train",)

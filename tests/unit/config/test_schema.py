@@ -497,7 +497,8 @@ def test_a_frozen_backbone_computes_more_than_its_feature_vector_and_a_trained_o
     assert parse().features == FeaturesConfig()
     assert parse(features={}).features == FeaturesConfig()
     assert parse(features=None).features is None
-    for trainable in (True, "auto", {"stages": 1}):
+    assert parse(trainable="auto").features == FeaturesConfig()
+    for trainable in (True, {"stages": 1}):
         assert parse(trainable=trainable).features is None
         assert (
             parse(trainable=trainable, features=config_values(parse())["features"]).features is None
@@ -513,7 +514,8 @@ def test_auto_is_short_for_the_usual_cost(parse) -> None:
     ("keys", "message"),
     [
         ({"features": {"flips": True}, "trainable": True}, "features: has an effect only if"),
-        ({"features": "auto", "trainable": "auto"}, "features: has an effect only if"),
+        ({"features": "auto", "trainable": "auto"}, "features: cannot be chosen by itself if"),
+        ({"features": {"sizes": [64]}, "trainable": "auto"}, "features: has input sizes, which"),
         ({"features": {"shift": 0.1}}, "features.shift: has no effect on images"),
         ({"features": {"stages": []}}, "features.stages"),
         ({"features": {"cost": 0.5}}, "features.cost"),

@@ -19,7 +19,6 @@ from kerastl.records import to_values
 from kerastl.training.auto import (
     FEW_LABELS,
     best_rate,
-    count_labels,
     reason_not_to_compare,
     train_model,
 )
@@ -49,7 +48,7 @@ def test_with_few_validation_labels_models_are_not_compared_and_the_reason_is_gi
 
 def test_unknown_labels_do_not_count_as_labels() -> None:
     column = np.r_[np.ones(3), np.zeros(5), np.full(100, np.nan)]
-    counted = count_labels(np.stack([column, 1 - column], axis=1), ("car", "bus"))
+    counted = ValidationLabels.count(np.stack([column, 1 - column], axis=1), ("car", "bus"))
     assert counted.positives == {"car": 3, "bus": 5}
     assert counted.negatives == {"car": 5, "bus": 3}
 
@@ -84,13 +83,18 @@ def trained(
 
 
 def train_points(
-    folder: Path, points: tuple[Examples, np.ndarray], **sections: object
+    folder: Path,
+    points: tuple[Examples, np.ndarray],
+    *,
+    frozen: Backbone | None = None,
+    **sections: object,
 ) -> tuple[keras.Model, TrainingResult]:
     config = parse_config(
         {
             "data": {"table": "t.csv", "image": "path", "tasks": list(TASKS)},
             "backbone": {"name": "tiny:image"},
             "trainable": "auto",
+            "features": {} if frozen else None,
             **sections,
             "fit": {"solver": "keras", "epochs": 4, "batch_size": 8, **sections.get("fit", {})},
         }
@@ -105,7 +109,9 @@ def train_points(
         state=folder / "state",
         progress=SILENT,
     )
-    return model, train_model(plan, model, context, context.prepare(plan, model))
+    other = None if frozen is None else build_model(frozen, list(TASKS), seed=0)
+    features = context.prepare(plan, other or model)
+    return model, train_model(plan, model, context, features, frozen_model=other)
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +179,39 @@ def test_a_model_that_is_not_clearly_better_gives_way_to_the_frozen_one(
     untouched = backbone().model.get_weights()
     for before, after in zip(untouched, find_layer(model).model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def seeing_backbone() -> Backbone:
+    """Returns a network that passes both of its inputs on."""
+    inputs = keras.Input((2,))
+    network = keras.Model(inputs, keras.layers.Dense(2, name="hidden")(inputs))
+    network.get_layer("hidden").set_weights([np.eye(2), np.zeros(2)])
+    return Backbone(network, name="backbone")
+
+
+def test_a_model_that_stays_frozen_may_have_other_features_than_the_one_that_is_fine_tuned(
+    tmp_path: Path, points
+) -> None:
+    fit = {"backbone_learning_rate": 0.03}
+    alone = train_points(tmp_path / "alone", points, fit=fit)[1]
+    model, result = train_points(tmp_path / "both", points, frozen=seeing_backbone(), fit=fit)
+    assert not alone.is_frozen
+    assert result.is_frozen
+    assert result.model is not model
+    assert result.fitted_on == ("train", "validation")
+    assert result.evidence.auto.gain.high < alone.evidence.auto.gain.low
+    assert [row["epoch"] for row in result.history] == [1, 2, 3, 4]
+    assert not any(row["kept"] for row in result.history)
+
+
+def test_a_fine_tuned_model_must_be_better_than_the_frozen_one_with_its_own_features(
+    tmp_path: Path, points
+) -> None:
+    fit = {"backbone_learning_rate": 0.03}
+    model, result = train_points(tmp_path, points, frozen=backbone(), fit=fit)
+    assert result.model is model
+    assert result.fitted_on == ("train",)
+    assert result.evidence.auto.trained
 
 
 def test_rates_above_one_that_clearly_harms_are_not_tried(

@@ -58,11 +58,11 @@ def test_phases_follow_from_trainable_heads_fit_and_augment(
 def test_auto_plans_frozen_heads_and_fine_tuning_at_several_rates() -> None:
     found = plan(trainable="auto", fit={"seed": 3})
     assert isinstance(found, SearchPlan)
-    assert kinds(found.frozen) == [SolveHeads]
+    assert kinds(found.start) == [SolveHeads]
     assert [phase.backbone_learning_rate for phase in found.candidates] == list(TRIED_RATES)
     assert {phase.policy.backbone for phase in found.candidates} == {"all"}
     assert found.may_stay_frozen
-    assert found.seed == found.frozen.phases[0].seed == 3
+    assert found.seed == found.start.phases[0].seed == 3
 
 
 def test_auto_takes_a_given_rate() -> None:
