@@ -80,8 +80,8 @@ class Config(Section):
         validate_default=True,
         description="What a frozen backbone computes of each example; auto, or {cost: 4} with the "
         "largest cost of a prediction, chooses by the out-of-fold loss; null: its feature vector "
-        "of one view, which is the default if the backbone is trained. With trainable: auto it is what "
-        "is computed if the backbone stays frozen, and the input has one size.",
+        "of one view, which is the default if the backbone is trained. With trainable: auto it is "
+        "what is computed if the backbone stays frozen, and the input has one size.",
     )
     loss: LossConfig = Field(default=LossConfig(), description="The masked loss.")
     augment: AugmentConfig | None = Field(
