@@ -1,6 +1,7 @@
 """The loss of multi-task learning with unknown labels.
 
-Convention: an unknown label is NaN and contributes neither to the value nor to the gradient.
+Convention: an unknown label is NaN and contributes neither to the value nor to the gradient, unless
+it is given a weight as "no".
 """
 
 import math
@@ -25,7 +26,7 @@ _IN_GRAPH = (
 
 @keras.saving.register_keras_serializable(package="kerastl")
 class MaskedBinaryCrossentropy(keras.losses.Loss):
-    """The logistic loss over known labels; unknown labels are NaN.
+    """The logistic loss over known labels; unknown labels, NaN, may count as "no" with a weight.
 
     With ℓ = −(w·y·log p + (1−y)·log(1−p)) for one label (w is 1, or the task's positive weight),
     v_j the weight of task j, m examples in the batch, K known labels in the batch and K_j of them
@@ -62,6 +63,9 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
     gradient from a logit of 17 on (on the other side it works down to −69). Probabilities in
     float16 or bfloat16 are refused: they round to 1 from logits of 8 and 6 on.
 
+    With `unknown_weight`, an unknown label is a "no" whose loss has this weight, and counts as so
+    much of a known label in K and K_j. That is for tasks of which only positives were recorded.
+
     A label that is neither unknown nor in [0, 1], such as −1, stops TensorFlow at its batch. With
     `jit_compile=True` (Keras's default on a GPU), JAX and PyTorch it does not: call `check_labels`.
 
@@ -75,6 +79,8 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         normalize_by: `"examples"`, `"known"` or `"tasks"`.
         task_weight: Factor for the loss of a task, more than 0: a number for all tasks, or one per
             task. None is 1.
+        unknown_weight: Weight in [0, 1] with which an unknown label counts as "no": a number for
+            all tasks, or one per task. None is 0.
         name: Name of the loss.
         reduction: As for any Keras loss.
         dtype: Dtype of the computation; float32 at least.
@@ -109,6 +115,7 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         positive_weight: float | Sequence[float] | None = None,
         normalize_by: str = "examples",
         task_weight: float | Sequence[float] | None = None,
+        unknown_weight: float | Sequence[float] | None = None,
         name: str = "masked_binary_crossentropy",
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
@@ -119,6 +126,7 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         self.positive_weight = _checked_weight("positive_weight", positive_weight)
         self.normalize_by = _checked_normalization(normalize_by)
         self.task_weight = _checked_weight("task_weight", task_weight)
+        self.unknown_weight = _checked_weight("unknown_weight", unknown_weight, highest=1)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if not self.from_logits:
@@ -131,14 +139,15 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
             _refuse_in_tensorflow(labels)
         known = ops.logical_not(ops.isnan(labels))
         num_tasks = predictions.shape[-1]
+        counts = ops.where(known, 1.0, self._per_task("unknown_weight", num_tasks, default=0.0))
         filled = ops.where(known, labels, 0.0)
         losses = logistic_loss(
             filled * (1 - self.label_smoothing) + self.label_smoothing / 2,
-            ops.where(known, predictions, 0.0 if self.from_logits else 0.5),
+            ops.where(counts > 0, predictions, 0.0 if self.from_logits else 0.5),
             from_logits=self.from_logits,
             positive_weight=self._per_task("positive_weight", num_tasks),
         )
-        weights = _WEIGHTS[self.normalize_by](ops.cast(known, self.dtype))
+        weights = _WEIGHTS[self.normalize_by](counts)
         return ops.sum(losses * weights * self._per_task("task_weight", num_tasks), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
@@ -149,12 +158,13 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
             "positive_weight": self.positive_weight,
             "normalize_by": self.normalize_by,
             "task_weight": self.task_weight,
+            "unknown_weight": self.unknown_weight,
             "dtype": self.dtype,
         }
 
-    def _per_task(self, name: str, num_tasks: int) -> Any:
+    def _per_task(self, name: str, num_tasks: int, *, default: float = 1.0) -> Any:
         weight = getattr(self, name)
-        return per_task(name, 1.0 if weight is None else weight, num_tasks, self.dtype)
+        return per_task(name, default if weight is None else weight, num_tasks, self.dtype)
 
 
 def check_labels(labels: Any, *, tasks: Sequence[str] = (), where: str | None = None) -> None:
@@ -261,15 +271,18 @@ def _checked_smoothing(label_smoothing: float) -> float:
 
 
 def _checked_weight(
-    name: str, weight: float | Sequence[float] | None
+    name: str, weight: float | Sequence[float] | None, *, highest: float = math.inf
 ) -> float | list[float] | None:
+    """Returns a weight above 0, or from 0 to the highest one if there is one."""
     if weight is None:
         return None
+    is_bounded = math.isfinite(highest)
+    kind = f"a number in [0, {highest:g}]" if is_bounded else "a finite number above 0"
     return checked_per_task(
         name,
         weight,
-        lambda weight: math.isfinite(weight) and weight > 0,
-        expected="None, a finite number above 0, or one such number per task",
+        lambda w: 0 <= w <= highest if is_bounded else math.isfinite(w) and w > 0,
+        expected=f"None, {kind}, or one such number per task",
     )
 
 

@@ -26,20 +26,26 @@ class Treated:
 
     Args:
         labels: In [0, 1], NaN where not trained on.
-        weights: Weight of each label in the loss.
+        unknown_weight: Weight with which an unknown label counts as "no".
         calibration: Labels that probabilities are calibrated on, 1, 0 or NaN.
     """
 
     labels: np.ndarray
-    weights: np.ndarray
     calibration: np.ndarray
+    unknown_weight: float = 0.0
+
+    @property
+    def filled(self) -> np.ndarray:
+        """The labels, with 0 where an unknown one counts as "no"."""
+        return np.nan_to_num(self.labels) if self.unknown_weight else self.labels
 
     @property
     def is_learnable(self) -> np.ndarray:
         """Whether each task has labels on both sides and enough rows."""
-        known = ~np.isnan(self.labels)
-        has_both = np.nanmin(np.where(known, self.labels, 1), axis=0) < np.nanmax(
-            np.where(known, self.labels, 0), axis=0
+        labels = self.filled
+        known = ~np.isnan(labels)
+        has_both = np.nanmin(np.where(known, labels, 1), axis=0) < np.nanmax(
+            np.where(known, labels, 0), axis=0
         )
         enough: np.ndarray = known.sum(axis=0) >= FEWEST_ROWS
         return has_both & enough
@@ -47,7 +53,8 @@ class Treated:
     @property
     def shares(self) -> np.ndarray:
         """Share of positives of each task as a probability, kept off 0 and 1."""
-        return (np.nansum(self.labels, axis=0) + 1) / ((~np.isnan(self.labels)).sum(axis=0) + 2)
+        known = (~np.isnan(self.filled)).sum(axis=0)
+        return (np.nansum(self.filled, axis=0) + 1) / (known + 2)
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,12 @@ class Score:
 
 def masked(given: np.ndarray) -> Treated:
     """Leaves unknown labels out of the loss."""
-    return Treated(labels=given, weights=np.ones(given.shape), calibration=given)
+    return Treated(labels=given, calibration=given)
 
 
 def weak_negative(given: np.ndarray) -> Treated:
     """Takes unknown labels as "no" with a small weight."""
-    weights = np.where(np.isnan(given), WEAK_WEIGHT, 1.0)
-    return Treated(labels=np.nan_to_num(given), weights=weights, calibration=given)
+    return Treated(labels=given, calibration=given, unknown_weight=WEAK_WEIGHT)
 
 
 def blanks_as_no(given: np.ndarray) -> Treated:
@@ -79,7 +85,7 @@ def mean_imputed(given: np.ndarray) -> Treated:
     known = ~np.isnan(given)
     share = np.nansum(given, axis=0) / np.maximum(known.sum(axis=0), 1)
     filled = np.where(known, given, share)
-    return Treated(labels=filled, weights=np.ones(given.shape), calibration=given)
+    return Treated(labels=filled, calibration=given)
 
 
 def rows_dropped(given: np.ndarray) -> Treated:
@@ -118,11 +124,7 @@ def treat_uncertain(labels: np.ndarray, is_uncertain: np.ndarray) -> dict[str, T
     certain = np.where(is_uncertain, np.nan, labels)
     policies = {IGNORED: np.nan, "positive": 1.0, "negative": 0.0, f"soft {SOFT}": SOFT}
     return {
-        name: Treated(
-            labels=np.where(is_uncertain, value, labels),
-            weights=np.ones(labels.shape),
-            calibration=certain,
-        )
+        name: Treated(labels=np.where(is_uncertain, value, labels), calibration=certain)
         for name, value in policies.items()
     }
 
@@ -146,7 +148,7 @@ def score(train: Table, test: Table, treated: Treated) -> Score:
         train.features,
         treated.labels[:, learnable],
         groups=train.groups,
-        label_weights=treated.weights[:, learnable],
+        unknown_weight=treated.unknown_weight,
     )
     held_out = level_folds(head.out_of_fold_logits, head.folds)
     platts = fit_platts(treated.calibration[:, learnable], held_out)

@@ -73,9 +73,17 @@ def warnings_of(report: "TableReport") -> list[str]:
 
 def _label_warnings(report: "TableReport") -> Iterator[str]:
     for task in report.tasks:
-        for kind, count in (("positive", task.positive), ("negative", task.negative)):
-            if count == 0:
-                yield f"{task.task}: no label is known to be {kind}, so nothing can be learned."
+        if task.positive == 0:
+            yield f"{task.task}: no label is known to be positive, so nothing can be learned."
+        elif task.negative == 0 and task.unknown == 0:
+            yield f"{task.task}: no label is known to be negative, so nothing can be learned."
+        elif task.negative == 0:
+            yield (
+                f"{task.task}: only positives are recorded, so every probability will be near 1, "
+                "unless an unknown label counts as a weak no in training: "
+                f"data.labels.{task.task}.when_unknown: {{weak_negative: 0.1}}. Scores, "
+                "calibration and thresholds need some labels that are known to be negative."
+            )
 
 
 def _duplicate_warnings(report: "TableReport") -> Iterator[str]:

@@ -125,10 +125,14 @@ def _backbone(values: list[Any], config: Config, table: Examples, *_: Any) -> St
 
 
 def _unknown(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
-    _refuse_others("unknown", values, _TREATMENTS)
+    """Treatments of unknown labels; a mapping is a value of `when_unknown` of every task."""
+    _refuse_others("unknown", [v for v in values if not isinstance(v, dict)], _TREATMENTS)
+    keys = [format_path(("data", "labels", task, "when_unknown")) for task in table.tasks]
     variants = [
-        _variant(name, table, training=TrainingRows(treatment=_TREATMENTS[name]))
-        for name in values or _TREATMENTS
+        _variant(value, table, dict.fromkeys(keys, value))
+        if isinstance(value, dict)
+        else _variant(value, table, training=TrainingRows(treatment=_TREATMENTS[value]))
+        for value in values or _TREATMENTS
     ]
     return study_of("unknown", variants)
 

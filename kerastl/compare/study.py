@@ -132,9 +132,14 @@ def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:
     """Removes every other task from the config, and heads that are left without tasks."""
     values["data"]["tasks"] = list(tasks)
     values["data"]["labels"] = {
-        task: {**policy, "positive": ["1"], "negative": ["0"], "uncertain": [UNCERTAIN]}
+        task: {
+            **policy,
+            "positive": ["1"],
+            "negative": ["0"],
+            "uncertain": [UNCERTAIN] if policy["uncertain"] else [],
+        }
         for task, policy in values["data"]["labels"].items()
-        if task in tasks and policy["uncertain"]
+        if task in tasks
     }
     if isinstance(values["heads"], dict):
         kept = {

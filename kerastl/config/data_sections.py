@@ -66,6 +66,14 @@ class Soft(Section):
     soft: FractionOrAll = Field(description="Probability that replaces uncertain cells, 0 to 1.")
 
 
+class WeakNegative(Section):
+    """Unknown labels count as "no" with a weight."""
+
+    weak_negative: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = Field(
+        description='Weight of an unknown label as "no", above 0 and at most 1.'
+    )
+
+
 class LabelPolicy(Section):
     """What the cells of one task mean; blank is unknown, other cells are errors if not listed."""
 
@@ -81,6 +89,23 @@ class LabelPolicy(Section):
         description="How uncertain cells are used in training; in validation and test they are "
         "unknown.",
     )
+    when_unknown: Annotated[
+        Annotated[Literal["ignore", "negative"], Tag("<text>")]
+        | Annotated[WeakNegative, Tag("<keys>")],
+        choice("ignore, negative or {weak_negative: 0.05}"),
+    ] = Field(
+        default="ignore",
+        description='What an unknown label is in training: ignore, negative ("no") or "no" with a '
+        "weight, for tasks of which only positives were recorded; in validation and test it is "
+        "unknown.",
+    )
+
+    @property
+    def unknown_weight(self) -> float:
+        """Weight with which an unknown label counts as "no" in training."""
+        if isinstance(self.when_unknown, WeakNegative):
+            return self.when_unknown.weak_negative
+        return 1.0 if self.when_unknown == "negative" else 0.0
 
     @field_validator("negative", "uncertain")
     @classmethod
@@ -93,6 +118,17 @@ class LabelPolicy(Section):
     def _has_uncertain_cells(cls, policy: Any, info: ValidationInfo) -> Any:
         if policy != "ignore" and info.data.get("uncertain") == ():
             raise ValueError("has no effect if uncertain lists no cells.")
+        return policy
+
+    @field_validator("when_unknown")
+    @classmethod
+    def _uncertain_is_not_unknown(cls, policy: Any, info: ValidationInfo) -> Any:
+        ignored = info.data.get("uncertain") and info.data.get("when_uncertain") == "ignore"
+        if policy != "ignore" and ignored:
+            raise ValueError(
+                'would make uncertain cells "no", too. Set when_uncertain: positive, negative or '
+                "{soft: 0.5}."
+            )
         return policy
 
 

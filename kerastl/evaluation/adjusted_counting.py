@@ -47,7 +47,7 @@ def estimate_shares(
     """
     sums = _sums_of_blocks(labels, probabilities, bootstrap)
     draws = Draws(replace(bootstrap, groups=np.arange(len(sums))))
-    flat = sums.reshape(len(sums), -1)
+    flat = sums.reshape(len(sums), labels.shape[1] * _SUMS)  # also without examples
     drawn = [weights @ flat for weights in draws.weights(np.arange(len(sums)))]
     replicates = np.concatenate([flat[:0], *drawn]).reshape(-1, *sums.shape[1:])
     return [

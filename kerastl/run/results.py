@@ -120,7 +120,7 @@ def make_bundle(
             config.evaluation,
             tasks,
             config.data.labels,
-            offsets=unweighted_offsets(config.loss, labels, tasks),
+            offsets=unweighted_offsets(config.loss, labels, tasks, plan.examples.unknown_weight),
             groups=groups,
         ),
         heads=heads,

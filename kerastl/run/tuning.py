@@ -96,13 +96,16 @@ def tune_tasks(
 
 
 def unweighted_offsets(
-    loss: LossConfig, labels: np.ndarray, tasks: tuple[str, ...]
+    loss: LossConfig,
+    labels: np.ndarray,
+    tasks: tuple[str, ...],
+    unknown_weight: Mapping[str, float],
 ) -> dict[str, float]:
     """Returns for each task the offset that undoes positive weights and label smoothing.
 
     Labels are those of training, `(examples, tasks)`, NaN where unknown.
     """
-    weights = positive_weights(loss.positive_weight, labels, tasks)
+    weights = positive_weights(loss.positive_weight, labels, tasks, unknown_weight)
     known = (~np.isnan(labels)).sum(axis=0)
     shares = (np.nansum(labels, axis=0) + 0.5) / (known + 1)  # also without positives
     return {

@@ -1,6 +1,7 @@
 """Compilation of a model with the loss, weight and metrics of its heads."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -27,6 +28,7 @@ def compile(
     positive_weight: TaskValues = None,
     normalize_by: str = "examples",
     task_weight: TaskValues = None,
+    unknown_weight: TaskValues = None,
     **settings: Any,
 ) -> None:
     """Compiles a model with a loss and metrics that ignore unknown labels.
@@ -41,6 +43,8 @@ def compile(
         positive_weight: Weight of positive labels, for all tasks or by task.
         normalize_by: Denominator of the loss, see `kerastl.losses.MaskedBinaryCrossentropy`.
         task_weight: Weight of the loss of a task, for all tasks or by task.
+        unknown_weight: Weight with which an unknown label counts as "no", in [0, 1], for all tasks
+            or by task, 0 for the others; see `kerastl.losses.MaskedBinaryCrossentropy`.
         **settings: Other arguments of `keras.Model.compile`.
 
     Raises:
@@ -67,6 +71,7 @@ def compile(
         positive_weight=positive_weight,
         normalize_by=normalize_by,
         task_weight=task_weight,
+        unknown_weight=unknown_weight,
         **settings,
     )
 
@@ -81,11 +86,13 @@ def compile_heads(
     positive_weight: TaskValues = None,
     normalize_by: str = "examples",
     task_weight: TaskValues = None,
+    unknown_weight: TaskValues = None,
     **settings: Any,
 ) -> None:
     """Compiles a model whose outputs are probabilities or logits of these heads."""
     _refuse_unknown_weights("positive", positive_weight, heads)
     _refuse_unknown_weights("task", task_weight, heads)
+    _refuse_unknown_weights("unknown", unknown_weight, heads)
     losses = {
         head.name: MaskedBinaryCrossentropy(
             from_logits=from_logits,
@@ -93,6 +100,7 @@ def compile_heads(
             positive_weight=_of_head(positive_weight, head),
             normalize_by=normalize_by,
             task_weight=_of_head(task_weight, head),
+            unknown_weight=_of_head(unknown_weight, head, default=0.0),
         )
         for head in heads
     }
@@ -117,7 +125,10 @@ def compile_heads(
 
 
 def positive_weights(
-    setting: str | float | Mapping[str, float] | None, labels: np.ndarray, tasks: Sequence[str]
+    setting: str | float | Mapping[str, float] | None,
+    labels: np.ndarray,
+    tasks: Sequence[str],
+    unknown_weight: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, float]:
     """Returns the weight of the positive class of each task.
 
@@ -127,23 +138,26 @@ def positive_weights(
             at most 100, so that both classes have the same weight; 1 if one of them is missing.
         labels: Training labels, `(examples, tasks)`, NaN where unknown.
         tasks: Names of the columns.
+        unknown_weight: Weight with which an unknown label of a task counts as "no".
     """
     if isinstance(setting, Mapping):
         return {task: float(setting.get(task, 1.0)) for task in tasks}
     if isinstance(setting, str):
-        return {task: _balanced(labels[:, i]) for i, task in enumerate(tasks)}
+        weak = [unknown_weight.get(task, 0.0) for task in tasks]
+        return {task: _balanced(labels[:, i], weak[i]) for i, task in enumerate(tasks)}
     return dict.fromkeys(tasks, 1.0 if setting is None else float(setting))
 
 
-def _balanced(labels: np.ndarray) -> float:
+def _balanced(labels: np.ndarray, unknown_weight: float) -> float:
     positives, negatives = float(np.nansum(labels)), float(np.nansum(1 - labels))
+    negatives += unknown_weight * float(np.isnan(labels).sum())
     return min(negatives / positives, _LARGEST_WEIGHT) if positives and negatives else 1.0
 
 
-def _of_head(weight: TaskValues, head: Head) -> float | list[float] | None:
+def _of_head(weight: TaskValues, head: Head, *, default: float = 1.0) -> float | list[float] | None:
     if not isinstance(weight, Mapping):
         return weight
-    return [float(weight.get(task, 1.0)) for task in head.tasks]
+    return [float(weight.get(task, default)) for task in head.tasks]
 
 
 def _refuse_unknown_weights(kind: str, weight: TaskValues, heads: Sequence[Head]) -> None:

@@ -99,8 +99,10 @@ def keeping_regularization(
     """
     rows = examples.rows("train")
     scale = standardize(features[rows])[2]
-    known = (~np.isnan(examples.training_labels[rows])).mean(axis=0)
-    strengths = exact.strengths * known * [task_weights[task] for task in examples.tasks]
+    counted = ~np.isnan(examples.training_labels[rows])
+    counted |= np.array([task in examples.unknown_weight for task in examples.tasks])
+    weights = [task_weights[task] for task in examples.tasks]
+    strengths = exact.strengths * counted.mean(axis=0) * weights
     penalty = 0.5 * strengths[None, :] * np.square(scale)[:, None]
     kernels = []
     for head in find_heads(model):

@@ -128,8 +128,12 @@ def fit_epochs(
         from_logits=True,
         label_smoothing=phase.loss.label_smoothing,
         positive_weight=positive_weights(
-            phase.loss.positive_weight, examples.training_labels[rows], examples.tasks
+            phase.loss.positive_weight,
+            examples.training_labels[rows],
+            examples.tasks,
+            examples.unknown_weight,
         ),
+        unknown_weight=examples.unknown_weight,
         task_weight=phase_weights(phase, heads, examples.num_known()),
     )
     validation = Validation(phase, trained, inputs, examples, heads)
@@ -284,6 +288,7 @@ def _settings_hash(phase: FitHeads | FineTune, trained: keras.Model, examples: E
     shapes = [(tuple(variable.shape), variable.dtype) for variable in trained.variables]
     settings = (phase, shapes, examples.tasks, examples.splits.tolist())
     digest = hashlib.sha256(repr(settings).encode())
+    digest.update(repr(dict(examples.unknown_weight) or "").encode())
     for labels in (examples.training_labels, examples.labels):
         digest.update(np.ascontiguousarray(labels).tobytes())
     return digest.hexdigest()

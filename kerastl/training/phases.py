@@ -129,7 +129,8 @@ def solve_heads(
     """Solves linear heads on features of all examples and gives the model their weights."""
     rows = examples.rows(*phase.parts)
     labels = examples.training_labels[rows]
-    weights = positive_weights(phase.loss.positive_weight, labels, examples.tasks)
+    unknown = examples.unknown_weight
+    weights = positive_weights(phase.loss.positive_weight, labels, examples.tasks, unknown)
     progress.step("Solving the head", None)
     solved = solve_head(
         features[rows],
@@ -139,6 +140,7 @@ def solve_heads(
         num_folds=phase.num_folds,
         label_smoothing=phase.loss.label_smoothing,
         positive_weight=list(weights.values()),
+        unknown_weight=[unknown.get(task, 0.0) for task in examples.tasks],
         seed=phase.seed,
     )
     for head in find_heads(model):

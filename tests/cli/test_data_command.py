@@ -98,7 +98,8 @@ def test_check_warns_of_what_training_accepts(folder, kerastl):
     (folder / "4.png").write_bytes((folder / "0.png").read_bytes())
     code, out, _ = kerastl("data", "check", "config.yaml")
     assert code == 0
-    assert "car: no label is known to be negative, so nothing can be learned." in out
+    assert "car: only positives are recorded, so every probability will be near 1" in out
+    assert "data.labels.car.when_unknown: {weak_negative: 0.1}" in out
     assert "1 file is stored under several names: rows 1, 5." in out
     assert "1 file is in several groups" in out
 

@@ -89,6 +89,27 @@ def test_positive_weight_multiplies_the_positive_part_per_task(weight, from_logi
     assert value == pytest.approx((3 + second + 1) * LOG_2 / 2, rel=1e-6)
 
 
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_an_unknown_label_with_a_weight_is_a_no_of_this_weight(from_logits):
+    labels, predictions = [[1.0, NAN], [NAN, 0.0]], np.array([[0.2, 0.6], [0.7, 0.3]])
+    p = 1 / (1 + np.exp(-predictions)) if from_logits else predictions
+    known = -np.log(p[0, 0]) - np.log(1 - p[1, 1])
+    weak = -0.1 * np.log(1 - p[1, 0])  # the second task's unknown label has no weight
+    for normalize_by, denominator in (("examples", 2), ("known", 2.1)):
+        loss = MaskedBinaryCrossentropy(
+            from_logits=from_logits, unknown_weight=[0.1, 0.0], normalize_by=normalize_by
+        )
+        assert float(loss(labels, predictions)) == pytest.approx((known + weak) / denominator)
+
+
+def test_an_unknown_label_that_counts_as_no_has_the_loss_of_a_no():
+    labels = features_and_labels()[1]
+    filled = np.nan_to_num(labels)
+    loss, plain = MaskedBinaryCrossentropy(unknown_weight=1.0), MaskedBinaryCrossentropy()
+    predictions = np.full(labels.shape, 0.3)
+    assert float(loss(labels, predictions)) == pytest.approx(float(plain(filled, predictions)))
+
+
 def test_positive_weights_must_fit_the_number_of_tasks():
     with pytest.raises(ModelError):
         MaskedBinaryCrossentropy(positive_weight=[1.0, 2.0])([[1.0] * 3], [[0.5] * 3])
@@ -109,6 +130,9 @@ def test_positive_weights_must_fit_the_number_of_tasks():
         {"positive_weight": "auto"},
         {"task_weight": 0},
         {"task_weight": [1.0, NAN]},
+        {"unknown_weight": -0.1},
+        {"unknown_weight": [0.5, 1.1]},
+        {"unknown_weight": NAN},
         {"normalize_by": "batch"},
     ],
     ids=str,
@@ -178,7 +202,9 @@ def test_one_output_of_three_tasks_and_three_outputs_train_to_the_same_weights()
 def test_a_saved_model_comes_back_with_its_loss(tmp_path):
     features, labels = features_and_labels()
     model = linear_model(3)
-    loss = MaskedBinaryCrossentropy(label_smoothing=0.1, positive_weight=[1.0, 2.0, 3.0])
+    loss = MaskedBinaryCrossentropy(
+        label_smoothing=0.1, positive_weight=[1.0, 2.0, 3.0], unknown_weight=[0.0, 0.1, 1.0]
+    )
     model.compile("sgd", loss)
     model.fit(features, labels, verbose=0)
     model.save(tmp_path / "model.keras")

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ class Examples:
     groups: np.ndarray | None
     modality: str
     source: str  # name of the table or tables, for messages
+    # Weight with which unknown labels of a task count as "no" in training, if it is above 0.
+    unknown_weight: Mapping[str, float] = field(default_factory=dict)
     segments: Segments | None = None  # None if each example is a whole file
     grouped_by_recording: bool = False
     assigned: np.ndarray | None = None  # None before `assign_splits`; read it as `splits`

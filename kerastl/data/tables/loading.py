@@ -71,6 +71,7 @@ def build_examples(
     `source` names the table in messages.
     """
     blank = [""] * len(frame)
+    weights = {task: policy.unknown_weight for task, policy in data.labels.items()}
     decoded = {
         task: decode_labels(
             frame[task].tolist() if task in frame.columns else blank,
@@ -89,6 +90,7 @@ def build_examples(
         labels=np.stack([column.labels for column in columns], axis=1),
         training_labels=np.stack([column.training_labels for column in columns], axis=1),
         uncertain=np.stack([column.uncertain for column in columns], axis=1),
+        unknown_weight={task: weight for task, weight in weights.items() if weight},
         groups=_groups(frame, data.group) if recordings is None else recordings,
         modality=data.modality,
         source=source,

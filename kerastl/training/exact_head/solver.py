@@ -47,15 +47,16 @@ def make_targets(
     *,
     label_smoothing: float,
     positive_weight: Sequence[float] | None,
-    label_weights: np.ndarray | float = 1.0,
+    unknown_weight: Sequence[float] | float = 0.0,
 ) -> Targets:
-    """Returns the weights of both classes, 0 for unknown labels; arguments as of `solve_head`."""
+    """Returns the weights of both classes; arguments as of `solve_head`."""
     known = ~np.isnan(labels)
     y = np.where(known, labels, 0.0) * (1 - label_smoothing) + 0.5 * label_smoothing
+    counts = np.where(known, 1.0, unknown_weight)
     weight = np.ones(labels.shape[1]) if positive_weight is None else np.asarray(positive_weight)
     return Targets(
-        positive=np.where(known, y * weight * label_weights, 0.0).astype(np.float32),
-        negative=np.where(known, (1 - y) * label_weights, 0.0).astype(np.float32),
+        positive=(y * weight * counts).astype(np.float32),
+        negative=((1 - y) * counts).astype(np.float32),
     )
 
 
@@ -68,7 +69,7 @@ def solve_head(
     num_folds: int = 5,
     label_smoothing: float = 0.0,
     positive_weight: Sequence[float] | None = None,
-    label_weights: np.ndarray | float = 1.0,
+    unknown_weight: Sequence[float] | float = 0.0,
     seed: int = 0,
 ) -> ExactHead:
     """Solves one logistic regression per task on the labels that are known.
@@ -87,7 +88,7 @@ def solve_head(
         num_folds: Number of folds for `"auto"`.
         label_smoothing: Share by which labels are moved towards 0.5.
         positive_weight: Weight of the positive class of each task.
-        label_weights: Weight of each label in the loss, `(examples, tasks)`, or of all, above 0.
+        unknown_weight: Weight with which an unknown label counts as "no", of each task or of all.
         seed: Seed of the folds.
     """
     standardized, mean, scale = standardize(features)
@@ -96,7 +97,7 @@ def solve_head(
         labels,
         label_smoothing=label_smoothing,
         positive_weight=positive_weight,
-        label_weights=label_weights,
+        unknown_weight=unknown_weight,
     )
     start, out_of_fold, path = None, np.full(labels.shape, np.nan), None
     folds = None

@@ -97,9 +97,9 @@ def test_treatments_fill_weigh_and_drop_unknown_labels() -> None:
     }
     assert found.keys() == expected.keys()
     for name, labels in expected.items():
-        np.testing.assert_array_equal(found[name].labels, labels)
-    weights = found["weak negative"].weights
-    np.testing.assert_array_equal(weights, [[1, 0.1], [1, 1], [0.1, 1]])
+        np.testing.assert_array_equal(found[name].filled, labels)
+    weights = {name: one.unknown_weight for name, one in found.items() if one.unknown_weight}
+    assert weights == {"weak negative": 0.1}
 
 
 def test_a_small_table_gets_all_tables_of_results(tmp_path, capsys) -> None:

@@ -287,6 +287,18 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
             ["data.labels.car.when_uncertain: has no effect if uncertain lists no cells."],
         ),
         (
+            {"data": data(labels={"car": {"uncertain": ["u"], "when_unknown": "negative"}})},
+            ['data.labels.car.when_unknown: would make uncertain cells "no", too.'],
+        ),
+        (
+            {"data": data(labels={"car": {"when_unknown": {"weak_negative": 0}}})},
+            ["data.labels.car.when_unknown.weak_negative: expected a number above 0, received 0"],
+        ),
+        (
+            {"data": data(labels={"car": {"when_unknown": "no"}})},
+            ["data.labels.car.when_unknown: expected one of ignore, negative, received 'no'"],
+        ),
+        (
             {"data": data(labels={"car": {"uncertain": ["u"], "when_uncertain": {"soft": 2}}})},
             ["data.labels.car.when_uncertain.soft: expected 1 or less, received 2"],
         ),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_info
 
 from kerastl.training.exact_head.logistic import Problem, minimize
@@ -52,20 +53,41 @@ def test_the_solution_is_that_of_scikit_learn_on_the_known_labels(
         )
 
 
-def test_label_weights_are_sample_weights_of_scikit_learn_for_each_task() -> None:
-    features, labels = make_problem(unknown=0)
-    weights = np.random.default_rng(1).uniform(0.1, 1, labels.shape)
-    head = solve_head(features, labels, groups=None, regularization=0.05, label_weights=weights)
-    standardized = (features - features.mean(0, dtype=float)) / features.std(0, dtype=float)
-    for task in range(3):
-        expected = LogisticRegression(C=1 / (0.05 * len(labels)), tol=1e-10, max_iter=100_000)
-        expected.fit(standardized, labels[:, task], sample_weight=weights[:, task])
+def test_an_unknown_label_with_a_weight_is_a_no_with_this_sample_weight_of_scikit_learn() -> None:
+    features, labels = make_problem()
+    given = [0.1, 0.0, 1.0]
+    head = solve_head(features, labels, groups=None, regularization=0.05, unknown_weight=given)
+    mean, scale = features.mean(0, dtype=float), features.std(0, dtype=float)
+    standardized = (features - mean) / scale
+    for task, weight in enumerate(given):
+        known = ~np.isnan(labels[:, task])
+        used = known | (weight > 0)
+        expected = LogisticRegression(C=1 / (0.05 * used.sum()), tol=1e-10, max_iter=100_000)
+        expected.fit(
+            standardized[used],
+            np.nan_to_num(labels[used, task]),
+            sample_weight=np.where(known, 1.0, weight)[used],
+        )
         np.testing.assert_allclose(
             scipy.special.expit(features @ head.kernel[:, task] + head.bias[task]),
             expected.predict_proba(standardized)[:, 1],
             rtol=0,
             atol=1e-3,
         )
+
+
+def test_of_positives_alone_a_head_is_learned_if_unknown_labels_are_a_weak_no() -> None:
+    features, labels = make_problem(unknown=0)
+    recorded = np.where((labels == 1) & (np.arange(len(labels)) % 2 == 0)[:, None], 1.0, np.nan)
+    weak = solve_head(features, recorded, groups=None, unknown_weight=0.1)
+    ignoring = solve_head(features, recorded, groups=None)
+    hidden = np.isnan(recorded)
+    for task in range(labels.shape[1]):
+        rows = hidden[:, task]
+        truth = labels[rows, task]
+        scores = features[rows] @ weak.kernel[:, task]
+        assert roc_auc_score(truth, scores) > 0.75
+        assert np.ptp(features @ ignoring.kernel[:, task]) < 0.05 < np.ptp(scores)
 
 
 def test_the_gradient_of_the_loss_vanishes_at_the_solution() -> None:
