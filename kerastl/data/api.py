@@ -107,7 +107,8 @@ def load_data(
             samples; None is one second.
         group: Column of groups; rows of one group are always in the same split.
         split: `{"validation": 0.15, "test": 0.15}` or `{"column": name}`, as in a config.
-        labels: Task to its label policy, as in a config.
+        labels: Task to its label policy, as in a config. For `when_unknown`, pass
+            `unknown_weight=data.examples.unknown_weight` to `kerastl.compile`.
         resize: `"stretch"`, `"pad"` or `"crop"`.
         window: Which part of a longer audio clip: `"start"`, `"center"`, `"loudest"`, or `"pool"`:
             in training a window that is drawn anew in each epoch, elsewhere the loudest.

@@ -174,6 +174,14 @@ def test_policies_for_uncertain_labels_vary_for_the_tasks_that_have_some(
     assert all(set(config.data.labels) == {"van"} for config in found.values())
 
 
+def test_unknown_labels_may_be_a_weak_no_of_every_task(study, make_config, tmp_path) -> None:
+    found = configs(study("unknown=masked,{weak_negative: 0.1}"), make_config(), tmp_path)
+    masked, weak = found.values()
+    assert not any(policy.unknown_weight for policy in masked.data.labels.values())
+    assert {policy.unknown_weight for policy in weak.data.labels.values()} == {0.1}
+    assert set(weak.data.labels) == set(weak.data.tasks)
+
+
 def test_another_backbone_takes_its_own_weights_and_options(study, make_config, tmp_path) -> None:
     found = configs(study("backbone=tiny:image,run:a"), make_config(), tmp_path)
     assert found["tiny:image"].backbone.weights is None
@@ -192,7 +200,6 @@ def test_another_backbone_takes_its_own_weights_and_options(study, make_config, 
         ("trainable=true", "at least two values"),
         ("backbone", "needs the names of backbones"),
         ("unknown=maskd,drop rows", "Did you mean 'masked'"),
-        ("unknown=masked,{weak: 0.1}", "weak"),
         ("sharing=frosen", "Did you mean 'frozen'"),
         ("fit.learning_rate=.inf,1e-4", "cannot have these values"),
     ],
