@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy.special
 from frozen_common import print_table
 from gap_bench import tables
 from gap_bench.tables import Table
@@ -33,8 +34,8 @@ COMPLETE = -1.0  # in the place of a weight: all labels are known
 def auc(train: Table, test: Table, labels: np.ndarray, weight: float) -> float:
     """Returns the macro AUC of heads that are solved on these labels of the training examples."""
     head = solve_head(train.features, labels, groups=train.groups, unknown_weight=max(weight, 0.0))
-    logits = test.features @ head.kernel + head.bias
-    scores = score_split(test.labels, logits, test.tasks, dict.fromkeys(test.tasks, 0.0))
+    probabilities = scipy.special.expit(test.features @ head.kernel + head.bias)
+    scores = score_split(test.labels, probabilities, test.tasks, dict.fromkeys(test.tasks, 0.5))
     return scores.macro.auc
 
 

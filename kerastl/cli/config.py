@@ -21,11 +21,21 @@ def command() -> None:
 
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path), default="config.yaml")
-def init(path: Path) -> None:
-    """Write a commented config to PATH (config.yaml); an existing file is never replaced."""
+@click.option(
+    "--table", type=click.Path(path_type=Path), help="Table whose columns are guessed from it."
+)
+def init(path: Path, table: Path | None) -> None:
+    """Write a commented config to PATH (config.yaml); an existing file is never replaced.
+
+    With --table, the config is for that table: what its columns mean is guessed, and each guess is
+    printed and commented with its reason.
+    """
     from kerastl.config import write_template
 
-    write_template(path)
+    if table is None:
+        write_template(path)
+    else:
+        _write_guess(table, path)
     click.echo(f"Wrote {path}. Edit it, then: kerastl config validate {path}")
 
 
@@ -48,6 +58,28 @@ def schema() -> None:
     from kerastl.config import config_schema
 
     click.echo(json.dumps(config_schema(), indent=2))
+
+
+def _write_guess(table: Path, path: Path) -> None:
+    """Writes a config for a table and prints what was guessed."""
+    from kerastl.config import config_template, write_template
+    from kerastl.data.importing.folders import relative_path
+    from kerastl.data.importing.guess import guess_table
+    from kerastl.data.tables.table_file import read_frame
+
+    guess = guess_table(read_frame(table), table)
+    data = {**guess.data, "table": relative_path(table, path.parent)}
+    found = backbones.list_backbones(modality=next(iter(guess.reasons)))
+    backbone = next((name for name in found if name.startswith("tiny:")), next(iter(found), None))
+    write_template(path, config_template(data, reasons=guess.reasons, backbone=backbone))
+    for key, reason in guess.reasons.items():
+        click.echo(f"data.{key}: {_shown(data[key])}, because {reason}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        value = [v if isinstance(v, str) else key for key, v in value.items()]
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _summary(config: "Config") -> str:

@@ -29,6 +29,17 @@ def test_init_writes_a_config_that_loads(config: Path) -> None:
     assert load_config(config).backbone.name == "tiny:image"
 
 
+def test_init_of_a_table_guesses_its_columns_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    table = tmp_path / "data" / "t.csv"
+    table.write_text("file,car,scene\na.jpg,1,x\nb.jpg,0,x\nc.jpg,,y\n")
+    out = run("init", tmp_path / "new.yaml", "--table", table)
+    assert "data.image: file, because its cells end in .jpg" in out
+    assert "data.group: scene, because of its name; 3 rows have 2 values" in out
+    data = load_config(tmp_path / "new.yaml").data
+    assert (data.table, data.tasks, data.group) == (table, ("car",), "scene")
+
+
 def test_init_refuses_to_overwrite(config: Path) -> None:
     config.write_text("mine")
     with pytest.raises(ConfigError):

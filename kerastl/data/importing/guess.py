@@ -1,6 +1,11 @@
-"""Guesses which columns of a table contain files and labels, for a table without a config."""
+"""Guesses what the columns of a table mean, for a table without a config.
 
+Convention: a guess is a suggestion that is shown with its reason; training reads only configs.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +13,91 @@ import numpy as np
 import pandas as pd
 
 from kerastl.config import LabelPolicy
-from kerastl.data.tables.labels import decode_labels
+from kerastl.data.tables.labels import BLANKS, canonical_cell, decode_labels
 from kerastl.errors import TableError
 from kerastl.media.media_types import MEDIA_TYPES
 
 _NUM_CELLS = 100  # cells of a column that are looked at
+_YES = ("yes", "y", "present", "positive", "pos", "t")
+_NO = ("no", "n", "absent", "negative", "neg", "f")
+_UNCERTAIN = "-1"
+_GROUP = re.compile(
+    r"(patient|subject|person|speaker|scene|video|recording|session|animal|site|case|group)s?"
+    r"([_ ]?(id|name|number))?"
+)
+_PARTS = {"train", "training", "val", "valid", "validation", "dev", "test"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableGuess:
+    """The `data` section of a config for a table, and why each key has its value."""
+
+    data: dict[str, Any]
+    reasons: dict[str, str]  # by key, each the end of "because ..."
+
+
+def guess_table(frame: pd.DataFrame, path: Path) -> TableGuess:
+    """Guesses the columns with files, labels, groups and splits, and what the labels' cells mean.
+
+    Raises:
+        TableError: No column contains files, or none labels.
+    """
+    modality, column = _file_column(frame, path, {})
+    extensions = sorted({Path(str(cell)).suffix.lower() for cell in frame[column]})
+    reasons = {modality: f"its cells end in {', '.join(extensions[:4])}"}
+    others = [str(name) for name in frame.columns if str(name) != column]
+    policies = {name: policy for name in others if (policy := _policy(frame[name])) is not None}
+    rest = [name for name in others if name not in policies]
+    rest.sort(key=lambda name: name != "split")
+    split = next((name for name in rest if set() < _words(frame[name]) <= _PARTS), None)
+    group = next((name for name in rest if name != split and _is_group(frame[name])), None)
+    if not policies:
+        raise _no_labels(others, path)
+    data: dict[str, Any] = {"table": str(path), modality: column, "tasks": list(policies)}
+    reasons["tasks"] = "their cells are answers to a question"
+    if group is not None:
+        data["group"] = group
+        num_groups = frame[group].nunique()
+        reasons["group"] = f"of its name; {len(frame):,} rows have {num_groups:,} values"
+    if split is not None:
+        data["split"] = {"column": split}
+        reasons["split"] = f"its cells are {', '.join(sorted(_words(frame[split])))}"
+    if labels := {name: policy for name, policy in policies.items() if policy}:
+        data["labels"] = labels
+        reasons["labels"] = "of the cells in these columns"
+    return TableGuess(data=data, reasons=reasons)
+
+
+def _words(cells: pd.Series) -> set[str]:
+    return {text for cell in cells if (text := canonical_cell(cell).lower()) not in BLANKS}
+
+
+def _is_group(cells: pd.Series) -> bool:
+    is_named = _GROUP.fullmatch(str(cells.name).strip().lower()) is not None
+    return is_named and 1 < cells.nunique() < len(cells)
+
+
+def _policy(cells: pd.Series) -> dict[str, Any] | None:
+    """Returns the label policy of a column, empty if it is the default; None if it has no labels.
+
+    A column of numbers that happen to be 1 has labels as well: positives alone.
+    """
+    texts = {text for cell in cells if (text := canonical_cell(cell)).lower() not in BLANKS}
+    policy: dict[str, Any] = {}
+    if uncertain := texts & {_UNCERTAIN}:
+        policy["uncertain"] = [_UNCERTAIN]
+    texts -= uncertain
+    positive = sorted(text for text in texts if text == "1" or text.lower() in _YES)
+    negative = sorted(text for text in texts if text == "0" or text.lower() in _NO)
+    if not positive or texts - {*positive, *negative}:
+        return None
+    if positive != ["1"]:
+        policy["positive"] = positive
+    if negative not in (["0"], []):
+        policy["negative"] = negative
+    if not negative and not uncertain:
+        policy["when_unknown"] = {"weak_negative": 0.1}
+    return policy
 
 
 def guess_data(
@@ -33,15 +118,19 @@ def guess_data(
     others = [str(name) for name in frame.columns if name not in (column, group)]
     chosen = list(dict.fromkeys(tasks)) or [name for name in others if _holds_labels(frame[name])]
     if not chosen:
-        raise TableError(
-            "No column of the table contains labels.",
-            where=str(path),
-            expected="columns of 1, 0 and blank",
-            received=", ".join(others) or "no further columns",
-            fix="Name the columns with --task, or check a config that defines the cells.",
-        )
+        raise _no_labels(others, path)
     data: dict[str, Any] = {"table": str(path), modality: column, "tasks": chosen}
     return data if group is None else {**data, "group": group}
+
+
+def _no_labels(others: Sequence[str], path: Path) -> TableError:
+    return TableError(
+        "No column of the table contains labels.",
+        where=str(path),
+        expected="columns of 1, 0 and blank",
+        received=", ".join(others) or "no further columns",
+        fix="Name the columns with --task, or check a config that defines the cells.",
+    )
 
 
 def _file_column(
