@@ -31,6 +31,11 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
         progress.note(_augment_text(config.data.media))
     examples = load_table(config.data)
     refuse_missing_files(examples)
+    decided = config.data.media.decided_settings(config.data.media_settings, examples.paths)
+    if decided:
+        for key, value in decided.items():
+            progress.note(f"data.{key}: {value}, by the files of the table.")
+        config = config.changed(data=config.data.changed(**decided))
     examples = assign_splits(examples, config.data.split)
     plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
     for warning in plan.warnings:

@@ -153,6 +153,8 @@ def load_data(
     )
     examples = load_table(config) if frame is None else load_frame(frame, config)
     refuse_missing_files(examples)
+    decided = config.media.decided_settings(config.media_settings, examples.paths)
+    config = config.changed(**decided)
     examples = assign_splits(examples, config.split)
     media, settings = config.media, config.media_settings
     taken = media.default_input(input_size, settings)

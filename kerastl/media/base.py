@@ -140,6 +140,10 @@ class MediaType(ABC):
     def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> BackboneInput:
         """Returns the input for a value of `input_size`, None for the default of the media type."""
 
+    def decided_settings(self, settings: Any, paths: Sequence[Path]) -> Mapping[str, Any]:
+        """Returns values of the keys in `data_settings` that the files of a table decide."""
+        return {}
+
     @abstractmethod
     def make_contract(
         self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str

@@ -4,8 +4,9 @@ Convention: `RULE_VERSION` names the rule. Any change that alters a single value
 is part of every cache key and bundle. Version 1:
 
 1. **Formats**: JPEG, PNG, WebP, BMP, GIF; of an animation the first frame.
-2. **Depth**: 16 bits become 8 by the high byte, which is less than one level (of 255) below exact
-   scaling. It is what Pillow and libpng do for color, so gray and color agree.
+2. **Depth**: gray values of more than 8 bits are scaled from the range that the contract states,
+   and rounded after resizing. Without a range, and in color, 16 bits become 8 by the high byte, as
+   Pillow and libpng do it, which is less than one level (of 255) below exact scaling.
 3. **Color**: RGB. Gray is repeated in three channels; CMYK and YCCK JPEGs are read as inverted, as
    Adobe writes them. ICC profiles are ignored, as in the pipelines that published backbones were
    trained with.
@@ -45,13 +46,16 @@ from kerastl.media.decoder import DecodedExample, Decoder
 from kerastl.media.file_errors import damaged, not_opened, wrong_format
 from kerastl.media.image.geometry import Box, Geometry, Size, geometry_of, pad_to
 from kerastl.media.image.integrity import find_damage
-from kerastl.media.image.settings import ImageContract
+from kerastl.media.image.intensity import is_deep, scaled
+from kerastl.media.image.settings import ImageContract, Percentiles
 from kerastl.media.segments import WHOLE, Bounds
 
 RULE_VERSION = ImageContract.newest_rule
 MAX_PIXELS = 178_956_970  # where Pillow refuses by default
 MAX_BYTES = 8 * MAX_PIXELS  # of a file: what its pixels take at most
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a JPEG of several images opens as MPO
+
+Intensity = tuple[float, float] | Percentiles | None
 
 _DRAFT_GAP = 2  # pixels that stay for each pixel of the target, in each direction
 _ORIENTATION_TAG = 0x0112
@@ -78,6 +82,8 @@ class ImageDecoder(Decoder):
             "resize": contract.resize,
             "version": RULE_VERSION,
         }
+        if contract.intensity is not None:
+            rule["intensity"] = contract.model_dump(mode="json")["intensity"]
         super().__init__(np.uint8, rule)
         self._contract = contract
 
@@ -85,7 +91,12 @@ class ImageDecoder(Decoder):
         data = read_image_file(path)
         height, width = self._contract.shape[:2]
         image = decode_image(
-            data, height=height, width=width, resize=self._contract.resize, where=str(path)
+            data,
+            height=height,
+            width=width,
+            resize=self._contract.resize,
+            intensity=self._contract.intensity,
+            where=str(path),
         )
         return DecodedExample(values=image[np.newaxis], digest=hashlib.sha256(data).digest())
 
@@ -95,9 +106,17 @@ class ImageDecoder(Decoder):
 
 
 def decode_image(
-    data: bytes, *, height: int, width: int, resize: str = "stretch", where: str = "bytes"
+    data: bytes,
+    *,
+    height: int,
+    width: int,
+    resize: str = "stretch",
+    intensity: Intensity = None,
+    where: str = "bytes",
 ) -> np.ndarray:
     """Returns an image as RGB, uint8 in [0, 255], shape `(height, width, 3)`.
+
+    `intensity` is the range of values of a gray image of more than 8 bits; None is its high byte.
 
     Raises:
         MediaError: It is truncated, damaged, too large or not an image; `where` names the file.
@@ -105,7 +124,7 @@ def decode_image(
     geometry = geometry_of(resize)
     image = open_image(data, where=where)
     try:
-        return np.array(_fitted(image, data, (width, height), geometry))
+        return np.array(_fitted(image, data, (width, height), geometry, intensity))
     except Exception as error:
         # Pillow's decoders raise nearly anything on damaged bytes: OSError, SyntaxError, struct...
         raise damaged("image", where, str(error)) from error
@@ -164,7 +183,11 @@ def _too_large(where: str) -> MediaError:
 
 
 def _fitted(
-    image: ImageFile.ImageFile, data: bytes, target: Size, geometry: Geometry
+    image: ImageFile.ImageFile,
+    data: bytes,
+    target: Size,
+    geometry: Geometry,
+    intensity: Intensity,
 ) -> Image.Image:
     raw_mode = image.tile[0][3] if image.tile else None
     turn = orientation(image)  # loads the whole file if it is a PNG
@@ -174,7 +197,10 @@ def _fitted(
     extent = _draft(image, inner, box)
     _load(image, data)
     drafted_box = _rescaled(box, stored_size, extent)
-    resized = _opaque(image, raw_mode).resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
+    opaque = _opaque(image, raw_mode, intensity)
+    resized = opaque.resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
+    if resized.mode == "F":
+        resized = Image.fromarray(np.rint(np.asarray(resized)).clip(0, 255).astype(np.uint8))
     turned = resized.transpose(_TURNS[turn]) if turn in _TURNS else resized
     return pad_to(_in_mode(turned, "RGB"), target)
 
@@ -203,9 +229,17 @@ def _rescaled(box: Box, size: Size, extent: tuple[float, float]) -> Box:
     return box[0] * scale_x, box[1] * scale_y, right, bottom
 
 
-def _opaque(image: Image.Image, raw_mode: object) -> Image.Image:
-    """Returns the image in mode L or RGB, 8 bits, transparency composited onto white."""
-    if image.mode.startswith("I"):
+def _opaque(image: Image.Image, raw_mode: object, intensity: Intensity) -> Image.Image:
+    """Returns the image in mode L or RGB, or F in [0, 255]; transparency is composited onto white.
+
+    Mode F has the scaled values of a gray image of more than 8 bits.
+    """
+    if is_deep(image) and intensity is not None:
+        gray = np.asarray(image)
+        values = scaled(gray, intensity)
+        values[gray == image.info.get("transparency", -1)] = 255
+        return Image.fromarray(values)
+    if is_deep(image):
         image = _eight_bits(image)
     elif "transparency" in image.info:
         image.info["transparency"] = _rescaled_key(image.info["transparency"], raw_mode)

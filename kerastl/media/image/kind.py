@@ -9,6 +9,7 @@ from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary, MediaType
 from kerastl.media.image.input import ImageInput, sides_of
 from kerastl.media.image.settings import (
+    FULL,
     ImageAugmentation,
     ImageContract,
     ImageSettings,
@@ -68,8 +69,21 @@ class ImageType(MediaType):
     def make_contract(
         self, shape: tuple[int, ...], settings: Any, taken: BackboneInput | None, *, backbone: str
     ) -> ImageContract:
-        newest = ImageContract.newest_rule
-        return ImageContract(shape=shape, resize=settings.resize, rule_version=newest)
+        named = {"auto": None, "full": FULL}
+        given = settings.intensity
+        return ImageContract(
+            shape=shape,
+            resize=settings.resize,
+            intensity=named[given] if isinstance(given, str) else given,
+            rule_version=ImageContract.newest_rule,
+        )
+
+    def decided_settings(self, settings: Any, paths: Sequence[Path]) -> Mapping[str, Any]:
+        """Returns the range of values of gray images of more than 8 bits, if there are any."""
+        from kerastl.media.image.inspection import usual_range
+
+        found = usual_range(paths) if settings.intensity == "auto" else None
+        return {} if found is None else {"intensity": list(found)}
 
     def decoder(self, contract: ImageContract) -> "Decoder":
         from kerastl.media.image.decoding import ImageDecoder

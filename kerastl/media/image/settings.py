@@ -2,27 +2,69 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Tag
+from pydantic import AfterValidator, Field, Tag
 
 from kerastl.media.base import InputContract
 from kerastl.media.image.input import ImageInput
 from kerastl.settings import Count, Fraction, Listed, Section, Sides, choice
 
 Resize = Literal["stretch", "pad", "crop"]
+FULL = (0.0, 65535.0)
+
+
+def _ascends(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("expected the lower one first, and two different ones")
+    return ends
+
+
+Range = Annotated[
+    tuple[
+        Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]
+    ],
+    Listed,
+    AfterValidator(_ascends),
+]
+
+
+class Percentiles(Section):
+    """The range of values between two percentiles of each image."""
+
+    percentiles: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]],
+        Listed,
+        AfterValidator(_ascends),
+    ] = Field(description="The darkest and the brightest percentile, such as [0.5, 99.5].")
+
+
+FixedIntensity = Annotated[
+    Annotated[Range, Tag("<list>")] | Annotated[Percentiles, Tag("<keys>")],
+    choice("[low, high] or {percentiles: [0.5, 99.5]}"),
+]
 
 
 class ImageContract(InputContract):
-    """The input contract for images; `resize` is what happens to the proportions."""
+    """The input contract for images.
+
+    `resize` is what happens to the proportions; `intensity` are the values of gray images of more
+    than 8 bits that become 0 and 255, None if training saw no such image.
+    """
 
     foreign_keys = frozenset({"sample_rate_hz", "window"})
     rank = 3
 
     modality: Literal["image"] = "image"
     resize: Resize = "stretch"
+    intensity: FixedIntensity | None = None
 
     @property
     def details(self) -> tuple[str, ...]:
-        return self.resize, f"rule {self.rule_version}"
+        found = self.intensity
+        if found is None:
+            return self.resize, f"rule {self.rule_version}"
+        ends = found.percentiles if isinstance(found, Percentiles) else found
+        kind = "percentiles" if isinstance(found, Percentiles) else "gray values"
+        return self.resize, f"{kind} {ends[0]:g} to {ends[1]:g}", f"rule {self.rule_version}"
 
     def backbone_input(self) -> ImageInput:
         return ImageInput(height=self.shape[0], width=self.shape[1])
@@ -33,6 +75,17 @@ class ImageSettings(Section):
 
     resize: Resize = Field(
         default="stretch", description="How an image is brought to the size of the input."
+    )
+    intensity: Annotated[
+        Annotated[Literal["auto", "full"], Tag("<text>")]
+        | Annotated[Range, Tag("<list>")]
+        | Annotated[Percentiles, Tag("<keys>")],
+        choice("auto, full, [low, high] or {percentiles: [0.5, 99.5]}"),
+    ] = Field(
+        default="auto",
+        description="Values of gray images of more than 8 bits that become black and white: full "
+        "(0 to 65535), [low, high], or percentiles of each image; auto: from 0 to the largest "
+        "value of the bits that the images of the table need (8, 10, 12, 14 or 16).",
     )
 
 

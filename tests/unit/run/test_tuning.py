@@ -91,7 +91,7 @@ def test_rare_tasks_with_a_weight_keep_probabilities_near_their_prevalence() -> 
             labels=labels,
             source="out-of-fold",
         )
-        offsets = unweighted_offsets(loss, labels, tasks)
+        offsets = unweighted_offsets(loss, labels, tasks, {})
         bundles = tune_tasks(found, EvaluationConfig(), tasks, {}, offsets=offsets)
         for task, column, logits, raw in zip(
             tasks, labels.T, found.logits.T, (features @ head.kernel + head.bias).T, strict=True
@@ -144,4 +144,4 @@ def test_a_task_of_which_nothing_can_be_learned_does_not_look_reversed() -> None
 def test_weights_of_tasks_bias_no_probability_so_nothing_is_undone() -> None:
     labels = np.array([[0.0, 1.0], [1.0, np.nan], [0.0, np.nan]])
     loss = LossConfig.model_validate({"task_weight": {"b": 20.0}})
-    assert unweighted_offsets(loss, labels, ("a", "b")) == pytest.approx({"a": 0.0, "b": 0.0})
+    assert unweighted_offsets(loss, labels, ("a", "b"), {}) == pytest.approx({"a": 0.0, "b": 0.0})

@@ -112,11 +112,23 @@ def test_images_are_counted_by_format_and_size(folder):
     assert images.num_dark == 0
 
 
-def test_a_image_of_twelve_bits_in_sixteen_is_called_dark(folder):
+def test_bits_in_use_are_reported_and_images_that_stay_dark_are_counted(folder):
     twelve_bits = np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8)
     Image.fromarray(twelve_bits).save(folder / "0.png")
-    Image.fromarray(twelve_bits * 16).save(folder / "1.png")
-    assert check(folder, rows("1", "0")).summary.num_dark == 1
+    Image.fromarray(twelve_bits // 64).save(folder / "1.png")
+    found = check(folder, rows("1", "0")).summary
+    assert found.range_of_deep == (0, 4095)
+    assert found.lines()[-1] == "Depth:    gray values 0 to 4,095, 12 of 16 bits"
+    assert (found.num_dark, found.num_constant) == (1, 0)
+    (warning,) = found.warnings()
+    assert warning.startswith("1 image is nearly black; data.intensity says")
+
+
+def test_images_of_a_single_color_are_counted(folder):
+    Image.new("RGB", (8, 8), (7, 7, 7)).save(folder / "0.png")
+    found = check(folder, rows("1", "0")).summary
+    assert (found.num_dark, found.num_constant) == (0, 1)
+    assert found.warnings() == ["1 image is of a single color."]
 
 
 def test_a_jpeg_that_training_refuses_at_any_size_is_found(folder):
