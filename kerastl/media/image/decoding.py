@@ -4,9 +4,10 @@ Convention: `RULE_VERSION` names the rule. Any change that alters a single value
 is part of every cache key and bundle. Version 1:
 
 1. **Formats**: JPEG, PNG, WebP, BMP, GIF; of an animation the first frame.
-2. **Depth**: gray values of more than 8 bits are scaled from the range that the contract states,
-   and rounded after resizing. Without a range, and in color, 16 bits become 8 by the high byte, as
-   Pillow and libpng do it, which is less than one level (of 255) below exact scaling.
+2. **Depth**: gray values of more than 8 bits are scaled from the range that the contract states
+   to 0 to 255 and rounded, so that they are what the same image has in 8 bits. Without a range,
+   and in color, 16 bits become 8 by the high byte, as Pillow and libpng do it, which is less than
+   one level (of 255) below exact scaling.
 3. **Color**: RGB. Gray is repeated in three channels; CMYK and YCCK JPEGs are read as inverted, as
    Adobe writes them. ICC profiles are ignored, as in the pipelines that published backbones were
    trained with.
@@ -199,8 +200,6 @@ def _fitted(
     drafted_box = _rescaled(box, stored_size, extent)
     opaque = _opaque(image, raw_mode, intensity)
     resized = opaque.resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
-    if resized.mode == "F":
-        resized = Image.fromarray(np.rint(np.asarray(resized)).clip(0, 255).astype(np.uint8))
     turned = resized.transpose(_TURNS[turn]) if turn in _TURNS else resized
     return pad_to(_in_mode(turned, "RGB"), target)
 
@@ -230,10 +229,7 @@ def _rescaled(box: Box, size: Size, extent: tuple[float, float]) -> Box:
 
 
 def _opaque(image: Image.Image, raw_mode: object, intensity: Intensity) -> Image.Image:
-    """Returns the image in mode L or RGB, or F in [0, 255]; transparency is composited onto white.
-
-    Mode F has the scaled values of a gray image of more than 8 bits.
-    """
+    """Returns the image in mode L or RGB, 8 bits, transparency composited onto white."""
     if is_deep(image) and intensity is not None:
         gray = np.asarray(image)
         values = scaled(gray, intensity)

@@ -14,7 +14,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def scaled(gray: np.ndarray, intensity: tuple[float, float] | Percentiles) -> np.ndarray:
-    """Returns values as float32 in [0, 255]; what is outside of the range is clipped.
+    """Returns values as uint8; what is outside of the range is clipped.
 
     Args:
         gray: Values as stored, `(height, width)`.
@@ -26,7 +26,7 @@ def scaled(gray: np.ndarray, intensity: tuple[float, float] | Percentiles) -> np
         else intensity
     )
     share = (gray.astype(np.float32) - low) / max(high - low, 1e-6)
-    return np.asarray(share.clip(0, 1) * 255, np.float32)
+    return np.rint(share.clip(0, 1) * 255).astype(np.uint8)
 
 
 def range_of_bits(largest: int) -> tuple[float, float]:
