@@ -20,7 +20,7 @@ setup: $(STAMP)  ## Make the environment: kerastl, its plugins and the tools for
 $(STAMP): setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77,<81" wheel
-	$(BIN)/python -m pip install --quiet --editable ".[dev,fast]" $(addprefix --editable ./,$(PLUGINS))
+	$(BIN)/python -m pip install --quiet --editable ".[dev,fast,litert,onnx,quantize]" $(addprefix --editable ./,$(PLUGINS))
 	touch $(STAMP)
 
 demo: setup  ## Draw street scenes with half of the labels blank, train on them, show the scores.

@@ -111,6 +111,10 @@ class RunError(KerastlError):
     """A run folder that is missing or incomplete, already exists, or cannot be written."""
 
 
+class ExportError(KerastlError):
+    """A run cannot be exported, or the exported model is not what was measured."""
+
+
 def did_you_mean(received: str, names: Iterable[str]) -> str | None:
     """Returns the most similar name, or None if none is similar."""
     if len(received) > _LONGEST_NAME:

@@ -1,4 +1,4 @@
-"""A finished run as an object: predict, evaluate, listen."""
+"""A finished run as an object: predict, evaluate, listen, export."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -19,6 +19,7 @@ from kerastl.run.record import read_record
 if TYPE_CHECKING:
     import keras
 
+    from kerastl.export.exporting import Exported
     from kerastl.listening.detection import StreamingDetector
 
 
@@ -109,7 +110,7 @@ class Run:
         """
         from kerastl.run.predict import find_files, predict
 
-        files = find_files(self.bundle, _paths(inputs))
+        files = find_files(self.bundle, inputs)
         return predict(self.model, self.bundle, files, cache=cache, progress=progress)
 
     def evaluate(
@@ -131,12 +132,10 @@ class Run:
         Returns:
             `{"macro": {...}, "tasks": {task: {...}}, ...}` with NaN for undefined scores, what
             thresholds and calibration were chosen on, and the `engine` that computed the features.
-            If the run was trained on some rows of the table (files with the same path or the same
-            bytes), `note` says so and `others` are the scores of the other rows.
+            If the run was trained on some rows, `note` says so and `others` scores the others.
 
         Raises:
-            RunError: The run has no such split.
-            TableError: The table lacks a column.
+            RunError, TableError: The run has no such split, or the table lacks a column.
         """
         from kerastl.run.evaluate import evaluate, examples_to_score
 
@@ -162,9 +161,8 @@ class Run:
             progress: Receives progress updates.
 
         Returns:
-            One row per detection: `path`, `start_seconds` and `end_seconds` of the window that
-            detected it, `word`, its smoothed calibrated probability as `score`, and `error` with
-            the reason if a file cannot be read. The time of a detection is `end_seconds`.
+            One row per detection: `path`, `start_seconds` and `end_seconds` (its time) of the
+            window, `word`, its smoothed calibrated probability as `score`, and `error`.
 
         Raises:
             RunError: The run does not take audio, or no files were found.
@@ -175,15 +173,11 @@ class Run:
         kerastl.load_run("runs/wake-word").listen("evening.wav")
         ```
         """
-        from kerastl.listening.detection import COLUMNS
         from kerastl.run.predict import find_files
 
-        found = find_files(self.bundle, _paths(inputs))
-        files = list(dict.fromkeys((file.path, file.name) for file in found))
+        files = find_files(self.bundle, inputs)
         detector = self.streaming_detector(cache=cache, progress=progress)
-        updates = detector.detect_in_files(files, progress=progress)
-        rows = [row for update in updates for row in update.rows()]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return detector.table_of_detections(files, progress=progress)
 
     def streaming_detector(
         self, *, cache: bool = True, progress: Progress = SILENT
@@ -217,62 +211,74 @@ class Run:
 
         Args:
             table: CSV or Parquet, one row per event: `path`, `word` (a task), `start_seconds`,
-                `end_seconds`, and for promises `speaker`. A recording without events has one row
-                with the others blank.
+                `end_seconds`, for promises `speaker`; all but `path` blank without events.
             set_thresholds: `false_accepts_per_hour<=x` or `~x` chooses the thresholds of all tasks
                 on these recordings, for validation and not test, and writes them into the run.
             negatives: Recordings without events, which may only raise the thresholds that are set.
-            listening: Settings of `evaluation.listening` that replace the run's. They are written
-                into the run together with thresholds.
+            listening: Settings that replace the run's, and are written with thresholds.
             cache: Whether to read the converted network from the cache and write it to it.
             progress: Receives progress updates.
 
         Returns:
             `{"all": {...}, "words": {word: {...}}, ...}`: false accepts per hour, missed events,
-            latency, the curve of each word, the real-time factor on one core, and the matching
-            rule.
+            latency, curves, the real-time factor on one core, and the matching rule.
 
         Raises:
             RunError: The run does not take audio, or the hop is longer than the window.
-            ConfigError: A listening setting is invalid, or the policy is not
-                `false_accepts_per_hour<=x`.
-            TableError: The table cannot be read, or one of its rows is invalid.
-            MediaError: A recording cannot be read.
+            ConfigError: A listening setting or the policy is invalid.
+            TableError, MediaError: The table or a recording cannot be read.
         """
-        from kerastl.data.tables.recordings import load_recordings
-        from kerastl.listening.detection_scores import detection_scores
-        from kerastl.listening.recording_thresholds import choose_thresholds, rate_policy
-        from kerastl.listening.scored_recordings import score_recordings
-        from kerastl.listening.stream_scorer import StreamScorer
-        from kerastl.listening.window_scorer import WindowScorer, sample_rate_of
-
-        policy = None if set_thresholds is None else rate_policy(set_thresholds)
-        own = self.bundle.listening_config
-        settings = own.parse({**dict(own), **listening}, where="the listening settings")
-        tables = [table] if negatives is None else [table, negatives]
-        recordings = [load_recordings(Path(one), self.tasks) for one in tables]
-        sample_rate_of(self.bundle.input)  # fails before the model is loaded
-        scorer = WindowScorer(self.model, self.bundle, cache=cache, progress=progress)
-        stream = StreamScorer(scorer, settings)
-        scored, *more = (score_recordings(stream, one, progress=progress) for one in recordings)
-        if policy is not None:
-            policies = dict.fromkeys(self.tasks, policy)
-            added = more[0] if more else None
-            bundle = choose_thresholds(
-                scored, self.bundle, policies, negatives=added, progress=progress
-            )
-            self._set_thresholds(bundle, progress=progress)
-        return dict(to_values(detection_scores(self.record, scored)))
-
-    def _set_thresholds(self, bundle: Bundle, *, progress: Progress) -> None:
-        """Writes a bundle with new thresholds, and the scores and report that depend on them."""
+        from kerastl.listening.recording_evaluation import evaluate_recordings
         from kerastl.report import write_report_or_warn
-        from kerastl.run.evaluate import rescore
-        from kerastl.run.results import write_thresholds
 
-        write_thresholds(self.record.layout, bundle, rescore(self.record, bundle))
-        self.record = read_record(self.path)
-        write_report_or_warn(self.path, progress=progress)
+        scores = evaluate_recordings(
+            self.record,
+            lambda: self.model,
+            table,
+            policy=set_thresholds,
+            negatives=negatives,
+            listening=listening,
+            cache=cache,
+            progress=progress,
+        )
+        if set_thresholds is not None:
+            self.record = read_record(self.path)
+            write_report_or_warn(self.path, progress=progress)
+        return dict(to_values(scores))
+
+    def export(
+        self,
+        format: str = "saved_model",
+        output: str | Path | None = None,
+        *,
+        precision: str | None = None,
+        table: str | Path | None = None,
+        max_auc_cost: float = 0.01,
+        examples: int = 500,
+        progress: Progress = SILENT,
+    ) -> list["Exported"]:
+        """Exports the run for another runtime, with its calibration, and checks it there.
+
+        Args:
+            format: `saved_model`, `litert`, `onnx`, `openvino`, `keras`, or `all`.
+            output: Folder in which each format gets a folder; None is `export` in the run.
+            precision: `float32`, `float16`, `dynamic` or `int8`; None is float32, or all of `all`.
+            table: Table with the examples to compare; None uses the run's validation split.
+            max_auc_cost: How much lower the mean AUC of a quantized model may be.
+            examples: Largest number of examples to compare.
+            progress: Receives progress updates.
+
+        Returns:
+            A result per format and precision; with `all`, `error` is why one was not written.
+
+        Raises:
+            ExportError: A package is missing, or the exported model differs from the run.
+        """
+        from kerastl.export.exporting import Check, export_run, wanted_forms
+
+        check = Check(table=table, most_auc_cost=max_auc_cost, num_examples=examples)
+        folder, forms = output or self.path / "export", wanted_forms(format, precision)
+        return export_run(self.record, lambda: self.model, forms, folder, check, progress=progress)
 
 
 def load_run(path: str | Path) -> Run:
@@ -292,8 +298,3 @@ def load_run(path: str | Path) -> Run:
     ```
     """
     return Run(path)
-
-
-def _paths(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
-    given = [inputs] if isinstance(inputs, str | Path) else inputs
-    return [Path(item) for item in given]

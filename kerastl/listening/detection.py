@@ -1,11 +1,12 @@
 """Detections in files and pipes, with times, scores and words."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from kerastl.errors import MediaError
 from kerastl.listening.stream_scorer import Detection, StreamScorer, WindowScores
@@ -13,6 +14,7 @@ from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
 from kerastl.progress import SILENT, Progress
 from kerastl.run.bundle import Bundle
+from kerastl.run.predict import InputFile
 
 if TYPE_CHECKING:
     import keras
@@ -76,6 +78,15 @@ class StreamingDetector:
             except MediaError as error:
                 yield DetectionUpdate(path=name, error=error.what)
             progress.advance(done)
+
+    def table_of_detections(
+        self, files: Iterable[InputFile], *, progress: Progress = SILENT
+    ) -> pd.DataFrame:
+        """Returns the detections in files, each file once; see `kerastl.runs.Run.listen`."""
+        unique = list(dict.fromkeys((file.path, file.name) for file in files))
+        updates = self.detect_in_files(unique, progress=progress)
+        rows = [row for update in updates for row in update.rows()]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def detect_in_pipe(
         self, stream: IO[bytes], *, rate_hz: int | None

@@ -19,6 +19,7 @@ from kerastl.media.view import View
 from kerastl.settings import Count, Listed, Problems, Section
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
     from kerastl.media.decoder import Decoder
@@ -185,6 +186,17 @@ class MediaType(ABC):
     @abstractmethod
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns four float32 inputs that differ widely; an open side is None in `shape`."""
+
+    def fitting(self, contract: Any) -> "keras.layers.Layer | None":
+        """Returns a layer that brings inputs of any extent to the contract's shape, or None.
+
+        It does what the decoder does after reading a file.
+        """
+        return None
+
+    def reading(self, contract: Any) -> str:
+        """Returns what a program does to a file before an exported model takes it."""
+        return "As kerastl reads it."
 
     def views(self, settings: Any, shape: tuple[int, ...]) -> tuple[View, ...]:
         """Returns the views of an input of this shape that a frozen backbone computes features of.

@@ -37,6 +37,11 @@ class Decoder(ABC):
     def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
         """Reads one example, or raises a `MediaError`."""
 
+    def load_unfitted(self, path: Path, segment: Bounds = WHOLE) -> np.ndarray:
+        """Reads one input as a model with the layer of `MediaType.fitting` takes it."""
+        inputs = self.load(path, segment).values
+        return np.asarray(inputs[self.representative(inputs)])
+
     @abstractmethod
     def noise(self, count: int) -> np.ndarray:
         """Returns random inputs on which engines are compared if there are too few examples."""

@@ -105,19 +105,19 @@ def file_logits(
     return HeadLogits(model, bundle.task_names)(found.values), inputs.errors, used
 
 
-def find_files(bundle: Bundle, inputs: Iterable[Path]) -> list[InputFile]:
+def find_files(bundle: Bundle, inputs: str | Path | Iterable[str | Path]) -> list[InputFile]:
     """Returns the examples in files, folders and tables, with files of the run's media type.
 
     Raises:
         RunError: There are no examples.
         TableError: A table lacks the column with the files.
     """
-    inputs = list(inputs)
-    found = [file for item in inputs for file in _files_in(item, bundle)]
+    given = [Path(item) for item in ([inputs] if isinstance(inputs, str | Path) else inputs)]
+    found = [file for item in given for file in _files_in(item, bundle)]
     if not found:
         raise RunError(
             "There is nothing to predict.",
-            where=", ".join(str(item) for item in inputs),
+            where=", ".join(map(str, given)),
             expected=f"files, folders or a table of {bundle.media.nouns}",
         )
     return found

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from kerastl.media.segments import Bounds
 
 
+_WINDOWS = {
+    "start": "its start",
+    "center": "its center",
+    "loudest": "the window with the most energy",
+    "pool": "one window; the run averages the features of all of them, the exported model cannot",
+}
+
+
 class AudioType(MediaType):
     """Audio: mono, float32 in [-1, 1], at the sample rate of the backbone."""
 
@@ -78,6 +86,14 @@ class AudioType(MediaType):
         from kerastl.media.audio.decoding import AudioDecoder
 
         return AudioDecoder(contract)
+
+    def reading(self, contract: AudioContract) -> str:
+        return (
+            f"Mono by the mean of the channels, {contract.sample_rate_hz} samples per second by "
+            f"soxr (HQ), float32 clipped to [-1, 1]. Of a clip longer than {contract.shape[0]} "
+            f"samples: {_WINDOWS[contract.window]}. A shorter one is padded with silence"
+            f"{' at the end' if contract.window == 'start' else ' on both sides'}."
+        )
 
     def inspect(self, path: Path, segment: "Bounds") -> Any:
         from kerastl.media.audio.inspection import inspect_audio

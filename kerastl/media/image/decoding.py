@@ -27,7 +27,7 @@ import hashlib
 import io
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import (
@@ -101,6 +101,16 @@ class ImageDecoder(Decoder):
         )
         return DecodedExample(values=image[np.newaxis], digest=hashlib.sha256(data).digest())
 
+    def load_unfitted(self, path: Path, segment: Bounds = WHOLE) -> np.ndarray:
+        height, width = self._contract.shape[:2]
+        data, geometry = read_image_file(path), geometry_of(self._contract.resize)
+        image = open_image(data, where=str(path))
+        try:
+            opened = _opened(image, data, (width, height), geometry, None)
+            return np.array(_upright(opened.image, opened.turn))
+        except Exception as error:  # as in decode_image
+            raise damaged("image", str(path), str(error)) from error
+
     def noise(self, count: int) -> np.ndarray:
         shape = (count, *self._contract.shape)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -125,7 +135,8 @@ def decode_image(
     geometry = geometry_of(resize)
     image = open_image(data, where=where)
     try:
-        return np.array(_fitted(image, data, (width, height), geometry, intensity))
+        opened = _opened(image, data, (width, height), geometry, intensity)
+        return np.array(_fitted(opened, (width, height)))
     except Exception as error:
         # Pillow's decoders raise nearly anything on damaged bytes: OSError, SyntaxError, struct...
         raise damaged("image", where, str(error)) from error
@@ -183,13 +194,22 @@ def _too_large(where: str) -> MediaError:
     )
 
 
-def _fitted(
+class _Opened(NamedTuple):
+    """An image in memory before it is resized."""
+
+    image: Image.Image  # large JPEGs at a reduced scale
+    turn: int  # EXIF orientation
+    inner: Size  # to which it is resized
+    box: Box  # the part of it that is resized
+
+
+def _opened(
     image: ImageFile.ImageFile,
     data: bytes,
     target: Size,
     geometry: Geometry,
     intensity: Intensity,
-) -> Image.Image:
+) -> _Opened:
     raw_mode = image.tile[0][3] if image.tile else None
     turn = orientation(image)  # loads the whole file if it is a PNG
     stored_target = target[::-1] if turn in SIDEWAYS else target
@@ -198,10 +218,16 @@ def _fitted(
     extent = _draft(image, inner, box)
     _load(image, data)
     drafted_box = _rescaled(box, stored_size, extent)
-    opaque = _opaque(image, raw_mode, intensity)
-    resized = opaque.resize(inner, Image.Resampling.BILINEAR, box=drafted_box)
-    turned = resized.transpose(_TURNS[turn]) if turn in _TURNS else resized
-    return pad_to(_in_mode(turned, "RGB"), target)
+    return _Opened(_opaque(image, raw_mode, intensity), turn, inner, drafted_box)
+
+
+def _fitted(opened: _Opened, target: Size) -> Image.Image:
+    resized = opened.image.resize(opened.inner, Image.Resampling.BILINEAR, box=opened.box)
+    return pad_to(_upright(resized, opened.turn), target)
+
+
+def _upright(image: Image.Image, turn: int) -> Image.Image:
+    return _in_mode(image.transpose(_TURNS[turn]) if turn in _TURNS else image, "RGB")
 
 
 def orientation(image: Image.Image) -> int:

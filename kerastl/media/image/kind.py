@@ -20,6 +20,7 @@ from kerastl.media.view import View
 from kerastl.settings import Problems
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
     from kerastl.media.decoder import Decoder
@@ -89,6 +90,25 @@ class ImageType(MediaType):
         from kerastl.media.image.decoding import ImageDecoder
 
         return ImageDecoder(contract)
+
+    def fitting(self, contract: ImageContract) -> "keras.layers.Layer | None":
+        if contract.intensity is not None:  # such images are rounded to 8 bits after resizing only
+            return None
+        from kerastl.media.image.fit_images import FitImages
+
+        height, width = contract.shape[:2]
+        return FitImages(height, width, contract.resize, name="fit")
+
+    def reading(self, contract: ImageContract) -> str:
+        height, width = contract.shape[:2]
+        return (
+            f"RGB, 8 bits; of deeper gray images, the values {contract.intensity or 'by high byte'}; "
+            "transparency on white; ICC profiles ignored; "
+            "turned by the EXIF orientation; if the model takes one size only, resized first: "
+            f"{contract.resize} to {height} x {width}, bilinear with antialiasing as Pillow does. "
+            "kerastl decodes large JPEGs at 1/2, 1/4 or 1/8 as long as twice the target remains, "
+            "as Image.draft does; otherwise, pixels differ by half a level on average."
+        )
 
     def inspect(self, path: Path, segment: "Bounds") -> Any:
         from kerastl.media.image.inspection import inspect_image

@@ -1,0 +1,117 @@
+"""The abstract format of exported models, and what formats are made from."""
+
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import keras
+import numpy as np
+
+from kerastl.errors import ExportError
+from kerastl.export.serving import ServingModel, make_serving_model
+from kerastl.run.bundle import Bundle
+
+Precision = Literal["float32", "float16", "dynamic", "int8"]
+
+
+@dataclass(kw_only=True)
+class Source:
+    """What the formats of one run are made from; SavedModels are written at their first use.
+
+    Args:
+        model: The model of the run.
+        bundle: Its bundle.
+        folder: Folder for temporary files.
+        samples: Inputs of the contract's shape, `(samples, *shape)`, on which ranges of activations
+            are measured.
+        metadata: The text that the format stores in the model file.
+    """
+
+    model: keras.Model
+    bundle: Bundle
+    folder: Path
+    samples: Sequence[np.ndarray] | np.ndarray
+    metadata: str = ""
+    _serving: dict[bool, ServingModel] = field(default_factory=dict, init=False)
+
+    def serving(self, *, takes_any_extent: bool) -> ServingModel:
+        """Returns the serving model."""
+        if takes_any_extent not in self._serving:
+            self._serving[takes_any_extent] = make_serving_model(
+                self.model, self.bundle, takes_any_extent=takes_any_extent
+            )
+        return self._serving[takes_any_extent]
+
+    def saved_model(self, *, takes_any_extent: bool, batch: int | None = None) -> Path:
+        """Returns the folder of the serving model as a SavedModel."""
+        serving = self.serving(takes_any_extent=takes_any_extent)
+        path = self.folder / f"{'open' if serving.takes_any_extent else 'fixed'}-{batch}"
+        if not path.exists():
+            serving.write_saved_model(path, batch=batch)
+        return path
+
+    def batches(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yields each sample as a batch of one by the name of the input."""
+        name = self.serving(takes_any_extent=False).input_name
+        return ({name: sample[np.newaxis]} for sample in self.samples)
+
+
+class Format(ABC):
+    """A format of exported models: one subclass in a module of its own, in one table."""
+
+    name: ClassVar[str]
+    file: ClassVar[str]  # or folder, inside the folder of the export
+    precisions: ClassVar[tuple[Precision, ...]] = ("float32",)
+    open_precisions: ClassVar[tuple[Precision, ...]] = ("float32",)  # that take any extent
+    single_precisions: ClassVar[tuple[Precision, ...]] = ()  # that take one example at a time
+    packages: ClassVar[Mapping[str, str]] = {}  # modules that are needed, to extras of kerastl
+    quantizer: ClassVar[str | None] = None  # module that int8 needs too
+    settings: ClassVar[Mapping[str, str]] = {}  # of the runtime, without which results differ
+
+    @abstractmethod
+    def write(self, source: Source, precision: Precision, path: Path) -> None:
+        """Writes the model with its metadata; errors of converters may be of any type."""
+
+    def refuse_missing(self, precision: Precision) -> None:
+        """Checks that all packages are installed.
+
+        Raises:
+            ExportError: One is not.
+        """
+        needed = dict(self.packages)
+        if precision == "int8" and self.quantizer is not None:
+            needed[self.quantizer] = "quantize"
+        missing = [name for name in needed if importlib.util.find_spec(name) is None]
+        if missing:
+            extras = ",".join(sorted({needed[name] for name in missing}))
+            raise ExportError(
+                f"The format {self.name} ({precision}) needs {' and '.join(missing)}.",
+                fix=f"pip install 'kerastl[{extras}]'",
+            )
+
+
+@dataclass(frozen=True)
+class Form:
+    """A format in one of its precisions."""
+
+    format: Format
+    precision: Precision
+
+    @property
+    def label(self) -> str:
+        """Format and precision, which is also the name of the folder."""
+        name = self.format.name
+        return name if self.precision == "float32" else f"{name}-{self.precision}"
+
+    @property
+    def takes_any_extent(self) -> bool:
+        """Whether inputs are brought to their size inside of the model."""
+        return self.precision in self.format.open_precisions
+
+    @property
+    def batch(self) -> int | None:
+        """The size of batches, None for any."""
+        return 1 if self.precision in self.format.single_precisions else None

@@ -1,0 +1,106 @@
+"""ONNX: for ONNX Runtime and everything else that reads it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kerastl.export.formats.model_format import Format, Precision, Source
+from kerastl.export.formats.quantization import quantized
+from kerastl.export.serving import SIGNATURE
+
+_OPSET = 18
+
+
+class OnnxFormat(Format):
+    """An ONNX file; the metadata is in `metadata_props` under `kerastl`.
+
+    With float16 and int8 convolutions alone are changed.
+    """
+
+    name = "onnx"
+    file = "model.onnx"
+    precisions = ("float32", "float16", "int8")
+    packages: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("onnx", "onnxruntime", "tf2onnx"), "onnx"
+    )
+    quantizer = "nncf"
+
+    def write(self, source: Source, precision: Precision, path: Path) -> None:
+        import onnx
+
+        folder = source.saved_model(takes_any_extent=precision == "float32")
+        model = _converted(folder)
+        others = {node.op_type for node in model.graph.node} - {"Conv"}
+        if precision == "int8":
+            model = quantized(model, source, others)
+        elif precision == "float16":
+            from onnxruntime.transformers.float16 import convert_float_to_float16
+
+            model = convert_float_to_float16(
+                model, keep_io_types=True, op_block_list=sorted(others)
+            )
+        onnx.helper.set_model_props(model, {"kerastl": source.metadata})
+        onnx.save(model, path)
+
+
+def _converted(folder: Path) -> Any:
+    """Returns a SavedModel as an ONNX model with the names of its signature."""
+    import tensorflow as tf
+    import tf2onnx
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    loaded = tf.saved_model.load(str(folder))
+    signature = loaded.signatures[SIGNATURE]
+    frozen = convert_variables_to_constants_v2(signature)
+    graph = frozen.graph.as_graph_def()
+    _replace_fourier_transforms(graph)
+    inputs = list(signature.structured_input_signature[1])
+    outputs = sorted(signature.structured_outputs)
+    names = {
+        **{tensor.name: name for tensor, name in zip(frozen.inputs, inputs, strict=True)},
+        **{tensor.name: name for tensor, name in zip(frozen.outputs, outputs, strict=True)},
+    }
+    model, _ = tf2onnx.convert.from_graph_def(
+        graph,
+        input_names=[tensor.name for tensor in frozen.inputs],
+        output_names=[tensor.name for tensor in frozen.outputs],
+        tensors_to_rename=names,
+        opset=_OPSET,
+    )
+    return model
+
+
+def _replace_fourier_transforms(graph: Any) -> None:
+    """Replaces the parts of Fourier transforms of real values by products with a matrix.
+
+    ONNX has no complex numbers, and tf2onnx knows the absolute value of a transform only.
+    """
+    nodes = {node.name: node for node in graph.node}
+    for node in list(graph.node):
+        if node.op not in ("Real", "Imag"):
+            continue
+        transform = nodes[node.input[0].partition(":")[0]]
+        if transform.op == "RFFT":
+            graph.node.remove(node)
+            _add_product(graph, node, transform, nodes)
+
+
+def _add_product(graph: Any, part: Any, transform: Any, nodes: Mapping[str, Any]) -> None:
+    import tensorflow as tf
+
+    length = nodes[transform.input[1].partition(":")[0]].attr["value"].tensor
+    num_samples = int(tf.make_ndarray(length)[0])
+    turns = np.outer(np.arange(num_samples), np.arange(num_samples // 2 + 1)) / num_samples
+    angles = 2 * np.pi * (turns % 1)
+    matrix = np.cos(angles) if part.op == "Real" else -np.sin(angles)
+    constant = graph.node.add(name=f"{part.name}/transform", op="Const")
+    constant.attr["dtype"].type = tf.float32.as_datatype_enum
+    constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(matrix, tf.float32))
+    product = graph.node.add(
+        name=part.name, op="BatchMatMulV2", input=[transform.input[0], constant.name]
+    )
+    product.attr["T"].type = tf.float32.as_datatype_enum
