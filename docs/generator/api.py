@@ -47,7 +47,13 @@ _SECTIONS = {
     "layers": (
         "kerastl.layers",
         "The layers in a saved model. Import this module before `keras.models.load_model`.",
-        ("layers:Backbone", "layers:FitImages", "layers:LogMel", "layers:Probabilities", "layers:ResizeImages"),
+        (
+            "layers:Backbone",
+            "layers:FitImages",
+            "layers:LogMel",
+            "layers:Probabilities",
+            "layers:ResizeImages",
+        ),
     ),
     "backbones": (
         "kerastl.backbones",

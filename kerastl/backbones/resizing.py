@@ -31,10 +31,12 @@ class ResizeImages(keras.layers.Layer):
         self.width = width
 
     def call(self, inputs: Any) -> Any:
-        rows = resizing_matrix(inputs.shape[1], self.height)
-        columns = resizing_matrix(inputs.shape[2], self.width)
-        tall = ops.einsum("hi,biwc->bhwc", ops.convert_to_tensor(rows, inputs.dtype), inputs)
-        return ops.einsum("wj,bhjc->bhwc", ops.convert_to_tensor(columns, inputs.dtype), tall)
+        height, width, channels = inputs.shape[1:]
+        rows = ops.convert_to_tensor(resizing_matrix(height, self.height), inputs.dtype)
+        columns = ops.convert_to_tensor(resizing_matrix(width, self.width), inputs.dtype)
+        # Not einsum, which LiteRT cannot run with batches of any size.
+        tall = ops.matmul(rows, ops.reshape(inputs, (-1, height, width * channels)))
+        return ops.matmul(columns, ops.reshape(tall, (-1, self.height, width, channels)))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], self.height, self.width, *input_shape[3:])
