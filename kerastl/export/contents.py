@@ -21,6 +21,7 @@ def export_contents(bundle: Bundle, serving: ServingModel, form: Form) -> dict[s
     """Returns the contents of `bundle.json`, without what the check finds."""
     backbone, packages = bundle.backbone, form.format.packages
     contents = {
+        "version": 1,  # of this file
         "format": form.format.name,
         "precision": form.precision,
         "file": form.format.file,

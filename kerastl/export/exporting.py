@@ -104,7 +104,6 @@ def export_run(
             examples,
             split=split,
             bootstrap=make_bootstrap(record.config.evaluation, examples),
-            folder=Path(temporary),
             progress=progress,
         )
         has_int8 = any(form.precision == "int8" for form in forms)
@@ -137,7 +136,7 @@ def _export(
         begun.mkdir(parents=True)
         _convert(source, form, path)
         num_bytes = sum(file.stat().st_size for file in begun.rglob("*") if file.is_file())
-        arrays = reference.arrays(takes_any_extent=serving.takes_any_extent)
+        arrays = reference.write_inputs(source.folder, takes_any_extent=serving.takes_any_extent)
         found = run_exported(
             form, path, arrays, input_name=serving.input_name, folder=source.folder
         )

@@ -76,7 +76,7 @@ class Reference:
         labels: `(examples, tasks)`, NaN where unknown.
         probabilities: Calibrated, `(examples, tasks)`.
         bootstrap: The groups of the examples.
-        folder: Folder with what the files of the examples hold.
+        files: The files of the examples.
     """
 
     bundle: Bundle
@@ -84,12 +84,24 @@ class Reference:
     labels: np.ndarray
     probabilities: np.ndarray
     bootstrap: Bootstrap
-    folder: Path
+    files: FileInputs
 
-    def arrays(self, *, takes_any_extent: bool) -> list[Path]:
-        """Returns a file of NumPy for each example: its own extent, or the contract's."""
-        kind = "unfitted" if takes_any_extent else "fitted"
-        return [self.folder / f"{kind}-{row}.npy" for row in range(len(self.labels))]
+    def write_inputs(self, folder: Path, *, takes_any_extent: bool) -> list[Path]:
+        """Writes what the files hold, once: one array each, of its own extent or the contract's."""
+        folder = folder / ("unfitted" if takes_any_extent else "fitted")
+        paths = [folder / f"{row}.npy" for row in range(len(self.files))]
+        if not folder.exists():
+            folder.mkdir()
+            decoder = self.bundle.media.decoder(self.bundle.input)
+            for row, path in enumerate(paths):
+                bounds = bounds_of(self.files.segments, row)
+                values = (
+                    decoder.load_unfitted(self.files.paths[row], bounds)
+                    if takes_any_extent
+                    else self.files.take(np.array([row]))[0]
+                )
+                np.save(path, values)
+        return paths
 
     def compare(self, found: Mapping[str, np.ndarray], *, limit: float | None) -> Parity:
         """Compares what the check of an exported model found."""
@@ -133,26 +145,16 @@ def make_reference(
     *,
     split: str,
     bootstrap: Bootstrap,
-    folder: Path,
     progress: Progress,
 ) -> Reference:
-    """Returns the run's answers on examples, and writes what their files hold into a folder.
+    """Returns the run's answers on examples.
 
     Raises:
         MediaError: A file cannot be read.
     """
     files = FileInputs(examples.paths, bundle.input, segments=examples.segments)
-    decoder = bundle.media.decoder(bundle.input)
-    rows = np.arange(len(files))
-    fitted = files.take(rows)
-    progress.step(f"Reading {bundle.media.nouns} to compare", len(rows))
-    for row, path in enumerate(files.paths):
-        np.save(folder / f"fitted-{row}.npy", fitted[row])
-        values = decoder.load_unfitted(path, bounds_of(examples.segments, row))
-        np.save(folder / f"unfitted-{row}.npy", values)
-        progress.advance(row + 1)
     # Of several windows, the exported model gets one.
-    inputs: Inputs = ArrayInputs(fitted) if files.has_windows else files
+    inputs: Inputs = ArrayInputs(files.take(np.arange(len(files)))) if files.has_windows else files
     stored = bundle.engines.get("scores")
     source = FeatureSource(
         cache=cache_folder(),
@@ -165,7 +167,7 @@ def make_reference(
         labels=examples.labels,
         probabilities=calibrate(bundle, HeadLogits(model, bundle.task_names)(features)),
         bootstrap=bootstrap,
-        folder=folder,
+        files=files,
     )
 
 

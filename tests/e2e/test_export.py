@@ -1,5 +1,6 @@
 """Export: what is deployed answers as the run did when it was measured."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import yaml
 
 import kerastl
 from kerastl.cli import main
-from kerastl.export.exporting import Check, Exported, export_run
+from kerastl.errors import ExportError
+from kerastl.export.exporting import Check, DifferentAnswersError, Exported, export_run
 from kerastl.export.formats import find_form
 from kerastl.media.image.fit_images import FitImages
 from kerastl.progress import SILENT
@@ -137,8 +139,8 @@ def uncalibrated(model: object, logits_name: str, name: str, *_: object) -> obje
 
 CALL = FitImages.call
 MISTAKES = {
-    "scaled twice": ("kerastl.media.image.fit_images.FitImages.call", scaled),
-    "not calibrated": ("kerastl.export.serving._calibrated", uncalibrated),
+    "scaled twice": ("saved_model", "kerastl.media.image.fit_images.FitImages.call", scaled),
+    "not calibrated": ("openvino", "kerastl.export.serving._calibrated", uncalibrated),
 }
 
 
@@ -150,9 +152,11 @@ def test_a_model_that_answers_otherwise_is_refused_and_leaves_nothing(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(*MISTAKES[mistake])
+    name, target, wrong = MISTAKES[mistake]
+    monkeypatch.setattr(target, wrong)
+    output = ["--output", str(tmp_path / "out"), "--examples", "6"]
     with pytest.raises(SystemExit) as stop:
-        main(["export", str(run.path), "--output", str(tmp_path / "out"), "--examples", "6"])
+        main(["export", str(run.path), "--format", name, *output])
     assert stop.value.code == 2
     assert "does not answer as the run does" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*"))
@@ -180,3 +184,28 @@ def test_an_audio_run_is_exported_with_the_rule_of_its_window(tmp_path: Path) ->
     assert contents["input"]["name"] == "audio"
     assert contents["listening"]["window_samples"] == 4000
     assert contents["listening"]["hop_seconds"] == run.bundle.listening_config.hop_seconds
+
+
+def test_all_prints_a_table_and_fails_if_a_format_answers_otherwise(
+    run: Run,
+    exports: dict[str, Exported],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = DifferentAnswersError("It answers otherwise.", received="up to 0.3")
+    broken = dataclasses.replace(exports["litert-int8"], path=None, error=error)
+    absent = Exported(form=find_form("onnx", "int8"), error=ExportError("No.", fix="pip install x"))
+    monkeypatch.setattr(Run, "export", lambda *_, **__: [exports["saved_model"], absent])
+    main(["export", str(run.path), "--format", "all"])
+    shown = capsys.readouterr().out
+    assert "Compared with the run on 12 examples of validation" in shown
+    assert "not possible" in shown
+    assert "onnx-int8: No. pip install x" in shown
+    assert f"Written: {exports['saved_model'].path}" in shown
+    monkeypatch.setattr(Run, "export", lambda *_, **__: [exports["saved_model"], broken])
+    with pytest.raises(SystemExit) as stop:
+        main(["export", str(run.path), "--format", "all", "--json"])
+    assert stop.value.code == 2
+    results = json.loads(capsys.readouterr().out)
+    assert [result["path"] is None for result in results] == [False, True]
+    assert results[1]["parity"]["examples"] == 12

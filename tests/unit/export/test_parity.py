@@ -1,14 +1,15 @@
 """What the comparison of an exported model with its run says."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.evaluation.intervals import Bootstrap
 from kerastl.export.exporting import DifferentAnswersError, refusal
 from kerastl.export.parity import Reference
+from kerastl.media.image.settings import ImageContract
 
 LABELS = np.tile([[1.0, 0.0], [0.0, 1.0]], (30, 1))
 
@@ -25,7 +26,7 @@ def reference() -> Reference:
         labels=LABELS,
         probabilities=np.clip(LABELS * 0.3 + random.uniform(0.1, 0.6, LABELS.shape), 0, 1),
         bootstrap=Bootstrap(groups=[str(row) for row in range(len(LABELS))], replicates=100),
-        folder=Path(),
+        files=FileInputs([], ImageContract(shape=(8, 8, 3))),
     )
 
 
