@@ -89,6 +89,12 @@ def export_run(
     `load` returns the model. With one form, what goes wrong is raised; with several, it is in the
     result.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(
+            "Exports need the TensorFlow backend of Keras.",
+            received=keras.backend.backend(),
+            fix="Unset KERAS_BACKEND.",
+        )
     targets = {form: Path(folder) / form.label for form in forms}
     for target in targets.values():
         _refuse_taken(target)
@@ -187,7 +193,7 @@ def _silenced_converters() -> Iterator[None]:
 def refusal(parity: Parity, label: str, most_auc_cost: float) -> ExportError | None:
     """Returns why an exported model is not kept: it answers otherwise than the run, or costs AUC.
 
-    Of a quantized model, probabilities may differ by any amount.
+    Probabilities of a quantized model may differ by any amount.
     """
     on = f"on {counted(parity.examples, 'example')} of {parity.split}"
     if parity.limit is not None and not parity.largest_difference <= parity.limit:
