@@ -38,12 +38,13 @@ def _saved_model(job: Mapping[str, Any]) -> Predict:
 
 
 def _keras(job: Mapping[str, Any]) -> Predict:
+    import tensorflow as tf
+
     from kerastl.run.models import load_model
 
     model = load_model(job["model"])
-    return lambda inputs: {
-        name: np.asarray(values) for name, values in model(inputs, training=False).items()
-    }
+    call = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+    return lambda inputs: {name: values.numpy() for name, values in call(inputs).items()}
 
 
 def _litert(job: Mapping[str, Any]) -> Predict:
