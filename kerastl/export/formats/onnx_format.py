@@ -11,17 +11,20 @@ from kerastl.export.formats.quantization import quantized
 from kerastl.export.serving import SIGNATURE
 
 _OPSET = 18
+_LARGE = 1024  # values
 
 
 class OnnxFormat(Format):
     """An ONNX file; the metadata is in `metadata_props` under `kerastl`.
 
-    With float16 and int8 convolutions alone are changed.
+    With float16 the weights alone are smaller: they are computed with in float32, because the
+    squares of a spectrogram exceed the range of float16.
     """
 
     name = "onnx"
     file = "model.onnx"
     precisions = ("float32", "float16", "int8")
+    open_precisions = ("float32", "float16")
     packages: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("onnx", "onnxruntime", "tf2onnx"), "onnx"
     )
@@ -30,17 +33,12 @@ class OnnxFormat(Format):
     def write(self, source: Source, precision: Precision, path: Path) -> None:
         import onnx
 
-        folder = source.saved_model(takes_any_extent=precision == "float32")
-        model = _converted(folder)
-        others = {node.op_type for node in model.graph.node} - {"Conv"}
+        model = _converted(source.saved_model(takes_any_extent=precision != "int8"))
         if precision == "int8":
+            others = {node.op_type for node in model.graph.node} - {"Conv"}
             model = quantized(model, source, others)
         elif precision == "float16":
-            from onnxruntime.transformers.float16 import convert_float_to_float16
-
-            model = convert_float_to_float16(
-                model, keep_io_types=True, op_block_list=sorted(others)
-            )
+            _store_in_float16(model.graph)
         onnx.helper.set_model_props(model, {"kerastl": source.metadata})
         onnx.save(model, path)
 
@@ -72,6 +70,20 @@ def _converted(folder: Path) -> Any:
         opset=_OPSET,
     )
     return model
+
+
+def _store_in_float16(graph: Any) -> None:
+    """Stores large weights in float16, with an operation that casts them to float32."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    for weights in list(graph.initializer):
+        values = numpy_helper.to_array(weights)
+        if values.dtype == np.float32 and values.size >= _LARGE:
+            small = numpy_helper.from_array(values.astype(np.float16), f"{weights.name}/float16")
+            cast = helper.make_node("Cast", [small.name], [weights.name], to=TensorProto.FLOAT)
+            graph.initializer.remove(weights)
+            graph.initializer.append(small)
+            graph.node.insert(0, cast)
 
 
 def _replace_fourier_transforms(graph: Any) -> None:
