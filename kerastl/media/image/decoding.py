@@ -106,7 +106,7 @@ class ImageDecoder(Decoder):
         data, geometry = read_image_file(path), geometry_of(self._contract.resize)
         image = open_image(data, where=str(path))
         try:
-            opened = _opened(image, data, (width, height), geometry, None)
+            opened = _opened(image, data, (width, height), geometry, self._contract.intensity)
             return np.array(_upright(opened.image, opened.turn))
         except Exception as error:  # as in decode_image
             raise damaged("image", str(path), str(error)) from error
@@ -204,11 +204,7 @@ class _Opened(NamedTuple):
 
 
 def _opened(
-    image: ImageFile.ImageFile,
-    data: bytes,
-    target: Size,
-    geometry: Geometry,
-    intensity: Intensity,
+    image: ImageFile.ImageFile, data: bytes, target: Size, geometry: Geometry, intensity: Intensity
 ) -> _Opened:
     raw_mode = image.tile[0][3] if image.tile else None
     turn = orientation(image)  # loads the whole file if it is a PNG

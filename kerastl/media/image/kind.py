@@ -91,9 +91,7 @@ class ImageType(MediaType):
 
         return ImageDecoder(contract)
 
-    def fitting(self, contract: ImageContract) -> "keras.layers.Layer | None":
-        if contract.intensity is not None:  # such images are rounded to 8 bits after resizing only
-            return None
+    def fitting(self, contract: ImageContract) -> "keras.layers.Layer":
         from kerastl.media.image.fit_images import FitImages
 
         height, width = contract.shape[:2]
@@ -101,11 +99,11 @@ class ImageType(MediaType):
 
     def reading(self, contract: ImageContract) -> str:
         height, width = contract.shape[:2]
+        resize, *details = contract.details
         return (
-            f"RGB, 8 bits; of deeper gray images, the values {contract.intensity or 'by high byte'}; "
-            "transparency on white; ICC profiles ignored; "
-            "turned by the EXIF orientation; if the model takes one size only, resized first: "
-            f"{contract.resize} to {height} x {width}, bilinear with antialiasing as Pillow does. "
+            "RGB, 8 bits; transparency on white; ICC profiles ignored; turned by the EXIF "
+            f"orientation; {', '.join(details)}. If the model takes one size only, resized first: "
+            f"{resize} to {height} x {width}, bilinear with antialiasing as Pillow does. "
             "kerastl decodes large JPEGs at 1/2, 1/4 or 1/8 as long as twice the target remains, "
             "as Image.draft does; otherwise, pixels differ by half a level on average."
         )

@@ -8,6 +8,7 @@ from PIL import Image
 
 from kerastl.media.image.decoding import ImageDecoder, decode_image
 from kerastl.media.image.fit_images import FitImages
+from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageContract
 
 SIZES = [(320, 240), (97, 301), (33, 40), (449, 448), (400, 30)]
@@ -34,3 +35,14 @@ def test_an_unfitted_file_keeps_its_size_and_is_upright(tmp_path):
     image.save(tmp_path / "turned.png", exif=turned)
     unfitted = ImageDecoder(ImageContract(shape=(8, 8, 3))).load_unfitted(tmp_path / "turned.png")
     np.testing.assert_array_equal(unfitted, np.rot90(np.asarray(image), -1))
+
+
+def test_deep_gray_images_have_8_bits_before_they_are_resized(tmp_path):
+    gray = np.random.default_rng(0).integers(0, 4096, (30, 20), np.uint16)
+    Image.fromarray(gray).save(tmp_path / "deep.png")
+    contract = ImageContract(shape=(8, 8, 3), intensity=(0.0, 4095.0))
+    decoder = ImageDecoder(contract)
+    unfitted = decoder.load_unfitted(tmp_path / "deep.png")
+    fitted = np.asarray(IMAGE.fitting(contract)(unfitted[np.newaxis]))
+    np.testing.assert_array_equal(fitted, decoder.load(tmp_path / "deep.png").values)
+    assert "gray values 0 to 4095" in IMAGE.reading(contract)
