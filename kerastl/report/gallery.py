@@ -6,7 +6,9 @@ only hides those that the chosen threshold decides otherwise. An example that ca
 sentence in its place; a report never fails because of a file.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,9 @@ from kerastl.media.preview import Preview, no_preview
 from kerastl.media.segments import COLUMNS, WHOLE, Bounds
 from kerastl.report.curves import logits
 from kerastl.run.origin import ReadableFiles
+from kerastl.threads import in_order
+
+Place = tuple[Path, Bounds]  # of an example: its file and the segment of it
 
 BUDGET = 2_400_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
@@ -57,12 +62,29 @@ class Gallery:
 
 @dataclass
 class PreviewStore:
-    """Makes previews until the budget is spent; a file is read and embedded once."""
+    """Makes previews until the budget is spent; a file is read and embedded once.
+
+    Threads make them ahead, because reading, decoding and encoding do not need Python's lock.
+    """
 
     media: MediaType
     files: ReadableFiles
     left: int = BUDGET  # number of characters
-    _made: dict[tuple[Path, Bounds], tuple[str, Preview]] = field(default_factory=dict)
+    _made: dict[Place, tuple[str, Preview]] = field(default_factory=dict)
+    _ahead: dict[Place, Preview] = field(default_factory=dict)
+
+    def make_ahead(self, places: Iterable[Place]) -> list[Preview]:
+        """Makes the previews that will be asked for soon; returns those that are new."""
+        wanted = [
+            place
+            for place in dict.fromkeys(places)
+            if self.left > 0 and place not in self._made and place not in self._ahead
+            if self.files.refusal(place[0]) is None
+        ]
+        tasks = (partial(self.media.preview, *place) for place in wanted)
+        made = list(in_order(tasks, num_ahead=len(wanted)))
+        self._ahead.update(zip(wanted, made, strict=True))
+        return made
 
     def preview(self, path: Path, segment: Bounds) -> tuple[str, Preview, bool]:
         """Returns the id of a preview, the preview, and whether it is the first of its file.
@@ -77,8 +99,8 @@ class PreviewStore:
 
     def usual_characters(self, rows: pd.DataFrame) -> float:
         """Returns the mean size of a preview, measured on a few of the rows; at least 1."""
-        places = [_place(row) for _, row in rows.iloc[:: max(1, len(rows) // _SAMPLE)].iterrows()]
-        made = [self.media.preview(*at) for at in places if self.files.refusal(at[0]) is None]
+        chosen = rows.iloc[:: max(1, len(rows) // _SAMPLE)]
+        made = self.make_ahead(_place(row) for _, row in chosen.iterrows())
         sizes = [size for one in made if (size := _size(one))]
         return sum(sizes) / len(sizes) if sizes else 1.0
 
@@ -88,7 +110,7 @@ class PreviewStore:
             return no_preview(refusal)
         if self.left <= 0:
             return no_preview("left out to keep the report small")
-        made = self.media.preview(path, segment)
+        made = self._ahead.pop((path, segment), None) or self.media.preview(path, segment)
         size = _size(made)
         if size > self.left:
             return no_preview("left out to keep the report small")
@@ -128,17 +150,25 @@ def gather_galleries(
         ("tp", "Predicted yes, labeled yes", sure, y == 1, called, -p),
         ("tn", "Predicted no, labeled no", sure, y == 0, ~called, p),
     )
-    galleries = []
-    for cell, title, hint, of_class, decided, key in found:
+    chosen: list[dict[int, bool]] = []
+    for cell, _, _, of_class, decided, key in found:
         order = np.flatnonzero(of_class)
         order = order[np.argsort(key[order], kind="stable")][:limit]
         shown = dict(zip(order.tolist(), decided[order].tolist(), strict=True))
         if cell == "near":
             shown |= {i: False for i in _spread(p, valid, limit) if i not in shown}
-        examples = tuple(_example(rows.iloc[i], y[i], p[i], shown[i], store) for i in shown)
-        total = int((of_class & decided).sum())
-        galleries.append(Gallery(cell=cell, title=title, hint=hint, total=total, examples=examples))
-    return tuple(galleries)
+        chosen.append(shown)
+    store.make_ahead(_place(rows.iloc[i]) for shown in chosen for i in shown)
+    return tuple(
+        Gallery(
+            cell=cell,
+            title=title,
+            hint=hint,
+            total=int((of_class & decided).sum()),
+            examples=tuple(_example(rows.iloc[i], y[i], p[i], shown[i], store) for i in shown),
+        )
+        for (cell, title, hint, of_class, decided, _), shown in zip(found, chosen, strict=True)
+    )
 
 
 def _spread(p: np.ndarray, valid: np.ndarray, count: int) -> list[int]:
@@ -164,7 +194,7 @@ def examples_per_gallery(num_tasks: int, num_parts: int, characters: float) -> l
     return [first, *[max(1, first // 2)] * (num_parts - 1)]
 
 
-def _place(row: pd.Series) -> tuple[Path, Bounds]:
+def _place(row: pd.Series) -> Place:
     start, end = (row.get(column) for column in COLUMNS)
     segment = None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
     return Path(str(row["path"])), segment
