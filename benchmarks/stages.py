@@ -30,7 +30,8 @@ from kerastl.heads.builder import apply_policy, build_model, find_heads, find_la
 from kerastl.progress import SILENT
 from kerastl.training import fine_tuning
 from kerastl.training.compilation import compile_heads
-from kerastl.training.fitting import TrainingContext, fit_epochs
+from kerastl.training.context import TrainingContext
+from kerastl.training.fitting import fit_epochs
 from kerastl.training.plan import FineTune, plan_training
 from kerastl.training.trainable import make_optimizer
 

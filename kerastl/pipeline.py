@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import keras
+import numpy as np
 
 from kerastl.backbones import find_backbone
 from kerastl.config import Config, dump_config, load_config
@@ -14,9 +14,8 @@ from kerastl.data.tables.splits import split_warnings
 from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import build_model
-from kerastl.heads.logits import HeadLogits
-from kerastl.listening.recording_thresholds import tune_on_recordings
+from kerastl.features.view_features import Features
+from kerastl.media.base import InputContract
 from kerastl.planning import make_plan, plan_with_warnings
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
@@ -28,19 +27,20 @@ from kerastl.run.layout import (
     remove_leftovers,
     start_run,
 )
+from kerastl.run.model_cache import ModelParts
 from kerastl.run.record import RunRecord
 from kerastl.run.results import (
     RunPlan,
-    backbone_sha256,
     compute_results,
     input_contract,
     make_bundle,
     write_results,
 )
+from kerastl.run.run_model import RunModel
 from kerastl.run.split_table import splits_frame
 from kerastl.run.tuning import find_held_out
 from kerastl.runs import Run
-from kerastl.training.auto import train_model
+from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import FeatureTrial
 from kerastl.training.feature_search import (
     read_trials,
@@ -48,9 +48,8 @@ from kerastl.training.feature_search import (
     with_trials,
     write_trials,
 )
-from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import TrainingResult
-from kerastl.training.plan import SearchPlan
+from kerastl.training.plan import SearchPlan, SolveHeads, TrainingPlan
+from kerastl.training.solving import TrainingResult, train_solved
 
 
 def train(
@@ -84,6 +83,21 @@ def train(
     print(run.metrics["test"]["macro"]["auc"])
     ```
     """
+    run = train_and_score(
+        config, output=output, overrides=overrides, cache=cache, progress=progress
+    )
+    return add_report(run, progress=progress)
+
+
+def train_and_score(
+    config: Config | str | Path,
+    *,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    cache: bool = True,
+    progress: Progress = SILENT,
+) -> Run:
+    """Does the same without the report."""
     stem = "run" if isinstance(config, Config) else Path(config).stem
     path = Path(output) if output is not None else free_name(Path("runs") / stem)
     settings = config if isinstance(config, Config) else load_config(config, overrides)
@@ -97,6 +111,12 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
 
     On a CPU, the results are equal to those of an uninterrupted training bit by bit.
     """
+    run = resume_and_score(path, cache=cache, progress=progress)
+    return add_report(run, progress=progress)
+
+
+def resume_and_score(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
+    """Does the same without the report."""
     layout = RunLayout(Path(path))
     if not layout.is_started:
         raise RunError(
@@ -110,7 +130,7 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
             fix=f"`kerastl evaluate {layout.folder}` shows its scores.",
         )
     if layout.is_finished:
-        return _finish(layout, progress=progress)
+        return Run(layout.folder)
     record = RunRecord(layout)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
@@ -120,17 +140,26 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
 
 
+def add_report(run: Run, *, progress: Progress = SILENT) -> Run:
+    """Writes the report of a run whose results are written, and removes its state."""
+    try:
+        write_report_or_warn(run.path, progress=progress, trust=True)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"Only the report is missing; `kerastl train --resume {run.path}` writes it."
+        ) from stop
+    finish_run(run.record.layout)
+    return run
+
+
 def _carry_out(
     plan: RunPlan, layout: RunLayout, *, cache: bool, progress: Progress, is_new: bool
 ) -> Run:
     plan, trials = _with_chosen_features(plan, cache=cache, progress=progress)
     trials = trials or read_trials(layout.state)
     config, examples, training = plan.config, plan.examples, plan.training
-    keras.utils.set_random_seed(config.fit.seed)
-    progress.step("Building the model", None)
-    model, frozen_model = _build(plan)
-    sha256 = backbone_sha256(model)
-    contract = input_contract(model, config.data, plan.spec)
+    model, frozen_model = _models(plan, cache_folder() if cache else None, progress=progress)
+    contract = input_contract(model.facts.input_shape, config.data, plan.spec)
     context = TrainingContext(
         examples=examples,
         inputs=FileInputs(examples.paths, contract, segments=examples.segments),
@@ -140,20 +169,43 @@ def _carry_out(
         state=layout.state,
         progress=progress,
     )
-    features = context.prepare(training, frozen_model or model)
+    features = context.prepare(training, (frozen_model or model).backbone)
     if is_new:
         splits = splits_frame(examples).to_csv(index=False)
         start_run(layout, config=dump_config(config), splits=splits)
         write_trials(layout.state, trials)
     try:
-        fitted = train_model(training, model, context, features, frozen_model=frozen_model)
+        model, fitted, logits = _train(plan, model, frozen_model, context, features)
+        fitted = with_trials(fitted, trials)
         progress.note("\n".join(fitted.learned))
-        _conclude(plan, layout, with_trials(fitted, trials), sha256, progress=progress)
+        _conclude(plan, layout, model, fitted, logits, contract, progress=progress)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"The progress so far is saved; continue with `kerastl train --resume {layout.folder}`."
         ) from stop
-    return _finish(layout, progress=progress, trust=True)
+    return Run(layout.folder)
+
+
+def _train(
+    plan: RunPlan,
+    model: RunModel,
+    frozen_model: RunModel | None,
+    context: TrainingContext,
+    features: Features | None,
+) -> tuple[RunModel, TrainingResult, np.ndarray]:
+    """Trains as planned; returns the trained model, the outcome and the logits of all examples."""
+    match plan.training:
+        case TrainingPlan(phases=(SolveHeads() as phase,)) if features is not None:
+            fitted, exact = train_solved(phase, model.heads, context, features, model.facts.parts)
+            model.solve(exact)
+            return model, fitted, exact.logits(fitted.features)
+    from kerastl.heads.logits import HeadLogits
+    from kerastl.training.auto import train_model
+
+    other = None if frozen_model is None else frozen_model.keras_model
+    found = train_model(plan.training, model.keras_model, context, features, frozen_model=other)
+    chosen = model if frozen_model is None or found.model is not other else frozen_model
+    return chosen, found, HeadLogits(found.model, plan.examples.tasks)(found.features)
 
 
 def _with_chosen_features(
@@ -179,53 +231,57 @@ def _with_chosen_features(
     return replace(plan, config=config.changed(features=chosen, backbone=backbone)), trials
 
 
-def _finish(layout: RunLayout, *, progress: Progress, trust: bool = False) -> Run:
-    """Writes the report of a run whose results are written, and removes the state."""
-    write_report_or_warn(layout.folder, progress=progress, trust=trust)
-    finish_run(layout)
-    return Run(layout.folder)
-
-
-def _build(plan: RunPlan) -> tuple[keras.Model, keras.Model | None]:
+def _models(
+    plan: RunPlan, cache: Path | None, *, progress: Progress
+) -> tuple[RunModel, RunModel | None]:
     """Returns the model and, if its backbone may stay frozen with other features, that model."""
     config, training = plan.config, plan.training
     assert not isinstance(config.features, AutoFeatures)  # the search has replaced them
 
-    def build(features: FeaturesConfig | None) -> keras.Model:
-        return build_model(
-            plan.spec,
-            plan.examples.tasks,
-            heads=config.heads,
-            weights=config.backbone.weights,
-            input_size=config.backbone.input_size,
-            options=config.backbone.options,
+    def model(features: FeaturesConfig | None) -> RunModel:
+        parts = ModelParts(
+            spec=plan.spec,
+            backbone=config.backbone,
             features=features,
+            heads=config.heads,
+            tasks=plan.examples.tasks,
             seed=config.fit.seed,
         )
+        return RunModel(parts, cache=cache, progress=progress)
 
     if isinstance(training, SearchPlan) and training.frozen is not None:
-        return build(None), build(config.features)
-    return build(config.features), None
+        return model(None), model(config.features)
+    return model(config.features), None
 
 
 def _conclude(
     plan: RunPlan,
     layout: RunLayout,
+    model: RunModel,
     fitted: TrainingResult,
-    backbone_sha256: str,
+    logits: np.ndarray,
+    contract: InputContract,
     *,
     progress: Progress,
 ) -> None:
     """Chooses thresholds and calibration, scores the model, and writes the results."""
     progress.step("Scoring", None)
-    model = fitted.model
-    logits = HeadLogits(model, plan.examples.tasks)(fitted.features)
+    config = plan.config
     held_out = find_held_out(fitted, plan.examples, logits)
     bundle = make_bundle(
-        plan, model, fitted, held_out, backbone_sha256=backbone_sha256, folder=layout.folder
+        plan,
+        fitted,
+        held_out,
+        heads=model.heads,
+        contract=contract,
+        backbone_sha256=model.facts.backbone_sha256,
+        folder=layout.folder,
     )
-    bundle = tune_on_recordings(model, bundle, plan.config, progress=progress)
+    if config.evaluation.recordings is not None:
+        from kerastl.listening.recording_thresholds import tune_on_recordings
+
+        bundle = tune_on_recordings(model.solved_model, bundle, config, progress=progress)
     results = compute_results(plan, fitted, logits, held_out, bundle)
     for sentence in results.warnings:
         progress.warn(sentence)
-    write_results(layout, model, results)
+    write_results(layout, model.save, results)

@@ -12,9 +12,9 @@ from kerastl.files import without_nan
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
 from kerastl.run.bundle import Bundle
-from kerastl.run.models import load_model
 from kerastl.run.notebook_summary import describe, scores_html
 from kerastl.run.record import read_record
+from kerastl.run.results import write_thresholds
 
 if TYPE_CHECKING:
     import keras
@@ -56,6 +56,7 @@ class Run:
     def model(self) -> "keras.Model":
         """The Keras model: raw input to uncalibrated probabilities."""
         from kerastl.run.model_check import refuse_other_model
+        from kerastl.run.models import load_model
 
         model = load_model(self.record.layout.model)
         refuse_other_model(model, self.bundle, where=self.path)

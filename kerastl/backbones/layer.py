@@ -12,9 +12,9 @@ from typing import Any, Literal
 import keras
 
 from kerastl.backbones.spec import Stage
-from kerastl.backbones.views import ViewNetworks, Views
+from kerastl.backbones.view_networks import ViewNetworks
+from kerastl.backbones.views import Views
 from kerastl.errors import ModelError, suggestion
-from kerastl.media.view import View
 
 BatchNormMode = Literal["frozen", "update"]
 
@@ -106,10 +106,10 @@ class Backbone(keras.layers.Layer):
         networks = self._view_networks
         return int(self.model.output_shape[1]) if networks is None else networks.dim
 
-    def view_network(self, view: View) -> keras.Model:
-        """Returns the network of a view, which shares the weights: from raw input to features."""
+    def network(self, size: tuple[int, int] | None) -> keras.Model:
+        """Returns the network of the views of a size, which shares the weights."""
         networks = self._view_networks
-        return self.model if networks is None else networks.by_size[view.size]
+        return self.model if networks is None else networks.by_size[size]
 
     @property
     def learns(self) -> Learns:

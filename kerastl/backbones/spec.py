@@ -57,6 +57,9 @@ class BackboneSpec:
         facts: Further facts to show, name to text.
         reference_features: Given the built model, a function from raw input to the features that
             the network's own project computes with the same weights; the conformance kit compares.
+        is_determined: Whether the plugin's package, the options, the input and the weights (a
+            published name, or the content of a file) determine the network, so that a model with
+            it can be taken from the cache.
         warning: What users of this backbone should know before training, or None.
     """
 
@@ -74,6 +77,7 @@ class BackboneSpec:
     known_failures: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     reference_features: "Callable[[keras.Model], Callable[[Any], Any]] | None" = None
+    is_determined: bool = False
     warning: str | None = None
 
     @property

@@ -7,7 +7,7 @@ import click
 
 from kerastl.features.cache import location, pruning
 
-_KINDS = {"features": "features", "engines": "converted network"}
+_KINDS = {"features": "features", "engines": "converted network", "models": "model"}
 
 
 @click.group()

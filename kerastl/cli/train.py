@@ -1,5 +1,6 @@
 """`kerastl train`: train a model, or resume an interrupted run."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -48,15 +49,19 @@ def command(
             received="--output, --set or --seed beside --resume",
             fix="Leave them out, or start a new run with `kerastl train CONFIG`.",
         )
+    from kerastl.config import load_config
+
+    if config is not None:
+        load_config(config, overrides)  # shows its errors before what trains is imported
     from kerastl import pipeline
     from kerastl.cli.console import TerminalProgress
 
     with TerminalProgress(is_quiet) as progress:
         if resume is not None:
-            run = pipeline.resume(resume, cache=not no_cache, progress=progress)
+            run = pipeline.resume_and_score(resume, cache=not no_cache, progress=progress)
         else:
             assert config is not None
-            run = pipeline.train(
+            run = pipeline.train_and_score(
                 config,
                 output=output,
                 overrides=overrides,
@@ -64,3 +69,6 @@ def command(
                 progress=progress,
             )
     show_run(run, as_json=as_json, is_quiet=is_quiet)
+    sys.stdout.flush()
+    with TerminalProgress(is_quiet) as progress:
+        pipeline.add_report(run, progress=progress)

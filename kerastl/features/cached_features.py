@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cache.feature_store import FeatureStore
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.features.cache.fingerprints import combined_fingerprint, network_fingerprint
+from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, size_limit
 from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.engine import REFERENCE
 from kerastl.features.engines.selection import Purpose
+from kerastl.features.network import Network
 from kerastl.files import FileStatus
 from kerastl.progress import Progress
 
@@ -53,7 +53,7 @@ class CachedFeatures:
 
     def __init__(
         self,
-        network: keras.Model,
+        network: Network,
         inputs: Inputs,
         num_examples: int,
         *,
@@ -61,7 +61,7 @@ class CachedFeatures:
         progress: Progress,
         is_whole: bool = False,
     ):
-        self.dim = int(network.output_shape[1])
+        self.dim = network.output_shape[0]
         self.cache = cache
         self.is_whole = is_whole
         self._inputs = inputs
@@ -162,11 +162,11 @@ class CachedFeatures:
         self._progress.warn(f"The cache cannot be written ({reason}); continuing without it.")
 
 
-def engine_folder(network: keras.Model, rule: object, *, cache: Path) -> Path:
+def engine_folder(network: Network, rule: object, *, cache: Path) -> Path:
     """Returns the folder of the converted network for inputs that are made by a rule."""
     return cache / ENGINES / combined_fingerprint(_identity(network, rule))
 
 
-def _identity(network: keras.Model, rule: object) -> dict[str, Any]:
+def _identity(network: Network, rule: object) -> dict[str, Any]:
     """Returns everything that determines the features of an example with a given key."""
-    return {"network": network_fingerprint(network), "rule": rule}
+    return {"network": network.fingerprint, "rule": rule}

@@ -1,8 +1,7 @@
 """Extraction of features: look up what is cached, compute what is missing, and store it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
@@ -14,6 +13,7 @@ from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, Purpose
 from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
+from kerastl.features.network import Network
 from kerastl.progress import SILENT, Progress
 
 
@@ -35,7 +35,7 @@ class Extraction:
 
     def __init__(
         self,
-        network: keras.Model,
+        network: Network,
         inputs: Inputs,
         is_scored: np.ndarray,
         *,
@@ -63,17 +63,19 @@ class Extraction:
         """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
         self.facts = self._extract(is_scored)
 
-    def probability_differences(self, heads: keras.Model) -> dict[str, float]:
+    def probability_differences(
+        self, logits_of: Callable[[np.ndarray], np.ndarray]
+    ) -> dict[str, float]:
         """Returns the label of each engine to its largest difference of a probability from Keras.
 
         Args:
-            heads: From features to logits.
+            logits_of: Returns the logits of the heads for features.
         """
         others = sorted(self.used - {REFERENCE})
         if not others:
             return {}
         features = {label: self.sample_features(label) for label in (REFERENCE, *others)}
-        return probability_differences(heads, features.pop(REFERENCE), features)
+        return probability_differences(logits_of, features.pop(REFERENCE), features)
 
     def extract_without(self, engines: Sequence[str]) -> "Extraction":
         """Extracts all features again without these engines, in the shipped model's precision."""

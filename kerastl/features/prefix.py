@@ -22,6 +22,7 @@ from kerastl.features.engines.engine import EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
 from kerastl.features.extraction import input_dtype
+from kerastl.features.network import Network
 from kerastl.heads.builder import find_layer, head_model
 from kerastl.progress import Progress
 from kerastl.scratch import scratch_array
@@ -77,7 +78,7 @@ def find_cut(layer: Backbone) -> Cut | None:
     if crossing is None or len(crossing) != 1:
         return None
     if layer.batch_norm == "update" and any(
-        _has_random_state(operation)
+        has_random_state(operation)
         for operation in operations(layer.model)
         if operation.name not in trained
     ):
@@ -88,7 +89,7 @@ def find_cut(layer: Backbone) -> Cut | None:
     )
 
 
-def _has_random_state(operation: Any) -> bool:
+def has_random_state(operation: Any) -> bool:
     """Returns whether a layer, or one inside it, has a seed generator."""
     return len(getattr(operation, "variables", ())) > len(getattr(operation, "weights", ()))
 
@@ -122,7 +123,7 @@ def run_prefix(
     positions[rows] = np.arange(len(rows))
     spread = rows[np.linspace(0, len(rows) - 1, NUM_EXAMPLES).astype(int)]
     engines = NetworkEngines(
-        network=cut.prefix,
+        network=Network.of(cut.prefix),
         dtype=input_dtype(inputs),
         sample=lambda: inputs.take(spread),
         progress=progress,

@@ -9,19 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from kerastl.backbones import Backbone
 from kerastl.data.inputs.batches import Inputs
 from kerastl.features.cached_features import CachedFeatures, engine_folder
 from kerastl.features.engines.engine import Engine, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
 from kerastl.features.extraction import Extraction
+from kerastl.features.network import FrozenBackbone, Network
 from kerastl.features.view_features import Features, ViewFeatures
 from kerastl.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerastl.backbones import Backbone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,7 @@ class FeatureSource:
 
     def extract(
         self,
-        network: keras.Model,
+        network: "keras.Model | Network",
         inputs: Inputs,
         *,
         is_scored: np.ndarray | None = None,
@@ -60,6 +65,7 @@ class FeatureSource:
         Raises:
             MediaError: A file is unreadable, and `inputs` raises.
         """
+        network = Network.of(network)
         needed = np.ones(len(inputs), bool) if is_scored is None else is_scored
         cached = CachedFeatures(
             network,
@@ -81,21 +87,22 @@ class FeatureSource:
 
     def features_of(
         self,
-        backbone: Backbone,
+        backbone: "Backbone | FrozenBackbone",
         inputs: Inputs,
         *,
         is_scored: np.ndarray | None = None,
         progress: Progress = SILENT,
     ) -> Features:
         """Returns the features of all examples by a backbone; arguments as of `extract`."""
-        if backbone.views is None:
-            return self.extract(backbone.model, inputs, is_scored=is_scored, progress=progress)
+        frozen = FrozenBackbone.of(backbone)
         extract = partial(self.extract, is_scored=is_scored, progress=progress)
-        return ViewFeatures.extract(backbone.views, backbone.view_network, inputs, extract)
+        if frozen.views is None:
+            return extract(frozen.networks[None], inputs)
+        return ViewFeatures.extract(frozen.views, frozen.networks, inputs, extract)
 
     def select_engine(
         self,
-        network: keras.Model,
+        network: "keras.Model | Network",
         sample: Callable[[], np.ndarray],
         *,
         dtype: np.dtype,
@@ -113,6 +120,7 @@ class FeatureSource:
             num_examples: Expected number of inputs.
             progress: Receives a note about each engine that is tried.
         """
+        network = Network.of(network)
         folder = None if self.cache is None else engine_folder(network, rule, cache=self.cache)
         engines = NetworkEngines(
             network=network, dtype=dtype, sample=sample, folder=folder, progress=progress

@@ -1,9 +1,8 @@
 """The features of a backbone with several views, each computed and cached on its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import keras
 import numpy as np
 
 from kerastl.backbones.views import Views
@@ -14,7 +13,7 @@ from kerastl.features.engines.engine import REFERENCE
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.extraction import Extraction
 from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
-from kerastl.media.view import View
+from kerastl.features.network import Network, Size
 
 Extract = Callable[..., Extraction]
 
@@ -43,26 +42,27 @@ class ViewFeatures:
     def extract(
         cls,
         views: Views,
-        network_of: Callable[[View], keras.Model],
+        networks: Mapping[Size, Network],
         inputs: Inputs,
         extract: Extract,
     ) -> "ViewFeatures":
         """Returns the features of all views; those of one size share the engines."""
-        engines: dict[object, NetworkEngines] = {}
+        engines: dict[Size, NetworkEngines] = {}
         parts = []
         for view in views.views:
-            network = network_of(view)
             changed = viewed_inputs(inputs, view) if view.changes_inputs else inputs
-            part = extract(network, changed, engines=engines.get(view.size))
+            part = extract(networks[view.size], changed, engines=engines.get(view.size))
             engines[view.size] = part.engines
             parts.append(part)
         return cls(views, parts)
 
-    def probability_differences(self, heads: keras.Model) -> dict[str, float]:
+    def probability_differences(
+        self, logits_of: Callable[[np.ndarray], np.ndarray]
+    ) -> dict[str, float]:
         """Returns the label of each engine to its largest difference of a probability from Keras.
 
         Args:
-            heads: From features to logits.
+            logits_of: Returns the logits of the heads for features.
         """
         others = sorted(set().union(*(part.used for part in self._parts)) - {REFERENCE})
         if not others:
@@ -77,7 +77,7 @@ class ViewFeatures:
             )
             for label in others
         }
-        return probability_differences(heads, self._combined(reference), features)
+        return probability_differences(logits_of, self._combined(reference), features)
 
     def extract_without(self, engines: Sequence[str]) -> "ViewFeatures":
         """Extracts all features again without these engines, in the shipped model's precision."""

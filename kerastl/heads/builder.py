@@ -1,10 +1,12 @@
 """Building of a model from a backbone and heads, and access to its parts."""
 
+import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerastl.backbones import (
     Backbone,
@@ -18,7 +20,7 @@ from kerastl.backbones.building import build_network
 from kerastl.backbones.spec import DEFAULT_WEIGHTS
 from kerastl.backbones.views import Views
 from kerastl.config.features_section import FeaturesConfig
-from kerastl.config.head import Head, HeadsSpec, resolve_heads, task_names
+from kerastl.config.head import Head, HeadsSpec, columns, resolve_heads, task_names
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.layer import Probabilities
@@ -160,6 +162,32 @@ def feature_model(model: keras.Model) -> keras.Model:
 def head_model(model: keras.Model) -> keras.Model:
     """Returns a model of the heads alone, from features to logits, with the same weights."""
     return keras.Model(find_layer(model).output, _logits(model))
+
+
+def weights_sha256(layer: Backbone) -> str:
+    """Returns the hash of the weights of a backbone as they are now."""
+    digest = hashlib.sha256()
+    for i, variable in enumerate(layer.model.variables):
+        array = np.asarray(variable.numpy())
+        digest.update(f"{i:05d}:{variable.path}:{array.dtype}:{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def set_heads(
+    model: keras.Model, kernel: np.ndarray, bias: np.ndarray, tasks: Sequence[str]
+) -> None:
+    """Gives linear heads their weights.
+
+    Args:
+        model: The model.
+        kernel: `(feature_dim, tasks)`.
+        bias: `(tasks,)`.
+        tasks: Names of the columns.
+    """
+    for head in find_heads(model):
+        chosen = columns(head, tasks)
+        model.get_layer(head.logits_name).set_weights([kernel[:, chosen], bias[chosen]])
 
 
 def apply_policy(layer: Backbone, policy: Any) -> None:

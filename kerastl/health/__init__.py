@@ -149,7 +149,7 @@ def _devices() -> tuple[str, ...]:
 
 
 def _engines() -> tuple[str, ...]:
-    from kerastl.features.engines import selection
+    from kerastl.features.engines import offered, selection
 
-    hints = (selection.OPENVINO_HINT,) if selection.lacks_openvino() else ()
-    return (*selection.offered_engines(), *hints)
+    found = offered.offered_engines()
+    return (*found.labels, *((selection.OPENVINO_HINT,) if found.lacks_openvino else ()))

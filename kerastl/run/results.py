@@ -1,23 +1,21 @@
 """The results of a training: computed as values, then written into the run folder."""
 
 import datetime
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from kerastl.backbones import BackboneSpec, distributions
 from kerastl.config import Config, DataConfig
+from kerastl.config.head import Head
 from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.missingness import MissingnessReport, examine_missingness
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.files import file_sha256, without_nan, write_json, write_text, write_with
-from kerastl.heads.builder import find_heads, find_layer
 from kerastl.media.base import InputContract
 from kerastl.media.media_types import media_type
 from kerastl.records import to_values
@@ -47,11 +45,8 @@ from kerastl.run.tuning import tune_tasks, unweighted_offsets
 from kerastl.run.warnings import find_warnings
 from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import STRENGTHS
-from kerastl.training.phases import TrainingResult
 from kerastl.training.plan import SearchPlan, TrainingPlan
-
-if TYPE_CHECKING:
-    import keras
+from kerastl.training.solving import TrainingResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,28 +76,18 @@ class RunResults:
         return tuple(find_warnings(self.bundle, self.missingness))
 
 
-def input_contract(model: "keras.Model", data: DataConfig, spec: BackboneSpec) -> InputContract:
-    """Returns what goes into the model and how a file becomes it."""
-    shape = tuple(int(length) for length in model.input_shape[1:])
+def input_contract(shape: tuple[int, ...], data: DataConfig, spec: BackboneSpec) -> InputContract:
+    """Returns what goes into a model with inputs of this shape and how a file becomes it."""
     return data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
-
-
-def backbone_sha256(model: "keras.Model") -> str:
-    """Returns the hash of the backbone's weights as they are now."""
-    digest = hashlib.sha256()
-    for i, variable in enumerate(find_layer(model).model.variables):
-        array = np.asarray(variable.numpy())
-        digest.update(f"{i:05d}:{variable.path}:{array.dtype}:{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def make_bundle(
     plan: RunPlan,
-    model: "keras.Model",
     fitted: TrainingResult,
     held_out: HeldOutPredictions,
     *,
+    heads: Sequence[Head],
+    contract: InputContract,
     backbone_sha256: str,
     folder: Path,
 ) -> Bundle:
@@ -111,7 +96,7 @@ def make_bundle(
     The hash is that of the backbone's weights before training.
     """
     config, spec, tasks = plan.config, plan.spec, plan.examples.tasks
-    heads = {head.name: head.tasks for head in find_heads(model)}
+    tasks_of = {head.name: head.tasks for head in heads}
     groups = np.asarray(make_bootstrap(config.evaluation, plan.examples).groups)[held_out.rows]
     labels = plan.examples.training_labels[plan.examples.rows(*fitted.fitted_on)]
     return Bundle(
@@ -123,9 +108,9 @@ def make_bundle(
             offsets=unweighted_offsets(config.loss, labels, tasks, plan.examples.unknown_weight),
             groups=groups,
         ),
-        heads=heads,
-        heads_sha256=heads_hash(tasks, heads),
-        input=input_contract(model, config.data, spec),
+        heads=tasks_of,
+        heads_sha256=heads_hash(tasks, tasks_of),
+        input=contract,
         backbone=BackboneFacts(
             id=spec.id,
             weights=spec.chosen_weights(config.backbone.weights),
@@ -184,12 +169,18 @@ def compute_results(
     )
 
 
-def write_results(layout: RunLayout, model: "keras.Model", results: RunResults) -> None:
-    """Writes the results; the bundle last, because it marks the run as finished."""
+def write_results(layout: RunLayout, save: Callable[[Path], None], results: RunResults) -> None:
+    """Writes the results; the bundle last, because it marks the run as finished.
+
+    Args:
+        layout: The run folder.
+        save: Writes the model.
+        results: Everything else.
+    """
     write_json(layout.missingness, to_values(results.missingness))
     write_with(layout.predictions, results.predictions.to_parquet)
     write_text(layout.history, results.history.to_csv(index=False))
-    write_with(layout.model, model.save)
+    write_with(layout.model, save)
     write_thresholds(layout, results.bundle, results.metrics)
 
 

@@ -24,8 +24,8 @@ from kerastl.evaluation.calibration import (
 from kerastl.evaluation.held_out import OUT_OF_FOLD, VALIDATION, HeldOutPredictions, level_folds
 from kerastl.evaluation.thresholds import DEFAULT, ChosenThreshold, choose_threshold
 from kerastl.run.bundle import Calibration, TaskBundle
-from kerastl.training.compilation import positive_weights
-from kerastl.training.phases import TrainingResult
+from kerastl.training.solving import TrainingResult
+from kerastl.training.task_weights import positive_weights
 
 
 def find_held_out(

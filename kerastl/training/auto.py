@@ -22,10 +22,10 @@ from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.view_features import Features
 from kerastl.heads.builder import apply_policy, feature_model, find_layer
 from kerastl.heads.logits import HeadLogits
+from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import AutoDecision, RateTrial, ValidationLabels
 from kerastl.training.fine_tuning import fine_tune
-from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import TrainingResult, run_phases
+from kerastl.training.phases import ModelResult, run_phases
 from kerastl.training.plan import DEFAULT_RATE, FineTune, SearchPlan, TrainingPlan
 
 FEW_LABELS = 20  # of the rarer class in validation: with fewer, models cannot be compared
@@ -39,7 +39,7 @@ def train_model(
     features: Features | None,
     *,
     frozen_model: keras.Model | None = None,
-) -> TrainingResult:
+) -> ModelResult:
     """Trains a model as planned; what the plan leaves open is decided on validation.
 
     Args:
@@ -130,8 +130,8 @@ class _Search:
         self,
         plan: SearchPlan,
         context: TrainingContext,
-        start: TrainingResult,
-        frozen: TrainingResult,
+        start: ModelResult,
+        frozen: ModelResult,
     ):
         self.plan = plan
         self.model = start.model
@@ -146,7 +146,7 @@ class _Search:
         self._start_logits = _validation_logits(start, examples)
         self._frozen_logits = _validation_logits(frozen, examples)
 
-    def run(self, labels: ValidationLabels, seconds: dict[str, float]) -> TrainingResult:
+    def run(self, labels: ValidationLabels, seconds: dict[str, float]) -> ModelResult:
         """Fine-tunes at the best rate; gives the model back its weights if that is not better."""
         started = time.monotonic()
         trials = self._trials()
@@ -240,7 +240,7 @@ class _Search:
         apply_policy(find_layer(self.model), False)
 
 
-def _validation_logits(result: TrainingResult, examples: Examples) -> np.ndarray:
+def _validation_logits(result: ModelResult, examples: Examples) -> np.ndarray:
     """Returns the logits of the validation examples; out of fold if heads were fitted on them."""
     exact = result.exact
     if exact is not None and "validation" in result.fitted_on:
@@ -290,5 +290,5 @@ def _decision_text(decision: AutoDecision) -> str:
     )
 
 
-def _with_decision(result: TrainingResult, decision: AutoDecision) -> TrainingResult:
+def _with_decision(result: ModelResult, decision: AutoDecision) -> ModelResult:
     return replace(result, evidence=replace(result.evidence, auto=decision))

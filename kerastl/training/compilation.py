@@ -1,11 +1,9 @@
 """Compilation of a model with the loss, weight and metrics of its heads."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerastl.config.head import Head
 from kerastl.errors import ModelError
@@ -15,7 +13,6 @@ from kerastl.metrics import MaskedAUC, MaskedBinaryAccuracy, MaskedLogLoss
 from kerastl.training.trainable import make_optimizer
 
 TaskValues = float | Mapping[str, float] | None  # for all tasks or by task; None is 1
-_LARGEST_WEIGHT = 100.0
 
 
 def compile(
@@ -122,36 +119,6 @@ def compile_heads(
         metrics=metrics[name] if single else metrics,
         **settings,
     )
-
-
-def positive_weights(
-    setting: str | float | Mapping[str, float] | None,
-    labels: np.ndarray,
-    tasks: Sequence[str],
-    unknown_weight: Mapping[str, float] = MappingProxyType({}),
-) -> dict[str, float]:
-    """Returns the weight of the positive class of each task.
-
-    Args:
-        setting: None is 1. A number is the weight of all tasks; a mapping has weights by task, 1
-            for the others. `"auto"` is the number of known negatives divided by known positives,
-            at most 100, so that both classes have the same weight; 1 if one of them is missing.
-        labels: Training labels, `(examples, tasks)`, NaN where unknown.
-        tasks: Names of the columns.
-        unknown_weight: Weight with which an unknown label of a task counts as "no".
-    """
-    if isinstance(setting, Mapping):
-        return {task: float(setting.get(task, 1.0)) for task in tasks}
-    if isinstance(setting, str):
-        weak = [unknown_weight.get(task, 0.0) for task in tasks]
-        return {task: _balanced(labels[:, i], weak[i]) for i, task in enumerate(tasks)}
-    return dict.fromkeys(tasks, 1.0 if setting is None else float(setting))
-
-
-def _balanced(labels: np.ndarray, unknown_weight: float) -> float:
-    positives, negatives = float(np.nansum(labels)), float(np.nansum(1 - labels))
-    negatives += unknown_weight * float(np.isnan(labels).sum())
-    return min(negatives / positives, _LARGEST_WEIGHT) if positives and negatives else 1.0
 
 
 def _of_head(weight: TaskValues, head: Head, *, default: float = 1.0) -> float | list[float] | None:

@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerastl.backbones import BackboneSpec
-from kerastl.backbones.layer import Backbone
 from kerastl.config import BackboneConfig, DataConfig
 from kerastl.config.features_section import FeaturesConfig
 from kerastl.data.inputs.streams import FileInputs
@@ -21,13 +21,15 @@ from kerastl.errors import BackboneError
 from kerastl.evaluation.gains import calibrated_loss, measure_gain
 from kerastl.features.source import FeatureSource
 from kerastl.files import write_json
-from kerastl.heads.builder import build_backbone
 from kerastl.media.base import InputContract, MediaType
 from kerastl.progress import SILENT, Progress
 from kerastl.records import from_values, to_values
 from kerastl.training.evidence import FeatureTrial
 from kerastl.training.exact_head.solver import solve_head
-from kerastl.training.phases import TrainingResult
+from kerastl.training.solving import TrainingResult
+
+if TYPE_CHECKING:
+    from kerastl.backbones import Backbone
 
 _FILE = "feature_trials.json"
 
@@ -170,8 +172,10 @@ def _usual_shape(spec: BackboneSpec, backbone: BackboneConfig, data: DataConfig)
 
 def _build(
     spec: BackboneSpec, backbone: BackboneConfig, data: DataConfig, settings: FeaturesConfig
-) -> tuple[Backbone, InputContract]:
+) -> tuple["Backbone", InputContract]:
     """Returns the backbone with these features, and what it takes."""
+    from kerastl.heads.builder import build_backbone
+
     layer, raw = build_backbone(
         spec,
         weights=backbone.weights,

@@ -19,9 +19,10 @@ from kerastl.data.tables.examples import Examples
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_model
 from kerastl.training.augmented_inputs import augmented_inputs
+from kerastl.training.context import TrainingContext
 from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import ExactHead
-from kerastl.training.fitting import TrainingContext, fit_epochs
+from kerastl.training.fitting import fit_epochs
 from kerastl.training.plan import FineTune
 from kerastl.training.task_weights import phase_weights
 from kerastl.training.trainable import Rate, make_optimizer

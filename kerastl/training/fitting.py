@@ -1,10 +1,8 @@
-"""Fitting with Keras: what all phases of a training share, and the epochs of one phase."""
+"""Fitting with Keras: the epochs of one phase."""
 
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,89 +10,20 @@ import numpy as np
 
 from kerastl.config.head import Head, columns
 from kerastl.data.inputs.batches import Inputs, by_head, make_batches
-from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.gains import calibrated_loss
-from kerastl.features.source import FeatureSource
-from kerastl.features.view_features import Features
-from kerastl.heads.builder import find_heads, find_layer
+from kerastl.heads.builder import find_heads
 from kerastl.progress import Progress
-from kerastl.training.augmented_inputs import augmented_inputs, make_augmentation
+from kerastl.training.augmented_inputs import make_augmentation
 from kerastl.training.checkpoint_files import CheckpointFolder
 from kerastl.training.checkpoints import START, Backup, KeepBest
-from kerastl.training.compilation import compile_heads, positive_weights
+from kerastl.training.compilation import compile_heads
+from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import CALIBRATED_LOSS
-from kerastl.training.plan import FineTune, FitHeads, SearchPlan, TrainingPlan
-from kerastl.training.task_weights import phase_weights
+from kerastl.training.plan import FineTune, FitHeads
+from kerastl.training.task_weights import phase_weights, positive_weights
 
 _LOSSES = {"loss": "loss", "val_loss": "in validation", CALIBRATED_LOSS: "calibrated log loss"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingContext:
-    """Everything that training needs besides the plan and the model.
-
-    Args:
-        inputs: Raw inputs of all examples.
-        source: Source of features: the cache and the engine.
-        state: Folder with the state from which an interrupted training continues.
-        part: Subfolder of the state and of the logs, for phases with the same name.
-    """
-
-    examples: Examples
-    inputs: Inputs
-    source: FeatureSource
-    state: Path
-    progress: Progress
-    part: Path = Path()
-
-    def in_folder(self, name: str) -> "TrainingContext":
-        """Returns the context with state and logs in a subfolder."""
-        return replace(self, part=self.part / name)
-
-    def prepare(self, plan: TrainingPlan | SearchPlan, model: keras.Model) -> Features | None:
-        """Reads every file before training; returns the features that the first phase needs.
-
-        Returns None if the first phase runs the backbone in every epoch. Then nothing is cached.
-
-        Raises:
-            MediaError: A file cannot be read.
-        """
-        for phase in plan.phases:
-            if phase.augment is not None:
-                augmented_inputs(self.inputs, phase.augment)  # raises if noise cannot be read
-        first = plan.phases[0]
-        if first.uses_features:
-            return self.extract(model)
-        if isinstance(first, FitHeads) and first.augment is not None:
-            self.progress.note(
-                f"Features are not cached, because augment.{first.augment.active[0]} changes the "
-                "inputs in every epoch."
-            )
-        self.decode()
-        return None
-
-    def decode(self) -> None:
-        """Decodes every file, so that epochs read from memory or scratch space.
-
-        Raises:
-            MediaError: A file cannot be read.
-        """
-        if isinstance(self.inputs, FileInputs):
-            self.inputs.decode_all(progress=self.progress)
-
-    def extract(self, model: keras.Model) -> Features:
-        """Returns the features of all examples; held-out ones in the precision of the model.
-
-        Raises:
-            MediaError: A file cannot be read.
-        """
-        return self.source.features_of(
-            find_layer(model),
-            self.inputs,
-            is_scored=self.examples.splits != "train",
-            progress=self.progress,
-        )
 
 
 def fit_epochs(

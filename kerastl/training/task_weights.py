@@ -5,6 +5,9 @@ adds up over batches, and the validation loss has the same weights.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
 
 from kerastl.config.head import Head
 from kerastl.errors import counted
@@ -48,6 +51,36 @@ def task_weights(
         most = max(known[task] for task in group)
         weights |= {task: min(most / known[task], LARGEST_WEIGHT) for task in group if known[task]}
     return weights
+
+
+def positive_weights(
+    setting: str | float | Mapping[str, float] | None,
+    labels: np.ndarray,
+    tasks: Sequence[str],
+    unknown_weight: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, float]:
+    """Returns the weight of the positive class of each task.
+
+    Args:
+        setting: None is 1. A number is the weight of all tasks; a mapping has weights by task, 1
+            for the others. `"auto"` is the number of known negatives divided by known positives,
+            at most 100, so that both classes have the same weight; 1 if one of them is missing.
+        labels: Training labels, `(examples, tasks)`, NaN where unknown.
+        tasks: Names of the columns.
+        unknown_weight: Weight with which an unknown label of a task counts as "no".
+    """
+    if isinstance(setting, Mapping):
+        return {task: float(setting.get(task, 1.0)) for task in tasks}
+    if isinstance(setting, str):
+        weak = [unknown_weight.get(task, 0.0) for task in tasks]
+        return {task: _balanced(labels[:, i], weak[i]) for i, task in enumerate(tasks)}
+    return dict.fromkeys(tasks, 1.0 if setting is None else float(setting))
+
+
+def _balanced(labels: np.ndarray, unknown_weight: float) -> float:
+    positives, negatives = float(np.nansum(labels)), float(np.nansum(1 - labels))
+    negatives += unknown_weight * float(np.isnan(labels).sum())
+    return min(negatives / positives, LARGEST_WEIGHT) if positives and negatives else 1.0
 
 
 def phase_weights(

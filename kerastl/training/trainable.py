@@ -1,4 +1,4 @@
-"""Trainable weights, their learning rates, and the table of both.
+"""Trainable weights and their learning rates.
 
 Convention: flags and optimizer change together. A compiled model whose flags change is compiled
 again with a new optimizer, because the old one would ignore the change.
@@ -14,7 +14,7 @@ import keras
 from kerastl.config.head import Head
 from kerastl.errors import ModelError
 from kerastl.heads.builder import apply_policy, find_heads, find_layer
-from kerastl.training.plan import Phase
+from kerastl.training.solving import ModelPart
 
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
@@ -82,20 +82,19 @@ def make_optimizer(
     return keras.optimizers.MultiOptimizer(rates)
 
 
-def learning_table(model: keras.Model, phase: Phase) -> tuple[str, ...]:
-    """Returns a line for each part of the model: its weights, how many are trained, the rate.
-
-    The flags of the model are those of the phase.
-    """
+def model_parts(model: keras.Model) -> tuple[ModelPart, ...]:
+    """Returns the stages of the backbone and the heads, with the present flags of the model."""
     trainable = {id(variable) for variable in model.trainable_variables}
-    lines = [f"{'part':<28}{'weights':>12}{'trained':>12}  rate"]
+    parts = []
     for name, variables in _parts(model):
         weights = [v for v in variables if "seed_generator" not in v.path]
-        num_weights = sum(math.prod(v.shape) for v in weights)
-        num_trained = sum(math.prod(v.shape) for v in weights if id(v) in trainable)
-        rate = phase.rate_text(is_backbone=name.startswith("backbone")) if num_trained else "-"
-        lines.append(f"{name:<28}{num_weights:>12,}{num_trained:>12,}  {rate}")
-    return tuple(lines)
+        part = ModelPart(
+            name=name,
+            weights=sum(math.prod(v.shape) for v in weights),
+            trained=sum(math.prod(v.shape) for v in weights if id(v) in trainable),
+        )
+        parts.append(part)
+    return tuple(parts)
 
 
 def _parts(model: keras.Model) -> Iterator[tuple[str, list[Any]]]:

@@ -261,6 +261,26 @@ def test_ctrl_c_says_how_to_continue_and_resume_ends_as_if_nothing_had_happened(
     pd.testing.assert_frame_equal(*histories, rtol=1e-3, atol=1e-6)
 
 
+def test_scores_are_printed_before_the_report_is_written_which_resume_makes_up_for(
+    kerastl_command: Command, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kerastl import pipeline
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "write_report_or_warn", stop)
+        stopped = kerastl_command("train", config, "-o", tmp_path / "run")
+    assert stopped.code == 130
+    assert "macro" in stopped.out
+    assert f"kerastl train --resume {tmp_path / 'run'}` writes it" in stopped.err
+    assert not (tmp_path / "run" / "report.html").exists()
+    resumed = kerastl_command("train", "--resume", tmp_path / "run")
+    assert (resumed.code, resumed.out) == (0, stopped.out)
+    assert (tmp_path / "run" / "report.html").exists()
+
+
 def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", f"from kerastl.cli import main\n{code}"],

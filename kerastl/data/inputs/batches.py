@@ -7,12 +7,14 @@ same batches as an uninterrupted one. The same holds for random changes of a bat
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
-import tensorflow as tf
 
 from kerastl.config.head import Head, columns
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 Labels = np.ndarray | Mapping[str, np.ndarray]
 
@@ -64,7 +66,7 @@ def make_batches(
     shuffle_seed: int | None = None,
     first_epoch: int = 0,
     augment: Callable[[Any, Any], Any] | None = None,
-) -> tf.data.Dataset:
+) -> "tf.data.Dataset":
     """Returns batches `(x, y)` of the given rows of all inputs and labels.
 
     Args:
@@ -74,6 +76,8 @@ def make_batches(
         augment: Change of each batch of inputs, by a seed of two numbers that depends on
             `shuffle_seed`, the epoch and the batch's position.
     """
+    import tensorflow as tf
+
     epochs = itertools.count(first_epoch)
 
     def batches() -> Iterator[tuple[Any, Any, np.ndarray]]:
@@ -93,11 +97,14 @@ def make_batches(
         x = tf.cast(x, tf.float32)
         return (x if augment is None else augment(x, batch_seed)), y
 
+    def spec(values: np.ndarray) -> tf.TensorSpec:
+        return tf.TensorSpec((None, *values.shape[1:]), values.dtype)
+
     dataset = tf.data.Dataset.from_generator(
         batches,
         output_signature=(
-            _spec(inputs.take(rows[:1])),
-            tf.nest.map_structure(_spec, labels),
+            spec(inputs.take(rows[:1])),
+            tf.nest.map_structure(spec, labels),
             tf.TensorSpec((2,), tf.uint32),
         ),
     )
@@ -105,7 +112,3 @@ def make_batches(
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
     num_threads = 1 if augment is None else tf.data.AUTOTUNE
     return dataset.map(change, num_parallel_calls=num_threads).prefetch(2)
-
-
-def _spec(values: np.ndarray) -> tf.TensorSpec:
-    return tf.TensorSpec((None, *values.shape[1:]), values.dtype)

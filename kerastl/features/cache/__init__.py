@@ -1,1 +1,1 @@
-"""The feature cache on disk: features of frozen backbones, converted networks, file hashes."""
+"""The cache on disk: features of frozen backbones, converted networks, models, file hashes."""

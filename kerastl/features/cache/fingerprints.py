@@ -10,19 +10,23 @@ import inspect
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from kerastl.files import file_sha256
+
+if TYPE_CHECKING:
+    import keras
 
 _CONNECTIONS = ("keras_history", "input_layers", "output_layers")
 _DIGITS = 32
 
 
-def network_fingerprint(network: keras.Model) -> str:
+def network_fingerprint(network: "keras.Model") -> str:
     """Returns the hash of everything that determines the output of a functional model."""
+    import keras
+
     digest = hashlib.sha256(keras.__version__.encode())
     digest.update(_architecture(network).encode())
     for source in sorted(_own_sources(network)):
@@ -41,7 +45,9 @@ def combined_fingerprint(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def _architecture(network: keras.Model) -> str:
+def _architecture(network: "keras.Model") -> str:
+    import keras
+
     config = keras.saving.serialize_keras_object(network)
     names = {name: f"#{order}" for order, name in enumerate(_names(config))}
     return json.dumps(_without_names(config, names), sort_keys=True, default=str)
@@ -81,7 +87,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-def _own_sources(network: keras.Model) -> set[str]:
+def _own_sources(network: "keras.Model") -> set[str]:
     """Returns the source files of the layers that are not part of Keras."""
     kinds = {type(layer) for layer in _layers(network)}
     own = [kind for kind in kinds if kind.__module__.partition(".")[0] != "keras"]

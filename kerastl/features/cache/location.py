@@ -19,6 +19,7 @@ LIMIT_VARIABLE = "KERASTL_CACHE_LIMIT"
 DEFAULT_LIMIT = "10GB"
 FEATURES = "features"
 ENGINES = "engines"
+MODELS = "models"
 HASHES = "files.sqlite"
 SUFFIX = ".features"
 

@@ -10,17 +10,25 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, children, feature_files
+from kerastl.features.cache.location import (
+    ENGINES,
+    FEATURES,
+    HASHES,
+    MODELS,
+    children,
+    feature_files,
+)
 from kerastl.files import WRITING
 
 _ABANDONED_SECONDS = 3600.0
+_WHOLE = (ENGINES, MODELS)  # kinds whose entries are deleted as a whole
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheEntry:
-    """The features that one network computes in one precision, or a converted network."""
+    """The features that one network computes in one precision, a converted network, or a model."""
 
-    kind: str  # "features" or "engines"
+    kind: str  # "features", "engines" or "models"
     name: str  # of its folder
     num_files: int
     num_bytes: int
@@ -30,7 +38,7 @@ class CacheEntry:
 def list_entries(folder: Path) -> list[CacheEntry]:
     """Returns the entries of a cache, least recently used first."""
     found = []
-    for kind in (FEATURES, ENGINES):
+    for kind in (FEATURES, *_WHOLE):
         for path in filter(Path.is_dir, children(folder / kind)):
             used, num_bytes = _used_and_size(path)
             entry = CacheEntry(
@@ -57,9 +65,9 @@ def prune(folder: Path, limit: int, *, now: float | None = None) -> int:
     """
     stores = [path for path in children(folder / FEATURES) if path.is_dir()]
     freed = _remove_abandoned(folder, time.time() if now is None else now)
-    # A file of features and a converted network are deleted as a whole.
     units = [path for store in stores for path in feature_files(store)]
-    sized = [(*_used_and_size(path), path) for path in (*units, *children(folder / ENGINES))]
+    units += [path for kind in _WHOLE for path in children(folder / kind)]
+    sized = [(*_used_and_size(path), path) for path in units]
     excess = sum(size for _, size, _ in sized) - limit
     for _, size, path in sorted(sized, key=lambda item: (item[0], str(item[2]))):
         if excess <= 0:
@@ -78,12 +86,12 @@ def clear(folder: Path) -> int:
     return sum(
         _remove(path)
         for path in children(folder)
-        if path.name in (FEATURES, ENGINES) or path.name.startswith(HASHES)
+        if path.name in (FEATURES, *_WHOLE) or path.name.startswith(HASHES)
     )
 
 
 def _remove_abandoned(folder: Path, now: float) -> int:
-    kinds = [folder / FEATURES, folder / ENGINES]
+    kinds = [folder / kind for kind in (FEATURES, *_WHOLE)]
     folders = [*kinds, *(child for kind in kinds for child in children(kind))]
     return sum(
         _remove(path)

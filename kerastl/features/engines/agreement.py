@@ -5,10 +5,10 @@ deviation over examples, because only this variation matters to a head. The diff
 probabilities is the largest absolute difference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-import keras
 import numpy as np
+import scipy.special
 
 from kerastl.features.extraction_facts import Agreement
 
@@ -32,18 +32,20 @@ def compare_features(
 
 
 def probability_differences(
-    heads: keras.Model, reference: np.ndarray, features: Mapping[str, np.ndarray]
+    logits_of: Callable[[np.ndarray], np.ndarray],
+    reference: np.ndarray,
+    features: Mapping[str, np.ndarray],
 ) -> dict[str, float]:
     """Returns the largest difference of a probability from Keras for each engine.
 
     Args:
-        heads: From features to logits.
+        logits_of: Returns the logits of the heads for features.
         reference: Features by Keras in float32, `(examples, feature_dim)`.
         features: Label of each other engine to its features of the same examples.
     """
-    expected = _probabilities(heads, reference)
+    expected = scipy.special.expit(logits_of(reference))
     return {
-        label: float(np.abs(_probabilities(heads, values) - expected).max())
+        label: float(np.abs(scipy.special.expit(logits_of(values)) - expected).max())
         for label, values in features.items()
     }
 
@@ -55,13 +57,6 @@ def engines_above_limit(differences: Mapping[str, float]) -> list[str]:
         for label, difference in differences.items()
         if difference > PROBABILITY_LIMITS[label.split()[-1]]
     ]
-
-
-def _probabilities(heads: keras.Model, features: np.ndarray) -> np.ndarray:
-    outputs = heads(features, training=False)
-    logits = list(outputs.values()) if isinstance(outputs, Mapping) else [outputs]
-    values = np.concatenate([keras.ops.convert_to_numpy(item) for item in logits], axis=1)
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.sigmoid(values)))
 
 
 def _root_mean_square(values: np.ndarray) -> float:

@@ -15,6 +15,8 @@ import numpy as np
 EngineName = Literal["auto", "keras", "openvino"]
 
 REFERENCE = "keras float32"
+XLA_NAME = "xla"
+EAGER_EXAMPLES = 48  # tracing a network takes about as long as running it on so many examples
 
 
 class Engine(ABC):

@@ -7,10 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastl.features.engines.engine import Engine
-
-XLA_NAME = "xla"
-EAGER_EXAMPLES = 48  # tracing a network takes about as long as running it on so many examples
+from kerastl.features.engines.engine import EAGER_EXAMPLES, XLA_NAME, Engine
 
 
 class KerasEngine(Engine):

@@ -5,15 +5,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from kerastl.features.engines import openvino_engine
-from kerastl.features.engines.engine import REFERENCE, Engine
-from kerastl.features.engines.keras_engine import XLA_NAME, KerasEngine, mixed_precision_engine
+from kerastl.features.engines.engine import REFERENCE, XLA_NAME, Engine
+from kerastl.features.network import Network
 from kerastl.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from kerastl.features.engines.keras_engine import KerasEngine
 
 
 @dataclass(kw_only=True)
@@ -30,7 +32,7 @@ class NetworkEngines:
         progress: Receives a note about each engine that is tried.
     """
 
-    network: keras.Model
+    network: Network
     dtype: np.dtype
     sample: Callable[[], np.ndarray]
     folder: Path | None = None
@@ -47,9 +49,11 @@ class NetworkEngines:
         return self._engines[label]
 
     @cached_property
-    def reference(self) -> KerasEngine:
+    def reference(self) -> "KerasEngine":
         """Keras in float32."""
-        return KerasEngine(self.network, self.dtype, num_examples=self.num_examples)
+        from kerastl.features.engines.keras_engine import KerasEngine
+
+        return KerasEngine(self.network.model, self.dtype, num_examples=self.num_examples)
 
     @property
     def reference_output(self) -> np.ndarray:
@@ -78,9 +82,11 @@ class NetworkEngines:
             return self.reference
         try:
             if name == XLA_NAME:
-                return mixed_precision_engine(self.network, self.dtype)
+                from kerastl.features.engines.keras_engine import mixed_precision_engine
+
+                return mixed_precision_engine(self.network.model, self.dtype)
             return openvino_engine.OpenvinoEngine(
-                self._converted, precision, self.reference.output_shape
+                self._converted, precision, self.network.output_shape
             )
         except Exception as error:
             # Converters raise errors of any type for operations that they do not support.
@@ -105,7 +111,7 @@ class NetworkEngines:
         if not openvino_engine.is_stored(self.folder):
             # Traced before the thread starts, which would otherwise trace it a second time.
             _ = self.reference.concrete_function, self._reference_output
-        return openvino_engine.converted(self.reference, self.folder)
+        return openvino_engine.converted(lambda: self.reference.concrete_function, self.folder)
 
 
 def _first_reason(error: Exception) -> str:

@@ -7,18 +7,15 @@ than large ones because the activations between two layers stay in the caches of
 import importlib.util
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kerastl.features.cache.location import touch
 from kerastl.features.engines.engine import Engine
 from kerastl.files import temporary_path
-
-if TYPE_CHECKING:
-    from kerastl.features.engines.keras_engine import KerasEngine
 
 NAME = "openvino"
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
@@ -116,8 +113,10 @@ def precisions() -> tuple[str, ...]:
     return ("bfloat16", "float32") if "BF16" in able else ("float32",)
 
 
-def converted(engine: "KerasEngine", folder: Path | None) -> Any:
-    """Returns the network of an engine as an OpenVINO model, from `folder` if it is stored there.
+def converted(trace: Callable[[], Any], folder: Path | None) -> Any:
+    """Returns a network as an OpenVINO model, from `folder` if it is stored there.
+
+    Otherwise it is the concrete function of TensorFlow that `trace` returns.
 
     Raises:
         Exception: OpenVINO cannot convert the network.
@@ -131,7 +130,7 @@ def converted(engine: "KerasEngine", folder: Path | None) -> Any:
         return openvino.Core().read_model(folder / _MODEL)
     # openvino.convert_model takes twice as long and sends telemetry.
     frontend = FrontEndManager().load_by_framework("tf")
-    graph = create_tf_graph_iterator(engine.concrete_function, None, None, None, True)
+    graph = create_tf_graph_iterator(trace(), None, None, None, True)
     model = frontend.convert(frontend.load(graph))
     if folder is not None:
         _store(model, folder)

@@ -13,16 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
-import numpy as np
-
-from kerastl.backbones.wiring import Call, calls
 from kerastl.features.cache.location import touch
-from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import Agreement, compare_features
-from kerastl.features.engines.engine import REFERENCE, EngineName
-from kerastl.features.engines.keras_engine import EAGER_EXAMPLES, XLA_NAME, has_gpu
+from kerastl.features.engines.engine import EAGER_EXAMPLES, REFERENCE, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
+from kerastl.features.engines.offered import stored_offer
 from kerastl.files import write_text
 from kerastl.records import to_values
 
@@ -74,9 +69,11 @@ class EngineSelector:
     @cached_property
     def _candidates(self) -> list[str]:
         """The engines other than Keras that may be used, fastest first."""
-        if lacks_openvino():
+        folder = self.engines.folder
+        offered = stored_offer(None if folder is None else folder.parent)
+        if offered.lacks_openvino:
             self.engines.progress.note(f"Keras computes the features. {OPENVINO_HINT}")
-        *others, _ = offered_engines()
+        *others, _ = offered.labels
         return [label for label in others if self._requested in ("auto", label.split()[0])]
 
     def _is_worth_trying(self, purpose: Purpose, num_examples: int) -> bool:
@@ -86,7 +83,7 @@ class EngineSelector:
             return num_examples > 0
         if purpose == "scores" and num_examples <= EAGER_EXAMPLES:
             return False
-        cost = multiply_adds(self.engines.network)
+        cost = self.engines.network.multiply_adds
         if not cost:
             return num_examples >= _WORTH_CONVERTING_EXAMPLES
         return num_examples * cost >= _WORTH_CONVERTING
@@ -99,7 +96,7 @@ class EngineSelector:
 
     def _verdict(self, label: str) -> dict[str, Any]:
         engine = self.engines.engine(label)
-        if engine is self.engines.reference:
+        if engine.label == REFERENCE:
             return {"agrees": False}
         output, speed = self.engines.timed_sample_output(label)
         agreement = compare_features(
@@ -115,40 +112,6 @@ class EngineSelector:
         text = json.dumps(self._verdicts, indent=1)
         with contextlib.suppress(OSError):
             write_text(self.engines.folder / _FILE, text)
-
-
-def offered_engines() -> list[str]:
-    """Returns the labels of the engines that this machine offers, fastest first, Keras last."""
-    if has_gpu():
-        return [f"{XLA_NAME} float16", REFERENCE]
-    if keras.backend.backend() != "tensorflow" or not openvino_engine.is_installed():
-        return [REFERENCE]
-    names = openvino_engine.precisions()
-    return [*(f"{openvino_engine.NAME} {name}" for name in names), REFERENCE]
-
-
-def lacks_openvino() -> bool:
-    """Returns whether installing OpenVINO would add an engine."""
-    has_use = keras.backend.backend() == "tensorflow" and not has_gpu()
-    return has_use and not openvino_engine.is_installed()
-
-
-def multiply_adds(network: keras.Model) -> int:
-    """Returns the approximate number of multiply-adds for one example, 0 if it is not known.
-
-    Each output position of a layer with a kernel costs as many as the kernel has values.
-    """
-    return sum(map(_multiply_adds, calls(network)))
-
-
-def _multiply_adds(call: Call) -> int:
-    if isinstance(call.operation, keras.Model):
-        return multiply_adds(call.operation)
-    kernel = getattr(call.operation, "kernel", None)
-    if kernel is None or not call.outputs:
-        return 0
-    positions = int(np.prod([side or 1 for side in call.outputs[0].shape[1:-1]]))
-    return positions * int(np.prod(kernel.shape))
 
 
 def _suitable(candidates: Sequence[str], purpose: Purpose) -> list[str]:

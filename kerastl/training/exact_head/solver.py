@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerastl.data.tables.splits import assign_folds
+from kerastl.threads import one_blas_thread
 from kerastl.training.exact_head.logistic import Problem, Targets, mean_loss, minimize
 from kerastl.training.exact_head.rotation import rotate, standardize
 
@@ -40,6 +41,11 @@ class ExactHead:
     out_of_fold_logits: np.ndarray
     folds: np.ndarray | None
     path: np.ndarray | None
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Returns logits, `(examples, tasks)` float32, of features `(examples, feature_dim)`."""
+        with one_blas_thread():
+            return np.asarray(features @ self.kernel + self.bias, np.float32)
 
 
 def make_targets(

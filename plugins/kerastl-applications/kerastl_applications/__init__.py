@@ -52,6 +52,7 @@ class Applications:
             reference=architecture.paper,
             build=partial(_build, network, chosen),
             options=chosen,
+            is_determined=True,
             description=f"{network.constructor} of keras.applications, without its last layer.",
             facts={
                 "constructor": f"keras.applications.{network.constructor}",

@@ -48,6 +48,7 @@ IMAGE = BackboneSpec(
     reference="research/tiny/image in the source of kerastl",
     build=_build_image,
     stages=_image_stages,
+    is_determined=True,
     description="Small residual network pretrained on generated scenes; for demonstrations.",
     facts={
         "pretraining": "91 yes/no questions on 40,000 generated images of 64 by 64 pixels; "
@@ -64,6 +65,7 @@ SPEECH = BackboneSpec(
     reference="research/tiny/speech in the source of kerastl",
     build=_build_speech,
     stages=_speech_stages,
+    is_determined=True,
     description="Small network pretrained to recognize words in synthesized speech.",
     facts={
         "pretraining": "295 English words and the speech sounds in them, spoken 48 times each by "

@@ -6,7 +6,7 @@ import pytest
 
 from kerastl.backbones import Backbone, Stage, stages_by_resolution
 from kerastl.backbones.wiring import calls, input_of, operations, spans, tensors_into
-from kerastl.features.engines.selection import multiply_adds
+from kerastl.features.network import multiply_adds
 from kerastl.features.prefix import find_cut
 
 

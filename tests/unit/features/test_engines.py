@@ -14,12 +14,9 @@ from kerastl.features.engines.agreement import NUM_EXAMPLES, compare_features
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.engines.keras_engine import KerasEngine
 from kerastl.features.engines.network_engines import NetworkEngines
-from kerastl.features.engines.selection import (
-    OPENVINO_HINT,
-    EngineSelector,
-    multiply_adds,
-    offered_engines,
-)
+from kerastl.features.engines.offered import offered_engines
+from kerastl.features.engines.selection import OPENVINO_HINT, EngineSelector
+from kerastl.features.network import Network, multiply_adds
 from kerastl.progress import Progress
 from kerastl.records import to_values
 
@@ -56,7 +53,7 @@ def selector_for(
 ) -> tuple[EngineSelector, Notes]:
     notes = Notes()
     engines = NetworkEngines(
-        network=network, dtype=UINT8, sample=images, folder=folder, progress=notes
+        network=Network.of(network), dtype=UINT8, sample=images, folder=folder, progress=notes
     )
     return EngineSelector(engines, requested), notes
 
@@ -77,7 +74,9 @@ def test_openvino_gives_every_example_its_own_output(network: keras.Model, size:
     values = images(37)
     reference = KerasEngine(network, UINT8, num_examples=100)
     engine = openvino_engine.OpenvinoEngine(
-        openvino_engine.converted(reference, None), "float32", reference.output_shape
+        openvino_engine.converted(lambda: reference.concrete_function, None),
+        "float32",
+        reference.output_shape,
     )
     np.testing.assert_allclose(
         output_of(engine, values, size), output_of(reference, values), atol=1e-4, rtol=1e-4
@@ -187,9 +186,9 @@ def test_a_run_says_what_openvino_would_bring_only_if_it_is_worth_it(
 
 
 def test_the_engines_on_offer_end_with_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert offered_engines()[-1] == REFERENCE
+    assert offered_engines().labels[-1] == REFERENCE
     monkeypatch.setattr(openvino_engine, "is_installed", lambda: False)
-    assert offered_engines() == [REFERENCE]
+    assert offered_engines().labels == (REFERENCE,)
 
 
 def test_keras_is_asked_for_and_used(network: keras.Model) -> None:

@@ -9,8 +9,8 @@ from kerastl.config import EvaluationConfig, LossConfig
 from kerastl.evaluation.held_out import HeldOutPredictions, level_folds
 from kerastl.run.bundle import TaskBundle
 from kerastl.run.tuning import tune_tasks, unweighted_offsets
-from kerastl.training.compilation import positive_weights
 from kerastl.training.exact_head.solver import solve_head
+from kerastl.training.task_weights import positive_weights
 
 
 def held_out(

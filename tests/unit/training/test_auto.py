@@ -22,10 +22,10 @@ from kerastl.training.auto import (
     reason_not_to_compare,
     train_model,
 )
+from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import AutoDecision, ValidationLabels
-from kerastl.training.fitting import TrainingContext
-from kerastl.training.phases import TrainingResult
 from kerastl.training.plan import TRIED_RATES, SearchPlan, plan_training
+from kerastl.training.solving import TrainingResult
 
 TASKS = ("a", "b")
 NUM_TRAIN, NUM = 160, 400
@@ -110,7 +110,7 @@ def train_points(
         progress=SILENT,
     )
     other = None if frozen is None else build_model(frozen, list(TASKS), seed=0)
-    features = context.prepare(plan, other or model)
+    features = context.prepare(plan, find_layer(other or model))
     return model, train_model(plan, model, context, features, frozen_model=other)
 
 

@@ -6,14 +6,20 @@ import pytest
 
 from kerastl.config import LossConfig
 from kerastl.config.policies import TrainablePolicy
-from kerastl.heads.builder import build_model, find_layer, head_model, logits_model
+from kerastl.heads.builder import (
+    build_model,
+    find_layer,
+    head_model,
+    logits_model,
+    set_heads,
+)
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.progress import SILENT
 from kerastl.training.checkpoints import START, KeepBest
 from kerastl.training.evidence import CALIBRATED_LOSS
 from kerastl.training.fine_tuning import keeping_regularization, scheduled
-from kerastl.training.phases import solve_heads
 from kerastl.training.plan import FineTune, SolveHeads
+from kerastl.training.solving import solve_heads
 
 TASKS = ("car", "bus")
 
@@ -78,7 +84,8 @@ def solved(make_examples):
     solving = SolveHeads(
         loss=LossConfig(), regularization="auto", num_folds=5, parts=("train",), seed=0
     )
-    exact = solve_heads(solving, model, features, examples, SILENT)
+    exact = solve_heads(solving, features, examples, SILENT)
+    set_heads(model, exact.kernel, exact.bias, TASKS)
     return model, exact, features, examples
 
 

@@ -18,8 +18,9 @@ from kerastl.heads.logits import HeadLogits
 from kerastl.layers import Backbone
 from kerastl.progress import SILENT, Progress
 from kerastl.training.checkpoints import START, KeepBest
+from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import CALIBRATED_LOSS
-from kerastl.training.fitting import EpochNotes, TrainingContext, fit_epochs
+from kerastl.training.fitting import EpochNotes, fit_epochs
 from kerastl.training.plan import FitHeads
 
 

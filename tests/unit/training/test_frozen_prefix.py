@@ -12,10 +12,10 @@ from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features import prefix
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import build_model, find_heads
+from kerastl.heads.builder import build_model, find_heads, find_layer
 from kerastl.progress import SILENT
 from kerastl.training import fine_tuning
-from kerastl.training.fitting import TrainingContext
+from kerastl.training.context import TrainingContext
 from kerastl.training.phases import run_phases
 from kerastl.training.plan import TrainingPlan, plan_training
 
@@ -60,7 +60,7 @@ def fitted_weights(
         state=folder / "state",
         progress=SILENT,
     )
-    found = run_phases(plan, model, context, context.prepare(plan, model))
+    found = run_phases(plan, model, context, context.prepare(plan, find_layer(model)))
     return model.get_weights(), found.history
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerastl.training.compilation import positive_weights
+from kerastl.training.task_weights import positive_weights
 
 NAN = np.nan
 LABELS = np.array([[1, 0], [0, 0], [0, NAN], [0, NAN], [NAN, NAN]])

@@ -11,11 +11,11 @@ from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import build_model, find_heads
+from kerastl.heads.builder import build_model, find_heads, find_layer
 from kerastl.progress import SILENT
-from kerastl.training import checkpoints, phases
+from kerastl.training import checkpoints, solving
 from kerastl.training.checkpoints import KeepBest
-from kerastl.training.fitting import TrainingContext
+from kerastl.training.context import TrainingContext
 from kerastl.training.phases import run_phases
 from kerastl.training.plan import TrainingPlan, plan_training
 
@@ -57,7 +57,7 @@ def fitted(folder: Path, examples: Examples) -> list[np.ndarray]:
         state=folder / "state",
         progress=SILENT,
     )
-    run_phases(plan, model, context, context.prepare(plan, model))
+    run_phases(plan, model, context, context.prepare(plan, find_layer(model)))
     return [variable.numpy() for variable in model.variables]
 
 
@@ -66,7 +66,7 @@ def test_an_interrupted_second_fit_continues_from_its_own_checkpoint(
 ) -> None:
     monkeypatch.setattr(checkpoints, "_WRITING_SHARE", 1e9)
     monkeypatch.setattr(Extraction, "probability_differences", lambda *_: {"fast bfloat16": 1.0})
-    monkeypatch.setattr(phases, "engines_above_limit", list)
+    monkeypatch.setattr(solving, "engines_above_limit", list)
     whole = fitted(tmp_path / "whole", examples)
     assert (tmp_path / "whole" / "logs" / "float32" / "heads").is_dir()
     ended, epochs = KeepBest.on_epoch_end, iter(range(1, 100))

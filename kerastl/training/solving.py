@@ -1,0 +1,158 @@
+"""Training of linear heads on the features of a frozen backbone, which needs no Keras."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kerastl.config.head import Head
+from kerastl.config.training_sections import Part
+from kerastl.data.tables.examples import Examples
+from kerastl.features.engines.agreement import engines_above_limit
+from kerastl.features.view_features import Features
+from kerastl.progress import Progress
+from kerastl.training.context import TrainingContext
+from kerastl.training.evidence import TrainingEvidence
+from kerastl.training.exact_head.solver import ExactHead, solve_head
+from kerastl.training.plan import Phase, SolveHeads
+from kerastl.training.task_weights import phase_weights, positive_weights, weights_text
+
+T = TypeVar("T")
+LogitsOf = Callable[[np.ndarray], np.ndarray]
+"""From features of examples to the logits of all tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """The outcome of training.
+
+    Args:
+        features: Features of all examples from the trained backbone, `(examples, feature_dim)`;
+            those of held-out examples in the precision of the shipped model.
+        fitted_on: The splits whose rows the weights were fitted on.
+        is_frozen: Whether the backbone is the pretrained one: it was frozen in every phase, or no
+            epoch of fine-tuning was better than the start.
+        history: One row per epoch with phase, epoch and figures.
+        exact: The solved heads, or None.
+        learned: The learning table, as lines of text.
+        evidence: Engines, speed, agreement and the decision of `trainable: auto`.
+    """
+
+    features: np.ndarray
+    fitted_on: tuple[Part, ...]
+    is_frozen: bool
+    history: list[dict[str, Any]]
+    exact: ExactHead | None
+    learned: tuple[str, ...]
+    evidence: TrainingEvidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPart:
+    """A stage of the backbone or a head, with the number of its weights."""
+
+    name: str
+    weights: int
+    trained: int
+
+
+def learning_table(parts: Sequence[ModelPart], phase: Phase) -> tuple[str, ...]:
+    """Returns a line for each part of a model: its weights, how many are trained, the rate."""
+    lines = [f"{'part':<28}{'weights':>12}{'trained':>12}  rate"]
+    for part in parts:
+        is_backbone = part.name.startswith("backbone")
+        rate = phase.rate_text(is_backbone=is_backbone) if part.trained else "-"
+        lines.append(f"{part.name:<28}{part.weights:>12,}{part.trained:>12,}  {rate}")
+    return tuple(lines)
+
+
+def train_solved(
+    phase: SolveHeads,
+    heads: Sequence[Head],
+    context: TrainingContext,
+    features: Features,
+    parts: Sequence[ModelPart],
+) -> tuple[TrainingResult, ExactHead]:
+    """Returns the outcome of a training whose only phase solves the heads, and the heads.
+
+    Args:
+        phase: The phase.
+        heads: The heads of the model.
+        context: Examples and progress.
+        features: Features of all examples.
+        parts: The parts of the model.
+    """
+
+    def solve(_: TrainingContext, found: Features) -> tuple[ExactHead, LogitsOf]:
+        exact = solve_heads(phase, found.values, context.examples, context.progress)
+        return exact, exact.logits
+
+    features, exact = fit_agreeing(solve, context, features)
+    weights = weights_text(phase_weights(phase, heads, context.examples.num_known()))
+    result = TrainingResult(
+        features=features.values,
+        fitted_on=phase.parts,
+        is_frozen=True,
+        history=[],
+        exact=exact,
+        learned=(*learning_table(parts, phase), *filter(None, [weights])),
+        evidence=evidence_of(features, exact.logits, context.progress),
+    )
+    return result, exact
+
+
+def fit_agreeing(
+    fit: Callable[[TrainingContext, Features], tuple[T, LogitsOf]],
+    context: TrainingContext,
+    features: Features,
+) -> tuple[Features, T]:
+    """Fits heads; if an engine's probabilities differ too much, again on float32 features.
+
+    The second time, no engine is left that could differ.
+    """
+    fitted, logits_of = fit(context, features)
+    differences = features.probability_differences(logits_of)
+    if refused := engines_above_limit(differences):
+        context.progress.note(
+            f"{_differences_text(differences)} This is too much: the heads are fitted on float32 "
+            "features instead."
+        )
+        features = features.extract_without(refused)
+        fitted, _ = fit(context.in_folder("float32"), features)
+    return features, fitted
+
+
+def evidence_of(features: Features, logits_of: LogitsOf, progress: Progress) -> TrainingEvidence:
+    """Returns where features come from, and notes how much engines differ from Keras."""
+    differences = features.probability_differences(logits_of)
+    if differences:
+        progress.note(_differences_text(differences))
+    return TrainingEvidence(**vars(features.facts), largest_probability_difference=differences)
+
+
+def solve_heads(
+    phase: SolveHeads, features: np.ndarray, examples: Examples, progress: Progress
+) -> ExactHead:
+    """Solves linear heads on features of all examples."""
+    rows = examples.rows(*phase.parts)
+    labels = examples.training_labels[rows]
+    unknown = examples.unknown_weight
+    weights = positive_weights(phase.loss.positive_weight, labels, examples.tasks, unknown)
+    progress.step("Solving the head", None)
+    return solve_head(
+        features[rows],
+        labels,
+        groups=None if examples.groups is None else examples.groups[rows],
+        regularization=phase.regularization,
+        num_folds=phase.num_folds,
+        label_smoothing=phase.loss.label_smoothing,
+        positive_weight=list(weights.values()),
+        unknown_weight=[unknown.get(task, 0.0) for task in examples.tasks],
+        seed=phase.seed,
+    )
+
+
+def _differences_text(differences: Mapping[str, float]) -> str:
+    listed = ", ".join(f"{value:.2g} with {label}" for label, value in differences.items())
+    return f"Largest difference of a probability from Keras: {listed}."
