@@ -14,7 +14,6 @@ from kerastl.records import to_values
 from kerastl.run.bundle import Bundle
 from kerastl.run.notebook_summary import describe, scores_html
 from kerastl.run.record import read_record
-from kerastl.run.results import write_thresholds
 
 if TYPE_CHECKING:
     import keras
