@@ -7,8 +7,16 @@ from typing import Any
 
 import yaml
 
-from kerastl.compare.sharing import MODES, sharing_study
-from kerastl.compare.study import Contrast, Study, TrainingRows, TrainingVariant, Treatment
+from kerastl.compare.sharing import DEFAULT_MODES, MODES, sharing_study
+from kerastl.compare.study import (
+    SCRATCH_NOTE,
+    Contrast,
+    Study,
+    TrainingRows,
+    TrainingVariant,
+    Treatment,
+    from_scratch,
+)
 from kerastl.config import Config, TrainableStages
 from kerastl.config.strict_yaml import read_yaml, syntax_problem
 from kerastl.data.tables.examples import Examples
@@ -71,27 +79,19 @@ def value_name(value: Any) -> str:
 
 def _sharing(values: list[Any], config: Config, table: Examples, fit: Mapping[str, Any]) -> Study:
     _refuse_others("sharing", values, MODES)
-    modes = [str(value) for value in values] or list(MODES)
-    return sharing_study(config, table.tasks, modes=modes, epochs=fit.get("epochs", 0))
+    modes = [str(value) for value in values] or DEFAULT_MODES
+    return sharing_study(config, table.tasks, modes=modes, fit=fit)
 
 
 def _trainable(values: list[Any], config: Config, table: Examples, fit: Mapping[str, Any]) -> Study:
     stages = config.trainable.stages if isinstance(config.trainable, TrainableStages) else 1
     wanted = values or [False, {"stages": stages}, True, FROM_SCRATCH]
-    from_scratch = {
-        "trainable": {"variables": ["*"], "batch_norm": "update"},
-        "backbone.weights": None,
-        "fit.backbone_learning_rate": fit.get("learning_rate", 1e-3),
-    }
     variants = [
-        _variant(value, table, from_scratch if value == FROM_SCRATCH else {"trainable": value})
+        _variant(value, table, from_scratch(fit) if value == FROM_SCRATCH else {"trainable": value})
         for value in wanted
     ]
-    notes = (
-        "From scratch starts from random weights, trains everything at fit.learning_rate and "
-        "updates the statistics of BatchNorm; it has the same epochs as the others.",
-    )
-    return study_of("trainable", variants, notes=notes if FROM_SCRATCH in wanted else ())
+    notes = (SCRATCH_NOTE,) if FROM_SCRATCH in wanted else ()
+    return study_of("trainable", variants, notes=notes)
 
 
 def _uncertain(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:

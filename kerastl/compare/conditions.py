@@ -145,7 +145,7 @@ def _lent_text(result: ContrastResult) -> str:
     auc = result.macro.auc
     return (
         f"Features that the other tasks trained, for {result.about}: AUC {difference_text(auc)} "
-        f"against the original features: {auc.verdict}."
+        f"against {result.second[0]}: {auc.verdict}."
     )
 
 

@@ -7,23 +7,34 @@ other).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerastl.compare.study import Contrast, Study, TrainingVariant
+from kerastl.compare.study import (
+    SCRATCH_NOTE,
+    Contrast,
+    Study,
+    TrainingVariant,
+    from_scratch,
+)
 from kerastl.config import Config
 from kerastl.errors import ConfigError
 
 FROZEN = "frozen"
 FINE_TUNED = "fine-tuned"
-MODES = (FROZEN, FINE_TUNED)
+SCRATCH = "scratch"
+DEFAULT_MODES = (FROZEN, FINE_TUNED)
+MODES = (*DEFAULT_MODES, SCRATCH)
 FROZEN_EPOCHS = 50
-_ORIGINAL = "linear heads on the original features"
+_ORIGINAL = {
+    FINE_TUNED: "linear heads on the original features",
+    SCRATCH: "linear heads on random features",
+}
 
 
 def sharing_study(
-    config: Config, tasks: Sequence[str], *, modes: Sequence[str], epochs: int = 0
+    config: Config, tasks: Sequence[str], *, modes: Sequence[str], fit: Mapping[str, Any]
 ) -> Study:
-    """Returns the study of sharing in the given modes, `"frozen"`, `"fine-tuned"` or both.
+    """Returns the study of sharing in the given modes: `"frozen"`, `"fine-tuned"`, `"scratch"`.
 
-    Frozen variants have `epochs`, but at least 50.
+    Frozen variants have the epochs of `fit`, but at least 50.
     """
     if len(tasks) < 2:
         raise ConfigError(
@@ -31,20 +42,20 @@ def sharing_study(
             where="data.tasks",
             received=", ".join(tasks) or "none",
         )
-    parts = [_Mode(mode, config, tuple(tasks), epochs) for mode in modes]
+    parts = [_Mode(mode, config, tuple(tasks), fit) for mode in modes]
     return Study(
         axis="sharing",
         variants=tuple(variant for part in parts for variant in part.variants()),
         contrasts=tuple(contrast for part in parts for contrast in part.contrasts()),
-        notes=tuple(part.note() for part in parts if part.name == FROZEN),
+        notes=tuple(note for part in parts if (note := part.note())),
     )
 
 
 class _Mode:
-    """One part of the study: the backbone frozen, or fine-tuned."""
+    """One part of the study: the backbone frozen, fine-tuned, or trained from random weights."""
 
-    def __init__(self, name: str, config: Config, tasks: tuple[str, ...], epochs: int):
-        self.name, self.config, self.tasks = name, config, tasks
+    def __init__(self, name: str, config: Config, tasks: tuple[str, ...], fit: Mapping[str, Any]):
+        self.name, self.config, self.tasks, self.fit = name, config, tasks, fit
         self.rests = {task: tuple(t for t in tasks if t != task) for task in tasks}
         self.names = {tasks: f"all tasks, {name}"}
         self.names |= {(task,): f"{task} alone, {name}" for task in tasks}
@@ -52,7 +63,7 @@ class _Mode:
             self.names.setdefault(rest, f"all but {task}, {name}")
         heads = config.heads.values() if isinstance(config.heads, dict) else ()
         self.hidden = next((head.hidden for head in heads if head.hidden), (64,))
-        self.frozen_epochs = max(FROZEN_EPOCHS, epochs)
+        self.frozen_epochs = max(FROZEN_EPOCHS, fit.get("epochs", 0))
 
     def variants(self) -> list[TrainingVariant]:
         """Returns all tasks, each alone, all but each; and what serves the conditions."""
@@ -60,7 +71,7 @@ class _Mode:
             TrainingVariant(name=name, tasks=tasks, changes=self._changes(tasks), mode=self.name)
             for tasks, name in self.names.items()
         ]
-        return found + (self._supporting() if self.name == FINE_TUNED else [])
+        return found + (self._supporting() if self.name != FROZEN else [])
 
     def contrasts(self) -> list[Contrast]:
         """Returns whether sharing is better, and what each task does to the others."""
@@ -74,10 +85,12 @@ class _Mode:
             )
             for task, rest in self.rests.items()
         ]
-        return found + (self._lent_contrasts() if self.name == FINE_TUNED else [])
+        return found + (self._lent_contrasts() if self.name != FROZEN else [])
 
     def note(self) -> str:
-        """Returns how the frozen variants were made, for the reader."""
+        """Returns how the variants were made, for the reader; nothing if they are the usual ones."""
+        if self.name != FROZEN:
+            return SCRATCH_NOTE if self.name == SCRATCH else ""
         units = ", ".join(str(width) for width in self.hidden)
         return (
             "On a frozen backbone linear heads share nothing that learns, so one network and one "
@@ -94,6 +107,8 @@ class _Mode:
                 "heads": {"shared": {"tasks": list(tasks), "hidden": list(self.hidden)}},
                 "fit.epochs": self.frozen_epochs,
             }
+        if self.name == SCRATCH:
+            return from_scratch(self.fit)
         return {"trainable": True} if self.config.trainable in (False, "auto") else {}
 
     def _contrast(
@@ -109,25 +124,28 @@ class _Mode:
         )
 
     def _supporting(self) -> list[TrainingVariant]:
-        """Returns linear heads on the original backbone and on what the other tasks trained."""
+        """Returns linear heads on the initial backbone and on what the other tasks trained."""
+        changes = {"trainable": False, "augment": None, "heads": "single"}
+        if self.name == SCRATCH:
+            changes["backbone.weights"] = None
         common: dict[str, Any] = {
-            "changes": {"trainable": False, "augment": None, "heads": "single"},
+            "changes": changes,
             "mode": self.name,
             "is_supporting": True,
         }
         lent = [
             TrainingVariant(
-                name=_lent_name(task), tasks=(task,), backbone_of=self.names[rest], **common
+                name=self._lent_name(task), tasks=(task,), backbone_of=self.names[rest], **common
             )
             for task, rest in self.rests.items()
         ]
-        return [TrainingVariant(name=_ORIGINAL, tasks=self.tasks, **common), *lent]
+        return [TrainingVariant(name=_ORIGINAL[self.name], tasks=self.tasks, **common), *lent]
 
     def _lent_contrasts(self) -> list[Contrast]:
         return [
             Contrast(
-                first=(_lent_name(task),),
-                second=(_ORIGINAL,),
+                first=(self._lent_name(task),),
+                second=(_ORIGINAL[self.name],),
                 tasks=(task,),
                 text=f"for {task}, features that the other tasks trained",
                 kind="lent",
@@ -137,6 +155,6 @@ class _Mode:
             for task in self.tasks
         ]
 
-
-def _lent_name(task: str) -> str:
-    return f"{task} on what the others learned"
+    def _lent_name(self, task: str) -> str:
+        name = f"{task} on what the others learned"
+        return name if self.name == FINE_TUNED else f"{name} from scratch"

@@ -17,6 +17,10 @@ from kerastl.config.policies import TrainablePolicy
 
 SPLIT_COLUMN = "kerastl_split"
 UNCERTAIN = "uncertain"
+SCRATCH_NOTE = (
+    "From scratch starts from random weights, trains everything at fit.learning_rate and updates "
+    "the statistics of BatchNorm; it has the same epochs as the others."
+)
 
 Treatment = Literal["as they are", "drop rows", "blanks as no"]
 
@@ -73,6 +77,15 @@ class Study:
     def variant(self, name: str) -> TrainingVariant:
         """Returns the variant with a name."""
         return next(variant for variant in self.variants if variant.name == name)
+
+
+def from_scratch(fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the changes of a variant whose weights all learn from random ones at one rate."""
+    return {
+        "trainable": {"variables": ["*"], "batch_norm": "update"},
+        "backbone.weights": None,
+        "fit.backbone_learning_rate": fit.get("learning_rate", 1e-3),
+    }
 
 
 def trial_config(

@@ -56,7 +56,7 @@ def test_values_that_are_not_yaml_numbers() -> None:
 
 
 def test_one_task_cannot_share(config) -> None:
-    assert text(sharing_study, config, ("car",), modes=["frozen"]) == expected("""
+    assert text(sharing_study, config, ("car",), modes=["frozen"], fit={}) == expected("""
         Sharing needs at least two tasks.
           where:    data.tasks
           received: car

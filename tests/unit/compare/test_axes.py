@@ -271,3 +271,26 @@ def test_what_the_others_learned_is_lent_to_each_task(study) -> None:
     lent = {variant.tasks: variant.backbone_of for variant in found.variants if variant.backbone_of}
     assert lent[("car",)] == "all but car, fine-tuned"
     assert list(lent) == [("car",), ("bus",), ("van",)]
+
+
+def test_sharing_from_scratch_starts_every_network_from_random_weights(
+    study, make_config, tmp_path
+) -> None:
+    base = {"backbone": {"name": "tiny:image", "input_size": 32}}
+    found = study("sharing=scratch", **base)
+    by_name = configs(found, make_config(**base), tmp_path)
+    assert {config.backbone.weights for config in by_name.values()} == {None}
+    for name in ("all tasks, scratch", "car alone, scratch", "all but car, scratch"):
+        assert by_name[name].trainable.batch_norm == "update"
+        assert by_name[name].fit.backbone_learning_rate == by_name[name].fit.learning_rate
+    assert by_name["linear heads on random features"].trainable is False
+
+
+def test_the_modes_of_sharing_have_no_variant_in_common(study) -> None:
+    found = names(study("sharing=frozen,fine-tuned,scratch"))
+    assert len(set(found)) == len(found) == 7 + 11 + 11
+
+
+def test_sharing_is_frozen_and_fine_tuned_unless_scratch_is_named(study) -> None:
+    modes = {variant.mode for variant in study("sharing").variants}
+    assert modes == {"frozen", "fine-tuned"}
