@@ -10,13 +10,19 @@ import pandas as pd
 from kerastl import planning
 from kerastl.backbones import find_backbone
 from kerastl.compare.axes import plan_study
+from kerastl.compare.grouping import with_groupings
 from kerastl.compare.page import FILE_NAME as REPORT
 from kerastl.compare.page import render_report
-from kerastl.compare.result import RESULT, Comparison
+from kerastl.compare.result import RESULT, Comparison, ComparisonResult
 from kerastl.compare.solvers import load_compared
-from kerastl.compare.study import Study, TrainingVariant, trial_config
-from kerastl.compare.training_tables import change_training, split_frame, write_table
-from kerastl.compare.trial_results import score_trials
+from kerastl.compare.study import SPLIT_COLUMN, Study, TrainingVariant, trial_config
+from kerastl.compare.training_tables import (
+    change_training,
+    fresh_splits,
+    split_frame,
+    write_table,
+)
+from kerastl.compare.trial_results import score_trials, scored_part
 from kerastl.compare.trials import ComparisonPlan, Trial, open_folder, run_trials, trial_path
 from kerastl.config import Config, config_values, load_config
 from kerastl.config.strict_yaml import write_yaml
@@ -81,11 +87,7 @@ def compare(
     plan = planning.make_plan(settings, progress=progress)
     study = plan_study(axis, settings, plan.examples, fit=fit)
     numbers = range(settings.fit.seed, settings.fit.seed + seeds)
-    trials = [
-        _trial(study, variant, seed, settings, fit, folder.absolute())
-        for variant in study.variants
-        for seed in numbers
-    ]
+    trials = _trials(study, numbers, settings, fit, folder.absolute())
     if not isinstance(config, Config) and not _has_effect(fit, trials):
         load_config(config, overrides)  # names the keys and raises
     _refuse_missing_backbones(trials)
@@ -93,13 +95,22 @@ def compare(
     text = _text(settings, fit)
     hashes = tuple(file_sha256(path).hex() for path in settings.data.tables)
     open_folder(folder, ComparisonPlan(axis=axis, seeds=seeds, config=text, tables=hashes))
-    for name, frame in tables.items():
-        write_table(folder / TABLES / name, frame)
-    run_trials(trials, cache=cache, progress=progress)
-    progress.step("Comparing", None)
     source = "compare.yaml" if isinstance(config, Config) else str(config)
     command = _command(source, axis, seeds, overrides, folder)
-    result = score_trials(study, trials, plan, config=text, command=command)
+
+    def carry_out(tables: Mapping[str, pd.DataFrame]) -> ComparisonResult:
+        for name, frame in tables.items():
+            write_table(folder / TABLES / name, frame)
+        run_trials(trials, cache=cache, progress=progress)
+        progress.step("Comparing", None)
+        return score_trials(study, trials, plan, config=text, command=command)
+
+    result = carry_out(tables)
+    tested = with_groupings(study, result.answers, settings, fit)
+    if tested is not study:
+        progress.note(f"Testing a grouping of the tasks on fresh splits. {tested.notes[-1]}")
+        study, trials = tested, _trials(tested, numbers, settings, fit, folder.absolute())
+        result = carry_out(_tables(study, numbers, plan))
     write_json(folder / RESULT, to_values(result))
     write_text(folder / REPORT, render_report(result, name=folder.name))
     return Comparison(path=folder, result=result)
@@ -121,6 +132,16 @@ def _command(config: str, axis: str, seeds: int, overrides: Sequence[str], folde
 def _has_effect(fit: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
     """Returns whether each key of `fit` acts on some trial."""
     return set(fit) <= {key for trial in trials for key in type(trial.config.fit).model_fields}
+
+
+def _trials(
+    study: Study, seeds: Sequence[int], config: Config, fit: Mapping[str, Any], folder: Path
+) -> list[Trial]:
+    return [
+        _trial(study, variant, seed, config, fit, folder)
+        for variant in study.variants
+        for seed in seeds
+    ]
 
 
 def _trial(
@@ -158,10 +179,17 @@ def _tables(study: Study, seeds: Sequence[int], plan: RunPlan) -> dict[str, pd.D
     frame = split_frame(plan.examples, plan.config)
     wanted = {variant.training for variant in study.variants}
     sizes = tuple(sorted(t.examples for t in wanted if t.examples is not None))
-    return {
+    tables = {
         training.table_name(seed): change_training(
             frame, plan.examples, training, sizes=sizes, seed=seed
         )
         for training in sorted(wanted, key=str)
         for seed in seeds
+        if not training.is_fresh_split
     }
+    for training in wanted:
+        if training.is_fresh_split:
+            splits = fresh_splits(plan.examples, len(seeds), part=scored_part(plan), seed=seeds[0])
+            for seed, names in zip(seeds, splits, strict=True):
+                tables[training.table_name(seed)] = frame.assign(**{SPLIT_COLUMN: names})
+    return tables

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerastl.compare.study import Contrast, Study
+from kerastl.compare.study import GROUPING, Contrast, Study
 from kerastl.compare.verdicts import (
     FEWEST_TRAININGS,
     HELPS,
@@ -92,7 +92,7 @@ def weigh_multiplicity(results: Sequence[ContrastResult]) -> Multiplicity:
 
 def find_findings(results: Sequence[ContrastResult]) -> list[str]:
     """Returns what a reader should know first: answers, harmful tasks, and the role of chance."""
-    found = [result.answer for result in results if result.kind == "answer"]
+    found = [result.answer for result in results if result.kind in ("answer", GROUPING)]
     for result in results:
         if result.kind != "left out" or result.macro.auc.verdict != HURTS:
             continue

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kerastl.compare.contrasts import ContrastResult, difference_text
+from kerastl.compare.study import GROUPING
 from kerastl.compare.verdicts import FEWEST_TRAININGS, HELPS, HURTS, NO_VERDICT
 
 
@@ -10,9 +11,13 @@ def recommend(results: Sequence[ContrastResult], *, axis: str) -> str:
     """Returns the recommendation of a comparison.
 
     A variant is better than another if a verdict on the means over tasks is that it helps and none
-    is that it hurts. The better one with the largest difference is recommended.
+    is that it hurts. The better one with the largest difference is recommended. A grouping that
+    hurts compared with anything is not.
     """
-    answers = [result for result in results if result.kind == "answer"]
+    harmful = [r.mode for r in results if r.kind == GROUPING and HURTS in macro_verdicts(r)]
+    answers = [
+        r for r in results if r.kind == "answer" or (r.kind == GROUPING and r.mode not in harmful)
+    ]
     judged = [result for result in answers if macro_verdicts(result) != {NO_VERDICT}]
     if not judged:
         return (

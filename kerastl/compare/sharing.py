@@ -42,7 +42,7 @@ def sharing_study(
             where="data.tasks",
             received=", ".join(tasks) or "none",
         )
-    parts = [_Mode(mode, config, tuple(tasks), fit) for mode in modes]
+    parts = [SharingMode(mode, config, tuple(tasks), fit) for mode in modes]
     return Study(
         axis="sharing",
         variants=tuple(variant for part in parts for variant in part.variants()),
@@ -51,7 +51,7 @@ def sharing_study(
     )
 
 
-class _Mode:
+class SharingMode:
     """One part of the study: the backbone frozen, fine-tuned, or trained from random weights."""
 
     def __init__(self, name: str, config: Config, tasks: tuple[str, ...], fit: Mapping[str, Any]):
@@ -68,7 +68,7 @@ class _Mode:
     def variants(self) -> list[TrainingVariant]:
         """Returns all tasks, each alone, all but each; and what serves the conditions."""
         found = [
-            TrainingVariant(name=name, tasks=tasks, changes=self._changes(tasks), mode=self.name)
+            TrainingVariant(name=name, tasks=tasks, changes=self.changes(tasks), mode=self.name)
             for tasks, name in self.names.items()
         ]
         return found + (self._supporting() if self.name != FROZEN else [])
@@ -88,7 +88,7 @@ class _Mode:
         return found + (self._lent_contrasts() if self.name != FROZEN else [])
 
     def note(self) -> str:
-        """Returns how the variants were made, for the reader; nothing if they are the usual ones."""
+        """Returns how the variants were made, for the reader; nothing if as usual."""
         if self.name != FROZEN:
             return SCRATCH_NOTE if self.name == SCRATCH else ""
         units = ", ".join(str(width) for width in self.hidden)
@@ -99,17 +99,25 @@ class _Mode:
             "epochs, because an epoch on cached features costs next to nothing."
         )
 
-    def _changes(self, tasks: tuple[str, ...]) -> Mapping[str, Any]:
+    def changes(self, tasks: tuple[str, ...]) -> Mapping[str, Any]:
+        """Returns the changes of a network that learns some tasks in this mode."""
         if self.name == FROZEN:
             return {
                 "trainable": False,
                 "augment": None,
-                "heads": {"shared": {"tasks": list(tasks), "hidden": list(self.hidden)}},
+                "heads": self.hidden_heads({"shared": tasks}),
                 "fit.epochs": self.frozen_epochs,
             }
         if self.name == SCRATCH:
             return from_scratch(self.fit)
         return {"trainable": True} if self.config.trainable in (False, "auto") else {}
+
+    def hidden_heads(self, groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Returns heads with a hidden layer for each group of tasks."""
+        return {
+            name: {"tasks": list(tasks), "hidden": list(self.hidden)}
+            for name, tasks in groups.items()
+        }
 
     def _contrast(
         self, text: str, second: Sequence[str], tasks: tuple[str, ...], **more: Any

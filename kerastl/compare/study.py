@@ -17,6 +17,7 @@ from kerastl.config.policies import TrainablePolicy
 
 SPLIT_COLUMN = "kerastl_split"
 UNCERTAIN = "uncertain"
+GROUPING = "grouping"  # kind of a contrast
 SCRATCH_NOTE = (
     "From scratch starts from random weights, trains everything at fit.learning_rate and updates "
     "the statistics of BatchNorm; it has the same epochs as the others."
@@ -31,9 +32,12 @@ class TrainingRows:
 
     treatment: Treatment = "as they are"
     examples: int | None = None  # number of rows that are kept, in whole groups; None keeps all
+    is_fresh_split: bool = False  # whether each seed has a split and test rows of its own
 
     def table_name(self, seed: int) -> str:
-        """Returns the file name of the table; a subsample is drawn anew for each seed."""
+        """Returns the file name of the table; subsamples and splits are drawn for each seed."""
+        if self.is_fresh_split:
+            return f"fresh-split-seed-{seed}.csv"
         if self.examples is not None:
             return f"examples-{self.examples}-seed-{seed}.csv"
         return f"{self.treatment.replace(' ', '-')}.csv"
@@ -60,7 +64,7 @@ class Contrast:
     second: tuple[str, ...]  # names of the variants they are compared with
     tasks: tuple[str, ...]  # on which they are compared
     text: str  # in words, answered by helps, no difference seen or hurts
-    kind: str = "answer"  # or evidence for a condition: "left out" or "lent"
+    kind: str = "answer"  # or "grouping", or evidence for a condition: "left out" or "lent"
     mode: str = ""
     about: str | None = None  # the task that is left out or lent to
 

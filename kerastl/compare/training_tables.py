@@ -71,6 +71,30 @@ def change_training(
     return changed[keep]
 
 
+def fresh_splits(table: Examples, num_splits: int, *, part: str, seed: int) -> list[np.ndarray]:
+    """Returns the names of the splits of each row, once for each new split.
+
+    Each has test rows of its own, in whole groups; together they are all rows that are not in a
+    part, on which something was chosen. There are as many validation rows as before.
+    """
+    labels, groups = table.labels, table.groups
+    rest = np.flatnonzero(table.splits != part)
+
+    def parts(rows: np.ndarray, fractions: list[float]) -> np.ndarray:
+        of_rows = None if groups is None else groups[rows]
+        return stratify(labels[rows], of_rows, fractions=fractions, seed=seed)
+
+    folds = parts(rest, [1 / num_splits] * num_splits)
+    found = []
+    for fold in range(num_splits):
+        others = np.setdiff1d(np.arange(len(table)), rest[folds == fold])
+        share = len(table.rows("validation")) / len(others)
+        splits = np.full(len(table), "test", dtype=object)
+        splits[others] = np.where(parts(others, [1 - share, share]) == 1, "validation", "train")
+        found.append(splits)
+    return found
+
+
 def nested_rows(
     table: Examples, rows: np.ndarray, sizes: tuple[int, ...], seed: int
 ) -> dict[int, np.ndarray]:

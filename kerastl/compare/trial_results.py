@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kerastl.compare.axes import FROM_SCRATCH
 from kerastl.compare.conditions import (
@@ -29,7 +30,7 @@ from kerastl.compare.result import (
     VariantScores,
 )
 from kerastl.compare.solvers import fitting_note
-from kerastl.compare.study import Study, TrainingVariant
+from kerastl.compare.study import GROUPING, Study, TrainingVariant
 from kerastl.compare.trials import Trial
 from kerastl.compare.verdicts import (
     FEWEST_TRAININGS,
@@ -64,14 +65,21 @@ def score_trials(
         name: [read_record(trial.path).predictions for trial in several]
         for name, several in by_variant.items()
     }
-    rows = PairedRows(
-        frames[study.variants[0].name][0],
-        part="test" if len(plan.examples.rows("test")) else "validation",
-        replicates=plan.config.evaluation.bootstrap,
-        seed=plan.config.evaluation.seed,
-    )
+    rows: dict[int, PairedRows] = {}  # by number of the fresh split, -1 for the usual one
+
+    def score(variant: TrainingVariant, number: int, frame: pd.DataFrame) -> TrialScores:
+        number = number if variant.training.is_fresh_split else -1
+        if number not in rows:
+            rows[number] = PairedRows(
+                frame,
+                part=scored_part(plan) if number < 0 else "test",
+                replicates=plan.config.evaluation.bootstrap,
+                seed=plan.config.evaluation.seed + number + 1,
+            )
+        return rows[number].score(frame, variant.tasks)
+
     scores = {
-        variant.name: [rows.score(frame, variant.tasks) for frame in frames[variant.name]]
+        variant.name: [score(variant, i, frame) for i, frame in enumerate(frames[variant.name])]
         for variant in study.variants
     }
     answers = evaluate_contrasts(study, scores)
@@ -94,7 +102,7 @@ def score_trials(
     }
     return comparison_result(
         study,
-        rows.scored,
+        rows[-1].scored,
         answers,
         tasks=tuple(plan.examples.tasks),
         seeds=tuple(dict.fromkeys(trial.seed for trial in trials)),
@@ -106,13 +114,18 @@ def score_trials(
             f"{contrast.text}: {bill([sides[name].cost for name in contrast.first])}; instead: "
             f"{bill([sides[name].cost for name in contrast.second])}."
             for contrast in study.contrasts
-            if contrast.kind == "answer" and len(contrast.first) != len(contrast.second)
+            if contrast.kind in ("answer", GROUPING) and len(contrast.first) != len(contrast.second)
         ),
         notes=_notes(study, trials, plan),
         config=config,
         recommendation=recommend(answers, axis=study.axis),
         command=command,
     )
+
+
+def scored_part(plan: RunPlan) -> str:
+    """Returns the split on which the variants are scored."""
+    return "test" if len(plan.examples.rows("test")) else "validation"
 
 
 def comparison_result(

@@ -1,0 +1,114 @@
+"""The tables of the map: decoded inputs, labels and splits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+STREET = ("person", "car", "stop_sign", "traffic_light")
+CHEST = ("effusion", "abnormal", "male", "view_ap")
+WORDS = ("kw_five", "kw_start", "kw_open", "kw_four")
+SPOKEN = ("odd", "ge5", "digit_3", "digit_7")
+TEN = "ten commands"
+NAMES = ("commands", "spoken digits", "street", "chest", TEN)
+_SPEAKERS = {"yweweler": "validation", "theo": "test"}
+_SIDE = 40  # pixels
+_SPOKEN_SAMPLES = 9600  # 0.6 s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A table in memory.
+
+    Args:
+        backbone: Arguments of `kerastl.build_model`.
+        inputs: Of all rows.
+        labels: `(rows, tasks)`, all known.
+        train: Indices of the rows that may be drawn for training.
+        test: Indices of the rows on which everything is scored.
+        groups: Group of each row for the bootstrap.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    backbone: dict[str, Any]
+    inputs: np.ndarray
+    labels: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    groups: np.ndarray
+
+    def drawn(self, size: int, seed: int, unknown: float) -> tuple[np.ndarray, np.ndarray]:
+        """Returns training rows and their labels, of which a share is hidden (NaN).
+
+        The draw is repeated until each task has two known labels of each class.
+        """
+        random = np.random.default_rng(seed)
+        while True:
+            rows = random.permutation(self.train)[:size]
+            labels = np.where(
+                random.random((len(rows), len(self.tasks))) < unknown, np.nan, self.labels[rows]
+            )
+            if min((labels == 1).sum(axis=0).min(), (labels == 0).sum(axis=0).min()) >= 2:
+                return rows, labels
+
+
+def load(name: str, shared: Path) -> Case:
+    """Reads and decodes a table of `NAMES`."""
+    if name in ("commands", TEN):
+        frame = _read(shared, "commands/commands.csv")
+        words = tuple(column for column in frame if column.startswith("kw_"))
+        if name == TEN:
+            return _case(name, frame, words, "audio", {"backbone": "tiny:speech"})
+        frame = frame[frame[list(words[:5])].any(axis=1)]  # four words, and a fifth that is neither
+        return _case(name, frame, WORDS, "audio", {"backbone": "tiny:speech"})
+    if name == "spoken digits":
+        frame = _read(shared, "spoken_digits/spoken_digits.csv")
+        frame["split"] = frame["speaker"].map(_SPEAKERS).fillna("train")
+        backbone = {"backbone": "tiny:speech", "input_size": _SPOKEN_SAMPLES}
+        return _case(name, frame, SPOKEN, "audio", backbone)
+    backbone = {"backbone": "tiny:image", "input_size": _SIDE}
+    if name == "street":
+        return _case(name, _read(shared, "street/street.csv"), STREET, "image", backbone)
+    frame = _read(shared, "chest_nih64/chest.csv")
+    return _case(name, frame, CHEST, "image", backbone, groups=frame["patient"].to_numpy())
+
+
+def _read(shared: Path, name: str) -> pd.DataFrame:
+    path = (shared / "data" / name).absolute()
+    frame = pd.read_csv(path)
+    return frame.assign(path=[str(path.parent / file) for file in frame["path"]])
+
+
+def _case(
+    name: str,
+    frame: pd.DataFrame,
+    tasks: tuple[str, ...],
+    media: str,
+    backbone: dict[str, Any],
+    *,
+    groups: np.ndarray | None = None,
+) -> Case:
+    from kerastl import build_model
+    from kerastl.backbones import find_backbone
+    from kerastl.config import DataConfig
+    from kerastl.data.inputs.streams import FileInputs
+    from kerastl.run.results import input_contract
+
+    spec = find_backbone(backbone["backbone"])
+    model = build_model(tasks=tasks, **backbone)
+    data = DataConfig(**{"table": "table.csv", media: "path", "tasks": list(tasks)})
+    files = FileInputs([Path(path) for path in frame["path"]], input_contract(model, data, spec))
+    split = frame["split"].to_numpy()
+    return Case(
+        name=name,
+        tasks=tasks,
+        backbone=backbone,
+        inputs=files.take(np.arange(len(frame))),
+        labels=frame[list(tasks)].to_numpy(float),
+        train=np.flatnonzero(split == "train"),
+        test=np.flatnonzero(split == "test"),
+        groups=frame["path"].to_numpy(str) if groups is None else groups.astype(str),
+    )

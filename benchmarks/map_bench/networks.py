@@ -1,0 +1,174 @@
+"""Networks that are trained for a fixed number of steps, traced once and started again each time.
+
+Convention: one network for all tasks and a network per task have the same steps, batch size and
+rates; a network per task sees only rows whose label of its task is known.
+"""
+
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from kerastl.heads.builder import build_model, feature_model, logits_model
+from kerastl.losses import MaskedBinaryCrossentropy
+from kerastl.training.exact_head.rotation import standardize
+from kerastl.training.exact_head.solver import solve_head
+from map_bench.cases import Case
+
+FROZEN, FINE_TUNED, SCRATCH = MODES = ("frozen", "fine-tuned", "scratch")
+RATES = {FROZEN: 1e-3, FINE_TUNED: 3e-4, SCRATCH: 1e-3}
+POLICIES = {
+    FROZEN: False,
+    FINE_TUNED: True,
+    SCRATCH: {"variables": ["*"], "batch_norm": "update"},
+}
+BATCH_SIZE = 16
+WARMUP = 0.1  # share of the steps
+HIDDEN = 64  # units of the layer that the frozen networks share
+FROZEN_STEPS = 300
+_PASSED = 64  # examples of a forward pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a trained network says of all rows."""
+
+    logits: np.ndarray  # `(rows, tasks)`
+    features: np.ndarray  # `(rows, feature_dim)`
+
+
+@dataclass
+class Networks:
+    """The networks of a table, one for each mode and number of tasks."""
+
+    case: Case
+    _models: dict[tuple[str, int], keras.Model] = field(default_factory=dict)
+    _extractors: dict[int, keras.Model] = field(default_factory=dict)
+    _initial: dict[int | None, np.ndarray] = field(default_factory=dict)
+
+    def initial_features(self, mode: str, seed: int) -> np.ndarray:
+        """Returns the features of all rows before any training: pretrained or random ones."""
+        key = seed if mode == SCRATCH else None  # frozen and fine-tuned have the same
+        if key not in self._initial:
+            model = self._started(mode, len(self.case.tasks), seed)
+            self._initial[key] = _features(self._extractors[id(model)], self.case.inputs)
+        return self._initial[key]
+
+    def train(
+        self,
+        mode: str,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        steps: int,
+        seed: int,
+        needed: np.ndarray,
+    ) -> Trained:
+        """Trains one network on some rows; labels are `(rows, tasks)`, NaN where unknown.
+
+        Features and logits are returned for the needed rows, and are NaN for others.
+        """
+        known = ~np.isnan(labels).all(axis=1)
+        rows, labels = rows[known], labels[known]
+        if mode == FROZEN:
+            return self._train_hidden(rows, labels, seed=seed)
+        model = self._started(mode, labels.shape[1], seed)
+        if mode == FINE_TUNED:
+            initial = self.initial_features(mode, seed)[rows]
+            head = solve_head(initial, labels, groups=None, seed=seed)
+            model.layers[-1].set_weights([head.kernel, head.bias])
+        _fit(model, self.case.inputs, rows, labels, steps=steps, rate=RATES[mode], seed=seed)
+        found = _features(self._extractors[id(model)], self.case.inputs[needed])
+        features = np.full((len(self.case.inputs), found.shape[1]), np.nan, np.float32)
+        features[needed] = found
+        kernel, bias = model.layers[-1].get_weights()
+        return Trained(logits=features @ kernel + bias, features=features)
+
+    def _train_hidden(self, rows: np.ndarray, labels: np.ndarray, *, seed: int) -> Trained:
+        raw = self.initial_features(FROZEN, seed)
+        _, mean, scale = standardize(raw[rows])
+        inputs = ((raw - mean) / scale).astype(np.float32)
+        key = ("hidden", labels.shape[1])
+        keras.utils.set_random_seed(seed)
+        start = keras.Sequential(
+            [
+                keras.Input((inputs.shape[1],)),
+                keras.layers.Dense(HIDDEN, "relu"),
+                keras.layers.Dense(labels.shape[1]),
+            ]
+        )
+        model = self._models.setdefault(key, _compiled(start))
+        model.set_weights(start.get_weights())
+        _fit(model, inputs, rows, labels, steps=FROZEN_STEPS, rate=RATES[FROZEN], seed=seed)
+        hidden = np.maximum(inputs @ model.layers[0].kernel.numpy() + model.layers[0].bias, 0)
+        kernel, bias = model.layers[1].get_weights()
+        return Trained(logits=hidden @ kernel + bias, features=hidden)
+
+    def _started(self, mode: str, num_tasks: int, seed: int) -> keras.Model:
+        """Returns the network with the initial weights of a seed."""
+        keras.utils.set_random_seed(seed)
+        tasks = [f"task_{number}" for number in range(num_tasks)]
+        weights = None if mode == SCRATCH else "default"
+        start = logits_model(
+            build_model(
+                tasks=tasks,
+                weights=weights,
+                trainable=POLICIES[mode],
+                seed=seed,
+                **self.case.backbone,
+            )
+        )
+        key = (mode, num_tasks)
+        if key not in self._models:
+            self._models[key] = _compiled(start)
+            self._extractors[id(start)] = feature_model(start)
+        model = self._models[key]
+        for into, out_of in zip(model.weights, start.weights, strict=True):
+            into.assign(out_of)
+        return model
+
+
+def solved_logits(
+    features: np.ndarray, rows: np.ndarray, labels: np.ndarray, seed: int
+) -> np.ndarray:
+    """Returns the logits of linear heads that are solved on some rows, `(all rows, tasks)`."""
+    found = solve_head(features[rows], labels, groups=None, seed=seed)
+    return features @ found.kernel + found.bias
+
+
+def _compiled(model: keras.Model) -> keras.Model:
+    model.compile(keras.optimizers.Adam(1e-3), loss=MaskedBinaryCrossentropy(from_logits=True))
+    return model
+
+
+def _fit(
+    model: keras.Model,
+    inputs: np.ndarray,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    *,
+    steps: int,
+    rate: float,
+    seed: int,
+) -> None:
+    """Takes steps with a warm-up and a cosine, on batches that pass through the rows in turn."""
+    for variable in model.optimizer.variables:
+        variable.assign(np.zeros(variable.shape))
+    random = np.random.default_rng(seed)
+    passes = -(-steps * BATCH_SIZE // len(rows))
+    order = np.concatenate([random.permutation(len(rows)) for _ in range(passes)])
+    for step in range(steps):
+        warm = min((step + 1) / (WARMUP * steps), 1.0)
+        model.optimizer.learning_rate = rate * warm * (1 + np.cos(np.pi * step / steps)) / 2
+        chosen = order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
+        model.train_on_batch(inputs[rows[chosen]], labels[chosen])
+
+
+def _features(extract: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Returns the features of some inputs, in batches of one size so that it is traced once."""
+    parts = []
+    for start in range(0, len(inputs), _PASSED):
+        batch = inputs[start : start + _PASSED]
+        filled = np.concatenate([batch, np.zeros((_PASSED - len(batch), *batch.shape[1:]), "f4")])
+        parts.append(np.asarray(extract.predict_on_batch(filled))[: len(batch)])
+    return np.concatenate(parts)
