@@ -23,9 +23,9 @@ import pandas as pd
 from gap_bench.tables import WORDS
 
 POLICIES = {"frozen": False, "all layers": True, "auto": "auto"}
-MOST_VALIDATION_ROWS = 120
-PASSES = 6000  # examples that one training sees, within the limits of the epochs
-EPOCHS = (6, 20)
+MOST_VALIDATION_ROWS = 240
+PASSES = 10_000  # examples that one training sees, within the limits of the epochs
+EPOCHS = (8, 25)
 REPLICATES = 1000
 
 
@@ -219,9 +219,8 @@ def _scores(cell: dict[str, Any]) -> dict[str, list[Any]]:
 def print_summary(summary: pd.DataFrame) -> None:
     """Prints a table per case in Markdown."""
     for case, rows in summary.groupby("case", sort=False):
-        print(
-            f"\n{case}\n\n| rows | policy | macro AUC | against frozen | log loss | against frozen |"
-        )
+        print(f"\n{case}\n")
+        print("| rows | policy | macro AUC | against frozen | log loss | against frozen |")
         print("|---|---|---|---|---|---|")
         for row in rows.itertuples():
             kept = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from kerastl.heads.builder import build_model, feature_model, logits_model
+from kerastl.heads.builder import build_model, feature_model, find_layer, logits_model
 from kerastl.losses import MaskedBinaryCrossentropy
 from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import solve_head
@@ -22,10 +22,10 @@ POLICIES = {
     FINE_TUNED: True,
     SCRATCH: {"variables": ["*"], "batch_norm": "update"},
 }
-BATCH_SIZE = 16
 WARMUP = 0.1  # share of the steps
 HIDDEN = 64  # units of the layer that the frozen networks share
-FROZEN_STEPS = 300
+FROZEN_STEPS = (300, 16)
+MOMENTUM = 0.9  # of BatchNorm, whose statistics would be those of the start with Keras's 0.99
 _PASSED = 64  # examples of a forward pass
 
 
@@ -60,7 +60,7 @@ class Networks:
         rows: np.ndarray,
         labels: np.ndarray,
         *,
-        steps: int,
+        steps: tuple[int, int],
         seed: int,
         needed: np.ndarray,
     ) -> Trained:
@@ -120,6 +120,9 @@ class Networks:
         )
         key = (mode, num_tasks)
         if key not in self._models:
+            for layer in find_layer(start).model.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.momentum = MOMENTUM
             self._models[key] = _compiled(start)
             self._extractors[id(start)] = feature_model(start)
         model = self._models[key]
@@ -147,20 +150,21 @@ def _fit(
     rows: np.ndarray,
     labels: np.ndarray,
     *,
-    steps: int,
+    steps: tuple[int, int],
     rate: float,
     seed: int,
 ) -> None:
-    """Takes steps with a warm-up and a cosine, on batches that pass through the rows in turn."""
+    """Takes steps, a number and a batch size, on batches that pass through all rows in turn."""
     for variable in model.optimizer.variables:
         variable.assign(np.zeros(variable.shape))
     random = np.random.default_rng(seed)
-    passes = -(-steps * BATCH_SIZE // len(rows))
+    num_steps, size = steps
+    passes = -(-num_steps * size // len(rows))
     order = np.concatenate([random.permutation(len(rows)) for _ in range(passes)])
-    for step in range(steps):
-        warm = min((step + 1) / (WARMUP * steps), 1.0)
-        model.optimizer.learning_rate = rate * warm * (1 + np.cos(np.pi * step / steps)) / 2
-        chosen = order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
+    for step in range(num_steps):
+        warm = min((step + 1) / (WARMUP * num_steps), 1.0)
+        model.optimizer.learning_rate = rate * warm * (1 + np.cos(np.pi * step / num_steps)) / 2
+        chosen = order[step * size : (step + 1) * size]
         model.train_on_batch(inputs[rows[chosen]], labels[chosen])
 
 

@@ -50,7 +50,7 @@ def command(
     """Train the variants of an axis on the same rows and compare their test scores.
 
     \b
-    sharing    one network for all tasks, one for each, all but each
+    sharing    one network for all tasks, one for each, all but each: frozen, fine-tuned, scratch
     trainable  false, the last stages, true, from scratch
     uncertain  ignore, positive, negative, soft labels
     backbone   any list: backbone=applications:mobilenet_v2,tiny:image
