@@ -23,9 +23,8 @@ import pandas as pd
 from gap_bench.tables import WORDS
 
 POLICIES = {"frozen": False, "all layers": True, "auto": "auto"}
-MOST_VALIDATION_ROWS = 240
 PASSES = 10_000  # examples that one training sees, within the limits of the epochs
-EPOCHS = (8, 25)
+EPOCHS = (8, 15)
 REPLICATES = 1000
 
 
@@ -45,12 +44,13 @@ class Case:
     media: str
     config: dict[str, Any]
     sizes: tuple[int, ...]
+    validation_rows: int = 240  # at least 20 of each word, or `auto` could not compare
 
     def drawn(self, size: int, seed: int) -> pd.DataFrame:
         """Returns the table with some of its training rows; smaller draws are parts of larger."""
         train = self.frame[self.frame["split"] == "train"].sample(frac=1, random_state=seed)
         held_out = [
-            self.frame[self.frame["split"] == "validation"].head(MOST_VALIDATION_ROWS),
+            self.frame[self.frame["split"] == "validation"].head(self.validation_rows),
             self.frame[self.frame["split"] == "test"],
         ]
         return pd.concat([train.head(size), *held_out])
@@ -66,7 +66,7 @@ def load_cases(shared: Path, folder: Path) -> Iterator[Case]:
         tasks=WORDS["commands"],
         media="audio",
         config={"backbone": {"name": "tiny:speech"}},
-        sizes=(60, 300, 1200),
+        sizes=(300, 1200),
     )
     spoken = _read(shared, "spoken_digits")
     held_out = {"yweweler": "validation", "theo": "test"}
@@ -94,7 +94,8 @@ def digits(folder: Path) -> Case:
         tasks=tuple(QUESTIONS),
         media="image",
         config={"backbone": {"name": "tiny:image", "input_size": 32}, "augment": {"flip": False}},
-        sizes=(50, 150, 450, 900),
+        sizes=(60, 300, 900),
+        validation_rows=100,
     )
 
 

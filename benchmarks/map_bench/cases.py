@@ -14,8 +14,8 @@ SPOKEN = ("odd", "ge5", "digit_3", "digit_7")
 TEN = "ten commands"
 NAMES = ("commands", "spoken digits", "street", "chest", TEN)
 _SPEAKERS = {"yweweler": "validation", "theo": "test"}
-_SIDE = 40  # pixels
-_SPOKEN_SAMPLES = 9600  # 0.6 s
+_SIDE = 32  # pixels
+_SAMPLES = 9600  # 0.6 s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +57,18 @@ class Case:
 
 def load(name: str, shared: Path) -> Case:
     """Reads and decodes a table of `NAMES`."""
+    speech = {"backbone": "tiny:speech", "input_size": _SAMPLES}
     if name in ("commands", TEN):
         frame = _read(shared, "commands/commands.csv")
         words = tuple(column for column in frame if column.startswith("kw_"))
         if name == TEN:
-            return _case(name, frame, words, "audio", {"backbone": "tiny:speech"})
+            return _case(name, frame, words, "audio", speech)
         frame = frame[frame[list(words[:5])].any(axis=1)]  # four words, and a fifth that is neither
-        return _case(name, frame, WORDS, "audio", {"backbone": "tiny:speech"})
+        return _case(name, frame, WORDS, "audio", speech)
     if name == "spoken digits":
         frame = _read(shared, "spoken_digits/spoken_digits.csv")
         frame["split"] = frame["speaker"].map(_SPEAKERS).fillna("train")
-        backbone = {"backbone": "tiny:speech", "input_size": _SPOKEN_SAMPLES}
-        return _case(name, frame, SPOKEN, "audio", backbone)
+        return _case(name, frame, SPOKEN, "audio", speech)
     backbone = {"backbone": "tiny:image", "input_size": _SIDE}
     if name == "street":
         return _case(name, _read(shared, "street/street.csv"), STREET, "image", backbone)

@@ -24,7 +24,7 @@ POLICIES = {
 }
 WARMUP = 0.1  # share of the steps
 HIDDEN = 64  # units of the layer that the frozen networks share
-FROZEN_STEPS = (300, 16)
+FROZEN_STEPS = (200, 16)
 MOMENTUM = 0.9  # of BatchNorm, whose statistics would be those of the start with Keras's 0.99
 _PASSED = 64  # examples of a forward pass
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kerastl.compare import Comparison, compare, read_comparison, trials
+from kerastl.compare import Comparison, compare, grouping, read_comparison, trials
+from kerastl.compare.grouping import Grouping
 from kerastl.errors import ConfigError, RunError
 from kerastl.runs import Run
 
@@ -142,3 +143,24 @@ def test_sharing_compares_one_network_with_one_for_each_frozen_and_fine_tuned(
     conditions = [condition["condition"] for condition in found.values["conditions"]]
     assert len(conditions) == 5
     assert "2 models" in found.values["costs"][0]
+
+
+@pytest.mark.slow
+def test_a_grouping_is_tested_on_rows_that_were_no_test_rows(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposed = Grouping(mode="frozen", groups=(("bright",), ("red",)), expected=0.1)
+    monkeypatch.setattr(grouping, "propose_grouping", lambda results: proposed)
+    output = tmp_path / "grouped"
+    found = compare(config, axis="sharing=frozen", seeds=2, output=output)
+    tested = [side for side in found.result.sides if side.name.endswith("fresh splits")]
+    assert [side.tasks for side in tested] == [("bright", "red"), ("bright",), ("red",)]
+    before, *fresh = (
+        set(Run(output / run).predictions.query("split == 'test'")["path"])
+        for run in (found.result.sides[0].runs[0], *tested[0].runs)
+    )
+    assert not before & (fresh[0] | fresh[1])
+    assert not fresh[0] & fresh[1]
+    assert sum(answer.kind == "grouping" for answer in found.result.answers) == 2
+    assert found.result.scored.rows == len(before)
+    assert "expected to change the macro AUC by +0.100" in (output / "report.html").read_text()
