@@ -10,6 +10,7 @@ Markdown and written to `crossing.csv` in the folder.
 """
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ def load_cases(shared: Path, folder: Path) -> Iterator[Case]:
         tasks=WORDS["commands"],
         media="audio",
         config={"backbone": {"name": "tiny:speech"}},
-        sizes=(300, 1200),
+        sizes=(100, 400, 1200),
     )
     spoken = _read(shared, "spoken_digits")
     held_out = {"yweweler": "validation", "theo": "test"}
@@ -76,7 +77,7 @@ def load_cases(shared: Path, folder: Path) -> Iterator[Case]:
         tasks=WORDS["spoken_digits"],
         media="audio",
         config={"backbone": {"name": "tiny:speech", "input_size": 9600}},
-        sizes=(300, 2000),
+        sizes=(200, 600, 2000),
     )
 
 
@@ -149,21 +150,19 @@ def train_cell(case: Case, size: int, seed: int, policy: str) -> dict[str, Any]:
 
 
 def run_cells(cases: Sequence[Case], seeds: int, results: Path) -> None:
-    """Trains the cells whose files are missing, all numbers of rows of one seed first."""
+    """Trains the cells whose files are missing, the largest numbers of rows of a seed first."""
     import keras
 
-    for seed in range(seeds):
-        for case in cases:
-            for size in case.sizes:
-                for policy in POLICIES:
-                    path = results / f"{case.name}-{size}-{seed}-{policy}.json".replace(" ", "-")
-                    if path.is_file():
-                        continue
-                    found = train_cell(case, size, seed, policy)
-                    path.write_text(json.dumps(found))
-                    keras.backend.clear_session()
-                    kept = {None: "", True: "fine-tuned", False: "frozen"}[found["kept"]]
-                    print(f"{path.stem}: {found['seconds']:.0f} s {kept}", flush=True)
+    places = sorted((-place, seed) for seed in range(seeds) for place in range(3))
+    for (place, seed), case, policy in itertools.product(places, cases, POLICIES):
+        size = case.sizes[-place]
+        path = results / f"{case.name}-{size}-{seed}-{policy}.json".replace(" ", "-")
+        if not path.is_file():
+            found = train_cell(case, size, seed, policy)
+            path.write_text(json.dumps(found))
+            keras.backend.clear_session()
+            kept = {None: "", True: "fine-tuned", False: "frozen"}[found["kept"]]
+            print(f"{path.stem}: {found['seconds']:.0f} s {kept}", flush=True)
 
 
 def summarize(results: Path) -> pd.DataFrame:

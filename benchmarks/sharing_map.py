@@ -37,10 +37,10 @@ def cells() -> Iterator[tuple[str, int | str, float, str]]:
     for name in usual:
         yield from ((name, size, 0.0, FROZEN) for size in STEPS if size != 300)
         yield name, 100, 0.5, FROZEN
+    yield TEN, 300, 0.0, SCRATCH
     for size in (100, 30):
         yield from ((name, size, 0.0, mode) for mode in (SCRATCH, FINE_TUNED) for name in usual)
     yield from ((name, 100, 0.5, SCRATCH) for name in usual)
-    yield TEN, 300, 0.0, SCRATCH
     yield from ((name, ALL, 0.0, mode) for mode in (SCRATCH, FINE_TUNED) for name in usual)
     yield from ((name, 100, 0.5, FINE_TUNED) for name in usual)
 
@@ -55,9 +55,9 @@ def measure(networks: Networks, size: int | str, unknown: float, mode: str) -> d
         "rows": size,
         "unknown": unknown,
         "mode": mode,
-        "tasks": case.tasks,
+        "tasks": case.tasks[: case.num_alone],
         "groups": case.groups[case.test].tolist(),
-        "labels": case.labels[case.test].tolist(),
+        "labels": case.labels[case.test, : case.num_alone].tolist(),
         "seconds": time.perf_counter() - started,
         "seeds": seeds,
     }
@@ -77,19 +77,20 @@ def _seed(
         )
 
     together = train(list(range(len(case.tasks))))
-    alone = [train([task]) for task in range(len(case.tasks))]
+    scored = slice(case.num_alone)
+    alone = [train([task]) for task in range(case.num_alone)]
     apart = np.concatenate([one.logits for one in alone], axis=1)
     position = {row: place for place, row in enumerate(rows)}
     fitted_labels = labels[[position[row] for row in fitted]]
-    initial = networks.initial_features(mode, seed)
+    initial = networks.initial_features(mode, seed, np.union1d(rows, case.test))
     return {
         "known": [(labels == value).sum(axis=0).tolist() for value in (0, 1)],
-        "together": together.logits[case.test].round(4).tolist(),
+        "together": together.logits[case.test, scored].round(4).tolist(),
         "alone": apart[case.test].round(4).tolist(),
-        "linear": solved_logits(initial, rows, labels, seed)[case.test].round(4).tolist(),
-        "loss_together": _loss(together.logits[fitted], fitted_labels),
-        "loss_alone": _loss(apart[fitted], fitted_labels),
-        "lent": _lent(case, initial, alone, fitted, fitted_labels, seed),
+        "linear": solved_logits(initial, rows, labels, seed)[case.test, scored].round(4).tolist(),
+        "loss_together": _loss(together.logits[fitted, scored], fitted_labels[:, scored]),
+        "loss_alone": _loss(apart[fitted], fitted_labels[:, scored]),
+        "lent": _lent(case, initial, alone, fitted, fitted_labels[:, scored], seed),
     }
 
 
@@ -114,7 +115,7 @@ def _lent(
 
     def scores(features: np.ndarray) -> np.ndarray:
         logits = solved_logits(features, rows, labels, seed)[case.test]
-        return areas(case.labels[case.test], logits)
+        return areas(case.labels[case.test, : case.num_alone], logits)
 
     before = scores(initial)
     return [(scores(one.features) - before).round(4).tolist() for one in alone]

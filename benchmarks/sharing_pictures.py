@@ -31,7 +31,7 @@ TITLES = {
     "frozen": "frozen, a hidden layer",
 }
 REACH = 0.2  # largest difference of the AUC that is drawn
-_ROW, _TOP, _LEFT, _PANEL, _GAP = 19, 62, 150, 210, 22
+_ROW, _TOP, _LEFT, _PANEL, _GAP = 19, 62, 150, 218, 26
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, **attributes: object) -> Markup:
@@ -95,10 +95,16 @@ def _map_panel(
     yield text(left + _PANEL / 2, 20, title, class_="title middle")
     yield text(left, 38, "a network each is better", class_="soft", font_size=10)
     yield text(left + _PANEL, 38, "sharing is better", class_="soft end", font_size=10)
-    for mark in (-0.2, -0.1, 0, 0.1, 0.2):
+    for mark, anchor in (
+        (-0.2, ""),
+        (-0.1, "middle"),
+        (0, "middle"),
+        (0.1, "middle"),
+        (0.2, "end"),
+    ):
         kind = "rule" if mark else "zero"
         yield _line(at(mark), 46, at(mark), bottom - _ROW / 2, class_=kind)
-        yield text(at(mark), bottom + 8, f"{mark:+g}" if mark else "0", class_="soft middle")
+        yield text(at(mark), bottom + 8, f"{mark:+g}" if mark else "0", class_=f"soft {anchor}")
     for row in rows.itertuples():
         y, color = places[row.case, row.rows, row.unknown], COLORS.get(row.verdict, "c")
         yield _line(at(row.low), y, at(row.high), y, class_=color, stroke_width=2)

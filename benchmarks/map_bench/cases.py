@@ -14,6 +14,7 @@ SPOKEN = ("odd", "ge5", "digit_3", "digit_7")
 TEN = "ten commands"
 NAMES = ("commands", "spoken digits", "street", "chest", TEN)
 _SPEAKERS = {"yweweler": "validation", "theo": "test"}
+MOST_ALONE = 4
 _SIDE = 32  # pixels
 _SAMPLES = 9600  # 0.6 s
 
@@ -29,6 +30,7 @@ class Case:
         train: Indices of the rows that may be drawn for training.
         test: Indices of the rows on which everything is scored.
         groups: Group of each row for the bootstrap.
+        num_alone: Number of tasks that get a network of their own and are scored, the first ones.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Case:
     train: np.ndarray
     test: np.ndarray
     groups: np.ndarray
+    num_alone: int
 
     def drawn(self, size: int, seed: int, unknown: float) -> tuple[np.ndarray, np.ndarray]:
         """Returns training rows and their labels, of which a share is hidden (NaN).
@@ -103,6 +106,7 @@ def _case(
     files = FileInputs([Path(path) for path in frame["path"]], input_contract(model, data, spec))
     split = frame["split"].to_numpy()
     return Case(
+        num_alone=min(len(tasks), MOST_ALONE),
         name=name,
         tasks=tasks,
         backbone=backbone,

@@ -44,15 +44,23 @@ class Networks:
     case: Case
     _models: dict[tuple[str, int], keras.Model] = field(default_factory=dict)
     _extractors: dict[int, keras.Model] = field(default_factory=dict)
-    _initial: dict[int | None, np.ndarray] = field(default_factory=dict)
+    _weights: dict[tuple[str, int], list[np.ndarray]] = field(default_factory=dict)
+    _pretrained: np.ndarray | None = None
 
-    def initial_features(self, mode: str, seed: int) -> np.ndarray:
-        """Returns the features of all rows before any training: pretrained or random ones."""
-        key = seed if mode == SCRATCH else None  # frozen and fine-tuned have the same
-        if key not in self._initial:
+    def initial_features(self, mode: str, seed: int, needed: np.ndarray) -> np.ndarray:
+        """Returns the features before any training, random or pretrained, of the needed rows."""
+        if mode == SCRATCH:
+            return self._features(self._started(mode, len(self.case.tasks), seed), needed)
+        if self._pretrained is None:
             model = self._started(mode, len(self.case.tasks), seed)
-            self._initial[key] = _features(self._extractors[id(model)], self.case.inputs)
-        return self._initial[key]
+            self._pretrained = self._features(model, np.arange(len(self.case.inputs)))
+        return self._pretrained
+
+    def _features(self, model: keras.Model, needed: np.ndarray) -> np.ndarray:
+        found = _pass(self._extractors[id(model)], self.case.inputs[needed])
+        features = np.full((len(self.case.inputs), found.shape[1]), np.nan, np.float32)
+        features[needed] = found
+        return features
 
     def train(
         self,
@@ -74,18 +82,16 @@ class Networks:
             return self._train_hidden(rows, labels, seed=seed)
         model = self._started(mode, labels.shape[1], seed)
         if mode == FINE_TUNED:
-            initial = self.initial_features(mode, seed)[rows]
+            initial = self.initial_features(mode, seed, rows)[rows]
             head = solve_head(initial, labels, groups=None, seed=seed)
             model.layers[-1].set_weights([head.kernel, head.bias])
         _fit(model, self.case.inputs, rows, labels, steps=steps, rate=RATES[mode], seed=seed)
-        found = _features(self._extractors[id(model)], self.case.inputs[needed])
-        features = np.full((len(self.case.inputs), found.shape[1]), np.nan, np.float32)
-        features[needed] = found
+        features = self._features(model, needed)
         kernel, bias = model.layers[-1].get_weights()
         return Trained(logits=features @ kernel + bias, features=features)
 
     def _train_hidden(self, rows: np.ndarray, labels: np.ndarray, *, seed: int) -> Trained:
-        raw = self.initial_features(FROZEN, seed)
+        raw = self.initial_features(FROZEN, seed, rows)
         _, mean, scale = standardize(raw[rows])
         inputs = ((raw - mean) / scale).astype(np.float32)
         key = ("hidden", labels.shape[1])
@@ -105,30 +111,37 @@ class Networks:
         return Trained(logits=hidden @ kernel + bias, features=hidden)
 
     def _started(self, mode: str, num_tasks: int, seed: int) -> keras.Model:
-        """Returns the network with the initial weights of a seed."""
+        """Returns the network with the initial weights of a seed; it is built and traced once."""
+        if (mode, num_tasks) not in self._models:
+            self._models[mode, num_tasks] = self._built(mode, num_tasks, seed)
+        if (mode, seed) not in self._weights:
+            found = find_layer(self._built(mode, num_tasks, seed)).model.variables
+            self._weights[mode, seed] = [variable.numpy() for variable in found]
+        model = self._models[mode, num_tasks]
+        for variable, value in zip(
+            find_layer(model).model.variables, self._weights[mode, seed], strict=True
+        ):
+            variable.assign(value)
+        kernel, bias = model.layers[-1].weights
+        kernel.assign(keras.initializers.GlorotUniform(seed)(kernel.shape))
+        bias.assign(np.zeros(bias.shape))
+        return model
+
+    def _built(self, mode: str, num_tasks: int, seed: int) -> keras.Model:
         keras.utils.set_random_seed(seed)
-        tasks = [f"task_{number}" for number in range(num_tasks)]
-        weights = None if mode == SCRATCH else "default"
-        start = logits_model(
+        model = logits_model(
             build_model(
-                tasks=tasks,
-                weights=weights,
+                tasks=[f"task_{number}" for number in range(num_tasks)],
+                weights=None if mode == SCRATCH else "default",
                 trainable=POLICIES[mode],
-                seed=seed,
                 **self.case.backbone,
             )
         )
-        key = (mode, num_tasks)
-        if key not in self._models:
-            for layer in find_layer(start).model.layers:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.momentum = MOMENTUM
-            self._models[key] = _compiled(start)
-            self._extractors[id(start)] = feature_model(start)
-        model = self._models[key]
-        for into, out_of in zip(model.weights, start.weights, strict=True):
-            into.assign(out_of)
-        return model
+        for layer in find_layer(model).model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = MOMENTUM
+        self._extractors[id(model)] = feature_model(model)
+        return _compiled(model)
 
 
 def solved_logits(
@@ -168,7 +181,7 @@ def _fit(
         model.train_on_batch(inputs[rows[chosen]], labels[chosen])
 
 
-def _features(extract: keras.Model, inputs: np.ndarray) -> np.ndarray:
+def _pass(extract: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Returns the features of some inputs, in batches of one size so that it is traced once."""
     parts = []
     for start in range(0, len(inputs), _PASSED):
