@@ -24,8 +24,8 @@ import pandas as pd
 from gap_bench.tables import WORDS
 
 POLICIES = {"frozen": False, "all layers": True, "auto": "auto"}
-PASSES = 10_000  # examples that one training sees, within the limits of the epochs
-EPOCHS = (8, 15)
+PASSES = 8000  # examples that one training sees, within the limits of the epochs
+EPOCHS = (8, 20)
 REPLICATES = 1000
 
 
@@ -95,8 +95,8 @@ def digits(folder: Path) -> Case:
         tasks=tuple(QUESTIONS),
         media="image",
         config={"backbone": {"name": "tiny:image", "input_size": 32}, "augment": {"flip": False}},
-        sizes=(60, 300, 900),
-        validation_rows=100,
+        sizes=(150, 60, 450),
+        validation_rows=200,
     )
 
 

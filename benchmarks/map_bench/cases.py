@@ -16,7 +16,7 @@ NAMES = ("commands", "spoken digits", "street", "chest", TEN)
 _SPEAKERS = {"yweweler": "validation", "theo": "test"}
 MOST_ALONE = 4
 _SIDE = 32  # pixels
-_SAMPLES = 9600  # 0.6 s
+SAMPLES = 9600  # 0.6 s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,32 +60,33 @@ class Case:
 
 def load(name: str, shared: Path) -> Case:
     """Reads and decodes a table of `NAMES`."""
-    speech = {"backbone": "tiny:speech", "input_size": _SAMPLES}
+    speech = {"backbone": "tiny:speech", "input_size": SAMPLES}
     if name in ("commands", TEN):
-        frame = _read(shared, "commands/commands.csv")
+        frame = read(shared, "commands/commands.csv")
         words = tuple(column for column in frame if column.startswith("kw_"))
         if name == TEN:
-            return _case(name, frame, words, "audio", speech)
+            return of_frame(name, frame, words, "audio", speech)
         frame = frame[frame[list(words[:5])].any(axis=1)]  # four words, and a fifth that is neither
-        return _case(name, frame, WORDS, "audio", speech)
+        return of_frame(name, frame, WORDS, "audio", speech)
     if name == "spoken digits":
-        frame = _read(shared, "spoken_digits/spoken_digits.csv")
+        frame = read(shared, "spoken_digits/spoken_digits.csv")
         frame["split"] = frame["speaker"].map(_SPEAKERS).fillna("train")
-        return _case(name, frame, SPOKEN, "audio", speech)
+        return of_frame(name, frame, SPOKEN, "audio", speech)
     backbone = {"backbone": "tiny:image", "input_size": _SIDE}
     if name == "street":
-        return _case(name, _read(shared, "street/street.csv"), STREET, "image", backbone)
-    frame = _read(shared, "chest_nih64/chest.csv")
-    return _case(name, frame, CHEST, "image", backbone, groups=frame["patient"].to_numpy())
+        return of_frame(name, read(shared, "street/street.csv"), STREET, "image", backbone)
+    frame = read(shared, "chest_nih64/chest.csv")
+    return of_frame(name, frame, CHEST, "image", backbone, groups=frame["patient"].to_numpy())
 
 
-def _read(shared: Path, name: str) -> pd.DataFrame:
+def read(shared: Path, name: str) -> pd.DataFrame:
+    """Returns a table below `shared/data` with absolute paths."""
     path = (shared / "data" / name).absolute()
     frame = pd.read_csv(path)
     return frame.assign(path=[str(path.parent / file) for file in frame["path"]])
 
 
-def _case(
+def of_frame(
     name: str,
     frame: pd.DataFrame,
     tasks: tuple[str, ...],
@@ -94,6 +95,7 @@ def _case(
     *,
     groups: np.ndarray | None = None,
 ) -> Case:
+    """Decodes the files of a table whose labels are all known."""
     from kerastl import build_model
     from kerastl.backbones import find_backbone
     from kerastl.config import DataConfig
