@@ -36,6 +36,7 @@ class Case:
     Args:
         frame: Rows with absolute paths, one column per task, and `split`.
         config: The sections `backbone` and `augment`.
+        sizes: Numbers of training rows; the last is trained first.
         media: `image` or `audio`.
     """
 
@@ -77,7 +78,8 @@ def load_cases(shared: Path, folder: Path) -> Iterator[Case]:
         tasks=WORDS["spoken_digits"],
         media="audio",
         config={"backbone": {"name": "tiny:speech", "input_size": 9600}},
-        sizes=(200, 600, 2000),
+        sizes=(200, 2000, 600),
+        validation_rows=500,
     )
 
 

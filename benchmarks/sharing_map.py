@@ -12,7 +12,6 @@ again, so the command can be stopped and repeated. Folder `map.csv` has the summ
 """
 
 import argparse
-import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -27,7 +26,6 @@ from scipy.stats import rankdata
 
 ALL = "all"
 STEPS = {30: (100, 8), 100: (160, 8), 300: (200, 16), ALL: (240, 16)}  # and the batch size
-SEEDS = (0, 1, 2)
 LOSS_ROWS = 200  # of the training rows, for the training loss
 
 
@@ -45,11 +43,14 @@ def cells() -> Iterator[tuple[str, int | str, float, str]]:
     yield from ((name, 100, 0.5, FINE_TUNED) for name in usual)
 
 
-def measure(networks: Networks, size: int | str, unknown: float, mode: str) -> dict[str, Any]:
+def measure(
+    networks: Networks, size: int | str, unknown: float, mode: str, *, seeds: int, times: int
+) -> dict[str, Any]:
     """Trains one cell; returns what is stored of it."""
     case = networks.case
     started = time.perf_counter()
-    seeds = [_seed(networks, size, unknown, mode, seed) for seed in SEEDS]
+    steps = (times * STEPS[size][0], STEPS[size][1])
+    found = [_seed(networks, size, unknown, mode, steps, seed) for seed in range(seeds)]
     return {
         "case": case.name,
         "rows": size,
@@ -59,12 +60,17 @@ def measure(networks: Networks, size: int | str, unknown: float, mode: str) -> d
         "groups": case.groups[case.test].tolist(),
         "labels": case.labels[case.test, : case.num_alone].tolist(),
         "seconds": time.perf_counter() - started,
-        "seeds": seeds,
+        "seeds": found,
     }
 
 
 def _seed(
-    networks: Networks, size: int | str, unknown: float, mode: str, seed: int
+    networks: Networks,
+    size: int | str,
+    unknown: float,
+    mode: str,
+    steps: tuple[int, int],
+    seed: int,
 ) -> dict[str, Any]:
     case = networks.case
     rows, labels = case.drawn(len(case.train) if size == ALL else int(size), seed, unknown)
@@ -72,9 +78,7 @@ def _seed(
     needed = np.union1d(rows if size != ALL else fitted, case.test)
 
     def train(tasks: list[int]) -> Trained:
-        return networks.train(
-            mode, rows, labels[:, tasks], steps=STEPS[size], seed=seed, needed=needed
-        )
+        return networks.train(mode, rows, labels[:, tasks], steps=steps, seed=seed, needed=needed)
 
     together = train(list(range(len(case.tasks))))
     scored = slice(case.num_alone)
@@ -134,18 +138,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, required=True, help="folder with data/")
     parser.add_argument("--results", type=Path, required=True, help="folder of finished cells")
-    parser.add_argument("--cells", type=int, help="only so many of the cells")
+    parser.add_argument("--tables", nargs="+", default=cases.NAMES, help="only these tables")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=1, help="so many times the usual steps")
     parser.add_argument("--picture", type=Path, help="SVG file to draw")
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)
     networks: dict[str, Networks] = {}
-    for name, size, unknown, mode in itertools.islice(cells(), arguments.cells):
+    for name, size, unknown, mode in cells():
         path = arguments.results / f"{name}-{size}-{unknown:g}-{mode}.json".replace(" ", "-")
-        if path.is_file():
+        if path.is_file() or name not in arguments.tables:
             continue
         if name not in networks:
             networks[name] = Networks(cases.load(name, arguments.shared))
-        found = measure(networks[name], size, unknown, mode)
+        found = measure(
+            networks[name], size, unknown, mode, seeds=arguments.seeds, times=arguments.times
+        )
         path.write_text(json.dumps(found))
         print(f"{path.stem}: {found['seconds']:.0f} s", flush=True)
     from map_bench.summary import print_map, summarize
