@@ -164,3 +164,20 @@ def test_a_grouping_is_tested_on_rows_that_were_no_test_rows(
     assert sum(answer.kind == "grouping" for answer in found.result.answers) == 2
     assert found.result.scored.rows == len(before)
     assert "expected to change the macro AUC by +0.100" in (output / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_sharing_from_scratch_trains_random_weights_and_lends_what_they_learned(
+    config: Path, tmp_path: Path
+) -> None:
+    arguments = {"axis": "sharing=scratch", "seeds": 1, "overrides": ["fit.epochs=1"]}
+    found = compare(config, output=tmp_path / "scratch", **arguments)
+    by_name = {side.name: side for side in found.result.sides}
+    network = Run(tmp_path / "scratch" / by_name["all tasks, scratch"].runs[0])
+    assert network.record.config.backbone.weights is None
+    assert network.record.config.trainable.batch_norm == "update"
+    lent = Run(
+        tmp_path / "scratch" / by_name["red on what the others learned from scratch"].runs[0]
+    )
+    assert lent.record.config.backbone.name.startswith("run:")
+    assert [condition.mode for condition in found.result.conditions] == [None, "scratch", "scratch"]
