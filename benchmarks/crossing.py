@@ -151,12 +151,12 @@ def train_cell(case: Case, size: int, seed: int, policy: str) -> dict[str, Any]:
     }
 
 
-def run_cells(cases: Sequence[Case], seeds: int, results: Path) -> None:
+def run_cells(cases: Sequence[Case], policies: Sequence[str], seeds: int, results: Path) -> None:
     """Trains the cells whose files are missing, the largest numbers of rows of a seed first."""
     import keras
 
     places = sorted((-place, seed) for seed in range(seeds) for place in range(3))
-    for (place, seed), case, policy in itertools.product(places, cases, POLICIES):
+    for (place, seed), case, policy in itertools.product(places, cases, policies):
         size = case.sizes[-place]
         path = results / f"{case.name}-{size}-{seed}-{policy}.json".replace(" ", "-")
         if not path.is_file():
@@ -175,12 +175,14 @@ def summarize(results: Path) -> pd.DataFrame:
     scored = {(c["case"], c["rows"], c["seed"], c["policy"]): (c, _scores(c)) for c in cells}
     rows = []
     for case, size in sorted({(c["case"], c["rows"]) for c in cells}):
-        seeds = [
-            seed
-            for seed in sorted({c["seed"] for c in cells})
-            if all((case, size, seed, policy) in scored for policy in POLICIES)
-        ]
-        for policy in POLICIES if seeds else ():
+        for policy in POLICIES:
+            seeds = [
+                seed
+                for seed in sorted({c["seed"] for c in cells})
+                if {(case, size, seed, one) for one in ("frozen", policy)} <= set(scored)
+            ]
+            if not seeds:
+                continue
             several = [scored[case, size, seed, policy] for seed in seeds]
             frozen = [scored[case, size, seed, "frozen"] for seed in seeds]
             row: dict[str, Any] = {"case": case, "rows": size, "policy": policy}
@@ -247,6 +249,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True, help="folder with data/")
     parser.add_argument("--results", type=Path, required=True, help="folder of finished cells")
     parser.add_argument("--cases", nargs="+", help="only these tables")
+    parser.add_argument("--policies", nargs="+", default=list(POLICIES), choices=POLICIES)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--picture", type=Path, help="SVG file to draw")
     arguments = parser.parse_args()
@@ -254,7 +257,7 @@ def main() -> None:
     cases = list(load_cases(arguments.shared, arguments.results / "digits"))
     if arguments.cases:
         cases = [case for case in cases if case.name in arguments.cases]
-    run_cells(cases, arguments.seeds, arguments.results)
+    run_cells(cases, arguments.policies, arguments.seeds, arguments.results)
     summary = summarize(arguments.results)
     summary.to_csv(arguments.results / "crossing.csv", index=False)
     print_summary(summary)

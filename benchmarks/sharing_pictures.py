@@ -116,10 +116,10 @@ def draw_crossing(summary: pd.DataFrame, file: Path) -> None:
     cases = list(dict.fromkeys(summary["case"]))
     side, top, height, gap = 250, 62, 190, 66
     marks: list[Markup] = []
-    for row, (score, title, sign) in enumerate(
+    for column, (score, title, sign) in enumerate(
         (("auc", "macro AUC", 1), ("log_loss", "log loss", -1))
     ):
-        for column, case in enumerate(cases):
+        for row, case in enumerate(cases):
             left, upper = 62 + column * (side + gap), top + row * (height + 70)
             better = "higher" if sign > 0 else "lower"
             heading = f"{case}: {title}, {better} is better"
@@ -135,9 +135,13 @@ def draw_crossing(summary: pd.DataFrame, file: Path) -> None:
     marks.append(
         text(x, 24, "bands: 95 % of the difference from frozen", class_="soft", font_size=11)
     )
-    width = 62 + len(cases) * (side + gap)
+    width = 62 + 2 * (side + gap)
     _save(
-        file, width, top + 2 * (height + 70) - 20, "From how many labels on fine-tuning wins", marks
+        file,
+        width,
+        top + len(cases) * (height + 70) - 20,
+        "From how many labels on fine-tuning wins",
+        marks,
     )
 
 
