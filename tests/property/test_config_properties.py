@@ -40,7 +40,11 @@ def label_policies(draw: st.DrawFn) -> dict[str, Any]:
     policy = {"positive": cells[:first], "negative": cells[first:second]}
     soft = st.fixed_dictionaries({"soft": st.floats(0, 1)})
     words = st.sampled_from(["ignore", "positive", "negative"])
-    return {**policy, "uncertain": cells[second:], "when_uncertain": draw(words | soft)}
+    found = {**policy, "uncertain": cells[second:], "when_uncertain": draw(words | soft)}
+    if found["when_uncertain"] != "ignore" or not found["uncertain"]:
+        weak = st.fixed_dictionaries({"weak_negative": st.floats(0.01, 1)})
+        found["when_unknown"] = draw(st.sampled_from(["ignore", "negative"]) | weak)
+    return found
 
 
 @st.composite
@@ -186,9 +190,11 @@ COMPLETE: dict[str, Any] = {
                 "negative": ["N"],
                 "uncertain": ["U"],
                 "when_uncertain": {"soft": 0.7},
+                "when_unknown": {"weak_negative": 0.1},
             }
         },
         "resize": "pad",
+        "intensity": {"percentiles": [1.0, 99.0]},
     },
     "backbone": {"name": "tiny:image", "weights": None, "input_size": 64, "options": {}},
     "heads": {"all": {"tasks": ["car", "bus"], "hidden": [8], "dropout": 0.1, "weight": 2.0}},
@@ -251,6 +257,7 @@ LISTENING = {
 }
 RATE = {"threshold": {"car": "false_accepts_per_hour<=2"}, "recordings": "/b.csv"}
 SOUNDS = {"image": None, "audio": "path", "resize": "stretch", "window": "pool"}
+SOUNDS["intensity"] = "auto"
 SHAPES["recordings"] = {
     **COMPLETE,
     "data": {**COMPLETE["data"], **SOUNDS, "sample_rate_hz": 8000},
@@ -288,6 +295,8 @@ REQUIRED = {
     ("data", "image"),
     ("data", "tasks"),
     ("data", "labels", "car", "when_uncertain", "soft"),
+    ("data", "labels", "car", "when_unknown", "weak_negative"),
+    ("data", "intensity", "percentiles"),
     ("backbone",),
     ("backbone", "name"),
     ("heads", "all", "tasks"),
@@ -296,6 +305,7 @@ REQUIRED = {
 # Deleting one of these leaves a config that means something else, or contradicts the rest.
 DECISIVE = {
     ("data", "labels", "car", "uncertain"): "data.labels.car.when_uncertain: has no effect",
+    ("data", "labels", "car", "when_uncertain"): "data.labels.car.when_unknown: would make",
     ("trainable", "variables"): "trainable.stages: missing.",
     ("evaluation", "recordings"): "evaluation.recordings: missing.",
 }
