@@ -16,7 +16,7 @@ from kerastl.features.engines.engine import EngineName
 
 DEFAULT_RATE = 1e-4  # of the backbone
 TRIED_RATES = (1e-5, 1e-4, 3e-4, 1e-3)
-TRIAL_SHARE = 0.25  # of the epochs of fine-tuning
+TRIAL_SHARE = 0.5  # of the epochs of fine-tuning
 
 
 @dataclass(frozen=True, kw_only=True)

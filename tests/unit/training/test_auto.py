@@ -129,7 +129,7 @@ def test_where_features_are_missing_the_best_rate_is_found_and_kept(search: Sear
     assert not result.is_frozen
     assert find_layer(model).learns
     assert [trial.rate for trial in decision.trials] == list(RATES)
-    assert {trial.epochs for trial in decision.trials} == {1}
+    assert {trial.epochs for trial in decision.trials} == {2}
     low, high = decision.trials
     assert high.loss < low.loss
     assert decision.rate == high.rate
@@ -252,7 +252,7 @@ def test_without_validation_labels_a_trainable_backbone_gets_the_usual_rate(
     assert result.learned[1].endswith("0.0001")
 
 
-def test_a_trial_takes_the_whole_course_of_the_rates_in_a_quarter_of_the_epochs() -> None:
+def test_a_trial_takes_the_whole_course_of_the_rates_in_half_of_the_epochs() -> None:
     config = parse_config(
         {
             "data": {"table": "t.csv", "image": "path", "tasks": list(TASKS)},
@@ -264,7 +264,7 @@ def test_a_trial_takes_the_whole_course_of_the_rates_in_a_quarter_of_the_epochs(
     plan = plan_training(config, [])
     assert isinstance(plan, SearchPlan)
     trial = plan.candidates[0].trial()
-    assert (trial.epochs, trial.warmup_epochs, trial.patience) == (3, 0.5, None)
+    assert (trial.epochs, trial.warmup_epochs, trial.patience) == (6, 1.0, None)
 
 
 def test_if_no_epoch_is_better_than_the_start_the_result_is_the_frozen_one(
