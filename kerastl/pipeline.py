@@ -86,7 +86,7 @@ def train(
     run = train_and_score(
         config, output=output, overrides=overrides, cache=cache, progress=progress
     )
-    return add_report(run, progress=progress)
+    return add_report(run, trust=True, progress=progress)
 
 
 def train_and_score(
@@ -111,12 +111,14 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
 
     On a CPU, the results are equal to those of an uninterrupted training bit by bit.
     """
-    run = resume_and_score(path, cache=cache, progress=progress)
-    return add_report(run, progress=progress)
+    run, is_trained = resume_and_score(path, cache=cache, progress=progress)
+    return add_report(run, trust=is_trained, progress=progress)
 
 
-def resume_and_score(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
-    """Does the same without the report."""
+def resume_and_score(
+    path: str | Path, *, cache: bool = True, progress: Progress = SILENT
+) -> tuple[Run, bool]:
+    """Does the same without the report; returns the run, and whether it was trained now."""
     layout = RunLayout(Path(path))
     if not layout.is_started:
         raise RunError(
@@ -130,20 +132,23 @@ def resume_and_score(path: str | Path, *, cache: bool = True, progress: Progress
             fix=f"`kerastl evaluate {layout.folder}` shows its scores.",
         )
     if layout.is_finished:
-        return Run(layout.folder)
+        return Run(layout.folder), False
     record = RunRecord(layout)
     config = record.config
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     examples = record.examples()
     plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
     remove_leftovers(layout)
-    return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False)
+    return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False), True
 
 
-def add_report(run: Run, *, progress: Progress = SILENT) -> Run:
-    """Writes the report of a run whose results are written, and removes its state."""
+def add_report(run: Run, *, trust: bool, progress: Progress = SILENT) -> Run:
+    """Writes the report of a run whose results are written, and removes its state.
+
+    `trust` is whether the run was trained here, so that every file that it names may be shown.
+    """
     try:
-        write_report_or_warn(run.path, progress=progress, trust=True)
+        write_report_or_warn(run.path, progress=progress, trust=trust)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"Only the report is missing; `kerastl train --resume {run.path}` writes it."

@@ -58,7 +58,9 @@ def command(
 
     with TerminalProgress(is_quiet) as progress:
         if resume is not None:
-            run = pipeline.resume_and_score(resume, cache=not no_cache, progress=progress)
+            run, is_trained = pipeline.resume_and_score(
+                resume, cache=not no_cache, progress=progress
+            )
         else:
             assert config is not None
             run = pipeline.train_and_score(
@@ -68,7 +70,8 @@ def command(
                 cache=not no_cache,
                 progress=progress,
             )
+            is_trained = True
     show_run(run, as_json=as_json, is_quiet=is_quiet)
     sys.stdout.flush()
     with TerminalProgress(is_quiet) as progress:
-        pipeline.add_report(run, progress=progress)
+        pipeline.add_report(run, trust=is_trained, progress=progress)

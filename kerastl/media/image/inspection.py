@@ -10,13 +10,15 @@ import numpy as np
 from PIL import Image
 
 from kerastl.errors import MediaError, counted
+from kerastl.files import require_regular
 from kerastl.media.base import MediaSummary
 from kerastl.media.image.decoding import open_image, read_image_file, verify_image
 from kerastl.media.image.intensity import is_deep, range_of_bits, scaled
 from kerastl.media.image.settings import FULL
 
 _MOST_HEADERS = 1000  # files of a table that are looked at for the range
-_MOST_DECODED = 200  # of those, deep ones whose values are looked at
+_MOST_DECODED = 50  # of those, deep ones whose values are looked at
+_DEEP_GRAY = b"\x10\x00"  # 16 bits and no color, where the header of a PNG says so
 _DARK = 8  # levels of 255: an image without brighter ones is nearly black
 
 
@@ -27,7 +29,7 @@ class ImageFacts:
     format: str  # such as "JPEG"
     mode: str  # such as "RGB"
     size: tuple[int, int]  # (width, height) in pixels, as stored
-    ends: tuple[int, int]  # lowest and highest value over all channels, as stored
+    ends: tuple[int, int]  # lowest and highest value: levels of RGB, or as stored if deep
     is_deep: bool  # gray with more than 8 bits
 
 
@@ -77,10 +79,11 @@ def inspect_image(path: Path) -> ImageFacts:
 
 
 def _ends(image: Image.Image) -> tuple[int, int]:
+    if not (is_deep(image) or image.mode in ("L", "RGB")):
+        image = image.convert("RGB")  # values of a palette are no levels
     extrema = image.getextrema()
     channels = extrema if isinstance(extrema[0], tuple) else [extrema]
-    colors = channels[: 3 if image.mode in ("RGB", "RGBA", "RGBX") else None]
-    return int(min(low for low, _ in colors)), int(max(high for _, high in colors))
+    return int(min(low for low, _ in channels)), int(max(high for _, high in channels))
 
 
 def summarize_images(
@@ -110,7 +113,7 @@ def _level(fact: ImageFacts, intensity: Any, deep: tuple[int, int] | None) -> fl
     """Returns the brightest level of an image after decoding, 0 to 255."""
     highest = fact.ends[1]
     if not fact.is_deep:
-        return highest if fact.mode != "1" else 255.0
+        return highest
     if intensity == "auto":
         intensity = range_of_bits(deep[1] if deep else highest)
     elif intensity == "full":
@@ -133,11 +136,20 @@ def _peaks(paths: Sequence[Path]) -> Iterator[int]:
     num_decoded = 0
     for place in chosen:
         try:
+            if not _is_deep_png(paths[place]):
+                continue
             image = open_image(read_image_file(paths[place]), where=str(paths[place]))
-            if is_deep(image):
-                yield int(np.asarray(image).max())
-                num_decoded += 1
+            yield int(np.asarray(image).max())
+            num_decoded += 1
         except (MediaError, OSError, ValueError, SyntaxError):
             continue
         if num_decoded == _MOST_DECODED:
             return
+
+
+def _is_deep_png(path: Path) -> bool:
+    """Whether the first bytes of a file are those of the only deep images that can be read."""
+    require_regular(path)
+    with path.open("rb") as file:
+        header = file.read(26)
+    return header.startswith(b"\x89PNG") and header[24:] == _DEEP_GRAY

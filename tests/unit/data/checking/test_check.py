@@ -124,6 +124,16 @@ def test_bits_in_use_are_reported_and_images_that_stay_dark_are_counted(folder):
     assert warning.startswith("1 image is nearly black; data.intensity says")
 
 
+def test_a_palette_says_how_bright_its_image_is(folder):
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).convert("P").save(folder / "0.png")
+    bright = Image.new("P", (8, 8))
+    bright.putpalette([0, 0, 0, 255, 255, 255])
+    bright.putpixel((0, 0), 1)
+    bright.save(folder / "1.png")
+    found = check(folder, rows("1", "0")).summary
+    assert (found.num_dark, found.num_constant) == (0, 1)
+
+
 def test_images_of_a_single_color_are_counted(folder):
     Image.new("RGB", (8, 8), (7, 7, 7)).save(folder / "0.png")
     found = check(folder, rows("1", "0")).summary
