@@ -110,9 +110,9 @@ def features_are_possible(
     if not trainable.may_stay_frozen:
         yield (), f"has an effect only if trainable is false or auto. {fix}"
     elif not trainable.is_frozen and isinstance(features, AutoFeatures):
-        yield (), f"cannot be chosen by itself if trainable is. {fix}"
+        yield (), f"cannot be auto if trainable is auto. {fix}"
     elif not trainable.is_frozen and _asks_for_sizes(features, earlier):
-        yield (), f"has input sizes, which a backbone that may be trained has not. {fix}"
+        yield (), f"asks for input sizes, which needs trainable: false. {fix}"
     if isinstance(features, FeaturesConfig) and {"data", "backbone"} <= set(earlier):
         own = earlier["backbone"].input_size
         yield from earlier["data"].media.view_problems(features, own)

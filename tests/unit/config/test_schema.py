@@ -526,8 +526,14 @@ def test_auto_is_short_for_the_usual_cost(parse) -> None:
     ("keys", "message"),
     [
         ({"features": {"flips": True}, "trainable": True}, "features: has an effect only if"),
-        ({"features": "auto", "trainable": "auto"}, "features: cannot be chosen by itself if"),
-        ({"features": {"sizes": [64]}, "trainable": "auto"}, "features: has input sizes, which"),
+        (
+            {"features": "auto", "trainable": "auto"},
+            "features: cannot be auto if trainable is auto",
+        ),
+        (
+            {"features": {"sizes": [64]}, "trainable": "auto"},
+            "features: asks for input sizes, which needs",
+        ),
         ({"features": {"shift": 0.1}}, "features.shift: has no effect on images"),
         ({"features": {"stages": []}}, "features.stages"),
         ({"features": {"cost": 0.5}}, "features.cost"),
