@@ -105,7 +105,8 @@ def of_frame(
     spec = find_backbone(backbone["backbone"])
     model = build_model(tasks=tasks, **backbone)
     data = DataConfig(**{"table": "table.csv", media: "path", "tasks": list(tasks)})
-    files = FileInputs([Path(path) for path in frame["path"]], input_contract(model, data, spec))
+    contract = input_contract(model.input_shape[1:], data, spec)
+    files = FileInputs([Path(path) for path in frame["path"]], contract)
     split = frame["split"].to_numpy()
     return Case(
         num_alone=min(len(tasks), MOST_ALONE),
