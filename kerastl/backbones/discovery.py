@@ -54,12 +54,13 @@ def forget_plugins() -> None:
 
 def allowed() -> list[Plugin]:
     """Returns the plugins that `KERASTL_PLUGINS` allows, sorted by family, without loading them."""
+    return [one for one in installed() if is_allowed(one.family, one.distribution)]
+
+
+def is_allowed(*names: str) -> bool:
+    """Whether `KERASTL_PLUGINS` allows a plugin of these names, or everything."""
     wanted = {part.strip() for part in os.environ.get(ALLOW_VARIABLE, "").split(",")} - {""}
-    return [
-        plugin
-        for plugin in installed()
-        if not wanted or wanted & {plugin.family, plugin.distribution}
-    ]
+    return not wanted or not wanted.isdisjoint(names)
 
 
 def installed() -> tuple[Plugin, ...]:

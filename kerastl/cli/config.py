@@ -63,8 +63,8 @@ def schema() -> None:
 def _write_guess(table: Path, path: Path) -> None:
     """Writes a config for a table and prints what was guessed."""
     from kerastl.config import config_template, write_template
-    from kerastl.data.importing.folders import relative_path
     from kerastl.data.importing.guess import guess_table
+    from kerastl.data.importing.made_table import relative_path
     from kerastl.data.tables.table_file import read_frame
 
     guess = guess_table(read_frame(table), table)

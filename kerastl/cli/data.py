@@ -11,6 +11,7 @@ import click
 from kerastl.backbones import Input, find_backbone
 from kerastl.cli import completion, table_report
 from kerastl.cli.columns import show_columns
+from kerastl.cli.importer_plugins import ImportersGroup
 from kerastl.cli.importing import COMMANDS
 from kerastl.cli.table_output import TABLE_ENDINGS, write_table, writes_table
 from kerastl.config import Config, DataConfig, load_config, parse_config
@@ -29,7 +30,7 @@ def _column_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@click.group()
+@click.group(cls=ImportersGroup)
 def command() -> None:
     """Check, split or make tables of examples."""
 
@@ -173,7 +174,7 @@ def _refuse_taken(table: "Examples", data: DataConfig, column: str) -> None:
 
 def _moved(table: "Examples", data: DataConfig, output: Path) -> list[str]:
     """Returns the paths of the files relative to the folder of the new table."""
-    from kerastl.data.importing.folders import relative_path
+    from kerastl.data.importing.made_table import relative_path
 
     if all(path.parent.absolute() == output.parent.absolute() for path in data.tables):
         return [str(cell) for cell in table.frame[data.file_column]]

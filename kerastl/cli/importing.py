@@ -8,7 +8,7 @@ import click
 from kerastl.cli.table_output import writes_table
 
 if TYPE_CHECKING:
-    from kerastl.data.importing.folders import MadeTable
+    from kerastl.data.importing import MadeTable
 
 _seconds = click.FloatRange(min=0, min_open=True)
 
@@ -50,26 +50,6 @@ def from_coco(
     return table_from_coco(
         annotations, images, relative_to=output.parent, categories=categories or None
     )
-
-
-@click.command("from-label-studio")
-@click.argument("export", metavar="JSON", type=click.Path(path_type=Path))
-@click.option(
-    "--files", type=click.Path(path_type=Path), required=True, help="Folder with the files."
-)
-@click.option("--label", "labels", multiple=True, help="Label that nobody gave to any file.")
-@writes_table
-def from_label_studio(
-    export: Path, files: Path, labels: tuple[str, ...], output: Path
-) -> "MadeTable":
-    """Make a table from JSON, an export of Label Studio in its own format.
-
-    A label is 1 if an annotator gave it, 0 if one who finished the task did not, and blank where
-    nobody finished the task or annotators disagree.
-    """
-    from kerastl.data.importing.label_studio import table_from_label_studio
-
-    return table_from_label_studio(export, files, relative_to=output.parent, labels=labels)
 
 
 @click.command("from-recordings")
@@ -129,4 +109,4 @@ def negatives(output: Path, hours: float, clips: Path | None, seed: int) -> None
     click.echo(f"Wrote {table}. In the config: evaluation: {{negatives: {table}}}")
 
 
-COMMANDS = (from_folders, from_coco, from_label_studio, from_recordings, negatives)
+COMMANDS = (from_folders, from_coco, from_recordings, negatives)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kerastl.cli.importer_plugins import OURS
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(
     path.name for path in (ROOT / "plugins").iterdir() if (path / "setup.cfg").is_file()
@@ -79,14 +81,18 @@ def test_wheels_say_that_they_are_typed(wheels: dict[str, zipfile.ZipFile]) -> N
         assert f"{package}/py.typed" in wheel.namelist()
 
 
-def test_entry_points_name_the_families(wheels: dict[str, zipfile.ZipFile]) -> None:
-    families = {}
+def test_entry_points_name_the_families_and_importers(wheels: dict[str, zipfile.ZipFile]) -> None:
+    families, importers = {}, {}
     for package, wheel in wheels.items():
         points = configparser.ConfigParser()
         points.read_string(metadata(wheel, "entry_points.txt"))
-        families[package] = list(points["kerastl.backbones"])
-    expected = {plugin.replace("-", "_"): [plugin.removeprefix("kerastl-")] for plugin in PLUGINS}
-    assert families == {"kerastl": ["run"], **expected}
+        if points.has_section("kerastl.backbones"):
+            families[package] = list(points["kerastl.backbones"])
+        if points.has_section("kerastl.importers"):
+            importers[package] = tuple(points["kerastl.importers"])
+    backbones = {name.removeprefix("kerastl-") for name in PLUGINS} - {"importers"}
+    assert families == {"kerastl": ["run"], **{f"kerastl_{name}": [name] for name in backbones}}
+    assert importers == {"kerastl_importers": OURS}
 
 
 def test_metadata_is_complete_and_the_same_everywhere(wheels: dict[str, zipfile.ZipFile]) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerastl.data.importing import column_names
 from kerastl.data.importing.coco import table_from_coco
-from kerastl.data.importing.folders import column_names, table_from_folders
+from kerastl.data.importing.folders import table_from_folders
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.audio.decoding import read_audio
@@ -200,10 +201,10 @@ def test_annotations_that_make_no_table(tmp_path):
         "  fix:      Did you mean 'car'?"
     )
     assert text(TableError, make) == (
-        "None of the annotated images exists.\n"
+        "None of the files exists.\n"
         f"  where:    {tmp_path}\n"
-        "  expected: 1 image, such as x.jpg\n"
-        "  fix:      Name the folder that contains the images with --images."
+        "  expected: 1 file, such as x.jpg\n"
+        "  fix:      Name the folder that contains the files with --images."
     )
     source.write_text(json.dumps({**content, "categories": []}))
     assert text(TableError, make) == (f"The annotations have no categories.\n  where:    {source}")

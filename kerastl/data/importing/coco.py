@@ -9,7 +9,6 @@ An annotation with `iscrowd: 1` outlines several instances at once: the category
 counts as 1.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,12 +16,13 @@ import numpy as np
 import pandas as pd
 
 from kerastl.data.importing.coco_file import CocoFile, Id, read_coco
-from kerastl.data.importing.folders import (
+from kerastl.data.importing.made_table import (
     FILE_COLUMN,
     UNKNOWN,
     MadeTable,
     column_name,
     column_names,
+    existing_files,
     labels_frame,
     relative_path,
 )
@@ -56,26 +56,19 @@ def table_from_coco(
     columns = column_names(names.values(), where=str(source))
     _refuse_too_large(len(content.images), len(names), source)
     paths = [folder / name for name in content.images.values()]
-    # Path.is_file fails if a name is too long.
-    present = np.array([os.path.isfile(path) for path in paths], bool)  # noqa: PTH113
-    if not present.any():
-        example = f"{counted(len(paths), 'image')}, such as {paths[0].name}" if paths else None
-        raise TableError(
-            "None of the annotated images exists.",
-            where=str(folder),
-            expected=example or "at least one image",
-            fix="Name the folder that contains the images with --images.",
-        )
+    present, left_out = existing_files(
+        paths, [path.name for path in paths], folder=folder, option="--images"
+    )
     _refuse_unreached(content, present, source)
     values = _values(content, list(names))[present]
-    kept = [relative_path(paths[row], Path(relative_to)) for row in np.flatnonzero(present)]
+    kept = [relative_path(paths[row], Path(relative_to)) for row in present]
     labels = labels_frame(values, list(columns.values()))
     are_used = zip(names.values(), (values == 1).any(axis=0), strict=True)
     unused = [name for name, is_used in are_used if not is_used]
     return MadeTable(
         frame=pd.concat([pd.DataFrame({FILE_COLUMN: kept}), labels], axis=1),
         tasks=tuple(columns.values()),
-        notes=tuple(_notes(content, [paths[row] for row in np.flatnonzero(~present)], unused)),
+        notes=(*left_out, *_notes(content, unused)),
     )
 
 
@@ -115,7 +108,8 @@ def _refuse_too_large(num_images: int, num_categories: int, source: Path) -> Non
 
 def _refuse_unreached(content: CocoFile, present: np.ndarray, source: Path) -> None:
     """Refuses annotations that reach no image, so that every label would be 0."""
-    there = {image for image, here in zip(content.images, present, strict=True) if here}
+    images = list(content.images)
+    there = {images[row] for row in present}
     known = content.categories.keys()
     if any(image in there and category in known for image, category in content.annotations):
         return
@@ -145,12 +139,7 @@ def _values(content: CocoFile, categories: Sequence[Id]) -> np.ndarray:
     return values
 
 
-def _notes(content: CocoFile, missing: Sequence[Path], unused: Sequence[str]) -> Iterator[str]:
-    if missing:
-        yield (
-            f"Left out: {len(missing):,} of {counted(len(content.images), 'image')} whose files "
-            f"are missing, first {missing[0]}."
-        )
+def _notes(content: CocoFile, unused: Sequence[str]) -> Iterator[str]:
     images, categories = zip(*content.annotations, strict=True)
     for noun, used, known in (
         ("image", images, content.images),

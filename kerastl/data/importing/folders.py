@@ -1,11 +1,7 @@
-"""Tables from folders of files, one folder per class.
-
-Convention: paths are relative to the folder of the table, so that both can be moved together.
-"""
+"""Tables from folders of files, one folder per class."""
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +9,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from kerastl.data.importing.made_table import (
+    FILE_COLUMN,
+    SPLIT_COLUMN,
+    MadeTable,
+    column_names,
+    is_media_file,
+    labels_frame,
+    relative_path,
+)
 from kerastl.errors import TableError, counted
 from kerastl.files import file_sha256
 from kerastl.media.media_types import MEDIA_TYPES
@@ -24,18 +29,6 @@ _SPLIT_FOLDERS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-FILE_COLUMN = "path"
-SPLIT_COLUMN = "split"
-UNKNOWN = -1
-
-
-@dataclass(frozen=True, kw_only=True)
-class MadeTable:
-    """A table that was made from another layout."""
-
-    frame: pd.DataFrame  # `path`, perhaps `split`, and one column of 1, 0 or blank per task
-    tasks: tuple[str, ...]
-    notes: tuple[str, ...]  # one sentence about each kind of files that were left out or merged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +67,7 @@ def table_from_folders(
         )
     columns = column_names(classes, where=str(root))
     every = [found for split, part in parts for found in _files(part, split)]
-    media = [found for found in every if _is_media(found.path)]
+    media = [found for found in every if is_media_file(found.path)]
     if not media:
         kinds = " or ".join(media.collective for media in MEDIA_TYPES.values())
         raise TableError(
@@ -89,44 +82,6 @@ def table_from_folders(
         tasks=tuple(columns.values()),
         notes=_notes(root, every, media, len(frame), classes),
     )
-
-
-def relative_path(path: Path, folder: Path) -> str:
-    """Returns a path relative to a folder, with forward slashes."""
-    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
-
-
-def column_name(name: str) -> str:
-    """Returns a name in lower snake case: `"Traffic light"` is `"traffic_light"`."""
-    return re.sub(r"\W+", "_", name.strip().lower()).strip("_")
-
-
-def column_names(names: Iterable[str], *, where: str) -> Mapping[str, str]:
-    """Returns each name with its column, or raises a `TableError` if two would share one."""
-    columns: dict[str, str] = {}
-    taken = {FILE_COLUMN: "the file", SPLIT_COLUMN: "the split", "": "nothing"}
-    for name in names:
-        column = column_name(name)
-        if column in taken:
-            raise TableError(
-                f"The name '{name}' cannot become a column.",
-                where=where,
-                expected="names that differ in letters or digits, regardless of case",
-                received=f"'{column}', which stands for {taken[column]}",
-                fix="Rename one of the two.",
-            )
-        taken[column] = f"'{name}'"
-        columns[name] = column
-    return columns
-
-
-def labels_frame(values: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
-    """Returns 1, 0 and blank for 1, 0 and `UNKNOWN`, shape `(examples, tasks)`."""
-    arrays = {
-        column: pd.arrays.IntegerArray(values[:, index].copy(), values[:, index] == UNKNOWN)
-        for index, column in enumerate(columns)
-    }
-    return pd.DataFrame(arrays)
 
 
 def _parts_of(root: Path) -> list[tuple[str | None, Path]]:
@@ -159,10 +114,6 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(current, name) for name in sorted(files) if not name.startswith("."))
 
 
-def _is_media(path: Path) -> bool:
-    return any(media.matches(path) for media in MEDIA_TYPES.values())
-
-
 def _one_hot(
     media: Sequence[_Found], same_file: SameFile | None, classes: Sequence[str], folder: Path
 ) -> pd.DataFrame:
@@ -189,7 +140,7 @@ def _notes(
     notes = []
     if num_other := len(every) - len(media):
         notes.append(f"Left out: {counted(num_other, 'file')} of no known format.")
-    if loose := sum(_is_media(path) for path in root.iterdir() if path.is_file()):
+    if loose := sum(is_media_file(path) for path in root.iterdir() if path.is_file()):
         notes.append(f"Left out: {counted(loose, 'file')} outside of class folders.")
     if num_merged := len(media) - num_rows:
         notes.append(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.data.importing.folders import MadeTable, relative_path
+from kerastl.data.importing.made_table import MadeTable, relative_path
 from kerastl.data.tables.recordings import Event, Recording, load_recordings, words_of
 from kerastl.errors import TableError
 

@@ -83,7 +83,7 @@ def test_lvis_leaves_unknown_what_nobody_looked_for(make):
 def test_missing_images_are_left_out_and_said(make):
     made = make(IMAGES, [annotation(5, 10), annotation(99, 1)], present=["sub/b.jpg"])
     np.testing.assert_array_equal(values(made), [[0, 1, 0]])
-    assert made.notes[0].startswith("Left out: 1 of 2 images whose files are missing, first ")
+    assert made.notes[0].startswith("Left out: 1 of 2 files that are missing, first ")
     assert made.notes[1] == "Left out: 1 annotation of no image of the file."
     assert made.notes[2] == "No annotation of these images is of person, car."
 
@@ -104,7 +104,7 @@ def test_an_unknown_category_is_an_error_with_a_suggestion(make):
 
 
 def test_no_image_at_all_is_an_error(make):
-    with pytest.raises(TableError, match="None of the annotated images exists"):
+    with pytest.raises(TableError, match="None of the files exists"):
         make(IMAGES, [], present=[])
 
 

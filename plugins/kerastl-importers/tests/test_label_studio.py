@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from kerastl.data.importing.folders import MadeTable
-from kerastl.data.importing.label_studio import table_from_label_studio
+from kerastl.data.importing import MadeTable
 from kerastl.errors import TableError
+from kerastl_importers.label_studio import table_from_label_studio
 
 
 def choices(*labels: str) -> dict[str, Any]:
@@ -119,14 +119,14 @@ def test_a_file_is_found_by_the_end_of_its_address(make, address: str) -> None:
 
 def test_a_path_cannot_leave_the_folder(make, tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").touch()
-    with pytest.raises(TableError, match="None of the exported files exists"):
+    with pytest.raises(TableError, match="None of the files exists"):
         make(task("../secret.jpg", [choices("car")]))
 
 
 def test_files_that_are_missing_are_left_out_and_counted(make) -> None:
     found = make(task("a.jpg", [choices("car")]), task("gone.jpg", [choices("car")]))
     assert len(found.frame) == 1
-    assert "Left out: 1 of 2 tasks whose files are missing, first gone.jpg." in found.notes
+    assert "Left out: 1 of 2 files that are missing, first gone.jpg." in found.notes
 
 
 @pytest.mark.parametrize(

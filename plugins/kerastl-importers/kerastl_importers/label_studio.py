@@ -4,30 +4,32 @@ Convention: an annotator who finished a task saw all of its labels, so one that 
 Tasks without a finished annotation, and labels on which annotators disagree, stay unknown.
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 import pandas as pd
 
-from kerastl.data.importing.folders import (
+from kerastl.data.importing import (
     FILE_COLUMN,
     UNKNOWN,
     MadeTable,
+    TableError,
     column_names,
+    counted,
+    existing_files,
+    is_media_file,
     labels_frame,
+    read_json,
+    received,
     relative_path,
 )
-from kerastl.errors import TableError, counted
-from kerastl.files import read_json
-from kerastl.media.media_types import MEDIA_TYPES
-from kerastl.settings.explain import received
+from kerastl_importers.files import find_file
 
 MAX_BYTES = 2**31
 _UPLOADED = re.compile("^[0-9a-f]{8}-")  # precedes the name of a file that was uploaded
@@ -70,23 +72,18 @@ def table_from_label_studio(
             fix="Name the labels of the project with --label.",
         )
     columns = column_names(names, where=str(source))
-    found = [_find(task.file, folder) for task in tasks]
-    rows = [row for row, path in enumerate(found) if path is not None]
-    if not rows:
-        raise TableError(
-            "None of the exported files exists.",
-            where=str(folder),
-            expected=f"files such as {tasks[0].file}",
-            fix="Name the folder that contains the files with --files.",
-        )
+    named = [task.file for task in tasks]
+    found = [find_file(name, folder, _UPLOADED.sub("", Path(name).name)) for name in named]
+    rows, left_out = existing_files(found, named, folder=folder, option="--files")
     values = np.stack([_values(tasks[row].annotations, names) for row in rows])
-    paths = [relative_path(path, Path(relative_to)) for path in found if path is not None]
+    present = [path for path in found if path is not None]
+    paths = [relative_path(path, Path(relative_to)) for path in present]
     frame = pd.DataFrame({FILE_COLUMN: paths})
     kept = [tasks[row] for row in rows]
     return MadeTable(
         frame=pd.concat([frame, labels_frame(values, list(columns.values()))], axis=1),
         tasks=tuple(columns.values()),
-        notes=tuple(_notes(tasks, kept, found, values, paths)),
+        notes=(*left_out, *_notes(kept, values, paths)),
     )
 
 
@@ -146,7 +143,7 @@ def _labels(annotation: Any, where: str, source: Path) -> Iterator[str]:
 def _file(data: Mapping[str, Any], where: str, source: Path) -> str:
     """Returns the path that a task's data gives: the only value that is an image or audio file."""
     paths = [_path(value) for value in data.values() if isinstance(value, str)]
-    media = [path for path in paths if _is_media(path)]
+    media = [path for path in paths if is_media_file(Path(path))]
     if len(media) != 1:
         what = "no image or audio file" if not media else f"several: {', '.join(media[:3])}"
         raise _unusable(source, where, what)
@@ -163,34 +160,7 @@ def _path(address: str) -> str:
     return local[0] if local else unquote(parts.path)
 
 
-def _find(path: str, folder: Path) -> Path | None:
-    """Returns the file in the folder that has the longest end of a path, or None."""
-    names = [name for name in PurePosixPath(path).parts if name not in ("/", "..")]
-    *parents, last = names
-    candidates = (
-        folder.joinpath(*parents[start:], name)
-        for start in range(len(names))
-        for name in (last, _UPLOADED.sub("", last))
-    )
-    return next((found for found in candidates if os.path.isfile(found)), None)  # noqa: PTH113
-
-
-def _is_media(path: str) -> bool:
-    return any(media.matches(Path(path)) for media in MEDIA_TYPES.values())
-
-
-def _notes(
-    tasks: Sequence[_Task],
-    kept: Sequence[_Task],
-    found: Sequence[Path | None],
-    values: np.ndarray,
-    paths: Sequence[str],
-) -> Iterator[str]:
-    if missing := [task.file for task, path in zip(tasks, found, strict=True) if path is None]:
-        yield (
-            f"Left out: {len(missing):,} of {counted(len(tasks), 'task')} whose files are missing, "
-            f"first {missing[0]}."
-        )
+def _notes(kept: Sequence[_Task], values: np.ndarray, paths: Sequence[str]) -> Iterator[str]:
     if unseen := sum(not task.annotations for task in kept):
         yield f"Unknown: all labels of {counted(unseen, 'task')} without a finished annotation."
     seen = np.array([bool(task.annotations) for task in kept])

@@ -1,0 +1,102 @@
+"""Importers that other distributions register, as commands of `kerastl data`.
+
+Convention: an entry point of the group `kerastl.importers` has the name of its command, and behind
+it is a Click command whose function takes `output`, the path of the table, and returns a
+`MadeTable`. It is loaded when it is called, or when the help lists it.
+"""
+
+import copy
+import importlib.metadata
+from typing import Any
+
+import click
+
+from kerastl.backbones.discovery import in_one_line, is_allowed
+from kerastl.cli.table_output import writes_table
+from kerastl.errors import BrokenPluginError, KerastlError, suggestion
+
+GROUP = "kerastl.importers"
+OURS = ("from-chexpert", "from-label-studio", "from-megadetector", "from-nih")
+
+
+class ImportersGroup(click.Group):
+    """A group with its own commands and those of installed importers."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_installed()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or not cmd_name.startswith("from-"):
+            return own
+        return _load(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, self._summary(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
+        try:
+            command = self.get_command(ctx, name)
+        except KerastlError as error:
+            return error.what
+        return command.get_short_help_str(limit=200) if command is not None else ""
+
+
+def _installed() -> dict[str, list[importlib.metadata.EntryPoint]]:
+    """Returns the entry points by name; several if distributions register the same one."""
+    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        if is_allowed(point.name, _distribution(point)):
+            found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _load(name: str) -> click.Command:
+    installed = _installed()
+    points = installed.get(name, [])
+    owners = " and ".join(sorted(map(_distribution, points)))
+    if not points:
+        raise KerastlError(
+            f"There is no importer '{name}'.",
+            expected=", ".join(sorted(installed)) or "an installed importer",
+            fix="Install it: pip install kerastl-importers"
+            if name in OURS
+            else suggestion(name, [*installed, *OURS]),
+        )
+    if len(points) > 1:
+        raise BrokenPluginError(
+            f"The importer '{name}' is registered twice.",
+            received=owners,
+            fix="Uninstall one of the two, or allow only one with KERASTL_PLUGINS.",
+        )
+    try:
+        loaded: Any = points[0].load()
+    except Exception as error:
+        raise BrokenPluginError(
+            f"The importer '{name}' of {owners} cannot be imported.",
+            received=in_one_line(error, points[0].value),
+            fix=f"Repair or uninstall {owners}.",
+        ) from error
+    if not isinstance(loaded, click.Command) or loaded.callback is None:
+        raise BrokenPluginError(
+            f"The importer '{name}' of {owners} is not a command.",
+            where=points[0].value,
+            expected="a Click command",
+            received=type(loaded).__name__,
+        )
+    return _with_output(loaded)
+
+
+def _with_output(command: click.Command) -> click.Command:
+    """Returns a command that also has `--output` and writes the table that its function returns."""
+    writing = click.command()(writes_table(command.callback))
+    command = copy.copy(command)
+    command.params = [*command.params, *writing.params]
+    command.callback = writing.callback
+    return command
+
+
+def _distribution(point: importlib.metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"

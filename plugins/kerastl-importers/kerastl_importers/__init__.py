@@ -1,0 +1,1 @@
+"""Importers of labels: commands of `kerastl data` that make tables from files of other tools."""
