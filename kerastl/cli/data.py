@@ -14,7 +14,7 @@ from kerastl.cli.columns import show_columns
 from kerastl.cli.importer_plugins import ImportersGroup
 from kerastl.cli.importing import COMMANDS
 from kerastl.cli.table_output import TABLE_ENDINGS, write_table, writes_table
-from kerastl.config import Config, DataConfig, load_config, parse_config
+from kerastl.config import ColumnSplit, Config, DataConfig, load_config, parse_config
 from kerastl.errors import ConfigError, KerastlError, SplitError, TableError, counted
 from kerastl.media.media_types import MEDIA_TYPES
 
@@ -70,13 +70,15 @@ def check(
         report = check_table(
             table,
             group_column=data.group,
+            used=_used_columns(data),
             taken=taken,
             settings=data.media_settings,
             progress=progress,
         )
     problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
-    if not (report.bad_cells or report.bad_segments) and source.suffix.lower() not in TABLE_ENDINGS:
-        split_problems, split_warnings = _check_split(table, data)
+    if not (report.bad_cells or report.bad_segments):
+        has_config = source.suffix.lower() not in TABLE_ENDINGS
+        split_problems, split_warnings = _check_split(table, data, has_config=has_config)
         problems, warnings = problems + split_problems, warnings + split_warnings
     if as_json:
         everything = {**report.to_dict(), "problems": problems, "warnings": warnings}
@@ -135,14 +137,28 @@ def _input_of(config: Config) -> Input | None:
         return None
 
 
-def _check_split(examples: "Examples", data: DataConfig) -> tuple[list[str], list[str]]:
-    """Returns a sentence for each problem and each warning about the config's split."""
-    from kerastl.data.tables.splits import assign_splits, divided_groups, split_gaps
+def _check_split(
+    examples: "Examples", data: DataConfig, *, has_config: bool
+) -> tuple[list[str], list[str]]:
+    """Returns a sentence for each problem and each warning about the config's split.
+
+    Without a config, the default split shows only whether it would divide groups.
+    """
+    from kerastl.data.checking.unused_columns import likely_group
+    from kerastl.data.tables.splits import assign_splits
 
     try:
         examples = assign_splits(examples, data.split)
     except (SplitError, TableError) as error:
-        return [f"data.split: {error.what}"], []
+        return ([f"data.split: {error.what}"] if has_config else []), []
+    warnings = _split_warnings(examples) if has_config else []
+    group = likely_group(examples, _used_columns(data)) if data.group is None else None
+    return [], warnings if group is None else [*warnings, table_report.group_warning(group)]
+
+
+def _split_warnings(examples: "Examples") -> list[str]:
+    from kerastl.data.tables.splits import divided_groups, split_gaps
+
     warnings = list(split_gaps(examples))
     files = [str(path) for path in examples.paths]
     if examples.segments is not None and (divided := divided_groups(files, examples.splits)):
@@ -151,7 +167,15 @@ def _check_split(examples: "Examples", data: DataConfig) -> tuple[list[str], lis
         warnings.append(
             f"{recordings} examples in several splits, so scores are flattered: {names}."
         )
-    return [], warnings
+    return warnings
+
+
+def _used_columns(data: DataConfig) -> list[str]:
+    from kerastl.media.segments import COLUMNS
+
+    split = [data.split.column] if isinstance(data.split, ColumnSplit) else []
+    segments = COLUMNS if data.media.has_segments else ()
+    return [*data.example_columns, *data.tasks, *split, *segments]
 
 
 def _refuse_columns(*options: object) -> None:

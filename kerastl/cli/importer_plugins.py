@@ -7,6 +7,7 @@ it is a Click command whose function takes `output`, the path of the table, and 
 
 import copy
 import importlib.metadata
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -86,12 +87,12 @@ def _load(name: str) -> click.Command:
             expected="a Click command",
             received=type(loaded).__name__,
         )
-    return _with_output(loaded)
+    return _with_output(loaded, loaded.callback)
 
 
-def _with_output(command: click.Command) -> click.Command:
+def _with_output(command: click.Command, function: Callable[..., Any]) -> click.Command:
     """Returns a command that also has `--output` and writes the table that its function returns."""
-    writing = click.command()(writes_table(command.callback))
+    writing = click.command()(writes_table(function))
     command = copy.copy(command)
     command.params = [*command.params, *writing.params]
     command.callback = writing.callback

@@ -11,6 +11,7 @@ from kerastl.media.media_types import media_type
 
 if TYPE_CHECKING:
     from kerastl.data.checking.check import BadCell, BadFile, TableReport
+    from kerastl.data.checking.unused_columns import LikelyGroup
 
 _NUM_SHOWN = 10
 
@@ -35,6 +36,11 @@ def _facts(report: "TableReport") -> Iterator[str]:
         yield (
             f"Groups:   {groups.count:,} of {groups.smallest:,} to {groups.largest:,} rows, "
             f"median {groups.median:g}"
+        )
+    if report.unused:
+        more = f" and {len(report.unused) - _NUM_SHOWN:,} more" * (len(report.unused) > _NUM_SHOWN)
+        yield f"Unused:   {counted(len(report.unused), 'column')}: " + (
+            ", ".join(report.unused[:_NUM_SHOWN]) + more
         )
 
 
@@ -109,6 +115,23 @@ def _group_warnings(report: "TableReport") -> Iterator[str]:
     if report.groups is not None and report.groups.rows_without_group:
         rows = _are(report.groups.rows_without_group, "row")
         yield f"{rows} without a group; each is a group of its own."
+
+
+def group_warning(group: "LikelyGroup") -> str:
+    """Returns a sentence about a column that is probably a group and that the splits divide."""
+    predicts = (
+        ""
+        if group.auc is None
+        else (
+            f", and the mean label of those rows alone predicts {group.task} with an AUC of "
+            f"{group.auc:.2f} (0.5 is chance)"
+        )
+    )
+    return (
+        f"{group.column}: the column may say which rows belong together. {group.divided:,} of "
+        f"{group.held_out:,} rows of validation and test have a {group.column} with training rows"
+        f"{predicts}. Scores are flattered if that helps a model: set data.group: {group.column}."
+    )
 
 
 def _are(count: int, noun: str) -> str:

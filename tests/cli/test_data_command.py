@@ -104,6 +104,45 @@ def test_check_warns_of_what_training_accepts(folder, kerastl):
     assert "1 file is in several groups" in out
 
 
+def test_check_names_the_columns_that_the_config_does_not_use(folder, kerastl):
+    code, out, _ = kerastl("data", "check", "config.yaml")
+    assert code == 0
+    assert "Unused:   1 column: text\n" in out
+    _, out, _ = kerastl("data", "check", "config.yaml", "--json")
+    assert json.loads(out)["unused"] == ["text"]
+
+
+@pytest.mark.parametrize("source", ["config.yaml", "table.csv"])
+def test_check_warns_of_a_group_that_the_config_does_not_use_and_that_splits_divide(
+    folder, kerastl, source
+):
+    rows = [
+        {"path": f"{index % 20}.png", "patient": f"p{index // 4}", "car": index // 4 % 2}
+        for index in range(80)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+    given = [] if source == "table.csv" else ["--set", "data.group=null"]
+    code, out, _ = kerastl("data", "check", source, *given)
+    assert code == 0
+    text = " ".join(out.split())
+    assert "patient: the column may say which rows belong together" in text
+    assert "of 24 rows of validation and test have a patient with training rows" in text
+    assert "predicts car with an AUC of 1.00" in text
+    assert "set data.group: patient" in text
+
+
+def test_check_does_not_warn_of_groups_that_the_split_keeps_whole(folder, kerastl):
+    parts = ["train"] * 60 + ["validation"] * 12 + ["test"] * 8
+    rows = [
+        {"path": f"{index % 20}.png", "patient": f"p{index // 4}", "car": index % 2, "split": part}
+        for index, part in enumerate(parts)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+    whole = ["--set", "data.group=null", "--set", "data.split={column: split}"]
+    _, out, _ = kerastl("data", "check", "config.yaml", *whole)
+    assert "belong together" not in out
+
+
 def test_check_tells_of_a_split_that_cannot_be_made(folder, kerastl):
     code, _, err = kerastl("data", "check", "config.yaml", "--set", "data.split={column: text}")
     assert code == 2
@@ -196,7 +235,7 @@ def test_from_coco_makes_a_table_that_passes_the_check(folder, kerastl):
     arguments = ["instances.json", "--images", ".", "-o", "coco.csv"]
     code, _, err = kerastl("data", "from-coco", *arguments, "--category", "stop_sign")
     assert code == 0
-    assert "1 of 2 images whose files are missing" in err
+    assert "1 of 2 files that are missing" in err
     assert pd.read_csv("coco.csv").values.tolist() == [["0.png", 1]]
     assert kerastl("data", "check", "coco.csv")[0] == 0
 

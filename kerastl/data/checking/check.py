@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kerastl.data.checking.unused_columns import unused_columns
 from kerastl.data.tables import duplicates
 from kerastl.data.tables.duplicates import Rows
 from kerastl.data.tables.examples import Examples
@@ -90,6 +91,7 @@ class TableReport:
     across_groups: tuple[Rows, ...]  # equal files in different groups
     divided_recordings: tuple[Rows, ...]  # recordings with examples in different groups
     groups: GroupCounts | None  # None if the table has no groups
+    unused: tuple[str, ...]  # columns
     summary: MediaSummary | None  # of the media type about the readable files, if there are any
 
     @property
@@ -113,6 +115,7 @@ def check_table(
     table: Examples,
     *,
     group_column: str | None = None,
+    used: Sequence[str] | None = None,
     taken: BackboneInput | None = None,
     settings: Section | None = None,
     progress: Progress = SILENT,
@@ -121,6 +124,7 @@ def check_table(
 
     Args:
         group_column: Column of the groups, to find blank ones.
+        used: Columns that the config uses; None if there is no config.
         taken: Input of the backbone, to find examples that do not fit it; None if it is unknown.
         settings: Settings of the media type in the config; None is the default.
     """
@@ -153,6 +157,7 @@ def check_table(
         across_groups=_from_one(duplicates.across_groups(table.groups, equal)),
         divided_recordings=_from_one(duplicates.across_groups(table.groups, recordings)),
         groups=_count_groups(table, group_column),
+        unused=() if used is None else tuple(unused_columns(table.frame, used)),
         summary=None
         if all(content is None for content in contents)
         else media.summarize(

@@ -3,7 +3,6 @@
 Convention: a guess is a suggestion that is shown with its reason; training reads only configs.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.config import LabelPolicy
+from kerastl.data.checking.unused_columns import is_group
 from kerastl.data.tables.labels import BLANKS, canonical_cell, decode_labels
 from kerastl.errors import TableError
 from kerastl.media.media_types import MEDIA_TYPES
@@ -21,10 +21,6 @@ _NUM_CELLS = 100  # cells of a column that are looked at
 _YES = ("yes", "y", "present", "positive", "pos", "t")
 _NO = ("no", "n", "absent", "negative", "neg", "f")
 _UNCERTAIN = "-1"
-_GROUP = re.compile(
-    r"(patient|subject|person|speaker|scene|video|recording|session|animal|site|case|group)s?"
-    r"([_ ]?(id|name|number))?"
-)
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test"}
 
 
@@ -50,7 +46,7 @@ def guess_table(frame: pd.DataFrame, path: Path) -> TableGuess:
     rest = [name for name in others if name not in policies]
     rest.sort(key=lambda name: name != "split")
     split = next((name for name in rest if set() < _words(frame[name]) <= _PARTS), None)
-    group = next((name for name in rest if name != split and _is_group(frame[name])), None)
+    group = next((name for name in rest if name != split and is_group(frame[name])), None)
     if not policies:
         raise _no_labels(others, path)
     data: dict[str, Any] = {"table": str(path), modality: column, "tasks": list(policies)}
@@ -70,11 +66,6 @@ def guess_table(frame: pd.DataFrame, path: Path) -> TableGuess:
 
 def _words(cells: pd.Series) -> set[str]:
     return {text for cell in cells if (text := canonical_cell(cell).lower()) not in BLANKS}
-
-
-def _is_group(cells: pd.Series) -> bool:
-    is_named = _GROUP.fullmatch(str(cells.name).strip().lower()) is not None
-    return is_named and 1 < cells.nunique() < len(cells)
 
 
 def _policy(cells: pd.Series) -> dict[str, Any] | None:

@@ -26,7 +26,10 @@ def same(keys: Iterable[Hashable | None]) -> tuple[Rows, ...]:
 
 def equal_rows(frame: pd.DataFrame) -> tuple[Rows, ...]:
     """Returns the rows whose cells are all equal."""
-    return same(tuple(map(str, row)) for row in frame.itertuples(index=False, name=None))
+    cells = frame.astype(str)
+    repeated = np.flatnonzero(cells.duplicated(keep=False))
+    found = same(cells.iloc[repeated].itertuples(index=False, name=None))
+    return tuple(tuple(repeated[list(rows)].tolist()) for rows in found)
 
 
 def equal_paths(paths: Sequence[Path], segments: Segments | None = None) -> tuple[Rows, ...]:

@@ -3,6 +3,7 @@
 Convention: the unit that is assigned is a group, with its known positives and negatives.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -80,9 +81,15 @@ class _Assignment:
                 self._fetch(part, kind, held)
 
     def _neediest(self, wanted: np.ndarray) -> int:
-        allowed = np.where(self.fractions > 0, wanted, -np.inf)
-        best = np.flatnonzero(np.isclose(allowed, allowed.max()))
-        return int(best[np.argmax(self.wanted_rows[best])])
+        # Plain numbers: a call of NumPy for each of a million groups takes a minute.
+        allowed = [
+            want if fraction > 0 else -math.inf
+            for want, fraction in zip(wanted.tolist(), self.fractions, strict=True)
+        ]
+        most = max(allowed)
+        near = 1e-8 + 1e-5 * abs(most)
+        best = (part for part, want in enumerate(allowed) if most - want <= near)
+        return max(best, key=self.wanted_rows.__getitem__)
 
     def _give(self, unit: int, part: int) -> None:
         self.part[unit] = part

@@ -143,7 +143,9 @@ def _crops(
             received=f"{counted(sum(map(len, detections)), 'detection')}, all below",
             fix="Lower it with --present.",
         )
-    frame = pd.DataFrame({FILE_COLUMN: [relative_path(paths[row], relative_to) for row in owners]})
+    frame = pd.DataFrame(
+        {FILE_COLUMN: [relative_path(paths[row], relative_to) for row in owners.tolist()]}
+    )
     frame[list(REGION)] = [one.box for one in flat]
     frame["category"] = [categories[one.category] for one in flat]
     frame["score"] = [one.score for one in flat]
