@@ -120,12 +120,9 @@ def _group_warnings(report: "TableReport") -> Iterator[str]:
 def group_warning(group: "LikelyGroup") -> str:
     """Returns a sentence about a column that is probably a group and that the splits divide."""
     predicts = (
-        ""
-        if group.auc is None
-        else (
-            f", and the mean label of those rows alone predicts {group.task} with an AUC of "
-            f"{group.auc:.2f} (0.5 is chance)"
-        )
+        f", whose labels alone predict theirs with a mean AUC of {group.auc:.2f} (0.5 is chance)"
+        if group.auc is not None
+        else ""
     )
     return (
         f"{group.column}: the column may say which rows belong together. {group.divided:,} of "

@@ -127,7 +127,7 @@ def test_check_warns_of_a_group_that_the_config_does_not_use_and_that_splits_div
     text = " ".join(out.split())
     assert "patient: the column may say which rows belong together" in text
     assert "of 24 rows of validation and test have a patient with training rows" in text
-    assert "predicts car with an AUC of 1.00" in text
+    assert "predict theirs with a mean AUC of 1.00" in text
     assert "set data.group: patient" in text
 
 

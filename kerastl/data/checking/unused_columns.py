@@ -18,6 +18,7 @@ _GROUP = re.compile(
     r"(patient|subject|person|speaker|scene|video|recording|session|animal|site|case|group)s?"
     r"([_ ]?(id|name|number))?"
 )
+_MIN_LABELS = 5  # of each kind, of a task that counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,9 @@ class LikelyGroup:
     column: str
     divided: int  # rows of validation and test whose cell is also in a training row
     held_out: int  # rows of validation and test
-    task: str | None  # whose labels the other rows of a cell predict best; None if none can be
-    auc: float | None  # of that prediction for held-out rows, from training rows; 0.5 is chance
+    # How well the mean label of the training rows with the same cell predicts those of held-out
+    # rows: mean over tasks, 0.5 is chance; None if there are too few labels.
+    auc: float | None
 
 
 def unused_columns(frame: pd.DataFrame, used: Sequence[str]) -> list[str]:
@@ -58,18 +60,13 @@ def _leak(examples: Examples, column: str) -> LikelyGroup:
     training = (examples.splits == "train") & ~is_blank
     held_out = examples.splits != "train"
     divided = held_out & ~is_blank & cells.isin(cells[training].unique()).to_numpy()
-    areas = {
-        task: area
-        for place, task in enumerate(examples.tasks)
-        if (area := _area(cells, examples.labels[:, place], training, divided)) is not None
-    }
-    best = max(areas, key=areas.__getitem__, default=None)
+    areas = [_area(cells, labels, training, divided) for labels in examples.labels.T]
+    known = [area for area in areas if area is not None]
     return LikelyGroup(
         column=column,
         divided=int(divided.sum()),
         held_out=int(held_out.sum()),
-        task=best,
-        auc=None if best is None else areas[best],
+        auc=sum(known) / len(known) if known else None,
     )
 
 
@@ -82,7 +79,7 @@ def _area(
     truth = labels[held_out]
     known = ~np.isnan(truth) & ~np.isnan(scores)
     positives, negatives = (truth[known] == 1).sum(), (truth[known] == 0).sum()
-    if not positives or not negatives:
+    if min(positives, negatives) < _MIN_LABELS:
         return None
     ranks = pd.Series(scores[known]).rank().to_numpy()
     return float((ranks[truth[known] == 1].mean() - (positives + 1) / 2) / negatives)
