@@ -1,5 +1,6 @@
 """From a config to a finished run: plan, fit, compute results, write them, report."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from kerastl.run.layout import (
     remove_leftovers,
     start_run,
 )
+from kerastl.run.lock import training_lock
 from kerastl.run.model_cache import ModelParts
 from kerastl.run.record import RunRecord
 from kerastl.run.results import (
@@ -138,8 +140,9 @@ def resume_and_score(
     spec = find_backbone(config.backbone.name, options=config.backbone.options)
     examples = record.examples()
     plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
-    remove_leftovers(layout)
-    return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False), True
+    with training_lock(layout):
+        remove_leftovers(layout)
+        return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False), True
 
 
 def add_report(run: Run, *, trust: bool, progress: Progress = SILENT) -> Run:
@@ -149,11 +152,11 @@ def add_report(run: Run, *, trust: bool, progress: Progress = SILENT) -> Run:
     """
     try:
         write_report_or_warn(run.path, progress=progress, trust=trust)
+        finish_run(run.record.layout)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"Only the report is missing; `kerastl train --resume {run.path}` writes it."
         ) from stop
-    finish_run(run.record.layout)
     return run
 
 
@@ -180,10 +183,11 @@ def _carry_out(
         start_run(layout, config=dump_config(config), splits=splits)
         write_trials(layout.state, trials)
     try:
-        model, fitted, logits = _train(plan, model, frozen_model, context, features)
-        fitted = with_trials(fitted, trials)
-        progress.note("\n".join(fitted.learned))
-        _conclude(plan, layout, model, fitted, logits, contract, progress=progress)
+        with training_lock(layout) if is_new else contextlib.nullcontext():
+            model, fitted, logits = _train(plan, model, frozen_model, context, features)
+            fitted = with_trials(fitted, trials)
+            progress.note("\n".join(fitted.learned))
+            _conclude(plan, layout, model, fitted, logits, contract, progress=progress)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"The progress so far is saved; continue with `kerastl train --resume {layout.folder}`."

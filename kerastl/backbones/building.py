@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerastl.backbones.discovery import definition_of
+from kerastl.backbones.registry import check_options
 from kerastl.backbones.spec import BackboneSpec, Input
 from kerastl.errors import BrokenPluginError
 
@@ -23,6 +24,7 @@ def build_network(
     try:
         inspect.signature(spec.build).bind(**arguments)
     except TypeError as error:
+        check_options(spec.id, options, defaults=spec.options)
         raise _wrong_build(
             spec,
             "cannot be called",

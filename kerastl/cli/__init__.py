@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ def main(args: list[str] | None = None) -> None:
     if args is None:
         save_startup_time()
         silence_tensorflow()
+        # Keras and TensorFlow warn of their own deprecated calls; PYTHONWARNINGS is for kerastl's.
+        warnings.filterwarnings("ignore", module="(?!kerastl)")
     completion.register()
     provide_home()
     try:
@@ -129,10 +132,17 @@ def provide_home() -> None:
 
 
 def system_refusal(error: Exception) -> KerastlError | None:
-    """Returns an error of the file system as a `KerastlError`, or None for any other error.
+    """Returns an error of memory or of files as a `KerastlError`, or None for any other error.
 
     HDF5 and TensorFlow report a full disk with errors of their own that keep only its message.
     """
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        lines = str(error).strip().splitlines() or ["out of memory"]
+        return KerastlError(
+            "There is not enough memory.",
+            received=lines[0][:200],
+            fix="Choose a smaller backbone.input_size or fit.batch_size, or fewer heads and units.",
+        )
     if _DISK_FULL in str(error):
         reason, place = _DISK_FULL.lower(), getattr(error, "filename", None)
     elif isinstance(error, OSError) and error.strerror:
@@ -149,7 +159,7 @@ def system_refusal(error: Exception) -> KerastlError | None:
 def _interrupt_message(stop: BaseException) -> str:
     """Returns the message after Ctrl-C; Click wraps the interrupt that carries it."""
     texts = [error.args[0] for error in (stop, stop.__cause__) if error is not None and error.args]
-    return f"Stopped. {texts[0]}" if texts else "Stopped. Nothing was written."
+    return " ".join(["Stopped.", *map(str, texts[:1])])
 
 
 def _fail(message: str, *, code: int) -> Any:

@@ -20,8 +20,8 @@ def command(folder: Path, as_json: bool) -> None:
     """List the runs in FOLDER (default: runs), newest first.
 
     Shows the state, the date, the backbone, what was trained of it, the mean AUC over tasks on the
-    test split with its 95 % interval, and the path of the report. For a run that was interrupted or
-    is still in training, the command that resumes it is shown instead.
+    test split with its 95 % interval, and the path of the report. For a run that was interrupted,
+    the command that resumes it is shown instead.
     """
     from kerastl.run.summary import list_runs
 

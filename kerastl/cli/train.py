@@ -71,7 +71,12 @@ def command(
                 progress=progress,
             )
             is_trained = True
-    show_run(run, as_json=as_json, is_quiet=is_quiet)
-    sys.stdout.flush()
+    try:
+        show_run(run, as_json=as_json, is_quiet=is_quiet)
+        sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"The run is written; `kerastl train --resume {run.path}` adds its report."
+        ) from stop
     with TerminalProgress(is_quiet) as progress:
         pipeline.add_report(run, trust=is_trained, progress=progress)

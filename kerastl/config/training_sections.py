@@ -31,11 +31,14 @@ BatchNorm = Annotated[
 ]
 
 
+Units = Annotated[int, Field(ge=1, le=16_384)]
+
+
 class HeadConfig(Section):
     """One named output that answers one or more tasks."""
 
     tasks: SomeTexts = Field(description="Tasks that this head answers.")
-    hidden: Annotated[tuple[Count, ...], Listed] = Field(
+    hidden: Annotated[tuple[Units, ...], Listed] = Field(
         default=(), description="Units of each hidden layer, input to output; none: a linear head."
     )
     dropout: Fraction = Field(

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from kerastl.config.head import Head, HeadsSpec, columns, resolve_heads, task_na
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.layer import Probabilities
+from kerastl.media.base import MAX_VALUES
 from kerastl.media.media_types import MEDIA_TYPES, assumed_input, media_type_of
 
 
@@ -247,8 +249,17 @@ def _sized(spec: BackboneSpec, size: int | tuple[int, int] | None) -> Input | No
     if size is None:
         return spec.input
     if spec.input is None:
-        return assumed_input(size)
-    return spec.input.resized(size, backbone=spec.id)
+        taken = assumed_input(size)
+    else:
+        taken = spec.input.resized(size, backbone=spec.id)
+    if math.prod(taken.shape) > MAX_VALUES:
+        raise BackboneError(
+            "The input is too large.",
+            where="backbone.input_size",
+            expected=f"at most {MAX_VALUES:,} values",
+            received=f"{taken.summary}: {math.prod(taken.shape):,}",
+        )
+    return taken
 
 
 def _largest_size(features: FeaturesConfig | None) -> int | tuple[int, int] | None:

@@ -24,6 +24,7 @@ class RunLayout:
         self.history = folder / "history.csv"  # one row per epoch
         self.report = folder / "report.html"
         self.state = folder / "state"  # of a training, until everything is written
+        self.lock = self.state / "lock"  # held by the process that trains
 
     @property
     def documents(self) -> tuple[Path, ...]:

@@ -14,6 +14,7 @@ from kerastl.config.loader import read_config
 from kerastl.errors import KerastlError, RunError
 from kerastl.files import read_json
 from kerastl.run.layout import RunLayout, refuse_links
+from kerastl.run.lock import is_in_training
 
 _UNREADABLE = (
     OSError,
@@ -25,6 +26,7 @@ _UNREADABLE = (
     StopIteration,
 )
 FINISHED, INTERRUPTED, BROKEN = "finished", "interrupted", "broken"
+IN_TRAINING = "in training"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def list_runs(folder: Path) -> list[RunSummary]:
 
 def _summary(layout: RunLayout) -> RunSummary:
     state = FINISHED if layout.is_complete else INTERRUPTED
+    if state == INTERRUPTED and is_in_training(layout):
+        state = IN_TRAINING
     started = layout.config if layout.is_started else layout.bundle
     created = datetime.datetime.fromtimestamp(started.stat().st_mtime, datetime.UTC)
     summary = RunSummary(path=layout.folder, state=state, created=created)

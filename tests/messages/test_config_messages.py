@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kerastl.config import load_config, write_template
+from kerastl.config.training_sections import HeadConfig
 from kerastl.errors import ConfigError
 
 
@@ -227,3 +228,8 @@ def test_a_template_in_a_folder_that_is_not_there() -> None:
     assert str(caught.value) == (
         "The file 'a/xray.yaml' cannot be written.\n  received: No such file or directory"
     )
+
+
+def test_a_hidden_layer_that_no_machine_can_hold_is_refused() -> None:
+    with pytest.raises(ConfigError, match="16384"):
+        HeadConfig.parse({"tasks": ["a"], "hidden": [1_000_000_000]})

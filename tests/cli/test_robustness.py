@@ -1,0 +1,109 @@
+"""What a user can do to the command line besides typing wrong words."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kerastl.cli as cli_module
+from kerastl.cli import system_refusal
+from kerastl.errors import RunError
+from kerastl.run.layout import RunLayout
+from kerastl.run.lock import is_in_training, training_lock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from kerastl.run.layout import RunLayout
+from kerastl.run.lock import training_lock
+with training_lock(RunLayout(Path(sys.argv[1]))):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def held(tmp_path: Path):
+    """A run that another process has locked."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "locked\n"
+    yield RunLayout(tmp_path / "run"), process
+    process.kill()
+    process.wait()
+
+
+def test_a_run_in_training_is_not_trained_by_another_process(held) -> None:
+    layout, _ = held
+    assert is_in_training(layout)
+    with pytest.raises(RunError, match="is in training"), training_lock(layout):
+        pass
+
+
+def test_a_lock_ends_with_its_process(held) -> None:
+    layout, process = held
+    process.kill()
+    process.wait()
+    assert not is_in_training(layout)
+    with training_lock(layout):
+        pass
+
+
+def test_asking_whether_a_run_is_in_training_does_not_lock_it(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "run")
+    assert not is_in_training(layout)
+    with training_lock(layout):
+        pass
+    assert not is_in_training(layout)
+    with training_lock(layout):
+        pass
+
+
+def test_the_list_of_runs_says_which_is_in_training(held, kerastl_command) -> None:
+    layout, _ = held
+    layout.config.write_text("data: {}\n")
+    result = kerastl_command("runs", layout.folder.parent)
+    assert "in training" in result.out
+    assert "--resume" not in result.out
+
+
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 732. MiB"), MemoryError()])
+def test_a_lack_of_memory_is_one_sentence(error: MemoryError) -> None:
+    refusal = system_refusal(error)
+    assert refusal is not None
+    assert str(refusal).startswith("There is not enough memory.")
+    assert "backbone.input_size" in str(refusal)
+
+
+def test_ctrl_c_claims_nothing_that_is_not_known(monkeypatch, capsys) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_module.cli, "main", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        cli_module.main(["runs"])
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
+@pytest.mark.parametrize(("module", "code"), [("keras.src.ops", 0), ("kerastl.runs", 1)])
+def test_warnings_of_other_packages_are_never_errors(module: str, code: int) -> None:
+    program = f"""
+import sys, warnings
+from kerastl.cli import main
+sys.argv = ["kerastl", "--version"]
+main()
+warnings.warn_explicit("old", DeprecationWarning, "file.py", 1, module={module!r})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
