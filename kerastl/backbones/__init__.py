@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from kerastl.backbones.layer import Backbone
     from kerastl.backbones.log_mel import LogMel
     from kerastl.backbones.stages import stages_by_resolution
-    from kerastl.backbones.weights_file import refuse_unsafe_file
+    from kerastl.backbones.weights_file import load_weights_file, refuse_unsafe_file
 
 _LAZY = {
     "Backbone": "kerastl.backbones.layer",
     "LogMel": "kerastl.backbones.log_mel",
     "declare_values": "kerastl.backbones.declared_values",
+    "load_weights_file": "kerastl.backbones.weights_file",
     "refuse_unsafe_file": "kerastl.backbones.weights_file",
     "stages_by_resolution": "kerastl.backbones.stages",
 }
@@ -65,6 +66,7 @@ __all__ = [
     "forget_plugins",
     "list_backbones",
     "load_family",
+    "load_weights_file",
     "plugins",
     "read_catalog",
     "refuse_unsafe_file",

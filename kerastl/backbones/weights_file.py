@@ -5,6 +5,8 @@ Convention: nothing is outside of the file, and what it announces is in proporti
 
 import io
 import math
+import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +20,8 @@ MAX_EXPANSION = 20  # of compressed weights; numbers that were learned halve at 
 MAX_CONFIG_BYTES = 2**26
 MAX_CONFIG_DEPTH = 100
 _FLOOR = 2**26  # bytes that any file may announce
+_LAYER = re.compile(r"for object <\w+ name=([^,>]+)")
+_SHAPES = re.compile(r"variable\.shape=(\([^)]*\)).*?value\.shape=(\([^)]*\))", re.S)
 
 
 def refuse_unsafe_file(path: str | Path) -> int:
@@ -44,6 +48,33 @@ def refuse_unsafe_file(path: str | Path) -> int:
         raise
     except Exception as error:  # zipfile and HDF5 raise nearly anything on damaged bytes
         raise ValueError(str(error) or type(error).__name__) from error
+
+
+def load_weights_file(model: Any, path: str | Path) -> None:
+    """Loads a `.weights.h5` or `.keras` file into a Keras model.
+
+    Raises:
+        OSError: As `refuse_unsafe_file`.
+        ValueError: As `refuse_unsafe_file`, or the weights are those of another network; the text
+            names the first layer that differs, with both shapes.
+    """
+    refuse_unsafe_file(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras warns of every layer that the file lacks
+        try:
+            model.load_weights(path)
+        except ValueError as error:
+            raise ValueError(_first_difference(str(error))) from error
+
+
+def _first_difference(text: str) -> str:
+    """Returns the layer and the shapes in the text of an error of Keras, or its first line."""
+    layer, shapes = _LAYER.search(text), _SHAPES.search(text)
+    if layer is None:
+        return text.partition("\n")[0]
+    if shapes is None:
+        return f"nothing for the layer '{layer[1]}'"
+    return f"{shapes[2]} for the layer '{layer[1]}', which has {shapes[1]}"
 
 
 def read_model_config(archive: zipfile.ZipFile) -> Any:

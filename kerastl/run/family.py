@@ -88,11 +88,10 @@ def _build(folder: Path, weights: str | None, input: Input | None) -> "keras.Mod
 
 
 def _load(network: "keras.Model", weights: str) -> None:
-    from kerastl.backbones.weights_file import refuse_unsafe_file
+    from kerastl.backbones.weights_file import load_weights_file
 
     try:
-        refuse_unsafe_file(weights)
-        network.load_weights(weights)
+        load_weights_file(network, weights)
     except (OSError, ValueError) as error:
         raise WeightsError(
             "The weights do not fit the backbone of the run.",

@@ -10,8 +10,14 @@ import h5py
 import keras
 import numpy as np
 
-from kerastl.backbones import ImageInput, WeightsError, refuse_unsafe_file, suggestion
-from kerastl_applications.facts import ARCHITECTURES, Network
+from kerastl.backbones import (
+    ImageInput,
+    WeightsError,
+    load_weights_file,
+    refuse_unsafe_file,
+    suggestion,
+)
+from kerastl_applications.facts import ARCHITECTURES, NETWORKS, Network
 from kerastl_applications.networks import construct
 
 PUBLISHED = "imagenet"
@@ -116,10 +122,11 @@ def _published_shape(network: Network, image: ImageInput) -> tuple[int, int, int
 
 
 def _load_file(model: keras.Model, network: Network, path: Path) -> None:
+    num_values = 0
     try:
-        refuse_unsafe_file(path)
+        num_values = refuse_unsafe_file(path)
         if path.name.endswith(KERAS_SUFFIXES):
-            model.load_weights(path)
+            load_weights_file(model, path)
         elif path.name.endswith(LEGACY_SUFFIXES):
             _load_legacy(model, path)
         else:
@@ -131,8 +138,26 @@ def _load_file(model: keras.Model, network: Network, path: Path) -> None:
             expected=f"weights of keras.applications.{network.constructor}, as "
             f"{', '.join((*KERAS_SUFFIXES, *LEGACY_SUFFIXES))}",
             received=_first_line(error),
-            fix=_NOTHING_HELPS,
+            fix=_owner(num_values) or _NOTHING_HELPS,
         ) from error
+
+
+def _owner(num_values: int) -> str | None:
+    """Returns the fix for a file with so many weights: the network and options that have them."""
+    found = [
+        (network, options)
+        for network in NETWORKS.values()
+        for options, size in network.sizes.items()
+        if size.num_params == num_values
+    ]
+    if len(found) != 1:
+        return None
+    (network, values) = found[0]
+    names = tuple(ARCHITECTURES[network.architecture].options)
+    options = f", options: {{{_described(names, values)}}}" if names else ""
+    return (
+        f"It has as many weights as this backbone: {{name: applications:{network.name}{options}}}."
+    )
 
 
 def _load_legacy(model: keras.Model, path: Path) -> None:

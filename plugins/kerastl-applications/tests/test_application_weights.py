@@ -201,3 +201,18 @@ def test_real_weights_give_the_features_of_keras(shared, file):
     np.testing.assert_allclose(
         np.asarray(network(image)), expected, atol=1e-5 * np.abs(expected).max()
     )
+
+
+def test_weights_of_other_options_are_named_with_the_first_layer_that_differs(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    other = keras.applications.MobileNetV2(
+        include_top=False, pooling="avg", weights=None, alpha=0.35, input_shape=(32, 32, 3)
+    )
+    other.save_weights(tmp_path / "small.weights.h5")
+    with pytest.raises(WeightsError) as caught:
+        build(tmp_path / "small.weights.h5", name="mobilenet_v2", alpha=1.0)
+    parts = caught.value.parts
+    assert parts["received"] == ("(3, 3, 3, 16) for the layer 'Conv1', which has (3, 3, 3, 32)")
+    assert "{name: applications:mobilenet_v2, options: {alpha: 0.35}}" in parts["fix"]
+    assert [str(one.message) for one in recwarn if "nested container" in str(one.message)] == []

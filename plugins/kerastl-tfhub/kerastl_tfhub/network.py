@@ -13,7 +13,7 @@ from kerastl.backbones import (
     Input,
     Stage,
     WeightsError,
-    refuse_unsafe_file,
+    load_weights_file,
 )
 from kerastl_tfhub.catalogue import CATALOGUE
 from kerastl_tfhub.layers import SavedModelLayer
@@ -69,8 +69,7 @@ def build_network(
 
 def _load_file(network: keras.Model, weights: str, handle: str) -> None:
     try:
-        refuse_unsafe_file(weights)
-        network.load_weights(weights)
+        load_weights_file(network, weights)
     except (ValueError, OSError, LookupError) as error:
         raise WeightsError(
             f"The weights do not fit the module '{handle}'.",

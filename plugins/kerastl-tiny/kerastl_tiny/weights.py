@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerastl.backbones import WeightsError, refuse_unsafe_file
+from kerastl.backbones import WeightsError, load_weights_file, refuse_unsafe_file
 
 _DATA = Path(__file__).parent / "data"
 PUBLISHED = {
@@ -46,11 +46,11 @@ def load_weights(model: keras.Model, weights: str | Path, *, backbone: str) -> N
             fix="Set backbone.weights.",
         )
     try:
-        refuse_unsafe_file(path)
         if path.suffix == ".npz":
+            refuse_unsafe_file(path)
             _load_arrays(model, path)
         else:
-            model.load_weights(path)
+            load_weights_file(model, path)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise WeightsError(
             f"The weights do not fit the backbone '{backbone}'.",
