@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from kerastl.cli import completion
+from kerastl.cli.output import keep_working_without_reader
 from kerastl.cli.silence import silence_tensorflow
 from kerastl.cli.startup import save_startup_time
 from kerastl.errors import KerastlError, suggestion
@@ -94,6 +95,7 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Runs the command line; exits with 0, 2 for errors of the user, 130 after Ctrl-C."""
     if args is None:
+        keep_working_without_reader()
         save_startup_time()
         silence_tensorflow()
         # Keras and TensorFlow warn of their own deprecated calls; PYTHONWARNINGS is for kerastl's.

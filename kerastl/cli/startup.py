@@ -1,4 +1,4 @@
-"""A faster start and end of a command.
+"""A faster start and end of a command, and imports that leave out what no command needs.
 
 Convention: only processes of the command line are changed, not programs that import kerastl.
 """
@@ -22,6 +22,7 @@ def save_startup_time() -> None:
     gc.set_threshold(50_000, 20, 20)
     atexit.register(gc.freeze)
     import_within("keras", _lean_import)
+    import_within("openvino", lambda: _without("openvino_telemetry"))  # it reports each import
 
 
 @contextmanager
@@ -31,23 +32,34 @@ def _lean_import() -> Iterator[None]:
     Keras imports scikit-learn, if it is installed, for wrappers that no command uses. The imported
     objects stay until the end of the process, so they are never traversed again.
     """
-    finder = _WithoutSklearn()
-    sys.meta_path.insert(0, finder)
     gc.disable()
     try:
-        yield
+        with _without("sklearn"):
+            yield
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    finder = _Missing(package)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
         sys.meta_path.remove(finder)
 
 
-class _WithoutSklearn:
-    """Reports scikit-learn as not installed."""
+class _Missing:
+    """Reports a package as not installed."""
+
+    def __init__(self, package: str):
+        self._package = package
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name == "sklearn":
-            raise ModuleNotFoundError("scikit-learn is not imported with Keras", name=name)
+        if name == self._package:
+            raise ModuleNotFoundError(f"{name} is left out of this import", name=name)
         return None

@@ -1,4 +1,4 @@
-"""A command imports Keras without scikit-learn and without collecting garbage meanwhile."""
+"""A command imports Keras without scikit-learn, and OpenVINO without its telemetry."""
 
 import os
 import subprocess
@@ -59,3 +59,11 @@ def test_after_a_failed_import_all_is_as_before(packages: Path) -> None:
     code = "\ntry:\n    import keras\nexcept ImportError as error:\n    import sklearn\n"
     code += "    print(error, gc.isenabled())"
     assert printed(code, packages) == "no backend True"
+
+
+def test_openvino_finds_no_telemetry(packages: Path) -> None:
+    for name, code in (("openvino", "import openvino_telemetry"), ("openvino_telemetry", "")):
+        (packages / name).mkdir()
+        (packages / name / "__init__.py").write_text(code)
+    code = "\ntry:\n    import openvino\nexcept ImportError as error:\n    print(error.name)"
+    assert printed(code, packages) == "openvino_telemetry"
