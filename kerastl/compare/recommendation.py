@@ -21,7 +21,7 @@ def recommend(results: Sequence[ContrastResult], *, axis: str) -> str:
     judged = [result for result in answers if macro_verdicts(result) != {NO_VERDICT}]
     if not judged:
         return (
-            f"No recommendation: without verdicts, which need {FEWEST_TRAININGS} trainings of each "
+            f"Do not choose yet: without verdicts, which need {FEWEST_TRAININGS} trainings of each "
             "variant and enough groups, a difference may be chance."
         )
     better = [r for r in judged if HELPS in macro_verdicts(r) and HURTS not in macro_verdicts(r)]

@@ -163,13 +163,13 @@ def _warnings(positives: Mapping[str, PositiveShare], inputs: str) -> Iterator[s
                 f"known labels are positive, but an estimated {_percent(one.among_all)} ({low} to "
                 f"{high}, 99 % interval) of all {inputs}. Probabilities are probably too {effect}."
             )
-    listed = [
-        f"{task} ({one.reason})"
-        for task, one in positives.items()
-        if one.reason not in (None, ALL_KNOWN, FEW_UNKNOWN)
-    ]
-    if listed:
-        yield f"It is unknown whether labels are missing at random for {', '.join(listed)}."
+    tasks_of: dict[str, list[str]] = {}
+    for task, one in positives.items():
+        if one.reason not in (None, ALL_KNOWN, FEW_UNKNOWN):
+            tasks_of.setdefault(str(one.reason), []).append(task)
+    for reason, tasks in tasks_of.items():
+        listed = ", ".join(tasks)
+        yield f"It is unknown whether labels are missing at random for {listed} ({reason})."
 
 
 def _percent(share: float) -> str:

@@ -19,7 +19,7 @@ from kerastl.evaluation.score_types import (
     SplitScores,
     TaskScores,
 )
-from kerastl.evaluation.task_sample import FEWEST_OF_A_CLASS, NEED_BOTH_CLASSES, TaskSample
+from kerastl.evaluation.task_sample import FEWEST_OF_A_CLASS, TaskSample
 
 CALIBRATION_SCORES = ("log_loss", "brier", "expected_calibration_error")
 
@@ -162,10 +162,9 @@ def _too_few_of_a_class(sample: TaskSample, bootstrap: Bootstrap) -> str | None:
         count = sample.groups_of(label)
         if 0 < count < FEWEST_OF_A_CLASS:
             unit = counted(count, bootstrap.unit.removesuffix("s"))
-            *names, last = (name.replace("_", " ") for name in NEED_BOTH_CLASSES)
             return (
-                f"all known {kind} are from {unit}, so {', '.join(names)} and {last} have no "
-                f"interval ({FEWEST_OF_A_CLASS} are needed)"
+                f"all known {kind} are from {unit}, so average precision, log loss and Brier score "
+                f"have no interval ({FEWEST_OF_A_CLASS} are needed)"
             )
     return None
 

@@ -58,7 +58,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(score=score, count=count, percent=percent)
+    environment.filters.update(breakable=breakable, score=score, count=count, percent=percent)
     policy = (
         f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(css)}'; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
@@ -87,6 +87,11 @@ def score(value: float | None, digits: int = 3) -> str:
     if digits > _MOST_DIGITS:
         return f"{value:.1e}"
     return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def breakable(name: str) -> Markup:
+    """Returns a name, escaped, in which a line can end after an underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def count(value: int) -> str:

@@ -213,6 +213,21 @@ def test_nothing_is_wider_than_a_phone(page: Any) -> None:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_long_names_and_all_scores_of_many_tasks_can_be_read(browser: Any, tmp_path: Path) -> None:
+    names = tuple(f"a_task_with_a_long_name_and_number_{i}" for i in range(18))
+    page = open_page(browser, write_report(write_run(tmp_path / "run", tasks=names)))
+    size = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        cut = page.execute_script(
+            "return [...document.querySelectorAll('.scroll, tbody th, .together li')].filter("
+            "e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel ?? e.textContent)"
+        )
+        assert cut == []
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_text_has_enough_contrast_in_light_and_dark(page: Any) -> None:
     for scheme in ("light", "dark"):
         features = [{"name": "prefers-color-scheme", "value": scheme}]

@@ -135,7 +135,7 @@ def contrast(question: str, auc: str, log_loss: str, size: float = 0.1) -> dict[
 @pytest.mark.parametrize(
     ("axis", "contrasts", "expected"),
     [
-        ("trainable", [("b instead of a", "no verdict", "no verdict")], "No recommendation: "),
+        ("trainable", [("b instead of a", "no verdict", "no verdict")], "Do not choose yet: "),
         (
             "trainable",
             [("b instead of a", "helps", "no difference seen")],

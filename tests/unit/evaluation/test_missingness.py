@@ -110,6 +110,15 @@ def test_a_share_that_cannot_be_known_has_a_reason_and_a_sentence() -> None:
     )
 
 
+def test_tasks_with_the_same_reason_share_a_sentence() -> None:
+    labels, logits = world(200)
+    labels[:100] = np.nan
+    assert examine(labels, np.zeros_like(logits)).warnings == (
+        "It is unknown whether labels are missing at random for car, bus (the model does not "
+        "clearly rate positives higher than negatives).",
+    )
+
+
 @pytest.mark.parametrize(
     ("groups", "replicates", "reason"),
     [

@@ -131,8 +131,8 @@ def test_scores_that_need_more_positives_have_no_interval_and_the_reason(gapped)
     bootstrap = Bootstrap(groups=groups, unit="patients", replicates=100)
     scores = score_split(labels[:, None], probabilities, ("a",), {"a": 0.5}, bootstrap=bootstrap)
     assert scores.tasks["a"].intervals.reason == (
-        "all known positives are from 4 patients, so average precision, log loss and brier have no "
-        "interval (8 are needed)"
+        "all known positives are from 4 patients, so average precision, log loss and Brier score "
+        "have no interval (8 are needed)"
     )
     for found in (scores.tasks["a"], scores.macro):
         without = {name for name in SCORES if found.interval(name) is None}
