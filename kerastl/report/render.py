@@ -86,7 +86,7 @@ def score(value: float | None, digits: int = 3) -> str:
         digits = max(digits, 1 - math.floor(math.log10(rest)))
     if digits > _MOST_DIGITS:
         return f"{value:.1e}"
-    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+    return f"{Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
 
 
 def breakable(name: str) -> Markup:

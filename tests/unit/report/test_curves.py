@@ -97,6 +97,10 @@ def test_figures_round_halves_up_and_undefined_ones_are_dashes() -> None:
     ]
 
 
+def test_small_figures_are_written_out_down_to_eight_digits() -> None:
+    assert [score(1.6e-7), score(3.2e-9)] == ["0.00000016", "3.2e-09"]
+
+
 def test_percents_never_round_to_none_or_all() -> None:
     assert [percent(x) for x in (0, 0.001, 0.35, 0.999, 1)] == [
         "0 %",
