@@ -61,7 +61,10 @@ def test_two_runs_are_compared_with_each_other(
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("No difference between other and run is seen")
     assert printed[1] == f"{tmp_path}/x.html"
-    assert "run against other" in (tmp_path / "x.html").read_text()
+    page = (tmp_path / "x.html").read_text()
+    assert "run against other" in page
+    assert "<h4>other instead of run</h4>" in page  # a run's name is never capitalized
+    assert "Seconds" not in page  # what only `compare` measures
 
 
 def test_a_folder_without_a_run_is_refused(
