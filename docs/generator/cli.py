@@ -12,7 +12,8 @@ _HEAD = """\
 
 The output of `--help` for every command. Results are written to standard output, progress and
 notes to standard error. The exit code is 0 on success, 2 for errors that you can fix (the
-message says how), 130 after Ctrl-C, and 1 with a traceback for a bug in kerastl.
+message says how), 130 after Ctrl-C, and 1 with a traceback for a bug in kerastl. If the reader of a
+pipe ends early, as `head` does, the command finishes its work and exits with 0.
 TensorFlow's own log is hidden; `TF_CPP_MIN_LOG_LEVEL=0` shows it.
 """
 

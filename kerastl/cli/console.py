@@ -24,6 +24,7 @@ class TerminalProgress(Progress):
         self.console = rich.console.Console(stderr=True, highlight=False)
         self.console.soft_wrap = not self.console.is_terminal  # a line in a log is never divided
         self._is_quiet = is_quiet
+        self._warned: set[str] = set()
         self._bars: rich.progress.Progress | None = None
         self._bar: rich.progress.TaskID | None = None
         self._title = ""
@@ -81,8 +82,10 @@ class TerminalProgress(Progress):
             self.console.print(text, markup=False)
 
     def warn(self, text: str) -> None:
-        """Prints a warning."""
-        self.console.print(f"Warning: {text}", markup=False, style="yellow")
+        """Prints a warning, unless it was printed before."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.console.print(f"Warning: {text}", markup=False, style="yellow")
 
     def _finish_bar(self) -> None:
         """Completes the bar, so that its clock stops; the total of a step may be unknown."""

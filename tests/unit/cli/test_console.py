@@ -97,3 +97,10 @@ def test_quiet_shows_warnings_only(
 
 def test_quiet_shows_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(80, monkeypatch, is_quiet=True) == []
+
+
+def test_a_warning_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with TerminalProgress() as progress:
+        for text in ("the cache", "the labels", "the cache"):
+            progress.warn(text)
+    assert capsys.readouterr().err == "Warning: the cache\nWarning: the labels\n"
