@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kerastl.errors import counted
 from kerastl.evaluation.score_types import MacroScores
 from kerastl.report.panels import DescribedScore, Panel
-from kerastl.report.render import score
+from kerastl.report.render import figure
 
 FEW = 10  # known labels of a class below which nothing is concluded
 USABLE_AUC = 0.7
@@ -118,9 +118,9 @@ def _macro_text(macro: MacroScores | None, part: str) -> str:
     if macro is None or math.isnan(macro.auc):
         return ""
     name = "AUC" if macro.defined == 1 else "macro AUC"
-    text = f" ({name} {score(macro.auc)} on {part}"
+    text = f" ({name} {figure(macro.auc)} on {part}"
     if macro.auc_interval is not None:
-        low, high = (score(end) for end in macro.auc_interval)
+        low, high = (figure(end) for end in macro.auc_interval)
         text += f", 95 % {low} to {high}"
     return text + ")"
 

@@ -58,7 +58,9 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(breakable=breakable, score=score, count=count, percent=percent)
+    environment.filters.update(
+        breakable=breakable, figure=figure, score=score, count=count, percent=percent
+    )
     policy = (
         f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(css)}'; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
@@ -85,8 +87,15 @@ def score(value: float | None, digits: int = 3) -> str:
     if rest > 0:
         digits = max(digits, 1 - math.floor(math.log10(rest)))
     if digits > _MOST_DIGITS:
-        return f"{value:.1e}"
+        return f"{value:.1e}" if value < 0.5 else f"{value:.{_MOST_DIGITS}f}"
     return f"{Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """Returns a score or an end of its interval, of which more digits would say nothing."""
+    if value is not None and 0 < min(value, 1 - value) < 1e-4:
+        return "<0.0001" if value < 0.5 else ">0.9999"
+    return score(value, digits)
 
 
 def breakable(name: str) -> Markup:

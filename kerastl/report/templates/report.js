@@ -43,7 +43,7 @@
   /* Two digits after the zeros or nines that follow the point. */
   function score(value) {
     const rest = Math.min(value, 1 - value), digits = rest > 0 ? Math.max(3, 1 - Math.floor(Math.log10(rest))) : 3;
-    return digits > 8 ? value.toExponential(1) : value.toFixed(digits);
+    return digits > 8 && value < 0.5 ? value.toExponential(1) : value.toFixed(Math.min(8, digits));
   }
 
   function write(panel, name, text) {

@@ -8,7 +8,7 @@ import sklearn.metrics
 
 from kerastl.report import curves, plots
 from kerastl.report.charts import round_values
-from kerastl.report.render import json_for_page, percent, score
+from kerastl.report.render import figure, json_for_page, percent, score
 from kerastl.report.unknown_labels import missing_together
 
 
@@ -99,6 +99,12 @@ def test_figures_round_halves_up_and_undefined_ones_are_dashes() -> None:
 
 def test_small_figures_are_written_out_down_to_eight_digits() -> None:
     assert [score(1.6e-7), score(3.2e-9)] == ["0.00000016", "3.2e-09"]
+    assert score(1 - 1e-10) == "1.00000000"
+
+
+def test_scores_beside_0_and_1_are_bounds() -> None:
+    shown = [figure(x) for x in (0, 2e-5, 3e-4, 0.9997, 1 - 1e-10, 1, 2.5)]
+    assert shown == ["0.000", "<0.0001", "0.00030", "0.99970", ">0.9999", "1.000", "2.500"]
 
 
 def test_percents_never_round_to_none_or_all() -> None:
