@@ -92,10 +92,10 @@ def score(value: float | None, digits: int = 3) -> str:
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """Returns a score or an end of its interval, of which more digits would say nothing."""
-    if value is not None and 0 < min(value, 1 - value) < 1e-4:
-        return "<0.0001" if value < 0.5 else ">0.9999"
-    return score(value, digits)
+    """Returns a score or an end of its interval with four digits at most; only 1 is shown as 1."""
+    if value is not None and 0.999 < value < 1:
+        return f"{min(value, 0.9999):.4f}"
+    return "<0.0001" if value is not None and 0 < value < 1e-4 else score(value, digits)
 
 
 def breakable(name: str) -> Markup:

@@ -102,9 +102,9 @@ def test_small_figures_are_written_out_down_to_eight_digits() -> None:
     assert score(1 - 1e-10) == "1.00000000"
 
 
-def test_scores_beside_0_and_1_are_bounds() -> None:
-    shown = [figure(x) for x in (0, 2e-5, 3e-4, 0.9997, 1 - 1e-10, 1, 2.5)]
-    assert shown == ["0.000", "<0.0001", "0.00030", "0.99970", ">0.9999", "1.000", "2.500"]
+def test_scores_have_four_digits_beside_0_and_1_and_are_never_rounded_to_them() -> None:
+    shown = [figure(x) for x in (0, 2e-5, 0.0012, 0.9962, 0.99984, 1 - 1e-10, 1, 2.5)]
+    assert shown == ["0.000", "<0.0001", "0.0012", "0.9962", "0.9998", "0.9999", "1.000", "2.500"]
 
 
 def test_percents_never_round_to_none_or_all() -> None:
