@@ -22,7 +22,8 @@ def save_startup_time() -> None:
     gc.set_threshold(50_000, 20, 20)
     atexit.register(gc.freeze)
     import_within("keras", _lean_import)
-    import_within("openvino", lambda: _without("openvino_telemetry"))  # it reports each import
+    # OpenVINO would report each import with it, and NNCF each call.
+    sys.meta_path.insert(0, _Missing("openvino_telemetry"))
 
 
 @contextmanager
@@ -61,5 +62,5 @@ class _Missing:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name == self._package:
-            raise ModuleNotFoundError(f"{name} is left out of this import", name=name)
+            raise ModuleNotFoundError(f"{name} is left out", name=name)
         return None
