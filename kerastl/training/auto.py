@@ -14,6 +14,7 @@ import numpy as np
 import scipy.special
 
 from kerastl.data.tables.examples import Examples
+from kerastl.errors import counted
 from kerastl.evaluation.gains import Gain, calibrated_loss, measure_gain
 from kerastl.evaluation.held_out import level_folds
 from kerastl.evaluation.means import mean_of_defined
@@ -271,8 +272,9 @@ def _macro_auc(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def _trial_text(trial: RateTrial) -> str:
     return (
-        f"auto: rate {trial.rate:g}, {trial.epochs} epochs: validation loss {trial.loss:.4f} "
-        f"({-trial.gain.loss:+.4f} from its start), AUC {trial.auc:.4f}, {trial.seconds:.0f} s."
+        f"auto: rate {trial.rate:g}, {counted(trial.epochs, 'epoch')}: "
+        f"validation loss {trial.loss:.4f} ({-trial.gain.loss:+.4f} from its start), "
+        f"AUC {trial.auc:.4f}, {trial.seconds:.0f} s."
     )
 
 
