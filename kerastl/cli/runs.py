@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("folder", default=Path("runs"), type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(folder: Path, as_json: bool) -> None:
-    """List the runs in FOLDER (default: runs), newest first.
+    """List the runs in FOLDER (default: runs), newest first; if it has none, those in its folders.
 
     Shows the state, the date, the backbone, what was trained of it, the mean AUC over tasks on the
     test split with its 95 % interval, and the path of the report. For a run that was interrupted,
@@ -30,14 +30,15 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(json.dumps([_facts(run) for run in found], indent=2))
     elif found:
         headers = ("run", "state", "date", "backbone", "trainable", "AUC", "report")
-        show_columns(headers, [_row(run) for run in found], texts=range(len(headers)))
+        show_columns(headers, [_row(run, folder) for run in found], texts=range(len(headers)))
     else:
         click.echo(f"No runs in {folder}.")
 
 
-def _row(run: "RunSummary") -> tuple[str, ...]:
+def _row(run: "RunSummary", folder: Path) -> tuple[str, ...]:
+    inside = run.path.relative_to(folder).as_posix()
     return (
-        run.path.resolve().name,
+        run.path.resolve().name if inside == "." else inside,
         run.state,
         f"{run.created.astimezone():%Y-%m-%d %H:%M}",
         run.backbone or "-",

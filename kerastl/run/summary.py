@@ -5,7 +5,7 @@ Convention: a run that cannot be read has a summary too, with the problem.
 
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class RunSummary:
 def list_runs(folder: Path) -> list[RunSummary]:
     """Returns the runs in a folder, or the run that it is, newest first.
 
+    If there are none, those in its folders.
+
     Raises:
         RunError: There is no such folder.
     """
@@ -60,10 +62,21 @@ def list_runs(folder: Path) -> list[RunSummary]:
             expected="a folder with runs, as `kerastl train` writes them",
             fix="Give the folder of your runs: kerastl runs FOLDER.",
         )
-    readable = [path for path in (folder, *sorted(folder.iterdir())) if os.access(path, os.X_OK)]
-    layouts = [RunLayout(path) for path in readable if path.is_dir()]
-    found = [_summary(one) for one in layouts if one.is_started or one.is_finished]
-    return sorted(found, key=lambda run: run.created, reverse=True)
+    inside = _folders_in(folder)
+    found = _runs([folder, *inside]) or _runs([path for one in inside for path in _folders_in(one)])
+    return sorted(map(_summary, found), key=lambda run: run.created, reverse=True)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        return [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _runs(folders: Sequence[Path]) -> list[RunLayout]:
+    layouts = [RunLayout(path) for path in folders if os.access(path, os.X_OK)]
+    return [one for one in layouts if one.is_started or one.is_finished]
 
 
 def _summary(layout: RunLayout) -> RunSummary:

@@ -48,6 +48,14 @@ def test_a_finished_run_has_scores_and_a_report(kerastl_command: Command, folder
     assert row.endswith(f'tiny:image {{"stages": 2}} 0.812 (0.700-0.900) {run / "report.html"}')
 
 
+def test_a_folder_of_folders_with_runs_lists_them(kerastl_command: Command, folder: Path) -> None:
+    write_run(folder / "digits" / "run")
+    write_run(folder / "driving" / "run")
+    assert set(rows(kerastl_command("runs", folder))) == {"digits/run", "driving/run"}
+    write_run(folder / "a")
+    assert set(rows(kerastl_command("runs", folder))) == {"a"}
+
+
 def test_an_interrupted_run_has_the_command_that_resumes_it(
     kerastl_command: Command, folder: Path
 ) -> None:
