@@ -140,6 +140,11 @@ def _values(content: CocoFile, categories: Sequence[Id]) -> np.ndarray:
 
 
 def _notes(content: CocoFile, unused: Sequence[str]) -> Iterator[str]:
+    if content.is_of_label_studio:
+        yield (
+            "Label Studio's COCO export doesn't say which images an annotator saw, so an image "
+            "that nobody saw counts as 0. Its own JSON does: kerastl data from-label-studio."
+        )
     images, categories = zip(*content.annotations, strict=True)
     for noun, used, known in (
         ("image", images, content.images),

@@ -32,6 +32,7 @@ class CocoFile:
     # Categories that were searched for in each image and not found; None if it is not a LVIS file.
     absent: Mapping[Id, Sequence[Id]] | None
     annotations: Sequence[tuple[Id, Id]]  # image and category
+    is_of_label_studio: bool
 
 
 def read_coco(source: Path) -> CocoFile:
@@ -57,6 +58,7 @@ def read_coco(source: Path) -> CocoFile:
         images=dict(zip(image_ids, files, strict=True)),
         absent=dict(zip(image_ids, absent, strict=True)) if is_lvis else None,
         annotations=list(zip(*annotations, strict=True)),
+        is_of_label_studio=_contributor(content) == "Label Studio",
     )
 
 
@@ -98,6 +100,11 @@ def _distinct(entries: Sequence[Mapping[str, Any]], key: str, source: Path) -> l
         if first.setdefault(value, place) != place:
             raise _unusable(source, f"{key}[{place}].id", "an id of its own", value)
     return values
+
+
+def _contributor(content: Mapping[str, Any]) -> Any:
+    info = content.get("info")
+    return info.get("contributor") if isinstance(info, dict) else None
 
 
 def _last_part(image: Mapping[str, Any]) -> Any:

@@ -25,8 +25,8 @@ def annotation(image, category, **more):
 
 @pytest.fixture
 def make(tmp_path):
-    def build(images, annotations, *, present=None, categories=None, listed=CATEGORIES):
-        content = {"images": images, "annotations": annotations, "categories": listed}
+    def build(images, annotations, *, present=None, categories=None, listed=CATEGORIES, **more):
+        content = {"images": images, "annotations": annotations, "categories": listed, **more}
         (tmp_path / "instances.json").write_text(json.dumps(content))
         folder = tmp_path / "pictures"
         folder.mkdir(exist_ok=True)
@@ -78,6 +78,12 @@ def test_lvis_leaves_unknown_what_nobody_looked_for(make):
     made = make(images, [annotation(7, 1), annotation(5, 10)], present=["a.jpg", "b.jpg"])
     unknown = np.nan
     np.testing.assert_array_equal(values(made), [[1, unknown, 0], [unknown, 1, unknown]])
+
+
+@pytest.mark.parametrize(("contributor", "count"), [("Label Studio", 1), ("COCO Consortium", 0)])
+def test_an_export_of_label_studio_does_not_say_who_saw_what(make, contributor, count):
+    made = make(IMAGES, [annotation(5, 10)], info={"year": 2026, "contributor": contributor})
+    assert sum("data from-label-studio" in note for note in made.notes) == count
 
 
 def test_missing_images_are_left_out_and_said(make):
