@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 COMMAND = "import sys; from kerastl.cli import main; sys.argv[0] = 'kerastl'; main()"
 
 
-def run_without_reader(*args: str, streams: set[str]) -> subprocess.CompletedProcess[str]:
+def run_without_reader(*args: str, streams: Sequence[str]) -> subprocess.CompletedProcess[str]:
     reading, writing = os.pipe()
     os.close(reading)
     outputs = {
@@ -23,12 +24,12 @@ def run_without_reader(*args: str, streams: set[str]) -> subprocess.CompletedPro
 
 
 def test_a_list_ends_quietly() -> None:
-    result = run_without_reader("backbones", "list", streams={"stdout"})
+    result = run_without_reader("backbones", "list", streams=["stdout"])
     assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("streams", [{"stdout"}, {"stdout", "stderr"}], ids="-".join)
-def test_the_work_is_done_to_the_end(streams: set[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("streams", [("stdout",), ("stdout", "stderr")], ids="-".join)
+def test_the_work_is_done_to_the_end(streams: tuple[str, ...], tmp_path: Path) -> None:
     result = run_without_reader("demo", "digits", "--folder", str(tmp_path), streams=streams)
     assert result.returncode == 0
     assert (tmp_path / "digits" / "run" / "report.html").exists()
