@@ -23,6 +23,7 @@ from kerastl.export.parity import Parity, Reference, make_reference, run_exporte
 from kerastl.files import temporary_path, without_nan, write_json
 from kerastl.progress import Progress
 from kerastl.records import to_values
+from kerastl.run.checksums import write_checksums
 from kerastl.run.evaluate import examples_to_score
 from kerastl.run.record import RunRecord
 from kerastl.run.scoring import make_bootstrap
@@ -119,7 +120,14 @@ def export_run(
         for number, form in enumerate(forms):
             progress.step(f"Exporting {form.label} ({number + 1} of {len(forms)})")
             try:
-                result = _export(source, reference, form, targets[form], check.most_auc_cost)
+                result = _export(
+                    source,
+                    reference,
+                    form,
+                    targets[form],
+                    check.most_auc_cost,
+                    card=record.layout.card,
+                )
             except ExportError as error:
                 result = Exported(form=form, error=error)
             if result.error is not None and len(forms) == 1:
@@ -129,9 +137,15 @@ def export_run(
 
 
 def _export(
-    source: Source, reference: Reference, form: Form, target: Path, most_auc_cost: float
+    source: Source,
+    reference: Reference,
+    form: Form,
+    target: Path,
+    most_auc_cost: float,
+    *,
+    card: Path,
 ) -> Exported:
-    """Writes one form into a temporary folder, which is renamed if the check passes."""
+    """Writes one form, with the model card, into a folder that is renamed if the check passes."""
     form.format.refuse_missing(form.precision)
     serving = source.serving(takes_any_extent=form.takes_any_extent)
     contents = export_contents(source.bundle, serving, form)
@@ -151,6 +165,9 @@ def _export(
         if error is None:
             values = without_nan({**contents, "parity": to_values(parity)})
             write_json(begun / "bundle.json", values)
+            if card.is_file():
+                shutil.copyfile(card, begun / card.name)
+            write_checksums(begun, sorted(begun.rglob("*")))
             begun.rename(target)
     finally:
         shutil.rmtree(begun, ignore_errors=True)

@@ -30,6 +30,7 @@ from kerastl.files import read_json
 from kerastl.media.base import InputContract, MediaType
 from kerastl.media.media_types import media_type, read_contract
 from kerastl.records import from_values, to_values
+from kerastl.run.checksums import refuse_changed
 from kerastl.run.layout import RunLayout, no_finished_run
 from kerastl.settings import Listed, Problems, Text, refuse
 from kerastl.settings.explain import explain
@@ -247,6 +248,7 @@ def read_bundle(layout: RunLayout) -> Bundle:
     """
     if not layout.is_finished:
         raise no_finished_run(layout.folder)
+    refuse_changed(layout.folder, [layout.bundle])
     values = None
     try:
         values = read_json(layout.bundle)

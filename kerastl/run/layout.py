@@ -23,6 +23,7 @@ class RunLayout:
         self.predictions = folder / "predictions.parquet"  # of every example
         self.history = folder / "history.csv"  # one row per epoch
         self.report = folder / "report.html"
+        self.card = folder / "MODEL_CARD.md"  # its author may edit it
         self.state = folder / "state"  # of a training, until everything is written
         self.lock = self.state / "lock"  # held by the process that trains
 
@@ -31,6 +32,11 @@ class RunLayout:
         """The files whose content is shown, in tables, texts and reports."""
         scores = (self.metrics, self.missingness, self.predictions, self.history)
         return self.config, self.splits, self.bundle, *scores
+
+    @property
+    def checked(self) -> tuple[Path, ...]:
+        """The files whose hashes are stored: all but the pages that are written for people."""
+        return *self.documents, self.model
 
     @property
     def is_started(self) -> bool:

@@ -19,10 +19,36 @@ from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.backbones.weights_file import read_model_config, refuse_unsafe_file
 from kerastl.errors import RunError
 from kerastl.run.bundle import read_bundle
+from kerastl.run.checksums import refuse_changed
 from kerastl.run.layout import RunLayout
 
 if TYPE_CHECKING:
     import keras
+
+_BROKEN = (ValueError, OSError, LookupError, TypeError, AttributeError)
+# What models are made of. Functions elsewhere in Keras read, write and download files, and Keras
+# refuses only those that it knows to be dangerous.
+_KERAS_MODULES = {
+    "keras",
+    *(
+        f"keras.{name}"
+        for name in (
+            "activations",
+            "constraints",
+            "dtype_policies",
+            "initializers",
+            "layers",
+            "losses",
+            "metrics",
+            "models",
+            "ops",
+            "optimizers",
+            "optimizers.schedules",
+            "quantizers",
+            "regularizers",
+        )
+    ),
+}
 
 
 def load_model(path: str | Path) -> "keras.Model":
@@ -35,8 +61,8 @@ def load_model(path: str | Path) -> "keras.Model":
         path: A `.keras` file, or the folder of a run.
 
     Raises:
-        RunError: The file is missing or damaged, has layers that no such plugin provides, or
-            declares more weights than it has values for.
+        RunError: The file is missing, damaged or changed, has layers that no such
+            plugin provides, or declares more weights than it has values for.
 
     Example:
 
@@ -52,6 +78,7 @@ def load_model(path: str | Path) -> "keras.Model":
             where=str(file),
             expected="a .keras file or the folder of a run",
         )
+    refuse_changed(file.parent, [file])
     config, num_values = _read(file)
     _import_needed(file, config)
     import keras
@@ -59,7 +86,7 @@ def load_model(path: str | Path) -> "keras.Model":
     try:
         with declared_values_within(num_values, file=file):
             model = keras.saving.load_model(file)
-    except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (*_BROKEN, ImportError, RecursionError) as error:
         raise RunError(
             f"The model '{file.name}' cannot be loaded.",
             where=str(file),
@@ -156,8 +183,11 @@ def _is_known(module: str, name: str) -> bool:
 
     if keras.saving.get_registered_object(name) is not None:
         return True
+    package = module.partition(".")[0]
+    if package == "keras":
+        return ">" not in name and (module in _KERAS_MODULES or module.startswith("keras.src."))
     # Keras imports the module of some packages, so only one that is imported already may remain.
-    return ">" not in name and module.partition(".")[0] in {"", "keras", "builtins", *sys.modules}
+    return ">" not in name and package in {"", "builtins", *sys.modules}
 
 
 def _shown(module: str, name: str) -> str:

@@ -25,6 +25,7 @@ from kerastl.evaluation.score_types import SplitScores
 from kerastl.files import read_json, require_regular
 from kerastl.records import from_values
 from kerastl.run.bundle import Bundle, read_bundle
+from kerastl.run.checksums import refuse_changed
 from kerastl.run.layout import RunLayout, refuse_links
 from kerastl.run.split_table import with_stored_splits
 
@@ -141,10 +142,11 @@ def read_record(path: str | Path) -> RunRecord:
 
     Raises:
         RunError: The folder does not contain a finished run, its bundle cannot be read, or one of
-            its files is a link to a file elsewhere.
+            its files has changed or is a link to a file elsewhere.
     """
     record = RunRecord(RunLayout(Path(path)))
     refuse_links(record.layout)
+    refuse_changed(record.path, record.layout.documents)
     _ = record.bundle
     return record
 
@@ -161,7 +163,10 @@ def _with_former_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except ValueError as error:
+        raise _unreadable(path) from error
 
 
 def _unreadable(path: Path, received: str | None = None) -> RunError:

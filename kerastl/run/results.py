@@ -30,6 +30,7 @@ from kerastl.run.bundle import (
     heads_hash,
     versions,
 )
+from kerastl.run.checksums import NAME, write_checksums
 from kerastl.run.layout import RunLayout
 from kerastl.run.origin import current_origin
 from kerastl.run.scoring import (
@@ -185,9 +186,11 @@ def write_results(layout: RunLayout, save: Callable[[Path], None], results: RunR
 
 
 def write_thresholds(layout: RunLayout, bundle: Bundle, metrics: Mapping[str, SplitScores]) -> None:
-    """Writes the bundle, and the scores that depend on its thresholds."""
+    """Writes the bundle, the scores that depend on its thresholds, and the hashes of all files."""
+    (layout.folder / NAME).unlink(missing_ok=True)  # if this is interrupted, nothing has "changed"
     write_json(layout.metrics, to_values(metrics))
     write_json(layout.bundle, bundle.model_dump(mode="json"))
+    write_checksums(layout.folder, layout.checked)
 
 
 def _predictions_frame(

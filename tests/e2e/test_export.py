@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 
 import kerastl
 from kerastl.cli import main
-from kerastl.errors import ExportError
+from kerastl.errors import ExportError, RunError
 from kerastl.export.exporting import Check, DifferentAnswersError, Exported, export_run
 from kerastl.export.formats import find_form
 from kerastl.media.image.fit_images import FitImages
@@ -90,6 +91,22 @@ def test_an_export_says_what_a_client_needs_to_know(run: Run, exports: dict[str,
         assert contents["backbone"]["license"] == run.bundle.backbone.license
         assert contents["parity"]["examples"] == result.parity.examples
         assert (result.path / contents["file"]).exists()
+
+
+def test_a_file_of_an_export_that_has_changed_is_named(
+    exports: dict[str, Exported], tmp_path: Path
+) -> None:
+    for result in exports.values():
+        files = {path for path in result.path.rglob("*") if path.is_file()}
+        sums = (result.path / "SHA256SUMS").read_text().splitlines()
+        listed = {result.path / line.partition("  ")[2] for line in sums}
+        assert listed == files - {result.path / "SHA256SUMS"}
+    copy = shutil.copytree(exports["keras"].path, tmp_path / "keras")
+    kerastl.load_model(copy / "serving.keras")
+    with (copy / "serving.keras").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(RunError, match=r"'serving\.keras' is not the file that was written here"):
+        kerastl.load_model(copy / "serving.keras")
 
 
 def test_the_model_file_itself_says_so_too(exports: dict[str, Exported]) -> None:
