@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kerastl.files import write_text
 from kerastl.progress import SILENT, Progress
+from kerastl.report.card import render_card, write_card
 from kerastl.report.content import doubt_warning, gather_content
 from kerastl.report.plots import unit_frame
 from kerastl.report.render import json_for_page, render_page
@@ -26,7 +27,7 @@ def write_report(
     trust: bool = False,
     progress: Progress = SILENT,
 ) -> Path:
-    """Builds the report of a finished run from the files in its folder.
+    """Builds the report and the model card of a finished run from the files in its folder.
 
     It shows only images and audio that the run's own table names, and none if the run may be
     somebody else's: if it was trained on another machine or in another folder, belongs to another
@@ -34,7 +35,8 @@ def write_report(
 
     Args:
         run: Path of the run folder.
-        output: The file to write; None writes `report.html` in the run folder.
+        output: The file to write; None writes `report.html` in the run folder, and `MODEL_CARD.md`
+            unless somebody has edited it.
         trust: Whether to show every image or audio clip that the run names, whosever it is.
         progress: Receives progress updates.
 
@@ -48,6 +50,7 @@ def write_report(
     record = read_record(run)
     files = ReadableFiles() if trust else readable_files(record)
     content = gather_content(record, files)
+    card = write_card(record.layout.card, content) if output is None else render_card(content)
     if files.doubt is not None:
         progress.warn(doubt_warning(record, files.doubt))
     path = Path(output) if output is not None else record.layout.report
@@ -57,6 +60,7 @@ def write_report(
         script="report.js",
         content=content,
         data=json_for_page(sliders),
+        card=card.partition("\n---\n")[2].strip() or card,
         unit_frame=unit_frame(),
     )
     write_text(path, page)

@@ -9,6 +9,7 @@ import hashlib
 import importlib.resources
 import json
 import math
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -33,6 +34,7 @@ def render_page(
     folder: Traversable = TEMPLATES,
     script: str | None = None,
     style: str | None = None,
+    connects: bool = False,
     **content: Any,
 ) -> str:
     """Returns a page in the report's style.
@@ -42,6 +44,7 @@ def render_page(
         folder: Folder of the template, the script and the style; what it lacks is the report's.
         script: Name of the page's script, if it has one.
         style: Name of the page's own stylesheet, if it has one.
+        connects: Whether the page's script may ask the server that the page is from.
         **content: Variables of the template.
     """
 
@@ -51,22 +54,35 @@ def render_page(
 
     code = read(script) if script else ""
     css = read("report.css") + (read(style) if style else "")
+    policy = (
+        f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(css)}'; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+        + ("; connect-src 'self'" if connects else "")
+    )
+    variables = {**content, "script": Markup(code), "style": Markup(css), "policy": policy}
+    return _environment(read, autoescape=True).get_template(template).render(variables)
+
+
+def render_text(template: str, *, escape: Callable[[Any], Any], **content: Any) -> str:
+    """Returns a text that is not HTML; `escape` is applied to everything that it prints."""
+    environment = _environment(
+        lambda name: (TEMPLATES / name).read_text(encoding="utf-8"), finalize=escape
+    )
+    return environment.get_template(template).render(content)
+
+
+def _environment(read: Callable[[str], str], **settings: Any) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(read),
-        autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        **settings,
     )
     environment.filters.update(
         breakable=breakable, figure=figure, score=score, count=count, percent=percent
     )
-    policy = (
-        f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(css)}'; "
-        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
-    )
-    variables = {**content, "script": Markup(code), "style": Markup(css), "policy": policy}
-    return environment.get_template(template).render(variables)
+    return environment
 
 
 def json_for_page(value: Any) -> Markup:

@@ -400,7 +400,9 @@ def test_what_was_found_about_missingness_is_shown(tmp_path: Path) -> None:
     }
     (run / "missingness.json").write_text(json.dumps(found))
     text = report(run).text
-    assert text.count("car: labels are not missing at random.") == 1
+    above, _, card = text.partition(" Model card ")
+    assert above.count("car: labels are not missing at random.") == 1
+    assert card.count("car: labels are not missing at random.") == 1
     for words in ("0.614", "0.412 0.355–0.470", "unknown: too few", "4 / 3 / 2", "car 3"):
         assert words in text
 
