@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": "Score a run on a split or on another table.",
     "predict": "Predict files, folders or a table.",
     "export": "Export a run for another runtime, and check it.",
+    "serve": "Answer requests over HTTP.",
     "compare": "Train in several ways and compare the results.",
     "report": "Build or open a run's report.",
     "runs": "List runs with their state and scores.",

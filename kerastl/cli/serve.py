@@ -1,0 +1,153 @@
+"""`kerastl serve`: answer requests over HTTP with runs."""
+
+import importlib.util
+import socket
+from pathlib import Path
+
+import click
+
+from kerastl.cli import completion, options
+from kerastl.errors import KerastlError, counted
+
+_PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+
+
+@click.command("serve")
+@click.argument(
+    "runs",
+    type=click.Path(path_type=Path),
+    nargs=-1,
+    required=True,
+    metavar="RUN...",
+    shell_complete=completion.runs,
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
+)
+@click.option(
+    "--max-batch",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="Most examples that a model computes at once.",
+)
+@click.option(
+    "--max-wait-ms",
+    type=click.FloatRange(0),
+    default=2.0,
+    show_default=True,
+    help="Longest wait of an example for others.",
+)
+@click.option(
+    "--max-megabytes",
+    type=click.FloatRange(0, min_open=True),
+    default=32.0,
+    show_default=True,
+    help="Largest request.",
+)
+@click.option(
+    "--max-files",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="Most files of a request.",
+)
+@click.option(
+    "--max-megapixels",
+    type=click.FloatRange(0, min_open=True),
+    default=50.0,
+    show_default=True,
+    help="Largest image; of audio, the most samples in millions.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Longest time of a request.",
+)
+@click.option(
+    "--max-pending",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="Most examples in progress; further requests are told to come back later.",
+)
+@click.option("--no-cache", is_flag=True, help="Do not use the cache of converted networks.")
+@options.quiet
+def command(
+    runs: tuple[Path, ...],
+    host: str,
+    port: int,
+    max_batch: int,
+    max_wait_ms: float,
+    max_megabytes: float,
+    max_files: int,
+    max_megapixels: float,
+    max_seconds: float,
+    max_pending: int,
+    no_cache: bool,
+    is_quiet: bool,
+) -> None:
+    """Serve each RUN over HTTP by the name of its folder.
+
+    POST files to /predict/NAME, or requests of the Open Inference Protocol to
+    /v2/models/NAME/infer. At / is a page to drop a file on, at /metrics are metrics for Prometheus.
+    The answers are those of `kerastl predict`.
+
+    SIGTERM and Ctrl-C end the server when everything that it has accepted is answered.
+    """
+    _refuse_missing()
+    listener = _listen(host, port)
+    import uvicorn
+
+    from kerastl.cli.console import TerminalProgress
+    from kerastl.runs import load_run
+    from kerastl.serving.app import Server, make_app
+    from kerastl.serving.limits import Limits
+    from kerastl.serving.served_run import ServedRun, named_runs
+
+    limits = Limits(
+        max_batch=max_batch,
+        max_wait_seconds=max_wait_ms / 1000,
+        max_bytes=int(max_megabytes * 2**20),
+        max_files=max_files,
+        max_values=int(max_megapixels * 1e6),
+        max_seconds=max_seconds,
+        max_pending=max_pending,
+    )
+    served = []
+    with TerminalProgress(is_quiet) as progress:
+        for name, path in named_runs(runs).items():
+            progress.step(f"Loading {name}", None)
+            run = load_run(path)
+            served.append(ServedRun(name, run, cache=not no_cache, progress=progress))
+    config = uvicorn.Config(
+        make_app(Server(served, limits)),
+        log_level="warning",
+        timeout_graceful_shutdown=int(max_seconds) + 1,
+    )
+    address = "http://{}:{}".format(*listener.getsockname()[:2])
+    click.echo(f"Serving {counted(len(served), 'run')} at {address}")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _refuse_missing() -> None:
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise KerastlError(
+            f"Serving needs {' and '.join(missing)}.", fix="pip install 'kerastl[serve]'"
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except (OSError, UnicodeError) as error:
+        raise KerastlError(
+            "The server cannot listen there.",
+            where=f"--host {host} --port {port}",
+            received=getattr(error, "strerror", None) or str(error),
+            fix="Choose another --port; 0 is a free one.",
+        ) from None

@@ -1,0 +1,1 @@
+"""Serving of runs over HTTP, with the answers that `kerastl predict` gives."""

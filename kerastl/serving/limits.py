@@ -1,0 +1,67 @@
+"""Limits of requests, and how a request that exceeds one is refused."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one request, and all requests together, may take.
+
+    Args:
+        max_batch: Most examples that a model computes at once.
+        max_wait_seconds: Longest time that an example waits for others to fill a batch.
+        max_bytes: Largest body of a request; all together may have eight times as many.
+        max_files: Most examples of a request.
+        max_values: Most pixels, or samples of all channels, that a file may decode to.
+        max_seconds: Longest time for reading a body, and for answering it.
+        max_pending: Most examples in progress, of all requests.
+    """
+
+    max_batch: int = 32
+    max_wait_seconds: float = 0.002
+    max_bytes: int = 32 * 2**20
+    max_files: int = 32
+    max_values: int = 50_000_000
+    max_seconds: float = 30.0
+    max_pending: int = 256
+
+
+class RefusedError(Exception):
+    """A request that is not answered: its HTTP status, one sentence, and when to try again."""
+
+    def __init__(self, status: int, sentence: str, *, retry_seconds: int | None = None):
+        super().__init__(sentence)
+        self.status = status
+        self.headers = {} if retry_seconds is None else {"Retry-After": str(retry_seconds)}
+
+
+class Admission:
+    """Admits requests as long as all that are in progress keep within the limits."""
+
+    def __init__(self, limits: Limits):
+        self.pending = 0  # examples
+        self._limits = limits
+        self._bytes = 0
+        self._seconds = 0.05  # per pending example, a moving average
+
+    @contextmanager
+    def admitted(self, examples: int, num_bytes: int) -> Iterator[None]:
+        """Counts examples and bytes while they are in progress, or raises a `RefusedError`."""
+        has_room = self.pending + examples <= self._limits.max_pending
+        if not has_room or self._bytes + num_bytes > 8 * self._limits.max_bytes:
+            wait = max(1, math.ceil(self.pending * self._seconds))
+            sentence = f"The server is busy with {self.pending} examples; try again in {wait} s."
+            raise RefusedError(429, sentence, retry_seconds=wait)
+        self.pending += examples
+        self._bytes += num_bytes
+        before, started = self.pending, time.monotonic()
+        try:
+            yield
+            self._seconds += 0.1 * ((time.monotonic() - started) / before - self._seconds)
+        finally:
+            self.pending -= examples
+            self._bytes -= num_bytes

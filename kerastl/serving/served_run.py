@@ -1,0 +1,137 @@
+"""A run in memory that answers: files or inputs to probabilities and decisions.
+
+Convention: files are decoded by the rule of the run and pass through an engine that agrees with
+Keras, as in `kerastl predict`, so the answers are the same.
+"""
+
+import io
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from kerastl.data.inputs.streams import Part
+from kerastl.errors import RunError
+from kerastl.features.cache.location import cache_folder
+from kerastl.features.computation import FeatureComputation
+from kerastl.features.engines.agreement import NUM_EXAMPLES
+from kerastl.features.source import FeatureSource
+from kerastl.heads.builder import feature_model
+from kerastl.heads.logits import HeadLogits
+from kerastl.media.image.decoding import open_image
+from kerastl.progress import SILENT, Progress
+from kerastl.run.scoring import calibrate
+from kerastl.runs import Run
+from kerastl.serving.limits import RefusedError
+
+_NUM_EXAMPLES = 36_000  # the engine is chosen for so many
+
+
+class ServedRun:
+    """A run whose model is in memory.
+
+    Args:
+        name: The name by which it is served.
+        run: The run.
+        cache: Whether to read the converted network from the cache and write it to it.
+        progress: Receives a note about each engine that is tried.
+    """
+
+    def __init__(self, name: str, run: Run, *, cache: bool = True, progress: Progress = SILENT):
+        self.name = name
+        self.bundle = run.bundle
+        self.decoder = run.bundle.media.decoder(run.bundle.input)
+        self._heads = HeadLogits(run.model, run.tasks)
+        source = FeatureSource(cache=cache_folder() if cache else None)
+        self._engine = source.select_engine(
+            feature_model(run.model),
+            lambda: self.decoder.noise(NUM_EXAMPLES),
+            dtype=self.decoder.dtype,
+            rule=str(self.decoder.rule),
+            num_examples=_NUM_EXAMPLES,
+            progress=progress,
+        )
+        self.engine = self._engine.label
+        self.score([np.asarray(self.decoder.noise(1))])  # what is built at the first call
+
+    def decode(self, data: bytes, max_values: int) -> np.ndarray:
+        """Returns the inputs of a file, `(inputs, *shape)`.
+
+        Raises:
+            MediaError: The file cannot be read.
+            RefusedError: It would decode to more values.
+        """
+        _refuse_large(data, self.bundle.input.modality, max_values)
+        with tempfile.TemporaryDirectory(prefix="kerastl-serve-") as folder:
+            path = Path(folder) / "file"
+            path.write_bytes(data)
+            return self.decoder.load(path).values
+
+    def score(self, examples: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns calibrated probabilities, `(examples, tasks)`, of the inputs of each example."""
+        counts = np.array([len(inputs) for inputs in examples])
+        part = Part(
+            rows=np.arange(len(examples)),
+            values=np.concatenate(examples),
+            keys=(None,) * len(examples),
+            counts=None if (counts == 1).all() else counts,
+        )
+        computation = FeatureComputation(self._engine, iter([part]))
+        ((_, features),) = computation.run(len(examples), title="Features", progress=SILENT)
+        return calibrate(self.bundle, self._heads(features))
+
+    def answers(self, probabilities: np.ndarray) -> dict[str, dict[str, Any]]:
+        """Returns probability, threshold and decision of each task for one example."""
+        return {
+            task: {"probability": value, "threshold": threshold, "decision": value >= threshold}
+            for (task, threshold), value in zip(
+                self.bundle.thresholds.items(), probabilities.tolist(), strict=True
+            )
+        }
+
+
+def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
+    """Returns runs by the names of their folders.
+
+    Raises:
+        RunError: Two have the same name.
+    """
+    named: dict[str, Path] = {}
+    for path in paths:
+        other = named.setdefault(path.resolve().name, path)
+        if other is not path:
+            raise RunError(
+                f"Two runs would be served as '{path.resolve().name}'.",
+                received=f"{other} and {path}",
+                fix="Rename one of the folders.",
+            )
+    return named
+
+
+def _num_pixels(data: bytes) -> int:
+    width, height = open_image(data).size
+    return int(width * height)
+
+
+def _num_samples(data: bytes) -> int:
+    try:
+        found = soundfile.info(io.BytesIO(data))
+    except (soundfile.SoundFileError, ValueError, TypeError):
+        return 0  # the decoder says why it cannot be read
+    return int(found.frames * found.channels)
+
+
+_NUM_VALUES: Mapping[str, tuple[Callable[[bytes], int], str]] = {
+    "image": (_num_pixels, "pixels"),
+    "audio": (_num_samples, "samples"),
+}
+
+
+def _refuse_large(data: bytes, modality: str, most: int) -> None:
+    count_values, noun = _NUM_VALUES.get(modality, (len, "bytes"))
+    count = count_values(data)
+    if count > most:
+        raise RefusedError(413, f"The file has {count:,} {noun}; at most {most:,} are decoded.")
