@@ -2,12 +2,14 @@
 
 import importlib.util
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from kerastl.cli import completion, options
-from kerastl.errors import KerastlError, counted
+from kerastl.errors import KerastlError, RunError, counted
+from kerastl.serving.limits import Limits
 
 _PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
@@ -28,49 +30,49 @@ _PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 @click.option(
     "--max-batch",
     type=click.IntRange(1),
-    default=32,
+    default=Limits.max_batch,
     show_default=True,
     help="Most examples that a model computes at once.",
 )
 @click.option(
     "--max-wait-ms",
     type=click.FloatRange(0),
-    default=2.0,
+    default=1000 * Limits.max_wait_seconds,
     show_default=True,
     help="Longest wait of an example for others.",
 )
 @click.option(
     "--max-megabytes",
     type=click.FloatRange(0, min_open=True),
-    default=32.0,
+    default=Limits.max_bytes / 2**20,
     show_default=True,
     help="Largest request.",
 )
 @click.option(
     "--max-files",
     type=click.IntRange(1),
-    default=32,
+    default=Limits.max_files,
     show_default=True,
     help="Most files of a request.",
 )
 @click.option(
     "--max-megapixels",
     type=click.FloatRange(0, min_open=True),
-    default=50.0,
+    default=Limits.max_values / 1e6,
     show_default=True,
     help="Largest image; of audio, the most samples in millions.",
 )
 @click.option(
     "--max-seconds",
     type=click.FloatRange(0, min_open=True),
-    default=30.0,
+    default=Limits.max_seconds,
     show_default=True,
     help="Longest time of a request.",
 )
 @click.option(
     "--max-pending",
     type=click.IntRange(1),
-    default=256,
+    default=Limits.max_pending,
     show_default=True,
     help="Most examples in progress; further requests are told to come back later.",
 )
@@ -99,14 +101,12 @@ def command(
     SIGTERM and Ctrl-C end the server when everything that it has accepted is answered.
     """
     _refuse_missing()
+    named = _named(runs)
     listener = _listen(host, port)
-    import uvicorn
-
     from kerastl.cli.console import TerminalProgress
     from kerastl.runs import load_run
-    from kerastl.serving.app import Server, make_app
-    from kerastl.serving.limits import Limits
-    from kerastl.serving.served_run import ServedRun, named_runs
+    from kerastl.serving.app import Server, serve
+    from kerastl.serving.served_run import ServedRun
 
     limits = Limits(
         max_batch=max_batch,
@@ -119,18 +119,27 @@ def command(
     )
     served = []
     with TerminalProgress(is_quiet) as progress:
-        for name, path in named_runs(runs).items():
+        for name, path in named.items():
             progress.step(f"Loading {name}", None)
             run = load_run(path)
             served.append(ServedRun(name, run, cache=not no_cache, progress=progress))
-    config = uvicorn.Config(
-        make_app(Server(served, limits)),
-        log_level="warning",
-        timeout_graceful_shutdown=int(max_seconds) + 1,
-    )
     address = "http://{}:{}".format(*listener.getsockname()[:2])
     click.echo(f"Serving {counted(len(served), 'run')} at {address}")
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(Server(served, limits), listener)
+
+
+def _named(paths: Sequence[Path]) -> dict[str, Path]:
+    """Returns runs by the names of their folders."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        other = named.setdefault(path.resolve().name, path)
+        if other is not path:
+            raise RunError(
+                f"Two runs would be served as '{path.resolve().name}'.",
+                received=f"{other} and {path}",
+                fix="Rename one of the folders.",
+            )
+    return named
 
 
 def _refuse_missing() -> None:

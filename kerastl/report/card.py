@@ -40,7 +40,7 @@ def render_card(content: Content) -> str:
     """Returns the card of a run, whose purpose and data are left for the author to describe."""
     header = yaml.safe_dump(_header(content), sort_keys=False, allow_unicode=True)
     body = render_text(
-        "model_card.md",
+        "model_card.j2",
         escape=_escaped,
         content=content,
         bundle=content.bundle,

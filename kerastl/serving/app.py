@@ -7,12 +7,15 @@ Convention: whatever is wrong with a request is one sentence, `{"error": "..."}`
 import asyncio
 import contextlib
 import importlib.resources
+import math
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -163,6 +166,15 @@ class Server:
                 return error
 
         return await asyncio.gather(*map(decode, files))
+
+
+def serve(server: Server, listener: socket.socket) -> None:
+    """Serves until SIGTERM or Ctrl-C, then answers what was accepted."""
+    seconds = math.ceil(server.limits.max_seconds) + 1
+    config = uvicorn.Config(
+        make_app(server), log_level="warning", timeout_graceful_shutdown=seconds
+    )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def make_app(server: Server) -> FastAPI:

@@ -156,9 +156,11 @@ def _array(values: Any, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
             raise ValueError(f"data must be {'whole ' if dtype.kind == 'u' else ''}numbers")
         if dtype.kind == "u" and found.size and not (found.min() >= 0 and found.max() <= 255):
             raise ValueError("values of UINT8 are from 0 to 255")
-        if not np.isfinite(found).all():
+        with np.errstate(over="ignore"):
+            cast = found.astype(dtype).reshape(shape)
+        if not np.isfinite(cast).all():
             raise ValueError("data has values that are not finite")
-        return found.astype(dtype).reshape(shape)
+        return cast
     except (ValueError, OverflowError) as error:
         raise RefusedError(400, f"The input cannot be read: {error}.") from None
 

@@ -23,11 +23,11 @@ class Limits:
 
     max_batch: int = 32
     max_wait_seconds: float = 0.002
-    max_bytes: int = 32 * 2**20
+    max_bytes: int = 16 * 2**20
     max_files: int = 32
     max_values: int = 50_000_000
     max_seconds: float = 30.0
-    max_pending: int = 256
+    max_pending: int = 64
 
 
 class RefusedError(Exception):

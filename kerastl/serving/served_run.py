@@ -14,7 +14,6 @@ import numpy as np
 import soundfile
 
 from kerastl.data.inputs.streams import Part
-from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.computation import FeatureComputation
 from kerastl.features.engines.agreement import NUM_EXAMPLES
@@ -91,24 +90,6 @@ class ServedRun:
                 self.bundle.thresholds.items(), probabilities.tolist(), strict=True
             )
         }
-
-
-def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
-    """Returns runs by the names of their folders.
-
-    Raises:
-        RunError: Two have the same name.
-    """
-    named: dict[str, Path] = {}
-    for path in paths:
-        other = named.setdefault(path.resolve().name, path)
-        if other is not path:
-            raise RunError(
-                f"Two runs would be served as '{path.resolve().name}'.",
-                received=f"{other} and {path}",
-                fix="Rename one of the folders.",
-            )
-    return named
 
 
 def _num_pixels(data: bytes) -> int:

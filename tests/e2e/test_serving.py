@@ -28,7 +28,6 @@ from PIL import Image
 
 import kerastl
 from kerastl.cli import main
-from kerastl.errors import RunError
 from kerastl.runs import Run
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -306,6 +305,14 @@ BROKEN_JSON: dict[str, tuple[str, Any, int, str]] = {
     ),
     "outputs of a kind": (INFER, {**tensor(), "outputs": 3}, 400, "'outputs' must be a list of"),
 }
+AUDIO = {"name": "audio", "shape": [1, 4000], "datatype": "FP32"}
+for NAME, VALUE in (("not a number", float("nan")), ("too large a number", 1e300)):
+    BROKEN_JSON[NAME] = (
+        "/v2/models/tones/infer",
+        {"inputs": [{**AUDIO, "data": [VALUE] * 4000}]},
+        400,
+        "The input cannot be read: data has values that are not finite.",
+    )
 BROKEN_FILES: dict[str, tuple[str, bytes, int, str]] = {
     "a text": ("/predict/bright", b"hello", 422, "The file is not an image that kerastl reads."),
     "half an image": ("/predict/bright", b"\x89PNG", 422, "The image is truncated or damaged."),
@@ -516,12 +523,15 @@ def test_a_published_run_predicts_without_the_files_that_name_the_data(
     pd.testing.assert_frame_equal(published.predict(one), bright.predict(one))
 
 
-def test_two_runs_of_one_name_are_refused(bright: Run, tmp_path: Path) -> None:
-    from kerastl.serving.served_run import named_runs
-
-    with pytest.raises(RunError, match="Two runs would be served as 'bright'") as caught:
-        named_runs([bright.path, tmp_path / "bright"])
-    assert caught.value.parts["fix"] == "Rename one of the folders."
+def test_two_runs_of_one_name_are_refused(
+    bright: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["serve", str(bright.path), str(tmp_path / "bright")])
+    assert stop.value.code == 2
+    errors = capsys.readouterr().err
+    assert "Two runs would be served as 'bright'." in errors
+    assert "Rename one of the folders." in errors
 
 
 def test_a_port_that_is_taken_is_an_error_before_anything_is_loaded(
