@@ -46,7 +46,7 @@ def render_card(content: Content) -> str:
         bundle=content.bundle,
         limits=list(_limits(content)),
     )
-    return f"---\n{header}---\n\n{body}"
+    return f"---\n{header}---\n\n{body}\n"
 
 
 def _limits(content: Content) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _limits(content: Content) -> Iterator[str]:
     if content.bundle.data.group is None:
         nouns = content.bundle.media.nouns
         yield f"The splits know no groups, so related {nouns} may be in both training and test."
-    for warning in content.warnings:
+    for warning in content.warnings_of_model:
         about = f"{', '.join(warning.tasks)}: " if warning.tasks else ""
         yield f"{about}{warning.text}"
 

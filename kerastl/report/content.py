@@ -92,7 +92,13 @@ class Content:
     config: str  # as YAML
     commands: tuple[str, ...]  # that repeat the run
     conclusion: Conclusion
-    warnings: tuple[WarningKind, ...]
+    doubts: tuple[WarningKind, ...]  # about whose run it is
+    warnings_of_model: tuple[WarningKind, ...]
+
+    @property
+    def warnings(self) -> tuple[WarningKind, ...]:
+        """All warnings."""
+        return *self.doubts, *self.warnings_of_model
 
 
 def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
@@ -124,9 +130,9 @@ def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
         config=config,
         commands=commands,
         conclusion=conclude(tasks, [section.panels[0] for section in sections], macro),
-        warnings=group_warnings(
+        doubts=group_warnings(about_doubt, tasks),
+        warnings_of_model=group_warnings(
             [
-                *about_doubt,
                 *_warnings([split.name for split in splits], sections),
                 *_interval_warnings(splits[0].scores),
                 *bundle.evidence.warnings,

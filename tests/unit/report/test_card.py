@@ -75,6 +75,20 @@ def test_limits_repeat_the_warnings_and_the_conclusion_of_the_report(tmp_path: P
         assert text in page.partition('id="card"')[2]
 
 
+def test_a_card_names_no_place_on_the_machine(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    bundle = json.loads((folder / "bundle.json").read_text())
+    bundle["backbone"]["weights"] = "/home/me/private/net.weights.h5"
+    bundle["origin"] = {"host": "elsewhere", "folder": "/home/me/private/run"}
+    write_json(folder / "bundle.json", bundle)
+    write_report(folder)
+    text = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "its weights (net.weights.h5)" in text
+    assert "somebody else" not in text
+    for place in ("/home/me", str(tmp_path), "elsewhere"):
+        assert place not in text
+
+
 def test_an_edited_card_is_kept_and_shown_when_the_report_is_built_again(run: Path) -> None:
     card = run / "MODEL_CARD.md"
     edited = card.read_text(encoding="utf-8").replace("*For the author", "For streets. *For", 1)
