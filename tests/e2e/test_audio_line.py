@@ -127,6 +127,9 @@ def test_a_table_whose_segments_moved_is_another_table(run: Run, folder: Path, t
     (moved / "config.yaml").write_text(
         config.replace(str(folder / "table.csv"), str(tmp_path / "table.csv"))
     )
+    with pytest.raises(RunError, match=r"'config\.yaml' is not the file that was written here"):
+        kerastl.load_run(moved)
+    (moved / "SHA256SUMS").unlink()  # the change is meant
     with pytest.raises(RunError, match="table has changed"):
         kerastl.load_run(moved).evaluate()
 
