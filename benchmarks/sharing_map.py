@@ -41,6 +41,8 @@ def cells() -> Iterator[tuple[str, int | str, float, str]]:
     yield from ((name, 100, 0.5, SCRATCH) for name in usual)
     yield from ((name, ALL, 0.0, mode) for mode in (SCRATCH, FINE_TUNED) for name in usual)
     yield from ((name, 100, 0.5, FINE_TUNED) for name in usual)
+    for mode in (FROZEN, SCRATCH, FINE_TUNED):
+        yield from ((name, size, 0.5, mode) for size in (30, ALL) for name in usual)
 
 
 def measure(
