@@ -1,5 +1,6 @@
 """A whole comparison: from a config and an axis to `compare.json` and the report."""
 
+import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,13 +16,8 @@ from kerastl.compare.page import FILE_NAME as REPORT
 from kerastl.compare.page import render_report
 from kerastl.compare.result import RESULT, Comparison, ComparisonResult
 from kerastl.compare.solvers import load_compared
-from kerastl.compare.study import SPLIT_COLUMN, Study, TrainingVariant, trial_config
-from kerastl.compare.training_tables import (
-    change_training,
-    fresh_splits,
-    split_frame,
-    write_table,
-)
+from kerastl.compare.study import SPLIT_COLUMN, Study, trial_config
+from kerastl.compare.training_tables import change_training, fresh_splits, split_frame, write_table
 from kerastl.compare.trial_results import score_trials, scored_part
 from kerastl.compare.trials import ComparisonPlan, Trial, open_folder, run_trials, trial_path
 from kerastl.config import Config, config_values, load_config
@@ -88,7 +84,8 @@ def compare(
     study = plan_study(axis, settings, plan.examples, fit=fit)
     numbers = range(settings.fit.seed, settings.fit.seed + seeds)
     trials = _trials(study, numbers, settings, fit, folder.absolute())
-    if not isinstance(config, Config) and not _has_effect(fit, trials):
+    effective = {key for trial in trials for key in type(trial.config.fit).model_fields}
+    if not isinstance(config, Config) and not set(fit) <= effective:
         load_config(config, overrides)  # names the keys and raises
     _refuse_missing_backbones(trials)
     tables = _tables(study, numbers, plan)
@@ -129,40 +126,23 @@ def _command(config: str, axis: str, seeds: int, overrides: Sequence[str], folde
     return shlex.join([*words, "--output", f"{folder.name}-again"])
 
 
-def _has_effect(fit: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
-    """Returns whether each key of `fit` acts on some trial."""
-    return set(fit) <= {key for trial in trials for key in type(trial.config.fit).model_fields}
-
-
 def _trials(
     study: Study, seeds: Sequence[int], config: Config, fit: Mapping[str, Any], folder: Path
 ) -> list[Trial]:
-    return [
-        _trial(study, variant, seed, config, fit, folder)
-        for variant in study.variants
-        for seed in seeds
-    ]
-
-
-def _trial(
-    study: Study,
-    variant: TrainingVariant,
-    seed: int,
-    config: Config,
-    fit: Mapping[str, Any],
-    folder: Path,
-) -> Trial:
-    source = None if variant.backbone_of is None else study.variant(variant.backbone_of)
-    changed = trial_config(
-        config,
-        variant,
-        seed=seed,
-        table=folder / TABLES / variant.training.table_name(seed),
-        backbone_run=None if source is None else trial_path(folder, study, source, seed),
-        fit=fit,
-    )
-    path = trial_path(folder, study, variant, seed)
-    return Trial(variant=variant, seed=seed, config=changed, path=path)
+    trials = []
+    for variant, seed in itertools.product(study.variants, seeds):
+        source = None if variant.backbone_of is None else study.variant(variant.backbone_of)
+        changed = trial_config(
+            config,
+            variant,
+            seed=seed,
+            table=folder / TABLES / variant.training.table_name(seed),
+            backbone_run=None if source is None else trial_path(folder, study, source, seed),
+            fit=fit,
+        )
+        path = trial_path(folder, study, variant, seed)
+        trials.append(Trial(variant=variant, seed=seed, config=changed, path=path))
+    return trials
 
 
 def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:

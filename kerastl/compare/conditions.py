@@ -28,7 +28,7 @@ class Condition:
     """One condition with its evidence."""
 
     condition: str  # as a sentence
-    mode: str | None  # part of the study
+    mode: str | None = None  # part of the study
     holds: bool | None  # None if unknown
     evidence: tuple[str, ...]  # in sentences
 
@@ -69,7 +69,6 @@ def transfer_conditions(
     """
     same_input = Condition(
         condition="The backbone was made for the same kind of input.",
-        mode=None,
         holds=True,
         evidence=(f"Both take {inputs}.",),
     )
@@ -116,7 +115,6 @@ def _similar_amounts(labels: np.ndarray, tasks: Sequence[str]) -> Condition:
     )
     return Condition(
         condition="The tasks have similar amounts of known labels.",
-        mode=None,
         holds=bool(ratio <= SIMILAR and rarer_ratio <= SIMILAR),
         evidence=(
             f"Known training labels: {counts}.",
@@ -162,10 +160,7 @@ def _left_out_text(result: ContrastResult) -> str:
 
 
 def _large_enough(
-    mode: str,
-    study: Study,
-    known: Mapping[str, int],
-    epochs: Mapping[str, Sequence[np.ndarray]],
+    mode: str, study: Study, known: Mapping[str, int], epochs: Mapping[str, Sequence[np.ndarray]]
 ) -> Condition:
     """Compares after the same number of epochs, because early stopping ends trainings unequally."""
     contrast = next(q for q in study.contrasts if q.mode == mode and q.kind == "answer")
@@ -201,7 +196,6 @@ def _more_data(weights: str | None, num_rows: int) -> Condition:
     )
     return Condition(
         condition="The backbone was trained on more data than there is here.",
-        mode=None,
         holds=None if behind is None else behind > num_rows,
         evidence=(f"{known}; there are {counted(num_rows, 'training row')} here.",),
     )
@@ -211,7 +205,6 @@ def _better_than_scratch(result: ContrastResult) -> Condition:
     auc = result.macro.auc
     return Condition(
         condition="Transfer is better than training from scratch.",
-        mode=None,
         holds=None if auc.verdict == NO_VERDICT else auc.verdict == HURTS,
         evidence=(f"{result.question}: macro AUC {difference_text(auc)}: {auc.verdict}.",),
     )

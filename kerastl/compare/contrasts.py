@@ -55,13 +55,12 @@ class Multiplicity:
 
 
 def evaluate_contrasts(
-    study: Study, scores: ScoresByVariant, *, is_about_models: bool = False
+    study: Study, scores: ScoresByVariant, *, fewest: int = FEWEST_TRAININGS
 ) -> tuple[ContrastResult, ...]:
-    """Returns the result of each contrast.
+    """Returns the result of each contrast, with verdicts from the fewest trainings on.
 
     Verdicts about the trained models, not about the variants, need one training only.
     """
-    fewest = 1 if is_about_models else FEWEST_TRAININGS
     return tuple(_evaluate(contrast, scores, fewest) for contrast in study.contrasts)
 
 
@@ -124,6 +123,8 @@ def _evaluate(contrast: Contrast, scores: ScoresByVariant, fewest: int) -> Contr
     first, second = (_joined(names, scores) for names in (contrast.first, contrast.second))
     tasks = {task: differences(first, second, [task], fewest) for task in contrast.tasks}
     macro = differences(first, second, contrast.tasks, fewest)
+    by_auc = _summary("AUC", "auc", tasks, macro)
+    by_loss = _summary("log loss", "log_loss", tasks, macro)
     return ContrastResult(
         question=contrast.text,
         kind=contrast.kind,
@@ -131,39 +132,33 @@ def _evaluate(contrast: Contrast, scores: ScoresByVariant, fewest: int) -> Contr
         about=contrast.about,
         first=contrast.first,
         second=contrast.second,
-        answer=_sentence(contrast.text, tasks, macro),
+        answer=f"{contrast.text}: {by_auc}. By log loss: {by_loss}.",
         tasks=tasks,
         macro=macro,
     )
 
 
-def _sentence(text: str, tasks: Mapping[str, ScoreDifferences], macro: ScoreDifferences) -> str:
-    by_auc = _summary("AUC", {task: found.auc for task, found in tasks.items()}, macro.auc)
-    by_loss = _summary(
-        "log loss", {task: found.log_loss for task, found in tasks.items()}, macro.log_loss
-    )
-    return f"{text}: {by_auc}. By log loss: {by_loss}."
-
-
-def _summary(score: str, tasks: Mapping[str, ScoreDifference], macro: ScoreDifference) -> str:
+def _summary(
+    title: str, score: str, tasks: Mapping[str, ScoreDifferences], macro: ScoreDifferences
+) -> str:
     by_verdict: dict[str, list[str]] = {}
     for task, found in tasks.items():
-        by_verdict.setdefault(found.verdict, []).append(task)
+        by_verdict.setdefault(getattr(found, score).verdict, []).append(task)
     parts = [
         f"{verdict}{_on(by_verdict[verdict], len(tasks))}"
         for verdict in (HELPS, HURTS, NO_DIFFERENCE)
         if verdict in by_verdict
     ]
-    mean = "" if np.isnan(macro.difference) else f" (macro {score} {difference_text(macro)})"
+    one: ScoreDifference = getattr(macro, score)
+    mean = "" if np.isnan(one.difference) else f" (macro {title} {difference_text(one)})"
     return f"{', '.join(parts) or NO_VERDICT}{mean}"
 
 
 def _joined(names: Sequence[str], scores: ScoresByVariant) -> list[TrialScores]:
     """Returns for each seed the tasks of all variants together."""
-    by_variant = [scores[name] for name in names]
     return [
         {task: found for one in of_seed for task, found in one.items()}
-        for of_seed in zip(*by_variant, strict=True)
+        for of_seed in zip(*(scores[name] for name in names), strict=True)
     ]
 
 

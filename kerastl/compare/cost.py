@@ -1,6 +1,6 @@
 """The cost of a variant: seconds to train, weights, bytes on disk, milliseconds per example."""
 
-import time
+import timeit
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,9 +77,5 @@ def bill(costs: Sequence[VariantCost]) -> str:
 def _inference_milliseconds(model: Any) -> float:
     batch = np.zeros((_BATCH, *(length or 1 for length in model.input_shape[1:])), np.float32)
     model.predict_on_batch(batch)
-    seconds = []
-    for _ in range(_REPEATS):
-        started = time.perf_counter()
-        model.predict_on_batch(batch)
-        seconds.append(time.perf_counter() - started)
+    seconds = timeit.repeat(lambda: model.predict_on_batch(batch), number=1, repeat=_REPEATS)
     return 1000 * float(np.median(seconds)) / _BATCH

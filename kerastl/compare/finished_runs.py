@@ -49,7 +49,7 @@ def compare_runs(runs: Sequence[Path], output: Path) -> ComparisonResult:
     rows = PairedRows(frames[0], part=part, replicates=_REPLICATES, seed=0)
     scores = {name: [rows.score(f, tasks)] for name, f in zip(names, frames, strict=True)}
     study = study_of(AXIS, [TrainingVariant(name=name, tasks=tasks) for name in names])
-    answers = evaluate_contrasts(study, scores, is_about_models=True)
+    answers = evaluate_contrasts(study, scores, fewest=1)
     folder = output.resolve().parent
     result = comparison_result(
         study,

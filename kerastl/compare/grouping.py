@@ -64,13 +64,11 @@ def propose_grouping(results: Sequence[ContrastResult]) -> Grouping | None:
     verdicts = [v for result in left_out.values() for v in result.verdicts().values()]
     if not 3 <= len(tasks) <= _MOST_TASKS or HURTS not in verdicts:
         return None
-    effects = np.array(
-        [
-            [0.0 if one == other else left_out[one].tasks[other].auc.difference for other in tasks]
-            for one in tasks
-        ]
-    )
-    effects = np.nan_to_num(effects)
+    changes = [
+        [0.0 if one == other else left_out[one].tasks[other].auc.difference for other in tasks]
+        for one in tasks
+    ]
+    effects = np.nan_to_num(np.array(changes))
     rest = list(itertools.product((False, True), repeat=len(tasks) - 1))[1:]
     is_second = np.array([(False, *one) for one in rest])
     between = np.einsum("pi,ij,pj->p", ~is_second, effects + effects.T, is_second)

@@ -5,7 +5,6 @@ Convention: everything on the page comes from `compare.json`.
 
 import importlib.resources
 import math
-from collections.abc import Sequence
 from functools import partial
 
 from markupsafe import Markup
@@ -60,30 +59,22 @@ def _drawing(found: ScoreDifference, *, reach: float) -> str:
 
 def _curves(result: ComparisonResult) -> list[tuple[str, Markup]]:
     """Draws macro AUC and log loss over the number of examples, if that is the axis."""
-    if result.axis != "examples":
-        return []
-    return [
-        (title, curve)
-        for title, scores in (
-            ("Macro AUC", [side.macro.auc for side in result.sides]),
-            ("Log loss", [side.macro.log_loss for side in result.sides]),
+    names = [side.name for side in result.sides]
+    curves = []
+    for title, score in (("Macro AUC", "auc"), ("Log loss", "log_loss")):
+        scores: list[SeedScores] = [getattr(side.macro, score) for side in result.sides]
+        means, intervals = [one.mean for one in scores], [one.interval for one in scores]
+        if result.axis != "examples" or any(math.isnan(mean) for mean in means):
+            continue
+        listed = ", ".join(f"{name}: {mean:.3f}" for name, mean in zip(names, means, strict=True))
+        chart = learning_chart(
+            [Line(name=title, kind="validation", values=means, intervals=intervals)],
+            epochs=names,
+            boundaries=(),
+            label=f"{title} over the number of examples: {listed}",
         )
-        if (curve := _curve(title, [side.name for side in result.sides], scores)) is not None
-    ]
-
-
-def _curve(title: str, names: Sequence[str], scores: Sequence[SeedScores]) -> Markup | None:
-    means = [score.mean for score in scores]
-    if any(math.isnan(mean) for mean in means):
-        return None
-    intervals = [score.interval for score in scores]
-    return learning_chart(
-        [Line(name=title, kind="validation", values=means, intervals=intervals)],
-        epochs=names,
-        boundaries=(),
-        label=f"{title} over the number of examples: "
-        + ", ".join(f"{name}: {mean:.3f}" for name, mean in zip(names, means, strict=True)),
-    )
+        curves.append((title, chart))
+    return curves
 
 
 def _signed(value: float) -> str:

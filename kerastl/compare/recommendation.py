@@ -34,7 +34,11 @@ def recommend(results: Sequence[ContrastResult], *, axis: str) -> str:
     if mixed:
         text = f"{mixed[0].question} helps by one score and hurts by the other"
         return f"It depends: {text}: {changes_text(mixed[0])}."
-    return _staying(judged)
+    second = judged[0].second
+    kept = second[0] if len(second) == 1 else "one network for each task"
+    worse = [result for result in judged if HURTS in macro_verdicts(result)]
+    listed = "; ".join(f"{result.question} hurts ({changes_text(result)})" for result in worse)
+    return f"Stay with {kept}: {listed or 'nothing else is seen to be better'}."
 
 
 def _about_examples(judged: Sequence[ContrastResult], better: Sequence[ContrastResult]) -> str:
@@ -42,14 +46,6 @@ def _about_examples(judged: Sequence[ContrastResult], better: Sequence[ContrastR
         return f"Label more: {better[-1].question} still helps ({changes_text(better[-1])})."
     enough = better[-1].first[0] if better else judged[0].second[0]
     return f"More than {enough} examples are not seen to help."
-
-
-def _staying(judged: Sequence[ContrastResult]) -> str:
-    second = judged[0].second
-    kept = second[0] if len(second) == 1 else "one network for each task"
-    worse = [result for result in judged if HURTS in macro_verdicts(result)]
-    listed = "; ".join(f"{result.question} hurts ({changes_text(result)})" for result in worse)
-    return f"Stay with {kept}: {listed or 'nothing else is seen to be better'}."
 
 
 def macro_verdicts(result: ContrastResult) -> set[str]:

@@ -79,20 +79,19 @@ class ComparisonResult:
 
     @property
     def _in_short(self) -> str:
-        variants = counted(len(self.sides), "variant")
-        seeds = counted(len(self.seeds), "seed")
+        variants, seeds = counted(len(self.sides), "variant"), counted(len(self.seeds), "seed")
         return f"{self.axis}, {variants}, {seeds}, tasks {listed(self.tasks)}"
 
     def _repr_html_(self) -> str:
         answers = [
             (
-                answer.question,
+                a.question,
                 figure(one.difference, "+.3f"),
                 interval(one.interval, "+.3f"),
                 one.verdict,
             )
-            for answer in self.answers
-            for one in [answer.macro.auc]
+            for a in self.answers
+            for one in [a.macro.auc]
         ]
         sides = [
             (side.name, figure(side.macro.auc.mean), figure(side.macro.log_loss.mean))

@@ -7,13 +7,7 @@ other).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerastl.compare.study import (
-    SCRATCH_NOTE,
-    Contrast,
-    Study,
-    TrainingVariant,
-    from_scratch,
-)
+from kerastl.compare.study import SCRATCH_NOTE, Contrast, Study, TrainingVariant, from_scratch
 from kerastl.config import Config
 from kerastl.errors import ConfigError
 
@@ -136,11 +130,7 @@ class SharingMode:
         changes = {"trainable": False, "augment": None, "heads": "single"}
         if self.name == SCRATCH:
             changes["backbone.weights"] = None
-        common: dict[str, Any] = {
-            "changes": changes,
-            "mode": self.name,
-            "is_supporting": True,
-        }
+        common: dict[str, Any] = {"changes": changes, "mode": self.name, "is_supporting": True}
         lent = [
             TrainingVariant(
                 name=self._lent_name(task), tasks=(task,), backbone_of=self.names[rest], **common

@@ -70,16 +70,12 @@ def _keys_of_others(values: Mapping[str, Any]) -> dict[str, Any]:
     fit = values.get("fit")
     if not isinstance(fit, dict):
         return {}
-    solver = fit.get("solver") or _default_solver(values)
+    try:
+        solver = fit.get("solver") or parse_config({**values, "fit": {}}).fit.solver
+    except ConfigError:  # is raised again for the whole config
+        return {}
     if solver not in SOLVERS:
         return {}
     known = {key for section in _SECTIONS.values() for key in section.model_fields}
     others = known - set(_SECTIONS[solver].model_fields)
     return {key: value for key, value in fit.items() if key in others}
-
-
-def _default_solver(values: Mapping[str, Any]) -> str | None:
-    try:
-        return parse_config({**values, "fit": {}}).fit.solver
-    except ConfigError:  # is raised again for the whole config
-        return None

@@ -23,25 +23,14 @@ from kerastl.compare.contrasts import (
 )
 from kerastl.compare.cost import bill, median_cost
 from kerastl.compare.recommendation import recommend
-from kerastl.compare.result import (
-    ComparisonResult,
-    SeedScores,
-    VariantResult,
-    VariantScores,
-)
+from kerastl.compare.result import ComparisonResult, SeedScores, VariantResult, VariantScores
 from kerastl.compare.solvers import fitting_note
 from kerastl.compare.study import GROUPING, Study, TrainingVariant
 from kerastl.compare.trials import Trial
-from kerastl.compare.verdicts import (
-    FEWEST_TRAININGS,
-    SCORES,
-    PairedRows,
-    ScoredPart,
-    TrialScores,
-)
+from kerastl.compare.verdicts import FEWEST_TRAININGS, SCORES, PairedRows, ScoredPart, TrialScores
 from kerastl.data.tables.examples import PARTS
 from kerastl.errors import counted
-from kerastl.evaluation.differences import ReplicatedScore, paired_difference
+from kerastl.evaluation.differences import paired_difference
 from kerastl.evaluation.means import mean_of_defined
 from kerastl.run.bundle import versions
 from kerastl.run.record import read_record
@@ -169,30 +158,27 @@ def _notes(study: Study, trials: Sequence[Trial], plan: RunPlan) -> tuple[str, .
         "intervals hold for these trained models only. How much trainings differ by chance is "
         f"known from {FEWEST_TRAININGS} trainings on; use --seeds {FEWEST_TRAININGS} or more."
     )
-    notes = (*study.notes, fitting, few if num < FEWEST_TRAININGS else None, _TRAINING_ROWS)
-    return tuple(note for note in notes if note is not None)
+    notes = [*study.notes, fitting, few if num < FEWEST_TRAININGS else None, _TRAINING_ROWS]
+    return tuple(filter(None, notes))
 
 
 def _mean_scores(scores: Sequence[TrialScores], tasks: Sequence[str]) -> VariantScores:
     """Returns the scores of a variant, as means over tasks and trainings."""
     found = {}
     for name in SCORES:
-        by_seed = [mean_of_defined([one[task][name].value for task in tasks]) for one in scores]
+        trainings = [[one[task][name] for task in tasks] for one in scores]
+        nothing = [
+            [replace(one, value=0.0, replicates=np.zeros_like(one.replicates)) for one in training]
+            for training in trainings
+        ]
+        by_seed = [mean_of_defined([one.value for one in training]) for training in trainings]
         found[name] = SeedScores(
             mean=mean_of_defined(by_seed),
             by_seed=tuple(by_seed),
-            interval=_interval([[one[task][name] for task in tasks] for one in scores]),
+            # of a mean over tasks and trainings: that of its difference from 0
+            interval=paired_difference(trainings, nothing).interval,
         )
     return VariantScores(**found)
-
-
-def _interval(trainings: Sequence[Sequence[ReplicatedScore]]) -> tuple[float, float] | None:
-    """Returns the interval of a mean over tasks and trainings: that of its difference from 0."""
-    nothing = [
-        [replace(one, value=0.0, replicates=np.zeros_like(one.replicates)) for one in tasks]
-        for tasks in trainings
-    ]
-    return paired_difference(trainings, nothing).interval
 
 
 def _conditions(

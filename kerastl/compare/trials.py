@@ -135,7 +135,6 @@ def _train(trial: Trial, *, cache: bool, progress: Progress) -> Run:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = read_json(path)
+        return dict(read_json(path))
     except (OSError, ValueError):
         return {}
-    return found
