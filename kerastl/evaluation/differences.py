@@ -75,14 +75,11 @@ def paired_difference(
 ) -> PairedDifference:
     """Returns the difference of the mean over tasks, which is averaged over the trainings.
 
+    Both arguments are the scores of each training of a model, one for each task, in pairs.
     The interval is that of Student's t. With `S` trainings, the variance is that of the mean
     difference over the draws of the groups, plus `1/S` of the variance between trainings. What the
     draw of the groups contributes to the differences between trainings is subtracted from the
     latter. The degrees of freedom are those of Satterthwaite.
-
-    Args:
-        first: Scores of each training of the first model, one for each task.
-        second: Scores of the second model, paired by position.
 
     Reference:
         Satterthwaite (1946), https://doi.org/10.2307/3002019

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import scipy.special
 
 from kerastl.data.tables.examples import PARTS
@@ -121,19 +122,18 @@ def _counts(labels: np.ndarray, parts: np.ndarray) -> dict[str, LabelCounts]:
 
 
 def _groups(labels: np.ndarray, tasks: Sequence[str], groups: np.ndarray) -> GroupCounts:
-    names, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    sizes = np.bincount(codes)
-    known = np.zeros((len(names), len(tasks)))
-    np.add.at(known, codes, ~np.isnan(labels))
+    names = np.asarray(groups, dtype=str)
+    known = pd.DataFrame(~np.isnan(labels), columns=list(tasks)).groupby(names)
+    some, every = known.any(), known.all()
     return GroupCounts(
-        count=len(names),
+        count=len(some),
         tasks={
             task: KnownGroups(
-                all_known=int((known[:, i] == sizes).sum()),
-                some_known=int(((known[:, i] > 0) & (known[:, i] < sizes)).sum()),
-                none_known=int((known[:, i] == 0).sum()),
+                all_known=int(every[task].sum()),
+                some_known=int((some[task] & ~every[task]).sum()),
+                none_known=int((~some[task]).sum()),
             )
-            for i, task in enumerate(tasks)
+            for task in tasks
         },
     )
 

@@ -5,22 +5,11 @@ and probabilities are in [0, 1].
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from kerastl.evaluation.adjusted_counting import PositiveShare
 from kerastl.evaluation.promises import ThresholdFacts
 
-SCORES = (
-    "auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-    "expected_calibration_error",
-    "accuracy",
-    "sensitivity",
-    "specificity",
-    "f1",
-)
 MISS, FALSE_ACCEPT = "missed", "false accept"
 Interval = tuple[float, float]
 
@@ -47,7 +36,7 @@ class CalibrationScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Every score of `SCORES` and its 95 % interval."""
+    """Every score of a task or of the mean over tasks, and its 95 % interval."""
 
     auc: float
     average_precision: float
@@ -76,6 +65,9 @@ class Scores:
         """Returns the interval of a score by its name."""
         found: Interval | None = getattr(self, f"{name}_interval")
         return found
+
+
+SCORES = tuple(one.name for one in fields(Scores) if not one.name.endswith("_interval"))
 
 
 @dataclass(frozen=True, kw_only=True)

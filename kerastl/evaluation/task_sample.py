@@ -96,12 +96,17 @@ class TaskSample:
         """Interval of each score of `SCORES`, None if it has none."""
         y, num = self.y, len(self.y)
         positives, negatives = int(y.sum()), int((1 - y).sum())
+        variances = np.bincount(self._bins, self.p * (1 - self.p), minlength=NUM_BINS)
         f1_count = (num - self.scores["accuracy"] * num + 2 * float(self.sums[:, _HITS].sum())) / 2
         found = {
             "auc": auc_interval(
                 self.scores["auc"], positives, negatives, self._variation("auc", y, 1 - y)
             ),
-            "expected_calibration_error": self._calibration_error(),
+            "expected_calibration_error": calibration_error_interval(
+                self.scores["expected_calibration_error"],
+                self._variation(_GAP_DISTANCE, y, 1 - y),
+                np.sqrt(variances) / max(num, 1),
+            ),
         }
         for name, count, carried_by in (
             ("average_precision", positives, y),
@@ -123,14 +128,6 @@ class TaskSample:
         return Variation(
             replicates=self.replicates[name],
             carriers=min(carriers(self.groups, values) for values in carried_by),
-        )
-
-    def _calibration_error(self) -> Interval | None:
-        variances = np.bincount(self._bins, self.p * (1 - self.p), minlength=NUM_BINS)
-        return calibration_error_interval(
-            self.scores["expected_calibration_error"],
-            self._variation(_GAP_DISTANCE, self.y, 1 - self.y),
-            np.sqrt(variances) / max(len(self.p), 1),
         )
 
     @cached_property

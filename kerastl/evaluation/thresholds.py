@@ -90,8 +90,11 @@ def choose_threshold(
     usable = ~np.isnan(labels) & np.isfinite(probabilities)
     y, p = labels[usable] == 1, probabilities[usable].astype(np.float64)
     for kind, count in (("positives", y.sum()), ("negatives", (~y).sum())):
+        if not count and policy.is_fixed and policy.value is not None:
+            return ChosenThreshold(threshold=policy.value)
         if not count:
-            return _without(kind, policy)
+            note = f"no known {kind} to choose a threshold on, so it is 0.5"
+            return ChosenThreshold(threshold=DEFAULT, note=note)
     steps = threshold_steps(y, p)
     shares = _shares(steps, y, p, None if groups is None else np.asarray(groups)[usable])
     if policy.goal in _QUANTITIES:
@@ -115,14 +118,6 @@ def threshold_steps(y: np.ndarray, p: np.ndarray) -> Steps:
         thresholds=ranking.halfway_thresholds(p[ends]),
         hits=np.concatenate([[0], np.cumsum(y)[ends]]),
         false_alarms=np.concatenate([[0], np.cumsum(~y)[ends]]),
-    )
-
-
-def _without(kind: str, policy: ThresholdPolicy) -> ChosenThreshold:
-    if policy.is_fixed and policy.value is not None:
-        return ChosenThreshold(threshold=policy.value)
-    return ChosenThreshold(
-        threshold=DEFAULT, note=f"no known {kind} to choose a threshold on, so it is 0.5"
     )
 
 

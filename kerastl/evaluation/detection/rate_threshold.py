@@ -7,7 +7,7 @@ bounded twice: by the time, and by the voices, because a few voices say little a
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import scipy.special
@@ -20,19 +20,6 @@ from kerastl.evaluation.promises import Price, Promise
 from kerastl.evaluation.thresholds import ChosenThreshold
 
 FEWEST_VOICES = math.ceil(LEVEL / (1 - LEVEL) - 1e-9)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RateBound:
-    """Upper bounds of the false accepts per hour in new audio; infinite if nothing is known."""
-
-    by_time: float  # of audio with the same voices
-    by_voices: float  # exceeded by one new voice in ten
-
-    @property
-    def highest(self) -> float:
-        """The bound that a promise rests on."""
-        return max(self.by_time, self.by_voices)
 
 
 def choose_for_rate(
@@ -50,7 +37,7 @@ def choose_for_rate(
     limit = policy.value or 0.0
 
     def is_kept(found: Outcome) -> bool:
-        return rate_bound(word, found).highest <= limit
+        return rate_bound(word, found) <= limit
 
     outcomes = list(walk(word, candidates(word), highest_rate=limit))
     point = _best(word, outcomes, lambda found: found.num_false <= limit * word.hours)
@@ -71,10 +58,11 @@ def choose_for_rate(
     return ChosenThreshold(threshold=raised.threshold, note=note, promise=promise)
 
 
-def rate_bound(word: Word, found: Outcome) -> RateBound:
-    """Returns the upper bounds of the false accepts per hour, with 90 % confidence.
+def rate_bound(word: Word, found: Outcome) -> float:
+    """Returns the upper bound of the false accepts per hour in new audio, with 90 % confidence.
 
-    By time it is exact for independent events. By voices it rests on leaving one voice out: among
+    It is the higher of two, infinite if too few voices are known. By time, for audio with the same
+    voices, it is exact for independent events. By voices it rests on leaving one voice out: among
     n + 1 voices that are alike, each is equally likely to be the worst. With at least nine voices
     the rate of a new one is in nine of ten cases at most the ninth of nine, the tenth of ten, ...,
     the 18th of 19.
@@ -87,7 +75,7 @@ def rate_bound(word: Word, found: Outcome) -> RateBound:
     rates = np.sort(word.rates_by_voice(found.false_accepts))
     rank = math.ceil(LEVEL * (len(rates) + 1) - 1e-9)
     by_voices = float(rates[rank - 1]) if rank <= len(rates) else math.inf
-    return RateBound(by_time=float(by_time), by_voices=by_voices)
+    return max(float(by_time), by_voices)
 
 
 def _best(word: Word, outcomes: Sequence[Outcome], is_kept: Callable[[Outcome], bool]) -> Outcome:
@@ -109,7 +97,7 @@ def _raised(word: Word, chosen: Outcome, negatives: Word | None, limit: float) -
 
 
 def _promise(word: Word, policy: ThresholdPolicy, found: Outcome, *, is_promised: bool) -> Promise:
-    bound = rate_bound(word, found).highest
+    bound = rate_bound(word, found)
     return Promise(
         quantity=policy.goal,
         limit=policy.value or 0.0,
@@ -139,10 +127,9 @@ def _not_promised(word: Word, policy: ThresholdPolicy, found: Outcome) -> str:
     elif count < FEWEST_VOICES:
         why = f"{counted(count, 'voice')} cannot show how others differ"
     else:
-        bound = rate_bound(word, found)
         why = (
             f"{counted(found.num_false, 'false accept')} in {_short(word.hours)} hours of "
-            f"{count} voices give an upper bound of {_short(bound.highest)}"
+            f"{count} voices give an upper bound of {_short(rate_bound(word, found))}"
         )
     return (
         f"{policy} is not promised: {why}; at least {FEWEST_VOICES} voices and {enough} are "

@@ -63,6 +63,8 @@ def _rates(
     missed = np.sum([one.missed for one in outcomes], axis=0)
     num_events, num_missed = int(events.sum()), int(missed.sum())
     missed_interval, how = _missed_interval(missed, events, replicates, seed)
+    latencies = np.concatenate([one.latencies for one in outcomes])
+    median, late = np.quantile(latencies, [0.5, 0.9]) if len(latencies) else (math.nan, math.nan)
     return DetectionRates(
         events=num_events,
         missed=num_missed,
@@ -72,7 +74,7 @@ def _rates(
         false_accepts_per_hour=num_false / hours,
         false_accepts_per_hour_interval=poisson_interval(num_false, hours),
         intervals=RateMethods(missed_share=how, false_accepts_per_hour=POISSON),
-        latency_seconds=_latency(np.concatenate([one.latencies for one in outcomes])),
+        latency_seconds=Latency(median=float(median), p90=float(late)),
     )
 
 
@@ -81,8 +83,7 @@ def _missed_interval(
 ) -> tuple[tuple[float, float] | None, str | None]:
     if not events.sum():
         return None, None
-    num_events = float(events.sum())
-    share = float(missed.sum()) / num_events
+    num_events, share = float(events.sum()), float(missed.sum()) / float(events.sum())
     recordings = np.arange(len(events)).astype(str)
     variation, how = Variation(replicates=np.zeros(0), carriers=num_events), BINOMIAL
     if replicates and np.count_nonzero(events) >= FEWEST_GROUPS:
@@ -94,19 +95,10 @@ def _missed_interval(
     return share_interval(share, num_events, variation), how
 
 
-def _latency(latencies: np.ndarray) -> Latency:
-    if not len(latencies):
-        return Latency(median=math.nan, p90=math.nan)
-    median, late = np.quantile(latencies, [0.5, 0.9])
-    return Latency(median=float(median), p90=float(late))
-
-
 def _curve(word: Word) -> DetectionCurve:
-    points, num_events = curve(word), word.num_events
+    points, num_events = curve(word), word.num_events or math.nan
     return DetectionCurve(
         thresholds=[point.threshold for point in points],
         false_accepts_per_hour=[point.num_false / word.hours for point in points],
-        missed_share=[
-            point.num_missed / num_events if num_events else math.nan for point in points
-        ],
+        missed_share=[point.num_missed / num_events for point in points],
     )
