@@ -21,9 +21,7 @@ class AugmentedInputs:
     """Inputs of which training gets another variant in each epoch, by a random change of one."""
 
     def __init__(
-        self,
-        inputs: FileInputs,
-        change: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+        self, inputs: FileInputs, change: Callable[[np.ndarray, np.random.Generator], np.ndarray]
     ):
         self.inputs = inputs
         self._change = change
@@ -44,11 +42,7 @@ class AugmentedInputs:
 
 
 def augmented_inputs(inputs: Inputs, augment: AugmentConfig | None) -> Inputs:
-    """Returns inputs that are changed at random one by one, if the media type does so.
-
-    Raises:
-        MediaError: A file that the changes need cannot be read.
-    """
+    """Returns inputs that are changed at random one by one, if the media type does so."""
     if augment is None or not augment.active or not isinstance(inputs, FileInputs):
         return inputs
     contract = inputs.contract

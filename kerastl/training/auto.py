@@ -43,13 +43,9 @@ def train_model(
 ) -> ModelResult:
     """Trains a model as planned; what the plan leaves open is decided on validation.
 
-    Args:
-        plan: The plan.
-        model: A model of `kerastl.build_model`; its weights are changed.
-        context: Examples, inputs, state and progress.
-        features: What the context prepared for the first phase.
-        frozen_model: The model that stays frozen, if the plan has one: with the same heads, but
-            other features than the model that is fine-tuned.
+    `features` are what the context prepared for the first phase. `frozen_model` is the one that
+    stays frozen, if the plan has one: it has the same heads, but other features than the model that
+    is fine-tuned.
     """
     if isinstance(plan, TrainingPlan):
         return run_phases(plan, model, context, features)
@@ -104,13 +100,8 @@ def best_rate(
 
     Logits are those of short trainings, in the order of their rates. A longer training makes more
     of a high rate than a short one does, so the next higher rate is used if its loss is within a
-    standard error of the lowest one.
-
-    Args:
-        logits: Of the validation examples after each training, each `(examples, tasks)`.
-        labels: Of the same shape, NaN if unknown.
-        groups: Group of each example, or None.
-        seed: Seed of the bootstrap.
+    standard error of the lowest one. All are of the validation examples, logits and labels (NaN if
+    unknown) `(examples, tasks)`; the seed is that of the bootstrap.
     """
     best = int(np.argmin([calibrated_loss(found, labels) for found in logits]))
     higher = best + 1
@@ -128,11 +119,7 @@ class _Search:
     """
 
     def __init__(
-        self,
-        plan: SearchPlan,
-        context: TrainingContext,
-        start: ModelResult,
-        frozen: ModelResult,
+        self, plan: SearchPlan, context: TrainingContext, start: ModelResult, frozen: ModelResult
     ):
         self.plan = plan
         self.model = start.model
@@ -151,7 +138,10 @@ class _Search:
         """Fine-tunes at the best rate; gives the model back its weights if that is not better."""
         started = time.monotonic()
         trials = self._trials()
-        best = self.plan.candidates[self._best()]
+        place = 0
+        if trials:
+            place = best_rate(self._trial_logits, self._labels, self._groups, seed=self.plan.seed)
+        best = self.plan.candidates[place]
         tuned = run_phases(
             self.plan.fine_tuned(best), self.model, self.context, None, start=self.start
         )
@@ -198,12 +188,6 @@ class _Search:
                 break
         return tuple(trials)
 
-    def _best(self) -> int:
-        """Returns the number of the candidate whose trial is the best."""
-        if not self._trial_logits:
-            return 0
-        return best_rate(self._trial_logits, self._labels, self._groups, seed=self.plan.seed)
-
     def _trial(self, candidate: FineTune) -> RateTrial:
         phase, rate = candidate.trial(), candidate.backbone_learning_rate
         started = time.monotonic()
@@ -226,12 +210,7 @@ class _Search:
     def _gain(self, before: np.ndarray, after: np.ndarray, *, choices: int = 1) -> Gain:
         """Returns how much better the second logits of the validation examples are."""
         return measure_gain(
-            before,
-            after,
-            self._labels,
-            self._groups,
-            seed=self.plan.seed,
-            choices=choices,
+            before, after, self._labels, self._groups, seed=self.plan.seed, choices=choices
         )
 
     def _go_back(self) -> None:

@@ -24,33 +24,23 @@ _FORMER = ("epochs.json", "backup")  # what version 0.1 wrote
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The state of a phase after an epoch.
+    """The state of a phase after an epoch."""
 
-    Args:
-        epochs: Figures of each epoch by its number, from 0.
-        variables: Values of all variables: weights, random states, optimizer.
-        best: Weights of the best epoch; empty if it is the last one.
-    """
-
-    epochs: dict[int, dict[str, float]]
-    variables: list[np.ndarray]
-    best: list[np.ndarray]
+    epochs: dict[int, dict[str, float]]  # figures of each by its number, from 0
+    variables: list[np.ndarray]  # values of all: weights, random states, optimizer
+    best: list[np.ndarray]  # weights of the best epoch; empty if it is the last one
 
 
 class CheckpointFolder:
-    """The checkpoints in one folder.
+    """The checkpoints in one folder, which is created with the first one.
 
-    Args:
-        folder: The folder, created with the first checkpoint.
-        settings: A hash of what determines the training; a checkpoint with another one is refused.
-        progress: Receives a warning about each checkpoint that cannot be used.
+    `settings` is a hash of what determines the training; a checkpoint with another one is refused.
     """
 
     def __init__(self, folder: Path, *, settings: str, progress: Progress):
         self.folder = folder
-        self._origin = {"settings": settings} | {
-            name: installed_version(name) for name in _COMPUTING
-        }
+        versions = {name: installed_version(name) for name in _COMPUTING}
+        self._origin = {"settings": settings, **versions}
         self._progress = progress
         self._intact: Path | None = None  # the last one that was read or written
 
@@ -60,8 +50,8 @@ class CheckpointFolder:
         facts = {"origin": self._origin, "epochs": checkpoint.epochs}
         arrays = {
             "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
-            **_named("variable", checkpoint.variables),
-            **_named("best", checkpoint.best),
+            **{f"variable_{i}": value for i, value in enumerate(checkpoint.variables)},
+            **{f"best_{i}": value for i, value in enumerate(checkpoint.best)},
         }
         with replacing(path, sync=True) as temporary:
             np.savez(temporary, allow_pickle=False, **arrays)
@@ -70,11 +60,7 @@ class CheckpointFolder:
         self._intact = path
 
     def read(self) -> Checkpoint | None:
-        """Returns the last intact checkpoint, or None.
-
-        Raises:
-            RunError: It was written for other settings or data, or by another Keras or TensorFlow.
-        """
+        """Returns the last intact checkpoint; raises if it is of other settings or versions."""
         for path in reversed(self._paths()):
             try:
                 origin, checkpoint = _load(path)
@@ -124,7 +110,3 @@ def _load(path: Path) -> tuple[dict[str, str], Checkpoint]:
         variables=[value for name, value in arrays.items() if name.startswith("variable")],
         best=[value for name, value in arrays.items() if name.startswith("best")],
     )
-
-
-def _named(name: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{name}_{number}": value for number, value in enumerate(values)}

@@ -12,15 +12,27 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerastl.errors import RunError
 from kerastl.progress import Progress
 from kerastl.training.checkpoint_files import Checkpoint, CheckpointFolder
 from kerastl.training.evidence import ranking
-from kerastl.training.random_states import unstored_randomness
 
 START = -1  # epoch number of the weights that training starts from
 _WRITING_SHARE = 0.05
+_STATEFUL = {  # operations of TensorFlow that keep their state in themselves
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "RandomGamma",
+    "RandomPoisson",
+    "RandomPoissonV2",
+    "RandomShuffle",
+    "RandomStandardNormal",
+    "RandomUniform",
+    "RandomUniformInt",
+    "TruncatedNormal",
+}
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -29,13 +41,8 @@ class KeepBest(keras.callbacks.Callback):
     The ranking loss is that of `kerastl.training.evidence.ranking`. Losses are those of the labels,
     without the penalties of the weights. The validation loss is a sum over examples divided by
     their number, so it does not depend on the batches. Without any validation loss, the last epoch
-    is kept. `Backup` writes the state.
-
-    Args:
-        patience: Number of epochs without a better ranking loss before training stops; None never
-            stops.
-        evaluate: Returns the figures of the starting weights, which then count as an epoch; None
-            ignores them.
+    is kept. `Backup` writes the state. Without patience, training never stops early. `evaluate`
+    returns the figures of the starting weights, which count as an epoch only if it is given.
     """
 
     def __init__(
@@ -131,16 +138,12 @@ class Backup(keras.callbacks.Callback):
         self._cost = 0.0
 
     def restore(self, model: keras.Model) -> int:
-        """Gives a compiled model the state of the last checkpoint; returns the next epoch, from 0.
-
-        Raises:
-            RunError: The checkpoint is of another training, or cannot be continued exactly.
-        """
+        """Gives a model the state of the last checkpoint; returns the next epoch, from 0."""
         model.optimizer.build(model.trainable_variables)
         stored = self._folder.read()
         if stored is None:
             return 0
-        if unstored := unstored_randomness(model):
+        if unstored := _unstored_randomness(model):
             raise RunError(
                 "The training cannot be continued exactly, because a layer of the backbone draws "
                 "random numbers whose state cannot be stored.",
@@ -176,3 +179,27 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
     too; those of an optimizer include its position in a schedule.
     """
     return [*model.variables, *model.optimizer.variables]
+
+
+def _unstored_randomness(model: keras.Model) -> list[str]:
+    """Returns the random operations, and states outside the model, of a pass in training mode.
+
+    A training is continued exactly only if every random state is a variable of the model, as that
+    of a `keras.random.SeedGenerator` that a layer has as an attribute. On other backends than
+    TensorFlow nothing is found.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return []
+
+    @tf.function(autograph=False)
+    def call(inputs: Any) -> Any:
+        return model(inputs, training=True)
+
+    raw = model.inputs[0]
+    graph = call.get_concrete_function(tf.TensorSpec((None, *raw.shape[1:]), raw.dtype)).graph
+    definition = graph.as_graph_def()
+    bodies = [definition.node, *(function.node_def for function in definition.library.function)]
+    operations = {node.op for body in bodies for node in body} & _STATEFUL
+    stored = {id(variable.value) for variable in model.variables}
+    others = [variable.name for variable in graph.variables if id(variable) not in stored]
+    return [*sorted(operations), *(name for name in others if "seed_generator_state" in name)]

@@ -20,21 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingContext:
-    """Everything that training needs besides the plan and the model.
-
-    Args:
-        inputs: Raw inputs of all examples.
-        source: Source of features: the cache and the engine.
-        state: Folder with the state from which an interrupted training continues.
-        part: Subfolder of the state and of the logs, for phases with the same name.
-    """
+    """Everything that training needs besides the plan and the model."""
 
     examples: Examples
-    inputs: Inputs
-    source: FeatureSource
-    state: Path
+    inputs: Inputs  # raw, of all examples
+    source: FeatureSource  # of features: the cache and the engine
+    state: Path  # folder with the state from which an interrupted training continues
     progress: Progress
-    part: Path = Path()
+    part: Path = Path()  # subfolder of the state and of the logs, for phases with the same name
 
     def in_folder(self, name: str) -> "TrainingContext":
         """Returns the context with state and logs in a subfolder."""
@@ -46,9 +39,6 @@ class TrainingContext:
         """Reads every file before training; returns the features that the first phase needs.
 
         Returns None if the first phase runs the backbone in every epoch. Then nothing is cached.
-
-        Raises:
-            MediaError: A file cannot be read.
         """
         for phase in plan.phases:
             if phase.augment is not None:
@@ -65,23 +55,12 @@ class TrainingContext:
         return None
 
     def decode(self) -> None:
-        """Decodes every file, so that epochs read from memory or scratch space.
-
-        Raises:
-            MediaError: A file cannot be read.
-        """
+        """Decodes every file, so that epochs read from memory or scratch space."""
         if isinstance(self.inputs, FileInputs):
             self.inputs.decode_all(progress=self.progress)
 
     def extract(self, backbone: "Backbone | FrozenBackbone") -> Features:
-        """Returns the features of all examples; held-out ones in the precision of the model.
-
-        Raises:
-            MediaError: A file cannot be read.
-        """
+        """Returns the features of all examples; held-out ones in the precision of the model."""
         return self.source.features_of(
-            backbone,
-            self.inputs,
-            is_scored=self.examples.splits != "train",
-            progress=self.progress,
+            backbone, self.inputs, is_scored=self.examples.splits != "train", progress=self.progress
         )

@@ -47,21 +47,9 @@ def search_features(
 ) -> tuple[FeaturesConfig, tuple[FeatureTrial, ...]]:
     """Solves linear heads on the features of each candidate and chooses the best one.
 
-    Args:
-        spec: The backbone.
-        backbone: Its weights, options and input size.
-        data: The media type and its settings.
-        examples: The examples with their splits; only training rows are used.
-        source: Source of features.
-        budget: Largest cost of a prediction, in passes of one example.
-        seed: Seed of the folds and of the bootstrap.
-        progress: Receives a note about each candidate.
-
-    Returns:
-        The features that were chosen, and what was tried, in the order of cost.
-
-    Raises:
-        MediaError: A file is unreadable.
+    Only training rows are used. The budget is the largest cost of a prediction, in passes of one
+    example; the seed is that of the folds and of the bootstrap. Returns the features that were
+    chosen, and what was tried, in the order of cost.
     """
     rows = examples.rows("train")
 
@@ -102,13 +90,9 @@ def choose_features(
 ) -> tuple[FeaturesConfig, tuple[FeatureTrial, ...]]:
     """Returns the last candidate that was better than the best before it, and all trials.
 
-    Args:
-        found: Candidates, at least one: their features, cost, and values for the training rows.
-        labels: Of the training rows, `(rows, tasks)` in [0, 1], NaN where unknown.
-        groups: Group of each row, or None.
-        media: The media type of the examples.
-        seed: Seed of the folds and of the bootstrap.
-        progress: Receives a note about each candidate.
+    Candidates, at least one, are features, their cost, and their values for the training rows. The
+    labels of these rows are `(rows, tasks)` in [0, 1], NaN where unknown; the seed is that of the
+    folds and of the bootstrap.
     """
     hard = np.where(np.isnan(labels), np.nan, (labels >= 0.5).astype(float))
     trials: list[FeatureTrial] = []

@@ -43,11 +43,8 @@ def fine_tune(
     apply_policy(find_layer(model), phase.policy)
     num_examples = len(context.examples.rows("train"))
     rates = {
-        name: scheduled(rate, phase, num_examples=num_examples)
-        for name, rate in (
-            ("learning_rate", phase.learning_rate),
-            ("backbone_learning_rate", phase.backbone_learning_rate),
-        )
+        name: scheduled(getattr(phase, name), phase, num_examples=num_examples)
+        for name in ("learning_rate", "backbone_learning_rate")
     }
     with ExitStack() as stack:
         if exact is not None and solved_on is not None:
@@ -95,8 +92,7 @@ def keeping_regularization(
     The solver's penalty is on standardized features and relative to each task's mean loss over its
     known labels. Here it is on the features as they are and added to the sum of the losses divided
     by the number of examples, with the weight of the task: the optimum on frozen features is the
-    same. `features`,
-    `(examples, feature_dim)`, are those of all examples on which the heads were solved.
+    same. `features`, `(examples, feature_dim)`, are those of all examples.
     """
     rows = examples.rows("train")
     scale = standardize(features[rows])[2]

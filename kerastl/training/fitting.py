@@ -37,16 +37,8 @@ def fit_epochs(
 ) -> list[dict[str, Any]]:
     """Fits a part of a model; returns a row per epoch: phase, epoch, whether it was kept, figures.
 
-    Epoch 0 is the start, if it counts as an epoch.
-
-    Args:
-        phase: Settings of the phase.
-        model: The whole model.
-        trained: The part that is fitted, from `inputs` to the logits of the model's heads; it
-            shares the model's weights.
-        inputs: Inputs of that part, for all examples.
-        context: Examples, state and progress.
-        optimizer: An optimizer without state.
+    Epoch 0 is the start, if it counts as an epoch. `trained` is the part that is fitted, from the
+    inputs of all examples to the logits of the model's heads; it shares the model's weights.
     """
     examples, heads = context.examples, find_heads(model)
     rows = examples.rows("train")
@@ -66,19 +58,14 @@ def fit_epochs(
         task_weight=phase_weights(phase, heads, examples.num_known()),
     )
     validation = Validation(phase, trained, inputs, examples, heads)
-    keep_best = KeepBest(
-        patience=phase.patience,
-        progress=context.progress,
-        evaluate=validation.evaluate
-        if phase.keeps_start and validation.batches is not None
-        else None,
+    keeps_start = phase.keeps_start and validation.batches is not None
+    evaluate = validation.evaluate if keeps_start else None
+    keep_best = KeepBest(patience=phase.patience, progress=context.progress, evaluate=evaluate)
+    folder, settings = context.part / phase.name, _settings_hash(phase, trained, examples)
+    checkpoints = CheckpointFolder(
+        context.state / folder, settings=settings, progress=context.progress
     )
-    folder = CheckpointFolder(
-        context.state / context.part / phase.name,
-        settings=_settings_hash(phase, trained, examples),
-        progress=context.progress,
-    )
-    backup = Backup(keep_best, folder)
+    backup = Backup(keep_best, checkpoints)
     first_epoch = backup.restore(trained)
     context.progress.step(f"Epochs of {phase.name.replace('_', '-')}", phase.epochs)
     trained.fit(
@@ -100,19 +87,12 @@ def fit_epochs(
             validation,
             keep_best,
             backup,
-            keras.callbacks.TensorBoard(
-                context.state.parent / "logs" / context.part / phase.name, write_graph=False
-            ),
+            keras.callbacks.TensorBoard(context.state.parent / "logs" / folder, write_graph=False),
             *([] if phase.uses_features else [EpochNotes(keep_best, len(rows), context.progress)]),
         ],
     )
     return [
-        {
-            "phase": phase.name,
-            "epoch": epoch + 1,
-            "kept": epoch == keep_best.best_epoch,
-            **figures,
-        }
+        {"phase": phase.name, "epoch": epoch + 1, "kept": epoch == keep_best.best_epoch, **figures}
         for epoch, figures in sorted(keep_best.epochs.items())
     ]
 
@@ -120,10 +100,8 @@ def fit_epochs(
 class Validation(keras.callbacks.Callback):
     """The validation examples of a phase; adds their calibrated loss to the figures of an epoch.
 
-    Args:
-        phase: Settings of the phase; if the shipped model is not calibrated, nothing is added.
-        trained: The compiled model, with logits as outputs.
-        heads: The heads of the model.
+    The compiled model has logits as outputs. If the shipped model is not calibrated, nothing is
+    added.
     """
 
     def __init__(

@@ -36,7 +36,6 @@ from kerastl.training.solving import (
     learning_table,
     solve_heads,
 )
-from kerastl.training.task_weights import phase_weights, weights_text
 from kerastl.training.trainable import make_optimizer, model_parts
 
 
@@ -57,18 +56,13 @@ def run_phases(
 ) -> ModelResult:
     """Executes the phases of a plan, which changes the model's weights.
 
-    Args:
-        plan: The plan.
-        model: A model of `kerastl.build_model`.
-        context: Examples, inputs, state and progress.
-        features: What the context prepared.
-        start: Result of an earlier plan, if the model is trained further.
+    `features` are what the context prepared, `start` the result of an earlier plan, if the model is
+    trained further.
     """
     apply_policy(find_layer(model), False)
-    exact = start.exact if start is not None else None
-    solved_on = start.features if start is not None else None
+    exact, solved_on = (None, None) if start is None else (start.exact, start.features)
     final: Features | None = None  # features that the heads were fitted on
-    history = list(start.history) if start is not None else []
+    history = [] if start is None else list(start.history)
     is_frozen = True
     for phase in plan.phases:
         if isinstance(phase, FineTune):
@@ -91,10 +85,7 @@ def run_phases(
             history += rows
     if final is None or not plan.is_frozen:
         final = context.extract(find_layer(model))
-    weights = weights_text(
-        phase_weights(plan.phases[-1], find_heads(model), context.examples.num_known())
-    )
-    logits_of = HeadLogits(model, context.examples.tasks)
+    logits_of, known = HeadLogits(model, context.examples.tasks), context.examples.num_known()
     return ModelResult(
         model=model,
         features=final.values,
@@ -102,18 +93,9 @@ def run_phases(
         is_frozen=is_frozen,
         history=history,
         exact=exact,
-        learned=(*learning_table(model_parts(model), plan.phases[-1]), *filter(None, [weights])),
+        learned=learning_table(model_parts(model), plan.phases[-1], find_heads(model), known),
         evidence=evidence_of(final, logits_of, context.progress),
     )
-
-
-def _solve(
-    phase: SolveHeads, model: keras.Model, context: TrainingContext, features: Features
-) -> ExactHead:
-    """Solves linear heads and gives the model their weights."""
-    solved = solve_heads(phase, features.values, context.examples, context.progress)
-    set_heads(model, solved.kernel, solved.bias, context.examples.tasks)
-    return solved
 
 
 def _fit_on_features(
@@ -126,7 +108,9 @@ def _fit_on_features(
         context: TrainingContext, features: Features
     ) -> tuple[tuple[ExactHead | None, list[dict[str, Any]]], LogitsOf]:
         if isinstance(phase, SolveHeads):
-            return (_solve(phase, model, context, features), []), logits_of
+            solved = solve_heads(phase, features.values, context.examples, context.progress)
+            set_heads(model, solved.kernel, solved.bias, context.examples.tasks)
+            return (solved, []), logits_of
         inputs = ArrayInputs(features.values)
         return (None, _fit_heads(phase, model, head_model(model), inputs, context)), logits_of
 

@@ -32,36 +32,23 @@ class SolveHeads:
     augment: ClassVar[None] = None
     uses_features: ClassVar[bool] = True
 
-    def rate_text(self, *, is_backbone: bool) -> str:
-        """Returns how a part of the model is trained, for the learning table."""
-        return "exact"
-
 
 @dataclass(frozen=True, kw_only=True)
 class KerasPhase:
-    """Settings that every phase fitted by Keras has.
-
-    Args:
-        epochs: Largest number of epochs.
-        patience: Number of epochs without improvement before training stops, or None.
-        learning_rate: Highest learning rate of the heads.
-        seed: Seed of the order of examples and of augmentation.
-        keeps_start: Whether the starting weights count as epoch 0, which is kept if no epoch is
-            better on validation.
-        is_calibrated: Whether the shipped model is calibrated, so epochs are compared by their
-            calibrated validation loss.
-    """
+    """Settings that every phase fitted by Keras has."""
 
     name: ClassVar[str]
 
     loss: LossConfig
-    epochs: int
+    epochs: int  # at most
     batch_size: int
-    patience: int | None
-    learning_rate: float
-    seed: int
+    patience: int | None  # epochs without improvement before training stops
+    learning_rate: float  # the highest of the heads
+    seed: int  # of the order of examples and of augmentation
     augment: AugmentConfig | None = None
+    # Whether the starting weights count as epoch 0, kept if no epoch is better on validation.
     keeps_start: bool = False
+    # Whether the shipped model is calibrated, and so the validation loss that compares epochs.
     is_calibrated: bool = True
 
 
@@ -79,41 +66,25 @@ class FitHeads(KerasPhase):
         """Whether the inputs are features that are computed once."""
         return self.augment is None
 
-    def rate_text(self, *, is_backbone: bool) -> str:
-        """Returns the learning rate of a part of the model, for the learning table."""
-        return f"{self.learning_rate:g}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class FineTune(KerasPhase):
-    """Trains the heads and what the policy unfreezes in the backbone.
-
-    Args:
-        policy: What is trained in the backbone.
-        backbone_learning_rate: Highest learning rate of the backbone.
-        schedule: `"constant"` or `"cosine"`, after the warm-up.
-        warmup_epochs: Number of epochs, or part of one, in which the rates rise from 0.
-        variation: Config key that makes the inputs differ from epoch to epoch, or None.
-    """
+    """Trains the heads and what the policy unfreezes in the backbone."""
 
     name: ClassVar[str] = "fine_tuning"
     uses_features: ClassVar[bool] = False
 
     policy: TrainablePolicy
-    backbone_learning_rate: float
-    schedule: str
-    warmup_epochs: float
-    variation: str | None
+    backbone_learning_rate: float  # the highest
+    schedule: str  # after the warm-up: "constant" or "cosine"
+    warmup_epochs: float  # in which the rates rise from 0; may be part of one
+    variation: str | None  # config key that makes the inputs differ from epoch to epoch
 
     def trial(self) -> "FineTune":
         """Returns a short version of the phase, with the whole course of the rates."""
         epochs = max(round(TRIAL_SHARE * self.epochs), 1)
         warmup = self.warmup_epochs * epochs / self.epochs
         return replace(self, epochs=epochs, warmup_epochs=warmup, patience=None)
-
-    def rate_text(self, *, is_backbone: bool) -> str:
-        """Returns the learning rate of a part of the model, for the learning table."""
-        return f"{self.backbone_learning_rate if is_backbone else self.learning_rate:g}"
 
 
 Phase = SolveHeads | FitHeads | FineTune
@@ -140,22 +111,14 @@ class TrainingPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPlan:
-    """Heads on the frozen backbone, and fine-tuning that starts from them at the best rate.
+    """Heads on the frozen backbone, and fine-tuning that starts from them at the best rate."""
 
-    Args:
-        start: Plan of the heads that fine-tuning starts from.
-        frozen: Plan of the heads of the model that stays frozen; None if it is the start.
-        candidates: Fine-tuning at each rate, the lowest first.
-        may_stay_frozen: Whether the backbone stays frozen unless fine-tuning is better by more than
-            noise: `trainable: auto`.
-        seed: Seed of the comparisons.
-    """
-
-    start: TrainingPlan
-    frozen: TrainingPlan | None
-    candidates: tuple[FineTune, ...]
+    start: TrainingPlan  # of the heads that fine-tuning starts from
+    frozen: TrainingPlan | None  # of the heads of the model that stays so; None if it is the start
+    candidates: tuple[FineTune, ...]  # fine-tuning at each rate, the lowest first
+    # Whether the backbone does, unless fine-tuning is better by more than noise (`auto`).
     may_stay_frozen: bool
-    seed: int
+    seed: int  # of the comparisons
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -184,10 +147,6 @@ def plan_training(config: Config, heads: Sequence[Head]) -> TrainingPlan | Searc
     With a frozen backbone there is one phase, which solves or fits the heads. Otherwise the heads
     are solved if they are linear, or else fitted, before everything is fine-tuned from there. If
     the backbone starts at random, there is nothing to fit heads on: fine-tuning is the only phase.
-
-    Reference:
-        Kumar et al. (2022), "Fine-Tuning can Distort Pretrained Features and Underperform
-        Out-of-Distribution", https://arxiv.org/abs/2202.10054
     """
     fit, policy = config.fit, TrainablePolicy.parse(config.trainable)
     if isinstance(fit, ExactFit):
@@ -262,20 +221,13 @@ def _solving(config: Config, fit: ExactFit) -> SolveHeads:
 
 
 def _fitting(config: Config, fit: KerasFit, augment: AugmentConfig | None) -> FitHeads:
-    return FitHeads(
-        **_keras_settings(config, fit), learning_rate=fit.learning_rate, augment=augment
-    )
+    settings = _keras_settings(config, fit)
+    return FitHeads(**settings, learning_rate=fit.learning_rate, augment=augment)
 
 
 def _keras_settings(config: Config, fit: KerasFit) -> dict[str, Any]:
-    return {
-        "loss": config.loss,
-        "epochs": fit.epochs,
-        "batch_size": fit.batch_size,
-        "patience": fit.patience,
-        "seed": fit.seed,
-        "is_calibrated": config.evaluation.calibrate,
-    }
+    same = {key: getattr(fit, key) for key in ("epochs", "batch_size", "patience", "seed")}
+    return {"loss": config.loss, "is_calibrated": config.evaluation.calibrate, **same}
 
 
 def _variation(config: Config, augment: AugmentConfig | None) -> str | None:

@@ -15,7 +15,7 @@ from kerastl.progress import Progress
 from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import ExactHead, solve_head
-from kerastl.training.plan import Phase, SolveHeads
+from kerastl.training.plan import FineTune, Phase, SolveHeads
 from kerastl.training.task_weights import phase_weights, positive_weights, weights_text
 
 T = TypeVar("T")
@@ -25,26 +25,18 @@ LogitsOf = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """The outcome of training.
+    """The outcome of training."""
 
-    Args:
-        features: Features of all examples from the trained backbone, `(examples, feature_dim)`;
-            those of held-out examples in the precision of the shipped model.
-        fitted_on: The splits whose rows the weights were fitted on.
-        is_frozen: Whether the backbone is the pretrained one: it was frozen in every phase, or no
-            epoch of fine-tuning was better than the start.
-        history: One row per epoch with phase, epoch and figures.
-        exact: The solved heads, or None.
-        learned: The learning table, as lines of text.
-        evidence: Engines, speed, agreement and the decision of `trainable: auto`.
-    """
-
+    # Features of all examples from the trained backbone, `(examples, feature_dim)`; those of
+    # held-out examples in the precision of the shipped model.
     features: np.ndarray
-    fitted_on: tuple[Part, ...]
+    fitted_on: tuple[Part, ...]  # the splits whose rows the weights were fitted on
+    # Whether the backbone is the pretrained one: it was frozen in every phase, or no epoch of
+    # fine-tuning was better than the start.
     is_frozen: bool
-    history: list[dict[str, Any]]
-    exact: ExactHead | None
-    learned: tuple[str, ...]
+    history: list[dict[str, Any]]  # one row per epoch with phase, epoch and figures
+    exact: ExactHead | None  # the solved heads
+    learned: tuple[str, ...]  # the learning table, as lines of text
     evidence: TrainingEvidence
 
 
@@ -57,14 +49,22 @@ class ModelPart:
     trained: int
 
 
-def learning_table(parts: Sequence[ModelPart], phase: Phase) -> tuple[str, ...]:
-    """Returns a line for each part of a model: its weights, how many are trained, the rate."""
+def learning_table(
+    parts: Sequence[ModelPart], phase: Phase, heads: Sequence[Head], known: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Returns a line for each part of a model: its weights, how many are trained, the rate.
+
+    A last line has the weights of the tasks, which depend on how many labels are known, unless all
+    are 1.
+    """
     lines = [f"{'part':<28}{'weights':>12}{'trained':>12}  rate"]
     for part in parts:
-        is_backbone = part.name.startswith("backbone")
-        rate = phase.rate_text(is_backbone=is_backbone) if part.trained else "-"
+        rate = "exact" if part.trained else "-"
+        if part.trained and not isinstance(phase, SolveHeads):
+            is_tuned = isinstance(phase, FineTune) and part.name.startswith("backbone")
+            rate = f"{getattr(phase, 'backbone_learning_rate' if is_tuned else 'learning_rate'):g}"
         lines.append(f"{part.name:<28}{part.weights:>12,}{part.trained:>12,}  {rate}")
-    return tuple(lines)
+    return (*lines, *filter(None, [weights_text(phase_weights(phase, heads, known))]))
 
 
 def train_solved(
@@ -74,29 +74,20 @@ def train_solved(
     features: Features,
     parts: Sequence[ModelPart],
 ) -> tuple[TrainingResult, ExactHead]:
-    """Returns the outcome of a training whose only phase solves the heads, and the heads.
-
-    Args:
-        phase: The phase.
-        heads: The heads of the model.
-        context: Examples and progress.
-        features: Features of all examples.
-        parts: The parts of the model.
-    """
+    """Returns the outcome of a training whose only phase solves the heads, and the heads."""
 
     def solve(_: TrainingContext, found: Features) -> tuple[ExactHead, LogitsOf]:
         exact = solve_heads(phase, found.values, context.examples, context.progress)
         return exact, exact.logits
 
     features, exact = fit_agreeing(solve, context, features)
-    weights = weights_text(phase_weights(phase, heads, context.examples.num_known()))
     result = TrainingResult(
         features=features.values,
         fitted_on=phase.parts,
         is_frozen=True,
         history=[],
         exact=exact,
-        learned=(*learning_table(parts, phase), *filter(None, [weights])),
+        learned=learning_table(parts, phase, heads, context.examples.num_known()),
         evidence=evidence_of(features, exact.logits, context.progress),
     )
     return result, exact

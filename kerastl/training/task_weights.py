@@ -28,9 +28,7 @@ def sharing_tasks(heads: Iterable[Head], *, trains_backbone: bool) -> Groups:
 
 
 def task_weights(
-    setting: str | Mapping[str, float] | None,
-    known: Mapping[str, int],
-    groups: Groups,
+    setting: str | Mapping[str, float] | None, known: Mapping[str, int], groups: Groups
 ) -> dict[str, float]:
     """Returns the weight of each task's loss.
 
@@ -45,9 +43,7 @@ def task_weights(
     weights = dict.fromkeys(known, 1.0)
     if isinstance(setting, Mapping):
         return weights | {task: float(weight) for task, weight in setting.items()}
-    if setting is None:
-        return weights
-    for group in groups:
+    for group in () if setting is None else groups:
         most = max(known[task] for task in group)
         weights |= {task: min(most / known[task], LARGEST_WEIGHT) for task in group if known[task]}
     return weights
@@ -66,21 +62,19 @@ def positive_weights(
             for the others. `"auto"` is the number of known negatives divided by known positives,
             at most 100, so that both classes have the same weight; 1 if one of them is missing.
         labels: Training labels, `(examples, tasks)`, NaN where unknown.
-        tasks: Names of the columns.
         unknown_weight: Weight with which an unknown label of a task counts as "no".
     """
     if isinstance(setting, Mapping):
         return {task: float(setting.get(task, 1.0)) for task in tasks}
     if isinstance(setting, str):
-        weak = [unknown_weight.get(task, 0.0) for task in tasks]
-        return {task: _balanced(labels[:, i], weak[i]) for i, task in enumerate(tasks)}
+        weights = dict.fromkeys(tasks, 1.0)
+        for task, column in zip(tasks, labels.T, strict=True):
+            positives, negatives = float(np.nansum(column)), float(np.nansum(1 - column))
+            negatives += unknown_weight.get(task, 0.0) * float(np.isnan(column).sum())
+            if positives and negatives:
+                weights[task] = min(negatives / positives, LARGEST_WEIGHT)
+        return weights
     return dict.fromkeys(tasks, 1.0 if setting is None else float(setting))
-
-
-def _balanced(labels: np.ndarray, unknown_weight: float) -> float:
-    positives, negatives = float(np.nansum(labels)), float(np.nansum(1 - labels))
-    negatives += unknown_weight * float(np.isnan(labels).sum())
-    return min(negatives / positives, LARGEST_WEIGHT) if positives and negatives else 1.0
 
 
 def phase_weights(
@@ -103,8 +97,7 @@ def rare_task_warnings(
 ) -> Iterator[str]:
     """Yields a sentence for each task with few labels that shares trained layers with others."""
     trains_backbone = any(isinstance(phase, FineTune) for phase in phases)
-    groups = sharing_tasks(heads, trains_backbone=trains_backbone)
-    for group in groups:
+    for group in sharing_tasks(heads, trains_backbone=trains_backbone):
         most = max(known[task] for task in group)
         for task in group:
             if 0 < known[task] < FEW_LABELS * most:

@@ -67,11 +67,8 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Returns a new optimizer, optionally with a separate learning rate for the backbone.
 
-    Args:
-        model: The model to optimize.
-        optimizer: A name of Keras, or an optimizer whose settings are copied.
-        learning_rate: Rate of the heads; None keeps the optimizer's.
-        backbone_learning_rate: Rate of the backbone; None is the heads'.
+    The settings of an optimizer that is given are copied. A learning rate of None is that of the
+    optimizer, and for the backbone that of the heads.
     """
     heads_optimizer = _fresh(optimizer, learning_rate)
     if backbone_learning_rate is None:
@@ -88,12 +85,9 @@ def model_parts(model: keras.Model) -> tuple[ModelPart, ...]:
     parts = []
     for name, variables in _parts(model):
         weights = [v for v in variables if "seed_generator" not in v.path]
-        part = ModelPart(
-            name=name,
-            weights=sum(math.prod(v.shape) for v in weights),
-            trained=sum(math.prod(v.shape) for v in weights if id(v) in trainable),
-        )
-        parts.append(part)
+        num = sum(math.prod(v.shape) for v in weights)
+        num_trained = sum(math.prod(v.shape) for v in weights if id(v) in trainable)
+        parts.append(ModelPart(name=name, weights=num, trained=num_trained))
     return tuple(parts)
 
 
@@ -122,12 +116,10 @@ def _layer_names(model: keras.Model, head: Head) -> list[str]:
 def _fresh(
     optimizer: str | keras.optimizers.Optimizer, learning_rate: Rate | None
 ) -> keras.optimizers.Optimizer:
-    settings = keras.optimizers.get(optimizer).get_config()
-    kind = type(keras.optimizers.get(optimizer))
-    if learning_rate is not None:
-        settings["learning_rate"] = learning_rate
-    settings.pop("name", None)
-    return kind.from_config(settings)
+    given = keras.optimizers.get(optimizer)
+    settings = {key: value for key, value in given.get_config().items() if key != "name"}
+    rate = {} if learning_rate is None else {"learning_rate": learning_rate}
+    return type(given).from_config(settings | rate)
 
 
 def _recompile(
@@ -150,9 +142,6 @@ def _recompile(
         for key, value in config.items()
     }
     settings["optimizer"] = make_optimizer(
-        model,
-        optimizer,
-        learning_rate=learning_rate,
-        backbone_learning_rate=backbone_learning_rate,
+        model, optimizer, learning_rate=learning_rate, backbone_learning_rate=backbone_learning_rate
     )
     model.compile(**settings)

@@ -25,15 +25,10 @@ _CHUNK_VALUES = 2**20  # features per chunk: 4 MB, which fit into the processor'
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """Weights in the loss of each column: `positive * softplus(-z) + negative * softplus(z)`.
+    """Weights in the loss of each column: `positive * softplus(-z) + negative * softplus(z)`."""
 
-    Args:
-        positive: `(examples, columns)`, 0 where unknown.
-        negative: The same for the other class.
-    """
-
-    positive: np.ndarray
-    negative: np.ndarray
+    positive: np.ndarray  # `(examples, columns)`, 0 where unknown
+    negative: np.ndarray  # the same for the other class
 
     @property
     def num_known(self) -> np.ndarray:
@@ -52,15 +47,10 @@ class Targets:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Features along their principal axes.
+    """Features along their principal axes."""
 
-    Args:
-        features: `(examples, axes)` float32.
-        variances: Mean square along each axis.
-    """
-
-    features: np.ndarray
-    variances: np.ndarray
+    features: np.ndarray  # `(examples, axes)` float32
+    variances: np.ndarray  # mean square along each axis
 
     @property
     def dim(self) -> int:
@@ -94,16 +84,9 @@ def minimize(
 ) -> np.ndarray:
     """Minimizes the mean loss over known labels plus L2 for all columns together.
 
-    Args:
-        problem: The features.
-        targets: Weights of both classes, `(examples, columns)`.
-        strengths: L2 strength of each column.
-        start: Initial weights, `(axes + 1, columns)`; None is 0.
-        tolerance: Largest remaining slope, with weights in units of their curvature.
-        precision: Precision of the passes; float32 allows a tolerance of about 1e-4.
-
-    Returns:
-        `(axes + 1, columns)`; the last row is the bias.
+    Initial weights (0 if None) and result are `(axes + 1, columns)`; the last row is the bias.
+    There is an L2 strength for each column. The tolerance is the largest remaining slope, with
+    weights in units of their curvature; passes in float32 allow about 1e-4.
     """
     shape = (problem.dim + 1, targets.positive.shape[1])
     penalty = np.repeat(strengths[None, :].astype(np.float64), shape[0], axis=0)

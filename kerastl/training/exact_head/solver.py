@@ -22,24 +22,16 @@ _HOPELESS = 1.05  # the path ends if every task is this much worse than at its b
 
 @dataclass(frozen=True, kw_only=True)
 class ExactHead:
-    """The optimum of the masked logistic loss with L2.
+    """The optimum of the masked logistic loss with L2."""
 
-    Args:
-        kernel: `(feature_dim, tasks)` for features as they are, not standardized.
-        bias: `(tasks,)`.
-        strengths: Chosen L2 strength of each task, relative to the mean loss over its known labels.
-        out_of_fold_logits: `(examples, tasks)`, each from a fit without the example's fold; NaN if
-            the strength was given.
-        folds: Fold of each example, or None if the strength was given.
-        path: Out-of-fold loss, mean over known labels, `(strengths, tasks)`, NaN after the end of
-            the path; None if the strength was given.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    strengths: np.ndarray
+    kernel: np.ndarray  # `(feature_dim, tasks)` for features as they are, not standardized
+    bias: np.ndarray  # `(tasks,)`
+    strengths: np.ndarray  # of L2 for each task, relative to the mean loss over its known labels
+    # `(examples, tasks)`, each from a fit without the example's fold; NaN if strengths were given.
     out_of_fold_logits: np.ndarray
-    folds: np.ndarray | None
+    folds: np.ndarray | None  # of each example; None if strengths were given
+    # Out-of-fold loss, mean over known labels, `(strengths, tasks)`, NaN after the end of the path;
+    # None if strengths were given.
     path: np.ndarray | None
 
     def logits(self, features: np.ndarray) -> np.ndarray:
@@ -89,13 +81,10 @@ def solve_head(
     Args:
         features: `(examples, feature_dim)` float32.
         labels: `(examples, tasks)` in [0, 1], NaN where unknown.
-        groups: Group of each example, or None.
-        regularization: A strength for all tasks, or `"auto"`.
-        num_folds: Number of folds for `"auto"`.
+        regularization: A strength for all tasks, or `"auto"`, with so many folds.
         label_smoothing: Share by which labels are moved towards 0.5.
         positive_weight: Weight of the positive class of each task.
         unknown_weight: Weight with which an unknown label counts as "no", of each task or of all.
-        seed: Seed of the folds.
     """
     standardized, mean, scale = standardize(features)
     problem, axes = rotate(standardized)
@@ -105,14 +94,18 @@ def solve_head(
         positive_weight=positive_weight,
         unknown_weight=unknown_weight,
     )
-    start, out_of_fold, path = None, np.full(labels.shape, np.nan), None
-    folds = None
+    start, out_of_fold, path, folds = None, np.full(labels.shape, np.nan), None, None
     if regularization == "auto":
-        folds = _folds(labels, groups, num_folds, seed)
+        hard = np.where(labels >= 0.5, 1.0, np.where(labels < 0.5, 0.0, np.nan))
+        folds = assign_folds(hard, groups, num_folds=num_folds, seed=seed)
         strengths, start, out_of_fold, path = _cross_validate(problem, targets, folds)
     else:
         strengths = np.full(labels.shape[1], float(regularization))
-    weights = _solve(problem, targets, strengths, start)
+    # The approach in single precision, the last digits in double.
+    near = minimize(problem, targets, strengths, start, tolerance=_PATH_TOLERANCE)
+    weights = minimize(
+        problem, targets, strengths, near, tolerance=_FINAL_TOLERANCE, precision=np.float64
+    )
     kernel = (axes.astype(np.float64) @ weights[:-1]) / scale[:, None]
     return ExactHead(
         kernel=kernel.astype(np.float32),
@@ -122,21 +115,6 @@ def solve_head(
         folds=folds,
         path=path,
     )
-
-
-def _solve(
-    problem: Problem, targets: Targets, strengths: np.ndarray, start: np.ndarray | None
-) -> np.ndarray:
-    """Returns the optimum: the approach in single precision, the last digits in double."""
-    near = minimize(problem, targets, strengths, start, tolerance=_PATH_TOLERANCE)
-    return minimize(
-        problem, targets, strengths, near, tolerance=_FINAL_TOLERANCE, precision=np.float64
-    )
-
-
-def _folds(labels: np.ndarray, groups: np.ndarray | None, num_folds: int, seed: int) -> np.ndarray:
-    hard = np.where(labels >= 0.5, 1.0, np.where(labels < 0.5, 0.0, np.nan))
-    return assign_folds(hard, groups, num_folds=num_folds, seed=seed)
 
 
 def _cross_validate(
@@ -153,7 +131,8 @@ def _cross_validate(
     for step, strength in enumerate(STRENGTHS):
         repeated = np.full(num_folds * num_tasks, strength)
         weights = minimize(problem, columns, repeated, weights, tolerance=_PATH_TOLERANCE)
-        held_out = _held_out_logits(problem, weights, folds, num_tasks)
+        every = problem.logits(weights).reshape(len(folds), num_folds, num_tasks)
+        held_out = every[np.arange(len(folds)), folds]
         path[step] = mean_loss(held_out, targets)
         better = path[step] <= np.nanmin(path[: step + 1], axis=0)
         strengths = np.where(better, strength, strengths)
@@ -172,10 +151,3 @@ def _without_each_fold(targets: Targets, folds: np.ndarray, num_folds: int) -> T
         positive=np.concatenate([targets.positive * rows for rows in seen], axis=1),
         negative=np.concatenate([targets.negative * rows for rows in seen], axis=1),
     )
-
-
-def _held_out_logits(
-    problem: Problem, weights: np.ndarray, folds: np.ndarray, num_tasks: int
-) -> np.ndarray:
-    every = problem.logits(weights).reshape(len(folds), -1, num_tasks)
-    return every[np.arange(len(folds)), folds]
