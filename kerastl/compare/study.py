@@ -12,7 +12,7 @@ from typing import Any, Literal
 from kerastl.compare.solvers import fit_values
 from kerastl.config import AugmentConfig, Config, config_values, parse_config
 from kerastl.config.consistency import default_augment
-from kerastl.config.overrides import split_key, with_value
+from kerastl.config.loader import split_key, with_value
 from kerastl.config.policies import TrainablePolicy
 
 SPLIT_COLUMN = "kerastl_split"
@@ -112,7 +112,7 @@ def trial_config(
     for key, value in variant.changes.items():
         if key not in fit_changes:
             values = with_value(values, split_key(key), value)
-    own, usual = _trainable(values), _trainable(config_values(base))
+    own, usual = map(TrainablePolicy.parse, (values["trainable"], base.trainable))
     changed = {split_key(key)[0] for key in variant.changes}
     if own.may_stay_frozen != usual.may_stay_frozen and "features" not in changed:
         del values["features"]
@@ -139,10 +139,6 @@ def _use_own_augment(values: dict[str, Any], base: Config) -> None:
         }
     elif "augment" not in base.model_fields_set:
         del values["augment"]
-
-
-def _trainable(values: Mapping[str, Any]) -> TrainablePolicy:
-    return TrainablePolicy.parse(values["trainable"])
 
 
 def _keep_tasks(values: dict[str, Any], tasks: Sequence[str]) -> None:

@@ -1,7 +1,4 @@
-"""The schema of `augment`: random changes of training examples.
-
-Convention: the keys and their defaults are those of the media types.
-"""
+"""The schema of `augment`: random changes of training examples."""
 
 import yaml
 

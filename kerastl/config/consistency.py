@@ -95,8 +95,7 @@ def default_augment(earlier: Mapping[str, Any]) -> Mapping[str, Any]:
     trainable = TrainablePolicy.parse(earlier.get("trainable", False))
     if trainable.is_frozen or "data" not in earlier:
         return {}
-    usual: Mapping[str, Any] = earlier["data"].media.usual_augment
-    return usual
+    return dict(earlier["data"].media.usual_augment)
 
 
 def features_are_possible(
@@ -111,15 +110,13 @@ def features_are_possible(
         yield (), f"has an effect only if trainable is false or auto. {fix}"
     elif not trainable.is_frozen and isinstance(features, AutoFeatures):
         yield (), f"cannot be auto if trainable is auto. {fix}"
-    elif not trainable.is_frozen and _asks_for_sizes(features, earlier):
+    elif not trainable.is_frozen and (
+        "data" in earlier and earlier["data"].media.largest_size(features) is not None
+    ):
         yield (), f"asks for input sizes, which needs trainable: false. {fix}"
     if isinstance(features, FeaturesConfig) and {"data", "backbone"} <= set(earlier):
         own = earlier["backbone"].input_size
         yield from earlier["data"].media.view_problems(features, own)
-
-
-def _asks_for_sizes(features: FeaturesConfig, earlier: Mapping[str, Any]) -> bool:
-    return "data" in earlier and earlier["data"].media.largest_size(features) is not None
 
 
 def solver_name(solver: Any) -> Problems:

@@ -1,7 +1,4 @@
-"""The schema of `data`: the table, its columns, its splits and what its cells mean.
-
-Convention: a default is defined here and nowhere else, except for the keys of media types.
-"""
+"""The schema of `data`: the table, its columns, its splits and what its cells mean."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Settings of `evaluation`: thresholds, calibration, intervals, and listening to recordings.
-
-Convention: each default is stated here and nowhere else.
-"""
+"""Settings of `evaluation`: thresholds, calibration, intervals, and listening to recordings."""
 
 from typing import Annotated, Any
 
@@ -17,8 +14,7 @@ class ListeningConfig(Section):
     """How an audio model slides its window over long recordings."""
 
     hop_seconds: Positive = Field(
-        default=0.1,
-        description="Time from one window to the next, at most the length of a window.",
+        default=0.1, description="Time from one window to the next, at most the length of a window."
     )
     smooth_windows: Count = Field(
         default=3,

@@ -1,9 +1,6 @@
-"""The schema of `features`: what a frozen backbone computes of each example.
+"""The schema of `features`: what a frozen backbone computes of each example."""
 
-Convention: keys that depend on the media type, and their defaults, are those of the media types.
-"""
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, Tag
 
@@ -41,10 +38,6 @@ class AutoFeatures(Section):
     )
 
 
-def _spelled_out(value: Any) -> Any:
-    return {"cost": AutoFeatures().cost} if value == "auto" else value
-
-
 Features = Annotated[
     Annotated[FeaturesConfig, Tag("<keys>")]
     | Annotated[AutoFeatures, Tag("<auto>")]
@@ -54,6 +47,7 @@ Features = Annotated[
         by=lambda value: tag_by_key(value, cost="<auto>", otherwise="<keys>"),
     ),
     BeforeValidator(
-        _spelled_out, json_schema_input_type=FeaturesConfig | AutoFeatures | Literal["auto"] | None
+        lambda value: {"cost": AutoFeatures().cost} if value == "auto" else value,
+        json_schema_input_type=FeaturesConfig | AutoFeatures | Literal["auto"] | None,
     ),
 ]

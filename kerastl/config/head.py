@@ -63,8 +63,21 @@ def resolve_heads(heads: HeadsSpec, tasks: Sequence[str]) -> tuple[Head, ...]:
             expected="'single', 'multi' or a mapping from names to tasks",
             received=repr(heads),
         )
-    _refuse_bad_names(resolved)
-    _refuse_bad_partition(resolved, tasks)
+    for head in resolved:
+        is_text = isinstance(head.name, str)
+        if not is_text or not head.name or "/" in head.name or head.name in RESERVED:
+            raise ModelError(
+                f"A head cannot be named '{head.name}'.",
+                expected=f"a name without '/', other than {', '.join(sorted(RESERVED))}",
+                fix="Rename the task or head, or use heads: single.",
+            )
+    answered = [task for head in resolved for task in head.tasks]
+    if sorted(answered) != sorted(tasks) or len(set(answered)) != len(answered):
+        raise ModelError(
+            "Every task must be answered by exactly one head.",
+            expected=", ".join(tasks),
+            received="; ".join(f"{head.name}: {', '.join(head.tasks)}" for head in resolved),
+        )
     return resolved
 
 
@@ -86,24 +99,3 @@ def _named(name: str, head: HeadConfig | Mapping[str, Any] | Sequence[str]) -> H
             received=repr(head),
         ) from None
     return Head(name=name, **config.model_dump())
-
-
-def _refuse_bad_names(heads: Sequence[Head]) -> None:
-    for head in heads:
-        is_text = isinstance(head.name, str)
-        if not is_text or not head.name or "/" in head.name or head.name in RESERVED:
-            raise ModelError(
-                f"A head cannot be named '{head.name}'.",
-                expected=f"a name without '/', other than {', '.join(sorted(RESERVED))}",
-                fix="Rename the task or head, or use heads: single.",
-            )
-
-
-def _refuse_bad_partition(heads: Sequence[Head], tasks: Sequence[str]) -> None:
-    answered = [task for head in heads for task in head.tasks]
-    if sorted(answered) != sorted(tasks) or len(set(answered)) != len(answered):
-        raise ModelError(
-            "Every task must be answered by exactly one head.",
-            expected=", ".join(tasks),
-            received="; ".join(f"{head.name}: {', '.join(head.tasks)}" for head in heads),
-        )

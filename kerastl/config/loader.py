@@ -1,6 +1,7 @@
-"""Reading a YAML file into a `Config` and back, with all problems reported at once."""
+"""Reading a YAML file and overrides into a `Config` and back, with all problems at once."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,16 +10,15 @@ from typing import Any, get_args
 import yaml
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from kerastl.config.overrides import apply_override
 from kerastl.config.schema import Config
 from kerastl.config.strict_yaml import LimitError, read_yaml, syntax_problem, write_yaml
 from kerastl.errors import ConfigError, suggestion
 from kerastl.files import require_regular
 from kerastl.settings.locations import key_types
-from kerastl.settings.problems import KeyPath, Problem
+from kerastl.settings.problems import KeyPath, Problem, value_at
 
+_KEY = r'(?:"([^"]+)"|([^."]+))'  # part of a dotted key
 WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zip", ".pt", ".pth")
-_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
@@ -76,12 +76,8 @@ def anchor_paths(raw: Any, base: Path) -> Any:
 
 def is_weights_file(weights: str) -> bool:
     """Whether `backbone.weights` is a file and not a published name."""
-    return (
-        weights.startswith("~")
-        or "/" in weights
-        or os.sep in weights
-        or weights.lower().endswith(WEIGHTS_SUFFIXES)
-    )
+    is_path = weights.startswith("~") or "/" in weights or os.sep in weights
+    return is_path or weights.lower().endswith(WEIGHTS_SUFFIXES)
 
 
 def dump_config(config: Config) -> str:
@@ -97,15 +93,57 @@ def config_values(config: Config) -> dict[str, Any]:
 def config_schema() -> dict[str, Any]:
     """Returns the JSON Schema of a config file, for editors."""
     schema = Config.model_json_schema(schema_generator=_EditorSchema)
-    return {"$schema": _SCHEMA_DIALECT, **schema}
+    return {"$schema": _EditorSchema.schema_dialect, **schema}
+
+
+def apply_override(
+    raw: dict[str, Any], override: str, anchor: Callable[[Any], Any]
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Returns the config with an override applied, and the problems of the override.
+
+    A value replaces the previous value as a whole, also if it is a mapping. Outer keys whose value
+    is not a mapping become mappings. `anchor` makes the paths of a config absolute.
+    """
+    keys, value, problems = _parse(override)
+    if keys:
+        raw = with_value(raw, keys, value_at(anchor(with_value({}, keys, value)), keys))
+    return raw, problems
+
+
+def _parse(override: str) -> tuple[tuple[str, ...], Any, tuple[Problem, ...]]:
+    key_text, equals, value_text = override.partition("=")
+    keys = split_key(key_text.strip())
+    try:
+        if not equals or not keys:
+            wrong = "expected KEY=VALUE, such as fit.epochs=3"
+        elif not value_text.strip():
+            wrong = "expected a value after '='. For none write null."
+        else:
+            return keys, *read_yaml(value_text, path=keys)
+    except yaml.YAMLError as error:
+        wrong = f"the value is not valid YAML ({syntax_problem(error)})"
+    return (), None, (Problem((), f"--set {override}: {wrong}"),)
+
+
+def split_key(key_text: str) -> tuple[str, ...]:
+    """Returns the parts of a dotted key; those in double quotes may contain dots; () if invalid."""
+    if not re.fullmatch(rf"{_KEY}(\.{_KEY})*", key_text):
+        return ()
+    return tuple(quoted or bare for quoted, bare in re.findall(_KEY, key_text))
+
+
+def with_value(raw: Any, keys: Sequence[str], value: Any) -> dict[str, Any]:
+    """Returns nested mappings with another value at a path of keys."""
+    inner = dict(raw) if isinstance(raw, Mapping) else {}
+    key, *below = keys
+    return {**inner, key: with_value(inner.get(key), below, value) if below else value}
 
 
 class _EditorSchema(GenerateJsonSchema):
     """Writes unions as `anyOf`: several members may accept a mapping without their keys."""
 
     def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
-        members = [self.generate_inner(choice) for choice in schema["choices"].values()]
-        return {"anyOf": members}
+        return {"anyOf": [self.generate_inner(choice) for choice in schema["choices"].values()]}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:

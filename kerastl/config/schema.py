@@ -1,7 +1,7 @@
 """The config as frozen, strict models: every key, its meaning, its bounds and its default.
 
-Convention: each default is stated in its section and nowhere else; what several sections must
-agree on is checked by `consistency`, on the last of them.
+Convention: each default is stated in its section and nowhere else, except for keys of media types;
+what several sections must agree on is checked by `consistency`, on the last of them.
 """
 
 from typing import Annotated, Any

@@ -18,10 +18,8 @@ def config_template(
 ) -> str:
     """Returns a commented config to start from; it is valid as it is.
 
-    Args:
-        data: Values of the `data` section; None are those of an example.
-        reasons: Key of the section to why it has its value, for a comment.
-        backbone: Name of the backbone; None is that of the example.
+    Without values of the `data` section and the name of a backbone they are those of an example.
+    `reasons` tell in comments why keys of the section have their values.
     """
     text = Path(__file__).with_name("template.yaml").read_text(encoding="utf-8")
     if backbone is not None:

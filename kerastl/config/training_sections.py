@@ -1,7 +1,4 @@
-"""Settings of what is trained and how: heads, trainable, loss and fit.
-
-Convention: each default is stated here and nowhere else.
-"""
+"""Settings of what is trained and how: heads, trainable, loss and fit."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -23,14 +20,8 @@ from kerastl.settings import (
 )
 from kerastl.settings.fields import is_flag_word
 
-BatchNorm = Annotated[
-    Literal["frozen", "update"],
-    Field(
-        description="Statistics of BatchNorm: kept (frozen) or updated on the new data (update)."
-    ),
-]
-
-
+_STATISTICS = "Statistics of BatchNorm: kept (frozen) or updated on the new data (update)."
+BatchNorm = Annotated[Literal["frozen", "update"], Field(description=_STATISTICS)]
 Units = Annotated[int, Field(ge=1, le=16_384)]
 
 

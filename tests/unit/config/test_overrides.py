@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerastl.config.loader import anchor_paths
-from kerastl.config.overrides import apply_override
+from kerastl.config.loader import anchor_paths, apply_override
 
 
 def apply(*overrides: str, raw=None):
