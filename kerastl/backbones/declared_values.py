@@ -33,16 +33,9 @@ _budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
 
 @contextmanager
 def declared_values_within(stored: int, *, file: Path) -> Iterator[None]:
-    """Refuses more weights, while a model is loaded, than its file has values for.
+    """Refuses more weights, while a model is loaded, than its file has values stored.
 
     Counted are the weights of Keras layers and metrics and whatever calls `declare_values`.
-
-    Args:
-        stored: Number of values in the arrays of the file.
-        file: The file, for messages.
-
-    Raises:
-        RunError: A weight is declared that exceeds them.
     """
     import keras
 
@@ -87,11 +80,7 @@ def declare_values(shape: Sequence[int], name: str) -> None:
 
 
 def refuse_huge_input(model: Any, *, file: Path) -> None:
-    """Checks the inputs of a model, which has no weights that depend on them.
-
-    Raises:
-        RunError: A single example would have more than 2**28 values.
-    """
+    """Refuses inputs of more than 2**28 values each, on which no weights of a model depend."""
     for tensor in model.inputs or ():
         if math.prod(size or 1 for size in tensor.shape[1:]) > MAX_EXAMPLE_VALUES:
             raise RunError(

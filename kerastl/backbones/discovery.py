@@ -1,7 +1,4 @@
-"""Discovery of plugins, which installed distributions register, and their loading one by one.
-
-Convention: an error of a plugin is a fact about that plugin, reported with its distribution.
-"""
+"""Discovery of plugins, which installed distributions register, and their loading one by one."""
 
 import importlib
 import importlib.metadata

@@ -5,6 +5,7 @@ weights are trainable, because Keras 3 overwrites the `training` argument of a n
 call, and `layer.trainable = True` overwrites the flags of all nested layers.
 """
 
+import dataclasses
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -84,9 +85,8 @@ class Backbone(keras.layers.Layer):
         )
         self.batch_norm = batch_norm
         self.views = Views.from_values(views) if isinstance(views, Mapping) else views
-        self._view_networks = (
-            None if self.views is None else ViewNetworks(model, self.stages, self.views)
-        )
+        given = self.views
+        self._view_networks = None if given is None else ViewNetworks(model, self.stages, given)
         self.built = True
         self._learns: Learns = True
         learns = learns if isinstance(learns, int) else tuple(learns)
@@ -103,13 +103,11 @@ class Backbone(keras.layers.Layer):
     @property
     def feature_dim(self) -> int:
         """Number of features of one input."""
-        networks = self._view_networks
-        return int(self.model.output_shape[1]) if networks is None else networks.dim
+        return int((self._view_networks or self.model).output_shape[1])
 
     def network(self, size: tuple[int, int] | None) -> keras.Model:
         """Returns the network of the views of a size, which shares the weights."""
-        networks = self._view_networks
-        return self.model if networks is None else networks.by_size[size]
+        return self._view_networks.by_size[size] if self._view_networks else self.model
 
     @property
     def learns(self) -> Learns:
@@ -176,7 +174,7 @@ class Backbone(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["trainable"]
-        views = {} if self.views is None else {"views": self.views.to_values()}
+        views = {} if self.views is None else {"views": dataclasses.asdict(self.views)}
         return {
             **config,
             **views,
@@ -201,13 +199,10 @@ class Backbone(keras.layers.Layer):
         if isinstance(learns, tuple):
             self._keep_variables(learns)
         elif not isinstance(learns, bool):
-            self._keep_stages(learns)
-
-    def _keep_stages(self, num_stages: int) -> None:
-        kept = {name for stage in self.stages[-num_stages:] for name in stage.layers}
-        for layer in self.model.layers:
-            if layer.name not in kept:
-                layer.trainable = False
+            kept = {name for stage in self.stages[-learns:] for name in stage.layers}
+            for layer in self.model.layers:
+                if layer.name not in kept:
+                    layer.trainable = False
 
     def _keep_variables(self, patterns: tuple[str, ...]) -> None:
         kept = {

@@ -78,7 +78,20 @@ class LogMel(keras.layers.Layer):
         self.normalization = normalization
         self.min_power = min_power
         self.hop = round(hop_seconds * sample_rate_hz)
-        self._mel = self._make_mel(round(window_seconds * sample_rate_hz))
+        window = round(window_seconds * sample_rate_hz)
+        self._mel = keras.layers.MelSpectrogram(
+            fft_length=2 ** (window - 1).bit_length(),
+            sequence_stride=self.hop,
+            sequence_length=window,
+            sampling_rate=sample_rate_hz,
+            num_mel_bins=num_bands,
+            min_freq=min_hz,
+            max_freq=max_hz,
+            top_db=1000.0,  # the default, 80, is relative to the loudest clip of the batch
+            min_power=min_power,
+            dtype="float32",
+            name="mel",
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self._mel.build(input_shape)
@@ -113,18 +126,3 @@ class LogMel(keras.layers.Layer):
             "normalization": self.normalization,
             "min_power": self.min_power,
         }
-
-    def _make_mel(self, window: int) -> keras.layers.Layer:
-        return keras.layers.MelSpectrogram(
-            fft_length=2 ** (window - 1).bit_length(),
-            sequence_stride=self.hop,
-            sequence_length=window,
-            sampling_rate=self.sample_rate_hz,
-            num_mel_bins=self.num_bands,
-            min_freq=self.min_hz,
-            max_freq=self.max_hz,
-            top_db=1000.0,  # the default, 80, is relative to the loudest clip of the batch
-            min_power=self.min_power,
-            dtype="float32",
-            name="mel",
-        )

@@ -102,10 +102,7 @@ def list_backbones(
 
 
 def find_backbone(
-    identifier: str,
-    *,
-    options: Mapping[str, Any] | None = None,
-    distribution: str | None = None,
+    identifier: str, *, options: Mapping[str, Any] | None = None, distribution: str | None = None
 ) -> BackboneSpec:
     """Returns the facts of the backbone `family:name`, without loading any framework.
 

@@ -77,7 +77,8 @@ def _narrowest(layers: Sequence["keras.Layer"], cuts: Sequence[_Cut], last: _Cut
     num_kernels = 0
     for cut in reversed([cut for cut in cuts if cut.index <= last.index]):
         contiguous = not reach or reach[-1].index == cut.index + 1
-        num_kernels += bool(reach) and _has_kernel(layers[cut.index])
+        weights = getattr(layers[cut.index], "weights", ())
+        num_kernels += bool(reach) and any(len(weight.shape) > 2 for weight in weights)
         if not contiguous or num_kernels > 1:
             break
         reach.append(cut)
@@ -111,10 +112,6 @@ def _cuts(model: "keras.Model", *, num_tensors: int) -> list[_Cut]:
             cuts.append(_Cut(index, min(sides, default=0), num_values))
         crossing.extend(starting.get(index, ()))
     return cuts
-
-
-def _has_kernel(layer: "keras.Layer") -> bool:
-    return any(len(weight.shape) > 2 for weight in getattr(layer, "weights", ()))
 
 
 def _can_learn(layer: "keras.Layer") -> bool:

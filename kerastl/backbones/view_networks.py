@@ -1,7 +1,6 @@
 """The networks of the views of a backbone."""
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any
 
 import keras
@@ -19,16 +18,7 @@ NUM_MIDDLE_STAGES = 2
 class ViewNetworks:
     """The networks of the views of a backbone: from the raw input to the blocks of one view.
 
-    They share the weights of the backbone, one network for each size.
-
-    Args:
-        network: The network of the backbone.
-        stages: Its stages, from input to output.
-        views: The views.
-
-    Raises:
-        BackboneError: The network cannot take inputs of another size, or has no middle stages and
-            `views` names nothing else.
+    They share the weights of the network of the backbone, one for each size.
     """
 
     def __init__(self, network: keras.Model, stages: Sequence[Stage], views: Views):
@@ -37,10 +27,10 @@ class ViewNetworks:
         self._views = views
         self.by_size = {size: self._build(size) for size in views.sizes}
 
-    @cached_property
-    def dim(self) -> int:
-        """Number of features of all views together."""
-        return sum(int(network.output_shape[1]) for network in self.by_size.values())
+    @property
+    def output_shape(self) -> tuple[None, int]:
+        """Shape of the features of all views together."""
+        return None, sum(int(network.output_shape[1]) for network in self.by_size.values())
 
     def __call__(self, inputs: Any, training: bool | None) -> Any:
         """Returns the features of a batch of raw inputs."""

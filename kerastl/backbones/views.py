@@ -5,7 +5,6 @@ blocks of features come from the middle stages and from the top of the network. 
 and shifted inputs are averaged, those of other sizes are appended.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -14,31 +13,22 @@ from kerastl.media.view import View
 
 _TINY = 1e-6
 
-Pooling = Literal["mean", "max"]
-StageGroup = Literal["middle", "top"]
-Transform = Literal["none", "sqrt"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
-    """What a backbone computes of each input.
+    """What a backbone computes of each input."""
 
-    Args:
-        views: Changes of the input, at least one; those with equal sizes follow each other.
-        stages: `"middle"`: the two stages before the last, pooled; `"top"`: the feature vector
-            of the network.
-        pooling: How the middle stages are pooled over space or time.
-        transform: `"sqrt"` takes the square root of the size of each feature and keeps its sign.
-    """
-
+    # Changes of the input, at least one; those with equal sizes follow each other.
     views: tuple[View, ...] = (View(),)
-    stages: tuple[StageGroup, ...] = ("middle", "top")
-    pooling: tuple[Pooling, ...] = ("mean", "max")
-    transform: Transform = "sqrt"
+    # The two stages before the last, pooled; and the feature vector of the network.
+    stages: tuple[Literal["middle", "top"], ...] = ("middle", "top")
+    pooling: tuple[Literal["mean", "max"], ...] = ("mean", "max")  # over space or time
+    # "sqrt" takes the square root of the size of each feature and keeps its sign.
+    transform: Literal["none", "sqrt"] = "sqrt"
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Returns the views of a saved mapping."""
+        """Returns the views of a saved mapping, as `dataclasses.asdict` makes it."""
         return cls(
             views=tuple(map(View.from_values, values["views"])),
             stages=tuple(values["stages"]),
@@ -46,21 +36,15 @@ class Views:
             transform=values["transform"],
         )
 
-    def to_values(self) -> dict[str, Any]:
-        """Returns a mapping that can be saved."""
-        return dataclasses.asdict(self)
-
     @property
     def sizes(self) -> tuple[tuple[int, int] | None, ...]:
         """The sizes of the views, each once."""
         return tuple(dict.fromkeys(view.size for view in self.views))
 
     def combine(self, blocks: Sequence[Any], ops: Any) -> Any:
-        """Returns the features of a batch.
+        """Returns the features of a batch from the output of the network of each view.
 
-        Args:
-            blocks: Output of the network of each view, `(batch, dim)`, in the order of `views`.
-            ops: `numpy` or `keras.ops`.
+        The blocks are `(batch, dim)`, in the order of `views`; `ops` is `numpy` or `keras.ops`.
         """
         means = []
         for size in self.sizes:

@@ -120,9 +120,8 @@ def parametrize_with_checks(
         reasons = _find_spec(identifier, options).known_failures
         for name in CHECKS:
             check = partial(_run, identifier, name, weights, options)
-            marks = (
-                [pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else []
-            )
+            fails = pytest.mark.xfail(reason=reasons.get(name, ""), strict=True)
+            marks = [fails] if name in reasons else []
             cases.append(pytest.param(check, id=f"{identifier}-{name}", marks=marks))
     return pytest.mark.parametrize("check", cases)
 
@@ -146,10 +145,8 @@ def _result(
 def _find_spec(identifier: str, options: Mapping[str, Any] | None) -> BackboneSpec:
     spec = find_backbone(identifier, options=options)
     for name in sorted(set(spec.known_failures) - set(CHECKS)):
-        raise _unknown_check(
-            f"The backbone '{identifier}' declares a failure of '{name}', which is not a check.",
-            name,
-        )
+        what = f"The backbone '{identifier}' declares a failure of '{name}', which is not a check."
+        raise _unknown_check(what, name)
     return spec
 
 

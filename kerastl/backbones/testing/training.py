@@ -60,7 +60,11 @@ def unfreezes_exactly_its_stages(subject: Subject) -> None:
         for number in range(1, len(layer.stages) + 1):
             layer.unfreeze_stages(number)
             names = [stage.name for stage in layer.stages[-number:]]
-            _assert_learns_exactly(layer, [v for name in names for v in learnable[name]])
+            expected = [v for name in names for v in learnable[name]]
+            received = layer.trainable_variables
+            wrong = [v for v in received if id(v) not in _ids(expected)]
+            wrong += [v for v in expected if id(v) not in _ids(received)]
+            assert not wrong, f"unfreezing stages is wrong about {_shown(wrong)}"
         last = 1 + next(i for i, s in enumerate(reversed(layer.stages)) if learnable[s.name])
         layer.unfreeze_stages(last)
         inside = _ids(layer.trainable_variables)
@@ -69,13 +73,6 @@ def unfreezes_exactly_its_stages(subject: Subject) -> None:
     assert _ids(changed) & inside, f"a fit changes nothing in the last {last} stages"
     wrong = [variable for variable in changed if id(variable) in outside]
     assert not wrong, f"with the last {last} stages trainable, a fit changes {_shown(wrong)}"
-
-
-def _assert_learns_exactly(layer: Backbone, expected: Sequence[keras.Variable]) -> None:
-    received = layer.trainable_variables
-    wrong = [v for v in received if id(v) not in _ids(expected)]
-    wrong += [v for v in expected if id(v) not in _ids(received)]
-    assert not wrong, f"unfreezing stages is wrong about {_shown(wrong)}"
 
 
 def _learnable(layer: Backbone, stage: Stage) -> list[keras.Variable]:
