@@ -48,7 +48,7 @@ def plan_study(axis: str, config: Config, table: Examples, *, fit: Mapping[str, 
         return _NAMED[name](values, config, table, fit)
     if not equals:
         raise _no_axis(axis, name)
-    return study_of(name, [_variant(value, table, {name: value}) for value in values])
+    return study_of(name, [_variant(value, table, changes={name: value}) for value in values])
 
 
 def read_values(name: str, text: str) -> list[Any]:
@@ -86,10 +86,10 @@ def _sharing(values: list[Any], config: Config, table: Examples, fit: Mapping[st
 def _trainable(values: list[Any], config: Config, table: Examples, fit: Mapping[str, Any]) -> Study:
     stages = config.trainable.stages if isinstance(config.trainable, TrainableStages) else 1
     wanted = values or [False, {"stages": stages}, True, FROM_SCRATCH]
-    variants = [
-        _variant(value, table, from_scratch(fit) if value == FROM_SCRATCH else {"trainable": value})
-        for value in wanted
-    ]
+    variants = []
+    for value in wanted:
+        changes = from_scratch(fit) if value == FROM_SCRATCH else {"trainable": value}
+        variants.append(_variant(value, table, changes=changes))
     notes = (SCRATCH_NOTE,) if FROM_SCRATCH in wanted else ()
     return study_of("trainable", variants, notes=notes)
 
@@ -104,7 +104,7 @@ def _uncertain(values: list[Any], _: Config, table: Examples, *__: Any) -> Study
         )
     keys = [format_path(("data", "labels", task, "when_uncertain")) for task in unsure]
     policies = values or ["ignore", "positive", "negative", {"soft": 0.7}]
-    variants = [_variant(policy, table, dict.fromkeys(keys, policy)) for policy in policies]
+    variants = [_variant(one, table, changes=dict.fromkeys(keys, one)) for one in policies]
     return study_of("uncertain", variants)
 
 
@@ -120,7 +120,8 @@ def _backbone(values: list[Any], config: Config, table: Examples, *_: Any) -> St
     for value in values:
         section = {"name": value, "input_size": config.backbone.input_size}
         changes = {"backbone": value if isinstance(value, dict) else section}
-        variants.append(_variant(value, table, {} if value == config.backbone.name else changes))
+        own = value == config.backbone.name
+        variants.append(_variant(value, table, changes={} if own else changes))
     return study_of("backbone", variants)
 
 
@@ -129,7 +130,7 @@ def _unknown(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
     _refuse_others("unknown", [v for v in values if not isinstance(v, dict)], _TREATMENTS)
     keys = [format_path(("data", "labels", task, "when_unknown")) for task in table.tasks]
     variants = [
-        _variant(value, table, dict.fromkeys(keys, value))
+        _variant(value, table, changes=dict.fromkeys(keys, value))
         if isinstance(value, dict)
         else _variant(value, table, training=TrainingRows(treatment=_TREATMENTS[value]))
         for value in values or _TREATMENTS
@@ -161,19 +162,8 @@ def _examples(values: list[Any], _: Config, table: Examples, *__: Any) -> Study:
     return replace(study, contrasts=tuple(steps), notes=(note,))
 
 
-def _variant(
-    value: Any,
-    table: Examples,
-    changes: Mapping[str, Any] | None = None,
-    *,
-    training: TrainingRows | None = None,
-) -> TrainingVariant:
-    return TrainingVariant(
-        name=value_name(value),
-        tasks=tuple(table.tasks),
-        changes=changes or {},
-        training=training or TrainingRows(),
-    )
+def _variant(value: Any, table: Examples, **more: Any) -> TrainingVariant:
+    return TrainingVariant(name=value_name(value), tasks=tuple(table.tasks), **more)
 
 
 def _contrast(first: TrainingVariant, second: TrainingVariant, what: str = "") -> Contrast:

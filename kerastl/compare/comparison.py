@@ -93,7 +93,9 @@ def compare(
     hashes = tuple(file_sha256(path).hex() for path in settings.data.tables)
     open_folder(folder, ComparisonPlan(axis=axis, seeds=seeds, config=text, tables=hashes))
     source = "compare.yaml" if isinstance(config, Config) else str(config)
-    command = _command(source, axis, seeds, overrides, folder)
+    words = ["kerastl", "compare", source, "--axis", axis, "--seeds", str(seeds)]
+    words += [part for change in overrides for part in ("--set", change)]
+    command = shlex.join([*words, "--output", f"{folder.name}-again"])
 
     def carry_out(tables: Mapping[str, pd.DataFrame]) -> ComparisonResult:
         for name, frame in tables.items():
@@ -118,12 +120,6 @@ def _text(config: Config, fit: Mapping[str, Any]) -> str:
     values = config_values(config)
     others = {key: value for key, value in fit.items() if key not in values["fit"]}
     return write_yaml({**values, "fit": {**values["fit"], **others}})
-
-
-def _command(config: str, axis: str, seeds: int, overrides: Sequence[str], folder: Path) -> str:
-    changes = [part for change in overrides for part in ("--set", change)]
-    words = ["kerastl", "compare", config, "--axis", axis, "--seeds", str(seeds), *changes]
-    return shlex.join([*words, "--output", f"{folder.name}-again"])
 
 
 def _trials(

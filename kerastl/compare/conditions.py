@@ -78,13 +78,12 @@ def transfer_conditions(
 
 def training_loss(predictions: pd.DataFrame, task: str) -> float:
     """Returns the mean loss of a task's known training labels, uncalibrated, in nats."""
-    rows = predictions[predictions["split"] == "train"]
-    labels = rows[f"{task}_label"].to_numpy(np.float64)
-    known = ~np.isnan(labels)
-    if not known.any():
+    label = f"{task}_label"
+    rows = predictions[(predictions["split"] == "train") & predictions[label].notna()]
+    if not len(rows):
         return float("nan")
-    logits = rows[f"{task}_logit"].to_numpy(np.float64)[known]
-    signed_logits = np.where(labels[known] >= 0.5, logits, -logits)
+    logits = rows[f"{task}_logit"].to_numpy(np.float64)
+    signed_logits = np.where(rows[label] >= 0.5, logits, -logits)
     return float(-scipy.special.log_expit(signed_logits).mean())
 
 

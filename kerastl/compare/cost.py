@@ -3,7 +3,6 @@
 import timeit
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -46,12 +45,15 @@ def measure_cost(run: Run) -> TrialCost:
     warm-up batch, on this machine under its present load.
     """
     model = run.model
+    batch = np.zeros((_BATCH, *(length or 1 for length in model.input_shape[1:])), np.float32)
+    model.predict_on_batch(batch)
+    seconds = timeit.repeat(lambda: model.predict_on_batch(batch), number=1, repeat=_REPEATS)
     weights = [w for w in model.weights if "seed_generator" not in w.path]
     return TrialCost(
         parameters=int(sum(np.prod(w.shape) for w in weights)),
         trainable_parameters=int(sum(np.prod(w.shape) for w in model.trainable_weights)),
         bytes=run.record.layout.model.stat().st_size,
-        milliseconds_per_example=_inference_milliseconds(model),
+        milliseconds_per_example=1000 * float(np.median(seconds)) / _BATCH,
     )
 
 
@@ -72,10 +74,3 @@ def bill(costs: Sequence[VariantCost]) -> str:
         f"{sum(cost.bytes for cost in costs) / 1e6:.1f} MB, "
         f"{sum(cost.milliseconds_per_example for cost in costs):.2f} ms per example"
     )
-
-
-def _inference_milliseconds(model: Any) -> float:
-    batch = np.zeros((_BATCH, *(length or 1 for length in model.input_shape[1:])), np.float32)
-    model.predict_on_batch(batch)
-    seconds = timeit.repeat(lambda: model.predict_on_batch(batch), number=1, repeat=_REPEATS)
-    return 1000 * float(np.median(seconds)) / _BATCH

@@ -33,12 +33,7 @@ _ONE_TRAINING = (
 
 
 def compare_runs(runs: Sequence[Path], output: Path) -> ComparisonResult:
-    """Compares each further run with the first, and writes the page.
-
-    Raises:
-        RunError: A folder does not contain a finished run, or the runs have no task or no held-out
-            rows in common.
-    """
+    """Compares each further run with the first on common tasks and rows, and writes the page."""
     names = [run.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = [str(run) for run in runs]

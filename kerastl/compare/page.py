@@ -1,7 +1,4 @@
-"""The report of a comparison: one page in the style of a run's report, without scripts.
-
-Convention: everything on the page comes from `compare.json`.
-"""
+"""The report of a comparison: one page in the style of a run's report, without scripts."""
 
 import importlib.resources
 import math
@@ -43,12 +40,10 @@ def render_report(result: ComparisonResult, *, name: str) -> str:
 
 def _reach(result: ComparisonResult) -> float:
     """Returns a round number that no difference of AUC and hardly an interval exceeds."""
-    largest = _SMALLEST_SCALE
-    for answer in result.answers:
-        for found in (*answer.tasks.values(), answer.macro):
-            ends = [found.auc.difference, *(found.auc.interval or ())]
-            largest = max([largest, *(abs(end) for end in ends if not math.isnan(end))])
-    return difference_reach(largest)
+    answers = [one.auc for a in result.answers for one in (*a.tasks.values(), a.macro)]
+    ends = [end for one in answers for end in (one.difference, *(one.interval or ()))]
+    largest = max((abs(end) for end in ends if not math.isnan(end)), default=0.0)
+    return difference_reach(max(largest, _SMALLEST_SCALE))
 
 
 def _drawing(found: ScoreDifference, *, reach: float) -> str:

@@ -26,7 +26,10 @@ def recommend(results: Sequence[ContrastResult], *, axis: str) -> str:
         )
     better = [r for r in judged if HELPS in macro_verdicts(r) and HURTS not in macro_verdicts(r)]
     if axis == "examples":
-        return _about_examples(judged, better)
+        if better and better[-1] is judged[-1]:
+            return f"Label more: {better[-1].question} still helps ({changes_text(better[-1])})."
+        enough = better[-1].first[0] if better else judged[0].second[0]
+        return f"More than {enough} examples are not seen to help."
     if better:
         best = max(better, key=lambda r: (r.macro.auc.difference, -r.macro.log_loss.difference))
         return f"Choose {best.question}: {changes_text(best)}."
@@ -39,13 +42,6 @@ def recommend(results: Sequence[ContrastResult], *, axis: str) -> str:
     worse = [result for result in judged if HURTS in macro_verdicts(result)]
     listed = "; ".join(f"{result.question} hurts ({changes_text(result)})" for result in worse)
     return f"Stay with {kept}: {listed or 'nothing else is seen to be better'}."
-
-
-def _about_examples(judged: Sequence[ContrastResult], better: Sequence[ContrastResult]) -> str:
-    if better and better[-1] is judged[-1]:
-        return f"Label more: {better[-1].question} still helps ({changes_text(better[-1])})."
-    enough = better[-1].first[0] if better else judged[0].second[0]
-    return f"More than {enough} examples are not seen to help."
 
 
 def macro_verdicts(result: ContrastResult) -> set[str]:

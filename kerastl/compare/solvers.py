@@ -18,11 +18,7 @@ _SECTIONS: dict[str, type[ExactFit | KerasFit]] = {"exact": ExactFit, "keras": K
 
 
 def load_compared(path: Path | str, overrides: Sequence[str]) -> tuple[Config, dict[str, Any]]:
-    """Returns a config and the keys of its `fit`, with those that only another solver knows.
-
-    Raises:
-        ConfigError: The file cannot be read, or a key or value is invalid.
-    """
+    """Returns a config and the keys of its `fit`, with those that only another solver knows."""
     read = read_config(path, overrides)
     others = _keys_of_others(read["values"])
     if others:

@@ -189,13 +189,12 @@ def _conditions(
 ) -> list[Condition]:
     examples, train = plan.examples, plan.examples.rows("train")
     if study.axis == "sharing":
-        labels = examples.training_labels[train]
-        known = dict(zip(examples.tasks, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True))
+        known = examples.num_known()
         epochs = {
             name: [losses_by_epoch(read_record(trial.path), known) for trial in several]
             for name, several in by_variant.items()
         }
-        return sharing_conditions(study, results, labels, epochs)
+        return sharing_conditions(study, results, examples.training_labels[train], epochs)
     if study.axis in ("trainable", "backbone"):
         return transfer_conditions(
             results,

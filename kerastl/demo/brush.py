@@ -144,9 +144,8 @@ class Brush:
         return [
             (place, size, color)
             for place, size, color, owner in self.glows
-            if 0 <= place[0] < SIZE[0]
-            and 0 <= place[1] < SIZE[1]
-            and self.owners.getpixel((int(place[0]), int(place[1]))) == owner
+            if 0 <= place[0] < SIZE[0] and 0 <= place[1] < SIZE[1]
+            if self.owners.getpixel((int(place[0]), int(place[1]))) == owner
         ]
 
     def visible(self, owner: int) -> int:

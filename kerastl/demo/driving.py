@@ -34,13 +34,8 @@ def draw_driving(
     """Draws scenes into `folder`: `images/*.jpg`, `driving.csv` and `truth.csv`.
 
     The table has the columns path and scene and one column per task. Half of the labels, drawn at
-    random, are blank in every split; `truth.csv` has them all.
-
-    Args:
-        folder: Output folder; existing files are overwritten.
-        seed: Seed of the scenes and of the blank labels.
-        num_scenes: Number of scenes, the groups of the table.
-        frames_per_scene: Number of images of each scene.
+    random, are blank in every split; `truth.csv` has them all. The seed is that of the scenes (the
+    groups of the table) and of the blank labels. Existing files are overwritten.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     rows = []

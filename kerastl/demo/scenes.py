@@ -66,11 +66,9 @@ def draw_scene(seed: int, number: int) -> Scene:
 
 
 def draw_frame(scene: Scene, frame: int) -> tuple[Image.Image, dict[str, int | None]]:
-    """Draws one image of a scene.
+    """Draws one image of a scene; also returns the answer to each of `TASKS`.
 
-    Returns:
-        The image, and for each of `TASKS` 1 if one is clearly visible, 0 if none is, and
-        None if too little of it is visible to tell.
+    It is 1 if one is clearly visible, 0 if none is, and None if too little is visible to tell.
     """
     rng = np.random.default_rng([*scene.seed, frame])
     brush = _stage(scene, frame)

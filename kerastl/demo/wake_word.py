@@ -4,7 +4,8 @@ Convention: training, validation and test recordings have different voices; a re
 the seed alone.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -110,7 +111,8 @@ def write_recording(
     """
     recording, events = np.zeros(_sample(seconds), np.float32), list[Event]()
     position = _pause(rng)
-    for number in _shuffled_forever(len(words), rng):
+    shuffled = (rng.permutation(len(words)).tolist() for _ in itertools.count())
+    for number in itertools.chain.from_iterable(shuffled):
         word, clip = words[number]
         end = position + len(clip)
         if end > len(recording):
@@ -146,21 +148,11 @@ def _at_speeds(words: Sequence[tuple[str, Clip]]) -> list[tuple[str, Clip]]:
 
 
 def _write_windows(folder: Path) -> DemoData:
-    path = folder / "wake-word.csv"
-    made = table_from_recordings(
-        folder / "recordings" / "train.csv",
-        relative_to=folder,
-        words=WORDS,
-        hop_seconds=HOP_SECONDS,
-    )
+    path, events = folder / "wake-word.csv", folder / "recordings" / "train.csv"
+    made = table_from_recordings(events, relative_to=folder, words=WORDS, hop_seconds=HOP_SECONDS)
     speakers = made.frame["path"].str.extract(r"train_(.+)\.flac", expand=False)
     made.frame.assign(speaker=speakers).to_csv(path, index=False)
     return DemoData(table=path, truth=path, num_examples=len(made.frame), tasks=WORDS)
-
-
-def _shuffled_forever(count: int, rng: np.random.Generator) -> Iterator[int]:
-    while True:
-        yield from rng.permutation(count).tolist()
 
 
 def _pause(rng: np.random.Generator) -> int:

@@ -97,11 +97,7 @@ def calibrated_loss(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns the calibrated loss of each label in nats, 0 if it is unknown.
-
-    Reference:
-        Platt (1999), "Probabilistic Outputs for Support Vector Machines"
-    """
+    """Returns the calibrated loss of each label in nats, 0 if it is unknown."""
     losses = np.zeros(labels.shape)
     for column in range(labels.shape[1]):
         known = ~np.isnan(labels[:, column])

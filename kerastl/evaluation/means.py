@@ -1,7 +1,4 @@
-"""Quotients, and means over the values that are defined.
-
-Convention: NaN is undefined; a mean divides by the number of defined values and is NaN without any.
-"""
+"""Quotients, and means over the values that are defined; NaN is undefined."""
 
 from collections.abc import Sequence
 

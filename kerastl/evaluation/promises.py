@@ -1,7 +1,4 @@
-"""What a threshold promises about new data, as frozen records.
-
-Convention: bounds are one-sided and hold with 90 % confidence.
-"""
+"""What a threshold promises about new data, as frozen records; the bounds are one-sided, 90 %."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

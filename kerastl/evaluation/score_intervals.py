@@ -9,6 +9,7 @@ the bootstrap are too narrow if positives are rare or a score is near its best v
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.optimize
@@ -88,10 +89,7 @@ def auc_interval(
         return None
     fewest = min(positives, negatives)
     smoothed = (value * fewest + 0.5) / (fewest + 1)
-
-    def independent(auc: float) -> float:
-        return _hanley_mcneil(auc, positives, negatives)
-
+    independent = partial(_hanley_mcneil, positives=positives, negatives=negatives)
     factor = _NORMAL**2 * _excess(variation, independent(smoothed))
 
     def outside(candidate: float) -> float:

@@ -170,7 +170,10 @@ def _with_promise(
     promise = _promise(steps, share, policy, step, promising is not None)
     if promise.is_promised:
         note = _extreme(steps, step, policy)
-        promise = replace(promise, price=_price(steps, policy, step, point))
+        quantity = "specificity" if policy.goal == "sensitivity" else "sensitivity"
+        value, usual = (float(getattr(steps, quantity)[one]) for one in (step, point))
+        price = Price(quantity=quantity, value=value, at_point_choice=usual)
+        promise = replace(promise, price=price)
     elif policy.is_promise:
         note = "; ".join(filter(None, [_not_promised(promise, policy, steps), note]))
     return ChosenThreshold(
@@ -224,12 +227,6 @@ def _extreme(steps: Steps, step: int, policy: ThresholdPolicy) -> str | None:
     if steps.called[step] == steps.called[-1]:
         return f"{share} is only promised by calling every example positive"
     return None
-
-
-def _price(steps: Steps, policy: ThresholdPolicy, step: int, point: int) -> Price:
-    quantity = "specificity" if policy.goal == "sensitivity" else "sensitivity"
-    values = getattr(steps, quantity)
-    return Price(quantity=quantity, value=float(values[step]), at_point_choice=float(values[point]))
 
 
 def _point_choice(steps: Steps, goal: str, target: float) -> tuple[int, str | None]:

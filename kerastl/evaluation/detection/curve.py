@@ -91,7 +91,8 @@ def candidates(word: Word) -> np.ndarray:
     They are halfway between neighboring peaks of the scores, the first above all of them: as the
     threshold falls, new detections start at peaks.
     """
-    peaks = [_peaks(track.scores) for track in word.tracks]
+    padded = [np.pad(track.scores, 1, constant_values=-np.inf) for track in word.tracks]
+    peaks = [one[1:-1][(one[1:-1] >= one[:-2]) & (one[1:-1] >= one[2:])] for one in padded]
     values = np.unique(np.concatenate([*peaks, np.zeros(0)]))[::-1]
     return halfway_thresholds(values) if len(values) else np.array([1.0])
 
@@ -119,9 +120,3 @@ def between(high: float, low: float) -> float:
     ends = [min(max(value, 1e-15), 1 - 1e-15) for value in (high, low)]
     middle = sum(math.log(value / (1 - value)) for value in ends) / 2
     return min(max(1 / (1 + math.exp(-middle)), low), high)
-
-
-def _peaks(scores: np.ndarray) -> np.ndarray:
-    before = np.concatenate([[-np.inf], scores[:-1]])
-    after = np.concatenate([scores[1:], [-np.inf]])
-    return scores[(scores >= before) & (scores >= after)]

@@ -43,10 +43,15 @@ def choose_for_rate(
     point = _best(word, outcomes, lambda found: found.num_false <= limit * word.hours)
     promised = list(itertools.takewhile(is_kept, outcomes)) if policy.is_promise else []
     chosen = _best(word, promised, is_kept) if promised else point
-    raised = _raised(word, chosen, negatives, limit)
+    raised = chosen
+    if negatives is not None:
+        *_, lowest = walk(negatives, candidates(negatives), highest_rate=limit)
+        raised = word.at(max(chosen.threshold, lowest.threshold))
     promise = _promise(word, policy, raised, is_promised=bool(promised))
-    if promised:
-        promise = replace(promise, price=_price(word, raised, point))
+    if promised and word.num_events:
+        value, usual = (one.num_missed / word.num_events for one in (raised, point))
+        price = Price(quantity="missed_share", value=value, at_point_choice=usual)
+        promise = replace(promise, price=price)
     notes = [_not_promised(word, policy, raised)] if promise.is_promised is False else []
     if not word.num_events:
         notes.append("the recordings contain no event of it, so its misses are unknown")
@@ -88,14 +93,6 @@ def _best(word: Word, outcomes: Sequence[Outcome], is_kept: Callable[[Outcome], 
     return inside if inside.num_missed == fewest and is_kept(inside) else best[0]
 
 
-def _raised(word: Word, chosen: Outcome, negatives: Word | None, limit: float) -> Outcome:
-    """Returns the outcome of the lowest threshold that keeps the limit in the negatives, too."""
-    if negatives is None:
-        return chosen
-    *_, lowest = walk(negatives, candidates(negatives), highest_rate=limit)
-    return word.at(max(chosen.threshold, lowest.threshold))
-
-
 def _promise(word: Word, policy: ThresholdPolicy, found: Outcome, *, is_promised: bool) -> Promise:
     bound = rate_bound(word, found)
     return Promise(
@@ -109,13 +106,6 @@ def _promise(word: Word, policy: ThresholdPolicy, found: Outcome, *, is_promised
         effective=float(len(word.voices)),
         needed=FEWEST_VOICES if len(word.voices) < FEWEST_VOICES else None,
     )
-
-
-def _price(word: Word, found: Outcome, point: Outcome) -> Price | None:
-    if not word.num_events:
-        return None
-    shares = [one.num_missed / word.num_events for one in (found, point)]
-    return Price(quantity="missed_share", value=shares[0], at_point_choice=shares[1])
 
 
 def _not_promised(word: Word, policy: ThresholdPolicy, found: Outcome) -> str:
