@@ -75,7 +75,8 @@ def named_heads(draw: st.DrawFn, tasks: list[str]) -> dict[str, Any]:
     names = draw(
         st.lists(NAME.filter(lambda n: "/" not in n), min_size=1, max_size=len(tasks), unique=True)
     )
-    keys = optional(hidden=st.lists(COUNT, max_size=3), dropout=FRACTION, weight=POSITIVE)
+    hidden = st.lists(st.integers(1, 16_384), max_size=3)
+    keys = optional(hidden=hidden, dropout=FRACTION, weight=POSITIVE)
     owners = [*range(len(names)), *(draw(st.sampled_from(range(len(names)))) for _ in tasks)]
     return {
         name: {
