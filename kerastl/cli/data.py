@@ -76,7 +76,7 @@ def check(
             progress=progress,
         )
     problems, warnings = table_report.problems_of(report), table_report.warnings_of(report)
-    if not (report.bad_cells or report.bad_segments):
+    if not (report.bad_cells or report.bad_cuts):
         has_config = source.suffix.lower() not in TABLE_ENDINGS
         split_problems, split_warnings = _check_split(table, data, has_config=has_config)
         problems, warnings = problems + split_problems, warnings + split_warnings
@@ -161,21 +161,18 @@ def _split_warnings(examples: "Examples") -> list[str]:
 
     warnings = list(split_gaps(examples))
     files = [str(path) for path in examples.paths]
-    if examples.segments is not None and (divided := divided_groups(files, examples.splits)):
-        recordings = counted(len(divided), "recording has", "recordings have")
+    if examples.cuts is not None and (divided := divided_groups(files, examples.splits)):
+        files_have = counted(len(divided), "file has", "files have")
         names = ", ".join(Path(path).name for path in divided[:3])
         warnings.append(
-            f"{recordings} examples in several splits, so scores are flattered: {names}."
+            f"{files_have} examples in several splits, so scores are flattered: {names}."
         )
     return warnings
 
 
 def _used_columns(data: DataConfig) -> list[str]:
-    from kerastl.media.segments import COLUMNS
-
     split = [data.split.column] if isinstance(data.split, ColumnSplit) else []
-    segments = COLUMNS if data.media.has_segments else ()
-    return [*data.example_columns, *data.tasks, *split, *segments]
+    return [*data.example_columns, *data.tasks, *split, *data.media.cut_columns]
 
 
 def _refuse_columns(*options: object) -> None:

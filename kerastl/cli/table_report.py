@@ -47,15 +47,15 @@ def _facts(report: "TableReport") -> Iterator[str]:
 def problems_of(report: "TableReport") -> list[str]:
     """Returns a line for each problem that training refuses; long lists are shortened."""
     return [
-        *_cut(_cell_lines(report.bad_cells, "a label"), "cells that are not labels"),
-        *_cut(_cell_lines(report.bad_segments, "a time of a segment"), "cells that are not times"),
+        *_cut(_cell_lines(report.bad_cells), "cells that are not labels"),
+        *_cut(_cell_lines(report.bad_cuts), "cells that make no valid cut"),
         *_cut(_file_lines(report.missing_files), "missing files"),
         *_cut(_file_lines(report.unreadable_files), "unreadable files"),
     ]
 
 
-def _cell_lines(cells: Sequence["BadCell"], what: str) -> list[str]:
-    return [f"row {bad.row}, column {bad.column}: '{bad.cell}' is not {what}" for bad in cells]
+def _cell_lines(cells: Sequence["BadCell"]) -> list[str]:
+    return [f"row {bad.row}, column {bad.column}: '{bad.cell}' {bad.reason}" for bad in cells]
 
 
 def _file_lines(files: Sequence["BadFile"]) -> list[str]:
@@ -99,7 +99,7 @@ def _duplicate_warnings(report: "TableReport") -> Iterator[str]:
         (report.equal_paths, "file", "in several rows"),
         (report.equal_files, "file", "stored under several names"),
         (report.across_groups, "file", f"in {leak}"),
-        (report.divided_recordings, "recording", f"divided among {leak}"),
+        (report.divided_files, "file", f"cut into examples in {leak}"),
     ):
         if found:
             yield f"{_are(len(found), noun)} {sentence}: {_rows(found)}."

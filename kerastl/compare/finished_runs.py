@@ -20,7 +20,8 @@ from kerastl.compare.verdicts import HELPS, HURTS, PairedRows
 from kerastl.data.tables.examples import PARTS
 from kerastl.errors import RunError, counted
 from kerastl.files import write_text
-from kerastl.media.segments import COLUMNS
+from kerastl.media.base import MediaType
+from kerastl.media.cuts import Cuts, stored_cuts
 from kerastl.run.record import RunRecord, read_record
 
 AXIS = "runs"
@@ -88,7 +89,9 @@ def _common_tasks(records: dict[str, RunRecord]) -> tuple[str, ...]:
 def _common_rows(records: dict[str, RunRecord]) -> tuple[str, list[pd.DataFrame]]:
     """Returns the first held-out split with common rows, and these rows of each run."""
     for part in ("test", "validation"):
-        frames = [_by_example(record.rows(part)) for record in records.values()]
+        frames = [
+            _by_example(record.rows(part), record.bundle.media) for record in records.values()
+        ]
         common = frames[0].index
         for frame in frames[1:]:
             common = common[common.isin(frame.index)]
@@ -109,9 +112,9 @@ def _with_common_labels(frames: Sequence[pd.DataFrame], tasks: Sequence[str]) ->
     return [frame.assign(**first.where(agree)) for frame in frames]
 
 
-def _by_example(frame: pd.DataFrame) -> pd.DataFrame:
-    keys = ["path", *(column for column in COLUMNS if column in frame)]
-    names = frame[keys].astype(str).agg(" ".join, axis=1)
+def _by_example(frame: pd.DataFrame, media: MediaType) -> pd.DataFrame:
+    cuts = Cuts(columns=media.cut_columns, values=stored_cuts(frame, media))
+    names = frame["path"].astype(str) + " " + pd.Series(cuts.texts(), frame.index, dtype=str)
     return frame.set_index(names)[~names.duplicated().to_numpy()]
 
 

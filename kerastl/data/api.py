@@ -159,7 +159,7 @@ def load_data(
     media, settings = config.media, config.media_settings
     taken = media.default_input(input_size, settings)
     contract = media.contract(taken.shape, settings, taken, backbone="none")
-    inputs = FileInputs(examples.paths, contract, segments=examples.segments)
+    inputs = FileInputs(examples.paths, contract, cuts=examples.cuts)
     inputs.decode_all()
 
     def batches(part: str, values: np.ndarray, shuffle_seed: int | None) -> "tf.data.Dataset":

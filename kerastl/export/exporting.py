@@ -264,5 +264,5 @@ def _some(examples: Examples, most: int) -> Examples:
 def _samples(record: RunRecord, table: str | Path | None) -> np.ndarray:
     """Returns some inputs of the training split, or of another table."""
     examples = _some(examples_to_score(record, table, "train"), _NUM_SAMPLES)
-    files = FileInputs(examples.paths, record.bundle.input, segments=examples.segments)
+    files = FileInputs(examples.paths, record.bundle.input, cuts=examples.cuts)
     return files.take(np.arange(len(files)))

@@ -28,7 +28,7 @@ from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
-from kerastl.media.segments import bounds_of
+from kerastl.media.cuts import cut_of
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.scoring import calibrate
@@ -94,9 +94,9 @@ class Reference:
             folder.mkdir()
             decoder = self.bundle.media.decoder(self.bundle.input)
             for row, path in enumerate(paths):
-                bounds = bounds_of(self.files.segments, row)
+                cut = cut_of(self.files.cuts, row)
                 values = (
-                    decoder.load_unfitted(self.files.paths[row], bounds)
+                    decoder.load_unfitted(self.files.paths[row], cut)
                     if takes_any_extent
                     else self.files.take(np.array([row]))[0]
                 )
@@ -152,7 +152,7 @@ def make_reference(
     Raises:
         MediaError: A file cannot be read.
     """
-    files = FileInputs(examples.paths, bundle.input, segments=examples.segments)
+    files = FileInputs(examples.paths, bundle.input, cuts=examples.cuts)
     # Of several windows, the exported model gets one.
     inputs: Inputs = ArrayInputs(files.take(np.arange(len(files)))) if files.has_windows else files
     stored = bundle.engines.get("scores")

@@ -6,7 +6,7 @@ Convention: everything that depends on what an example is belongs to a subclass 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from kerastl.media.decoder import Decoder
-    from kerastl.media.segments import Bounds
+    from kerastl.media.decoder import Cut, Decoder
 
 
 MAX_VALUES = 2**28  # of one input: 1 GiB as float32
@@ -127,7 +126,8 @@ class MediaType(ABC):
     raw_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)  # of the raw input of a network
     # Whether networks scale raw input to values around 0, which the conformance kit then checks.
     has_usual_scaling: ClassVar[bool] = False
-    has_segments: ClassVar[bool] = False  # start_seconds and end_seconds cut examples out of files
+    cut_columns: ClassVar[tuple[str, ...]] = ()  # of tables that cut examples out of files
+    cut_cells: ClassVar[str] = ""  # what these columns may contain, in words
     has_recordings: ClassVar[bool] = False  # a trained model can slide over long recordings
     # Keys of the summary in the JSON of `kerastl data check`: the current one, then those that are
     # kept for one release.
@@ -140,6 +140,21 @@ class MediaType(ABC):
     @abstractmethod
     def default_input(self, size: int | tuple[int, int] | None, settings: Any) -> BackboneInput:
         """Returns the input for a value of `input_size`, None for the default of the media type."""
+
+    def used_cut_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Returns those of the columns of a table that cut examples out of files."""
+        return tuple(column for column in self.cut_columns if column in columns)
+
+    def bad_cuts(self, values: "np.ndarray") -> Iterable[tuple[int, int, str]]:
+        """Returns row, column and "is not ..." of each number that makes no valid cut.
+
+        The argument `values` has the numbers, at least 0, `(rows, len(cut_columns))`; NaN: blank.
+        """
+        return ()
+
+    def cut_text(self, cut: "Cut") -> str:
+        """Returns a cut in a few words for reports."""
+        return ""
 
     def decided_settings(self, settings: Any, paths: Sequence[Path]) -> Mapping[str, Any]:
         """Returns values of the keys in `data_settings` that the files of a table decide."""
@@ -160,7 +175,7 @@ class MediaType(ABC):
         """Returns the decoder from files to the inputs of a contract of this media type."""
 
     @abstractmethod
-    def inspect(self, path: Path, segment: "Bounds") -> Any:
+    def inspect(self, path: Path, cut: "Cut") -> Any:
         """Returns facts about all of an example for `summarize`, or raises a `MediaError`."""
 
     @abstractmethod
@@ -169,7 +184,7 @@ class MediaType(ABC):
         paths: Sequence[Path],
         facts: Sequence[Any],
         *,
-        has_segments: bool,
+        has_cuts: bool,
         taken: BackboneInput | None,
         settings: Any,
     ) -> MediaSummary:
@@ -180,7 +195,7 @@ class MediaType(ABC):
         """
 
     @abstractmethod
-    def preview(self, path: Path, segment: "Bounds") -> Preview:
+    def preview(self, path: Path, cut: "Cut") -> Preview:
         """Returns what a report shows of an example; if it cannot be shown, the reason."""
 
     @abstractmethod

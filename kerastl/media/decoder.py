@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from kerastl.media.segments import WHOLE, Bounds
+Cut = tuple[float | None, ...]
+"""The part of its file that an example is: a number for each of `MediaType.cut_columns`."""
+WHOLE: Cut = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +36,12 @@ class Decoder(ABC):
         self.rule = rule
 
     @abstractmethod
-    def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
+    def load(self, path: Path, cut: Cut = WHOLE) -> DecodedExample:
         """Reads one example, or raises a `MediaError`."""
 
-    def load_unfitted(self, path: Path, segment: Bounds = WHOLE) -> np.ndarray:
+    def load_unfitted(self, path: Path, cut: Cut = WHOLE) -> np.ndarray:
         """Reads one input as a model with the layer of `MediaType.fitting` takes it."""
-        inputs = self.load(path, segment).values
+        inputs = self.load(path, cut).values
         return np.asarray(inputs[self.representative(inputs)])
 
     @abstractmethod

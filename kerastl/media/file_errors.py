@@ -1,5 +1,7 @@
 """The errors of media files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kerastl.errors import MediaError
@@ -28,6 +30,18 @@ def damaged(noun: str, where: str, reason: str) -> MediaError:
     return MediaError(
         f"The {noun} is truncated or damaged.", where=where, received=reason, fix=FIX_DAMAGE
     )
+
+
+@contextmanager
+def as_damage(noun: str, where: str) -> Iterator[None]:
+    """Raises anything but a `MediaError` as damage: decoders raise nearly anything on bad bytes."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise damaged(noun, where, reason) from error
 
 
 def wrong_format(noun: str, where: str, formats: str, received: str) -> MediaError:

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 
 from kerastl.media.base import MediaType
+from kerastl.media.cuts import stored_cut
+from kerastl.media.decoder import Cut
 from kerastl.media.preview import Preview, no_preview
-from kerastl.media.segments import COLUMNS, WHOLE, Bounds
 from kerastl.report.curves import logits
 from kerastl.run.origin import ReadableFiles
 from kerastl.threads import in_order
 
-Place = tuple[Path, Bounds]  # of an example: its file and the segment of it
+Place = tuple[Path, Cut]  # of an example: its file and the part of it
 
 BUDGET = 2_400_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
@@ -86,31 +87,31 @@ class PreviewStore:
         self._ahead.update(zip(wanted, made, strict=True))
         return made
 
-    def preview(self, path: Path, segment: Bounds) -> tuple[str, Preview, bool]:
+    def preview(self, path: Path, cut: Cut) -> tuple[str, Preview, bool]:
         """Returns the id of a preview, the preview, and whether it is the first of its file.
 
         A file that may not be read, and one that does not fit anymore, has a text.
         """
-        key = path, segment
+        key = path, cut
         is_first = key not in self._made
         if is_first:
-            self._made[key] = f"preview-{len(self._made)}", self._make(path, segment)
+            self._made[key] = f"preview-{len(self._made)}", self._make(path, cut)
         return *self._made[key], is_first
 
     def usual_characters(self, rows: pd.DataFrame) -> float:
         """Returns the mean size of a preview, measured on a few of the rows; at least 1."""
         chosen = rows.iloc[:: max(1, len(rows) // _SAMPLE)]
-        made = self.make_ahead(_place(row) for _, row in chosen.iterrows())
+        made = self.make_ahead(_place(row, self.media) for _, row in chosen.iterrows())
         sizes = [size for one in made if (size := _size(one))]
         return sum(sizes) / len(sizes) if sizes else 1.0
 
-    def _make(self, path: Path, segment: Bounds) -> Preview:
+    def _make(self, path: Path, cut: Cut) -> Preview:
         refusal = self.files.refusal(path)
         if refusal is not None:
             return no_preview(refusal)
         if self.left <= 0:
             return no_preview("left out to keep the report small")
-        made = self._ahead.pop((path, segment), None) or self.media.preview(path, segment)
+        made = self._ahead.pop((path, cut), None) or self.media.preview(path, cut)
         size = _size(made)
         if size > self.left:
             return no_preview("left out to keep the report small")
@@ -158,7 +159,7 @@ def gather_galleries(
         if cell == "near":
             shown |= {i: False for i in _spread(p, valid, limit) if i not in shown}
         chosen.append(shown)
-    store.make_ahead(_place(rows.iloc[i]) for shown in chosen for i in shown)
+    store.make_ahead(_place(rows.iloc[i], store.media) for shown in chosen for i in shown)
     return tuple(
         Gallery(
             cell=cell,
@@ -194,20 +195,17 @@ def examples_per_gallery(num_tasks: int, num_parts: int, characters: float) -> l
     return [first, *[max(1, first // 2)] * (num_parts - 1)]
 
 
-def _place(row: pd.Series) -> Place:
-    start, end = (row.get(column) for column in COLUMNS)
-    segment = None if pd.isna(start) else float(start), None if pd.isna(end) else float(end)
-    return Path(str(row["path"])), segment
+def _place(row: pd.Series, media: MediaType) -> Place:
+    return Path(str(row["path"])), stored_cut(row, media)
 
 
 def _example(
     row: pd.Series, label: float, probability: float, is_shown: bool, store: PreviewStore
 ) -> Example:
-    path, segment = _place(row)
-    start = "" if segment == WHOLE else f", {segment[0] or 0:.2f} s"
-    preview_id, preview, is_first = store.preview(path, segment)
+    path, cut = _place(row, store.media)
+    preview_id, preview, is_first = store.preview(path, cut)
     return Example(
-        name=(path.name or str(path)) + start,
+        name=", ".join(filter(None, (path.name or str(path), store.media.cut_text(cut)))),
         path=str(row["path"]),
         probability=float(probability),
         truth="unknown" if np.isnan(label) else "yes" if label == 1 else "no",

@@ -74,7 +74,7 @@ def evaluate(
             model,
             record.bundle,
             examples.paths,
-            segments=examples.segments,
+            cuts=examples.cuts,
             on_error="raise",
             engine="auto" if stored is None or stored.name == "xla" else stored.name,
             cache=cache,

@@ -1,6 +1,6 @@
 """Rows of another table that a run was trained on.
 
-Convention: an example is a segment of a file, and a file is known by its path or by its bytes, so
+Convention: an example is a part of a file, and a file is known by its path or by its bytes, so
 that a copy under another name counts.
 """
 
@@ -15,9 +15,10 @@ from kerastl.data.tables.examples import Examples
 from kerastl.errors import counted
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.files import FileStatus
-from kerastl.media.segments import COLUMNS, Segments
+from kerastl.media.cuts import Cuts, stored_cuts
+from kerastl.media.media_types import media_type
 
-Identity = tuple[str | bytes, str]  # a file by path or hash, and the segment
+Identity = tuple[str | bytes, str]  # a file by path or hash, and the part of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +63,11 @@ def find_overlap(
     rows = splits[splits["split"].isin(fitted_on)]
     trained = [_absolute(path) for path in rows["path"]]
     paths = [_absolute(path) for path in examples.paths]
-    bounds = rows.reindex(columns=list(COLUMNS)).to_numpy(np.float64)
+    media = media_type(examples.modality)
+    cuts = Cuts(columns=media.cut_columns, values=stored_cuts(rows, media))
     by_file = _hashes_of_equal_sizes(paths, trained, hashes)
-    known = set().union(
-        *map(_identities, trained, Segments(values=bounds).texts(), map(by_file.get, trained))
-    )
-    texts = [""] * len(paths) if examples.segments is None else examples.segments.texts()
+    known = set().union(*map(_identities, trained, cuts.texts(), map(by_file.get, trained)))
+    texts = [""] * len(paths) if examples.cuts is None else examples.cuts.texts()
     found = map(_identities, paths, texts, map(by_file.get, paths))
     trained_on = np.array([not known.isdisjoint(one) for one in found], bool)
     groups = set(rows["group"]) if "group" in rows else set()
@@ -76,9 +76,9 @@ def find_overlap(
     return Overlap(trained_on=trained_on, in_trained_groups=related & ~trained_on)
 
 
-def _identities(path: Path, segment: str, file_hash: bytes | None) -> set[Identity]:
-    by_path: set[Identity] = {(str(path), segment)}
-    return by_path if file_hash is None else {*by_path, (file_hash, segment)}
+def _identities(path: Path, cut: str, file_hash: bytes | None) -> set[Identity]:
+    by_path: set[Identity] = {(str(path), cut)}
+    return by_path if file_hash is None else {*by_path, (file_hash, cut)}
 
 
 def _hashes_of_equal_sizes(

@@ -16,16 +16,8 @@ from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
-from kerastl.media.segments import (
-    COLUMNS,
-    WHOLE,
-    Bounds,
-    Segments,
-    bounds_of,
-    cell_text,
-    read_segments,
-    refuse_bad_segments,
-)
+from kerastl.media.cuts import Cuts, cell_text, cut_of, read_cuts, refuse_bad_cuts
+from kerastl.media.decoder import WHOLE, Cut
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.scoring import calibrate
@@ -42,7 +34,7 @@ class InputFile:
 
     path: Path
     name: str  # as the user wrote it
-    bounds: Bounds = WHOLE
+    cut: Cut = WHOLE
 
 
 def predict(
@@ -54,20 +46,19 @@ def predict(
     progress: Progress,
 ) -> pd.DataFrame:
     """Returns one row per example; see `kerastl.runs.Run.predict`."""
-    bounds = np.array([file.bounds for file in files], np.float64)
-    segments = None if np.isnan(bounds).all() else Segments(values=bounds)
+    cuts = Cuts.gather((file.cut for file in files), bundle.media.cut_columns)
     logits, errors, _ = file_logits(
         model,
         bundle,
         [file.path for file in files],
-        segments=segments,
+        cuts=cuts,
         on_error="collect",
         cache=cache,
         progress=progress,
     )
     columns: dict[str, object] = {"path": [file.name for file in files]}
-    if segments is not None:
-        columns |= dict(zip(COLUMNS, segments.values.T, strict=True))
+    if cuts is not None:
+        columns |= cuts.table_columns()
     readable = np.array([row not in errors for row in range(len(files))])
     for task, values in zip(bundle.task_names, calibrate(bundle, logits).T, strict=True):
         columns[task] = np.where(readable, values, np.nan)
@@ -83,7 +74,7 @@ def file_logits(
     bundle: Bundle,
     paths: Sequence[Path],
     *,
-    segments: Segments | None,
+    cuts: Cuts | None,
     on_error: Literal["raise", "collect"],
     engine: EngineName = "auto",
     cache: bool,
@@ -98,7 +89,7 @@ def file_logits(
     Raises:
         MediaError: A file is unreadable, with `on_error="raise"`.
     """
-    inputs = FileInputs(paths, bundle.input, segments=segments, on_error=on_error)
+    inputs = FileInputs(paths, bundle.input, cuts=cuts, on_error=on_error)
     source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
     found = source.features_of(find_layer(model), inputs, progress=progress)
     used = found.facts.scores.engine if found.facts.scores else REFERENCE
@@ -144,10 +135,9 @@ def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
             expected=f"the column with the files, named as in the run's config: {column}",
             received=", ".join(str(name) for name in frame.columns[:12]),
         )
-    segments = read_segments(frame) if bundle.media.has_segments else None
-    refuse_bad_segments(segments, source=table.name)
+    cuts = read_cuts(frame, bundle.media, tasks=bundle.task_names)
+    refuse_bad_cuts(cuts, bundle.media, source=table.name)
     names = [cell_text(cell) for cell in frame[column]]
     return [
-        InputFile(table.parent / name, name, bounds_of(segments, row))
-        for row, name in enumerate(names)
+        InputFile(table.parent / name, name, cut_of(cuts, row)) for row, name in enumerate(names)
     ]

@@ -5,11 +5,12 @@ import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import RunError, counted
-from kerastl.media.segments import COLUMNS
+from kerastl.media.cuts import stored_cuts
+from kerastl.media.media_types import media_type
 
 
 def splits_frame(examples: Examples) -> pd.DataFrame:
-    """Returns path, segment and group (if there are any), and split of each example."""
+    """Returns path, cut and group (if there are any), and split of each example."""
     columns = example_columns(examples)
     if examples.groups is not None:
         columns["group"] = examples.groups
@@ -17,11 +18,9 @@ def splits_frame(examples: Examples) -> pd.DataFrame:
 
 
 def example_columns(examples: Examples) -> dict[str, object]:
-    """Returns the columns that identify each example: path, and segment if there are any."""
+    """Returns the columns that identify each example: path, and cut if there are any."""
     columns: dict[str, object] = {"path": [str(path) for path in examples.paths]}
-    if examples.segments is not None:
-        columns |= dict(zip(COLUMNS, examples.segments.values.T, strict=True))
-    return columns
+    return columns if examples.cuts is None else {**columns, **examples.cuts.table_columns()}
 
 
 def with_stored_splits(examples: Examples, splits: pd.DataFrame) -> Examples:
@@ -44,6 +43,6 @@ def with_stored_splits(examples: Examples, splits: pd.DataFrame) -> Examples:
 def _are_same_examples(splits: pd.DataFrame, examples: Examples) -> bool:
     if list(splits["path"]) != [str(path) for path in examples.paths]:
         return False
-    stored = splits[[name for name in COLUMNS if name in splits]].to_numpy(dtype=np.float64)
-    segments = np.zeros((len(splits), 0)) if examples.segments is None else examples.segments.values
-    return np.array_equal(stored, segments, equal_nan=True)
+    stored = stored_cuts(splits, media_type(examples.modality))
+    cuts = np.full_like(stored, np.nan) if examples.cuts is None else examples.cuts.values
+    return np.array_equal(stored, cuts, equal_nan=True)

@@ -60,7 +60,7 @@ def search_features(
                 inputs = FileInputs(
                     [examples.paths[row] for row in rows],
                     contract,
-                    segments=None if examples.segments is None else examples.segments.take(rows),
+                    cuts=None if examples.cuts is None else examples.cuts.take(rows),
                 )
                 unscored = np.zeros(len(rows), bool)
                 features = source.features_of(layer, inputs, is_scored=unscored, progress=progress)

@@ -10,8 +10,9 @@ import soundfile
 from kerastl.config import NoiseConfig
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.audio.decoding import load_windows, read_audio
+from kerastl.media.audio.kind import AUDIO
 from kerastl.media.audio.noise import NoiseSource
-from kerastl.media.segments import read_segments, refuse_bad_segments
+from kerastl.media.cuts import read_cuts, refuse_bad_cuts
 
 
 def text(kind, call):
@@ -95,12 +96,12 @@ def test_a_window_that_there_is_not(second):
 
 def test_a_cell_that_is_no_time():
     frame = pd.DataFrame({"start_seconds": ["0", "soon"], "end_seconds": ["1", "2"]})
-    call = lambda: refuse_bad_segments(read_segments(frame), source="a.csv")  # noqa: E731
+    call = lambda: refuse_bad_cuts(read_cuts(frame, AUDIO, tasks=()), AUDIO, source="a.csv")  # noqa: E731
     assert text(TableError, call) == (
-        "1 cell of start_seconds and end_seconds is not a valid time.\n"
+        "1 cell of start_seconds and end_seconds is not valid.\n"
         "  where:    a.csv: row 2, column start_seconds\n"
         "  expected: seconds, 0 or more, the end after the start; blank for the file's own\n"
-        "  received: 'soon'"
+        "  received: 'soon', which is not a number of 0 or more"
     )
 
 

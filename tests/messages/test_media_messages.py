@@ -16,7 +16,7 @@ from kerastl.data.importing.folders import table_from_folders
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.audio.decoding import read_audio
-from kerastl.media.image import decoding as images
+from kerastl.media.image import opening
 from kerastl.media.image.decoding import decode_image, read_image_file
 from kerastl.media.image.settings import ImageContract
 
@@ -92,7 +92,7 @@ def test_a_file_that_is_no_image():
     assert text(MediaError, lambda: decode(b"<html>404</html>")) == (
         "The file is not an image that kerastl reads.\n"
         "  where:    a.png\n"
-        "  expected: JPEG, PNG, WebP, BMP or GIF\n"
+        "  expected: JPEG, PNG, WebP, BMP, GIF, TIFF or DICOM\n"
         "  received: bytes that start with b'<html>404</h'\n"
         "  fix:      Convert it to one of these formats, or remove its row from the table."
     )
@@ -112,7 +112,7 @@ def test_a_image_that_is_too_large(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
     assert text(MediaError, lambda: decode(png())) == expected
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    monkeypatch.setattr(images, "MAX_PIXELS", 63)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 63)
     assert text(MediaError, lambda: decode(png())).startswith(expected.splitlines()[0])
 
 

@@ -5,7 +5,7 @@ count from 1, the header not included.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +21,9 @@ from kerastl.errors import MediaError
 from kerastl.files import exists, file_sha256
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
+from kerastl.media.cuts import cut_of
+from kerastl.media.decoder import Cut
 from kerastl.media.media_types import MEDIA_TYPES, media_type
-from kerastl.media.segments import Bounds, bounds_of
 from kerastl.progress import SILENT, Progress
 from kerastl.settings import Section
 from kerastl.threads import num_processors
@@ -45,11 +46,12 @@ class TaskCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class BadCell:
-    """A cell that no policy knows."""
+    """A cell that no policy knows, or that makes no valid cut."""
 
     row: int
     column: str
     cell: str
+    reason: str = "is not a label"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +83,15 @@ class TableReport:
     modality: str
     tasks: tuple[TaskCounts, ...]
     bad_cells: tuple[BadCell, ...]
-    bad_segments: tuple[BadCell, ...]  # cells that are not valid times
+    bad_cuts: tuple[BadCell, ...]  # cells that make no valid cut
     missing_files: tuple[BadFile, ...]
-    unreadable_files: tuple[BadFile, ...]  # damaged, of another format, or shorter than a segment
+    unreadable_files: tuple[BadFile, ...]  # damaged, of another format, or smaller than a cut
     equal_rows: tuple[Rows, ...]  # in all cells
     equal_paths: tuple[Rows, ...]
     equal_files: tuple[Rows, ...]  # different files of the same bytes
     contradictions: tuple[tuple[str, Rows], ...]  # equal files with different known labels
     across_groups: tuple[Rows, ...]  # equal files in different groups
-    divided_recordings: tuple[Rows, ...]  # recordings with examples in different groups
+    divided_files: tuple[Rows, ...]  # files with examples in different groups
     groups: GroupCounts | None  # None if the table has no groups
     unused: tuple[str, ...]  # columns
     summary: MediaSummary | None  # of the media type about the readable files, if there are any
@@ -97,9 +99,7 @@ class TableReport:
     @property
     def is_usable(self) -> bool:
         """Whether training would accept the table."""
-        return not (
-            self.bad_cells or self.bad_segments or self.missing_files or self.unreadable_files
-        )
+        return not (self.bad_cells or self.bad_cuts or self.missing_files or self.unreadable_files)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as plain values, for JSON."""
@@ -108,7 +108,11 @@ class TableReport:
         for media in MEDIA_TYPES.values():
             own = summary if media.name == self.modality else None
             values |= dict.fromkeys(media.report_keys, own)
-        return {"usable": self.is_usable, **values}
+        old_keys = {
+            "bad_segments": values["bad_cuts"],
+            "divided_recordings": values["divided_files"],
+        }
+        return {"usable": self.is_usable, **values, **old_keys}
 
 
 def check_table(
@@ -130,24 +134,24 @@ def check_table(
     """
     media = media_type(table.modality)
     facts = inspect_files(table, progress)
-    same_path = duplicates.equal_paths(table.paths, table.segments)
-    same_bytes = duplicates.equal_files(
-        table.paths, [fact.digest for fact in facts], table.segments
-    )
+    same_path = duplicates.equal_paths(table.paths, table.cuts)
+    same_bytes = duplicates.equal_files(table.paths, [fact.digest for fact in facts], table.cuts)
     equal = (*same_path, *same_bytes)
     contradictions = duplicates.contradictions(table, equal)
-    recordings = () if table.segments is None else duplicates.same(table.paths)
-    bad_times = () if table.segments is None else table.segments.out_of_range
+    cut_files = () if table.cuts is None else duplicates.same(table.paths)
+    bad_cuts = () if table.cuts is None else table.cuts.bad_cells
     contents = [fact.content for fact in facts]
     return TableReport(
         source=table.source,
         num_rows=len(table),
         modality=table.modality,
         tasks=tuple(_count_task(table, column) for column in range(len(table.tasks))),
-        bad_cells=_bad_cells(
-            (row, task, cell) for task in table.tasks for row, cell in table.invalid_cells[task]
+        bad_cells=tuple(
+            BadCell(row=row + 1, column=task, cell=cell)
+            for task in table.tasks
+            for row, cell in table.invalid_cells[task]
         ),
-        bad_segments=_bad_cells(bad_times),
+        bad_cuts=tuple(BadCell(**{**asdict(bad), "row": bad.row + 1}) for bad in bad_cuts),
         missing_files=_bad_files(table.paths, facts, exist=False),
         unreadable_files=_bad_files(table.paths, facts, exist=True),
         equal_rows=_from_one(duplicates.equal_rows(table.frame)),
@@ -155,7 +159,7 @@ def check_table(
         equal_files=_from_one(same_bytes),
         contradictions=tuple((task, _from_one([rows])[0]) for task, rows in contradictions),
         across_groups=_from_one(duplicates.across_groups(table.groups, equal)),
-        divided_recordings=_from_one(duplicates.across_groups(table.groups, recordings)),
+        divided_files=_from_one(duplicates.across_groups(table.groups, cut_files)),
         groups=_count_groups(table, group_column),
         unused=() if used is None else tuple(unused_columns(table.frame, used)),
         summary=None
@@ -163,7 +167,7 @@ def check_table(
         else media.summarize(
             table.paths,
             contents,
-            has_segments=table.segments is not None,
+            has_cuts=table.cuts is not None,
             taken=taken,
             settings=settings or media.data_settings(),
         ),
@@ -180,24 +184,24 @@ class FileFacts:
 
 
 def inspect_files(table: Examples, progress: Progress) -> list[FileFacts]:
-    """Reads, decodes and hashes every file once, and every segment of a recording once."""
+    """Reads, decodes and hashes every file once, and every cut once."""
     media = media_type(table.modality)
     digests: dict[Path, str | None] = {}
 
-    def inspect(example: tuple[Path, Bounds]) -> FileFacts:
-        path, segment = example
+    def inspect(example: tuple[Path, Cut]) -> FileFacts:
+        path, cut = example
         if path not in digests:
             digests[path] = _digest(path)
         try:
-            content = media.inspect(path, segment)
+            content = media.inspect(path, cut)
         except MediaError as error:
             return FileFacts(digest=digests[path], error=error)
         return FileFacts(digest=digests[path], content=content)
 
-    examples = [(path, bounds_of(table.segments, row)) for row, path in enumerate(table.paths)]
+    examples = [(path, cut_of(table.cuts, row)) for row, path in enumerate(table.paths)]
     distinct = list(dict.fromkeys(examples))
     progress.step("Inspecting files", len(distinct))
-    found: dict[tuple[Path, Bounds], FileFacts] = {}
+    found: dict[tuple[Path, Cut], FileFacts] = {}
     with ThreadPoolExecutor(num_processors()) as pool:
         for start in range(0, len(distinct), _NUM_EXAMPLES_AT_A_TIME):
             some = distinct[start : start + _NUM_EXAMPLES_AT_A_TIME]
@@ -234,10 +238,6 @@ def _count_task(table: Examples, column: int) -> TaskCounts:
     )
 
 
-def _bad_cells(cells: Iterable[tuple[int, str, str]]) -> tuple[BadCell, ...]:
-    return tuple(BadCell(row=row + 1, column=column, cell=cell) for row, column, cell in cells)
-
-
 def _bad_files(
     paths: Sequence[Path], facts: Sequence[FileFacts], *, exist: bool
 ) -> tuple[BadFile, ...]:
@@ -254,7 +254,7 @@ def _reason(error: MediaError) -> str:
 
 
 def _count_groups(table: Examples, column: str | None) -> GroupCounts | None:
-    if table.groups is None or table.grouped_by_recording:
+    if table.groups is None or table.grouped_by_file:
         return None
     sizes = sorted(Counter(table.groups).values())
     cells = [] if column is None else table.frame[column].fillna("").tolist()

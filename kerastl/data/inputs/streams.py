@@ -1,7 +1,7 @@
 """Files as a stream of inputs: threads decode ahead, and memory is bounded by the parts.
 
 Convention: each example is read once. The key of an example consists of the hash of the very bytes
-that were decoded and of its segment, so nothing can be stored under the key of other content.
+that were decoded and of its cut, so nothing can be stored under the key of other content.
 """
 
 import copy
@@ -21,9 +21,9 @@ from kerastl.data.inputs.batches import ArrayInputs, Inputs
 from kerastl.data.inputs.stored_windows import Windows
 from kerastl.errors import MediaError
 from kerastl.media.base import InputContract
-from kerastl.media.decoder import DecodedExample
+from kerastl.media.cuts import Cuts, cut_of
+from kerastl.media.decoder import WHOLE, Cut, DecodedExample
 from kerastl.media.media_types import media_type
-from kerastl.media.segments import WHOLE, Bounds, Segments, bounds_of
 from kerastl.media.view import View
 from kerastl.progress import SILENT, Progress
 from kerastl.scratch import explaining_no_room, scratch_array
@@ -65,12 +65,12 @@ class FileInputs:
         paths: Sequence[Path],
         contract: InputContract,
         *,
-        segments: Segments | None = None,
+        cuts: Cuts | None = None,
         on_error: Literal["raise", "collect"] = "raise",
     ):
         self.paths = tuple(paths)
         self.contract = contract
-        self.segments = segments
+        self.cuts = cuts
         self.on_error = on_error
         self.errors: dict[int, str] = {}  # index of each unreadable example to the reason
         self._decoder = media_type(contract.modality).decoder(contract)
@@ -93,7 +93,7 @@ class FileInputs:
 
     def keys_of(self, digests: Sequence[bytes | None]) -> list[bytes | None]:
         """Returns the key of each example, given the hash of each example's file."""
-        return [_key(digest, bounds_of(self.segments, row)) for row, digest in enumerate(digests)]
+        return [_key(digest, cut_of(self.cuts, row)) for row, digest in enumerate(digests)]
 
     def noise(self, count: int) -> np.ndarray:
         """Returns random inputs, on which engines can be compared."""
@@ -150,8 +150,8 @@ class FileInputs:
 
     def _load(self, rows: np.ndarray) -> Part:
         started = time.perf_counter()
-        bounds = [bounds_of(self.segments, int(row)) for row in rows]
-        loaded = [self._load_one(int(row), one) for row, one in zip(rows, bounds, strict=True)]
+        cuts = [cut_of(self.cuts, int(row)) for row in rows]
+        loaded = [self._load_one(int(row), one) for row, one in zip(rows, cuts, strict=True)]
         digests = tuple(one.digest for one in loaded)
         counts = chosen = None
         if self.has_windows:
@@ -161,20 +161,20 @@ class FileInputs:
         return Part(
             rows=rows,
             values=self._view.change(np.concatenate([one.values for one in loaded]), np),
-            keys=tuple(map(_key, digests, bounds)),
+            keys=tuple(map(_key, digests, cuts)),
             seconds=time.perf_counter() - started,
             counts=counts,
             chosen=chosen,
             digests=digests,
         )
 
-    def _load_one(self, row: int, bounds: Bounds) -> DecodedExample:
+    def _load_one(self, row: int, cut: Cut) -> DecodedExample:
         if isinstance(self._decoded, Windows):
             return DecodedExample(values=self._decoded.of(row), digest=None)
         if self._decoded is not None:
             return DecodedExample(values=self._decoded.take(np.array([row])), digest=None)
         try:
-            return self._decoder.load(self.paths[row], bounds)
+            return self._decoder.load(self.paths[row], cut)
         except MediaError as error:
             if self.on_error == "raise":
                 raise
@@ -206,7 +206,7 @@ def _advancing(parts: Iterator[Part], progress: Progress) -> Iterator[Part]:
         progress.advance(int(part.rows[-1]) + 1)
 
 
-def _key(digest: bytes | None, bounds: Bounds) -> bytes | None:
-    if digest is None or bounds == WHOLE:
+def _key(digest: bytes | None, cut: Cut) -> bytes | None:
+    if digest is None or cut == WHOLE:
         return digest
-    return hashlib.sha256(digest + repr(bounds).encode()).digest()
+    return hashlib.sha256(digest + repr(cut).encode()).digest()

@@ -1,6 +1,6 @@
 """Detection of equal rows: equal cells, paths or bytes.
 
-Convention: examples cut from recordings are equal if both file and segment are.
+Convention: examples that are cut out of files are equal if both file and cut are.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.data.tables.examples import Examples
-from kerastl.media.segments import Segments, bounds_of
+from kerastl.media.cuts import Cuts, cut_of
 
 Rows = tuple[int, ...]
 
@@ -32,19 +32,19 @@ def equal_rows(frame: pd.DataFrame) -> tuple[Rows, ...]:
     return tuple(tuple(repeated[list(rows)].tolist()) for rows in found)
 
 
-def equal_paths(paths: Sequence[Path], segments: Segments | None = None) -> tuple[Rows, ...]:
-    """Returns the rows that name the same file or segment."""
-    return same((path, bounds_of(segments, row)) for row, path in enumerate(paths))
+def equal_paths(paths: Sequence[Path], cuts: Cuts | None = None) -> tuple[Rows, ...]:
+    """Returns the rows that name the same file and the same part of it."""
+    return same((path, cut_of(cuts, row)) for row, path in enumerate(paths))
 
 
 def equal_files(
-    paths: Sequence[Path], digests: Sequence[str | None], segments: Segments | None = None
+    paths: Sequence[Path], digests: Sequence[str | None], cuts: Cuts | None = None
 ) -> tuple[Rows, ...]:
     """Returns the rows whose files have different names but equal bytes, one row for each name.
 
-    Segments of such files are equal if their bounds are.
+    Parts of such files are equal if their cuts are.
     """
-    examples = [(path, bounds_of(segments, row)) for row, path in enumerate(paths)]
+    examples = [(path, cut_of(cuts, row)) for row, path in enumerate(paths)]
     first = {example: row for row, example in reversed(list(enumerate(examples)))}
     return same(
         (digest, example[1]) if digest is not None and first[example] == row else None

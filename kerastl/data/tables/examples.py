@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.errors import TableError, counted
-from kerastl.media.segments import Segments
+from kerastl.media.cuts import Cuts
 from kerastl.notebook import listed
 
 PARTS = ("train", "validation", "test")
@@ -25,15 +25,15 @@ class Examples:
     labels: np.ndarray  # float32 for validation and scores: 1, 0, NaN for unknown and uncertain
     training_labels: np.ndarray  # for the loss: uncertain ones by their policy, in [0, 1] or NaN
     uncertain: np.ndarray  # bool
-    # Group of each example as text; a blank cell is a group of its own. If recordings are cut into
-    # examples and no column names groups, the recording.
+    # Group of each example as text; a blank cell is a group of its own. If files are cut into
+    # examples and no column names groups, the file.
     groups: np.ndarray | None
     modality: str
     source: str  # name of the table or tables, for messages
     # Weight with which unknown labels of a task count as "no" in training, if it is above 0.
     unknown_weight: Mapping[str, float] = field(default_factory=dict)
-    segments: Segments | None = None  # None if each example is a whole file
-    grouped_by_recording: bool = False
+    cuts: Cuts | None = None  # None if each example is a whole file
+    grouped_by_file: bool = False
     assigned: np.ndarray | None = None  # None before `assign_splits`; read it as `splits`
     # Row index and text of the cells of each task that no label policy knows, if the table comes
     # from `read_table`.
@@ -76,7 +76,7 @@ class Examples:
             training_labels=self.training_labels[rows],
             uncertain=self.uncertain[rows],
             groups=None if self.groups is None else self.groups[rows],
-            segments=None if self.segments is None else self.segments.take(rows),
+            cuts=None if self.cuts is None else self.cuts.take(rows),
             assigned=None if self.assigned is None else self.assigned[rows],
             invalid_cells={},
         )

@@ -12,12 +12,8 @@ from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.merging import Origins, merge_examples
 from kerastl.data.tables.table_file import listed_columns, plain_frame, read_frame, require_columns
 from kerastl.errors import TableError, counted, suggestion
-from kerastl.media.segments import (
-    cell_text,
-    read_segments,
-    recordings_as_groups,
-    refuse_bad_segments,
-)
+from kerastl.media.cuts import cell_text, files_as_groups, read_cuts, refuse_bad_cuts
+from kerastl.media.media_types import media_type
 
 _Frame = tuple[pd.DataFrame, list[Path]]  # one row per example, and the absolute path of its file
 
@@ -79,9 +75,8 @@ def build_examples(
         )
         for task in data.tasks
     }
-    segments = read_segments(frame) if data.media.has_segments else None
-    are_grouped = segments is None or data.group is not None
-    recordings = None if are_grouped else recordings_as_groups(paths)
+    cuts = read_cuts(frame, data.media, tasks=data.tasks)
+    files = None if cuts is None or data.group is not None else files_as_groups(paths)
     columns = decoded.values()
     return Examples(
         frame=frame,
@@ -91,20 +86,20 @@ def build_examples(
         training_labels=np.stack([column.training_labels for column in columns], axis=1),
         uncertain=np.stack([column.uncertain for column in columns], axis=1),
         unknown_weight={task: weight for task, weight in weights.items() if weight},
-        groups=_groups(frame, data.group) if recordings is None else recordings,
+        groups=_groups(frame, data.group) if files is None else files,
         modality=data.modality,
         source=source,
-        segments=segments,
-        grouped_by_recording=recordings is not None,
+        cuts=cuts,
+        grouped_by_file=files is not None,
         invalid_cells={task: column.invalid_cells for task, column in decoded.items()},
     )
 
 
 def refuse_bad_cells(examples: Examples) -> None:
-    """Raises a `LabelError` or `TableError` for cells that are not labels or not times."""
+    """Raises a `LabelError` or `TableError` for cells that are not labels or make no valid cut."""
     for task, cells in examples.invalid_cells.items():
         refuse_invalid_cells(task, cells, source=examples.source)
-    refuse_bad_segments(examples.segments, source=examples.source)
+    refuse_bad_cuts(examples.cuts, media_type(examples.modality), source=examples.source)
 
 
 def _read_frames(data: DataConfig) -> tuple[Sequence[Path], list[_Frame]]:

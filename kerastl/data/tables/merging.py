@@ -14,7 +14,7 @@ import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import LabelError, TableError, counted
-from kerastl.media.segments import cell_text
+from kerastl.media.cuts import cell_text
 
 _SHOWN = 3
 
@@ -60,19 +60,19 @@ def merge_examples(examples: Examples, origins: Origins, same: Sequence[str]) ->
         training_labels=np.where(np.isnan(labels), training_labels, labels),
         uncertain=uncertain & np.isnan(labels),
         groups=_groups(examples, same, codes, first),
-        segments=None if examples.segments is None else examples.segments.take(first),
+        cuts=None if examples.cuts is None else examples.cuts.take(first),
     )
 
 
 def _example_numbers(examples: Examples, origins: Origins) -> np.ndarray:
     """Returns the number of each row's example, in the order of their first rows.
 
-    Rows of one table stay separate unless another table names their file (or segment) too.
+    Rows of one table stay separate unless another table names their file (or cut) too.
     """
     paths = examples.paths
     split = [os.path.split(path) for path in paths]
     folders = {folder: os.path.realpath(folder) for folder in {folder for folder, _ in split}}
-    parts = [""] * len(paths) if examples.segments is None else examples.segments.texts()
+    parts = [""] * len(paths) if examples.cuts is None else examples.cuts.texts()
     keys = pd.Series(
         [
             f"{folders[folder]}/{name}\0{part}"
@@ -106,7 +106,7 @@ def _groups(
     if examples.groups is None:
         return None
     groups = examples.groups[first]
-    if not examples.grouped_by_recording:
+    if not examples.grouped_by_file:
         cells = examples.frame[same[0]].map(cell_text).to_numpy(dtype=object)
         given = np.flatnonzero(cells != "")
         groups[codes[given]] = examples.groups[given]

@@ -17,7 +17,7 @@ from kerastl.data.tables.table_file import read_frame, require_columns
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.files import file_sha256
 from kerastl.media.audio.blocks import audio_seconds
-from kerastl.media.segments import cell_text
+from kerastl.media.cuts import cell_text
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
 SPEAKER = "speaker"  # an optional column

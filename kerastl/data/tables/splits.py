@@ -68,7 +68,7 @@ def split_gaps(examples: Examples) -> list[str]:
 def leaks(paths: Sequence[Path], splits: np.ndarray) -> tuple[Rows, ...]:
     """Returns groups of two or more rows with the same bytes in different splits.
 
-    All segments of a recording are the same file. Only files of equal size are read.
+    All parts of a file are the same file. Only files of equal size are read.
     """
     equals = (*equal_paths(paths), *equal_files(paths, _digests(paths)))
     return tuple(rows for rows in equals if len(set(splits[list(rows)])) > 1)
@@ -143,7 +143,7 @@ def _refuse_unknown_parts(examples: Examples, column: str, parts: np.ndarray) ->
 
 def _refuse_divided_groups(examples: Examples, parts: np.ndarray) -> None:
     """Refuses divided groups of the config's column; `leak_warning` reports divided recordings."""
-    if examples.groups is None or examples.grouped_by_recording:
+    if examples.groups is None or examples.grouped_by_file:
         return
     divided = divided_groups(examples.groups, parts)
     if divided:

@@ -48,7 +48,7 @@ class FileHashes:
         """Returns the hash of each file, reading those without a stored one; None if unreadable."""
         hashes = self.recall(paths)
         missing = [row for row, digest in enumerate(hashes) if digest is None]
-        unknown = list(dict.fromkeys(paths[row] for row in missing))  # segments share files
+        unknown = list(dict.fromkeys(paths[row] for row in missing))  # cuts share files
         tasks = (partial(_status_and_hash, path) for path in unknown)
         found_in_order = in_order(tasks, num_ahead=64, num_threads=num_processors() + 4)
         read = dict(zip(unknown, found_in_order, strict=True))

@@ -31,8 +31,7 @@ from kerastl.files import FileStatus, file_sha256
 from kerastl.media.audio.reading import open_audio, read_mono
 from kerastl.media.audio.settings import AudioContract
 from kerastl.media.audio.windows import loudest, read_windows
-from kerastl.media.decoder import DecodedExample, Decoder
-from kerastl.media.segments import WHOLE, Bounds
+from kerastl.media.decoder import WHOLE, Cut, DecodedExample, Decoder
 
 RULE_VERSION = AudioContract.newest_rule
 _LATE_SECONDS = 0.1  # by which a segment may exceed the end: tables round
@@ -54,11 +53,11 @@ class AudioDecoder(Decoder):
         self._contract = contract
         self._digests: dict[Path, tuple[FileStatus, bytes]] = {}
 
-    def load(self, path: Path, segment: Bounds = WHOLE) -> DecodedExample:
+    def load(self, path: Path, cut: Cut = WHOLE) -> DecodedExample:
         before = FileStatus.of(path)
         values = load_windows(
             path,
-            segment,
+            cut,
             rate_hz=self._contract.sample_rate_hz,
             num_samples=self._contract.shape[0],
             window=self._contract.window,
@@ -83,16 +82,16 @@ class AudioDecoder(Decoder):
         return known[1]
 
 
-def read_audio(path: str | Path, segment: Bounds = WHOLE, *, rate_hz: int) -> np.ndarray:
+def read_audio(path: str | Path, cut: Cut = WHOLE, *, rate_hz: int) -> np.ndarray:
     """Reads an audio file or a segment of it as mono float32 in [-1, 1], shape `(samples,)`."""
     with open_audio(path) as file:
-        begin, end = segment_of(file, segment, rate_hz=rate_hz)
+        begin, end = segment_of(file, cut, rate_hz=rate_hz)
         return _read(file, begin, end, rate_hz)
 
 
 def load_windows(
     path: str | Path,
-    segment: Bounds = WHOLE,
+    cut: Cut = WHOLE,
     *,
     rate_hz: int,
     num_samples: int,
@@ -104,7 +103,7 @@ def load_windows(
     windows, however long the file is.
     """
     with open_audio(path) as file:
-        begin, end = segment_of(file, segment, rate_hz=rate_hz)
+        begin, end = segment_of(file, cut, rate_hz=rate_hz)
 
         def read(first: int, last: int) -> np.ndarray:
             return _read(file, begin + first, begin + last, rate_hz)
@@ -117,9 +116,10 @@ def audio_length(file: soundfile.SoundFile, rate_hz: int) -> int:
     return max(1, round(file.frames * rate_hz / file.samplerate))
 
 
-def segment_of(file: soundfile.SoundFile, segment: Bounds, *, rate_hz: int) -> tuple[int, int]:
+def segment_of(file: soundfile.SoundFile, cut: Cut, *, rate_hz: int) -> tuple[int, int]:
     """Returns the first sample of a segment and the one after its last, if it is in the file."""
-    start, end = segment[0] or 0.0, segment[1]
+    start, end = cut or (None, None)
+    start = start or 0.0
     length = audio_length(file, rate_hz)
     first = round(start * rate_hz)
     last = length if end is None else round(end * rate_hz)

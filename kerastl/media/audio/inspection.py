@@ -20,7 +20,7 @@ from kerastl.media.audio.reading import open_audio, read_blocks
 from kerastl.media.audio.settings import AudioSettings
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
-from kerastl.media.segments import Bounds
+from kerastl.media.decoder import Cut
 
 SILENT_PEAK = 1e-3  # of full scale: 60 decibels below it
 CLIPPED_PART = 1e-3  # of the samples
@@ -106,10 +106,10 @@ class AudioSummary(MediaSummary):
         ]
 
 
-def inspect_audio(path: Path, segment: Bounds) -> AudioFacts:
+def inspect_audio(path: Path, cut: Cut) -> AudioFacts:
     """Reads an audio file or a segment of it from end to end."""
     with open_audio(path) as file:
-        begin, end = segment_of(file, segment, rate_hz=file.samplerate)
+        begin, end = segment_of(file, cut, rate_hz=file.samplerate)
         peak, clipped = 0.0, np.zeros(file.channels)
         for block in read_blocks(file, begin, end):
             peak = max(peak, float(np.abs(block.mean(axis=1)).max()))
@@ -128,7 +128,7 @@ def summarize_audio(
     paths: Sequence[Path],
     facts: Sequence[AudioFacts | None],
     *,
-    has_segments: bool,
+    has_cuts: bool,
     taken: BackboneInput | None,
     settings: AudioSettings,
 ) -> AudioSummary:
@@ -155,7 +155,7 @@ def summarize_audio(
         median=lengths[len(lengths) // 2],
         longest=lengths[-1],
         total=sum(lengths),
-        recordings=sum(count > 1 for count in Counter(paths).values()) if has_segments else 0,
+        recordings=sum(count > 1 for count in Counter(paths).values()) if has_cuts else 0,
         silent=noted("peak", lambda peak: peak < SILENT_PEAK),
         clipped=noted("clipped", lambda part: part > CLIPPED_PART),
         too_short=noted("seconds", lambda seconds: seconds < shortest),

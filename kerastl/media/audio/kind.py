@@ -1,6 +1,7 @@
 """The media type of audio."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,8 +24,7 @@ from kerastl.media.view import View
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerastl.media.decoder import Decoder
-    from kerastl.media.segments import Bounds
+    from kerastl.media.decoder import Cut, Decoder
 
 
 _WINDOWS = {
@@ -49,7 +49,8 @@ class AudioType(MediaType):
     augment_settings = AudioAugmentation
     usual_augment: ClassVar[Mapping[str, Any]] = {"shift": 0.1, "gain": 6.0}
     view_settings = AudioViews
-    has_segments = True
+    cut_columns = ("start_seconds", "end_seconds")
+    cut_cells = "seconds, 0 or more, the end after the start; blank for the file's own"
     has_recordings = True
     report_keys = ("audio", "sounds")
 
@@ -82,6 +83,14 @@ class AudioType(MediaType):
             window=settings.window,
         )
 
+    def bad_cuts(self, values: "np.ndarray") -> Iterable[tuple[int, int, str]]:
+        for row, (start, end) in enumerate(values.tolist()):
+            if end <= (0.0 if math.isnan(start) else start):
+                yield row, 1, "is not after the start"
+
+    def cut_text(self, cut: "Cut") -> str:
+        return f"{cut[0] or 0:.2f} s" if cut else ""
+
     def decoder(self, contract: AudioContract) -> "Decoder":
         from kerastl.media.audio.decoding import AudioDecoder
 
@@ -95,20 +104,20 @@ class AudioType(MediaType):
             f"{' at the end' if contract.window == 'start' else ' on both sides'}."
         )
 
-    def inspect(self, path: Path, segment: "Bounds") -> Any:
+    def inspect(self, path: Path, cut: "Cut") -> Any:
         from kerastl.media.audio.inspection import inspect_audio
 
-        return inspect_audio(path, segment)
+        return inspect_audio(path, cut)
 
     def summarize(self, *examples: Any, **context: Any) -> MediaSummary:
         from kerastl.media.audio.inspection import summarize_audio
 
         return summarize_audio(*examples, **context)
 
-    def preview(self, path: Path, segment: "Bounds") -> Preview:
+    def preview(self, path: Path, cut: "Cut") -> Preview:
         from kerastl.media.audio.player import player
 
-        return player(path, segment)
+        return player(path, cut)
 
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns a faint, a loud and a rising audio clip, and a tone."""

@@ -1,7 +1,7 @@
 """The media type of images."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from kerastl.media.decoder import Decoder
-    from kerastl.media.segments import Bounds
+    from kerastl.media.decoder import Cut, Decoder
 
 _DEFAULT_SIDE = 224  # pixels
 _LARGER = (1.4, 2.0)  # sides of larger views as multiples of the usual ones
@@ -39,8 +38,17 @@ class ImageType(MediaType):
     noun = "image"
     nouns = "images"
     collective = "images"
-    extensions = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif")
-    formats = "JPEG, PNG, WebP, BMP or GIF"
+    extensions = (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif"),
+        *(".tif", ".tiff", ".dcm", ".dicom"),
+    )
+    formats = "JPEG, PNG, WebP, BMP, GIF, TIFF or DICOM"
+    cut_columns = ("x", "y", "width", "height", "frame")
+    cut_cells = (
+        "a region inside of the image by x, y, width and height, in pixels, or in fractions of the "
+        "image if all four are at most 1, the same for all rows; frame: 0 for the first of a file; "
+        "blank for the whole image"
+    )
     contract_class = ImageContract
     data_settings = ImageSettings
     augment_settings = ImageAugmentation
@@ -76,6 +84,7 @@ class ImageType(MediaType):
             shape=shape,
             resize=settings.resize,
             intensity=named[given] if isinstance(given, str) else given,
+            dicom_window=settings.dicom_window,
             rule_version=ImageContract.newest_rule,
         )
 
@@ -83,8 +92,24 @@ class ImageType(MediaType):
         """Returns the range of values of gray images of more than 8 bits, if there are any."""
         from kerastl.media.image.inspection import usual_range
 
-        found = usual_range(paths) if settings.intensity == "auto" else None
+        is_open = settings.intensity == "auto"
+        found = usual_range(paths, settings.dicom_window) if is_open else None
         return {} if found is None else {"intensity": list(found)}
+
+    def used_cut_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Returns x, y, width and height if all of them are there, and frame."""
+        used = super().used_cut_columns(columns)
+        return used if len(set(used) - {"frame"}) == 4 else tuple({"frame"} & set(used))
+
+    def bad_cuts(self, values: "np.ndarray") -> Iterable[tuple[int, int, str]]:
+        from kerastl.media.image.regions import bad_cuts
+
+        return bad_cuts(values)
+
+    def cut_text(self, cut: "Cut") -> str:
+        from kerastl.media.image.regions import cut_text
+
+        return cut_text(cut)
 
     def decoder(self, contract: ImageContract) -> "Decoder":
         from kerastl.media.image.decoding import ImageDecoder
@@ -108,20 +133,20 @@ class ImageType(MediaType):
             "as Image.draft does; otherwise, pixels differ by half a level on average."
         )
 
-    def inspect(self, path: Path, segment: "Bounds") -> Any:
+    def inspect(self, path: Path, cut: "Cut") -> Any:
         from kerastl.media.image.inspection import inspect_image
 
-        return inspect_image(path)
+        return inspect_image(path, cut)
 
     def summarize(self, *examples: Any, **context: Any) -> MediaSummary:
         from kerastl.media.image.inspection import summarize_images
 
         return summarize_images(*examples, **context)
 
-    def preview(self, path: Path, segment: "Bounds") -> Preview:
+    def preview(self, path: Path, cut: "Cut") -> Preview:
         from kerastl.media.image.thumbnail import thumbnail
 
-        return thumbnail(path)
+        return thumbnail(path, cut)
 
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns a dark, a bright, a coarse and a full-contrast image."""

@@ -47,7 +47,8 @@ class ImageContract(InputContract):
     """The input contract for images.
 
     `resize` is what happens to the proportions; `intensity` are the values of gray images of more
-    than 8 bits that become 0 and 255, None if training saw no such image.
+    than 8 bits that become 0 and 255, None if training saw no such image; `dicom_window` is whether
+    the window of a DICOM comes before it.
     """
 
     foreign_keys = frozenset({"sample_rate_hz", "window"})
@@ -56,6 +57,7 @@ class ImageContract(InputContract):
     modality: Literal["image"] = "image"
     resize: Resize = "stretch"
     intensity: FixedIntensity | None = None
+    dicom_window: bool = True
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -85,7 +87,13 @@ class ImageSettings(Section):
         default="auto",
         description="Values of gray images of more than 8 bits that become black and white: full "
         "(0 to 65535), [low, high], or percentiles of each image; auto: from 0 to the largest "
-        "value of the bits that the images of the table need (8, 10, 12, 14 or 16).",
+        "value of the bits that the images of the table need (8, 10, 12, 14 or 16), 0 to 1 for "
+        "floats within it, or the lowest and the highest value if some are negative.",
+    )
+    dicom_window: bool = Field(
+        default=True,
+        description="Whether the VOI LUT or window in a DICOM decides what becomes black and "
+        "white; a DICOM without one is scaled by intensity.",
     )
 
 

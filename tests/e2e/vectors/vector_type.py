@@ -61,7 +61,7 @@ class VectorDecoder(Decoder):
         )
         self.contract = contract
 
-    def load(self, path, segment=(None, None)) -> DecodedExample:
+    def load(self, path, cut=()) -> DecodedExample:
         values = read_vector(path).astype(np.float32) * np.float32(self.contract.scale)
         return DecodedExample(
             values=values[np.newaxis], digest=hashlib.sha256(path.read_bytes()).digest()
@@ -106,14 +106,14 @@ class VectorType(MediaType):
     def decoder(self, contract: VectorContract) -> VectorDecoder:
         return VectorDecoder(contract)
 
-    def inspect(self, path, segment) -> int:
+    def inspect(self, path, cut) -> int:
         return len(read_vector(path))
 
-    def summarize(self, paths, facts, *, has_segments, taken, settings) -> VectorSummary:
+    def summarize(self, paths, facts, *, has_cuts, taken, settings) -> VectorSummary:
         lengths = [fact for fact in facts if fact is not None]
         return VectorSummary(lengths={n: lengths.count(n) for n in sorted(set(lengths))})
 
-    def preview(self, path, segment) -> Preview:
+    def preview(self, path, cut) -> Preview:
         return no_preview(f"mean {read_vector(path).mean():.2f}")
 
     def varied_examples(self, shape) -> np.ndarray:

@@ -12,8 +12,9 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.features.engines import openvino_engine
 from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
+from kerastl.media.audio.kind import AUDIO
 from kerastl.media.audio.settings import AudioContract
-from kerastl.media.segments import Segments
+from kerastl.media.cuts import Cuts
 
 RATE_HZ = 4000
 SECONDS = (0.5, 1.0, 2.5, 3.0)
@@ -66,11 +67,15 @@ def test_another_window_is_another_entry_of_the_cache(network, paths, tmp_path) 
 
 
 def test_each_segment_has_features_of_its_own_in_the_cache(network, paths, tmp_path) -> None:
-    first = Segments(values=np.array([[0.0, 1.0], [1.0, 2.0], [np.nan, np.nan]]))
-    found = extract(network, [paths[3]] * 3, tmp_path, window="center", segments=first)
+    first = Cuts(
+        columns=AUDIO.cut_columns, values=np.array([[0.0, 1.0], [1.0, 2.0], [np.nan, np.nan]])
+    )
+    found = extract(network, [paths[3]] * 3, tmp_path, window="center", cuts=first)
     assert np.abs(found.values[0] - found.values[1]).max() > 1e-4
-    second = Segments(values=np.array([[1.0, 2.0], [0.5, 1.5], [np.nan, np.nan]]))
-    again = extract(network, [paths[3]] * 3, tmp_path, window="center", segments=second)
+    second = Cuts(
+        columns=AUDIO.cut_columns, values=np.array([[1.0, 2.0], [0.5, 1.5], [np.nan, np.nan]])
+    )
+    again = extract(network, [paths[3]] * 3, tmp_path, window="center", cuts=second)
     assert again.facts.scores.computed == 1
     np.testing.assert_array_equal(again.values[0], found.values[1])
     np.testing.assert_array_equal(again.values[2], found.values[2])

@@ -17,8 +17,8 @@ from scipy.special import logit
 
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores
+from kerastl.media.decoder import WHOLE
 from kerastl.media.media_types import media_type
-from kerastl.media.segments import WHOLE
 from kerastl.progress import Progress
 from kerastl.records import from_values
 from kerastl.report import write_report, write_report_or_warn

@@ -9,7 +9,8 @@ import pytest
 
 from kerastl.data.tables.examples import Examples
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.media.segments import Segments
+from kerastl.media.audio.kind import AUDIO
+from kerastl.media.cuts import Cuts
 from kerastl.run.overlap import find_overlap
 
 NO_HASHES = FileHashes(None)
@@ -24,19 +25,19 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def table(paths: list[Path], segments: Segments | None = None, groups=None) -> Examples:
+def table(paths: list[Path], cuts: Cuts | None = None, groups=None) -> Examples:
     unknown = np.full((len(paths), 1), np.nan)
     return Examples(
         frame=pd.DataFrame(index=range(len(paths))),
         source="table.csv",
-        modality="image",
+        modality="audio",
         paths=tuple(paths),
         tasks=("car",),
         labels=unknown,
         training_labels=unknown,
         uncertain=np.zeros(unknown.shape, bool),
         groups=None if groups is None else np.array(groups, object),
-        segments=segments,
+        cuts=cuts,
         invalid_cells={},
     )
 
@@ -67,10 +68,8 @@ def test_a_training_file_that_is_gone_is_known_by_its_path(files) -> None:
 
 def test_another_segment_of_a_training_file_does_not_count(files) -> None:
     own = splits(files, start_seconds=["0.0", "1.0", *[None] * 4], end_seconds=["1.0", *[None] * 5])
-    segments = Segments(values=np.array([[0, 1], [1, 2], [1, np.nan]]))
-    found = find_overlap(
-        table([files[0], files[0], files[1]], segments), own, ("train",), NO_HASHES
-    )
+    cuts = Cuts.gather([(0, 1), (1, 2), (1, None)], AUDIO.cut_columns)
+    found = find_overlap(table([files[0], files[0], files[1]], cuts), own, ("train",), NO_HASHES)
     assert found.trained_on.tolist() == [True, False, True]
 
 

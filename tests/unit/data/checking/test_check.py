@@ -175,7 +175,9 @@ def test_a_report_can_be_written_as_json(folder):
     assert read["images"] == read["pictures"]
     assert read["images"]["formats"] == {"PNG RGB": 4}
     assert (read["audio"], read["sounds"]) == (None, None)
-    assert read["bad_cells"] == [{"row": 2, "column": "car", "cell": "no"}]
+    assert read["bad_cells"] == [
+        {"row": 2, "column": "car", "cell": "no", "reason": "is not a label"}
+    ]
 
 
 def test_progress_receives_the_number_of_files(folder):

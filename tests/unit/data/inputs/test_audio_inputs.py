@@ -7,11 +7,14 @@ import pytest
 import soundfile
 
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.media.audio.kind import AUDIO
 from kerastl.media.audio.settings import AudioContract
-from kerastl.media.segments import Segments
+from kerastl.media.cuts import Cuts
 
 RATE_HZ = 8000
 SECONDS = (0.5, 1.0, 2.5)
+
+COLUMNS = AUDIO.cut_columns
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +72,8 @@ def test_what_is_drawn_is_a_window_of_the_audio_by_seed_and_index(paths: list[Pa
 
 
 def test_the_key_of_an_example_depends_on_its_file_and_its_segment(paths: list[Path]) -> None:
-    values = np.array([[0.0, 1.0], [1.0, 2.0], [0.0, 1.0], [np.nan, np.nan]])
-    inputs = FileInputs([paths[2]] * 4, contract(), segments=Segments(values=values))
+    values = [(0.0, 1.0), (1.0, 2.0), (0.0, 1.0), ()]
+    inputs = FileInputs([paths[2]] * 4, contract(), cuts=Cuts.gather(values, COLUMNS))
     parts = load(inputs)
     keys = [key for part in parts for key in part.keys]
     digests = [digest for part in parts for digest in part.digests]

@@ -98,8 +98,8 @@ def test_unreadable_audio_and_segments_outside_are_problems(folder: Path) -> Non
     report = check(folder, rows)
     assert not report.is_usable
     assert [one.row for one in report.unreadable_files] == [1, 2]
-    assert [(one.row, one.cell) for one in report.bad_segments] == [(3, "soon")]
-    assert "row 3, column start_seconds: 'soon' is not a time of a segment" in problems_of(report)
+    assert [(one.row, one.cell) for one in report.bad_cuts] == [(3, "soon")]
+    assert "row 3, column start_seconds: 'soon' is not a number of 0 or more" in problems_of(report)
 
 
 def test_warnings_say_what_to_do(folder: Path) -> None:

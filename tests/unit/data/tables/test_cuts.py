@@ -14,7 +14,8 @@ from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.splits import assign_splits, leak_warning
 from kerastl.errors import TableError
-from kerastl.media.segments import read_segments
+from kerastl.media.audio.kind import AUDIO
+from kerastl.media.cuts import read_cuts
 
 
 def table(folder: Path, frame: pd.DataFrame, **more) -> Examples:
@@ -49,12 +50,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_segments_are_read_from_their_columns_and_blank_is_the_files_own() -> None:
     frame = pd.DataFrame({"start_seconds": ["", "0.5", "1"], "end_seconds": ["2", "", "1.25"]})
-    segments = read_segments(frame)
-    assert segments is not None
-    assert segments.out_of_range == ()
-    assert [segments.bounds(row) for row in range(3)] == [(None, 2.0), (0.5, None), (1.0, 1.25)]
-    assert read_segments(pd.DataFrame({"start_seconds": ["", " "]})) is None
-    assert read_segments(pd.DataFrame({"seconds": ["1"]})) is None
+    cuts = read_cuts(frame, AUDIO, tasks=())
+    assert cuts is not None
+    assert cuts.bad_cells == ()
+    assert [cuts.of(row) for row in range(3)] == [(None, 2.0), (0.5, None), (1.0, 1.25)]
+    assert read_cuts(pd.DataFrame({"start_seconds": ["", " "]}), AUDIO, tasks=()) is None
+    assert read_cuts(pd.DataFrame({"seconds": ["1"]}), AUDIO, tasks=()) is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_the_parts_of_a_recording_fall_into_one_split(folder: Path) -> None:
     examples = table(folder, cut(6))
     examples = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
     parts = examples.splits
-    assert examples.grouped_by_recording
+    assert examples.grouped_by_file
     for path in set(examples.paths):
         assert len({parts[row] for row, other in enumerate(examples.paths) if other == path}) == 1
     assert leak_warning(examples.paths, examples.splits) is None
@@ -101,16 +102,16 @@ def test_a_group_of_the_config_comes_before_the_recording(folder: Path) -> None:
     frame = cut(6)
     frame["speaker"] = ["a" if part % 2 else "b" for part in range(len(frame))]
     examples = table(folder, frame, group="speaker")
-    assert not examples.grouped_by_recording
+    assert not examples.grouped_by_file
     assert set(examples.groups) == {"a", "b"}
-    assert len(check_table(examples).divided_recordings) == 6
+    assert len(check_table(examples).divided_files) == 6
 
 
 def test_parts_of_a_recording_are_no_duplicates_but_equal_parts_are(folder: Path) -> None:
     frame = cut(1, 4)
     frame.loc[3, ["start_seconds", "end_seconds"]] = [0, 1]
     examples = table(folder, frame)
-    assert duplicates.equal_paths(examples.paths, examples.segments) == ((0, 3),)
+    assert duplicates.equal_paths(examples.paths, examples.cuts) == ((0, 3),)
 
 
 def test_a_segment_that_two_tables_name_is_one_example(folder: Path) -> None:
@@ -120,12 +121,12 @@ def test_a_segment_that_two_tables_name_is_one_example(folder: Path) -> None:
     tables = (folder / "one.csv", folder / "two.csv")
     merged = load_table(DataConfig(table=tables, audio="path", tasks=("word", "other")))
     assert len(merged) == 20
-    assert merged.segments is not None
-    assert merged.segments.bounds(7) == (7.0, 8.0)
+    assert merged.cuts is not None
+    assert merged.cuts.of(7) == (7.0, 8.0)
     assert np.isnan(merged.labels[:, 1]).sum() == 5
 
 
 def test_beside_pictures_the_columns_mean_nothing(folder: Path) -> None:
     cut(2).to_csv(folder / "table.csv", index=False)
     config = DataConfig(table=folder / "table.csv", image="path", tasks=("word",))
-    assert load_table(config).segments is None
+    assert load_table(config).cuts is None

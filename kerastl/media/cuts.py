@@ -1,0 +1,148 @@
+"""Cuts: the part of its file that each example is, by columns of the table.
+
+Convention: each media type states its columns, such as `start_seconds` and `end_seconds` of audio;
+a blank cell is the file's own beginning, end, extent or first frame.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerastl.errors import TableError, counted
+from kerastl.media.base import MediaType
+from kerastl.media.decoder import WHOLE, Cut
+
+_MIN_FILES = 3  # fewer cannot be kept whole: there are three splits
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadCutCell:
+    """A cell that is no part of a valid cut."""
+
+    row: int  # index
+    column: str
+    cell: str
+    reason: str  # what follows after the cell: "is not ..."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cuts:
+    """The part of its file that each example is."""
+
+    columns: tuple[str, ...]  # all of the media type
+    values: np.ndarray  # `(examples, columns)` float64, NaN: blank
+    bad_cells: tuple[BadCutCell, ...] = ()
+
+    @classmethod
+    def gather(cls, cuts: Iterable[Cut], columns: Sequence[str]) -> "Cuts | None":
+        """Returns the cuts of examples, None if all of them are whole files."""
+        rows = [cut or (None,) * len(columns) for cut in cuts]
+        values = np.array(rows, np.float64).reshape(len(rows), len(columns))
+        return None if np.isnan(values).all() else cls(columns=tuple(columns), values=values)
+
+    def take(self, rows: np.ndarray) -> "Cuts":
+        """Returns the cuts of these examples, in their order."""
+        return Cuts(columns=self.columns, values=self.values[rows])
+
+    def of(self, row: int) -> Cut:
+        """Returns the cut of an example."""
+        return _cut(self.values[row])
+
+    def texts(self) -> list[str]:
+        """Returns a text for each example that differs among the cuts of its file."""
+        return ["" if np.isnan(row).all() else "-".join(map(str, row)) for row in self.values]
+
+    def table_columns(self) -> dict[str, np.ndarray]:
+        """Returns the columns of a table that states the cuts; those without a value are left out.
+
+        Each is `(examples,)` float64, NaN: blank.
+        """
+        found = zip(self.columns, self.values.T, strict=True)
+        return {column: values for column, values in found if not np.isnan(values).all()}
+
+
+def cell_text(cell: Any) -> str:
+    """Returns a cell of a table as text without outer spaces; a missing one is blank."""
+    return "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell).strip()
+
+
+def read_cuts(frame: pd.DataFrame, media: MediaType, *, tasks: Sequence[str]) -> Cuts | None:
+    """Returns the cuts in a table's columns, or None if there are none; tasks are no cuts."""
+    columns = media.cut_columns
+    used = media.used_cut_columns([name for name in map(str, frame.columns) if name not in tasks])
+    values = np.full((len(frame), len(columns)), np.nan)
+    bad: list[tuple[int, int, str]] = []
+    for column in used:
+        place = columns.index(column)
+        values[:, place], wrong = _numbers(frame[column].tolist())
+        bad += [(row, place, "is not a number of 0 or more") for row in wrong]
+    are_numbers = np.ones(len(frame), bool)
+    are_numbers[[row for row, _, _ in bad]] = False
+    bad += [one for one in media.bad_cuts(values) if are_numbers[one[0]]]
+    values[[row for row, _, _ in bad]] = np.nan
+    if np.isnan(values).all() and not bad:
+        return None
+    cells = (
+        BadCutCell(
+            row=row,
+            column=columns[place],
+            cell=cell_text(frame[columns[place]].iloc[row]),
+            reason=reason,
+        )
+        for row, place, reason in sorted(bad)
+    )
+    return Cuts(columns=columns, values=values, bad_cells=tuple(cells))
+
+
+def stored_cuts(frame: pd.DataFrame, media: MediaType) -> np.ndarray:
+    """Returns the cuts in a table of a run, `(rows, columns)` float64, NaN: blank."""
+    columns = [name if f"{name}_label" not in frame else None for name in media.cut_columns]
+    return frame.reindex(columns=columns).to_numpy(np.float64)
+
+
+def stored_cut(row: pd.Series, media: MediaType) -> Cut:
+    """Returns the cut in a row of a table of a run."""
+    return _cut(stored_cuts(row.to_frame().T, media)[0])
+
+
+def refuse_bad_cuts(cuts: Cuts | None, media: MediaType, *, source: str) -> None:
+    """Raises a `TableError` that names the first cell that is no part of a valid cut."""
+    if cuts is None or not cuts.bad_cells:
+        return
+    first, num_bad = cuts.bad_cells[0], len(cuts.bad_cells)
+    raise TableError(
+        f"{counted(num_bad, 'cell')} of {', '.join(cuts.columns[:-1])} and {cuts.columns[-1]} "
+        f"{'is' if num_bad == 1 else 'are'} not valid.",
+        where=f"{source}: row {first.row + 1}, column {first.column}",
+        expected=media.cut_cells,
+        received=f"'{first.cell}', which {first.reason}",
+    )
+
+
+def files_as_groups(paths: Sequence[Path]) -> np.ndarray | None:
+    """Returns the file of each cut as its group; None if there are too few to split."""
+    names = np.array([str(path) for path in paths], dtype=object)
+    num_files = len(set(names))
+    return names if _MIN_FILES <= num_files < len(names) else None
+
+
+def cut_of(cuts: Cuts | None, row: int) -> Cut:
+    """Returns the cut of an example, also if all examples are whole files."""
+    return WHOLE if cuts is None else cuts.of(row)
+
+
+def _cut(values: np.ndarray) -> Cut:
+    if np.isnan(values).all():
+        return WHOLE
+    return tuple(None if np.isnan(value) else float(value) for value in values)
+
+
+def _numbers(cells: Sequence[Any]) -> tuple[np.ndarray, list[int]]:
+    texts = pd.Series([cell_text(cell) for cell in cells], dtype=str)
+    values = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
+    wrong = (texts != "").to_numpy() & ~(np.isfinite(values) & (values >= 0))
+    return np.where(wrong, np.nan, values), [int(row) for row in np.flatnonzero(wrong)]
