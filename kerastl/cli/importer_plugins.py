@@ -17,7 +17,7 @@ from kerastl.cli.table_output import writes_table
 from kerastl.errors import BrokenPluginError, KerastlError, suggestion
 
 GROUP = "kerastl.importers"
-OURS = ("from-chexpert", "from-label-studio", "from-megadetector", "from-nih")
+OURS = ("from-chexpert", "from-dicom", "from-label-studio", "from-megadetector", "from-nih")
 
 
 class ImportersGroup(click.Group):

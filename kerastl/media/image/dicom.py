@@ -46,11 +46,11 @@ def is_dicom(data: bytes) -> bool:
     return data[128:132] == b"DICM"
 
 
-def read_header(data: bytes, *, where: str, pixels: bool = True) -> "Dataset":
+def read_header(data: bytes, *, where: str) -> "Dataset":
     """Returns the dataset of a file, whose pixels are still encoded.
 
     Raises:
-        MediaError: It is damaged, has no pixels (unless `pixels` is False), or pydicom is missing.
+        MediaError: It is damaged, has no pixels, or pydicom is missing.
     """
     try:
         import pydicom
@@ -61,10 +61,10 @@ def read_header(data: bytes, *, where: str, pixels: bool = True) -> "Dataset":
     # Headers with odd values are common, and what matters of them is checked here.
     warnings.filterwarnings("ignore", module="pydicom")
     with as_damage("image", where):
-        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
+        dataset = pydicom.dcmread(io.BytesIO(data))
         kind = dataset.get("SOPClassUID")
         has_pixels = any(name in dataset for name in _PIXELS) and "Rows" in dataset
-    if pixels and not has_pixels:
+    if not has_pixels:
         received = f"a DICOM without pixels: {getattr(kind, 'name', 'of no class')}"
         raise wrong_format("an image", where, "a DICOM with pixels", received)
     return dataset

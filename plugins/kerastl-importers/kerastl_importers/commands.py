@@ -87,3 +87,15 @@ def from_nih(table: Path, images: Path, unlisted: Any, output: Path) -> "MadeTab
     from kerastl_importers.chest import table_from_nih
 
     return table_from_nih(table, images, relative_to=output.parent, unlisted=unlisted)
+
+
+@click.command("from-dicom")
+@click.argument("folder", type=_file)
+def from_dicom(folder: Path, output: Path) -> "MadeTable":
+    """Make a table from the DICOM files in FOLDER: patient, study, view, laterality and frame.
+
+    It has no labels yet. Names of patients are never copied; what a file doesn't state is blank.
+    """
+    from kerastl_importers.dicom import table_from_dicom
+
+    return table_from_dicom(folder, relative_to=output.parent)
