@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -16,8 +18,10 @@ from kerastl.data.importing.folders import table_from_folders
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media.audio.decoding import read_audio
+from kerastl.media.cuts import read_cuts, refuse_bad_cuts
 from kerastl.media.image import opening
 from kerastl.media.image.decoding import decode_image, read_image_file
+from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageContract
 
 
@@ -114,6 +118,65 @@ def test_a_image_that_is_too_large(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     monkeypatch.setattr(opening, "MAX_PIXELS", 63)
     assert text(MediaError, lambda: decode(png())).startswith(expected.splitlines()[0])
+
+
+def test_a_region_outside_of_its_image():
+    assert text(MediaError, lambda: decode(png(), cut=(4, 0, 9, 8, 0))) == (
+        "The region is outside of the image.\n"
+        "  where:    a.png\n"
+        "  expected: a part of 8 x 8 pixels\n"
+        "  received: 9 x 8 at (4, 0), frame 0\n"
+        "  fix:      Correct x, y, width and height in the table; `kerastl data check` lists all "
+        "such rows. They count from the upper left corner of the image as it is seen, turned by "
+        "its EXIF flag."
+    )
+
+
+def test_a_frame_that_there_is_not():
+    assert text(MediaError, lambda: decode(png(), cut=(*[None] * 4, 3))) == (
+        "The image has no frame 3.\n"
+        "  where:    a.png\n"
+        "  expected: 0, its only frame\n"
+        "  fix:      Correct the column frame of the table, or rename it if it means something "
+        "else."
+    )
+
+
+def test_cells_that_make_no_region():
+    rows = [[5, 5, 20, 20], [0.1, 0.2, 0.5, 0.5], [5, 5, 0, 20]]
+    frame = pd.DataFrame(rows, columns=["x", "y", "width", "height"])
+    call = lambda: refuse_bad_cuts(read_cuts(frame, IMAGE, tasks=()), IMAGE, source="a.csv")  # noqa: E731
+    assert text(TableError, call) == (
+        "2 cells of x, y, width, height and frame are not valid.\n"
+        "  where:    a.csv: row 2, column width\n"
+        "  expected: a region inside of the image by x, y, width and height, in pixels, or in "
+        "fractions of the image if all four are at most 1, the same for all rows; frame: 0 for the "
+        "first of a file; blank for the whole image\n"
+        "  received: '0.5', which makes a region in fractions of the image; that of row 1 is in "
+        "pixels"
+    )
+
+
+def test_a_dicom_without_the_package_that_reads_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    assert text(MediaError, lambda: decode(bytes(128) + b"DICM")) == (
+        "The image is DICOM, which needs the package pydicom.\n"
+        "  where:    a.png\n"
+        "  fix:      pip install 'kerastl[dicom]'"
+    )
+
+
+def test_floats_without_a_range():
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(stream, "TIFF")
+    assert text(MediaError, lambda: decode(stream.getvalue())) == (
+        "Which values of the image are black and white is not known.\n"
+        "  where:    a.png\n"
+        "  expected: images of 8 bits, or gray values in a range that training decided\n"
+        "  received: floats\n"
+        "  fix:      Set data.intensity to [low, high] or to {percentiles: [0.5, 99.5]} and train "
+        "again."
+    )
 
 
 def test_an_unknown_way_to_resize():

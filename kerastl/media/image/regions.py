@@ -67,7 +67,8 @@ def box_of(cut: Cut, size: tuple[int, int], *, where: str) -> PixelBox:
                 expected=f"a part of {size[0]} x {size[1]} pixels",
                 received=cut_text(cut),
                 fix="Correct x, y, width and height in the table; `kerastl data check` lists all "
-                "such rows. They are pixels of the image as it is seen, turned by its EXIF flag.",
+                "such rows. They count from the upper left corner of the image as it is seen, "
+                "turned by its EXIF flag.",
             )
         first = min(round(begin), side - 1)
         edges.append((first, max(first + 1, min(round(end), side))))
