@@ -120,6 +120,7 @@ def refuse_bad_cuts(cuts: Cuts | None, media: MediaType, *, source: str) -> None
         where=f"{source}: row {first.row + 1}, column {first.column}",
         expected=media.cut_cells,
         received=f"'{first.cell}', which {first.reason}",
+        fix="Correct the cells, or rename the columns if they mean something else.",
     )
 
 

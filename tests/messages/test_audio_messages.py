@@ -101,7 +101,8 @@ def test_a_cell_that_is_no_time():
         "1 cell of start_seconds and end_seconds is not valid.\n"
         "  where:    a.csv: row 2, column start_seconds\n"
         "  expected: seconds, 0 or more, the end after the start; blank for the file's own\n"
-        "  received: 'soon', which is not a number of 0 or more"
+        "  received: 'soon', which is not a number of 0 or more\n"
+        "  fix:      Correct the cells, or rename the columns if they mean something else."
     )
 
 

@@ -133,7 +133,9 @@ def test_a_region_outside_of_its_image():
 
 
 def test_a_frame_that_there_is_not():
-    assert text(MediaError, lambda: decode(png(), cut=(*[None] * 4, 3))) == (
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(stream, "TIFF")
+    assert text(MediaError, lambda: decode(stream.getvalue(), cut=(*[None] * 4, 3))) == (
         "The image has no frame 3.\n"
         "  where:    a.png\n"
         "  expected: 0, its only frame\n"
@@ -153,7 +155,8 @@ def test_cells_that_make_no_region():
         "fractions of the image if all four are at most 1, the same for all rows; frame: 0 for the "
         "first of a file; blank for the whole image\n"
         "  received: '0.5', which makes a region in fractions of the image; that of row 1 is in "
-        "pixels"
+        "pixels\n"
+        "  fix:      Correct the cells, or rename the columns if they mean something else."
     )
 
 

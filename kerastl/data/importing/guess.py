@@ -41,7 +41,7 @@ def guess_table(frame: pd.DataFrame, path: Path) -> TableGuess:
     modality, column = _file_column(frame, path, {})
     extensions = sorted({Path(str(cell)).suffix.lower() for cell in frame[column]})
     reasons = {modality: f"its cells end in {', '.join(extensions[:4])}"}
-    others = [str(name) for name in frame.columns if str(name) != column]
+    others = _further_columns(frame, modality, column)
     policies = {name: policy for name in others if (policy := _policy(frame[name])) is not None}
     rest = [name for name in others if name not in policies]
     rest.sort(key=lambda name: name != "split")
@@ -106,7 +106,7 @@ def guess_data(
     `columns` maps a media type to its column, or None.
     """
     modality, column = _file_column(frame, path, columns or {})
-    others = [str(name) for name in frame.columns if name not in (column, group)]
+    others = [name for name in _further_columns(frame, modality, column) if name != group]
     chosen = list(dict.fromkeys(tasks)) or [name for name in others if _holds_labels(frame[name])]
     if not chosen:
         raise _no_labels(others, path)
@@ -143,6 +143,13 @@ def _file_column(
         received=", ".join(map(str, frame.columns)),
         fix=f"Name the column with {options}.",
     )
+
+
+def _further_columns(frame: pd.DataFrame, modality: str, column: str) -> list[str]:
+    """Returns the columns besides that of the files and those that cut examples out of them."""
+    names = [str(name) for name in frame.columns]
+    cuts = MEDIA_TYPES[modality].used_cut_columns(names)
+    return [name for name in names if name not in (column, *cuts)]
 
 
 def _holds_labels(cells: pd.Series) -> bool:

@@ -3,8 +3,8 @@
 Convention: `RULE_VERSION` names the rule. Any change that alters a single value raises it, and it
 is part of every cache key and bundle. Version 1:
 
-1. **Formats**: JPEG, PNG, WebP, BMP, GIF, TIFF and DICOM; the first of several frames, or the one
-   that the column `frame` names. What is particular to DICOM is in `dicom`.
+1. **Formats**: JPEG, PNG, WebP, BMP, GIF, TIFF and DICOM; of a GIF, WebP, TIFF or DICOM the first
+   frame, or the one that the column `frame` names. What is particular to DICOM is in `dicom`.
 2. **Depth**: gray values of more than 8 bits, floats included, are scaled from the range that the
    contract states to 0 to 255 and rounded, so that they are what the same image has in 8 bits.
    Without a range, floats are refused, and integers of a PNG become 8 bits by the high byte, those

@@ -19,6 +19,7 @@ Convention, part of the rule of `decoding`:
 
 import io
 import warnings
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _INSTALL = "pip install 'kerastl[dicom]'"
+_INSTALL_DECODER = f"{_INSTALL}; for JPEG Lossless also pylibjpeg-libjpeg, whose license is GPL-3.0"
+_META = 144  # bytes to the end of the first element, the length of the elements that follow
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_MOST_INFLATED = 2**29  # bytes
 _CONVERT = "Convert it to another transfer syntax, or remove its row from the table."
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -61,13 +66,27 @@ def read_header(data: bytes, *, where: str) -> "Dataset":
     # Headers with odd values are common, and what matters of them is checked here.
     warnings.filterwarnings("ignore", module="pydicom")
     with as_damage("image", where):
+        _refuse_bomb(data)
         dataset = pydicom.dcmread(io.BytesIO(data))
         kind = dataset.get("SOPClassUID")
-        has_pixels = any(name in dataset for name in _PIXELS) and "Rows" in dataset
+        has_extent = min(int(dataset.get(name) or 0) for name in ("Rows", "Columns")) > 0
+        has_pixels = has_extent and any(name in dataset for name in _PIXELS)
     if not has_pixels:
-        received = f"a DICOM without pixels: {getattr(kind, 'name', 'of no class')}"
+        name = getattr(kind, "name", kind)
+        received = f"a DICOM without pixels: {'of no known class' if name == kind else name}"
         raise wrong_format("an image", where, "a DICOM with pixels", received)
     return dataset
+
+
+def _refuse_bomb(data: bytes) -> None:
+    """Refuses a deflated file, the header included, that becomes too large to be read safely."""
+    meta_end = _META + int.from_bytes(data[_META - 4 : _META], "little")
+    if _DEFLATED not in data[_META:meta_end]:
+        return
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflating.decompress(data[meta_end:], _MOST_INFLATED)
+    if inflating.unconsumed_tail:
+        raise ValueError(f"it inflates to more than {_MOST_INFLATED // 2**20:,} MiB")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +173,7 @@ def decode_dicom(dataset: "Dataset", frame: int, *, where: str) -> DicomImage:
         MediaError: It is of another kind than gray, RGB and YBR, has no such frame, is damaged, or
             packages to decompress it are missing.
     """
-    kind = str(dataset.get("PhotometricInterpretation"))
+    kind = " ".join(str(dataset.get("PhotometricInterpretation")).split())
     if kind not in (*_GRAY, *_COLOR):
         received = f"a DICOM of the photometric interpretation {kind}"
         raise wrong_format("an image", where, ", ".join((*_GRAY, *_COLOR)), received)
@@ -186,7 +205,7 @@ def _require_decoder(dataset: "Dataset", where: str) -> None:
     except NotImplementedError:
         raise _undecodable(dataset, "of no known decoder", _CONVERT, where) from None
     if not is_available:
-        raise _undecodable(dataset, "whose decoder is not installed", _INSTALL, where)
+        raise _undecodable(dataset, "whose decoder is not installed", _INSTALL_DECODER, where)
 
 
 def _undecodable(dataset: "Dataset", reason: str, fix: str, where: str) -> MediaError:

@@ -13,6 +13,7 @@ from kerastl.errors import MediaError, counted
 from kerastl.files import require_regular
 from kerastl.media.base import MediaSummary
 from kerastl.media.decoder import WHOLE, Cut
+from kerastl.media.file_errors import as_damage
 from kerastl.media.image.decoding import read_image_file
 from kerastl.media.image.dicom import is_dicom
 from kerastl.media.image.intensity import Scaling, is_deep, range_of, scaled
@@ -101,9 +102,13 @@ class ImageSummary(MediaSummary):
 
 def inspect_image(path: Path, cut: Cut = WHOLE) -> ImageFacts:
     """Decodes every pixel of an image; the facts are those of its region."""
-    data, frame, where = read_image_file(path), frame_of(cut), str(path)
-    if is_dicom(data):
-        return _dicom_facts(data, cut, where)
+    data, where = read_image_file(path), str(path)
+    with as_damage("image", where):
+        return (_dicom_facts if is_dicom(data) else _pillow_facts)(data, cut, where)
+
+
+def _pillow_facts(data: bytes, cut: Cut, where: str) -> ImageFacts:
+    frame = frame_of(cut)
     image = open_image(data, frame=frame, where=where)
     raw_mode = str(image.tile[0][3]) if image.tile else ""
     load_image(image, data, frame=frame, where=where)

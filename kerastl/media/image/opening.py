@@ -24,6 +24,7 @@ MAX_PIXELS = 178_956_970  # where Pillow refuses by default
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # a JPEG of several images opens as MPO
 FORMATS_TEXT = "JPEG, PNG, WebP, BMP, GIF, TIFF or DICOM"
 
+_WITH_FRAMES = ("GIF", "TIFF", "WEBP")
 _ORIENTATION_TAG = 0x0112
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8")
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -43,7 +44,7 @@ def open_image(data: bytes, *, frame: int = 0, where: str = "bytes") -> ImageFil
         if data.startswith(TIFF_SIGNATURES):
             received = f"a TIFF that Pillow does not read: {_tiff_problem(data)}"
         raise wrong_format("an image", where, FORMATS_TEXT, received) from None
-    if frame:
+    if frame and image.format in _WITH_FRAMES:
         _seek(image, frame, where)
     if image.format == "TIFF" and image.mode.partition(";")[0] not in _TIFF_MODES:
         raise wrong_format("an image", where, FORMATS_TEXT, f"a TIFF of the mode {image.mode}")

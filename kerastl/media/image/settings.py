@@ -61,12 +61,14 @@ class ImageContract(InputContract):
 
     @property
     def details(self) -> tuple[str, ...]:
-        found = self.intensity
-        if found is None:
-            return self.resize, f"rule {self.rule_version}"
-        ends = found.percentiles if isinstance(found, Percentiles) else found
-        kind = "percentiles" if isinstance(found, Percentiles) else "gray values"
-        return self.resize, f"{kind} {ends[0]:g} to {ends[1]:g}", f"rule {self.rule_version}"
+        found, parts = self.intensity, [str(self.resize)]
+        if found is not None:
+            ends = found.percentiles if isinstance(found, Percentiles) else found
+            kind = "percentiles" if isinstance(found, Percentiles) else "gray values"
+            parts.append(f"{kind} {ends[0]:g} to {ends[1]:g}")
+        if not self.dicom_window:
+            parts.append("windows of DICOM ignored")
+        return *parts, f"rule {self.rule_version}"
 
     def backbone_input(self) -> ImageInput:
         return ImageInput(height=self.shape[0], width=self.shape[1])

@@ -72,3 +72,15 @@ def test_the_config_that_is_written_says_why_and_is_valid(tmp_path: Path) -> Non
     assert (
         text[text.index("# heads:") :] == config_template()[config_template().index("# heads:") :]
     )
+
+
+def test_columns_that_cut_examples_out_of_files_are_no_questions() -> None:
+    frame = pd.DataFrame(
+        {
+            "path": ["a.tif", "a.tif"],
+            **{name: [0, 1] for name in ("x", "y", "width", "height", "frame")},
+            "crack": [1, 0],
+        }
+    )
+    assert guess_data(frame, Path("t.csv"))["tasks"] == ["crack"]
+    assert guess_table(frame, Path("t.csv")).data["tasks"] == ["crack"]

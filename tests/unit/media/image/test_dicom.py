@@ -2,11 +2,13 @@
 
 import base64
 import io
+import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mutations import damaged
 from PIL import Image
 
 from kerastl.errors import MediaError
@@ -182,6 +184,27 @@ def test_what_is_not_read_is_refused_with_the_reason(monkeypatch) -> None:
     assert refused(large).what == "The image is too large to be decoded safely."
 
 
+def test_damaged_files_are_refused_and_nothing_else_happens(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    names = (*WINDOWED, "CT_small.dcm", "SC_rgb_rle.dcm", "image_dfl.dcm", "SC_rgb_jpeg.dcm")
+    files = [file(name).read_bytes() for name in names] + [made(np.stack([ramp(), ramp()]))]
+    num_refused = 0
+    for _ in range(300):
+        data = damaged(draw.choice(files), draw)
+        (tmp_path / "a.dcm").write_bytes(data)
+        try:
+            decode_image(data, height=8, width=8, cut=draw.choice([(), (1, 1, 3, 3, None)]))
+            inspect_image(tmp_path / "a.dcm")
+        except MediaError:
+            num_refused += 1
+    assert 30 < num_refused < 300
+
+
+def test_a_deflated_file_that_becomes_too_large_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr("kerastl.media.image.dicom._MOST_INFLATED", 10_000)
+    assert "inflates to more than" in str(refused(file("image_dfl.dcm").read_bytes()))
+
+
 def test_a_missing_decoder_is_named_with_what_to_install(monkeypatch) -> None:
     data = made(ramp(), TransferSyntaxUID=JPEGLSLossless)
     decoder = pydicom.pixels.get_decoder(JPEGLSLossless)
@@ -191,7 +214,8 @@ def test_a_missing_decoder_is_named_with_what_to_install(monkeypatch) -> None:
         "The pixels of the DICOM cannot be decompressed.\n"
         "  where:    a.dcm\n"
         "  received: JPEG-LS Lossless Image Compression, whose decoder is not installed\n"
-        "  fix:      pip install 'kerastl[dicom]'"
+        "  fix:      pip install 'kerastl[dicom]'; for JPEG Lossless also pylibjpeg-libjpeg, whose "
+        "license is GPL-3.0"
     )
 
 

@@ -146,6 +146,12 @@ def test_a_frame_is_chosen_by_its_index(extension: str, tmp_path: Path) -> None:
         decode_image(data, height=4, width=4, cut=(*[None] * 4, 3.0))
 
 
+def test_in_a_file_that_cannot_have_frames_the_column_means_nothing() -> None:
+    pixels = noise()
+    found = decode_image(png(pixels), height=60, width=80, cut=(*[None] * 4, 17.0))
+    np.testing.assert_array_equal(found, pixels)
+
+
 def test_a_report_shows_the_region_in_the_whole_image(tmp_path: Path) -> None:
     Image.fromarray(np.full((60, 80, 3), 90, np.uint8)).save(tmp_path / "a.png")
     uri = IMAGE.preview(tmp_path / "a.png", region(20, 10, 40, 30)).uri
