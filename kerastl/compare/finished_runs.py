@@ -21,7 +21,7 @@ from kerastl.data.tables.examples import PARTS
 from kerastl.errors import RunError, counted
 from kerastl.files import write_text
 from kerastl.media.base import MediaType
-from kerastl.media.cuts import Cuts, stored_cuts
+from kerastl.media.cuts import stored_cuts
 from kerastl.run.record import RunRecord, read_record
 
 AXIS = "runs"
@@ -113,8 +113,8 @@ def _with_common_labels(frames: Sequence[pd.DataFrame], tasks: Sequence[str]) ->
 
 
 def _by_example(frame: pd.DataFrame, media: MediaType) -> pd.DataFrame:
-    cuts = Cuts(columns=media.cut_columns, values=stored_cuts(frame, media))
-    names = frame["path"].astype(str) + " " + pd.Series(cuts.texts(), frame.index, dtype=str)
+    cuts = stored_cuts(frame, media)
+    names = pd.Series(list(map("{} {}".format, frame["path"], cuts)), frame.index, dtype=str)
     return frame.set_index(names)[~names.duplicated().to_numpy()]
 
 

@@ -52,10 +52,6 @@ class Cuts:
         """Returns the cut of an example."""
         return _cut(self.values[row])
 
-    def texts(self) -> list[str]:
-        """Returns a text for each example that differs among the cuts of its file."""
-        return ["" if np.isnan(row).all() else "-".join(map(str, row)) for row in self.values]
-
     def table_columns(self) -> dict[str, np.ndarray]:
         """Returns the columns of a table that states the cuts; those without a value are left out.
 
@@ -70,8 +66,13 @@ def cell_text(cell: Any) -> str:
     return "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell).strip()
 
 
-def read_cuts(frame: pd.DataFrame, media: MediaType, *, tasks: Sequence[str]) -> Cuts | None:
-    """Returns the cuts in a table's columns, or None if there are none; tasks are no cuts."""
+def read_cuts(
+    frame: pd.DataFrame, media: MediaType, *, tasks: Sequence[str], sizes: Sequence[int] = ()
+) -> Cuts | None:
+    """Returns the cuts in a table's columns, or None if there are none; tasks are no cuts.
+
+    `sizes` are the numbers of rows of the tables that follow each other in the frame.
+    """
     columns = media.cut_columns
     used = media.used_cut_columns([name for name in map(str, frame.columns) if name not in tasks])
     values = np.full((len(frame), len(columns)), np.nan)
@@ -82,7 +83,13 @@ def read_cuts(frame: pd.DataFrame, media: MediaType, *, tasks: Sequence[str]) ->
         bad += [(row, place, "is not a number of 0 or more") for row in wrong]
     are_numbers = np.ones(len(frame), bool)
     are_numbers[[row for row, _, _ in bad]] = False
-    bad += [one for one in media.bad_cuts(values) if are_numbers[one[0]]]
+    end = 0
+    for size in sizes or [len(frame)]:
+        start, end = end, end + size
+        found = media.bad_cuts(values[start:end])
+        bad += [
+            (row + start, place, reason) for row, place, reason in found if are_numbers[row + start]
+        ]
     values[[row for row, _, _ in bad]] = np.nan
     if np.isnan(values).all() and not bad:
         return None
@@ -98,15 +105,10 @@ def read_cuts(frame: pd.DataFrame, media: MediaType, *, tasks: Sequence[str]) ->
     return Cuts(columns=columns, values=values, bad_cells=tuple(cells))
 
 
-def stored_cuts(frame: pd.DataFrame, media: MediaType) -> np.ndarray:
-    """Returns the cuts in a table of a run, `(rows, columns)` float64, NaN: blank."""
+def stored_cuts(frame: pd.DataFrame, media: MediaType) -> list[Cut]:
+    """Returns the cut in each row of a table of a run."""
     columns = [name if f"{name}_label" not in frame else None for name in media.cut_columns]
-    return frame.reindex(columns=columns).to_numpy(np.float64)
-
-
-def stored_cut(row: pd.Series, media: MediaType) -> Cut:
-    """Returns the cut in a row of a table of a run."""
-    return _cut(stored_cuts(row.to_frame().T, media)[0])
+    return [_cut(values) for values in frame.reindex(columns=columns).to_numpy(np.float64)]
 
 
 def refuse_bad_cuts(cuts: Cuts | None, media: MediaType, *, source: str) -> None:
@@ -134,6 +136,11 @@ def files_as_groups(paths: Sequence[Path]) -> np.ndarray | None:
 def cut_of(cuts: Cuts | None, row: int) -> Cut:
     """Returns the cut of an example, also if all examples are whole files."""
     return WHOLE if cuts is None else cuts.of(row)
+
+
+def each_cut(cuts: Cuts | None, count: int) -> list[Cut]:
+    """Returns the cuts of so many examples, also if all of them are whole files."""
+    return [cut_of(cuts, row) for row in range(count)]
 
 
 def _cut(values: np.ndarray) -> Cut:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.media.base import MediaType
-from kerastl.media.cuts import stored_cut
+from kerastl.media.cuts import stored_cuts
 from kerastl.media.decoder import Cut
 from kerastl.media.preview import Preview, no_preview
 from kerastl.report.curves import logits
@@ -196,7 +196,7 @@ def examples_per_gallery(num_tasks: int, num_parts: int, characters: float) -> l
 
 
 def _place(row: pd.Series, media: MediaType) -> Place:
-    return Path(str(row["path"])), stored_cut(row, media)
+    return Path(str(row["path"])), stored_cuts(row.to_frame().T, media)[0]
 
 
 def _example(

@@ -15,10 +15,11 @@ from kerastl.data.tables.examples import Examples
 from kerastl.errors import counted
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.files import FileStatus
-from kerastl.media.cuts import Cuts, stored_cuts
+from kerastl.media.cuts import each_cut, stored_cuts
+from kerastl.media.decoder import Cut
 from kerastl.media.media_types import media_type
 
-Identity = tuple[str | bytes, str]  # a file by path or hash, and the part of it
+Identity = tuple[str | bytes, Cut]  # a file by path or hash, and the part of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +64,11 @@ def find_overlap(
     rows = splits[splits["split"].isin(fitted_on)]
     trained = [_absolute(path) for path in rows["path"]]
     paths = [_absolute(path) for path in examples.paths]
-    media = media_type(examples.modality)
-    cuts = Cuts(columns=media.cut_columns, values=stored_cuts(rows, media))
     by_file = _hashes_of_equal_sizes(paths, trained, hashes)
-    known = set().union(*map(_identities, trained, cuts.texts(), map(by_file.get, trained)))
-    texts = [""] * len(paths) if examples.cuts is None else examples.cuts.texts()
-    found = map(_identities, paths, texts, map(by_file.get, paths))
+    cuts = stored_cuts(rows, media_type(examples.modality))
+    known = set().union(*map(_identities, trained, cuts, map(by_file.get, trained)))
+    own_cuts = each_cut(examples.cuts, len(paths))
+    found = map(_identities, paths, own_cuts, map(by_file.get, paths))
     trained_on = np.array([not known.isdisjoint(one) for one in found], bool)
     groups = set(rows["group"]) if "group" in rows else set()
     own = examples.groups if examples.groups is not None else [None] * len(paths)
@@ -76,7 +76,7 @@ def find_overlap(
     return Overlap(trained_on=trained_on, in_trained_groups=related & ~trained_on)
 
 
-def _identities(path: Path, cut: str, file_hash: bytes | None) -> set[Identity]:
+def _identities(path: Path, cut: Cut, file_hash: bytes | None) -> set[Identity]:
     by_path: set[Identity] = {(str(path), cut)}
     return by_path if file_hash is None else {*by_path, (file_hash, cut)}
 

@@ -1,11 +1,10 @@
 """The splits of a run as they were drawn, and which example each row stands for."""
 
-import numpy as np
 import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import RunError, counted
-from kerastl.media.cuts import stored_cuts
+from kerastl.media.cuts import each_cut, stored_cuts
 from kerastl.media.media_types import media_type
 
 
@@ -44,5 +43,4 @@ def _are_same_examples(splits: pd.DataFrame, examples: Examples) -> bool:
     if list(splits["path"]) != [str(path) for path in examples.paths]:
         return False
     stored = stored_cuts(splits, media_type(examples.modality))
-    cuts = np.full_like(stored, np.nan) if examples.cuts is None else examples.cuts.values
-    return np.array_equal(stored, cuts, equal_nan=True)
+    return stored == each_cut(examples.cuts, len(examples))

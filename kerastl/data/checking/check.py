@@ -21,7 +21,7 @@ from kerastl.errors import MediaError
 from kerastl.files import exists, file_sha256
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
-from kerastl.media.cuts import cut_of
+from kerastl.media.cuts import each_cut
 from kerastl.media.decoder import Cut
 from kerastl.media.media_types import MEDIA_TYPES, media_type
 from kerastl.progress import SILENT, Progress
@@ -198,7 +198,7 @@ def inspect_files(table: Examples, progress: Progress) -> list[FileFacts]:
             return FileFacts(digest=digests[path], error=error)
         return FileFacts(digest=digests[path], content=content)
 
-    examples = [(path, cut_of(table.cuts, row)) for row, path in enumerate(table.paths)]
+    examples = list(zip(table.paths, each_cut(table.cuts, len(table)), strict=True))
     distinct = list(dict.fromkeys(examples))
     progress.step("Inspecting files", len(distinct))
     found: dict[tuple[Path, Cut], FileFacts] = {}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.data.tables.examples import Examples
-from kerastl.media.cuts import Cuts, cut_of
+from kerastl.media.cuts import Cuts, each_cut
 
 Rows = tuple[int, ...]
 
@@ -34,7 +34,7 @@ def equal_rows(frame: pd.DataFrame) -> tuple[Rows, ...]:
 
 def equal_paths(paths: Sequence[Path], cuts: Cuts | None = None) -> tuple[Rows, ...]:
     """Returns the rows that name the same file and the same part of it."""
-    return same((path, cut_of(cuts, row)) for row, path in enumerate(paths))
+    return same(zip(paths, each_cut(cuts, len(paths)), strict=True))
 
 
 def equal_files(
@@ -44,7 +44,7 @@ def equal_files(
 
     Parts of such files are equal if their cuts are.
     """
-    examples = [(path, cut_of(cuts, row)) for row, path in enumerate(paths)]
+    examples = list(zip(paths, each_cut(cuts, len(paths)), strict=True))
     first = {example: row for row, example in reversed(list(enumerate(examples)))}
     return same(
         (digest, example[1]) if digest is not None and first[example] == row else None

@@ -60,11 +60,16 @@ def read_table(data: DataConfig) -> Examples:
 
 
 def build_examples(
-    frame: pd.DataFrame, paths: Sequence[Path], data: DataConfig, *, source: str
+    frame: pd.DataFrame,
+    paths: Sequence[Path],
+    data: DataConfig,
+    *,
+    source: str,
+    sizes: Sequence[int] = (),
 ) -> Examples:
     """Builds examples from a frame with the columns that a config names; cells may be invalid.
 
-    `source` names the table in messages.
+    `source` names the table in messages; `sizes` are the numbers of rows of several tables.
     """
     blank = [""] * len(frame)
     weights = {task: policy.unknown_weight for task, policy in data.labels.items()}
@@ -75,7 +80,7 @@ def build_examples(
         )
         for task in data.tasks
     }
-    cuts = read_cuts(frame, data.media, tasks=data.tasks)
+    cuts = read_cuts(frame, data.media, tasks=data.tasks, sizes=sizes)
     files = None if cuts is None or data.group is not None else files_as_groups(paths)
     columns = decoded.values()
     return Examples(
@@ -119,6 +124,7 @@ def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -
         [path for _, paths in frames for path in paths],
         data,
         source=" and ".join(path.name for path in tables),
+        sizes=[len(frame) for frame, _ in frames],
     )
 
 

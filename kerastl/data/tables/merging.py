@@ -14,7 +14,7 @@ import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import LabelError, TableError, counted
-from kerastl.media.cuts import cell_text
+from kerastl.media.cuts import cell_text, each_cut
 
 _SHOWN = 3
 
@@ -72,7 +72,7 @@ def _example_numbers(examples: Examples, origins: Origins) -> np.ndarray:
     paths = examples.paths
     split = [os.path.split(path) for path in paths]
     folders = {folder: os.path.realpath(folder) for folder in {folder for folder, _ in split}}
-    parts = [""] * len(paths) if examples.cuts is None else examples.cuts.texts()
+    parts = each_cut(examples.cuts, len(paths))
     keys = pd.Series(
         [
             f"{folders[folder]}/{name}\0{part}"

@@ -83,7 +83,6 @@ class ImageDecoder(Decoder):
             rule["dicom_window"] = False
         super().__init__(np.uint8, rule)
         self._contract = contract
-        self._scaling = Scaling(intensity=contract.intensity, dicom_window=contract.dicom_window)
 
     def load(self, path: Path, cut: Cut = WHOLE) -> DecodedExample:
         data = read_image_file(path)
@@ -94,16 +93,18 @@ class ImageDecoder(Decoder):
             height=height,
             width=width,
             resize=self._contract.resize,
-            scaling=self._scaling,
+            intensity=self._contract.intensity,
+            dicom_window=self._contract.dicom_window,
             where=str(path),
         )
         return DecodedExample(values=image[np.newaxis], digest=hashlib.sha256(data).digest())
 
     def load_unfitted(self, path: Path, cut: Cut = WHOLE) -> np.ndarray:
-        height, width = self._contract.shape[:2]
-        data, geometry = read_image_file(path), geometry_of(self._contract.resize)
+        contract, (height, width) = self._contract, self._contract.shape[:2]
+        data, geometry = read_image_file(path), geometry_of(contract.resize)
+        scaling = Scaling(contract.intensity, contract.dicom_window)
         with as_damage("image", str(path)):
-            opened = _opened(data, cut, (width, height), geometry, self._scaling, str(path))
+            opened = _opened(data, cut, (width, height), geometry, scaling, str(path))
             return np.array(_upright(opened.image, opened.turn))
 
     def noise(self, count: int) -> np.ndarray:
@@ -119,22 +120,20 @@ def decode_image(
     resize: str = "stretch",
     cut: Cut = WHOLE,
     intensity: Intensity = None,
-    scaling: Scaling | None = None,
+    dicom_window: bool = True,
     where: str = "bytes",
 ) -> np.ndarray:
     """Returns an image as RGB, uint8 in [0, 255], shape `(height, width, 3)`.
 
-    `cut` is a region and a frame. `intensity` is the range of values of a gray image of more than 8
-    bits, or `scaling` that and what is done to DICOM.
+    `cut` is a region and a frame; `intensity` and `dicom_window` are as in the contract.
 
     Raises:
         MediaError: It is truncated, damaged, too large or not an image; `where` names the file.
     """
     target, geometry = (width, height), geometry_of(resize)
     with as_damage("image", where):
-        opened = _opened(
-            data, cut, target, geometry, scaling or Scaling(intensity=intensity), where
-        )
+        scaling = Scaling(intensity, dicom_window)
+        opened = _opened(data, cut, target, geometry, scaling, where)
         resized = opened.image.resize(opened.inner, Image.Resampling.BILINEAR, box=opened.box)
         return np.array(pad_to(_upright(resized, opened.turn), target))
 

@@ -1,7 +1,6 @@
 """From the values of an opened image to 8 bits; for those of more, which become black and white."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,8 +15,7 @@ _PHOTOMETRIC_TAG = 262  # of a TIFF
 _WHITE_IS_ZERO = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scaling:
+class Scaling(NamedTuple):
     """Which values of gray images of more than 8 bits become black and white."""
 
     intensity: Intensity = None  # None: the high byte of integers, the bits stored of a DICOM

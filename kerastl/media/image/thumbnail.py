@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw
 from kerastl.errors import MediaError
 from kerastl.media.decoder import WHOLE, Cut
 from kerastl.media.image.decoding import decode_image, read_image_file
-from kerastl.media.image.intensity import Scaling
 from kerastl.media.image.opening import image_size
 from kerastl.media.image.regions import box_of, frame_of
 from kerastl.media.image.settings import Percentiles
@@ -17,7 +16,7 @@ from kerastl.media.preview import Preview, data_uri, no_preview
 THUMBNAIL = 320  # pixels of the longer side: the page shows it small, and enlarged on a click
 _QUALITY = 50  # of WebP, which needs a fifth fewer bytes than JPEG
 _METHOD = 2  # takes half as long as the default, for 5 % more bytes
-_VISIBLE = Scaling(intensity=Percentiles(percentiles=(0.5, 99.5)))  # of more than 8 bits
+_VISIBLE = Percentiles(percentiles=(0.5, 99.5))  # black to white of more than 8 bits
 _OUTLINE = (255, 200, 0)
 
 
@@ -34,7 +33,7 @@ def thumbnail(path: Path, cut: Cut = WHOLE) -> Preview:
         width, height = (max(1, round(side * scale)) for side in size)
         whole = (*[None] * 4, float(frame))
         pixels = decode_image(
-            data, cut=whole, height=height, width=width, scaling=_VISIBLE, where=where
+            data, cut=whole, height=height, width=width, intensity=_VISIBLE, where=where
         )
         box = box_of(cut, size, where=where)
     except MediaError as error:

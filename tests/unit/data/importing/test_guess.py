@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kerastl.config import config_template, load_config
-from kerastl.data.importing.guess import TableGuess, guess_table
+from kerastl.data.importing.guess import TableGuess, guess_data, guess_table
 from kerastl.errors import TableError
 
 FILES = [f"{number}.jpg" for number in range(6)]

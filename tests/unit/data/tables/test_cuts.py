@@ -11,7 +11,7 @@ from kerastl.config import ColumnSplit, DataConfig, FractionSplit
 from kerastl.data.checking.check import check_table
 from kerastl.data.tables import duplicates
 from kerastl.data.tables.examples import Examples
-from kerastl.data.tables.loading import load_table
+from kerastl.data.tables.loading import load_table, read_table
 from kerastl.data.tables.splits import assign_splits, leak_warning
 from kerastl.errors import TableError
 from kerastl.media.audio.kind import AUDIO
@@ -130,3 +130,19 @@ def test_beside_pictures_the_columns_mean_nothing(folder: Path) -> None:
     cut(2).to_csv(folder / "table.csv", index=False)
     config = DataConfig(table=folder / "table.csv", image="path", tasks=("word",))
     assert load_table(config).cuts is None
+
+
+def test_tables_may_differ_in_how_they_state_regions(tmp_path: Path) -> None:
+    columns = ["path", "x", "y", "width", "height", "word"]
+    rows = {"one": ["a.png", 10, 10, 20, 20, 1], "two": ["b.png", 0.1, 0.1, 0.5, 0.5, 0]}
+    for name, row in rows.items():
+        pd.DataFrame([row], columns=columns).to_csv(tmp_path / f"{name}.csv", index=False)
+    tables = tuple(tmp_path / f"{name}.csv" for name in rows)
+    config = DataConfig(table=tables, image="path", tasks=("word",))
+    examples = load_table(config)
+    assert examples.cuts is not None
+    assert [examples.cuts.of(row)[:2] for row in range(2)] == [(10.0, 10.0), (0.1, 0.1)]
+    assert (
+        check_table(read_table(DataConfig(table=tables, image="path", tasks=("word",)))).bad_cuts
+        == ()
+    )

@@ -14,7 +14,6 @@ from PIL import Image
 from kerastl.errors import MediaError
 from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.inspection import inspect_image, summarize_images, usual_range
-from kerastl.media.image.intensity import Scaling
 from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageSettings
 
@@ -23,9 +22,12 @@ from pydicom.data import get_testdata_file  # noqa: E402  # after the skip
 from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array  # noqa: E402
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless  # noqa: E402
 
-WINDOWED = ("MR_small.dcm", "MR_small_RLE.dcm", "examples_overlay.dcm", "MR_small_bigendian.dcm")
+WINDOWED = ("MR_small.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "examples_overlay.dcm")
 PLAIN = ("CT_small.dcm", "image_dfl.dcm", "rtdose_1frame.dcm", "liver_1frame.dcm")
-COLOR = ("SC_rgb_rle.dcm", "SC_ybr_full_422_uncompressed.dcm", "examples_ybr_color.dcm")
+COLOR = (
+    *("SC_rgb_rle.dcm", "SC_rgb_jpeg_dcmtk.dcm", "SC_ybr_full_422_uncompressed.dcm"),
+    *("examples_ybr_color.dcm", "examples_jpeg2k.dcm"),
+)
 
 
 def file(name: str) -> Path:
@@ -128,7 +130,7 @@ def test_the_window_can_be_switched_off() -> None:
     )
     decoder = IMAGE.decoder(contract)
     assert decoder.rule["dicom_window"] is False
-    found = decoded(data, scaling=Scaling(intensity=(0.0, 4095.0), dicom_window=False))
+    found = decoded(data, intensity=(0.0, 4095.0), dicom_window=False)
     np.testing.assert_array_equal(found[..., 0], between(ramp(), 0, 4095))
 
 
