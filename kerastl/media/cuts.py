@@ -4,6 +4,7 @@ Convention: each media type states its columns, such as `start_seconds` and `end
 a blank cell is the file's own beginning, end, extent or first frame.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class Cuts:
 
     def of(self, row: int) -> Cut:
         """Returns the cut of an example."""
-        return _cut(self.values[row])
+        return _cut(self.values[row].tolist())
 
     def table_columns(self) -> dict[str, np.ndarray]:
         """Returns the columns of a table that states the cuts; those without a value are left out.
@@ -79,7 +80,7 @@ def read_cuts(
     bad: list[tuple[int, int, str]] = []
     for column in used:
         place = columns.index(column)
-        values[:, place], wrong = _numbers(frame[column].tolist())
+        values[:, place], wrong = _numbers(frame[column])
         bad += [(row, place, "is not a number of 0 or more") for row in wrong]
     are_numbers = np.ones(len(frame), bool)
     are_numbers[[row for row, _, _ in bad]] = False
@@ -108,7 +109,7 @@ def read_cuts(
 def stored_cuts(frame: pd.DataFrame, media: MediaType) -> list[Cut]:
     """Returns the cut in each row of a table of a run."""
     columns = [name if f"{name}_label" not in frame else None for name in media.cut_columns]
-    return [_cut(values) for values in frame.reindex(columns=columns).to_numpy(np.float64)]
+    return list(map(_cut, frame.reindex(columns=columns).to_numpy(np.float64).tolist()))
 
 
 def refuse_bad_cuts(cuts: Cuts | None, media: MediaType, *, source: str) -> None:
@@ -140,17 +141,16 @@ def cut_of(cuts: Cuts | None, row: int) -> Cut:
 
 def each_cut(cuts: Cuts | None, count: int) -> list[Cut]:
     """Returns the cuts of so many examples, also if all of them are whole files."""
-    return [cut_of(cuts, row) for row in range(count)]
+    return [WHOLE] * count if cuts is None else list(map(_cut, cuts.values.tolist()))
 
 
-def _cut(values: np.ndarray) -> Cut:
-    if np.isnan(values).all():
-        return WHOLE
-    return tuple(None if np.isnan(value) else float(value) for value in values)
+def _cut(values: Sequence[float]) -> Cut:
+    cut = tuple([None if math.isnan(value) else value for value in values])
+    return WHOLE if cut.count(None) == len(cut) else cut
 
 
-def _numbers(cells: Sequence[Any]) -> tuple[np.ndarray, list[int]]:
-    texts = pd.Series([cell_text(cell) for cell in cells], dtype=str)
+def _numbers(cells: pd.Series) -> tuple[np.ndarray, list[int]]:
+    texts = pd.Series([cell_text(cell) for cell in cells.tolist()], dtype=str)
     values = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
     wrong = (texts != "").to_numpy() & ~(np.isfinite(values) & (values >= 0))
     return np.where(wrong, np.nan, values), [int(row) for row in np.flatnonzero(wrong)]

@@ -13,7 +13,6 @@ from kerastl.errors import MediaError
 from kerastl.media.decoder import Cut
 
 _BEYOND = 0.001  # of the image, or a pixel, by which a region may exceed it: tables round
-_FRACTIONS = "fractions of the image"
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom
@@ -21,30 +20,28 @@ PixelBox = tuple[int, int, int, int]  # left, top, right, bottom
 
 def bad_cuts(values: np.ndarray) -> Iterator[tuple[int, int, str]]:
     """Yields the row, the column and what is wrong with it; see `MediaType.bad_cuts`."""
-    regions, frames = values[:, :4], values[:, 4]
-    given = ~np.isnan(regions)
-    whole = given.all(axis=1)
-    relative = whole & (np.nan_to_num(regions) <= 1).all(axis=1)
-    first = np.flatnonzero(whole)[:1]  # decides what the table's regions are
+    frames = values[:, 4]
+    given: np.ndarray = ~np.isnan(values[:, :4])
     for row in np.flatnonzero(~np.isnan(frames) & (frames != np.floor(frames))):
         yield int(row), 4, "is not a whole number"
-    for row in np.flatnonzero(given.any(axis=1) & ~whole):
+    for row in np.flatnonzero(given.any(axis=1) & ~given.all(axis=1)):
         yield int(row), int(np.argmin(given[row])), "must be given, as the rest of the region is"
-    for row in np.flatnonzero(whole):
-        kinds = [_FRACTIONS if relative[one] else "pixels" for one in (row, first[0])]
-        if kinds[0] != kinds[1]:
-            yield (
-                int(row),
-                2,
-                f"makes a region in {kinds[0]}; that of row {first[0] + 1} is in " + (kinds[1]),
-            )
-            continue
-        for axis in (0, 1):
-            start, extent = regions[row, [axis, axis + 2]]
-            if extent < (1 if not relative[row] else np.finfo(float).tiny):
-                yield int(row), axis + 2, "is not above 0" if relative[row] else "is below 1 pixel"
-            elif relative[row] and start + extent > 1 + _BEYOND:
-                yield int(row), axis + 2, f"ends at {start + extent:g}, outside of the image"
+    whole = np.flatnonzero(given.all(axis=1))
+    regions = values[whole, :4]
+    relative = np.all(regions <= 1, axis=1)
+    usual = bool(relative[:1].any())  # what the regions of a table are is decided by its first
+    names = ("pixels", "fractions of the image")
+    for place in np.flatnonzero(relative != usual):
+        own, first = names[not usual], f"that of row {whole[0] + 1} is in {names[usual]}"
+        yield int(whole[place]), 2, f"makes a region in {own}; {first}"
+    problem = "is not above 0" if usual else "is below 1 pixel"
+    for axis in (0, 1):
+        start, extent = regions[:, axis], regions[:, axis + 2]
+        for place in np.flatnonzero((relative == usual) & (extent <= 0 if usual else extent < 1)):
+            yield int(whole[place]), axis + 2, problem
+        for place in np.flatnonzero(relative & usual & (start + extent > 1 + _BEYOND)):
+            end = start[place] + extent[place]
+            yield int(whole[place]), axis + 2, f"ends at {end:g}, outside of the image"
 
 
 def box_of(cut: Cut, size: tuple[int, int], *, where: str) -> PixelBox:
