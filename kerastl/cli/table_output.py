@@ -86,7 +86,8 @@ def _write_made(made: Any, output: Path) -> None:
     labels = made.frame[list(made.tasks)]
     counts = zip((labels == 1).sum(), (labels == 0).sum(), labels.isna().sum(), strict=True)
     rows = [[task, *map(int, numbers)] for task, numbers in zip(made.tasks, counts, strict=True)]
-    show_columns(("task", "positive", "negative", "unknown"), rows)
+    if rows:
+        show_columns(("task", "positive", "negative", "unknown"), rows)
     for note in made.notes:
         click.echo(f"Note: {note}", err=True)
     click.echo(f"Wrote {len(made.frame):,} rows to {output}. Next: kerastl data check {output}")
