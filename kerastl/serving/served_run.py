@@ -20,7 +20,7 @@ from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import feature_model
 from kerastl.heads.logits import HeadLogits
-from kerastl.media.image.decoding import open_image
+from kerastl.media.image.opening import image_size
 from kerastl.progress import SILENT, Progress
 from kerastl.run.scoring import calibrate
 from kerastl.runs import Run
@@ -93,8 +93,8 @@ class ServedRun:
 
 
 def _num_pixels(data: bytes) -> int:
-    width, height = open_image(data).size
-    return int(width * height)
+    width, height = image_size(data)
+    return width * height
 
 
 def _num_samples(data: bytes) -> int:
