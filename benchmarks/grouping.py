@@ -109,7 +109,7 @@ class Trainer:
             seed=seed,
             needed=test,
         )
-        frame = pd.DataFrame({"path": [str(p) for p in self.table.paths], "split": split})
+        frame = pd.DataFrame({"path": [str(p) for p in self.table.files], "split": split})
         for place, task in enumerate(variant.tasks):
             frame[f"{task}_label"] = self.table.labels[:, columns[place]]
             frame[task] = scipy.special.expit(trained.logits[:, place].astype(float))

@@ -115,7 +115,7 @@ def fine_tuning(arguments: argparse.Namespace) -> None:
     kerastl.set_trainable(model, {"stages": 1})
     cut = find_cut(find_layer(model))
     assert cut is not None
-    images = load_images(full.paths, size=arguments.input_size)
+    images = load_images(full.files, size=arguments.input_size)
     inputs = cut.prefix.predict(images, batch_size=64, verbose=0)
     solved = exact(cut.suffix.predict(inputs, batch_size=64, verbose=0), drawn, parts)
     found: dict[str, list[np.ndarray]] = {"`examples`": [], "exponent 0.5": [], "exponent 1": []}

@@ -3,8 +3,9 @@
     python benchmarks/walks.py table|trainable|image|label
 
 Convention: the value is marked so that it can be recognized in each of its forms (an image: its
-path, its pixels, its features). A function is listed at its first call with the marked value in an
+file, its pixels, its features). A function is listed at its first call with the marked value in an
 argument, up to three objects deep. Once a later form has been seen, earlier ones no longer count.
+What a file is asked is not listed, as with any value.
 """
 
 import argparse
@@ -30,6 +31,7 @@ import yaml
 from PIL import Image
 
 import kerastl
+from kerastl.media import media_file
 
 PACKAGE = Path(kerastl.__file__).parent
 ROWS, TEST_ROWS, SIDE = 72, 24, 32
@@ -61,7 +63,8 @@ class Walk:
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
         file = code.co_filename
-        if event != "call" or not file.startswith(str(PACKAGE)) or code.co_name.startswith("<"):
+        is_ours = file.startswith(str(PACKAGE)) and file != media_file.__file__
+        if event != "call" or not is_ours or code.co_name.startswith("<"):
             return
         step = (Path(file).relative_to(PACKAGE.parent).as_posix(), code.co_qualname)
         self._calls[step] += 1

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, hashed, and recognized as unchanged.
+"""Files: written whole or not at all, and hashed.
 
 Convention: a file is written under a temporary name in the same folder and then renamed, so a crash
 leaves either the old or the new file. Temporary names start with `WRITING`.
@@ -15,7 +15,6 @@ import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +22,6 @@ WRITING = ".writing-"
 MAX_JSON_BYTES = 2**28
 MAX_JSON_DEPTH = 50
 _TOO_DEEP = "lists and mappings nested too deeply"
-
-
-@dataclass(frozen=True)
-class FileStatus:
-    """What changes whenever a file changes."""
-
-    size: int  # in bytes
-    inode: int
-    mtime: int  # time of the last change of the content, in nanoseconds
-    ctime: int  # of content or status; cannot be set back
-
-    @classmethod
-    def of(cls, path: Path) -> "FileStatus | None":
-        """Returns the status of a file, or None if there is no such file."""
-        try:
-            found = path.stat()
-        except (OSError, ValueError):
-            return None
-        return cls(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def is_own(path: Path, *others: int) -> bool:

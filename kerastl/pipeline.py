@@ -170,7 +170,7 @@ def _carry_out(
     contract = input_contract(model.facts.input_shape, config.data, plan.spec)
     context = TrainingContext(
         examples=examples,
-        inputs=FileInputs(examples.paths, contract, cuts=examples.cuts),
+        inputs=FileInputs(examples.files, contract, cuts=examples.cuts),
         source=FeatureSource(
             cache=cache_folder() if cache else None, engine=training.engine, is_whole=not is_new
         ),

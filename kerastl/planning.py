@@ -31,7 +31,7 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
         progress.note(_augment_text(config.data.media))
     examples = load_table(config.data)
     refuse_missing_files(examples)
-    decided = config.data.media.decided_settings(config.data.media_settings, examples.paths)
+    decided = config.data.media.decided_settings(config.data.media_settings, examples.files)
     if decided:
         for key, value in decided.items():
             progress.note(f"data.{key}: {value}, by the files of the table.")
@@ -69,7 +69,7 @@ def _overlap_warning(table: Path | None, examples: Examples, parts: Sequence[str
         return None
     recordings = load_recordings(table, examples.tasks)
     fitted = examples.rows(*parts)
-    return about_training(recordings, {examples.paths[row] for row in fitted})
+    return about_training(recordings, {str(examples.files[row]) for row in fitted})
 
 
 def _augment_text(media: MediaType) -> str:

@@ -1,6 +1,6 @@
 """A finished run as an object: predict, evaluate, listen, export."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -82,16 +82,14 @@ class Run:
         return self.record.predictions
 
     def predict(
-        self,
-        inputs: Sequence[str | Path] | str | Path,
-        *,
-        cache: bool = True,
-        progress: Progress = SILENT,
+        self, inputs: Any, *, cache: bool = True, progress: Progress = SILENT
     ) -> pd.DataFrame:
-        """Predicts files, folders or a table.
+        """Predicts files, folders, tables, and what is in memory.
 
         Args:
-            inputs: Files and folders, or one CSV or Parquet table.
+            inputs: One of these or a list of them: a path of a file, folder or table; a URL; a
+                DataFrame; the bytes of a file; a PIL image; an RGB image, uint8
+                `(height, width, 3)`; audio, float `(samples,)` at the run's sample rate.
             cache: Whether to read features from the cache and write them to it.
             progress: Receives progress updates.
 
@@ -100,7 +98,7 @@ class Run:
             per task, and `error` with the reason if a file cannot be read.
 
         Raises:
-            RunError: There is nothing to predict.
+            RunError: There is nothing to predict, or a value of another shape or type.
 
         Example:
 
@@ -147,16 +145,12 @@ class Run:
         return dict(to_values(scores))
 
     def listen(
-        self,
-        inputs: Sequence[str | Path] | str | Path,
-        *,
-        cache: bool = True,
-        progress: Progress = SILENT,
+        self, inputs: Any, *, cache: bool = True, progress: Progress = SILENT
     ) -> pd.DataFrame:
         """Detects words in long recordings by sliding the model's window over them.
 
         Args:
-            inputs: Audio files and folders, or one CSV or Parquet table.
+            inputs: As in `predict`.
             cache: Whether to read the converted network from the cache and write it to it.
             progress: Receives progress updates.
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,11 @@ def num_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def processor_slots() -> threading.Semaphore:
+    """Returns a semaphore for work that keeps a processor busy, in more threads than processors."""
+    return threading.Semaphore(num_processors())
 
 
 def in_order(

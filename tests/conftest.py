@@ -4,8 +4,15 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import hashlib
+import re
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -77,3 +84,74 @@ def small_backbone():
         {"name": "high", "layers": [x.name for x in network.layers[5:]]},
     ]
     return Backbone(network, stages=stages, name="backbone")
+
+
+class ObjectServer(ThreadingHTTPServer):
+    """A web server with the files of a folder, which can be slow, fail, or keep ETags to itself."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.requests: list[str] = []  # such as "GET a.png", or "PART a.png" for the first bytes
+        self.failures: dict[str, list[int]] = {}  # statuses of the next requests, by name
+        self.has_etags = True
+        self.has_sizes = True
+        self.delay_seconds = 0.0
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        """The address of the folder."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def count(self, method: str) -> int:
+        """Number of requests of a method since `requests` was cleared."""
+        return sum(request.startswith(method) for request in self.requests)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ObjectServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:  # as http.server calls it
+        server, name = self.server, unquote(self.path.lstrip("/"))
+        part = re.fullmatch(r"bytes=0-(\d+)", self.headers.get("Range", ""))
+        server.requests.append(f"{'PART' if part else self.command} {name}")
+        time.sleep(server.delay_seconds)
+        path = server.folder / name
+        failures = server.failures.get(name)
+        status = failures.pop(0) if failures else 200 if path.is_file() else 404
+        data = path.read_bytes() if status == 200 else b""
+        if part and status == 200:
+            status, data = 206, data[: int(part[1]) + 1]
+        self.send_response(status)
+        if server.has_etags and data:
+            self.send_header("ETag", f'"{hashlib.md5(data).hexdigest()}"')
+        if server.has_sizes or status != 200:
+            self.send_header("Content-Length", str(len(data)))
+        else:
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+
+    do_HEAD = do_GET  # noqa: N815  # as http.server calls it
+
+    def log_message(self, *_: object) -> None:
+        """Logs nothing."""
+
+
+@pytest.fixture
+def object_server(tmp_path: Path) -> Iterator[ObjectServer]:
+    """A web server with the files of a folder of its own."""
+    pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'kerastl[remote]'")
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install 'kerastl[remote]'")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with ObjectServer(folder) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.shutdown()

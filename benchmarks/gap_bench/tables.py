@@ -134,7 +134,7 @@ def with_features(config: Mapping[str, Mapping[str, Any]]) -> Table:
     data, backbone = DataConfig(**config["data"]), dict(config["backbone"])
     examples, spec = load_table(data), find_backbone(backbone.pop("name"))
     model = build_model(spec, examples.tasks, **backbone)
-    inputs = FileInputs(examples.paths, input_contract(model.input_shape[1:], data, spec))
+    inputs = FileInputs(examples.files, input_contract(model.input_shape[1:], data, spec))
     source = FeatureSource(cache=cache_folder())
     return Table(
         features=source.features_of(find_layer(model), inputs).values,

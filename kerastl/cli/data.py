@@ -160,7 +160,7 @@ def _split_warnings(examples: "Examples") -> list[str]:
     from kerastl.data.tables.splits import divided_groups, split_gaps
 
     warnings = list(split_gaps(examples))
-    files = [str(path) for path in examples.paths]
+    files = [str(file) for file in examples.files]
     if examples.cuts is not None and (divided := divided_groups(files, examples.splits)):
         files_have = counted(len(divided), "file has", "files have")
         names = ", ".join(Path(path).name for path in divided[:3])
@@ -195,11 +195,9 @@ def _refuse_taken(table: "Examples", data: DataConfig, column: str) -> None:
 
 def _moved(table: "Examples", data: DataConfig, output: Path) -> list[str]:
     """Returns the paths of the files relative to the folder of the new table."""
-    from kerastl.data.importing.made_table import relative_path
-
     if all(path.parent.absolute() == output.parent.absolute() for path in data.tables):
         return [str(cell) for cell in table.frame[data.file_column]]
-    return [relative_path(path, output.parent) for path in table.paths]
+    return [file.relative_to(output.parent) for file in table.files]
 
 
 def _show_parts(table: "Examples") -> None:

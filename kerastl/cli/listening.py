@@ -140,7 +140,7 @@ def _updates(
             yield from detector.detect_in_pipe(sys.stdin.buffer, rate_hz=rate_hz)
             return
         yield from detector.detect_in_files(
-            [(file.path, file.name) for file in files],
+            [(file.file, file.name) for file in files],
             progress=SILENT if is_shown else progress,  # a bar would interleave with the rows
         )
 

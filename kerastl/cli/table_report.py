@@ -69,7 +69,9 @@ def _cut(lines: Sequence[str], what: str) -> list[str]:
 
 def warnings_of(report: "TableReport") -> list[str]:
     """Returns a sentence for each finding that training accepts."""
+    unread = counted(report.num_not_read, "other file")
     return [
+        *([f"{unread} were not read, because files are missing."] if report.num_not_read else []),
         *_label_warnings(report),
         *_duplicate_warnings(report),
         *_group_warnings(report),

@@ -23,7 +23,7 @@ def split_frame(table: Examples, config: Config) -> pd.DataFrame:
     Cells are 1, 0, blank or `uncertain`, independent of the labels in the original table.
     """
     frame = table.frame.reset_index(drop=True).copy()
-    frame[config.data.file_column] = [str(path) for path in table.paths]
+    frame[config.data.file_column] = [str(file) for file in table.files]
     for column, task in enumerate(table.tasks):
         cells = np.where(np.isnan(table.labels[:, column]), "", "0").astype(object)
         cells[table.labels[:, column] == 1] = "1"

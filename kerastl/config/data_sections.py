@@ -133,7 +133,10 @@ def _file_columns() -> dict[str, Any]:
     """Returns a column of files per media type."""
     fields: dict[str, Any] = {}
     for name, media in MEDIA_TYPES.items():
-        text = f"Column with the path of the {media.noun}, relative to the table."
+        text = (
+            f"Column with each {media.noun}: a path relative to the table, an address such as "
+            "https://..., or in a Parquet file the bytes."
+        )
         # The last one finds that none is given, so its default is validated, too.
         more: Any = {"validate_default": name == list(MEDIA_TYPES)[-1]}
         fields[name] = (Text | None, Field(default=None, description=text, **more))

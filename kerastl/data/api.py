@@ -100,8 +100,9 @@ def load_data(
         table: CSV or Parquet, one row per example; a list of such tables; or a DataFrame, whose
             files are relative to the current folder.
         tasks: Columns with the labels: 1, 0 or blank.
-        image: Column with the path of each image, relative to the table.
-        audio: Column with the path of each audio file. Columns `start_seconds` and `end_seconds`
+        image: Column with each image: a path relative to the table, an address such as
+            `https://...`, or in a Parquet file the bytes.
+        audio: The same of audio files. Columns `start_seconds` and `end_seconds`
             cut examples out of files.
         input_size: Of images: side in pixels, or (height, width); None is 224. Of audio: number of
             samples; None is one second.
@@ -153,13 +154,13 @@ def load_data(
     )
     examples = load_table(config) if frame is None else load_frame(frame, config)
     refuse_missing_files(examples)
-    decided = config.media.decided_settings(config.media_settings, examples.paths)
+    decided = config.media.decided_settings(config.media_settings, examples.files)
     config = config.changed(**decided)
     examples = assign_splits(examples, config.split)
     media, settings = config.media, config.media_settings
     taken = media.default_input(input_size, settings)
     contract = media.contract(taken.shape, settings, taken, backbone="none")
-    inputs = FileInputs(examples.paths, contract, cuts=examples.cuts)
+    inputs = FileInputs(examples.files, contract, cuts=examples.cuts)
     inputs.decode_all()
 
     def batches(part: str, values: np.ndarray, shuffle_seed: int | None) -> "tf.data.Dataset":

@@ -257,12 +257,12 @@ def _split_to_compare(record: RunRecord) -> str:
 
 def _some(examples: Examples, most: int) -> Examples:
     """Returns at most so many examples, spread evenly."""
-    count = len(examples.paths)
+    count = len(examples.files)
     return examples.take(np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)))
 
 
 def _samples(record: RunRecord, table: str | Path | None) -> np.ndarray:
     """Returns some inputs of the training split, or of another table."""
     examples = _some(examples_to_score(record, table, "train"), _NUM_SAMPLES)
-    files = FileInputs(examples.paths, record.bundle.input, cuts=examples.cuts)
+    files = FileInputs(examples.files, record.bundle.input, cuts=examples.cuts)
     return files.take(np.arange(len(files)))

@@ -96,7 +96,7 @@ class Reference:
             for row, path in enumerate(paths):
                 cut = cut_of(self.files.cuts, row)
                 values = (
-                    decoder.load_unfitted(self.files.paths[row], cut)
+                    decoder.load_unfitted(self.files.files[row], cut)
                     if takes_any_extent
                     else self.files.take(np.array([row]))[0]
                 )
@@ -152,7 +152,7 @@ def make_reference(
     Raises:
         MediaError: A file cannot be read.
     """
-    files = FileInputs(examples.paths, bundle.input, cuts=examples.cuts)
+    files = FileInputs(examples.files, bundle.input, cuts=examples.cuts)
     # Of several windows, the exported model gets one.
     inputs: Inputs = ArrayInputs(files.take(np.arange(len(files)))) if files.has_windows else files
     stored = bundle.engines.get("scores")

@@ -6,6 +6,7 @@ depends on what happens to be cached.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.engine import REFERENCE
 from kerastl.features.engines.selection import Purpose
 from kerastl.features.network import Network
-from kerastl.files import FileStatus
+from kerastl.media.media_file import ask_each
 from kerastl.progress import Progress
 
 
@@ -38,7 +39,7 @@ class Lookup:
 class CachedFeatures:
     """Finds and stores the features of examples under the keys of their files' contents.
 
-    It must be created before any file is read, because a hash is valid only for the status that
+    It must be created before any file is read, because a hash is valid only for the version that
     its file had before it was read.
 
     Args:
@@ -72,8 +73,8 @@ class CachedFeatures:
             network, self._files and self._files.decoding_rule, cache=self._cache
         )
         """Folder of the converted network, or None without a cache."""
-        paths = () if self._files is None else self._files.paths
-        self._statuses = [FileStatus.of(path) for path in paths]
+        files = () if self._files is None else self._files.files
+        self._versions = ask_each(files, methodcaller("version"))
         self._hashes = FileHashes(self._cache and self._cache / HASHES)
         self._keys: list[bytes | None] = [None] * num_examples
         self._file_hashes: list[bytes | None] = [None] * num_examples
@@ -102,7 +103,7 @@ class CachedFeatures:
         """
         engines = {REFERENCE, *(engine for _, engine in wanted.values())}
         if self._files is not None and any(not self.store(engine).is_empty for engine in engines):
-            self._file_hashes = self._hashes.hash_files(self._files.paths)
+            self._file_hashes = self._hashes.hash_files(self._files.files)
             self._keys = self._files.keys_of(self._file_hashes)
         return {
             purpose: self.look_up_rows(values, rows, engine)
@@ -145,7 +146,7 @@ class CachedFeatures:
         """Writes what was added, and prunes the cache if it has grown."""
         if self._files is not None:
             self._hashes.remember(
-                (self._files.paths[row], self._statuses[row], self._file_hashes[row] or b"")
+                (self._files.files[row], self._versions[row], self._file_hashes[row] or b"")
                 for row in self._hashed_rows
             )
         for store in self._stores.values():

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from kerastl.errors import MediaError
 from kerastl.listening.stream_scorer import Detection, StreamScorer, WindowScores
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
+from kerastl.media.media_file import MediaFile
 from kerastl.progress import SILENT, Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.predict import InputFile
@@ -65,16 +65,16 @@ class StreamingDetector:
         self._thresholds = bundle.thresholds
 
     def detect_in_files(
-        self, files: Collection[tuple[Path, str]], *, progress: Progress = SILENT
+        self, files: Collection[tuple[MediaFile, str]], *, progress: Progress = SILENT
     ) -> Iterator[DetectionUpdate]:
         """Yields updates of files, each with its name, block by block.
 
         An unreadable file gives an update with the error.
         """
         progress.step("Listening (files)", len(files))
-        for done, (path, name) in enumerate(files, start=1):
+        for done, (file, name) in enumerate(files, start=1):
             try:
-                yield from self._detect(file_blocks(path, rate_hz=self._rate_hz), name)
+                yield from self._detect(file_blocks(file, rate_hz=self._rate_hz), name)
             except MediaError as error:
                 yield DetectionUpdate(path=name, error=error.what)
             progress.advance(done)
@@ -83,7 +83,7 @@ class StreamingDetector:
         self, files: Iterable[InputFile], *, progress: Progress = SILENT
     ) -> pd.DataFrame:
         """Returns the detections in files, each file once; see `kerastl.runs.Run.listen`."""
-        unique = list(dict.fromkeys((file.path, file.name) for file in files))
+        unique = list(dict.fromkeys((file.file, file.name) for file in files))
         updates = self.detect_in_files(unique, progress=progress)
         rows = [row for update in updates for row in update.rows()]
         return pd.DataFrame(rows, columns=list(COLUMNS))

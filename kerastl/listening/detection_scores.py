@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from kerastl.data.tables.recordings import about_other_words, about_training
 from kerastl.evaluation.detection.matching import RULE
@@ -26,11 +25,11 @@ def detection_scores(record: RunRecord, scored: ScoredRecordings) -> RecordingSc
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,
     )
-    paths = [item.path for item in scored.recordings.items]
+    files = [str(item.file) for item in scored.recordings.items]
     return RecordingScores(
         all=together,
         words={
-            name: replace(one, mistakes=find_mistakes(scored.words[name], paths, one.threshold))
+            name: replace(one, mistakes=find_mistakes(scored.words[name], files, one.threshold))
             for name, one in words.items()
         },
         recordings=len(scored.recordings.items),
@@ -47,9 +46,8 @@ def detection_scores(record: RunRecord, scored: ScoredRecordings) -> RecordingSc
 
 def _notes(record: RunRecord, scored: ScoredRecordings) -> Iterator[str]:
     rows = (record.rows(part)["path"] for part in record.bundle.fitted_on)
-    trained_on = map(Path, itertools.chain.from_iterable(rows))
     for note in (
-        about_training(scored.recordings, trained_on),
+        about_training(scored.recordings, itertools.chain.from_iterable(rows)),
         _OPTIMISTIC if is_tuned_on(record.bundle, scored.recordings) else None,
         about_other_words(scored.recordings, record.tasks),
     ):

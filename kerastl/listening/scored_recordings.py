@@ -42,7 +42,7 @@ def score_recordings(
     started, done_seconds = time.process_time(), 0.0
     scores = []
     for item in recordings.items:
-        scores.append(scorer.scores(file_blocks(item.path, rate_hz=scorer.scorer.rate_hz)))
+        scores.append(scorer.scores(file_blocks(item.file, rate_hz=scorer.scorer.rate_hz)))
         done_seconds += item.seconds
         progress.advance(round(done_seconds))
     return ScoredRecordings(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerastl.media.decoder import Cut, Decoder
+    from kerastl.media.media_file import MediaFile
 
 
 MAX_VALUES = 2**28  # of one input: 1 GiB as float32
@@ -116,6 +117,7 @@ class MediaType(ABC):
     nouns: ClassVar[str]  # several examples, such as "images" or "audio clips"
     collective: ClassVar[str]  # such inputs in general, such as "images" or "audio"
     extensions: ClassVar[tuple[str, ...]]  # of files, in lower case and with their dot
+    values: ClassVar[str] = ""  # what `encoded` takes, as a list in words
     formats: ClassVar[str]  # as a list in words, such as "JPEG or PNG"
     contract_class: ClassVar[type[InputContract]]
     data_settings: ClassVar[type[Section]] = Section  # keys below `data` of this media type alone
@@ -156,7 +158,7 @@ class MediaType(ABC):
         """Returns a cut in a few words for reports."""
         return ""
 
-    def decided_settings(self, settings: Any, paths: Sequence[Path]) -> Mapping[str, Any]:
+    def decided_settings(self, settings: Any, files: "Sequence[MediaFile]") -> Mapping[str, Any]:
         """Returns values of the keys in `data_settings` that the files of a table decide."""
         return {}
 
@@ -175,13 +177,13 @@ class MediaType(ABC):
         """Returns the decoder from files to the inputs of a contract of this media type."""
 
     @abstractmethod
-    def inspect(self, path: Path, cut: "Cut") -> Any:
+    def inspect(self, file: "MediaFile", cut: "Cut") -> Any:
         """Returns facts about all of an example for `summarize`, or raises a `MediaError`."""
 
     @abstractmethod
     def summarize(
         self,
-        paths: Sequence[Path],
+        files: "Sequence[MediaFile]",
         facts: Sequence[Any],
         *,
         has_cuts: bool,
@@ -195,8 +197,15 @@ class MediaType(ABC):
         """
 
     @abstractmethod
-    def preview(self, path: Path, cut: "Cut") -> Preview:
+    def preview(self, file: "MediaFile", cut: "Cut") -> Preview:
         """Returns what a report shows of an example; if it cannot be shown, the reason."""
+
+    def encoded(self, value: Any, contract: Any) -> bytes | None:
+        """Returns the bytes of a file that holds a value in memory exactly; None for other values.
+
+        The decoder turns them into the input that the value stands for.
+        """
+        return None
 
     @abstractmethod
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":

@@ -7,7 +7,6 @@ a blank cell is the file's own beginning, end, extent or first frame.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 from kerastl.errors import TableError, counted
 from kerastl.media.base import MediaType
 from kerastl.media.decoder import WHOLE, Cut
+from kerastl.media.media_file import MediaFile
 
 _MIN_FILES = 3  # fewer cannot be kept whole: there are three splits
 
@@ -127,9 +127,9 @@ def refuse_bad_cuts(cuts: Cuts | None, media: MediaType, *, source: str) -> None
     )
 
 
-def files_as_groups(paths: Sequence[Path]) -> np.ndarray | None:
+def files_as_groups(files: Sequence[MediaFile]) -> np.ndarray | None:
     """Returns the file of each cut as its group; None if there are too few to split."""
-    names = np.array([str(path) for path in paths], dtype=object)
+    names = np.array([str(file) for file in files], dtype=object)
     num_files = len(set(names))
     return names if _MIN_FILES <= num_files < len(names) else None
 

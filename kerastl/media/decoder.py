@@ -7,10 +7,11 @@ the very bytes that were decoded.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from kerastl.media.media_file import MediaFile
 
 Cut = tuple[float | None, ...]
 """The part of its file that an example is: a number for each of `MediaType.cut_columns`."""
@@ -36,12 +37,12 @@ class Decoder(ABC):
         self.rule = rule
 
     @abstractmethod
-    def load(self, path: Path, cut: Cut = WHOLE) -> DecodedExample:
+    def load(self, file: MediaFile, cut: Cut = WHOLE) -> DecodedExample:
         """Reads one example, or raises a `MediaError`."""
 
-    def load_unfitted(self, path: Path, cut: Cut = WHOLE) -> np.ndarray:
+    def load_unfitted(self, file: MediaFile, cut: Cut = WHOLE) -> np.ndarray:
         """Reads one input as a model with the layer of `MediaType.fitting` takes it."""
-        inputs = self.load(path, cut).values
+        inputs = self.load(file, cut).values
         return np.asarray(inputs[self.representative(inputs)])
 
     @abstractmethod

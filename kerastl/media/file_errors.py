@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from kerastl.errors import MediaError
+from kerastl.media.media_file import MediaFile
 
 FIX_DAMAGE = (
     "Fetch the file again, or remove its row from the table; `kerastl data check` lists all such "
@@ -12,16 +12,16 @@ FIX_DAMAGE = (
 )
 
 
-def not_opened(noun: str, path: str | Path, error: OSError) -> MediaError:
+def not_opened(noun: str, file: MediaFile, error: OSError) -> MediaError:
     """Returns the error of a file, such as an "image", that is missing or cannot be opened."""
     if isinstance(error, FileNotFoundError):
         return MediaError(
             f"The {noun} does not exist.",
-            where=str(path),
-            fix="Correct the path in the table: paths are relative to the table's folder.",
+            where=str(file),
+            fix=file.fix_missing,
         )
     return MediaError(
-        f"The {noun} cannot be opened.", where=str(path), received=error.strerror or str(error)
+        f"The {noun} cannot be opened.", where=str(file), received=error.strerror or str(error)
     )
 
 
@@ -34,10 +34,10 @@ def damaged(noun: str, where: str, reason: str) -> MediaError:
 
 @contextmanager
 def as_damage(noun: str, where: str) -> Iterator[None]:
-    """Raises anything but a `MediaError` as damage: decoders raise nearly anything on bad bytes."""
+    """Raises all but a `MediaError` and a lack of memory as damage: decoders raise anything."""
     try:
         yield
-    except MediaError:
+    except (MediaError, MemoryError):
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -7,22 +7,25 @@ sentence in its place; a report never fails because of a file.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
 
+from kerastl.errors import MediaError
 from kerastl.media.base import MediaType
 from kerastl.media.cuts import stored_cuts
 from kerastl.media.decoder import Cut
+from kerastl.media.media_file import MediaFile, num_readers
 from kerastl.media.preview import Preview, no_preview
 from kerastl.report.curves import logits
 from kerastl.run.origin import ReadableFiles
 from kerastl.threads import in_order
 
-Place = tuple[Path, Cut]  # of an example: its file and the part of it
+Place = tuple[str, Cut]  # of an example: the address of its file, and the part of it
 
 BUDGET = 2_400_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
@@ -76,26 +79,27 @@ class PreviewStore:
 
     def make_ahead(self, places: Iterable[Place]) -> list[Preview]:
         """Makes the previews that will be asked for soon; returns those that are new."""
-        wanted = [
-            place
-            for place in dict.fromkeys(places)
-            if self.left > 0 and place not in self._made and place not in self._ahead
-            if self.files.refusal(place[0]) is None
-        ]
-        tasks = (partial(self.media.preview, *place) for place in wanted)
-        made = list(in_order(tasks, num_ahead=len(wanted)))
+        files: dict[Place, MediaFile] = {}
+        for place in places:
+            if self.left > 0 and place not in self._made and place not in self._ahead:
+                with suppress(MediaError):
+                    files[place] = self.files.file(place[0])
+        wanted = sorted(files, key=lambda place: files[place].reading_order)
+        tasks = (partial(self.media.preview, files[place], place[1]) for place in wanted)
+        readers = num_readers(files.values())
+        made = list(in_order(tasks, num_ahead=len(wanted), num_threads=readers))
         self._ahead.update(zip(wanted, made, strict=True))
         return made
 
-    def preview(self, path: Path, cut: Cut) -> tuple[str, Preview, bool]:
+    def preview(self, address: str, cut: Cut) -> tuple[str, Preview, bool]:
         """Returns the id of a preview, the preview, and whether it is the first of its file.
 
         A file that may not be read, and one that does not fit anymore, has a text.
         """
-        key = path, cut
+        key = address, cut
         is_first = key not in self._made
         if is_first:
-            self._made[key] = f"preview-{len(self._made)}", self._make(path, cut)
+            self._made[key] = f"preview-{len(self._made)}", self._make(address, cut)
         return *self._made[key], is_first
 
     def usual_characters(self, rows: pd.DataFrame) -> float:
@@ -105,13 +109,14 @@ class PreviewStore:
         sizes = [size for one in made if (size := _size(one))]
         return sum(sizes) / len(sizes) if sizes else 1.0
 
-    def _make(self, path: Path, cut: Cut) -> Preview:
-        refusal = self.files.refusal(path)
-        if refusal is not None:
-            return no_preview(refusal)
+    def _make(self, address: str, cut: Cut) -> Preview:
+        try:
+            file = self.files.file(address)
+        except MediaError as error:
+            return no_preview(error.what)
         if self.left <= 0:
             return no_preview("left out to keep the report small")
-        made = self._ahead.pop((path, cut), None) or self.media.preview(path, cut)
+        made = self._ahead.pop((address, cut), None) or self.media.preview(file, cut)
         size = _size(made)
         if size > self.left:
             return no_preview("left out to keep the report small")
@@ -196,17 +201,18 @@ def examples_per_gallery(num_tasks: int, num_parts: int, characters: float) -> l
 
 
 def _place(row: pd.Series, media: MediaType) -> Place:
-    return Path(str(row["path"])), stored_cuts(row.to_frame().T, media)[0]
+    return str(row["path"]), stored_cuts(row.to_frame().T, media)[0]
 
 
 def _example(
     row: pd.Series, label: float, probability: float, is_shown: bool, store: PreviewStore
 ) -> Example:
-    path, cut = _place(row, store.media)
-    preview_id, preview, is_first = store.preview(path, cut)
+    address, cut = _place(row, store.media)
+    preview_id, preview, is_first = store.preview(address, cut)
+    name = PurePath(address).name or address
     return Example(
-        name=", ".join(filter(None, (path.name or str(path), store.media.cut_text(cut)))),
-        path=str(row["path"]),
+        name=", ".join(filter(None, (name, store.media.cut_text(cut)))),
+        path=address,
         probability=float(probability),
         truth="unknown" if np.isnan(label) else "yes" if label == 1 else "no",
         is_shown=is_shown,

@@ -73,7 +73,7 @@ def evaluate(
         logits, _, used = file_logits(
             model,
             record.bundle,
-            examples.paths,
+            examples.files,
             cuts=examples.cuts,
             on_error="raise",
             engine="auto" if stored is None or stored.name == "xla" else stored.name,

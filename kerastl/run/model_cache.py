@@ -35,6 +35,7 @@ from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.offered import keras_settings
 from kerastl.features.network import NetworkFacts
 from kerastl.files import file_sha256, temporary_path, write_json
+from kerastl.media.media_file import LocalFile
 from kerastl.records import from_values, to_values
 from kerastl.training.solving import ModelPart
 from kerastl.versions import installed_version
@@ -171,7 +172,7 @@ def _identity(parts: ModelParts, cache: Path) -> str | None:
     if not spec.is_determined or weights is None:
         return None
     if weights not in spec.weights:
-        (digest,) = FileHashes(cache / HASHES).hash_files([Path(weights)])
+        (digest,) = FileHashes(cache / HASHES).hash_files([LocalFile(weights)])
         if digest is None:
             return None
         weights = digest.hex()

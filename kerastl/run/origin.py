@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerastl.data.tables.loading import cell_text, read_frame
-from kerastl.errors import KerastlError
+from kerastl.errors import KerastlError, MediaError
 from kerastl.files import is_own
+from kerastl.media.addresses import media_file
+from kerastl.media.media_file import MediaFile
 from kerastl.run.bundle import Bundle, Origin
 from kerastl.run.record import RunRecord
 
@@ -26,20 +28,20 @@ class ReadableFiles:
     """The files of examples that a report may read.
 
     Args:
-        named: Absolute path of every file; None allows all.
+        named: Address of every file; None allows all.
         doubt: Why the run may be somebody else's, in which case `named` is empty, or None.
     """
 
     named: frozenset[str] | None = None
     doubt: str | None = None
 
-    def refusal(self, path: Path) -> str | None:
-        """Returns why a file is not read, or None if it may be."""
-        if self.named is None or str(path) in self.named:
-            return None
+    def file(self, address: str) -> MediaFile:
+        """Returns the file with an address, or raises a `MediaError` if it must not be read."""
+        if self.named is None or address in self.named:
+            return media_file(address)
         if self.doubt is not None:
-            return "not shown: the run may be somebody else's"
-        return "not shown: the table of the run does not name this file"
+            raise MediaError("not shown: the run may be somebody else's")
+        raise MediaError("not shown: the table of the run does not name this file")
 
 
 def current_origin(folder: Path) -> Origin:
@@ -78,7 +80,7 @@ def _named_files(bundle: Bundle) -> Iterator[str]:
         path = Path(os.path.normpath(table.path))
         _refuse_foreign_table(path, bundle)
         for cell in read_frame(path)[bundle.data.column]:
-            yield str(path.parent / cell_text(cell))
+            yield str(media_file(cell_text(cell), path.parent))
 
 
 def _refuse_foreign_table(path: Path, bundle: Bundle) -> None:

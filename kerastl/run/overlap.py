@@ -1,12 +1,12 @@
 """Rows of another table that a run was trained on.
 
-Convention: an example is a part of a file, and a file is known by its path or by its bytes, so
-that a copy under another name counts.
+Convention: an example is a part of a file, and a file is known by its address or by its bytes,
+so that a copy under another name counts. A run may come from anyone, so no server that it names is
+asked for anything: its objects are known by their address alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,13 @@ import pandas as pd
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import counted
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.files import FileStatus
+from kerastl.media.addresses import is_url, media_file, without_links
 from kerastl.media.cuts import each_cut, stored_cuts
 from kerastl.media.decoder import Cut
+from kerastl.media.media_file import MediaFile
 from kerastl.media.media_types import media_type
 
-Identity = tuple[str | bytes, Cut]  # a file by path or hash, and the part of it
+Identity = tuple[str | bytes, Cut]  # a file by address or hash, and the part of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,34 +63,41 @@ def find_overlap(
         hashes: Hashes of files.
     """
     rows = splits[splits["split"].isin(fitted_on)]
-    trained = [_absolute(path) for path in rows["path"]]
-    paths = [_absolute(path) for path in examples.paths]
-    by_file = _hashes_of_equal_sizes(paths, trained, hashes)
+    trained = list(map(without_links, rows["path"]))
+    own = [without_links(str(file)) for file in examples.files]
+    local = [media_file(address) for address in dict.fromkeys(trained) if not is_url(address)]
+    by_file = _hashes_of_equal_sizes(dict(zip(own, examples.files, strict=True)), local, hashes)
     cuts = stored_cuts(rows, media_type(examples.modality))
     known = set().union(*map(_identities, trained, cuts, map(by_file.get, trained)))
-    own_cuts = each_cut(examples.cuts, len(paths))
-    found = map(_identities, paths, own_cuts, map(by_file.get, paths))
+    own_cuts = each_cut(examples.cuts, len(own))
+    found = map(_identities, own, own_cuts, map(by_file.get, own))
     trained_on = np.array([not known.isdisjoint(one) for one in found], bool)
     groups = set(rows["group"]) if "group" in rows else set()
-    own = examples.groups if examples.groups is not None else [None] * len(paths)
-    related = np.array([str(group) in groups for group in own], bool)
+    own_groups = [None] * len(own) if examples.groups is None else examples.groups
+    related = np.array([str(group) in groups for group in own_groups], bool)
     return Overlap(trained_on=trained_on, in_trained_groups=related & ~trained_on)
 
 
-def _identities(path: Path, cut: Cut, file_hash: bytes | None) -> set[Identity]:
-    by_path: set[Identity] = {(str(path), cut)}
-    return by_path if file_hash is None else {*by_path, (file_hash, cut)}
+def _identities(address: str, cut: Cut, file_hash: bytes | None) -> set[Identity]:
+    by_address: set[Identity] = {(address, cut)}
+    return by_address if file_hash is None else {*by_address, (file_hash, cut)}
 
 
 def _hashes_of_equal_sizes(
-    first: Sequence[Path], second: Sequence[Path], hashes: FileHashes
-) -> dict[Path, bytes | None]:
-    """Returns the hashes of the files whose size occurs on both sides; others cannot be equal."""
-    sizes = {path: getattr(FileStatus.of(path), "size", None) for path in {*first, *second}}
-    common = {sizes[path] for path in first} & {sizes[path] for path in second} - {None}
-    chosen = sorted(path for path, size in sizes.items() if size in common)
-    return dict(zip(chosen, hashes.hash_files(chosen), strict=True))
+    own: Mapping[str, MediaFile], trained: Sequence[MediaFile], hashes: FileHashes
+) -> dict[str, bytes | None]:
+    """Returns the hashes of the files whose size occurs on both sides; others cannot be equal.
 
-
-def _absolute(path: str | Path) -> Path:
-    return Path(path).resolve()
+    Nothing is downloaded: of objects, only hashes that are known already count.
+    """
+    files = {**{str(file): file for file in trained}, **own}
+    sizes = {address: file.local_size() for address, file in files.items()}
+    common = {sizes[address] for address in own} & {sizes[str(file)] for file in trained} - {None}
+    read = sorted(
+        (a for a, size in sizes.items() if size in common), key=lambda a: files[a].reading_order
+    )
+    remote = [a for a in own if sizes[a] is None]
+    return {
+        **dict(zip(remote, hashes.recall([files[a] for a in remote]), strict=True)),
+        **dict(zip(read, hashes.hash_files([files[a] for a in read]), strict=True)),
+    }

@@ -1,23 +1,26 @@
-"""Predictions for files, folders and tables."""
+"""Predictions for files, folders, tables, and what is in memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from kerastl.data.inputs.streams import FileInputs
-from kerastl.data.tables.table_file import read_frame
+from kerastl.data.tables.loading import FRAME
+from kerastl.data.tables.table_file import plain_frame, read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
+from kerastl.media.addresses import is_url, media_file
 from kerastl.media.cuts import Cuts, cell_text, cut_of, read_cuts, refuse_bad_cuts
 from kerastl.media.decoder import WHOLE, Cut
+from kerastl.media.media_file import FileInMemory, MediaFile
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.scoring import calibrate
@@ -32,7 +35,7 @@ TABLES = (".csv", ".parquet", ".pq")
 class InputFile:
     """One example to predict."""
 
-    path: Path
+    file: MediaFile
     name: str  # as the user wrote it
     cut: Cut = WHOLE
 
@@ -50,7 +53,7 @@ def predict(
     logits, errors, _ = file_logits(
         model,
         bundle,
-        [file.path for file in files],
+        [file.file for file in files],
         cuts=cuts,
         on_error="collect",
         cache=cache,
@@ -72,7 +75,7 @@ def predict(
 def file_logits(
     model: "keras.Model",
     bundle: Bundle,
-    paths: Sequence[Path],
+    files: Sequence[MediaFile],
     *,
     cuts: Cuts | None,
     on_error: Literal["raise", "collect"],
@@ -89,44 +92,57 @@ def file_logits(
     Raises:
         MediaError: A file is unreadable, with `on_error="raise"`.
     """
-    inputs = FileInputs(paths, bundle.input, cuts=cuts, on_error=on_error)
+    inputs = FileInputs(files, bundle.input, cuts=cuts, on_error=on_error)
     source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
     found = source.features_of(find_layer(model), inputs, progress=progress)
     used = found.facts.scores.engine if found.facts.scores else REFERENCE
     return HeadLogits(model, bundle.task_names)(found.values), inputs.errors, used
 
 
-def find_files(bundle: Bundle, inputs: str | Path | Iterable[str | Path]) -> list[InputFile]:
-    """Returns the examples in files, folders and tables, with files of the run's media type.
+def find_files(bundle: Bundle, inputs: Any) -> list[InputFile]:
+    """Returns the examples in files, folders, tables and values; see `kerastl.runs.Run.predict`.
 
     Raises:
-        RunError: There are no examples.
+        RunError: There are no examples, or something is no example of the run's media type.
         TableError: A table lacks the column with the files.
     """
-    given = [Path(item) for item in ([inputs] if isinstance(inputs, str | Path) else inputs)]
-    found = [file for item in given for file in _files_in(item, bundle)]
+    given = list(inputs) if isinstance(inputs, list | tuple | Iterator) else [inputs]
+    names = [f"inputs[{place}]" for place in range(len(given))]
+    if given and given[0] is inputs:
+        names = ["inputs"]
+    found = [
+        file
+        for item, name in zip(given, names, strict=True)
+        for file in _examples(item, name, bundle)
+    ]
     if not found:
         raise RunError(
             "There is nothing to predict.",
-            where=", ".join(map(str, given)),
+            where=", ".join(str(item) for item in given if isinstance(item, str | Path)) or None,
             expected=f"files, folders or a table of {bundle.media.nouns}",
         )
     return found
 
 
-def _files_in(item: Path, bundle: Bundle) -> list[InputFile]:
-    if item.is_dir():
-        inside = sorted(
-            path for path in item.rglob("*") if path.is_file() and bundle.media.matches(path)
-        )
-        return [InputFile(path, str(path)) for path in inside]
-    if item.suffix.lower() in TABLES:
-        return _files_in_table(item, bundle)
-    return [InputFile(item, str(item))]
+def _examples(item: Any, name: str, bundle: Bundle) -> list[InputFile]:
+    if isinstance(item, pd.DataFrame):
+        return _in_frame(plain_frame(item, FRAME), FRAME, bundle, name=f"{name}, row ")
+    if not isinstance(item, str | Path):
+        return [InputFile(_in_memory(item, name, bundle), name)]
+    if is_url(str(item)):
+        return [InputFile(media_file(str(item)), str(item))]
+    path = Path(item)
+    if path.is_dir():
+        every = sorted(path.rglob("*"))
+        inside = [file for file in every if file.is_file() and bundle.media.matches(file)]
+        return [InputFile(media_file(str(file)), str(file)) for file in inside]
+    if path.suffix.lower() in TABLES:
+        return _in_frame(read_frame(path), path, bundle, name="row ")
+    return [InputFile(media_file(str(item)), str(item))]
 
 
-def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
-    frame = read_frame(table)
+def _in_frame(frame: pd.DataFrame, table: Path, bundle: Bundle, *, name: str) -> list[InputFile]:
+    """Returns the examples in a table; a DataFrame may have values in the place of paths."""
     column = bundle.data.column
     if column not in frame.columns:
         raise TableError(
@@ -137,7 +153,33 @@ def _files_in_table(table: Path, bundle: Bundle) -> list[InputFile]:
         )
     cuts = read_cuts(frame, bundle.media, tasks=bundle.task_names)
     refuse_bad_cuts(cuts, bundle.media, source=table.name)
-    names = [cell_text(cell) for cell in frame[column]]
-    return [
-        InputFile(table.parent / name, name, cut_of(cuts, row)) for row, name in enumerate(names)
-    ]
+    examples = []
+    for row, cell in enumerate(frame[column]):
+        if isinstance(cell, Mapping) and "bytes" in cell:  # as `datasets` has images and audio
+            cell = cell.get("path") if cell["bytes"] is None else cell["bytes"]
+        is_blank = pd.api.types.is_scalar(cell) and pd.isna(cell)
+        if is_blank or isinstance(cell, str | Path):
+            text = cell_text(cell)
+            file, shown = media_file(text, table.parent), text
+        else:
+            shown = f"{name}{row + 1}"
+            file = _in_memory(cell, shown, bundle)
+        examples.append(InputFile(file, shown, cut_of(cuts, row)))
+    return examples
+
+
+def _in_memory(value: Any, name: str, bundle: Bundle) -> MediaFile:
+    """Returns the bytes of a file, or a value such as an array, as a file in memory."""
+    is_bytes = isinstance(value, bytes | bytearray | memoryview)
+    data = bytes(value) if is_bytes else bundle.media.encoded(value, bundle.input)
+    if data is None:
+        shape, kind = getattr(value, "shape", None), getattr(value, "dtype", None)
+        raise RunError(
+            f"Something to predict is no {bundle.media.noun}.",
+            where=name,
+            expected=", ".join(
+                filter(None, ("a path, a table, the bytes of a file", bundle.media.values))
+            ),
+            received=type(value).__name__ + (f" of {kind}, shape {tuple(shape)}" if shape else ""),
+        )
+    return FileInMemory(name, data)

@@ -121,7 +121,7 @@ def make_bundle(
             trained=not fitted.is_frozen,
         ),
         fitted_on=fitted.fitted_on,
-        data=_data_facts(config.data, num_rows=len(plan.examples.paths)),
+        data=_data_facts(config.data, num_rows=len(plan.examples.files)),
         evidence=_evidence(fitted, tasks, plan.warnings),
         engines=_engines(fitted.evidence),
         listening=config.evaluation.listening if config.data.media.has_recordings else None,

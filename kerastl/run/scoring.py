@@ -30,7 +30,7 @@ _TUNED = "Thresholds and calibration were chosen on these examples, so the score
 def make_bootstrap(evaluation: EvaluationConfig, examples: Examples) -> Bootstrap:
     """Returns the bootstrap over groups, or over files if there are no groups."""
     return Bootstrap(
-        groups=list(map(str, examples.paths)) if examples.groups is None else examples.groups,
+        groups=list(map(str, examples.files)) if examples.groups is None else examples.groups,
         unit="examples" if examples.groups is None else "groups",
         replicates=evaluation.bootstrap,
         seed=evaluation.seed,

@@ -18,7 +18,7 @@ def splits_frame(examples: Examples) -> pd.DataFrame:
 
 def example_columns(examples: Examples) -> dict[str, object]:
     """Returns the columns that identify each example: path, and cut if there are any."""
-    columns: dict[str, object] = {"path": [str(path) for path in examples.paths]}
+    columns: dict[str, object] = {"path": [str(file) for file in examples.files]}
     return columns if examples.cuts is None else {**columns, **examples.cuts.table_columns()}
 
 
@@ -40,7 +40,7 @@ def with_stored_splits(examples: Examples, splits: pd.DataFrame) -> Examples:
 
 
 def _are_same_examples(splits: pd.DataFrame, examples: Examples) -> bool:
-    if list(splits["path"]) != [str(path) for path in examples.paths]:
+    if list(splits["path"]) != [str(file) for file in examples.files]:
         return False
     stored = stored_cuts(splits, media_type(examples.modality))
     return stored == each_cut(examples.cuts, len(examples))

@@ -5,9 +5,7 @@ Keras, as in `kerastl predict`, so the answers are the same.
 """
 
 import io
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from kerastl.features.source import FeatureSource
 from kerastl.heads.builder import feature_model
 from kerastl.heads.logits import HeadLogits
 from kerastl.media.image.opening import image_size
+from kerastl.media.media_file import FileInMemory
 from kerastl.progress import SILENT, Progress
 from kerastl.run.scoring import calibrate
 from kerastl.runs import Run
@@ -64,10 +63,7 @@ class ServedRun:
             RefusedError: It would decode to more values.
         """
         _refuse_large(data, self.bundle.input.modality, max_values)
-        with tempfile.TemporaryDirectory(prefix="kerastl-serve-") as folder:
-            path = Path(folder) / "file"
-            path.write_bytes(data)
-            return self.decoder.load(path).values
+        return self.decoder.load(FileInMemory("file", data)).values
 
     def score(self, examples: Sequence[np.ndarray]) -> np.ndarray:
         """Returns calibrated probabilities, `(examples, tasks)`, of the inputs of each example."""

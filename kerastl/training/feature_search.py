@@ -58,7 +58,7 @@ def search_features(
             try:
                 layer, contract = _build(spec, backbone, data, settings)
                 inputs = FileInputs(
-                    [examples.paths[row] for row in rows],
+                    [examples.files[row] for row in rows],
                     contract,
                     cuts=None if examples.cuts is None else examples.cuts.take(rows),
                 )

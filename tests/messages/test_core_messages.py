@@ -17,6 +17,7 @@ from kerastl.data.tables.loading import build_examples, load_table
 from kerastl.data.tables.splits import assign_splits
 from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import KerastlError
+from kerastl.media.media_file import LocalFile
 from kerastl.run.summary import list_runs
 
 
@@ -25,7 +26,9 @@ def table(**columns: list[object]) -> Examples:
     data = DataConfig(
         table=Path("t.csv"), image="path", tasks=("car",), group="g" if "g" in columns else None
     )
-    return build_examples(frame, [Path("/d/a.png"), Path("/d/b.png")], data, source="t.csv")
+    return build_examples(
+        frame, [LocalFile("/d/a.png"), LocalFile("/d/b.png")], data, source="t.csv"
+    )
 
 
 def csv(folder: Path, text: str) -> DataConfig:

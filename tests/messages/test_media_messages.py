@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -16,7 +18,10 @@ from kerastl.data.importing import column_names
 from kerastl.data.importing.coco import table_from_coco
 from kerastl.data.importing.folders import table_from_folders
 from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.tables.table_file import files_of
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
+from kerastl.media import remote_file
+from kerastl.media.addresses import media_file
 from kerastl.media.audio.decoding import read_audio
 from kerastl.media.cuts import read_cuts, refuse_bad_cuts
 from kerastl.media.image import opening
@@ -68,6 +73,70 @@ def test_a_pipe_in_the_place_of_an_image_or_audio_file(tmp_path):
             f"  where:    {tmp_path / 'a'}\n"
             "  received: not a regular file"
         )
+
+
+def test_an_address_of_another_scheme():
+    assert text(MediaError, lambda: media_file("ftp://host/a.png")) == (
+        "Files at 'ftp://' are not read.\n"
+        "  expected: a path relative to the table, or an address that begins with s3://, gs://, "
+        "hf://, https://, http://\n"
+        "  received: ftp://host/a.png"
+    )
+
+
+def test_an_address_of_another_scheme_in_a_table():
+    def call():
+        files_of(["a.png", "file:///a.png"], Path("/d"), where="t.csv: column path")
+
+    assert text(TableError, call) == (
+        "Files at 'file://' are not read.\n"
+        "  where:    t.csv: column path, row 2\n"
+        "  expected: a path relative to the table, or an address that begins with s3://, gs://, "
+        "hf://, https://, http://\n"
+        "  received: file:///a.png"
+    )
+
+
+def test_a_package_for_a_store_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    remote_file._store.cache_clear()
+    assert text(MediaError, lambda: media_file("s3://bucket/a.png")) == (
+        "A package that reads s3:// is missing.\n"
+        "  received: import of fsspec halted; None in sys.modules\n"
+        "  fix:      Install it: pip install 'kerastl[remote]' s3fs"
+    )
+
+
+def test_a_cell_that_is_not_in_its_table(tmp_path):
+    pq.write_table(pa.table({"image": [b"bytes"]}), tmp_path / "a.parquet")
+    address = f"{tmp_path}/a.parquet#image/2"
+    assert text(MediaError, lambda: read_image_file(media_file(address))) == (
+        "The image cannot be opened.\n"
+        f"  where:    {address}\n"
+        "  received: the table 'a.parquet': no row 2"
+    )
+    gone = f"{tmp_path}/gone.parquet#image/2"
+    assert text(MediaError, lambda: read_image_file(media_file(gone))) == (
+        "The image does not exist.\n"
+        f"  where:    {gone}\n"
+        "  fix:      Write the bytes of the file, or its path, into the cell of the table."
+    )
+
+
+def test_an_object_that_is_missing_or_refused(object_server):
+    address = f"{object_server.url}/a.png"
+    assert text(MediaError, lambda: read_image_file(media_file(address))) == (
+        "The image does not exist.\n"
+        f"  where:    {address}\n"
+        "  fix:      Correct the address in the table, or upload the object."
+    )
+    (object_server.folder / "a.png").write_bytes(b"bytes")
+    object_server.failures["a.png"] = [403] * 2
+    assert text(MediaError, lambda: read_image_file(media_file(address))) == (
+        "The image cannot be opened.\n"
+        f"  where:    {address}\n"
+        "  received: the server answered 403 Forbidden"
+    )
 
 
 def test_a_truncated_image():

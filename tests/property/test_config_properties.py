@@ -196,6 +196,7 @@ COMPLETE: dict[str, Any] = {
         },
         "resize": "pad",
         "intensity": {"percentiles": [1.0, 99.0]},
+        "dicom_window": False,
     },
     "backbone": {"name": "tiny:image", "weights": None, "input_size": 64, "options": {}},
     "heads": {"all": {"tasks": ["car", "bus"], "hidden": [8], "dropout": 0.1, "weight": 2.0}},
@@ -258,7 +259,7 @@ LISTENING = {
 }
 RATE = {"threshold": {"car": "false_accepts_per_hour<=2"}, "recordings": "/b.csv"}
 SOUNDS = {"image": None, "audio": "path", "resize": "stretch", "window": "pool"}
-SOUNDS["intensity"] = "auto"
+SOUNDS |= {"intensity": "auto", "dicom_window": True}
 SHAPES["recordings"] = {
     **COMPLETE,
     "data": {**COMPLETE["data"], **SOUNDS, "sample_rate_hz": 8000},

@@ -14,6 +14,7 @@ from kerastl.data.tables.loading import build_examples
 from kerastl.data.tables.splits import assign_folds, assign_splits, divided_groups, split_gaps
 from kerastl.data.tables.stratification import stratify
 from kerastl.errors import SplitError, TableError
+from kerastl.media.media_file import LocalFile
 
 
 def make_table(labels: np.ndarray, groups: np.ndarray | None = None, **more: object) -> Examples:
@@ -26,7 +27,7 @@ def make_table(labels: np.ndarray, groups: np.ndarray | None = None, **more: obj
     data = DataConfig(
         table=Path("t.csv"), image="path", tasks=tasks, group=None if groups is None else "g"
     )
-    return build_examples(frame, [Path(p) for p in frame["path"]], data, source="t.csv")
+    return build_examples(frame, [LocalFile(p) for p in frame["path"]], data, source="t.csv")
 
 
 def random_labels(num_rows: int, num_tasks: int, unknown: float, seed: int) -> np.ndarray:

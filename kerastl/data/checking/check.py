@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,16 @@ from kerastl.data.tables import duplicates
 from kerastl.data.tables.duplicates import Rows
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import MediaError
-from kerastl.files import exists, file_sha256
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
 from kerastl.media.cuts import each_cut
 from kerastl.media.decoder import Cut
+from kerastl.media.file_errors import not_opened
+from kerastl.media.media_file import MediaFile, ask_each, num_readers
 from kerastl.media.media_types import MEDIA_TYPES, media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.settings import Section
-from kerastl.threads import num_processors
+from kerastl.threads import num_processors, processor_slots
 
 _NUM_EXAMPLES_AT_A_TIME = 1024
 
@@ -86,6 +86,7 @@ class TableReport:
     bad_cuts: tuple[BadCell, ...]  # cells that make no valid cut
     missing_files: tuple[BadFile, ...]
     unreadable_files: tuple[BadFile, ...]  # damaged, of another format, or smaller than a cut
+    num_not_read: int  # files on servers, if others are missing
     equal_rows: tuple[Rows, ...]  # in all cells
     equal_paths: tuple[Rows, ...]
     equal_files: tuple[Rows, ...]  # different files of the same bytes
@@ -134,11 +135,11 @@ def check_table(
     """
     media = media_type(table.modality)
     facts = inspect_files(table, progress)
-    same_path = duplicates.equal_paths(table.paths, table.cuts)
-    same_bytes = duplicates.equal_files(table.paths, [fact.digest for fact in facts], table.cuts)
+    same_path = duplicates.equal_paths(table.files, table.cuts)
+    same_bytes = duplicates.equal_files(table.files, [fact.digest for fact in facts], table.cuts)
     equal = (*same_path, *same_bytes)
     contradictions = duplicates.contradictions(table, equal)
-    cut_files = () if table.cuts is None else duplicates.same(table.paths)
+    cut_files = () if table.cuts is None else duplicates.same(table.files)
     bad_cuts = () if table.cuts is None else table.cuts.bad_cells
     contents = [fact.content for fact in facts]
     return TableReport(
@@ -152,8 +153,9 @@ def check_table(
             for row, cell in table.invalid_cells[task]
         ),
         bad_cuts=tuple(BadCell(**{**asdict(bad), "row": bad.row + 1}) for bad in bad_cuts),
-        missing_files=_bad_files(table.paths, facts, exist=False),
-        unreadable_files=_bad_files(table.paths, facts, exist=True),
+        missing_files=_bad_files(table.files, facts, are_missing=True),
+        unreadable_files=_bad_files(table.files, facts, are_missing=False),
+        num_not_read=sum(fact.is_unknown for fact in facts),
         equal_rows=_from_one(duplicates.equal_rows(table.frame)),
         equal_paths=_from_one(same_path),
         equal_files=_from_one(same_bytes),
@@ -165,7 +167,7 @@ def check_table(
         summary=None
         if all(content is None for content in contents)
         else media.summarize(
-            table.paths,
+            table.files,
             contents,
             has_cuts=table.cuts is not None,
             taken=taken,
@@ -178,31 +180,50 @@ def check_table(
 class FileFacts:
     """Facts about the file of one example."""
 
-    digest: str | None  # SHA-256 of its bytes in hexadecimal, or None if it cannot be opened
+    digest: str | None = None  # SHA-256 of its bytes in hexadecimal, or None if it cannot be opened
     error: MediaError | None = None  # why it is unreadable
     content: Any = None  # what the media type's `inspect` returned, or None if it is unreadable
+    is_missing: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the file was not read."""
+        return self.error is None and self.content is None
 
 
 def inspect_files(table: Examples, progress: Progress) -> list[FileFacts]:
-    """Reads, decodes and hashes every file once, and every cut once."""
+    """Reads, decodes and hashes every file once, and every cut once.
+
+    If files are missing, nothing is downloaded.
+    """
     media = media_type(table.modality)
-    digests: dict[Path, str | None] = {}
+    digests: dict[MediaFile, str] = {}
+    is_there = dict(zip(table.files, ask_each(table.files, _may_exist), strict=True))
+    is_complete = all(is_there.values())
+    decoding = processor_slots()  # more threads wait for servers
 
-    def inspect(example: tuple[Path, Cut]) -> FileFacts:
-        path, cut = example
-        if path not in digests:
-            digests[path] = _digest(path)
+    def inspect(example: tuple[MediaFile, Cut]) -> FileFacts:
+        file, cut = example
+        if file.is_remote and is_there[file] and not is_complete:
+            return FileFacts()
         try:
-            content = media.inspect(path, cut)
+            held = file.held()
+            if file not in digests:
+                digests[file] = held.sha256().hex()
+        except OSError as error:
+            is_missing = not is_there[file]
+            return FileFacts(error=not_opened(media.noun, file, error), is_missing=is_missing)
+        try:
+            with decoding:
+                return FileFacts(digest=digests[file], content=media.inspect(held, cut))
         except MediaError as error:
-            return FileFacts(digest=digests[path], error=error)
-        return FileFacts(digest=digests[path], content=content)
+            return FileFacts(digest=digests[file], error=error)
 
-    examples = list(zip(table.paths, each_cut(table.cuts, len(table)), strict=True))
+    examples = list(zip(table.files, each_cut(table.cuts, len(table)), strict=True))
     distinct = list(dict.fromkeys(examples))
     progress.step("Inspecting files", len(distinct))
-    found: dict[tuple[Path, Cut], FileFacts] = {}
-    with ThreadPoolExecutor(num_processors()) as pool:
+    found: dict[tuple[MediaFile, Cut], FileFacts] = {}
+    with ThreadPoolExecutor(num_readers(table.files) or num_processors()) as pool:
         for start in range(0, len(distinct), _NUM_EXAMPLES_AT_A_TIME):
             some = distinct[start : start + _NUM_EXAMPLES_AT_A_TIME]
             found.update(zip(some, pool.map(inspect, some), strict=True))
@@ -210,11 +231,11 @@ def inspect_files(table: Examples, progress: Progress) -> list[FileFacts]:
     return [found[example] for example in examples]
 
 
-def _digest(path: Path) -> str | None:
+def _may_exist(file: MediaFile) -> bool:
     try:
-        return file_sha256(path).hex()
-    except OSError:
-        return None
+        return file.exists()
+    except OSError:  # reading it says why
+        return True
 
 
 def _from_one(several: Sequence[Rows]) -> tuple[Rows, ...]:
@@ -239,12 +260,12 @@ def _count_task(table: Examples, column: int) -> TaskCounts:
 
 
 def _bad_files(
-    paths: Sequence[Path], facts: Sequence[FileFacts], *, exist: bool
+    files: Sequence[MediaFile], facts: Sequence[FileFacts], *, are_missing: bool
 ) -> tuple[BadFile, ...]:
     return tuple(
-        BadFile(row=row + 1, path=str(path), reason=_reason(fact.error))
-        for row, (path, fact) in enumerate(zip(paths, facts, strict=True))
-        if fact.error is not None and exists(path) == exist
+        BadFile(row=row + 1, path=str(file), reason=_reason(fact.error))
+        for row, (file, fact) in enumerate(zip(files, facts, strict=True))
+        if fact.error is not None and fact.is_missing == are_missing
     )
 
 

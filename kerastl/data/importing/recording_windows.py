@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerastl.data.importing.made_table import MadeTable, relative_path
+from kerastl.data.importing.made_table import MadeTable
 from kerastl.data.tables.recordings import Event, Recording, load_recordings, words_of
 from kerastl.errors import TableError
 
@@ -61,7 +61,7 @@ def _windows(item: Recording, folder: Path, window: float, hop: float) -> pd.Dat
     starts = np.arange(count) * hop
     ends = np.minimum(starts + window, item.seconds)
     columns: dict[str, object] = {
-        "path": relative_path(item.path, folder),
+        "path": item.file.relative_to(folder),
         "start_seconds": starts.round(_DIGITS),
         "end_seconds": ends.round(_DIGITS),
     }

@@ -23,11 +23,13 @@ from kerastl.errors import MediaError
 from kerastl.media.base import InputContract
 from kerastl.media.cuts import Cuts, cut_of
 from kerastl.media.decoder import WHOLE, Cut, DecodedExample
+from kerastl.media.file_errors import not_opened
+from kerastl.media.media_file import MediaFile, as_file, num_readers
 from kerastl.media.media_types import media_type
 from kerastl.media.view import View
 from kerastl.progress import SILENT, Progress
 from kerastl.scratch import explaining_no_room, scratch_array
-from kerastl.threads import in_order
+from kerastl.threads import in_order, processor_slots
 
 PART_SIZE = 16
 _PART_SIZE_OF_WINDOWS = 4  # examples of up to 64 windows each
@@ -62,13 +64,13 @@ class FileInputs:
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        files: Sequence[MediaFile | Path],
         contract: InputContract,
         *,
         cuts: Cuts | None = None,
         on_error: Literal["raise", "collect"] = "raise",
     ):
-        self.paths = tuple(paths)
+        self.files = tuple(map(as_file, files))
         self.contract = contract
         self.cuts = cuts
         self.on_error = on_error
@@ -77,12 +79,13 @@ class FileInputs:
         self.decoding_rule = self._decoder.rule  # what determines the inputs besides the keys
         self.rule = self.decoding_rule  # the same, with changes after decoding
         self.dtype = self._decoder.dtype
+        self._decoding = processor_slots()  # more threads wait for servers
         self._view = View()
         self.has_windows = contract.has_windows
         self._decoded: ArrayInputs | Windows | None = None
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def viewed(self, view: View) -> "FileInputs":
         """Returns the same examples, mirrored or shifted after they are decoded."""
@@ -119,7 +122,7 @@ class FileInputs:
         if self._decoded is not None:
             return
         nouns = media_type(self.contract.modality).nouns
-        progress.step(f"Reading {nouns}", len(self.paths))
+        progress.step(f"Reading {nouns}", len(self.files))
         if self.has_windows:
             parts = _advancing(self.stream(np.arange(len(self))), progress)
             self._decoded = Windows.gather(
@@ -146,7 +149,8 @@ class FileInputs:
         )
         part_bytes = part_size * math.prod(self.contract.shape) * self.dtype.itemsize
         num_ahead = max(2, min(64, _MAX_AHEAD_BYTES // part_bytes))
-        return in_order(tasks, num_ahead=num_ahead)
+        readers = num_readers(self.files[row] for row in rows)
+        return in_order(tasks, num_ahead=num_ahead, num_threads=readers)
 
     def _load(self, rows: np.ndarray) -> Part:
         started = time.perf_counter()
@@ -174,13 +178,21 @@ class FileInputs:
         if self._decoded is not None:
             return DecodedExample(values=self._decoded.take(np.array([row])), digest=None)
         try:
-            return self._decoder.load(self.paths[row], cut)
+            held = self._held(self.files[row])
+            with self._decoding:
+                return self._decoder.load(held, cut)
         except MediaError as error:
             if self.on_error == "raise":
                 raise
             self.errors[row] = error.what
             blank = np.zeros((1, *self.contract.shape), self.dtype)
             return DecodedExample(values=blank, digest=None)
+
+    def _held(self, file: MediaFile) -> MediaFile:
+        try:
+            return file.held()
+        except OSError as error:
+            raise not_opened(media_type(self.contract.modality).noun, file, error) from None
 
 
 def viewed_inputs(inputs: Inputs, view: View) -> Inputs:

@@ -4,13 +4,13 @@ Convention: examples that are cut out of files are equal if both file and cut ar
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.media.cuts import Cuts, each_cut
+from kerastl.media.media_file import MediaFile
 
 Rows = tuple[int, ...]
 
@@ -32,19 +32,19 @@ def equal_rows(frame: pd.DataFrame) -> tuple[Rows, ...]:
     return tuple(tuple(repeated[list(rows)].tolist()) for rows in found)
 
 
-def equal_paths(paths: Sequence[Path], cuts: Cuts | None = None) -> tuple[Rows, ...]:
+def equal_paths(files: Sequence[MediaFile], cuts: Cuts | None = None) -> tuple[Rows, ...]:
     """Returns the rows that name the same file and the same part of it."""
-    return same(zip(paths, each_cut(cuts, len(paths)), strict=True))
+    return same(zip(files, each_cut(cuts, len(files)), strict=True))
 
 
 def equal_files(
-    paths: Sequence[Path], digests: Sequence[str | None], cuts: Cuts | None = None
+    files: Sequence[MediaFile], digests: Sequence[str | None], cuts: Cuts | None = None
 ) -> tuple[Rows, ...]:
     """Returns the rows whose files have different names but equal bytes, one row for each name.
 
     Parts of such files are equal if their cuts are.
     """
-    examples = list(zip(paths, each_cut(cuts, len(paths)), strict=True))
+    examples = list(zip(files, each_cut(cuts, len(files)), strict=True))
     first = {example: row for row, example in reversed(list(enumerate(examples)))}
     return same(
         (digest, example[1]) if digest is not None and first[example] == row else None

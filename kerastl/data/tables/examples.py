@@ -1,15 +1,15 @@
 """Examples: files, labels, groups and splits, from the table to the scores."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from kerastl.errors import TableError, counted
 from kerastl.media.cuts import Cuts
+from kerastl.media.file_errors import not_opened
+from kerastl.media.media_file import MediaFile, ask_each
 from kerastl.notebook import listed
 
 PARTS = ("train", "validation", "test")
@@ -20,7 +20,7 @@ class Examples:
     """Examples in the order of their table; arrays of labels are `(examples, tasks)`."""
 
     frame: pd.DataFrame  # as read, one row per example
-    paths: tuple[Path, ...]  # absolute
+    files: tuple[MediaFile, ...]  # with absolute paths
     tasks: tuple[str, ...]
     labels: np.ndarray  # float32 for validation and scores: 1, 0, NaN for unknown and uncertain
     training_labels: np.ndarray  # for the loss: uncertain ones by their policy, in [0, 1] or NaN
@@ -40,7 +40,7 @@ class Examples:
     invalid_cells: Mapping[str, tuple[tuple[int, str], ...]]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def __repr__(self) -> str:
         rows = counted(len(self), "row")
@@ -71,7 +71,7 @@ class Examples:
         return replace(
             self,
             frame=self.frame.iloc[rows].reset_index(drop=True),
-            paths=tuple(self.paths[row] for row in rows),
+            files=tuple(self.files[row] for row in rows),
             labels=self.labels[rows],
             training_labels=self.training_labels[rows],
             uncertain=self.uncertain[rows],
@@ -84,12 +84,11 @@ class Examples:
 
 def refuse_missing_files(examples: Examples) -> None:
     """Raises a `TableError` that names the first missing files."""
-    # Path.is_file fails if a name is too long.
-    present = [os.path.isfile(path) for path in examples.paths]  # noqa: PTH113
+    present = ask_each(examples.files, _exists)
     missing = [index for index, is_present in enumerate(present) if not is_present]
     if not missing:
         return
-    shown = "\n".join(f"row {index + 1}: {examples.paths[index]}" for index in missing[:3])
+    shown = "\n".join(f"row {index + 1}: {examples.files[index]}" for index in missing[:3])
     more = f"\nand {len(missing) - 3} more" if len(missing) > 3 else ""
     raise TableError(
         f"{len(missing)} of {len(examples)} files of the table are missing.",
@@ -98,3 +97,10 @@ def refuse_missing_files(examples: Examples) -> None:
         received=shown + more,
         fix="Correct the paths or remove the rows; `kerastl data check` lists all of them.",
     )
+
+
+def _exists(file: MediaFile) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:
+        raise not_opened("file", file, error) from None

@@ -10,13 +10,19 @@ from kerastl.config import ColumnSplit, DataConfig, LabelPolicy
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.labels import decode_labels, refuse_invalid_cells
 from kerastl.data.tables.merging import Origins, merge_examples
-from kerastl.data.tables.table_file import listed_columns, plain_frame, read_frame, require_columns
+from kerastl.data.tables.table_file import (
+    files_of,
+    listed_columns,
+    plain_frame,
+    read_frame,
+    require_columns,
+)
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.media.cuts import cell_text, files_as_groups, read_cuts, refuse_bad_cuts
+from kerastl.media.media_file import MediaFile
 from kerastl.media.media_types import media_type
 
-_Frame = tuple[pd.DataFrame, list[Path]]  # one row per example, and the absolute path of its file
-
+_Frame = tuple[pd.DataFrame, list[MediaFile]]  # one row per example, and its file
 
 FRAME = Path("DataFrame")
 """Stands for the path of a table in memory: its files are relative to the current folder."""
@@ -44,8 +50,8 @@ def load_table(data: DataConfig) -> Examples:
     if len(tables) == 1:
         refuse_bad_cells(examples)
         return examples
-    for table, (frame, paths) in zip(tables, frames, strict=True):
-        refuse_bad_cells(build_examples(frame, paths, data, source=table.name))
+    for table, (frame, files) in zip(tables, frames, strict=True):
+        refuse_bad_cells(build_examples(frame, files, data, source=table.name))
     columns = (data.group, data.split.column if isinstance(data.split, ColumnSplit) else None)
     return merge_examples(
         examples,
@@ -61,7 +67,7 @@ def read_table(data: DataConfig) -> Examples:
 
 def build_examples(
     frame: pd.DataFrame,
-    paths: Sequence[Path],
+    files: Sequence[MediaFile],
     data: DataConfig,
     *,
     source: str,
@@ -81,21 +87,22 @@ def build_examples(
         for task in data.tasks
     }
     cuts = read_cuts(frame, data.media, tasks=data.tasks, sizes=sizes)
-    files = None if cuts is None or data.group is not None else files_as_groups(paths)
+    are_files = cuts is not None and data.group is None
+    file_groups = files_as_groups(files) if are_files else None
     columns = decoded.values()
     return Examples(
         frame=frame,
-        paths=tuple(paths),
+        files=tuple(files),
         tasks=tuple(data.tasks),
         labels=np.stack([column.labels for column in columns], axis=1),
         training_labels=np.stack([column.training_labels for column in columns], axis=1),
         uncertain=np.stack([column.uncertain for column in columns], axis=1),
         unknown_weight={task: weight for task, weight in weights.items() if weight},
-        groups=_groups(frame, data.group) if files is None else files,
+        groups=_groups(frame, data.group) if file_groups is None else file_groups,
         modality=data.modality,
         source=source,
         cuts=cuts,
-        grouped_by_file=files is not None,
+        grouped_by_file=file_groups is not None,
         invalid_cells={task: column.invalid_cells for task, column in decoded.items()},
     )
 
@@ -112,8 +119,8 @@ def _read_frames(data: DataConfig) -> tuple[Sequence[Path], list[_Frame]]:
     tasks = data.tasks if len(tables) == 1 else ()  # one of several may lack a task
     frames = [read_frame(path, [*columns, *tasks]) for path in tables]
     _require_tasks(frames, data.tasks, tables)
-    paths = [_files(frame, path, data) for frame, path in zip(frames, tables, strict=True)]
-    return tables, list(zip(frames, paths, strict=True))
+    files = [_files(frame, path, data) for frame, path in zip(frames, tables, strict=True)]
+    return tables, list(zip(frames, files, strict=True))
 
 
 def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -> Examples:
@@ -121,18 +128,18 @@ def _stack(tables: Sequence[Path], frames: Sequence[_Frame], data: DataConfig) -
         frames[0][0]
         if len(frames) == 1
         else pd.concat([frame for frame, _ in frames], ignore_index=True),
-        [path for _, paths in frames for path in paths],
+        [file for _, files in frames for file in files],
         data,
         source=" and ".join(path.name for path in tables),
         sizes=[len(frame) for frame, _ in frames],
     )
 
 
-def _files(frame: pd.DataFrame, path: Path, data: DataConfig) -> list[Path]:
-    """Returns the absolute path of each row's file."""
+def _files(frame: pd.DataFrame, path: Path, data: DataConfig) -> list[MediaFile]:
+    """Returns the file of each row; paths are relative to the folder of the table."""
     column = data.file_column
-    files = [cell_text(cell) for cell in frame[column]]
-    blank = [row for row, file in enumerate(files) if not file or "\0" in file]
+    addresses = [cell_text(cell) for cell in frame[column]]
+    blank = [row for row, address in enumerate(addresses) if not address or "\0" in address]
     if blank:
         raise TableError(
             f"{counted(len(blank), 'row')} {'names' if len(blank) == 1 else 'name'} no file.",
@@ -140,8 +147,7 @@ def _files(frame: pd.DataFrame, path: Path, data: DataConfig) -> list[Path]:
             expected="the file of the example",
             fix="Fill the cells or remove the rows.",
         )
-    folder = path.parent.absolute()
-    return [folder / file for file in files]
+    return files_of(addresses, path.parent, where=f"{path.name}: column {column}")
 
 
 def _require_tasks(

@@ -55,7 +55,7 @@ def merge_examples(examples: Examples, origins: Origins, same: Sequence[str]) ->
     return replace(
         examples,
         frame=_merged_frame(examples.frame, codes),
-        paths=tuple(examples.paths[row] for row in first),
+        files=tuple(examples.files[row] for row in first),
         labels=labels,
         training_labels=np.where(np.isnan(labels), training_labels, labels),
         uncertain=uncertain & np.isnan(labels),
@@ -69,10 +69,9 @@ def _example_numbers(examples: Examples, origins: Origins) -> np.ndarray:
 
     Rows of one table stay separate unless another table names their file (or cut) too.
     """
-    paths = examples.paths
-    split = [os.path.split(path) for path in paths]
+    split = [os.path.split(str(file)) for file in examples.files]
     folders = {folder: os.path.realpath(folder) for folder in {folder for folder, _ in split}}
-    parts = each_cut(examples.cuts, len(paths))
+    parts = each_cut(examples.cuts, len(split))
     keys = pd.Series(
         [
             f"{folders[folder]}/{name}\0{part}"
@@ -80,7 +79,7 @@ def _example_numbers(examples: Examples, origins: Origins) -> np.ndarray:
         ]
     )
     shared = pd.Series(origins.table).groupby(keys.to_numpy()).transform("nunique") > 1
-    apart = pd.Series([f"row {row}" for row in range(len(paths))])
+    apart = pd.Series([f"row {row}" for row in range(len(split))])
     return pd.factorize(keys.where(shared, apart))[0]
 
 
@@ -129,7 +128,7 @@ def _refuse_differences(
         rows = given[codes[given] == code]
         one, other = rows[0], next(row for row in rows if cells[row] != cells[rows[0]])
         problems.append(
-            f"{examples.paths[one].name}: '{cells[one]}' in {origins.place(one)}, "
+            f"{examples.files[one].name}: '{cells[one]}' in {origins.place(one)}, "
             f"'{cells[other]}' in {origins.place(other)}"
         )
     raise TableError(
@@ -146,7 +145,7 @@ def _refuse_contradictions(examples: Examples, codes: np.ndarray, origins: Origi
     if not found:
         return
     problems = [
-        f"{task} of {examples.paths[yes].name}: yes in {origins.place(yes)}, "
+        f"{task} of {examples.files[yes].name}: yes in {origins.place(yes)}, "
         f"no in {origins.place(no)}"
         for task, yes, no in found[:_SHOWN]
     ]

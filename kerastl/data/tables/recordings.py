@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerastl.data.tables.table_file import read_frame, require_columns
+from kerastl.data.tables.table_file import files_of, read_frame, require_columns
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.files import file_sha256
+from kerastl.media.addresses import without_links
 from kerastl.media.audio.blocks import audio_seconds
 from kerastl.media.cuts import cell_text
+from kerastl.media.media_file import MediaFile
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
 SPEAKER = "speaker"  # an optional column
@@ -42,7 +44,7 @@ class Event:
 class Recording:
     """One recording, its length, and the occurrences of each word in the order of time."""
 
-    path: Path
+    file: MediaFile
     seconds: float
     events: Mapping[str, tuple[Event, ...]]
     speaker: str | None = None  # the only voice in it, if known
@@ -97,9 +99,10 @@ def load_recordings(table: Path, words: Sequence[str]) -> Recordings:
             start, end = map(float, times)
             found.append((word, Event(start_seconds=start, end_seconds=end)))
     _refuse(problems, table)
+    files = files_of(list(events), table.parent, where=f"{table.name}: column path")
     items = [
-        _recording(table.parent / name, found, words, speakers[name] or None)
-        for name, found in events.items()
+        _recording(file, found, words, speakers[name] or None)
+        for file, (name, found) in zip(files, events.items(), strict=True)
     ]
     _refuse([text for item in items for text in _beyond_the_end(item)], table)
     others = Counter(word for found in events.values() for word, _ in found if word not in words)
@@ -128,10 +131,10 @@ def about_other_words(recordings: Recordings, words: Sequence[str]) -> str | Non
     return f"The recordings contain words without a task in the run: {named}{more}.{hint}"
 
 
-def about_training(recordings: Recordings, trained_on: Iterable[Path]) -> str | None:
-    """Returns a sentence about recordings whose files were trained on, or None."""
-    seen = {path.resolve() for path in trained_on}
-    names = [item.path.name for item in recordings.items if item.path.resolve() in seen]
+def about_training(recordings: Recordings, trained_on: Iterable[str]) -> str | None:
+    """Returns a sentence about recordings that were trained on, by address, or None."""
+    seen = set(map(without_links, trained_on))
+    names = [item.file.name for item in recordings.items if without_links(str(item.file)) in seen]
     if not names:
         return None
     return (
@@ -142,15 +145,15 @@ def about_training(recordings: Recordings, trained_on: Iterable[Path]) -> str | 
 
 
 def _recording(
-    path: Path, found: Sequence[tuple[str, Event]], words: Sequence[str], speaker: str | None
+    file: MediaFile, found: Sequence[tuple[str, Event]], words: Sequence[str], speaker: str | None
 ) -> Recording:
     def of(word: str) -> tuple[Event, ...]:
         said = [event for name, event in found if name == word]
         return tuple(sorted(said, key=lambda event: event.start_seconds))
 
     return Recording(
-        path=path,
-        seconds=audio_seconds(path),
+        file=file,
+        seconds=audio_seconds(file),
         events={word: of(word) for word in words},
         speaker=speaker,
     )
@@ -173,7 +176,7 @@ def _problem(path: str, word: str, start: str, end: str) -> str | None:
 
 def _beyond_the_end(item: Recording) -> list[str]:
     return [
-        f"{item.path.name}: '{word}' ends at {event.end_seconds:g} s, "
+        f"{item.file.name}: '{word}' ends at {event.end_seconds:g} s, "
         f"the recording at {item.seconds:.2f} s"
         for word, events in item.events.items()
         for event in events

@@ -8,7 +8,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from kerastl.data.tables.duplicates import Rows, equal_files, equal_paths
 from kerastl.data.tables.examples import PARTS, Examples
 from kerastl.data.tables.stratification import stratify
 from kerastl.errors import SplitError, TableError, counted, suggestion
-from kerastl.files import file_sha256
+from kerastl.media.media_file import MediaFile
 
 _SYNONYMS = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation"}
 _SHOWN = 3
@@ -48,7 +47,7 @@ def assign_folds(
 
 def split_warnings(examples: Examples) -> list[str]:
     """Returns a sentence for each reason to doubt scores on these splits."""
-    return [*split_gaps(examples), *filter(None, [leak_warning(examples.paths, examples.splits)])]
+    return [*split_gaps(examples), *filter(None, [leak_warning(examples.files, examples.splits)])]
 
 
 def split_gaps(examples: Examples) -> list[str]:
@@ -65,25 +64,26 @@ def split_gaps(examples: Examples) -> list[str]:
     return sentences
 
 
-def leaks(paths: Sequence[Path], splits: np.ndarray) -> tuple[Rows, ...]:
+def leaks(files: Sequence[MediaFile], splits: np.ndarray) -> tuple[Rows, ...]:
     """Returns groups of two or more rows with the same bytes in different splits.
 
-    All parts of a file are the same file. Only files of equal size are read.
+    All parts of a file are the same file. Only files of equal size are read, and none is
+    downloaded.
     """
-    equals = (*equal_paths(paths), *equal_files(paths, _digests(paths)))
+    equals = (*equal_paths(files), *equal_files(files, _digests(files)))
     return tuple(rows for rows in equals if len(set(splits[list(rows)])) > 1)
 
 
-def leak_warning(paths: Sequence[Path], splits: np.ndarray) -> str | None:
+def leak_warning(files: Sequence[MediaFile], splits: np.ndarray) -> str | None:
     """Returns a sentence that names the first leaks, or None."""
-    found = leaks(paths, splits)
+    found = leaks(files, splits)
     if not found:
         return None
 
     def shown(rows: Rows) -> str:
         first = rows[0]
         other = next(row for row in rows if splits[row] != splits[first])
-        names = [f"{paths[row].name} in {splits[row]}" for row in (first, other)]
+        names = [f"{files[row].name} in {splits[row]}" for row in (first, other)]
         return " and ".join(names)
 
     listed = "; ".join(shown(rows) for rows in found[:_SHOWN])
@@ -104,7 +104,7 @@ def _by_fractions(examples: Examples, split: FractionSplit) -> np.ndarray:
 
 
 def _by_hash(examples: Examples, split: FractionSplit) -> np.ndarray:
-    names = [path.name for path in examples.paths]
+    names = [file.name for file in examples.files]
     keys = names if examples.groups is None else examples.groups
     digests = [hashlib.sha256(f"{split.seed}:{key}".encode()).digest() for key in keys]
     positions = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])
@@ -165,9 +165,9 @@ def divided_groups(groups: Sequence[str] | np.ndarray, parts: np.ndarray) -> lis
     return sorted(group for group, count in num_parts.items() if count > 1)
 
 
-def _digests(paths: Sequence[Path]) -> list[str | None]:
+def _digests(files: Sequence[MediaFile]) -> list[str | None]:
     """Returns the SHA-256 of each file that has the size of another one."""
-    sizes = {path: path.stat().st_size for path in paths}
+    sizes = {file: size for file in files if (size := file.local_size()) is not None}
     num_files = Counter(sizes.values())
-    digests = {path: file_sha256(path).hex() for path in sizes if num_files[sizes[path]] > 1}
-    return [digests.get(path) for path in paths]
+    digests = {file: file.sha256().hex() for file in sizes if num_files[sizes[file]] > 1}
+    return [digests.get(file) for file in files]

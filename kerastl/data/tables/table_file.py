@@ -1,6 +1,7 @@
 """Reading of CSV and Parquet files from any source.
 
-Convention: a frame has one column per name and plain cells; in a CSV file every cell is text.
+Convention: a frame has one column per name and plain cells; in a CSV file every cell is text. Bytes
+of images and audio files stay in their Parquet file: the cell of the frame is their address.
 """
 
 import os
@@ -13,15 +14,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from kerastl.errors import TableError, counted, suggestion
+from kerastl.errors import MediaError, TableError, counted, suggestion
 from kerastl.files import exists, refuse_more
+from kerastl.media.addresses import media_file
+from kerastl.media.media_file import MediaFile
+from kerastl.media.parquet_cell import cell_texts, holds_bytes, num_held_bytes
 
 PARQUET = (".parquet", ".pq")
 MAX_BYTES = 2**32
 MAX_COLUMNS = 20_000
 MAX_CELLS = 200_000_000
 _MAX_HEADER_BYTES = 2**22
-_TEXT = re.compile("(large_)?(string|binary)(_view)?")  # Arrow's types of text
+_TEXT = re.compile("(large_)?string(_view)?")  # Arrow's types of text
 _INDEX = "__index_level_"  # of a frame whose index had no name, as pandas stores it
 
 
@@ -31,7 +35,6 @@ def read_frame(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
         raise _no_table(path)
     is_parquet = path.suffix.lower() in PARQUET
     try:
-        refuse_more(path.stat().st_size, MAX_BYTES, "bytes")
         frame = _read_parquet(path) if is_parquet else _read_csv(path)
     except Exception as error:  # Arrow and pandas raise nearly anything on damaged bytes
         raise TableError(
@@ -88,12 +91,30 @@ def require_columns(
         )
 
 
+def files_of(addresses: Sequence[str], folder: Path, *, where: str) -> list[MediaFile]:
+    """Returns the files that the cells of a table name, or raises a `TableError`."""
+    found: list[MediaFile] = []
+    for row, address in enumerate(addresses, start=1):
+        try:
+            found.append(media_file(address, folder))
+        except MediaError as error:
+            raise TableError(
+                error.what,
+                where=f"{where}, row {row}",
+                expected=error.parts["expected"],
+                received=error.parts["received"],
+                fix=error.parts["fix"],
+            ) from None
+    return found
+
+
 def listed_columns(columns: Sequence[str]) -> str:
     """Returns the names of columns as messages show them."""
     return ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
+    refuse_more(path.stat().st_size, MAX_BYTES, "bytes")
     with path.open("rb") as file:
         lines = iter(lambda: file.readline(_MAX_HEADER_BYTES), b"")
         header = next((line for line in lines if line.strip()), b"")
@@ -118,17 +139,24 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _read_parquet(path: Path) -> pd.DataFrame:
     """Reads a Parquet file without what pandas adds to it: an index, or columns on levels."""
     schema = pa.parquet.read_schema(path)
+    held = {field.name: field for field in schema if holds_bytes(field)}
     # A text that fills a column is stored once, and dictionaries keep it so in memory.
     texts = [field.name for field in schema if _TEXT.fullmatch(str(field.type))]
     with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
         facts = file.metadata
-        groups = map(facts.row_group, range(facts.num_row_groups))
         refuse_more(facts.num_columns, MAX_COLUMNS, "columns")
+        groups = [facts.row_group(place) for place in range(facts.num_row_groups)]
+        refuse_more(path.stat().st_size - num_held_bytes(groups, held), MAX_BYTES, "bytes")
         refuse_more(sum(map(_num_values, groups)), MAX_CELLS, "cells")
-        table = file.read()
+        table = file.read([name for name in schema.names if name not in held] if held else None)
+        addresses = {name: cell_texts(file, field, path.name) for name, field in held.items()}
     names = enumerate(table.column_names)
     table = table.select([place for place, name in names if not name.startswith(_INDEX)])
-    return table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    for place, name in enumerate(n for n in schema.names if not n.startswith(_INDEX)):
+        if name in addresses:
+            frame.insert(place, name, addresses[name])
+    return frame
 
 
 def _num_values(group: pa.parquet.RowGroupMetaData) -> int:

@@ -1,7 +1,6 @@
 """The misses and false accepts of one word, to listen to."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -12,12 +11,12 @@ from kerastl.evaluation.score_types import FALSE_ACCEPT, MISS, Mistake
 _MOST = 8  # of each kind
 
 
-def find_mistakes(word: Word, paths: Sequence[Path], threshold: float) -> tuple[Mistake, ...]:
+def find_mistakes(word: Word, recordings: Sequence[str], threshold: float) -> tuple[Mistake, ...]:
     """Returns the clearest false accepts, then the clearest misses, at most 8 of each."""
     found = [
         mistake
-        for track, path in zip(word.tracks, paths, strict=True)
-        for mistake in _of_track(word, track, path, threshold)
+        for track, recording in zip(word.tracks, recordings, strict=True)
+        for mistake in _of_track(word, track, recording, threshold)
     ]
     found.sort(key=lambda one: one.score)
     misses = [one for one in found if one.kind == MISS]
@@ -25,10 +24,10 @@ def find_mistakes(word: Word, paths: Sequence[Path], threshold: float) -> tuple[
     return (*accepts[:_MOST], *misses[:_MOST])
 
 
-def _of_track(word: Word, track: Track, path: Path, threshold: float) -> Iterator[Mistake]:
+def _of_track(word: Word, track: Track, recording: str, threshold: float) -> Iterator[Mistake]:
     def mistake(kind: str, start: float, end: float, score: float) -> Mistake:
         return Mistake(
-            kind=kind, recording=str(path), start_seconds=start, end_seconds=end, score=score
+            kind=kind, recording=recording, start_seconds=start, end_seconds=end, score=score
         )
 
     length = word.grid.window_seconds

@@ -17,6 +17,7 @@ import soxr
 
 from kerastl.errors import MediaError
 from kerastl.media.audio.reading import UNKNOWN_SIZES, open_audio, read_mono
+from kerastl.media.media_file import MediaFile
 
 BLOCK_SECONDS = 10.0
 _PIPE_BYTES = 2**16  # capacity of a pipe: two seconds at 16 kHz in 16 bit
@@ -24,7 +25,7 @@ _SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 
 
 def file_blocks(
-    path: str | Path, *, rate_hz: int, block_seconds: float = BLOCK_SECONDS
+    path: MediaFile | str | Path, *, rate_hz: int, block_seconds: float = BLOCK_SECONDS
 ) -> Iterator[np.ndarray]:
     """Yields a file from its beginning to its end: mono float32 in [-1, 1], `(samples,)`."""
     with open_audio(path) as file:
@@ -36,7 +37,7 @@ def file_blocks(
         yield from resampled(parts, source_hz=file.samplerate, rate_hz=rate_hz)
 
 
-def audio_seconds(path: str | Path) -> float:
+def audio_seconds(path: MediaFile | str | Path) -> float:
     """Returns the length of a file in seconds."""
     with open_audio(path) as file:
         return float(file.frames / file.samplerate)

@@ -27,11 +27,11 @@ import soundfile
 import soxr
 
 from kerastl.errors import MediaError
-from kerastl.files import FileStatus, file_sha256
 from kerastl.media.audio.reading import open_audio, read_mono
 from kerastl.media.audio.settings import AudioContract
 from kerastl.media.audio.windows import loudest, read_windows
 from kerastl.media.decoder import WHOLE, Cut, DecodedExample, Decoder
+from kerastl.media.media_file import MediaFile, Version, as_file
 
 RULE_VERSION = AudioContract.newest_rule
 _LATE_SECONDS = 0.1  # by which a segment may exceed the end: tables round
@@ -51,18 +51,19 @@ class AudioDecoder(Decoder):
         }
         super().__init__(np.float32, rule)
         self._contract = contract
-        self._digests: dict[Path, tuple[FileStatus, bytes]] = {}
+        self._digests: dict[MediaFile, tuple[Version, bytes]] = {}
 
-    def load(self, path: Path, cut: Cut = WHOLE) -> DecodedExample:
-        before = FileStatus.of(path)
+    def load(self, file: MediaFile, cut: Cut = WHOLE) -> DecodedExample:
+        file = as_file(file)
+        before = file.version()
         values = load_windows(
-            path,
+            file,
             cut,
             rate_hz=self._contract.sample_rate_hz,
             num_samples=self._contract.shape[0],
             window=self._contract.window,
         )
-        return DecodedExample(values=values, digest=self._digest(path, before))
+        return DecodedExample(values=values, digest=self._digest(file, before))
 
     def noise(self, count: int) -> np.ndarray:
         noise = np.random.default_rng(0).standard_normal((count, *self._contract.shape))
@@ -71,18 +72,18 @@ class AudioDecoder(Decoder):
     def representative(self, inputs: np.ndarray) -> int:
         return loudest(inputs)
 
-    def _digest(self, path: Path, before: FileStatus | None) -> bytes | None:
-        """Returns the hash of a file if its status is still that from before decoding."""
-        known = self._digests.get(path)
+    def _digest(self, file: MediaFile, before: Version | None) -> bytes | None:
+        """Returns the hash of a file if its version is still that from before decoding."""
+        known = self._digests.get(file)
         if known is None or known[0] != before:
-            digest = file_sha256(path)
-            if before is None or FileStatus.of(path) != before:
+            digest = file.sha256()
+            if before is None or file.version() != before:
                 return None
-            known = self._digests[path] = (before, digest)
+            known = self._digests[file] = (before, digest)
         return known[1]
 
 
-def read_audio(path: str | Path, cut: Cut = WHOLE, *, rate_hz: int) -> np.ndarray:
+def read_audio(path: MediaFile | str | Path, cut: Cut = WHOLE, *, rate_hz: int) -> np.ndarray:
     """Reads an audio file or a segment of it as mono float32 in [-1, 1], shape `(samples,)`."""
     with open_audio(path) as file:
         begin, end = segment_of(file, cut, rate_hz=rate_hz)
@@ -90,7 +91,7 @@ def read_audio(path: str | Path, cut: Cut = WHOLE, *, rate_hz: int) -> np.ndarra
 
 
 def load_windows(
-    path: str | Path,
+    path: MediaFile | str | Path,
     cut: Cut = WHOLE,
     *,
     rate_hz: int,

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 
 import numpy as np
 from scipy import ndimage
@@ -21,6 +21,7 @@ from kerastl.media.audio.settings import AudioSettings
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
 from kerastl.media.decoder import Cut
+from kerastl.media.media_file import MediaFile
 
 SILENT_PEAK = 1e-3  # of full scale: 60 decibels below it
 CLIPPED_PART = 1e-3  # of the samples
@@ -106,26 +107,26 @@ class AudioSummary(MediaSummary):
         ]
 
 
-def inspect_audio(path: Path, cut: Cut) -> AudioFacts:
+def inspect_audio(file: MediaFile, cut: Cut) -> AudioFacts:
     """Reads an audio file or a segment of it from end to end."""
-    with open_audio(path) as file:
-        begin, end = segment_of(file, cut, rate_hz=file.samplerate)
-        peak, clipped = 0.0, np.zeros(file.channels)
-        for block in read_blocks(file, begin, end):
+    with open_audio(file) as audio:
+        begin, end = segment_of(audio, cut, rate_hz=audio.samplerate)
+        peak, clipped = 0.0, np.zeros(audio.channels)
+        for block in read_blocks(audio, begin, end):
             peak = max(peak, float(np.abs(block.mean(axis=1)).max()))
             clipped += _num_clipped(block)
         return AudioFacts(
-            format=f"{file.format} {file.subtype}",
-            rate_hz=file.samplerate,
-            channels=file.channels,
-            seconds=(end - begin) / file.samplerate,
+            format=f"{audio.format} {audio.subtype}",
+            rate_hz=audio.samplerate,
+            channels=audio.channels,
+            seconds=(end - begin) / audio.samplerate,
             peak=peak,
             clipped=float(clipped.max()) / (end - begin),
         )
 
 
 def summarize_audio(
-    paths: Sequence[Path],
+    files: Sequence[MediaFile],
     facts: Sequence[AudioFacts | None],
     *,
     has_cuts: bool,
@@ -142,7 +143,7 @@ def summarize_audio(
 
     def noted(name: str, is_noted: Callable[[float], bool]) -> tuple[NotedAudio, ...]:
         return tuple(
-            NotedAudio(row=row + 1, path=str(paths[row]), value=getattr(fact, name))
+            NotedAudio(row=row + 1, path=str(files[row]), value=getattr(fact, name))
             for row, fact in enumerate(facts)
             if fact is not None and is_noted(getattr(fact, name))
         )
@@ -155,7 +156,7 @@ def summarize_audio(
         median=lengths[len(lengths) // 2],
         longest=lengths[-1],
         total=sum(lengths),
-        recordings=sum(count > 1 for count in Counter(paths).values()) if has_cuts else 0,
+        recordings=sum(count > 1 for count in Counter(files).values()) if has_cuts else 0,
         silent=noted("peak", lambda peak: peak < SILENT_PEAK),
         clipped=noted("clipped", lambda part: part > CLIPPED_PART),
         too_short=noted("seconds", lambda seconds: seconds < shortest),
@@ -165,7 +166,7 @@ def summarize_audio(
 
 
 def _names(noted: Sequence[NotedAudio]) -> str:
-    shown = [f"row {one.row}, {Path(one.path).name}" for one in noted[:3]]
+    shown = [f"row {one.row}, {PurePath(one.path).name}" for one in noted[:3]]
     more = f"; and {len(noted) - 3:,} more, which --json lists" if len(noted) > 3 else ""
     return "; ".join(shown) + more
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerastl.errors import BackboneError
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerastl.media.decoder import Cut, Decoder
+    from kerastl.media.media_file import MediaFile
 
 
 _WINDOWS = {
@@ -43,6 +43,7 @@ class AudioType(MediaType):
     nouns = "audio clips"
     collective = "audio"
     extensions = EXTENSIONS
+    values = "float arrays of shape (samples,) in [-1, 1] at the sample rate of the run"
     formats = FORMATS
     contract_class = AudioContract
     data_settings = AudioSettings
@@ -104,20 +105,25 @@ class AudioType(MediaType):
             f"{' at the end' if contract.window == 'start' else ' on both sides'}."
         )
 
-    def inspect(self, path: Path, cut: "Cut") -> Any:
+    def inspect(self, file: "MediaFile", cut: "Cut") -> Any:
         from kerastl.media.audio.inspection import inspect_audio
 
-        return inspect_audio(path, cut)
+        return inspect_audio(file, cut)
 
     def summarize(self, *examples: Any, **context: Any) -> MediaSummary:
         from kerastl.media.audio.inspection import summarize_audio
 
         return summarize_audio(*examples, **context)
 
-    def preview(self, path: Path, cut: "Cut") -> Preview:
+    def preview(self, file: "MediaFile", cut: "Cut") -> Preview:
         from kerastl.media.audio.player import player
 
-        return player(path, cut)
+        return player(file, cut)
+
+    def encoded(self, value: Any, contract: AudioContract) -> bytes | None:
+        from kerastl.media.audio.encoding import encode_audio
+
+        return encode_audio(value, contract.sample_rate_hz)
 
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns a faint, a loud and a rising audio clip, and a tone."""

@@ -1,7 +1,6 @@
 """Players of audio clips for reports."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -11,6 +10,7 @@ from kerastl.errors import MediaError
 from kerastl.media.audio.decoding import read_audio, segment_of
 from kerastl.media.audio.reading import open_audio
 from kerastl.media.decoder import WHOLE, Cut
+from kerastl.media.media_file import MediaFile
 from kerastl.media.preview import Preview, data_uri, no_preview
 
 MAX_BYTES = 96 * 1024  # of a player
@@ -22,18 +22,18 @@ _GRAYS = 16
 _MAX_SECONDS = 15.0  # more samples rarely fit
 
 
-def player(path: Path, cut: Cut = WHOLE) -> Preview:
+def player(file: MediaFile, cut: Cut = WHOLE) -> Preview:
     """Returns a short audio clip, or a short segment of one, as FLAC: mono, 16 kHz, 16 bits.
 
     The clip is encoded from its samples, so nothing else in the file gets into the report.
     """
     try:
-        with open_audio(path) as file:
-            first, last = segment_of(file, cut, rate_hz=_RATE_HZ)
+        with open_audio(file) as audio:
+            first, last = segment_of(audio, cut, rate_hz=_RATE_HZ)
         seconds = (last - first) / _RATE_HZ
         if seconds > _MAX_SECONDS:
             return _too_long(seconds)
-        samples = read_audio(path, cut, rate_hz=_RATE_HZ)
+        samples = read_audio(file, cut, rate_hz=_RATE_HZ)
     except MediaError as error:
         return no_preview(error.what)
     encoded = io.BytesIO()

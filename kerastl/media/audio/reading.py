@@ -9,14 +9,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
 from kerastl.errors import MediaError
-from kerastl.files import require_regular
 from kerastl.media.audio.settings import FORMATS
 from kerastl.media.file_errors import FIX_DAMAGE, damaged, not_opened, wrong_format
+from kerastl.media.media_file import MediaFile, as_file
 
 MAX_CHANNELS = 64
 
@@ -27,19 +28,15 @@ _MP3_JUMP = 2**23  # samples: minutes that are decoded in a fraction of a second
 
 
 @contextmanager
-def open_audio(path: str | Path) -> Iterator[soundfile.SoundFile]:
+def open_audio(path: MediaFile | str | Path) -> Iterator[soundfile.SoundFile]:
     """Opens a file, or raises a `MediaError` if it is missing, truncated, empty or not audio."""
-    where = str(path)
+    opened = as_file(path)
+    where = str(opened)
     try:
-        require_regular(Path(path))
-        _refuse_cut_wav(Path(path))
+        stream = opened.open()
     except OSError as error:
-        raise not_opened("audio file", path, error) from None
-    try:
-        file = _AudioFile(where)
-    except (soundfile.SoundFileError, ValueError, TypeError) as error:
-        raise _not_audio(where, error) from None
-    with file:
+        raise not_opened("audio file", opened, error) from None
+    with stream, _read_header(stream, where) as file:
         if file.format == "RAW":  # a guess by the extension, such as .au, of any bytes
             raise _not_audio(where, f"no header of {FORMATS}")
         if not file.frames:
@@ -75,8 +72,26 @@ def _read(file: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
     return np.asarray(frames)
 
 
+def _read_header(stream: BinaryIO, where: str) -> "_AudioFile":
+    _refuse_cut_wav(stream, where)
+    try:
+        return _AudioFile(stream, where)
+    except (soundfile.SoundFileError, ValueError, TypeError) as error:
+        if not stream.seek(0, os.SEEK_END):
+            raise _empty(where, "0 bytes") from None
+        raise _not_audio(where, error) from None
+
+
 class _AudioFile(soundfile.SoundFile):
     """An audio file that does not seek to its own position after each read, which breaks MP3."""
+
+    def __init__(self, stream: BinaryIO, name: str):
+        self._where = name
+        super().__init__(stream)
+
+    @property
+    def name(self) -> str:
+        return self._where
 
     def seekable(self) -> bool:
         return self.format != "MP3" and bool(super().seekable())
@@ -98,25 +113,23 @@ def _go_to(file: soundfile.SoundFile, begin: int) -> None:
         file.seek(begin)
 
 
-def _refuse_cut_wav(path: Path) -> None:
+def _refuse_cut_wav(stream: BinaryIO, where: str) -> None:
     """Refuses a WAV file with fewer bytes than its header announces; libsndfile accepts it."""
-    with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return
-        while len(chunk := file.read(8)) == 8:
+    head = stream.read(12)
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+        while len(chunk := stream.read(8)) == 8:
             size = int.from_bytes(chunk[4:], "little")
             if chunk[:4] == b"data":
-                present = path.stat().st_size - file.tell()
+                begin = stream.tell()
+                present = stream.seek(0, os.SEEK_END) - begin
                 if size not in UNKNOWN_SIZES and present < size:
-                    raise damaged("audio file", str(path), f"{present} of {size} bytes of samples")
-                return
-            file.seek(size + size % 2, os.SEEK_CUR)
+                    raise damaged("audio file", where, f"{present} of {size} bytes of samples")
+                break
+            stream.seek(size + size % 2, os.SEEK_CUR)
+    stream.seek(0)
 
 
 def _not_audio(where: str, reason: object) -> MediaError:
-    if not Path(where).stat().st_size:
-        return _empty(where, "0 bytes")
     return wrong_format("audio", where, FORMATS, str(reason).rpartition(": ")[2].rstrip("."))
 
 

@@ -27,6 +27,7 @@ is part of every cache key and bundle. Version 1:
 A truncated or damaged file is an error; it never becomes an image whose rest is gray.
 """
 
+import errno
 import hashlib
 import math
 from pathlib import Path
@@ -35,7 +36,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from kerastl.files import require_regular
 from kerastl.media.decoder import WHOLE, Cut, DecodedExample, Decoder
 from kerastl.media.file_errors import as_damage, not_opened
 from kerastl.media.image.dicom import is_dicom
@@ -52,6 +52,7 @@ from kerastl.media.image.opening import (
 )
 from kerastl.media.image.regions import SIDEWAYS, box_of, frame_of, stored_box
 from kerastl.media.image.settings import ImageContract
+from kerastl.media.media_file import MediaFile, as_file
 
 RULE_VERSION = ImageContract.newest_rule
 MAX_BYTES = 8 * MAX_PIXELS  # of a file: what its pixels take at most
@@ -84,8 +85,8 @@ class ImageDecoder(Decoder):
         super().__init__(np.uint8, rule)
         self._contract = contract
 
-    def load(self, path: Path, cut: Cut = WHOLE) -> DecodedExample:
-        data = read_image_file(path)
+    def load(self, file: MediaFile, cut: Cut = WHOLE) -> DecodedExample:
+        data = read_image_file(file)
         height, width = self._contract.shape[:2]
         image = decode_image(
             data,
@@ -95,16 +96,16 @@ class ImageDecoder(Decoder):
             resize=self._contract.resize,
             intensity=self._contract.intensity,
             dicom_window=self._contract.dicom_window,
-            where=str(path),
+            where=str(file),
         )
         return DecodedExample(values=image[np.newaxis], digest=hashlib.sha256(data).digest())
 
-    def load_unfitted(self, path: Path, cut: Cut = WHOLE) -> np.ndarray:
+    def load_unfitted(self, file: MediaFile, cut: Cut = WHOLE) -> np.ndarray:
         contract, (height, width) = self._contract, self._contract.shape[:2]
-        data, geometry = read_image_file(path), geometry_of(contract.resize)
+        data, geometry = read_image_file(file), geometry_of(contract.resize)
         scaling = Scaling(contract.intensity, contract.dicom_window)
-        with as_damage("image", str(path)):
-            opened = _opened(data, cut, (width, height), geometry, scaling, str(path))
+        with as_damage("image", str(file)):
+            opened = _opened(data, cut, (width, height), geometry, scaling, str(file))
             return np.array(_upright(opened.image, opened.turn))
 
     def noise(self, count: int) -> np.ndarray:
@@ -138,15 +139,15 @@ def decode_image(
         return np.array(pad_to(_upright(resized, opened.turn), target))
 
 
-def read_image_file(path: Path) -> bytes:
+def read_image_file(file: MediaFile | Path) -> bytes:
     """Returns the bytes of a file, or raises a `MediaError`."""
+    file = as_file(file)
     try:
-        require_regular(path)
-        if path.stat().st_size > MAX_BYTES:
-            raise too_large(str(path))
-        return path.read_bytes()
+        return file.read(MAX_BYTES)
     except OSError as error:
-        raise not_opened("image", path, error) from None
+        if error.errno == errno.EFBIG:
+            raise too_large(str(file)) from None
+        raise not_opened("image", file, error) from None
 
 
 class _Opened(NamedTuple):

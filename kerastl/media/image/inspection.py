@@ -3,14 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from kerastl.errors import MediaError, counted
-from kerastl.files import require_regular
 from kerastl.media.base import MediaSummary
 from kerastl.media.decoder import WHOLE, Cut
 from kerastl.media.file_errors import as_damage
@@ -27,6 +25,7 @@ from kerastl.media.image.opening import (
 )
 from kerastl.media.image.regions import box_of, frame_of, stored_box
 from kerastl.media.image.settings import FULL
+from kerastl.media.media_file import MediaFile, ask_each
 
 _MOST_HEADERS = 1000  # files of a table that are looked at for the range
 _MOST_DECODED = 50  # of those, ones that may be deep, whose values are looked at
@@ -100,9 +99,9 @@ class ImageSummary(MediaSummary):
         ]
 
 
-def inspect_image(path: Path, cut: Cut = WHOLE) -> ImageFacts:
+def inspect_image(file: MediaFile, cut: Cut = WHOLE) -> ImageFacts:
     """Decodes every pixel of an image; the facts are those of its region."""
-    data, where = read_image_file(path), str(path)
+    data, where = read_image_file(file), str(file)
     with as_damage("image", where):
         return (_dicom_facts if is_dicom(data) else _pillow_facts)(data, cut, where)
 
@@ -159,7 +158,7 @@ def _ends(image: Image.Image) -> tuple[float, float]:
 
 
 def summarize_images(
-    paths: Sequence[Path],
+    files: Sequence[MediaFile],
     facts: Sequence[ImageFacts | None],
     *,
     has_cuts: bool,
@@ -182,7 +181,7 @@ def summarize_images(
         num_windowed=len(windowed),
         num_deep_color=sum(fact.is_deep_color for fact in read),
         num_unnamed_frames=sum(fact.num_frames > 1 for fact in read),
-        num_cut=sum(count > 1 for count in Counter(paths).values()) if has_cuts else 0,
+        num_cut=sum(count > 1 for count in Counter(files).values()) if has_cuts else 0,
         num_constant=sum(fact.ends[0] == fact.ends[1] for fact in read),
         num_dark=sum(
             fact.ends[0] < fact.ends[1] and _level(fact, settings, deep) < _DARK for fact in read
@@ -190,13 +189,15 @@ def summarize_images(
     )
 
 
-def usual_range(paths: Sequence[Path], dicom_window: bool = True) -> tuple[float, float] | None:
+def usual_range(
+    files: Sequence[MediaFile], dicom_window: bool = True
+) -> tuple[float, float] | None:
     """Returns what becomes black and white of deep images, None if none is deep; see `range_of`.
 
     Files that cannot be read are skipped here; training refuses them. With `dicom_window`, DICOM
     with a window are skipped, too.
     """
-    found = [fact for fact in _deep_facts(paths) if not _is_windowed(fact, dicom_window)]
+    found = [fact for fact in _deep_facts(files) if not _is_windowed(fact, dicom_window)]
     return _usual_range(found)
 
 
@@ -226,28 +227,26 @@ def _level(fact: ImageFacts, settings: Any, deep: Sequence[ImageFacts]) -> float
     return float((255 - levels if fact.is_inverted else levels).max())
 
 
-def _deep_facts(paths: Sequence[Path]) -> Iterator[ImageFacts]:
+def _deep_facts(files: Sequence[MediaFile]) -> Iterator[ImageFacts]:
     """Yields facts about some of the deep images, spread over the table."""
-    chosen = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), _MOST_HEADERS)).astype(int))
-    num_decoded = 0
-    for place in chosen:
+    spread = np.linspace(0, len(files) - 1, min(len(files), _MOST_HEADERS))
+    chosen = [files[place] for place in np.unique(spread.astype(int))]
+    may_be = ask_each(chosen, _may_be_deep)
+    deep = [file for file, is_candidate in zip(chosen, may_be, strict=True) if is_candidate]
+    for file in deep[:_MOST_DECODED]:
         try:
-            if not _may_be_deep(paths[place]):
-                continue
-            num_decoded += 1
-            fact = inspect_image(paths[place])
+            fact = inspect_image(file)
         except (MediaError, OSError):
             continue
         if fact.is_deep:
             yield fact
-        if num_decoded == _MOST_DECODED:
-            return
 
 
-def _may_be_deep(path: Path) -> bool:
+def _may_be_deep(file: MediaFile) -> bool:
     """Whether the first bytes of a file are those of a gray PNG of 16 bits, a TIFF or DICOM."""
-    require_regular(path)
-    with path.open("rb") as file:
-        header = file.read(132)
+    try:
+        header = file.head(132)
+    except OSError:
+        return False
     is_deep_png = header.startswith(b"\x89PNG") and header[24:26] == _DEEP_GRAY
     return is_deep_png or header.startswith(TIFF_SIGNATURES) or is_dicom(header)

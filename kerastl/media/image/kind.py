@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerastl.media.backbone_input import BackboneInput
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerastl.media.decoder import Cut, Decoder
+    from kerastl.media.media_file import MediaFile
 
 _DEFAULT_SIDE = 224  # pixels
 _LARGER = (1.4, 2.0)  # sides of larger views as multiples of the usual ones
@@ -42,6 +42,7 @@ class ImageType(MediaType):
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif"),
         *(".tif", ".tiff", ".dcm", ".dicom"),
     )
+    values = "PIL images and uint8 arrays of shape (height, width, 3)"
     formats = "JPEG, PNG, WebP, BMP, GIF, TIFF or DICOM"
     cut_columns = ("x", "y", "width", "height", "frame")
     cut_cells = (
@@ -88,12 +89,12 @@ class ImageType(MediaType):
             rule_version=ImageContract.newest_rule,
         )
 
-    def decided_settings(self, settings: Any, paths: Sequence[Path]) -> Mapping[str, Any]:
+    def decided_settings(self, settings: Any, files: "Sequence[MediaFile]") -> Mapping[str, Any]:
         """Returns the range of values of gray images of more than 8 bits, if there are any."""
         from kerastl.media.image.inspection import usual_range
 
         is_open = settings.intensity == "auto"
-        found = usual_range(paths, settings.dicom_window) if is_open else None
+        found = usual_range(files, settings.dicom_window) if is_open else None
         return {} if found is None else {"intensity": list(found)}
 
     def used_cut_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
@@ -133,20 +134,25 @@ class ImageType(MediaType):
             "as Image.draft does; otherwise, pixels differ by half a level on average."
         )
 
-    def inspect(self, path: Path, cut: "Cut") -> Any:
+    def inspect(self, file: "MediaFile", cut: "Cut") -> Any:
         from kerastl.media.image.inspection import inspect_image
 
-        return inspect_image(path, cut)
+        return inspect_image(file, cut)
 
     def summarize(self, *examples: Any, **context: Any) -> MediaSummary:
         from kerastl.media.image.inspection import summarize_images
 
         return summarize_images(*examples, **context)
 
-    def preview(self, path: Path, cut: "Cut") -> Preview:
+    def preview(self, file: "MediaFile", cut: "Cut") -> Preview:
         from kerastl.media.image.thumbnail import thumbnail
 
-        return thumbnail(path, cut)
+        return thumbnail(file, cut)
+
+    def encoded(self, value: Any, contract: ImageContract) -> bytes | None:
+        from kerastl.media.image.encoding import encode_image
+
+        return encode_image(value)
 
     def varied_examples(self, shape: Sequence[int | None]) -> "np.ndarray":
         """Returns a dark, a bright, a coarse and a full-contrast image."""

@@ -1,7 +1,6 @@
 """Thumbnails of images for reports."""
 
 import io
-from pathlib import Path
 
 from PIL import Image, ImageDraw
 
@@ -11,6 +10,7 @@ from kerastl.media.image.decoding import decode_image, read_image_file
 from kerastl.media.image.opening import image_size
 from kerastl.media.image.regions import box_of, frame_of
 from kerastl.media.image.settings import Percentiles
+from kerastl.media.media_file import MediaFile
 from kerastl.media.preview import Preview, data_uri, no_preview
 
 THUMBNAIL = 320  # pixels of the longer side: the page shows it small, and enlarged on a click
@@ -20,14 +20,14 @@ _VISIBLE = Percentiles(percentiles=(0.5, 99.5))  # black to white of more than 8
 _OUTLINE = (255, 200, 0)
 
 
-def thumbnail(path: Path, cut: Cut = WHOLE) -> Preview:
+def thumbnail(file: MediaFile, cut: Cut = WHOLE) -> Preview:
     """Returns a WebP of an image as it is seen: upright, on white, proportions kept.
 
     A region is outlined in the whole image, so that its surroundings are seen.
     """
-    where, frame = str(path), frame_of(cut)
+    where, frame = str(file), frame_of(cut)
     try:
-        data = read_image_file(path)
+        data = read_image_file(file)
         size = image_size(data, frame=frame, where=where)
         scale = min(1.0, THUMBNAIL / max(size))
         width, height = (max(1, round(side * scale)) for side in size)

@@ -1,9 +1,7 @@
 """A third media type in one module: vectors that are stored as .npy files."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,15 +11,16 @@ from kerastl.errors import MediaError
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import InputContract, MediaSummary, MediaType
 from kerastl.media.decoder import DecodedExample, Decoder
+from kerastl.media.media_file import MediaFile
 from kerastl.media.preview import Preview, no_preview
 from kerastl.settings import Section
 
 
-def read_vector(path: Path) -> np.ndarray:
+def read_vector(file: MediaFile) -> np.ndarray:
     try:
-        return np.load(path)
+        return np.load(file.open())
     except (OSError, ValueError) as error:
-        raise MediaError("The vector cannot be read.", where=str(path)) from error
+        raise MediaError("The vector cannot be read.", where=str(file)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +60,9 @@ class VectorDecoder(Decoder):
         )
         self.contract = contract
 
-    def load(self, path, cut=()) -> DecodedExample:
-        values = read_vector(path).astype(np.float32) * np.float32(self.contract.scale)
-        return DecodedExample(
-            values=values[np.newaxis], digest=hashlib.sha256(path.read_bytes()).digest()
-        )
+    def load(self, file, cut=()) -> DecodedExample:
+        values = read_vector(file).astype(np.float32) * np.float32(self.contract.scale)
+        return DecodedExample(values=values[np.newaxis], digest=file.sha256())
 
     def noise(self, count: int) -> np.ndarray:
         shape = (count, *self.contract.shape)

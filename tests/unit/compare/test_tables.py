@@ -14,7 +14,7 @@ def frame(make_config, table):
 
 
 def test_files_are_absolute_and_cells_plain(frame, table) -> None:
-    assert frame["path"].iloc[3] == str(table.paths[3])
+    assert frame["path"].iloc[3] == str(table.files[3])
     assert set(frame["van"]) == {"1", "0", "uncertain"}
     assert set(frame["bus"]) == {"1", "0", ""}
 

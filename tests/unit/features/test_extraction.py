@@ -22,6 +22,7 @@ from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
 from kerastl.media.image import decoding as images
 from kerastl.media.image.settings import ImageContract
+from kerastl.media.media_file import MediaFile, as_file
 from kerastl.progress import Progress
 
 CONTRACT = ImageContract(shape=(32, 32, 3))
@@ -73,9 +74,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     read = images.read_image_file
 
-    def noting(path: Path) -> bytes:
-        names.append(Path(path).name)
-        return read(path)
+    def noting(file: MediaFile) -> bytes:
+        names.append(file.name)
+        return read(file)
 
     monkeypatch.setattr(images, "read_image_file", noting)
     return names
@@ -156,7 +157,10 @@ def test_a_file_that_changes_while_it_is_read_is_kept_under_what_was_read(
     extract(network, paths[:5], cache)
     other = draw(paths[0].with_name("other.png"), 99)
     read = images.read_image_file
-    monkeypatch.setattr(images, "read_image_file", lambda p: read(other if p == paths[9] else p))
+    changing = as_file(paths[9])
+    monkeypatch.setattr(
+        images, "read_image_file", lambda file: read(other if file == changing else file)
+    )
     extract(network, [*paths[:5], paths[9]], cache)
     monkeypatch.undo()
     expected = extract(network, [paths[9]], None).values

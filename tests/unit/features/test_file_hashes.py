@@ -9,7 +9,7 @@ import pytest
 
 from kerastl.features.cache import file_hashes
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.files import FileStatus as Status
+from kerastl.media.media_file import LocalFile
 
 
 @pytest.fixture
@@ -31,66 +31,68 @@ def digest(content: bytes) -> bytes:
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
     hashes = FileHashes(tmp_path / "files.sqlite")
-    assert hashes.recall([path]) == [None]
-    assert hashes.hash_files([path]) == [digest(b"one")]
-    assert FileHashes(tmp_path / "files.sqlite").recall([path]) == [digest(b"one")]
+    assert hashes.recall([LocalFile(path)]) == [None]
+    assert hashes.hash_files([LocalFile(path)]) == [digest(b"one")]
+    assert FileHashes(tmp_path / "files.sqlite").recall([LocalFile(path)]) == [digest(b"one")]
 
 
 @pytest.mark.usefixtures("settled")
 def test_a_changed_file_is_hashed_again_though_size_and_time_are_the_same(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
     hashes = FileHashes(tmp_path / "files.sqlite")
-    hashes.hash_files([path])
+    hashes.hash_files([LocalFile(path)])
     before = path.stat()
     path.write_bytes(b"two")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_mtime_ns == before.st_mtime_ns
-    assert hashes.recall([path]) == [None]
-    assert hashes.hash_files([path]) == [digest(b"two")]
+    assert hashes.recall([LocalFile(path)]) == [None]
+    assert hashes.hash_files([LocalFile(path)]) == [digest(b"two")]
 
 
 @pytest.mark.usefixtures("settled")
 def test_another_file_under_the_same_name_is_hashed_again(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
     hashes = FileHashes(tmp_path / "files.sqlite")
-    hashes.hash_files([path])
+    hashes.hash_files([LocalFile(path)])
     make_file(tmp_path / "b", b"two").replace(path)
-    assert hashes.hash_files([path]) == [digest(b"two")]
+    assert hashes.hash_files([LocalFile(path)]) == [digest(b"two")]
 
 
 def test_a_file_that_changed_a_moment_ago_is_not_remembered(tmp_path: Path) -> None:
     """A second change within the clock's step would leave no trace."""
     path = make_file(tmp_path / "a")
     hashes = FileHashes(tmp_path / "files.sqlite")
-    hashes.hash_files([path])
-    assert hashes.recall([path]) == [None]
+    hashes.hash_files([LocalFile(path)])
+    assert hashes.recall([LocalFile(path)]) == [None]
 
 
 def test_a_file_that_has_rested_is_remembered(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
     time.sleep(2.1)
     hashes = FileHashes(tmp_path / "files.sqlite")
-    hashes.hash_files([path])
-    assert hashes.recall([path]) == [digest(b"one")]
+    hashes.hash_files([LocalFile(path)])
+    assert hashes.recall([LocalFile(path)]) == [digest(b"one")]
 
 
 def test_a_missing_file_has_no_hash(tmp_path: Path) -> None:
-    assert FileHashes(tmp_path / "files.sqlite").hash_files([tmp_path / "gone"]) == [None]
-    assert Status.of(tmp_path / "gone") is None
+    assert FileHashes(tmp_path / "files.sqlite").hash_files([LocalFile(tmp_path / "gone")]) == [
+        None
+    ]
+    assert LocalFile(tmp_path / "gone").version() is None
 
 
 @pytest.mark.usefixtures("settled")
 def test_a_damaged_memory_is_dropped_and_begun_anew(tmp_path: Path) -> None:
     path, memory = make_file(tmp_path / "a"), tmp_path / "files.sqlite"
-    FileHashes(memory).hash_files([path])
+    FileHashes(memory).hash_files([LocalFile(path)])
     memory.write_bytes(b"not a database, but long enough to be taken for one" * 100)
     hashes = FileHashes(memory)
-    assert hashes.hash_files([path]) == [digest(b"one")]
-    assert hashes.hash_files([path]) == [digest(b"one")]
-    assert hashes.recall([path]) == [digest(b"one")]
+    assert hashes.hash_files([LocalFile(path)]) == [digest(b"one")]
+    assert hashes.hash_files([LocalFile(path)]) == [digest(b"one")]
+    assert hashes.recall([LocalFile(path)]) == [digest(b"one")]
 
 
 def test_without_a_memory_files_are_hashed_each_time(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
-    assert FileHashes(None).hash_files([path]) == [digest(b"one")]
-    assert FileHashes(None).recall([path]) == [None]
+    assert FileHashes(None).hash_files([LocalFile(path)]) == [digest(b"one")]
+    assert FileHashes(None).recall([LocalFile(path)]) == [None]

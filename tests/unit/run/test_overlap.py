@@ -11,6 +11,7 @@ from kerastl.data.tables.examples import Examples
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.media.audio.kind import AUDIO
 from kerastl.media.cuts import Cuts
+from kerastl.media.media_file import as_file
 from kerastl.run.overlap import find_overlap
 
 NO_HASHES = FileHashes(None)
@@ -31,7 +32,7 @@ def table(paths: list[Path], cuts: Cuts | None = None, groups=None) -> Examples:
         frame=pd.DataFrame(index=range(len(paths))),
         source="table.csv",
         modality="audio",
-        paths=tuple(paths),
+        files=tuple(map(as_file, paths)),
         tasks=("car",),
         labels=unknown,
         training_labels=unknown,

@@ -6,12 +6,13 @@ import pandas as pd
 
 from kerastl.config import DataConfig, EvaluationConfig
 from kerastl.data.tables.loading import build_examples
+from kerastl.media.media_file import LocalFile
 from kerastl.run.scoring import make_bootstrap
 
 
 def test_the_unit_of_the_bootstrap_is_the_group_or_the_file() -> None:
     frame = pd.DataFrame({"path": ["a.png", "b.png"], "patient": ["x", "y"], "car": ["1", "0"]})
-    paths = (Path("/d/a.png"), Path("/d/b.png"))
+    paths = (LocalFile("/d/a.png"), LocalFile("/d/b.png"))
     for group, unit, names in (
         ("patient", "groups", ["x", "y"]),
         (None, "examples", ["/d/a.png", "/d/b.png"]),

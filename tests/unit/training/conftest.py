@@ -1,13 +1,13 @@
 """Examples for training without a table."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from kerastl.data.tables.examples import Examples
+from kerastl.media.media_file import LocalFile
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def make_examples() -> Callable[..., Examples]:
         names = [f"{row}.png" for row in range(len(labels))]
         return Examples(
             frame=pd.DataFrame({"path": names}),
-            paths=tuple(map(Path, names)),
+            files=tuple(map(LocalFile, names)),
             tasks=tasks,
             labels=labels,
             training_labels=labels,

@@ -76,9 +76,9 @@ def test_the_parts_of_a_recording_fall_into_one_split(folder: Path) -> None:
     examples = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
     parts = examples.splits
     assert examples.grouped_by_file
-    for path in set(examples.paths):
-        assert len({parts[row] for row, other in enumerate(examples.paths) if other == path}) == 1
-    assert leak_warning(examples.paths, examples.splits) is None
+    for path in set(examples.files):
+        assert len({parts[row] for row, other in enumerate(examples.files) if other == path}) == 1
+    assert leak_warning(examples.files, examples.splits) is None
 
 
 def test_too_few_recordings_to_keep_whole_are_divided_and_that_is_said(folder: Path) -> None:
@@ -86,7 +86,7 @@ def test_too_few_recordings_to_keep_whole_are_divided_and_that_is_said(folder: P
     examples = assign_splits(examples, FractionSplit(validation=0.2, test=0.2))
     assert set(examples.splits) == {"train", "validation", "test"}
     assert "2 files are in different splits" in (
-        leak_warning(examples.paths, examples.splits) or ""
+        leak_warning(examples.files, examples.splits) or ""
     )
 
 
@@ -94,7 +94,7 @@ def test_a_column_may_divide_recordings_and_that_is_said(folder: Path) -> None:
     examples = table(folder, cut(6))
     examples = assign_splits(examples, ColumnSplit(column="split"))
     assert "6 files are in different splits" in (
-        leak_warning(examples.paths, examples.splits) or ""
+        leak_warning(examples.files, examples.splits) or ""
     )
 
 
@@ -111,7 +111,7 @@ def test_parts_of_a_recording_are_no_duplicates_but_equal_parts_are(folder: Path
     frame = cut(1, 4)
     frame.loc[3, ["start_seconds", "end_seconds"]] = [0, 1]
     examples = table(folder, frame)
-    assert duplicates.equal_paths(examples.paths, examples.cuts) == ((0, 3),)
+    assert duplicates.equal_paths(examples.files, examples.cuts) == ((0, 3),)
 
 
 def test_a_segment_that_two_tables_name_is_one_example(folder: Path) -> None:

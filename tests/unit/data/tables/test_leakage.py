@@ -9,13 +9,14 @@ import pytest
 from kerastl.config import DataConfig
 from kerastl.data.tables.loading import build_examples
 from kerastl.data.tables.splits import leak_warning, leaks
+from kerastl.media.media_file import MediaFile, as_file
 
 
-def files(folder: Path, **contents: bytes) -> list[Path]:
+def files(folder: Path, **contents: bytes) -> list[MediaFile]:
     paths = [folder / f"{name}.png" for name in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         path.write_bytes(content)
-    return paths
+    return list(map(as_file, paths))
 
 
 def test_equal_bytes_in_different_splits_are_found(tmp_path: Path) -> None:
@@ -48,9 +49,9 @@ def test_the_warning_names_files_splits_and_what_to_do(tmp_path: Path) -> None:
     frame = pd.DataFrame({"path": ["a.png", "b.png"], "car": [1, 0]})
     data = DataConfig(table=tmp_path / "t.csv", image="path", tasks=("car",))
     table = build_examples(frame, paths, data, source="t.csv")
-    assert leak_warning(table.paths, np.array(["train", "test"])) == (
+    assert leak_warning(table.files, np.array(["train", "test"])) == (
         "1 file is in different splits, byte for byte, so scores are too optimistic: a.png in "
         "train and b.png in test. Give equal files the same value in a column and name it under "
         "data.group."
     )
-    assert leak_warning(table.paths, np.array(["train", "train"])) is None
+    assert leak_warning(table.files, np.array(["train", "train"])) is None

@@ -11,6 +11,7 @@ from kerastl.data.tables.examples import refuse_missing_files
 from kerastl.data.tables.loading import load_frame, load_table
 from kerastl.data.tables.splits import assign_splits
 from kerastl.errors import KerastlError, LabelError, TableError
+from kerastl.media.media_file import LocalFile
 
 
 def write(folder: Path, name: str = "t.csv", **columns: list[object]) -> Path:
@@ -61,7 +62,7 @@ def test_a_frame_gives_the_same_examples_as_its_csv(name, tmp_path: Path, monkey
         for examples in (load_table(config), load_frame(frame, config))
     )
     np.testing.assert_array_equal(given.labels, read.labels)
-    assert given.paths == read.paths
+    assert given.files == read.files
     assert (list(given.groups), list(given.splits)) == (list(read.groups), list(read.splits))
 
 
@@ -81,7 +82,7 @@ def test_a_bad_frame_is_refused_as_a_file_is(columns, message, tmp_path: Path) -
 
 def test_files_are_relative_to_the_folder_of_their_table(tmp_path: Path) -> None:
     path = write(tmp_path, path=["sub/a.png"], car=[1], bus=[0])
-    assert load_table(data(path)).paths == (tmp_path / "sub/a.png",)
+    assert load_table(data(path)).files == (LocalFile(tmp_path / "sub/a.png"),)
 
 
 def test_a_task_absent_from_one_of_several_tables_is_unknown_there(tmp_path: Path) -> None:

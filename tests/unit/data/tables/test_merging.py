@@ -29,7 +29,7 @@ def test_a_file_of_two_tables_is_one_example_with_the_labels_of_both(tmp_path: P
     one = write(tmp_path / "one.csv", path=["a.png", "b.png"], car=[1, ""])
     two = write(tmp_path / "two.csv", path=["b.png", "c.png"], car=[0, 1], bus=[1, 0])
     table = load(one, two)
-    assert [path.name for path in table.paths] == ["a.png", "b.png", "c.png"]
+    assert [path.name for path in table.files] == ["a.png", "b.png", "c.png"]
     np.testing.assert_array_equal(table.labels, [[1, NAN], [0, 1], [1, 0]])
     np.testing.assert_array_equal(table.training_labels, table.labels)
     assert len(table.frame) == len(table) == 3

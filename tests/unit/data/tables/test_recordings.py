@@ -66,7 +66,7 @@ def test_events_are_sorted_by_time_and_a_blank_word_is_a_recording_without_event
 ) -> None:
     table = write_table(folder, "a.wav,two,2,2.5", "b.wav,,,", "a.wav,two,0.5,1", "a.wav,one,1,2")
     found = load_recordings(table, ["one", "two", "three"])
-    assert [item.path.name for item in found.items] == ["a.wav", "b.wav"]
+    assert [item.file.name for item in found.items] == ["a.wav", "b.wav"]
     two = (Event(start_seconds=0.5, end_seconds=1.0), Event(start_seconds=2.0, end_seconds=2.5))
     assert found.items[0].events["two"] == two
     assert found.items[0].events["three"] == ()

@@ -230,7 +230,7 @@ def test_a_few_bytes_that_stand_for_many_cells_are_refused_at_once(
         read_frame(tmp_path / "table.csv")
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary()])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
 def test_a_long_text_that_fills_a_column_is_in_memory_once(
     kind: pa.DataType, tmp_path: Path
 ) -> None:

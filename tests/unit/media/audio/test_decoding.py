@@ -8,8 +8,11 @@ import soundfile
 
 from kerastl.errors import MediaError
 from kerastl.media.audio import reading
-from kerastl.media.audio.decoding import load_windows, read_audio
+from kerastl.media.audio.decoding import AudioDecoder, load_windows, read_audio
+from kerastl.media.audio.settings import AudioContract
 from kerastl.media.audio.windows import MAX_WINDOWS, read_windows
+from kerastl.media.decoder import WHOLE, Cut
+from kerastl.media.media_file import FileInMemory, LocalFile
 
 FORMATS = [
     ("a.wav", 8000, 1),
@@ -174,3 +177,23 @@ def test_samples_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.array([0.1, np.nan]), 8000, subtype="FLOAT")
     with pytest.raises(MediaError, match="truncated or damaged"):
         read_audio(tmp_path / "a.wav", rate_hz=8000)
+
+
+@pytest.mark.parametrize("segment", [WHOLE, (1.1, 1.7003)])
+@pytest.mark.parametrize("name", [name for name, _, _ in FORMATS])
+def test_bytes_elsewhere_are_decoded_as_the_file_on_disk(
+    folder: Path, name: str, segment: Cut
+) -> None:
+    contract = AudioContract(modality="audio", shape=(8000,), sample_rate_hz=16000)
+    on_disk = AudioDecoder(contract).load(LocalFile(folder / name), segment)
+    in_memory = FileInMemory("a cell", (folder / name).read_bytes())
+    elsewhere = AudioDecoder(contract).load(in_memory, segment)
+    np.testing.assert_array_equal(elsewhere.values, on_disk.values)
+    assert elsewhere.digest == on_disk.digest
+
+
+def test_an_error_of_bytes_elsewhere_names_their_address() -> None:
+    with pytest.raises(MediaError, match=r"where: +a cell"):
+        read_audio(FileInMemory("a cell", b"no audio"), rate_hz=8000)
+    with pytest.raises(MediaError, match="The audio file is empty"):
+        read_audio(FileInMemory("a cell", b""), rate_hz=8000)

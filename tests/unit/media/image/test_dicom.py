@@ -16,6 +16,7 @@ from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.inspection import inspect_image, summarize_images, usual_range
 from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageSettings
+from kerastl.media.media_file import as_file
 
 pydicom = pytest.importorskip("pydicom", reason="needs pydicom: pip install 'kerastl[dicom]'")
 from pydicom.data import get_testdata_file  # noqa: E402  # after the skip
@@ -223,10 +224,10 @@ def test_a_missing_decoder_is_named_with_what_to_install(monkeypatch) -> None:
 
 def test_a_floating_range_comes_from_the_values_of_a_table(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(made(ramp(), RescaleSlope=1, RescaleIntercept=-1024))
-    assert usual_range([tmp_path / "a.dcm"]) == (-1024, 3008)
+    assert usual_range([as_file(tmp_path / "a.dcm")]) == (-1024, 3008)
     (tmp_path / "b").write_bytes(made(ramp() // 2, WindowCenter=2048, WindowWidth=1024))
-    assert usual_range([tmp_path / "b"]) is None
-    assert usual_range([tmp_path / "b"], dicom_window=False) == (0, 4095)
+    assert usual_range([as_file(tmp_path / "b")]) is None
+    assert usual_range([as_file(tmp_path / "b")], dicom_window=False) == (0, 4095)
 
 
 def test_the_check_names_depth_windows_and_frames(tmp_path: Path) -> None:

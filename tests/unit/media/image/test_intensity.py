@@ -14,6 +14,7 @@ from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.inspection import usual_range
 from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageSettings, Percentiles
+from kerastl.media.media_file import as_file
 
 TWELVE_BITS = (0.0, 4095.0)
 
@@ -77,8 +78,9 @@ def test_the_usual_range_is_that_of_the_bits_in_use(
     pixels = np.array([[0, largest]], np.uint16)
     paths = [saved(gray(), tmp_path / "8.png"), saved(pixels, tmp_path / "16.png")]
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
-    assert usual_range([*paths, tmp_path / "broken.png"]) == (0, expected)
-    assert usual_range(paths[:1]) is None
+    files = list(map(as_file, [*paths, tmp_path / "broken.png"]))
+    assert usual_range(files) == (0, expected)
+    assert usual_range(files[:1]) is None
 
 
 def test_the_contract_of_images_of_eight_bits_is_what_it_was() -> None:

@@ -11,6 +11,7 @@ from kerastl.errors import MediaError
 from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.inspection import inspect_image, summarize_images, usual_range
 from kerastl.media.image.settings import ImageSettings
+from kerastl.media.media_file import as_file
 
 _BITS = b"\x02\x01\x03\0\x01\0\0\0"  # the tag BitsPerSample with one value
 
@@ -103,7 +104,7 @@ def test_odd_kinds_are_refused_with_the_reason() -> None:
 )
 def test_the_range_of_a_table_is_that_of_its_files(pixels, expected, tmp_path) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(pixels))
-    assert usual_range([tmp_path / "a.tif"]) == expected
+    assert usual_range([as_file(tmp_path / "a.tif")]) == expected
 
 
 def test_the_check_names_depth_floats_and_deep_color(tmp_path) -> None:
