@@ -32,6 +32,11 @@ def is_own(path: Path, *others: int) -> bool:
     return not hasattr(os, "getuid") or path.stat().st_uid in (os.getuid(), *others)
 
 
+def in_utf8(name: str) -> str:
+    """Returns the name of a file as text that can be written; bytes that are not UTF-8 are "�"."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def require_regular(path: Path) -> None:
     """Raises an `OSError` if a path is a pipe or device, whose reading may never end."""
     try:

@@ -15,6 +15,7 @@ from kerastl.errors import RunError, TableError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines.engine import REFERENCE, EngineName
 from kerastl.features.source import FeatureSource
+from kerastl.files import in_utf8
 from kerastl.heads.builder import find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.media.addresses import is_url, media_file
@@ -135,10 +136,10 @@ def _examples(item: Any, name: str, bundle: Bundle) -> list[InputFile]:
     if path.is_dir():
         every = sorted(path.rglob("*"))
         inside = [file for file in every if file.is_file() and bundle.media.matches(file)]
-        return [InputFile(media_file(str(file)), str(file)) for file in inside]
+        return [InputFile(media_file(str(file)), in_utf8(str(file))) for file in inside]
     if path.suffix.lower() in TABLES:
         return _in_frame(read_frame(path), path, bundle, name="row ")
-    return [InputFile(media_file(str(item)), str(item))]
+    return [InputFile(media_file(str(item)), in_utf8(str(item)))]
 
 
 def _in_frame(frame: pd.DataFrame, table: Path, bundle: Bundle, *, name: str) -> list[InputFile]:

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import kerastl.cli as cli_module
 from kerastl.cli import system_refusal
 from kerastl.errors import RunError
+from kerastl.features.cache.file_hashes import FileHashes
+from kerastl.media.media_file import as_file
 from kerastl.run.layout import RunLayout
 from kerastl.run.lock import is_in_training, training_lock
 
@@ -107,3 +110,32 @@ warnings.warn_explicit("old", DeprecationWarning, "file.py", 1, module={module!r
         check=False,
     )
     assert done.returncode == code, done.stderr
+
+
+@pytest.fixture
+def not_utf8(tmp_path: Path) -> Path:
+    """A folder of a class, with an image whose name is Latin-1."""
+    folder = tmp_path / "pets" / "cat"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(folder / "a.png")
+    os.rename(folder / "a.png", os.fsencode(folder) + b"/\xe9t\xe9.png")  # noqa: PTH104
+    return tmp_path / "pets"
+
+
+def test_a_file_whose_name_is_not_utf8_is_hashed_and_remembered(
+    not_utf8: Path, tmp_path: Path
+) -> None:
+    (path,) = (not_utf8 / "cat").iterdir()
+    os.utime(path, (0, 0))
+    hashes = FileHashes(tmp_path / "hashes.db")
+    assert hashes.hash_files([as_file(path)]) == [as_file(path).sha256()]
+    assert hashes.recall([as_file(path)]) in ([None], [as_file(path).sha256()])
+
+
+def test_a_table_is_not_made_of_names_that_are_not_utf8(
+    not_utf8: Path, tmp_path: Path, kerastl_command
+) -> None:
+    result = kerastl_command("data", "from-folders", not_utf8, "-o", tmp_path / "pets.csv")
+    assert result.code == 2
+    assert "pets/cat/\ufffdt\ufffd.png" in result.err
+    assert not (tmp_path / "pets.csv").exists()

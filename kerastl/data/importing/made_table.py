@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kerastl.errors import TableError, counted
+from kerastl.files import in_utf8
 from kerastl.media.media_types import MEDIA_TYPES
 
 FILE_COLUMN = "path"
@@ -30,8 +31,19 @@ class MadeTable:
 
 
 def relative_path(path: Path, folder: Path) -> str:
-    """Returns a path relative to a folder, with forward slashes."""
-    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+    """Returns a path relative to a folder, with forward slashes.
+
+    Raises:
+        TableError: It is not UTF-8, as tables are.
+    """
+    found = Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+    if in_utf8(found) != found:
+        raise TableError(
+            "A table cannot contain a name that is not UTF-8.",
+            where=in_utf8(found),
+            fix="Rename the file or the folder.",
+        )
+    return found
 
 
 def column_name(name: str) -> str:

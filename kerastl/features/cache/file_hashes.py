@@ -14,6 +14,7 @@ from functools import partial
 from operator import methodcaller
 from pathlib import Path
 
+from kerastl.files import in_utf8
 from kerastl.media.media_file import MediaFile, Version, ask_each, num_readers
 from kerastl.threads import in_order, num_processors
 
@@ -39,13 +40,13 @@ class FileHashes:
 
     def recall(self, files: Sequence[MediaFile]) -> list[bytes | None]:
         """Returns the stored hash of each file, None if there is none or the file has changed."""
-        known = self._select(list(map(str, files)))
-        asked = [file for file in dict.fromkeys(files) if str(file) in known]
+        known = self._select(list(map(_key, files)))
+        asked = [file for file in dict.fromkeys(files) if _key(file) in known]
         versions = dict(zip(asked, ask_each(asked, methodcaller("version")), strict=True))
         unchanged = {
-            file for file, found in versions.items() if found and found.text == known[str(file)][0]
+            file for file, found in versions.items() if found and found.text == known[_key(file)][0]
         }
-        return [known[str(file)][1] if file in unchanged else None for file in files]
+        return [known[_key(file)][1] if file in unchanged else None for file in files]
 
     def hash_files(self, files: Sequence[MediaFile]) -> list[bytes | None]:
         """Returns the hash of each file, reading those without a stored one; None if unreadable."""
@@ -69,7 +70,7 @@ class FileHashes:
         # Another change of a file that changed just now might leave its times as they are.
         newest = time.time_ns() - _RACY_NS
         rows = [
-            (str(file), version.text, digest)
+            (_key(file), version.text, digest)
             for file, version, digest in found
             if version is not None and version.changed_ns < newest
         ]
@@ -101,6 +102,10 @@ class FileHashes:
         database.execute("drop table if exists files")  # of kerastl 0.1
         database.execute(_SCHEMA)
         return database
+
+
+def _key(file: MediaFile) -> str:
+    return in_utf8(str(file))
 
 
 def _version_and_hash(file: MediaFile) -> tuple[Version | None, bytes] | None:

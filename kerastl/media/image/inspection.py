@@ -231,8 +231,8 @@ def _deep_facts(files: Sequence[MediaFile]) -> Iterator[ImageFacts]:
     """Yields facts about some of the deep images, spread over the table."""
     spread = np.linspace(0, len(files) - 1, min(len(files), _MOST_HEADERS))
     chosen = [files[place] for place in np.unique(spread.astype(int))]
-    may_be = ask_each(chosen, _may_be_deep)
-    deep = [file for file, is_candidate in zip(chosen, may_be, strict=True) if is_candidate]
+    may_be_deep = ask_each(chosen, _may_be_deep)
+    deep = [file for file, may_be in zip(chosen, may_be_deep, strict=True) if may_be]
     for file in deep[:_MOST_DECODED]:
         try:
             fact = inspect_image(file)

@@ -103,15 +103,15 @@ class VectorType(MediaType):
     def decoder(self, contract: VectorContract) -> VectorDecoder:
         return VectorDecoder(contract)
 
-    def inspect(self, path, cut) -> int:
-        return len(read_vector(path))
+    def inspect(self, file, cut) -> int:
+        return len(read_vector(file))
 
     def summarize(self, paths, facts, *, has_cuts, taken, settings) -> VectorSummary:
         lengths = [fact for fact in facts if fact is not None]
         return VectorSummary(lengths={n: lengths.count(n) for n in sorted(set(lengths))})
 
-    def preview(self, path, cut) -> Preview:
-        return no_preview(f"mean {read_vector(path).mean():.2f}")
+    def preview(self, file, cut) -> Preview:
+        return no_preview(f"mean {read_vector(file).mean():.2f}")
 
     def varied_examples(self, shape) -> np.ndarray:
         return np.random.default_rng(0).standard_normal((4, *shape)).astype("float32")
