@@ -114,7 +114,7 @@ class Judge:
 
     def __init__(self, table: Examples, output: Path, seeds: int):
         self.tasks, self.output, self.seeds = table.tasks, output, range(seeds)
-        self._rows = {str(path): row for row, path in enumerate(table.files)}
+        self._rows = {str(path): row for row, path in enumerate(table.paths)}
         assert len(self._rows) == len(table), "each example is a file of its own"
         groups = np.array(list(self._rows)) if table.groups is None else table.groups
         self._draws = Draws(Bootstrap(groups=groups, replicates=REPLICATES))

@@ -79,8 +79,8 @@ def write_all(table: Table, folder: Path) -> None:
     random = np.random.default_rng(0)
     for name in {encoding.folder for encoding in ENCODINGS}:
         (folder / name).mkdir()
-    for row, path in enumerate(table.files):
-        gray = np.asarray(Image.open(str(path)).convert("L"))
+    for row, path in enumerate(table.paths):
+        gray = np.asarray(Image.open(path).convert("L"))
         finer = (gray + random.uniform(-0.49, 0.49, gray.shape)).clip(0, LEVELS) / LEVELS
         deep = np.rint(finer * DEEP).astype(np.uint16)
         Image.fromarray(gray).save(folder / "png8" / f"{row}.png")
@@ -117,7 +117,7 @@ def compare(table: Table, folder: Path) -> Iterator[tuple[str, ...]]:
     layer, raw = build_backbone(table.backbone, features=SINGLE, **table.build)
     reference: tuple[np.ndarray, np.ndarray] | None = None
     for encoding in ENCODINGS:
-        files = [next((folder / encoding.folder).glob(f"{i}.*")) for i in range(len(table.files))]
+        files = [next((folder / encoding.folder).glob(f"{i}.*")) for i in range(len(table.paths))]
         settings = ImageSettings(**encoding.settings)
         settings = settings.model_copy(update=IMAGE.decided_settings(settings, files))
         contract = IMAGE.contract(tuple(raw.shape[1:]), settings, None, backbone=table.backbone)

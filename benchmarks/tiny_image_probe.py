@@ -81,8 +81,8 @@ def load_images(data: Data, size: int) -> Array:
     """Returns the images stretched to `size`, `(rows, size, size, 3)`."""
     return np.stack(
         [
-            np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
-            for image in (Image.open(str(file)) for file in data.files)
+            np.asarray(Image.open(p).convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
+            for p in data.paths
         ]
     )
 

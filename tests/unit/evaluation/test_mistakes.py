@@ -1,7 +1,5 @@
 """The misses and false accepts that a report plays."""
 
-from pathlib import Path
-
 import numpy as np
 
 from kerastl.data.tables.recordings import Event
@@ -11,7 +9,7 @@ from kerastl.evaluation.detection.matching import Track
 from kerastl.evaluation.detection.mistakes import find_mistakes
 
 GRID = Grid(hop_seconds=0.1, window_seconds=1.0, refractory_frames=10)
-PATHS = [Path("a.wav"), Path("b.wav")]
+PATHS = ["a.wav", "b.wav"]
 
 
 def track(peaks: dict[int, float], *events: tuple[float, float]) -> Track:
