@@ -50,7 +50,8 @@ def from_megadetector(
 
     An image is 1 for a category that was detected with a score of at least --present, 0 without a
     score above --absent, and blank between them. With --crops, each detection becomes a row; of
-    --labels, "no" holds for every detection of an image, and "yes" only for the only one.
+    --labels, "no" holds for every detection of an image, and "yes" only for one beside which no
+    other score is above --absent.
     """
     from kerastl_importers.megadetector import table_from_megadetector
 

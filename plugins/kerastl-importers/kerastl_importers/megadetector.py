@@ -3,7 +3,8 @@
 Convention: a detector's score is no label that a person gave. An image with a score of at least
 `present` is 1, one without a score above `absent` is 0, and everything between is unknown. If
 people's labels of whole images are given, each detection inherits what they say for certain: "no"
-holds for every part of an image, "yes" only for the only part.
+holds for every part of an image, "yes" only for a detection beside which no other score is above
+`absent`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,12 +88,8 @@ def table_from_megadetector(
         raise TableError("The detector could read none of the images.", where=str(path))
     detections = [found.images[row][1] or () for row in rows]
     paths = [folder / names[row] for row in rows]
-    if crops:
-        made = _crops(paths, detections, found.categories, Path(relative_to), present, labels)
-    else:
-        made = _images(
-            paths, detections, found.categories, Path(relative_to), present, absent, path
-        )
+    given = paths, detections, found.categories, Path(relative_to), present, absent
+    made = _crops(*given, labels) if crops else _images(*given, path)
     return MadeTable(frame=made.frame, tasks=made.tasks, notes=(*notes, *made.notes))
 
 
@@ -131,6 +128,7 @@ def _crops(
     categories: Mapping[str, str],
     relative_to: Path,
     present: float,
+    absent: float,
     labels: str | Path | None,
 ) -> MadeTable:
     kept = [[one for one in several if one.score >= present] for several in detections]
@@ -158,7 +156,8 @@ def _crops(
         return MadeTable(frame=frame, tasks=(), notes=tuple(notes))
     given = read_labels(Path(labels), paths)
     values = given.values[owners]
-    shared = np.array([len(several) > 1 for several in kept])[owners]
+    candidates = [sum(one.score > absent for one in several) for several in detections]
+    shared = (np.array(candidates) > 1)[owners]
     ambiguous = (values == 1) & shared[:, None]
     values[ambiguous] = UNKNOWN
     if ambiguous.any():

@@ -103,6 +103,16 @@ def test_no_holds_for_every_detection_of_an_image_and_yes_for_the_only_one(
     assert "Unknown: all labels of 1 image without a row in labels.csv." in found.notes
 
 
+def test_yes_is_for_no_detection_beside_another_one_that_was_left_out(make, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("path,fox\nimages/a.jpg,1\n")
+    found = make(
+        image("a.jpg", detection("1", 0.9), detection("1", 0.3)),
+        crops=True,
+        labels=tmp_path / "labels.csv",
+    )
+    assert cells(found.frame[["fox"]]) == [[None]]
+
+
 def test_labels_of_other_images_are_refused(make, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("path,fox\nother/a.jpg,1\n")
     with pytest.raises(TableError, match="names none of the images"):
