@@ -64,7 +64,7 @@ def _limits(content: Content) -> Iterator[str]:
             f"{missing.unknown:,} of {missing.total:,} labels ({share:.0%}) are unknown; no score "
             "says anything about them."
         )
-    if content.bundle.data.group is None:
+    if content.parts[0].groups is None:
         nouns = content.bundle.media.nouns
         yield f"The splits know no groups, so related {nouns} may be in both training and test."
     for warning in content.warnings_of_model:

@@ -91,7 +91,15 @@ def test_a_region_outside_of_its_image_is_named_by_predict(run: Run, folder: Pat
 
 
 def test_the_report_shows_a_tile_in_its_image(run: Run) -> None:
-    assert "48 x 48 at (48, 0)" in (run.path / "report.html").read_text()
+    report = (run.path / "report.html").read_text()
+    assert "48 x 48 at (48, 0)" in report
+    assert "groups (files)" in report
+
+
+def test_the_card_knows_that_the_tiles_of_an_image_are_a_group(run: Run) -> None:
+    card = (run.path / "MODEL_CARD.md").read_text()
+    assert "| groups (files) |" in card
+    assert "know no groups" not in card
 
 
 def test_the_check_names_the_row_of_a_bad_region(folder: Path, capsys) -> None:
