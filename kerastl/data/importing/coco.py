@@ -30,6 +30,8 @@ from kerastl.data.tables.table_file import MAX_CELLS
 from kerastl.errors import TableError, counted, suggestion
 
 _SHOWN = 12
+ASSUMED = "An image without an annotation of a category is 0, even if nobody searched for it."
+ASSUMED_OF_LVIS = "Unknown: categories that were not searched for in an image."
 MAX_CATEGORIES = 10_000
 
 
@@ -155,3 +157,4 @@ def _notes(content: CocoFile, unused: Sequence[str]) -> Iterator[str]:
     if unused:
         more = f" and {len(unused) - _SHOWN:,} more" if len(unused) > _SHOWN else ""
         yield f"No annotation of these images is of {', '.join(unused[:_SHOWN])}{more}."
+    yield ASSUMED if content.absent is None else ASSUMED_OF_LVIS

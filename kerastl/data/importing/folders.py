@@ -24,6 +24,8 @@ from kerastl.media.media_types import MEDIA_TYPES
 
 SameFile = Literal["name", "bytes"]
 
+ASSUMED = "A file outside of a class folder is 0 for the class, even if nobody looked for it."
+
 _SPLIT_FOLDERS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
@@ -148,4 +150,5 @@ def _notes(
         )
     if empty := sorted(set(classes) - {found.label for found in media}):
         notes.append(f"No file shows {', '.join(empty)}: these columns contain only 0.")
+    notes.append(ASSUMED)
     return tuple(notes)

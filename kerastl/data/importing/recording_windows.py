@@ -19,6 +19,7 @@ from kerastl.errors import TableError
 ALL = 0.95  # of the event, or of the window if that is shorter
 LESS = 0.5
 _DIGITS = 4  # of seconds
+ASSUMED = "A window without an event of a word is 0, even if nobody listened for it."
 
 
 def table_from_recordings(
@@ -53,7 +54,7 @@ def table_from_recordings(
     ]
     frame = pd.concat(frames, ignore_index=True)
     never = [f"'{word}' is never said." for word in chosen if not (frame[word] == 1).any()]
-    return MadeTable(frame=frame, tasks=chosen, notes=tuple(never))
+    return MadeTable(frame=frame, tasks=chosen, notes=(*never, ASSUMED))
 
 
 def _windows(item: Recording, folder: Path, window: float, hop: float) -> pd.DataFrame:

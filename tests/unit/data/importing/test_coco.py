@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mutations import damaged, mutated
 
-from kerastl.data.importing.coco import table_from_coco
+from kerastl.data.importing.coco import ASSUMED, ASSUMED_OF_LVIS, table_from_coco
 from kerastl.errors import TableError
 
 CATEGORIES = [
@@ -78,6 +78,7 @@ def test_lvis_leaves_unknown_what_nobody_looked_for(make):
     made = make(images, [annotation(7, 1), annotation(5, 10)], present=["a.jpg", "b.jpg"])
     unknown = np.nan
     np.testing.assert_array_equal(values(made), [[1, unknown, 0], [unknown, 1, unknown]])
+    assert made.notes[-1] == ASSUMED_OF_LVIS
 
 
 @pytest.mark.parametrize(("contributor", "count"), [("Label Studio", 1), ("COCO Consortium", 0)])
@@ -140,7 +141,7 @@ def test_ids_may_be_text(make):
     listed = [{"id": "1", "name": "person"}, {"id": "2", "name": "car"}]
     made = make(images, [annotation("a", "2"), annotation("b", "1")], listed=listed)
     np.testing.assert_array_equal(values(made), [[0, 1], [1, 0]])
-    assert made.notes == ()
+    assert made.notes == (ASSUMED,)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,7 @@ def test_categories_without_annotations_are_said(make):
     assert made.notes == (
         "Left out: 1 annotation of no category of the file.",
         "No annotation of these images is of person, car.",
+        ASSUMED,
     )
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from kerastl.data.importing.folders import table_from_folders
+from kerastl.data.importing.folders import ASSUMED, table_from_folders
 from kerastl.errors import TableError
 
 
@@ -28,7 +28,7 @@ def test_each_folder_becomes_a_column_of_yes_and_no(tmp_path):
         ["animals/dog/deep/er/c.PNG", 0, 1],
     ]
     assert made.tasks == ("wild_cat", "dog")
-    assert made.notes == ()
+    assert made.notes == (ASSUMED,)
 
 
 def test_paths_are_relative_to_where_the_table_will_lie(tmp_path):
@@ -47,6 +47,7 @@ def test_hidden_files_and_folders_and_other_files_are_left_out(tmp_path):
     assert made.notes == (
         "Left out: 1 file of no known format.",
         "Left out: 1 file outside of class folders.",
+        ASSUMED,
     )
 
 
@@ -73,7 +74,7 @@ def test_files_of_the_same_name_are_one_example_where_asked(tmp_path):
     assert len(apart.frame) == 3
     merged = table_from_folders(tmp_path, relative_to=tmp_path, same_file="name")
     assert records(merged) == [["cat/x/1.jpg", 1, 1], ["dog/1.jpg", 0, 1]]
-    assert merged.notes == ("Merged: 1 copy of files in further classes.",)
+    assert merged.notes == ("Merged: 1 copy of files in further classes.", ASSUMED)
 
 
 def test_files_of_the_same_bytes_are_one_example_where_asked(tmp_path):
@@ -88,7 +89,7 @@ def test_an_empty_class_is_a_column_of_zeros_and_is_said(tmp_path):
     (tmp_path / "dog").mkdir()
     made = table_from_folders(tmp_path, relative_to=tmp_path)
     assert records(made) == [["cat/1.jpg", 1, 0]]
-    assert made.notes == ("No file shows dog: these columns contain only 0.",)
+    assert made.notes == ("No file shows dog: these columns contain only 0.", ASSUMED)
 
 
 def test_the_table_reads_back_as_it_was_made(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from kerastl.data.importing.recording_windows import table_from_recordings
+from kerastl.data.importing.recording_windows import ASSUMED, table_from_recordings
 from kerastl.errors import TableError
 
 ROWS = [("a.wav", "two", 1.2, 1.7), ("a.wav", "one", 3.0, 3.4), ("b.wav", None, None, None)]
@@ -64,7 +64,7 @@ def test_a_recording_shorter_than_the_window_is_one_example(table: Path) -> None
 
 def test_words_that_are_never_said_are_noted(table: Path) -> None:
     made = table_from_recordings(table, relative_to=table.parent, words=["two", "six"])
-    assert made.notes == ("'six' is never said.",)
+    assert made.notes == ("'six' is never said.", ASSUMED)
 
 
 def test_a_table_without_events_is_refused(table: Path) -> None:
