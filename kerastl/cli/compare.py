@@ -90,7 +90,8 @@ def show_comparison(result: "ComparisonResult") -> None:
 
 def _show_answer(answer: "ContrastResult") -> None:
     rows = [row for task, found in answer.tasks.items() for row in _differences(task, found)]
-    totals = _differences("macro", answer.macro) if len(answer.tasks) > 1 else []
+    name = "macro" if answer.mean_of == "all" else f"macro ({answer.mean_of} tasks)"
+    totals = _differences(name, answer.macro) if len(answer.tasks) > 1 else []
     show_columns(
         ("task and score", "difference (95 %)", "verdict"),
         [*rows, *totals],

@@ -37,6 +37,14 @@ class ContrastResult:
     answer: str  # in one sentence, by AUC and log loss
     tasks: Mapping[str, ScoreDifferences]
     macro: ScoreDifferences  # of the mean over tasks
+    # Those of the mean: a task with too few groups for an interval would decide it by chance.
+    macro_tasks: tuple[str, ...] = ()
+
+    @property
+    def mean_of(self) -> str:
+        """How many tasks the mean is over: "all", or "2 of 3"."""
+        has_all = len(self.macro_tasks) in (0, len(self.tasks))
+        return "all" if has_all else f"{len(self.macro_tasks)} of {len(self.tasks)}"
 
     def verdicts(self) -> dict[str, str]:
         """Returns the verdict on each task, by the AUC."""
@@ -122,9 +130,14 @@ def difference_text(found: ScoreDifference) -> str:
 def _evaluate(contrast: Contrast, scores: ScoresByVariant, fewest: int) -> ContrastResult:
     first, second = (_joined(names, scores) for names in (contrast.first, contrast.second))
     tasks = {task: differences(first, second, [task], fewest) for task in contrast.tasks}
-    macro = differences(first, second, contrast.tasks, fewest)
-    by_auc = _summary("AUC", "auc", tasks, macro)
-    by_loss = _summary("log loss", "log_loss", tasks, macro)
+    known = [task for task, found in tasks.items() if found.auc.interval is not None]
+    macro_tasks = known or contrast.tasks
+    macro = differences(first, second, macro_tasks, fewest)
+    part = (
+        f" over {len(macro_tasks)} of {len(tasks)} tasks" if len(macro_tasks) < len(tasks) else ""
+    )
+    by_auc = _summary(f"macro AUC{part}", "auc", tasks, macro)
+    by_loss = _summary(f"macro log loss{part}", "log_loss", tasks, macro)
     return ContrastResult(
         question=contrast.text,
         kind=contrast.kind,
@@ -135,6 +148,7 @@ def _evaluate(contrast: Contrast, scores: ScoresByVariant, fewest: int) -> Contr
         answer=f"{contrast.text}: {by_auc}. By log loss: {by_loss}.",
         tasks=tasks,
         macro=macro,
+        macro_tasks=tuple(macro_tasks),
     )
 
 
@@ -150,7 +164,7 @@ def _summary(
         if verdict in by_verdict
     ]
     one: ScoreDifference = getattr(macro, score)
-    mean = "" if np.isnan(one.difference) else f" (macro {title} {difference_text(one)})"
+    mean = "" if np.isnan(one.difference) else f" ({title} {difference_text(one)})"
     return f"{', '.join(parts) or NO_VERDICT}{mean}"
 
 

@@ -155,6 +155,24 @@ def test_variants_of_one_task_each_answer_together() -> None:
     assert found[0].verdicts() == {"car": "helps", "bus": "helps"}
 
 
+def test_a_task_with_too_few_labels_for_a_verdict_has_no_part_in_that_on_the_mean() -> None:
+    def trained(sign: float) -> list[dict[str, object]]:
+        frames = [predictions(1.0, seed) for seed in range(3)]
+        for frame in frames:
+            frame.loc[5:, "bus_label"] = np.nan
+            frame["bus"] = 0.5 + sign * 0.499 * (2 * frame["bus_label"].fillna(0.5) - 1)
+        return [rows_of(frames[0]).score(frame, TASKS) for frame in frames]
+
+    contrast = Contrast(first=("good",), second=("bad",), tasks=TASKS, text="good or bad")
+    variants = tuple(TrainingVariant(name=name, tasks=TASKS) for name in ("good", "bad"))
+    study = Study(axis="runs", variants=variants, contrasts=(contrast,))
+    (found,) = evaluate_contrasts(study, {"good": trained(1), "bad": trained(-1)})
+    assert found.tasks["bus"].auc.verdict == "no verdict"
+    assert found.macro.log_loss == found.tasks["car"].log_loss
+    assert found.mean_of == "1 of 2"
+    assert "(macro AUC over 1 of 2 tasks +0.000" in found.answer
+
+
 def test_a_single_small_p_value_among_many_does_not_remain() -> None:
     assert holds_after_correction([0.04] + [0.6] * 19) == [False] * 20
     assert holds_after_correction([0.0001] + [0.6] * 19)[0]
