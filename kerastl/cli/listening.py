@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from kerastl.listening.detection import DetectionUpdate
     from kerastl.runs import Run
 
-PIPE = Path("-")
+PIPE = "-"
 Write = Callable[[Iterable[Sequence[object]]], None]
 
 
 def refuse_options(
-    *, listen: bool, inputs: Sequence[Path], output: Path | None, **only_listening: object
+    *, listen: bool, inputs: Sequence[str], output: Path | None, **only_listening: object
 ) -> None:
     """Checks that the options of `predict` fit together.
 
@@ -62,7 +62,7 @@ def refuse_options(
 
 def listen(
     run: "Run",
-    inputs: Sequence[Path],
+    inputs: Sequence[str],
     *,
     output: Path | None,
     scores: Path | None,
@@ -124,7 +124,7 @@ def show_detection_scores(scores: "RecordingScores", *, title: str) -> None:
 
 def _updates(
     run: "Run",
-    inputs: Sequence[Path],
+    inputs: Sequence[str],
     *,
     rate_hz: int | None,
     cache: bool,

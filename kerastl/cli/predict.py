@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("predict")
 @click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=click.Path())
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="CSV or Parquet file.")
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @options.quiet
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 def command(
     run: Path,
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     output: Path | None,
     no_cache: bool,
     is_quiet: bool,

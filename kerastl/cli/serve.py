@@ -101,6 +101,13 @@ def command(
     SIGTERM and Ctrl-C end the server when everything that it has accepted is answered.
     """
     _refuse_missing()
+    if max_files > max_pending:
+        raise KerastlError(
+            "A request with the most files would always be refused.",
+            where=f"--max-files {max_files} --max-pending {max_pending}",
+            expected="at most as many files of a request as examples in progress",
+            fix="Raise --max-pending, or lower --max-files.",
+        )
     named = _named(runs)
     listener = _listen(host, port)
     from kerastl.cli.console import TerminalProgress

@@ -165,7 +165,7 @@ def _export(
         if error is None:
             values = without_nan({**contents, "parity": to_values(parity)})
             write_json(begun / "bundle.json", values)
-            if card.is_file():
+            if card.is_file() and not card.is_symlink():
                 shutil.copyfile(card, begun / card.name)
             write_checksums(begun, sorted(begun.rglob("*")))
             begun.rename(target)

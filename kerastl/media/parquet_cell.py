@@ -30,6 +30,8 @@ _MOST_BLOCK_ROWS = 256
 _KEPT_BYTES = 2**27
 _OPEN_COLUMNS = 16
 _BUFFER_BYTES = 2**20
+# Arrow's on damaged bytes
+_DAMAGE = (OSError, ValueError, KeyError, IndexError, NotImplementedError, StopIteration)
 
 
 class ParquetCell(MediaFile):
@@ -67,7 +69,9 @@ class ParquetCell(MediaFile):
             require_regular(self._table)
             column = _shared_column(self._table, self._column, version)
             data = column.bytes_of(self._row - 1)
-        except (ValueError, KeyError, IndexError) as error:  # Arrow's on damaged bytes
+        except _DAMAGE as error:
+            if getattr(error, "errno", None) is not None:  # the file is missing or unreadable
+                raise
             raise OSError(f"the table '{self._table.name}': {error}") from error
         if data is None:
             raise FileNotFoundError(f"no bytes in row {self._row}")
@@ -180,7 +184,12 @@ class _BinaryColumn:
         if not self._next <= row < self._end:
             self._open_group(row)
         while True:
-            first, values = self._next, next(self._rest)
+            first = self._next
+            try:
+                values = next(self._rest)
+            except BaseException:  # the rest of the row group cannot be read anymore
+                self._next = self._end = 0
+                raise
             self._next += len(values)
             self._keep(first, values)
             if row < self._next:

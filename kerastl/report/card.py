@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from kerastl.files import require_regular, write_text
+from kerastl.files import refuse_more, require_regular, write_text
 from kerastl.report.content import Content
 from kerastl.report.panels import DescribedScore
 from kerastl.report.render import render_text
@@ -22,6 +22,7 @@ _BREAKS = re.compile(r"[\r\n\t\v\f\x85\u2028\u2029]+")
 _STAMP = "<!-- Written by kerastl, which leaves an edited card alone. sha256 {} -->\n"
 _STAMPED = re.compile(rf"(.*){_STAMP.format('([0-9a-f]{64})')}", re.S)
 _LICENSES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc0-1.0"}  # as Hugging Face names
+_MAX_BYTES = 2**24
 _METRICS = {"auc": "roc_auc", "brier": "brier_score"}  # there; others have the same name
 
 
@@ -118,9 +119,10 @@ def _metrics(of: str, scores: tuple[DescribedScore, ...]) -> Iterator[dict[str, 
 
 def _edited(path: Path) -> str | None:
     """Returns the card if somebody has written or edited it, else None."""
-    if not path.exists():
+    if path.is_symlink() or not path.exists():
         return None
     require_regular(path)
+    refuse_more(path.stat().st_size, _MAX_BYTES, "bytes")
     text = path.read_text(encoding="utf-8", errors="replace")
     found = _STAMPED.fullmatch(text)
     is_own = found is not None and hashlib.sha256(found[1].encode()).hexdigest() == found[2]

@@ -81,7 +81,7 @@ def refuse_links(layout: RunLayout) -> None:
         RunError: A file is such a link.
     """
     folder = layout.folder.resolve()
-    for path in layout.documents:
+    for path in (*layout.documents, layout.card):
         if path.is_symlink() and folder not in Path(os.path.realpath(path)).parents:
             raise RunError(
                 f"The run file '{path.name}' is a link to a file outside of the run.",

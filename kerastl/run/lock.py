@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 
 from kerastl.errors import RunError
@@ -22,7 +23,7 @@ def training_lock(layout: RunLayout) -> Iterator[None]:
     """
     layout.state.mkdir(parents=True, exist_ok=True)
     with layout.lock.open("ab") as file:
-        if not _lock(file.fileno()):
+        if not any(_lock(file.fileno(), exclusive=True) for _ in _patiently()):
             raise RunError(
                 f"The run '{layout.folder}' is in training.",
                 where=str(layout.folder),
@@ -38,17 +39,25 @@ def is_in_training(layout: RunLayout) -> bool:
     except OSError:
         return False
     try:
-        return not _lock(descriptor)
+        return not _lock(descriptor, exclusive=False)
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
+def _patiently() -> Iterator[None]:
+    """Yields several times within a second, because who asks about a run locks it for a moment."""
+    for _ in range(10):
+        yield
+        time.sleep(0.1)
+
+
+def _lock(descriptor: int, *, exclusive: bool) -> bool:
     """Locks a file unless another process has; true as well where files cannot be locked."""
     if fcntl is None:
         return True
+    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.loading import FRAME
-from kerastl.data.tables.table_file import plain_frame, read_frame
+from kerastl.data.tables.table_file import file_of, plain_frame, read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines.engine import REFERENCE, EngineName
@@ -138,7 +138,7 @@ def _examples(item: Any, name: str, bundle: Bundle) -> list[InputFile]:
         inside = [file for file in every if file.is_file() and bundle.media.matches(file)]
         return [InputFile(media_file(str(file)), in_utf8(str(file))) for file in inside]
     if path.suffix.lower() in TABLES:
-        return _in_frame(read_frame(path), path, bundle, name="row ")
+        return _in_frame(read_frame(path), path, bundle, name=f"{path}, row ")
     return [InputFile(media_file(str(item)), in_utf8(str(item)))]
 
 
@@ -160,8 +160,9 @@ def _in_frame(frame: pd.DataFrame, table: Path, bundle: Bundle, *, name: str) ->
             cell = cell.get("path") if cell["bytes"] is None else cell["bytes"]
         is_blank = pd.api.types.is_scalar(cell) and pd.isna(cell)
         if is_blank or isinstance(cell, str | Path):
-            text = cell_text(cell)
-            file, shown = media_file(text, table.parent), text
+            shown = cell_text(cell)
+            where = f"{table.name}: column {column}"
+            file = file_of(shown, table.parent, where=where, row=row + 1)
         else:
             shown = f"{name}{row + 1}"
             file = _in_memory(cell, shown, bundle)

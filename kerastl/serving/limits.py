@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from kerastl.errors import counted
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -54,7 +56,8 @@ class Admission:
         has_room = self.pending + examples <= self._limits.max_pending
         if not has_room or self._bytes + num_bytes > 8 * self._limits.max_bytes:
             wait = max(1, math.ceil(self.pending * self._seconds))
-            sentence = f"The server is busy with {self.pending} examples; try again in {wait} s."
+            busy = counted(self.pending, "example")
+            sentence = f"The server is busy with {busy}; try again in {wait} s."
             raise RefusedError(429, sentence, retry_seconds=wait)
         self.pending += examples
         self._bytes += num_bytes

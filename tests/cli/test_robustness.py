@@ -1,8 +1,10 @@
 """What a user can do to the command line besides typing wrong words."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,37 @@ def test_a_table_is_not_made_of_names_that_are_not_utf8(
     assert result.code == 2
     assert "pets/cat/\ufffdt\ufffd.png" in result.err
     assert not (tmp_path / "pets.csv").exists()
+
+
+def test_asking_about_a_run_does_not_refuse_its_training(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "run")
+    with training_lock(layout):
+        pass
+    asking = os.open(layout.lock, os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    threading.Timer(0.3, os.close, [asking]).start()
+    with training_lock(layout):
+        pass
+
+
+def test_a_url_to_predict_is_no_path(kerastl_command, tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    class Finished:
+        def predict(self, inputs: list[object], **_: object) -> None:
+            seen.extend(inputs)
+            raise RunError("Seen.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kerastl.runs.load_run", lambda path: Finished())
+        assert kerastl_command("predict", tmp_path, "https://host/a.jpg").code == 2
+    assert seen == ["https://host/a.jpg"]
+
+
+def test_a_server_that_would_refuse_every_large_request_does_not_start(
+    kerastl_command, tmp_path: Path
+) -> None:
+    pytest.importorskip("fastapi")
+    result = kerastl_command("serve", tmp_path, "--max-files", 128)
+    assert result.code == 2
+    assert "--max-files 128 --max-pending 64" in result.err

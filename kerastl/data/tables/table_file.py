@@ -93,19 +93,24 @@ def require_columns(
 
 def files_of(addresses: Sequence[str], folder: Path, *, where: str) -> list[MediaFile]:
     """Returns the files that the cells of a table name, or raises a `TableError`."""
-    found: list[MediaFile] = []
-    for row, address in enumerate(addresses, start=1):
-        try:
-            found.append(media_file(address, folder))
-        except MediaError as error:
-            raise TableError(
-                error.what,
-                where=f"{where}, row {row}",
-                expected=error.parts["expected"],
-                received=error.parts["received"],
-                fix=error.parts["fix"],
-            ) from None
-    return found
+    return [
+        file_of(address, folder, where=where, row=row)
+        for row, address in enumerate(addresses, start=1)
+    ]
+
+
+def file_of(address: str, folder: Path, *, where: str, row: int) -> MediaFile:
+    """Returns the file that a cell of a table names, or raises a `TableError`."""
+    try:
+        return media_file(address, folder)
+    except MediaError as error:
+        raise TableError(
+            error.what,
+            where=f"{where}, row {row}",
+            expected=error.parts["expected"],
+            received=error.parts["received"],
+            fix=error.parts["fix"],
+        ) from None
 
 
 def listed_columns(columns: Sequence[str]) -> str:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 _INSTALL = "pip install 'kerastl[dicom]'"
 _INSTALL_DECODER = f"{_INSTALL}; for JPEG Lossless also pylibjpeg-libjpeg, whose license is GPL-3.0"
-_META = 144  # bytes to the end of the first element, the length of the elements that follow
+_META = 132  # bytes before the meta elements
+_LONG = (b"OB", b"OW", b"OF", b"SQ", b"UN", b"UT", b"UC", b"UR")  # with lengths of four bytes
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _MOST_INFLATED = 2**29  # bytes
 _CONVERT = "Convert it to another transfer syntax, or remove its row from the table."
@@ -80,13 +81,23 @@ def read_header(data: bytes, *, where: str) -> "Dataset":
 
 def _refuse_bomb(data: bytes) -> None:
     """Refuses a deflated file, the header included, that becomes too large to be read safely."""
-    meta_end = _META + int.from_bytes(data[_META - 4 : _META], "little")
+    meta_end = _end_of_meta(data)
     if _DEFLATED not in data[_META:meta_end]:
         return
     inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     inflating.decompress(data[meta_end:], _MOST_INFLATED)
     if inflating.unconsumed_tail:
         raise ValueError(f"it inflates to more than {_MOST_INFLATED // 2**20:,} MiB")
+
+
+def _end_of_meta(data: bytes) -> int:
+    """Returns where the meta elements end, which may not be where the file says."""
+    place = _META
+    while data[place : place + 2] == b"\x02\0":
+        is_long = data[place + 4 : place + 6] in _LONG
+        length = data[place + 8 : place + 12] if is_long else data[place + 6 : place + 8]
+        place += (12 if is_long else 8) + int.from_bytes(length, "little")
+    return place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 _EXACT = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # modes that a PNG stores as they are
+_DEEP = ("I", "F", "I;16B")  # that a TIFF does
 
 
 def encode_image(value: Any) -> bytes | None:
@@ -16,7 +17,13 @@ def encode_image(value: Any) -> bytes | None:
     """
     encoded = io.BytesIO()
     if isinstance(value, Image.Image):
-        image = value if value.mode in _EXACT else value.convert("RGB")
+        if value.mode in _DEEP:
+            value.save(encoded, "TIFF")
+            return encoded.getvalue()
+        try:
+            image = value if value.mode in _EXACT else value.convert("RGB")
+        except ValueError:  # of modes that Pillow does not convert
+            return None
         image.save(encoded, "PNG", compress_level=1, exif=value.getexif())
         return encoded.getvalue()
     array = np.asarray(value)

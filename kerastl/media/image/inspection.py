@@ -169,7 +169,7 @@ def summarize_images(
     read = [fact for fact in facts if fact is not None]
     sizes = sorted((fact.size for fact in read), key=lambda size: size[0] * size[1])
     windowed = [fact for fact in read if _is_windowed(fact, settings.dicom_window)]
-    deep = [fact for fact in read if fact.is_deep and fact not in windowed]
+    deep = [fact for fact in read if fact.is_deep and not _is_windowed(fact, settings.dicom_window)]
     found = _common_ends(deep)
     return ImageSummary(
         formats=dict(Counter(f"{fact.format} {fact.mode}" for fact in read).most_common()),
@@ -233,7 +233,8 @@ def _deep_facts(files: Sequence[MediaFile]) -> Iterator[ImageFacts]:
     chosen = [files[place] for place in np.unique(spread.astype(int))]
     may_be_deep = ask_each(chosen, _may_be_deep)
     deep = [file for file, may_be in zip(chosen, may_be_deep, strict=True) if may_be]
-    for file in deep[:_MOST_DECODED]:
+    some = np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _MOST_DECODED)).astype(int))
+    for file in (deep[place] for place in some):
         try:
             fact = inspect_image(file)
         except (MediaError, OSError):

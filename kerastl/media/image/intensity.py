@@ -98,7 +98,9 @@ def _scaled_gray(image: Image.Image, intensity: Intensity, where: str) -> np.nda
     tags = getattr(image, "tag_v2", {})
     if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:  # Pillow inverts 8 bits only
         return 255 - levels
-    levels[gray == image.info.get("transparency", -1)] = 255
+    transparent = image.info.get("transparency")
+    if transparent is not None:
+        levels[gray == transparent] = 255
     return levels
 
 

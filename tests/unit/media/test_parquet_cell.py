@@ -146,6 +146,22 @@ def test_what_is_not_there_is_an_error_of_the_file(tmp_path: Path) -> None:
         media_file("a.parquet#image/1", tmp_path).read()
 
 
+def test_each_cell_of_a_damaged_row_group_is_refused_and_other_groups_are_read(
+    tmp_path: Path,
+) -> None:
+    cells = [{"bytes": bytes([row]) * 5_000, "path": None} for row in range(20)]
+    path = write(tmp_path / "a.parquet", cells, row_group_size=10, compression="none")
+    column = pq.read_metadata(path).row_group(0).column(1)
+    data = bytearray(path.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    data[start : start + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    for row in (1, 2, 10):
+        with pytest.raises(OSError, match=r"a\.parquet"):
+            media_file(f"a.parquet#image/{row}", tmp_path).read()
+    assert media_file("a.parquet#image/11", tmp_path).read() == bytes([10]) * 5_000
+
+
 def test_only_other_columns_count_for_the_limit_of_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,7 +172,7 @@ def test_a_run_as_a_backbone_loads_as_carefully(run: RunLayout, folder: Path) ->
     assert not (folder / "ran").exists()
 
 
-@pytest.mark.parametrize("place", ["config", "bundle", "metrics", "predictions", "splits"])
+@pytest.mark.parametrize("place", ["config", "bundle", "metrics", "predictions", "splits", "card"])
 def test_no_file_of_a_run_leads_to_a_file_elsewhere(place: str, run: RunLayout) -> None:
     path: Path = getattr(run, place)
     path.unlink(missing_ok=True)

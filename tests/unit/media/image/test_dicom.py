@@ -205,7 +205,10 @@ def test_damaged_files_are_refused_and_nothing_else_happens(tmp_path: Path) -> N
 
 def test_a_deflated_file_that_becomes_too_large_is_refused(monkeypatch) -> None:
     monkeypatch.setattr("kerastl.media.image.dicom._MOST_INFLATED", 10_000)
-    assert "inflates to more than" in str(refused(file("image_dfl.dcm").read_bytes()))
+    honest = file("image_dfl.dcm").read_bytes()
+    assert "inflates to more than" in str(refused(honest))
+    lying = honest[:140] + b"\0\0\0\0" + honest[144:]  # the length of the meta elements
+    assert "inflates to more than" in str(refused(lying))
 
 
 def test_a_missing_decoder_is_named_with_what_to_install(monkeypatch) -> None:

@@ -1,6 +1,7 @@
 """TIFF: 8 and 16 bits, floats, inverted gray, and what is refused."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from kerastl.errors import MediaError
 from kerastl.media.image.decoding import decode_image
+from kerastl.media.image.encoding import encode_image
 from kerastl.media.image.inspection import inspect_image, summarize_images, usual_range
 from kerastl.media.image.settings import ImageSettings
 from kerastl.media.media_file import as_file
@@ -120,3 +122,29 @@ def test_the_check_names_depth_floats_and_deep_color(tmp_path) -> None:
     both = summarize_images(paths, facts, **settings)
     assert "Depth:    gray values 0 to 3,000" in both.lines()
     assert "1 image is of a single color." in both.warnings()
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_minus_one_is_a_value_like_any_other(dtype: type) -> None:
+    pixels = np.repeat(np.array([-2, -1, 0], dtype), 4).reshape(3, 4)
+    levels = decode_image(tiff(pixels), height=3, width=4, intensity=(-1000.0, 1000.0))
+    assert levels[:, 0, 0].tolist() == [127, 127, 128]
+
+
+def test_the_range_is_found_behind_many_images_of_8_bits(tmp_path: Path) -> None:
+    for number in range(120):
+        pixels = ramp(np.uint16, 3000) if number >= 60 else np.zeros((4, 4, 3), np.uint8)
+        (tmp_path / f"{number}.tif").write_bytes(tiff(pixels))
+    files = [as_file(tmp_path / f"{number}.tif") for number in range(120)]
+    assert usual_range(files) == (0, 4095)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_a_deep_image_in_memory_is_what_its_file_is(dtype: type) -> None:
+    pixels = np.linspace(0, 3000, 64).reshape(8, 8).astype(dtype)
+    encoded = encode_image(Image.fromarray(pixels))
+    assert encoded is not None
+    given = {"height": 8, "width": 8, "intensity": (0.0, 4095.0)}
+    np.testing.assert_array_equal(
+        decode_image(encoded, **given), decode_image(tiff(pixels), **given)
+    )
