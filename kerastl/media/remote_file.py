@@ -56,6 +56,7 @@ class RemoteFile(MediaFile):
                 f"{', '.join(f'{name}://' for name in SCHEMES)}",
                 received=address,
             )
+        self._is_http = scheme in ("http", "https")
         self._store = _store(scheme)
         self._answer: Mapping[str, Any] | OSError | None = None
 
@@ -67,6 +68,9 @@ class RemoteFile(MediaFile):
         return self._recent(most).read(most)
 
     def head(self, count: int) -> bytes:
+        if self._is_http:  # whose servers may ignore the range
+            asked = {"headers": {"Range": f"bytes=0-{count - 1}"}}
+            return self._retried(lambda: self._streamed(count, **asked)[:count])
         found = self._retried(lambda: self._store.cat_file(str(self), start=0, end=count))
         return bytes(found[:count])
 
@@ -113,12 +117,18 @@ class RemoteFile(MediaFile):
         size = self._facts().get("size")
         if size is not None:
             refuse_larger(size, most, str(self))
-            return bytes(self._store.cat_file(str(self)))
+            if not self._is_http:
+                return bytes(self._store.cat_file(str(self)))
+        data = self._streamed(most + 1)
+        refuse_larger(len(data), most, str(self))
+        return data
+
+    def _streamed(self, most: int, **options: Any) -> bytes:
+        """Returns the first bytes, at least so many if there are; the server may state any size."""
         data = bytearray()
-        with self._store.open(str(self), "rb", block_size=0) as stream:
-            while part := stream.read(_PART_BYTES):
+        with self._store.open(str(self), "rb", block_size=0, size=1, **options) as stream:
+            while len(data) < most and (part := stream.read(_PART_BYTES)):
                 data += part
-                refuse_larger(len(data), most, str(self))
         return bytes(data)
 
     def _retried(self, ask: Callable[[], _Result]) -> _Result:

@@ -1,8 +1,10 @@
 """Objects on servers: existence, versions, retries, limits, and which addresses are read at all."""
 
+import contextlib
 import errno
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,40 @@ def test_any_store_of_fsspec_is_read_the_same_way(monkeypatch: pytest.MonkeyPatc
     assert file.version() is not None
     assert not media_file("gs://bucket/b.png").exists()
     remote_file._store.cache_clear()
+
+
+class Liar(BaseHTTPRequestHandler):
+    """States a small size, and sends without end."""
+
+    sent = 0
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "10")
+        self.send_header("ETag", '"1"')
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        Liar.sent = 0
+        with contextlib.suppress(OSError):
+            while Liar.sent < 2**28:
+                Liar.sent += self.wfile.write(bytes(2**16))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_that_sends_more_than_it_states_is_stopped() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        file = media_file(f"http://127.0.0.1:{server.server_port}/a.png")
+        with pytest.raises(OSError, match="File too large"):
+            file.read(1000)
+        assert file.head(10) == bytes(10)
+        assert Liar.sent < 2**26
+    finally:
+        server.shutdown()
+        server.server_close()
