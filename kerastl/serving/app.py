@@ -109,7 +109,9 @@ class Server:
 
     async def infer(self, run: ServedRun, request: Request, body: bytes) -> dict[str, Any]:
         """Answers a request of the Open Inference Protocol."""
-        found, inputs = protocol.read_request(body, run)
+        loop = asyncio.get_running_loop()  # millions of numbers take a while to be parsed
+        read = loop.run_in_executor(self._decoding, protocol.read_request, body, run)
+        found, inputs = await read
         protocol.wanted_outputs(found, run)
         refuse_many(len(inputs), self.limits)
         with self.admission.admitted(len(inputs) - 1, 0):
