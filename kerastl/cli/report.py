@@ -4,19 +4,12 @@ from pathlib import Path
 
 import click
 
-from kerastl.cli import completion, options
+from kerastl.cli import options
 from kerastl.cli.table_output import refuse_unwritable
 
 
 @click.command("report")
-@click.argument(
-    "runs",
-    type=click.Path(path_type=Path),
-    nargs=-1,
-    required=True,
-    metavar="RUN...",
-    shell_complete=completion.runs,
-)
+@options.runs
 @click.option(
     "--output",
     "-o",

@@ -2,79 +2,51 @@
 
 import importlib.util
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from kerastl.cli import completion, options
+from kerastl.cli import options
 from kerastl.errors import KerastlError, RunError, counted
 from kerastl.serving.limits import Limits
 
 _PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+_COUNT, _AMOUNT = click.IntRange(1), click.FloatRange(0, min_open=True)
+
+
+def _limit(name: str, kind: click.ParamType, default: float, text: str) -> Callable[..., Any]:
+    return click.option(name, type=kind, default=default, show_default=True, help=text)
 
 
 @click.command("serve")
-@click.argument(
-    "runs",
-    type=click.Path(path_type=Path),
-    nargs=-1,
-    required=True,
-    metavar="RUN...",
-    shell_complete=completion.runs,
-)
+@options.runs
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
 )
-@click.option(
-    "--max-batch",
-    type=click.IntRange(1),
-    default=Limits.max_batch,
-    show_default=True,
-    help="Most examples that a model computes at once.",
-)
-@click.option(
+@_limit("--max-batch", _COUNT, Limits.max_batch, "Most examples that a model computes at once.")
+@_limit(
     "--max-wait-ms",
-    type=click.FloatRange(0),
-    default=1000 * Limits.max_wait_seconds,
-    show_default=True,
-    help="Longest wait of an example for others.",
+    click.FloatRange(0),
+    1000 * Limits.max_wait_seconds,
+    "Longest wait of an example for others.",
 )
-@click.option(
-    "--max-megabytes",
-    type=click.FloatRange(0, min_open=True),
-    default=Limits.max_bytes / 2**20,
-    show_default=True,
-    help="Largest request.",
-)
-@click.option(
-    "--max-files",
-    type=click.IntRange(1),
-    default=Limits.max_files,
-    show_default=True,
-    help="Most files of a request.",
-)
-@click.option(
+@_limit("--max-megabytes", _AMOUNT, Limits.max_bytes / 2**20, "Largest request.")
+@_limit("--max-files", _COUNT, Limits.max_files, "Most files of a request.")
+@_limit(
     "--max-megapixels",
-    type=click.FloatRange(0, min_open=True),
-    default=Limits.max_values / 1e6,
-    show_default=True,
-    help="Largest image; of audio, the most samples in millions.",
+    _AMOUNT,
+    Limits.max_values / 1e6,
+    "Largest image; of audio, the most samples in millions.",
 )
-@click.option(
-    "--max-seconds",
-    type=click.FloatRange(0, min_open=True),
-    default=Limits.max_seconds,
-    show_default=True,
-    help="Longest time of a request.",
-)
-@click.option(
+@_limit("--max-seconds", _AMOUNT, Limits.max_seconds, "Longest time of a request.")
+@_limit(
     "--max-pending",
-    type=click.IntRange(1),
-    default=Limits.max_pending,
-    show_default=True,
-    help="Most examples in progress; further requests are told to come back later.",
+    _COUNT,
+    Limits.max_pending,
+    "Most examples in progress; further requests are told to come back later.",
 )
 @click.option("--no-cache", is_flag=True, help="Do not use the cache of converted networks.")
 @options.quiet

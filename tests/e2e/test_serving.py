@@ -45,21 +45,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bright(bright_images: Path, folder: Path) -> Run:
-    """A run with several views and heads, whose images are larger than its input."""
-    data = {"table": str(bright_images / "table.csv"), "image": "path", "tasks": ["bright", "red"]}
-    config = {
-        "data": {**data, "group": "scene"},
-        "backbone": {"name": "tiny:image", "weights": None},
-        "features": {"sizes": [32, 24], "flips": True},
-        "heads": "multi",
-        "evaluation": {"bootstrap": 50},
-    }
-    (folder / "bright.yaml").write_text(yaml.safe_dump(config))
-    return kerastl.train(folder / "bright.yaml", output=folder / "bright")
-
-
-@pytest.fixture(scope="module")
 def tones(folder: Path) -> Run:
     """An audio run that averages the features of several windows."""
     draw, rows = np.random.default_rng(0), []
