@@ -19,7 +19,7 @@ setup: $(STAMP)  ## Make the environment: kerastl, its plugins and the tools for
 
 $(STAMP): setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77,<81" wheel
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel
 	$(BIN)/python -m pip install --quiet --editable ".[dev,fast,litert,onnx,quantize]" $(addprefix --editable ./,$(PLUGINS))
 	touch $(STAMP)
 
@@ -34,7 +34,7 @@ test-slow: setup  ## Run the tests that take long.
 
 $(BACKENDS_STAMP): setup.cfg pyproject.toml $(wildcard plugins/*/setup.cfg)
 	$(PYTHON) -m venv $(BACKENDS_VENV)
-	$(BACKENDS_VENV)/bin/python -m pip install --quiet --upgrade pip "setuptools>=77,<81" wheel
+	$(BACKENDS_VENV)/bin/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel
 	$(BACKENDS_VENV)/bin/python -m pip install --quiet --editable ".[dev]" $(addprefix --editable ./,$(PLUGINS)) jax torch==2.13.0
 	touch $(BACKENDS_STAMP)
 

@@ -46,8 +46,8 @@ def _is_intact(folder: Path) -> bool:
 def _unpack(archive: Path, digest: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as directory:
         module, damaged = Path(directory) / "module", Path(directory) / "damaged"
-        if _extract(archive, module) != digest:
-            raise _unusable(archive, "a file that changed while it was unpacked")
+        if extract(archive, module, where=str(archive)) != digest:
+            raise _unusable(str(archive), "a file that changed while it was unpacked")
         target = folder / f"{digest}_{content_digest(module)}"
         if target.exists() and not _is_intact(target):
             target.rename(damaged)
@@ -59,33 +59,42 @@ def _unpack(archive: Path, digest: str, folder: Path) -> Path:
     return target
 
 
-def _extract(archive: Path, target: Path) -> str:
-    """Unpacks plain files and folders; returns the SHA-256 of the bytes that were unpacked."""
+def extract(archive: Path, target: Path, *, where: str) -> str:
+    """Unpacks plain files and folders; returns the SHA-256 of the bytes that were unpacked.
+
+    Args:
+        archive: A tar archive, compressed or not.
+        target: Folder that is created for its content.
+        where: Its path or URL, for messages.
+
+    Raises:
+        BackboneError: The archive is damaged or contains anything but plain files and folders.
+    """
     target.mkdir()
     with _HashedFile(str(archive)) as hashed:
         try:
             with tarfile.open(mode="r|*", fileobj=hashed) as tar:
                 for member in tar:
-                    _extract_member(tar, member, target, archive)
+                    _extract_member(tar, member, target, where)
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-            raise _unusable(archive, f"{type(error).__name__}: {error}") from error
+            raise _unusable(where, f"{type(error).__name__}: {error}") from error
         while hashed.read(2**20):
             pass
     return hashed.digest.hexdigest()
 
 
 def _extract_member(
-    tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, archive: Path
+    tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, where: str
 ) -> None:
     path = target / member.name
     if not stays_inside(member.name):
-        raise _unusable(archive, f"the path {member.name!r}, which leads outside")
+        raise _unusable(where, f"the path {member.name!r}, which leads outside")
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
         return
     source = tar.extractfile(member) if member.isreg() and not member.issparse() else None
     if source is None:
-        raise _unusable(archive, f"{member.name!r}, which is a link or a special file")
+        raise _unusable(where, f"{member.name!r}, which is a link or a special file")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         shutil.copyfileobj(source, file)
@@ -105,10 +114,10 @@ class _HashedFile(io.FileIO):
         return data
 
 
-def _unusable(archive: Path, received: str) -> BackboneError:
+def _unusable(where: str, received: str) -> BackboneError:
     return BackboneError(
         "The archive cannot be unpacked.",
-        where=str(archive),
+        where=where,
         expected="a tar archive of plain files and folders",
         received=received,
         fix="Download it again, or ask its author for such an archive.",

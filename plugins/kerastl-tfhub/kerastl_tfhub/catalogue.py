@@ -22,7 +22,7 @@ class Entry:
     """Facts of one published module.
 
     Args:
-        handle: Its URL.
+        handle: Its old URL on TF Hub, under which tensorflow_hub's cache keeps it.
         input: Its input, with the size it was trained on.
         any_size: Whether it accepts other sizes; if not, this size is also the smallest.
         feature_dim: Length of its feature vector.

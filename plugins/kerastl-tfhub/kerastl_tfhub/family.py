@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kerastl.backbones import BackboneError, BackboneSpec, Stage, suggestion
 from kerastl_tfhub.catalogue import CATALOGUE, Entry
 from kerastl_tfhub.handles import check_handle
+from kerastl_tfhub.kaggle import kaggle_handle
 
 if TYPE_CHECKING:
     import keras
@@ -69,7 +70,7 @@ def _known(name: str, entry: Entry, reference: Callable[..., Any]) -> BackboneSp
         options={**OPTIONS, **entry.options},
         description=f"TF Hub's {name}. {entry.limits}".strip(),
         facts={
-            "handle": entry.handle,
+            "handle": kaggle_handle(entry.handle) or entry.handle,
             "input range": f"[{low:g}, {high:g}], applied inside",
             "input size": "any" if entry.any_size else "this one only",
         },

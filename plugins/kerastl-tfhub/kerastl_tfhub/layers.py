@@ -22,14 +22,14 @@ class SavedModelLayer(keras.layers.Layer):
 
     The layer shares the module's variables, so training changes the module itself. It saves to a
     `.keras` file that holds graph, assets and weights, so loading it needs neither the module nor
-    tensorflow_hub. Runs on the TensorFlow backend, in float32 regardless of
+    a network. Runs on the TensorFlow backend, in float32 regardless of
     the global policy, without XLA.
 
     Modules that offer only a serving signature, and modules in TF1's format, were traced for
     inference; they stay frozen, and `frozen_reason` says why.
 
     Args:
-        handle: URL of TF Hub or Kaggle Models, name in the catalogue, local folder or `.tar.gz`.
+        handle: Handle on Kaggle, name in the catalogue, other URL, local folder or `.tar.gz`.
         trainable: Whether the module's trainable variables learn.
         batch_norm: `"frozen"` always runs the module in inference mode: BatchNorm's statistics
             are frozen and dropout is off, also while its weights learn. `"update"` passes the
@@ -58,7 +58,7 @@ class SavedModelLayer(keras.layers.Layer):
 
     ```python
     inputs = keras.Input((224, 224, 3))
-    layer = SavedModelLayer("tfhub/mobilenet_v2_100_224", trainable=True)
+    layer = SavedModelLayer("mobilenet_v2_100_224", trainable=True)
     model = keras.Model(inputs, keras.layers.Dense(4)(layer(inputs / 255)))
     ```
 

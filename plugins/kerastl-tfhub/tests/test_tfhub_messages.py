@@ -184,7 +184,8 @@ used but not trained.
         "empty",
         lambda module: find_backbone("tfhub:no_such_module"),
         """There is no TF Hub module 'no_such_module'.
-  expected: a URL, a local folder, a .tar.gz, or one of 16 names: bit_s_r50x1, efficientnet_b0, \
+  expected: a handle on Kaggle, a URL, a local folder, a .tar.gz, or one of 16 names: bit_s_r50x1, \
+efficientnet_b0, \
 efficientnet_v2_imagenet1k_b0, efficientnet_v2_imagenet21k_s, inception_resnet_v2, inception_v3, \
 mobilenet_v1_100_224, mobilenet_v2_035_224, mobilenet_v2_100_224, mobilenet_v3_large_100_224, \
 mobilenet_v3_small_100_224, nasnet_mobile, resnet_v2_50, speech_embedding, vggish, yamnet""",
