@@ -147,7 +147,7 @@ def engine(shared: str) -> dict:
     frame, paths, _ = street(Path(shared))
     images = load_images(paths)
     reference = KerasEngine(network(Path(shared)), np.dtype(np.uint8), num_examples=10**6)
-    model = openvino_engine.converted(lambda: reference.concrete_function, None)
+    model = openvino_engine.from_tensorflow(reference.concrete_function)
     is_train = (frame["split"] == "train").to_numpy()
     seconds = 0.0
     for precision, rows in (

@@ -20,6 +20,7 @@ from kerastl.media.base import InputContract
 from kerastl.planning import make_plan, plan_with_warnings
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
+from kerastl.run.extractor_model import make_run_model
 from kerastl.run.layout import (
     RunLayout,
     finish_run,
@@ -256,7 +257,7 @@ def _models(
             tasks=plan.examples.tasks,
             seed=config.fit.seed,
         )
-        return RunModel(parts, cache=cache, progress=progress)
+        return make_run_model(parts, cache=cache, progress=progress)
 
     if isinstance(training, SearchPlan) and training.frozen is not None:
         return model(None), model(config.features)
@@ -285,12 +286,14 @@ def _conclude(
         contract=contract,
         backbone_sha256=model.facts.backbone_sha256,
         folder=layout.folder,
+        extractor=model.extractor_facts,
     )
     if config.evaluation.recordings is not None:
         from kerastl.listening.recording_thresholds import tune_on_recordings
 
-        bundle = tune_on_recordings(model.solved_model, bundle, config, progress=progress)
+        bundle = tune_on_recordings(model.trained_model, bundle, config, progress=progress)
     results = compute_results(plan, fitted, logits, held_out, bundle)
     for sentence in results.warnings:
         progress.warn(sentence)
+    model.save_extractor(layout.extractor)
     write_results(layout, model.save, results)

@@ -12,7 +12,7 @@ from kerastl.data.tables.examples import Examples, refuse_missing_files
 from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.recordings import about_training, load_recordings
 from kerastl.data.tables.splits import assign_splits, split_warnings
-from kerastl.errors import BackboneError
+from kerastl.errors import BackboneError, ConfigError
 from kerastl.media.base import MediaType
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
@@ -27,6 +27,7 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
         progress.warn(sentence)
     refuse_other_modality(spec, config)
+    refuse_training_of_extractor(spec, config)
     if config.augment is not None and config.augment == usual_augment(config.data.media):
         progress.note(_augment_text(config.data.media))
     examples = load_table(config.data)
@@ -90,6 +91,31 @@ def _warning_of_random_weights(spec: BackboneSpec, config: Config) -> str | None
         f"The backbone '{spec.id}' has random weights and is frozen, so its features are random. "
         f"Set backbone.weights to pretrained ones{published}, or trainable to true."
     )
+
+
+def refuse_training_of_extractor(spec: BackboneSpec, config: Config) -> None:
+    """Checks that nothing is asked of a backbone that is no Keras model but its features.
+
+    Raises:
+        ConfigError: The backbone would be trained, or run by Keras in every epoch.
+    """
+    if not spec.is_frozen_only:
+        return
+    problems = []
+    if not TrainablePolicy.parse(config.trainable).is_frozen:
+        problems.append(
+            f"trainable: '{spec.id}' is no Keras model, so no gradient passes through it. Set "
+            "trainable: false."
+        )
+    elif config.augment is not None and config.augment.active:
+        problems.append(
+            f"augment: Keras would have to run '{spec.id}' in every epoch, and it is no Keras "
+            "model. Set augment: null; features.flips looks at mirror images."
+        )
+    if config.fit.engine == "keras":
+        problems.append("fit.engine: Keras cannot run the backbone. Set fit.engine: auto.")
+    if problems:
+        raise ConfigError("The backbone can only be frozen.", problems=problems)
 
 
 def refuse_other_modality(spec: BackboneSpec, config: Config) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kerastl.export.exporting import Exported
     from kerastl.listening.detection import StreamingDetector
+    from kerastl.run.trained_model import TrainedModel
 
 
 class Run:
@@ -53,13 +54,20 @@ class Run:
 
     @cached_property
     def model(self) -> "keras.Model":
-        """The Keras model: raw input to uncalibrated probabilities."""
+        """The Keras model: uncalibrated probabilities of raw input, or of extracted features."""
         from kerastl.run.model_check import refuse_other_model
         from kerastl.run.models import load_model
 
         model = load_model(self.record.layout.model)
         refuse_other_model(model, self.bundle, where=self.path)
         return model
+
+    @cached_property
+    def trained(self) -> "TrainedModel":
+        """The Keras model with the backbone, whatever that is."""
+        from kerastl.run.trained_model import read_trained_model
+
+        return read_trained_model(self.model, self.bundle, self.record.layout)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -109,7 +117,7 @@ class Run:
         from kerastl.run.predict import find_files, predict
 
         files = find_files(self.bundle, inputs)
-        return predict(self.model, self.bundle, files, cache=cache, progress=progress)
+        return predict(self.trained, self.bundle, files, cache=cache, progress=progress)
 
     def evaluate(
         self,
@@ -138,10 +146,8 @@ class Run:
         from kerastl.run.evaluate import evaluate, examples_to_score
 
         part = split if table is None else None
-        examples = examples_to_score(self.record, table, str(split))
-        scores = evaluate(
-            self.record, self.model, examples, part=part, cache=cache, progress=progress
-        )
+        given = self.record, self.trained, examples_to_score(self.record, table, str(split))
+        scores = evaluate(*given, part=part, cache=cache, progress=progress)
         return dict(to_values(scores))
 
     def listen(
@@ -189,7 +195,7 @@ class Run:
         from kerastl.listening.window_scorer import sample_rate_of
 
         sample_rate_of(self.bundle.input)  # fails before the model is loaded
-        return StreamingDetector(self.model, self.bundle, cache=cache, progress=progress)
+        return StreamingDetector(self.trained, self.bundle, cache=cache, progress=progress)
 
     def evaluate_recordings(
         self,
@@ -219,15 +225,14 @@ class Run:
 
         Raises:
             RunError: The run does not take audio, or the hop is longer than the window.
-            ConfigError: A listening setting or the policy is invalid.
-            TableError, MediaError: The table or a recording cannot be read.
+            ConfigError, TableError, MediaError: A setting, the table or a recording is invalid.
         """
         from kerastl.listening.recording_evaluation import evaluate_recordings
         from kerastl.report import write_report_or_warn
 
         scores = evaluate_recordings(
             self.record,
-            lambda: self.model,
+            lambda: self.trained,
             table,
             policy=set_thresholds,
             negatives=negatives,
@@ -271,8 +276,8 @@ class Run:
         from kerastl.export.exporting import Check, export_run, wanted_forms
 
         check = Check(table=table, most_auc_cost=max_auc_cost, num_examples=examples)
-        folder, forms = output or self.path / "export", wanted_forms(format, precision)
-        return export_run(self.record, lambda: self.model, forms, folder, check, progress=progress)
+        to, forms = output or self.path / "export", wanted_forms(format, precision)
+        return export_run(self.record, lambda: self.trained, forms, to, check, progress=progress)
 
 
 def load_run(path: str | Path) -> Run:

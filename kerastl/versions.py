@@ -1,6 +1,15 @@
 """Versions of installed packages, whichever distribution provides them."""
 
 import importlib.metadata
+import platform
+
+_VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the packages that the outputs of a model depend on."""
+    found = {name: installed_version(name) for name in _VERSIONED}
+    return {"python": platform.python_version(), **found}
 
 
 def installed_version(package: str) -> str:

@@ -29,6 +29,7 @@ from kerastl.media.image.input import ImageInput
 
 if TYPE_CHECKING:
     from kerastl.backbones.declared_values import declare_values
+    from kerastl.backbones.extractor import Extractor
     from kerastl.backbones.layer import Backbone
     from kerastl.backbones.log_mel import LogMel
     from kerastl.backbones.stages import stages_by_resolution
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Backbone": "kerastl.backbones.layer",
+    "Extractor": "kerastl.backbones.extractor",
     "LogMel": "kerastl.backbones.log_mel",
     "declare_values": "kerastl.backbones.declared_values",
     "load_weights_file": "kerastl.backbones.weights_file",
@@ -50,6 +52,7 @@ __all__ = [
     "BackboneSpec",
     "BrokenPluginError",
     "Catalog",
+    "Extractor",
     "Family",
     "ImageInput",
     "Input",

@@ -31,6 +31,7 @@ from kerastl.errors import (
 
 OFFICIAL_FAMILIES: Mapping[str, str] = {
     "applications": "kerastl-applications",
+    "onnx": "kerastl-onnx",
     "tfhub": "kerastl-tfhub",
     "tiny": "kerastl-tiny",
     "run": "kerastl",

@@ -13,6 +13,8 @@ from kerastl.media.backbone_input import BackboneInput
 if TYPE_CHECKING:
     import keras
 
+    from kerastl.backbones.extractor import Extractor
+
 DEFAULT_WEIGHTS = "default"
 
 Modality = str
@@ -49,6 +51,8 @@ class BackboneSpec:
         reference: Paper or page, as a URL or citation.
         build: `build(weights=, input=, **options)` returns a functional `keras.Model` from raw
             input to feature vector; imports Keras inside.
+        extract: Instead of `build`, for a backbone that can only be frozen:
+            `extract(weights=, input=, **options)` returns an `Extractor`.
         stages: Given the built model, its stages from input to output; None derives them from the
             architecture (`kerastl.backbones.stages.stages_by_resolution`).
         options: Names and default values of the options that `build` takes.
@@ -70,7 +74,8 @@ class BackboneSpec:
     weights: tuple[str, ...]
     license: str
     reference: str
-    build: Callable[..., "keras.Model"]
+    build: Callable[..., "keras.Model"] | None = None
+    extract: "Callable[..., Extractor] | None" = None
     stages: Callable[["keras.Model"], Sequence[Stage]] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
@@ -79,6 +84,15 @@ class BackboneSpec:
     reference_features: "Callable[[keras.Model], Callable[[Any], Any]] | None" = None
     is_determined: bool = False
     warning: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.build is None) == (self.extract is None):
+            raise TypeError(f"the spec of '{self.id}' needs either build or extract")
+
+    @property
+    def is_frozen_only(self) -> bool:
+        """Whether the backbone cannot be trained, because it is no Keras model."""
+        return self.build is None
 
     @property
     def family(self) -> str:

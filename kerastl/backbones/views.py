@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from kerastl.media.view import View
 
-_TINY = 1e-6
+TINY = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,5 +54,5 @@ class Views:
             means.append(sum(same[1:], start=same[0]) / len(same))
         features = ops.concatenate(means, axis=1)
         if self.transform == "sqrt":
-            features = features / ops.sqrt(ops.abs(features) + _TINY)
+            features = features / ops.sqrt(ops.abs(features) + TINY)
         return features

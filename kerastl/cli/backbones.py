@@ -24,6 +24,7 @@ _PACKAGES = {
     "kerastl-tiny": "small networks for demos, weights included",
     "kerastl-applications": "the image models of Keras, which loads their weights",
     "kerastl-tfhub": "TF Hub modules, downloaded or in a folder",
+    "kerastl-onnx": "any ONNX file, frozen",
 }
 
 
@@ -64,10 +65,13 @@ def list_command(modality: str | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("identifier", metavar="ID", shell_complete=completion.backbones)
+@click.option(
+    "--option", "settings", metavar="KEY=VALUE", multiple=True, help="Option of the backbone."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(identifier: str, as_json: bool) -> None:
+def show(identifier: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Show the facts of the backbone ID, such as applications:mobilenet_v2."""
-    facts = _facts(find_backbone(identifier))
+    facts = _facts(find_backbone(identifier, options=_options(settings)))
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -77,15 +81,19 @@ def show(identifier: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("identifier", metavar="ID", shell_complete=completion.backbones)
+@click.option(
+    "--option", "settings", metavar="KEY=VALUE", multiple=True, help="Option of the backbone."
+)
 @click.option("--weights", help="Published name or file. Default: random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(identifier: str, weights: str | None, as_json: bool) -> None:
+def check(identifier: str, settings: tuple[str, ...], weights: str | None, as_json: bool) -> None:
     """Run the conformance checks on the backbone ID."""
     from kerastl.backbones.testing import run_checks
 
-    find_backbone(identifier)
+    options = _options(settings)
+    find_backbone(identifier, options=options)
     outcomes = []
-    for outcome in run_checks(identifier, weights=weights):
+    for outcome in run_checks(identifier, weights=weights, options=options):
         outcomes.append(outcome)
         if not as_json:
             click.echo(_outcome_line(outcome))
@@ -97,6 +105,22 @@ def check(identifier: str, weights: str | None, as_json: bool) -> None:
             received=", ".join(failed),
             fix="Fix the plugin, or declare the check in known_failures with a reason.",
         )
+
+
+def _options(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the options that are given as KEY=VALUE, with values in YAML."""
+    if not settings:
+        return {}
+    from kerastl.config.loader import apply_override
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        values, problems = apply_override(values, setting, lambda raw: raw)
+        if problems:
+            raise BackboneError(
+                "The option is not valid.", where="--option", problems=list(map(str, problems))
+            )
+    return values
 
 
 _MARKS = {

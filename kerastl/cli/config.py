@@ -48,7 +48,11 @@ def validate(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     from kerastl.config import config_values, load_config
 
     checked = load_config(config, overrides)
-    backbones.find_backbone(checked.backbone.name, options=checked.backbone.options)
+    spec = backbones.find_backbone(checked.backbone.name, options=checked.backbone.options)
+    if spec.is_frozen_only:
+        from kerastl.planning import refuse_training_of_extractor
+
+        refuse_training_of_extractor(spec, checked)
     click.echo(json.dumps(config_values(checked), indent=2) if as_json else _summary(checked))
 
 

@@ -41,18 +41,26 @@ class VariantCost:
 def measure_cost(run: Run) -> TrialCost:
     """Returns the cost of storing and using a finished run.
 
-    The time of inference is the median over several batches of 32 through the Keras model, after a
-    warm-up batch, on this machine under its present load.
+    The time of inference is the median over several batches of 32 through the Keras model, and ONNX
+    Runtime if that is its backbone, after a warm-up batch, on this machine under its present load.
     """
-    model = run.model
-    batch = np.zeros((_BATCH, *(length or 1 for length in model.input_shape[1:])), np.float32)
-    model.predict_on_batch(batch)
-    seconds = timeit.repeat(lambda: model.predict_on_batch(batch), number=1, repeat=_REPEATS)
+    model, extractor = run.model, run.trained.extractor
+    viewed = None if extractor is None else extractor.viewed(run.trained.views)
+    shape = model.input_shape[1:] if viewed is None else viewed.input_shape
+    batch = np.zeros((_BATCH, *(length or 1 for length in shape)), np.float32)
+
+    def infer() -> None:
+        model.predict_on_batch(batch if viewed is None else viewed.features(batch))
+
+    infer()
+    seconds = timeit.repeat(infer, number=1, repeat=_REPEATS)
+    files = (run.record.layout.model, run.record.layout.extractor)
+    num_fixed = 0 if extractor is None else extractor.num_params
     weights = [w for w in model.weights if "seed_generator" not in w.path]
     return TrialCost(
-        parameters=int(sum(np.prod(w.shape) for w in weights)),
+        parameters=num_fixed + int(sum(np.prod(w.shape) for w in weights)),
         trainable_parameters=int(sum(np.prod(w.shape) for w in model.trainable_weights)),
-        bytes=run.record.layout.model.stat().st_size,
+        bytes=sum(file.stat().st_size for file in files if file.is_file()),
         milliseconds_per_example=1000 * float(np.median(seconds)) / _BATCH,
     )
 

@@ -32,9 +32,9 @@ from kerastl.data.tables.examples import PARTS
 from kerastl.errors import counted
 from kerastl.evaluation.differences import paired_difference
 from kerastl.evaluation.means import mean_of_defined
-from kerastl.run.bundle import versions
 from kerastl.run.record import read_record
 from kerastl.run.results import RunPlan
+from kerastl.versions import versions
 
 _TRAINING_ROWS = (
     "All trainings of a variant have the same training rows (or draws from them): how much the "

@@ -5,10 +5,11 @@ from typing import Any
 
 from kerastl.backbones import find_backbone
 from kerastl.errors import KerastlError
+from kerastl.export.composed import ComposedModel
 from kerastl.export.formats import Form
 from kerastl.export.serving import ServingModel
-from kerastl.run.bundle import Bundle, versions
-from kerastl.versions import installed_version
+from kerastl.run.bundle import Bundle
+from kerastl.versions import installed_version, versions
 
 _SLIDING = (
     "Of each window, hop_seconds after the last one, take the probabilities of the model; average "
@@ -17,7 +18,9 @@ _SLIDING = (
 )
 
 
-def export_contents(bundle: Bundle, serving: ServingModel, form: Form) -> dict[str, Any]:
+def export_contents(
+    bundle: Bundle, serving: ServingModel | ComposedModel, form: Form
+) -> dict[str, Any]:
     """Returns the contents of `bundle.json`, without what the check finds."""
     backbone, packages = bundle.backbone, form.format.packages
     contents = {

@@ -27,6 +27,7 @@ from kerastl.run.checksums import write_checksums
 from kerastl.run.evaluate import examples_to_score
 from kerastl.run.record import RunRecord
 from kerastl.run.scoring import make_bootstrap
+from kerastl.run.trained_model import TrainedModel
 
 _NUM_SAMPLES = 200  # of training inputs, on which ranges of activations are measured
 # Largest difference of a probability; quantized models are judged by their AUC.
@@ -78,7 +79,7 @@ def wanted_forms(name: str, precision: str | None) -> list[Form]:
 
 def export_run(
     record: RunRecord,
-    load: Callable[[], keras.Model],
+    load: Callable[[], keras.Model | TrainedModel],
     forms: Sequence[Form],
     folder: str | Path,
     check: Check,
@@ -104,7 +105,7 @@ def export_run(
     with tempfile.TemporaryDirectory(prefix="kerastl-export-") as temporary:
         split = _split_to_compare(record) if check.table is None else Path(check.table).name
         examples = _some(examples_to_score(record, check.table, split), check.num_examples)
-        model = load()
+        model = TrainedModel.of(load())
         reference = make_reference(
             model,
             record.bundle,
@@ -147,7 +148,8 @@ def _export(
 ) -> Exported:
     """Writes one form, with the model card, into a folder that is renamed if the check passes."""
     form.format.refuse_missing(form.precision)
-    serving = source.serving(takes_any_extent=form.takes_any_extent)
+    source.refuse(form.format)
+    serving = source.interface(takes_any_extent=form.takes_any_extent)
     contents = export_contents(source.bundle, serving, form)
     source.metadata = json.dumps(without_nan(contents))
     begun = temporary_path(target)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerastl.data.inputs.batches import ArrayInputs, Inputs
@@ -26,12 +25,11 @@ from kerastl.export import runtime_check
 from kerastl.export.formats import Form
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import find_layer
-from kerastl.heads.logits import HeadLogits
 from kerastl.media.cuts import cut_of
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.scoring import calibrate
+from kerastl.run.trained_model import TrainedModel
 
 _WARM_UP = 3  # calls, whose times do not count
 _LAST_LINES = 3  # of what a runtime reported
@@ -139,7 +137,7 @@ class Reference:
 
 
 def make_reference(
-    model: keras.Model,
+    model: TrainedModel,
     bundle: Bundle,
     examples: Examples,
     *,
@@ -160,12 +158,12 @@ def make_reference(
         cache=cache_folder(),
         engine="auto" if stored is None or stored.name == "xla" else stored.name,
     )
-    features = source.features_of(find_layer(model), inputs, progress=progress).values
+    features = source.features_of(model.backbone, inputs, progress=progress).values
     return Reference(
         bundle=bundle,
         split=split,
         labels=examples.labels,
-        probabilities=calibrate(bundle, HeadLogits(model, bundle.task_names)(features)),
+        probabilities=calibrate(bundle, model.head_logits(bundle.task_names)(features)),
         bootstrap=bootstrap,
         files=files,
     )

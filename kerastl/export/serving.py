@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.config.head import Head
 from kerastl.heads.builder import find_heads
 from kerastl.run.bundle import Bundle
 
@@ -88,10 +89,7 @@ def make_serving_model(
         takes_any_extent: Whether inputs may have any extent, if the media type has a layer that
             brings them to the contract's shape.
     """
-    outputs = {
-        head.name: _calibrated(model, head.logits_name, head.name, head.tasks, bundle)
-        for head in find_heads(model)
-    }
+    outputs = {head.name: _calibrated(model, head, bundle) for head in find_heads(model)}
     network = keras.Model(model.input, outputs)
     decoder = bundle.media.decoder(bundle.input)
     fitting = bundle.media.fitting(bundle.input) if takes_any_extent else None
@@ -101,19 +99,25 @@ def make_serving_model(
     return ServingModel(network=keras.Model(raw, network(fitted)), dtype=decoder.dtype)
 
 
-def _calibrated(
-    model: keras.Model, logits_name: str, name: str, tasks: Sequence[str], bundle: Bundle
-) -> Any:
+def _calibrated(model: keras.Model, head: Head, bundle: Bundle) -> Any:
     """Returns the probabilities of a head, whose last layer computes calibrated logits."""
-    logits = model.get_layer(logits_name)
-    found = [bundle.tasks[task].calibration for task in tasks]
+    layer = keras.layers.Dense(
+        len(head.tasks), activation="sigmoid", dtype="float32", name=head.name
+    )
+    probabilities = layer(model.get_layer(head.logits_name).input)
+    layer.set_weights(calibrated_weights(model, head, bundle))
+    return probabilities
+
+
+def calibrated_weights(
+    model: keras.Model, head: Head, bundle: Bundle
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns kernel and bias of the last layer of a head, so that it gives calibrated logits."""
+    found = [bundle.tasks[task].calibration for task in head.tasks]
     scales = np.array([one.scale for one in found], np.float32)
     offsets = np.array([one.offset for one in found], np.float32)
-    kernel, bias = logits.get_weights()
-    layer = keras.layers.Dense(len(tasks), activation="sigmoid", dtype="float32", name=name)
-    probabilities = layer(logits.input)
-    layer.set_weights([kernel * scales, bias * scales + offsets])
-    return probabilities
+    kernel, bias = model.get_layer(head.logits_name).get_weights()
+    return kernel * scales, bias * scales + offsets
 
 
 def _open(shape: Sequence[int]) -> tuple[int | None, ...]:

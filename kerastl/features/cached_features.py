@@ -19,7 +19,6 @@ from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, size_limit
 from kerastl.features.cache.pruning import prune
-from kerastl.features.engines.engine import REFERENCE
 from kerastl.features.engines.selection import Purpose
 from kerastl.features.network import Network
 from kerastl.media.media_file import ask_each
@@ -63,6 +62,7 @@ class CachedFeatures:
         is_whole: bool = False,
     ):
         self.dim = network.output_shape[0]
+        self._reference = network.reference
         self.cache = cache
         self.is_whole = is_whole
         self._inputs = inputs
@@ -101,7 +101,7 @@ class CachedFeatures:
             values: Receives the features.
             wanted: Purpose to the rows and the label of their engine.
         """
-        engines = {REFERENCE, *(engine for _, engine in wanted.values())}
+        engines = {self._reference, *(engine for _, engine in wanted.values())}
         if self._files is not None and any(not self.store(engine).is_empty for engine in engines):
             self._file_hashes = self._hashes.hash_files(self._files.files)
             self._keys = self._files.keys_of(self._file_hashes)

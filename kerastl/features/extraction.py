@@ -9,7 +9,7 @@ from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cached_features import CachedFeatures, Lookup
 from kerastl.features.computation import FeatureComputation
 from kerastl.features.engines.agreement import NUM_EXAMPLES, probability_differences
-from kerastl.features.engines.engine import REFERENCE, EngineName
+from kerastl.features.engines.engine import EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, Purpose
 from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
@@ -56,6 +56,8 @@ class Extraction:
             folder=cached.engine_folder,
             progress=progress,
         )
+        self.reference = network.reference
+        """Label of the engine that others must agree with."""
         self._selector = EngineSelector(self.engines, engine)
         self.used: set[str] = set()
         """Labels of the engines that the features come from."""
@@ -71,11 +73,11 @@ class Extraction:
         Args:
             logits_of: Returns the logits of the heads for features.
         """
-        others = sorted(self.used - {REFERENCE})
+        others = sorted(self.used - {self.reference})
         if not others:
             return {}
-        features = {label: self.sample_features(label) for label in (REFERENCE, *others)}
-        return probability_differences(logits_of, features.pop(REFERENCE), features)
+        features = {label: self.sample_features(label) for label in (self.reference, *others)}
+        return probability_differences(logits_of, features.pop(self.reference), features)
 
     def extract_without(self, engines: Sequence[str]) -> "Extraction":
         """Extracts all features again without these engines, in the shipped model's precision."""

@@ -13,12 +13,17 @@ import numpy as np
 
 from kerastl.backbones.views import Views
 from kerastl.backbones.wiring import Call, calls
+from kerastl.errors import BackboneError
 from kerastl.features.cache.fingerprints import network_fingerprint
 
 if TYPE_CHECKING:
     import keras
 
     from kerastl.backbones import Backbone
+    from kerastl.backbones.extractor import Extractor
+
+REFERENCE = "keras float32"  # label of the engine that others must agree with
+EXTRACTOR_REFERENCE = "onnxruntime float32"  # the same for a network that is no Keras model
 
 Size = tuple[int, int] | None
 """Height and width to which a view resizes inputs, or None."""
@@ -40,6 +45,11 @@ class Network:
         load: Returns the Keras model.
         facts: What is known already; the rest is found out from the model.
     """
+
+    extractor: "Extractor | None" = None
+    """The network if it is no Keras model."""
+    reference = REFERENCE
+    """Label of the engine that others must agree with."""
 
     def __init__(self, load: "Callable[[], keras.Model]", facts: NetworkFacts | None = None):
         self._load = load
@@ -81,6 +91,23 @@ class Network:
         )
 
 
+class ExtractorNetwork(Network):
+    """A network that is no Keras model."""
+
+    def __init__(self, extractor: "Extractor"):
+        facts = NetworkFacts(
+            fingerprint=extractor.fingerprint,
+            output_shape=(extractor.feature_dim,),
+            multiply_adds=0,
+        )
+        super().__init__(self._no_model, facts)
+        self.extractor = extractor
+        self.reference = EXTRACTOR_REFERENCE
+
+    def _no_model(self) -> "keras.Model":
+        raise AssertionError("an extractor has no Keras model")
+
+
 @dataclass(frozen=True, kw_only=True)
 class FrozenBackbone:
     """The networks of a frozen backbone.
@@ -101,6 +128,25 @@ class FrozenBackbone:
         sizes = (None,) if layer.views is None else layer.views.sizes
         networks = {size: Network(partial(layer.network, size)) for size in sizes}
         return cls(views=layer.views, networks=networks)
+
+    @classmethod
+    def of_extractor(cls, extractor: "Extractor", views: Views | None) -> "FrozenBackbone":
+        """Returns the only network of an extractor.
+
+        Raises:
+            BackboneError: A view has another size, or only middle stages are wanted.
+        """
+        if views is not None and views.sizes != (None,):
+            raise _cannot("look at several sizes", "sizes", "Remove features.sizes.")
+        if views is not None and "top" not in views.stages:
+            raise _cannot("give middle stages", "stages", "Set features.stages to [top].")
+        return cls(views=views, networks={None: ExtractorNetwork(extractor)})
+
+
+def _cannot(what: str, key: str, fix: str) -> BackboneError:
+    return BackboneError(
+        f"A backbone that is no Keras model cannot {what}.", where=f"features.{key}", fix=fix
+    )
 
 
 def multiply_adds(network: "keras.Model") -> int:

@@ -9,7 +9,6 @@ from kerastl.backbones.views import Views
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import viewed_inputs
 from kerastl.features.engines.agreement import probability_differences
-from kerastl.features.engines.engine import REFERENCE
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.extraction import Extraction
 from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
@@ -29,6 +28,7 @@ class ViewFeatures:
     def __init__(self, views: Views, parts: Sequence[Extraction]):
         self._views = views
         self._parts = parts
+        self.reference = parts[0].reference
         self.values = self._combined([part.values for part in parts])
         self.facts = ExtractionFacts(
             training=_merged([part.facts.training for part in parts]),
@@ -64,10 +64,10 @@ class ViewFeatures:
         Args:
             logits_of: Returns the logits of the heads for features.
         """
-        others = sorted(set().union(*(part.used for part in self._parts)) - {REFERENCE})
+        others = sorted(set().union(*(part.used for part in self._parts)) - {self.reference})
         if not others:
             return {}
-        reference = [part.sample_features(REFERENCE) for part in self._parts]
+        reference = [part.sample_features(self.reference) for part in self._parts]
         features = {
             label: self._combined(
                 [

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,14 +18,13 @@ from kerastl.backbones import (
 )
 from kerastl.backbones.building import build_network
 from kerastl.backbones.spec import DEFAULT_WEIGHTS
-from kerastl.backbones.views import Views
 from kerastl.config.features_section import FeaturesConfig
 from kerastl.config.head import Head, HeadsSpec, columns, resolve_heads, task_names
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
+from kerastl.heads.backbone_settings import chosen_views, sized_input
 from kerastl.heads.layer import Probabilities
-from kerastl.media.base import MAX_VALUES
-from kerastl.media.media_types import MEDIA_TYPES, assumed_input, media_type_of
+from kerastl.media.media_types import media_type_of
 
 
 def build_model(
@@ -80,14 +78,15 @@ def build_model(
             backbone, weights=weights, input_size=input_size, options=options, features=features
         )
     )
-    vector = layer(raw)
-    seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
-    outputs = {
-        head.name: _head_outputs(head, vector, seeds) for head in resolve_heads(heads, tasks)
-    }
-    model = keras.Model(raw, outputs if len(outputs) > 1 else next(iter(outputs.values())))
+    model = _with_heads(raw, layer(raw), resolve_heads(heads, tasks), seed)
     apply_policy(layer, trainable)
     return model
+
+
+def build_heads(feature_dim: int, heads: Sequence[Head], *, seed: int | None) -> keras.Model:
+    """Builds the heads alone, from the features of a backbone that is no Keras model."""
+    features = keras.Input((feature_dim,), name="features")
+    return _with_heads(features, features, heads, seed)
 
 
 def build_backbone(
@@ -110,12 +109,13 @@ def build_backbone(
     network = build_network(
         spec,
         weights=spec.chosen_weights(weights),
-        input=_sized(spec, _largest_size(features) or input_size),
+        input=sized_input(spec, input_size, features),
         options=options,
     )
     _refuse_other_shapes(spec, network)
     stages = (spec.stages or stages_by_resolution)(network)
-    layer = Backbone(network, stages=stages, views=_views(spec, network, features), name="backbone")
+    views = chosen_views(spec, tuple(network.input_shape[1:]), features)
+    layer = Backbone(network, stages=stages, views=views, name="backbone")
     return layer, _raw_input(layer, spec.input)
 
 
@@ -125,7 +125,7 @@ def find_layer(model: keras.Model) -> Backbone:
     Raises:
         ModelError: The model has none.
     """
-    layer = next((layer for layer in model.layers if isinstance(layer, Backbone)), None)
+    layer = backbone_of(model)
     if layer is None:
         raise ModelError(
             "The model has no backbone layer.",
@@ -133,6 +133,11 @@ def find_layer(model: keras.Model) -> Backbone:
             received=f"the layers {', '.join(layer.name for layer in model.layers[:6])}",
         )
     return layer
+
+
+def backbone_of(model: keras.Model) -> Backbone | None:
+    """Returns the layer named `backbone`; None if the model is heads alone."""
+    return next((layer for layer in model.layers if isinstance(layer, Backbone)), None)
 
 
 def find_heads(model: keras.Model) -> tuple[Head, ...]:
@@ -163,7 +168,8 @@ def feature_model(model: keras.Model) -> keras.Model:
 
 def head_model(model: keras.Model) -> keras.Model:
     """Returns a model of the heads alone, from features to logits, with the same weights."""
-    return keras.Model(find_layer(model).output, _logits(model))
+    layer = backbone_of(model)
+    return keras.Model(model.input if layer is None else layer.output, _logits(model))
 
 
 def weights_sha256(layer: Backbone) -> str:
@@ -216,6 +222,12 @@ def apply_policy(layer: Backbone, policy: Any) -> None:
         layer.unfreeze()
 
 
+def _with_heads(raw: Any, features: Any, heads: Sequence[Head], seed: int | None) -> keras.Model:
+    seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
+    outputs = {head.name: _head_outputs(head, features, seeds) for head in heads}
+    return keras.Model(raw, outputs if len(outputs) > 1 else next(iter(outputs.values())))
+
+
 def _head_outputs(head: Head, features: Any, seeds: Any) -> Any:
     def dense(units: int, name: str, **settings: Any) -> keras.layers.Layer:
         initializer = keras.initializers.GlorotUniform(next(seeds))
@@ -243,45 +255,6 @@ def _logits(model: keras.Model) -> Any:
 def _raw_input(layer: Backbone, taken: Input | None = None) -> keras.KerasTensor:
     shape = layer.model.input_shape[1:]
     return keras.Input(shape, name=media_type_of(taken, shape).name)
-
-
-def _sized(spec: BackboneSpec, size: int | tuple[int, int] | None) -> Input | None:
-    if size is None:
-        return spec.input
-    if spec.input is None:
-        taken = assumed_input(size)
-    else:
-        taken = spec.input.resized(size, backbone=spec.id)
-    if math.prod(taken.shape) > MAX_VALUES:
-        raise BackboneError(
-            "The input is too large.",
-            where="backbone.input_size",
-            expected=f"at most {MAX_VALUES:,} values",
-            received=f"{taken.summary}: {math.prod(taken.shape):,}",
-        )
-    return taken
-
-
-def _largest_size(features: FeaturesConfig | None) -> int | tuple[int, int] | None:
-    """Returns the input size that the views of a media type ask for, or None."""
-    if features is None:
-        return None
-    asked = [media.largest_size(features) for media in MEDIA_TYPES.values()]
-    return next((size for size in asked if size is not None), None)
-
-
-def _views(
-    spec: BackboneSpec, network: keras.Model, features: FeaturesConfig | None
-) -> Views | None:
-    if features is None:
-        return None
-    shape = tuple(network.input_shape[1:])
-    return Views(
-        views=media_type_of(spec.input, shape).views(features, shape),
-        stages=features.stages,
-        pooling=features.pooling,
-        transform=features.transform,
-    )
 
 
 def _refuse_other_shapes(spec: BackboneSpec, network: keras.Model) -> None:

@@ -19,6 +19,8 @@ from kerastl.run.predict import InputFile
 if TYPE_CHECKING:
     import keras
 
+    from kerastl.run.trained_model import TrainedModel
+
 COLUMNS = ("path", "start_seconds", "end_seconds", "word", "score", "error")
 
 
@@ -54,7 +56,7 @@ class StreamingDetector:
 
     def __init__(
         self,
-        model: "keras.Model",
+        model: "keras.Model | TrainedModel",
         bundle: Bundle,
         *,
         cache: bool = True,

@@ -17,12 +17,12 @@ from kerastl.run.record import RunRecord, read_record
 from kerastl.run.results import write_thresholds
 
 if TYPE_CHECKING:
-    import keras
+    from kerastl.run.trained_model import TrainedModel
 
 
 def evaluate_recordings(
     record: RunRecord,
-    load: "Callable[[], keras.Model]",
+    load: "Callable[[], TrainedModel]",
     table: str | Path,
     *,
     policy: str | None,

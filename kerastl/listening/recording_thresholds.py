@@ -21,11 +21,11 @@ from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle, RecordingsFacts, TaskBundle
 
 if TYPE_CHECKING:
-    import keras
+    from kerastl.run.trained_model import TrainedModel
 
 
 def tune_on_recordings(
-    model: "keras.Model", bundle: Bundle, config: Config, *, progress: Progress
+    model: "TrainedModel", bundle: Bundle, config: Config, *, progress: Progress
 ) -> Bundle:
     """Returns the calibrated bundle with the thresholds that need the config's recordings."""
     evaluation = config.evaluation

@@ -8,13 +8,12 @@ from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.engines.engine import EngineName
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import feature_model
-from kerastl.heads.logits import HeadLogits
 from kerastl.media.base import InputContract
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.scoring import calibrate
+from kerastl.run.trained_model import TrainedModel
 
 _NUM_WINDOWS = 36_000  # of one hour: the engine is always chosen for this many
 
@@ -24,21 +23,22 @@ class WindowScorer:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | TrainedModel,
         bundle: Bundle,
         *,
         cache: bool = True,
         engine: EngineName = "auto",
         progress: Progress = SILENT,
     ):
+        trained = TrainedModel.of(model)
         self.rate_hz = sample_rate_of(bundle.input)
         self.num_samples = bundle.input.shape[0]
         self.words = bundle.task_names
         self._bundle = bundle
-        self._heads = HeadLogits(model, self.words)
+        self._heads = trained.head_logits(self.words)
         source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
         self._engine = source.select_engine(
-            feature_model(model),
+            trained.feature_network,
             lambda: _sample(self.num_samples, self.rate_hz),
             dtype=np.dtype(np.float32),
             rule="windows of a recording",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
@@ -21,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from kerastl.backbones.views import Views
 from kerastl.config import LabelPolicy, ListeningConfig
 from kerastl.config.head import SINGLE_HEAD
 from kerastl.config.training_sections import Part
@@ -36,9 +36,6 @@ from kerastl.settings import Listed, Problems, Text, refuse
 from kerastl.settings.explain import explain
 from kerastl.settings.problems import first_per_path
 from kerastl.training.evidence import TrainingEvidence
-from kerastl.versions import installed_version
-
-_VERSIONED = ("kerastl", "keras", "tensorflow", "numpy", "pillow", "soundfile", "soxr")
 
 MAX_TASKS = 10_000
 
@@ -108,6 +105,12 @@ class TaskBundle(_Part):
         )
 
 
+class ExtractorFacts(_Part):
+    """What is computed by a backbone that is no Keras model and is in a file of its own."""
+
+    views: Annotated[Views | None, _reader(Views), _AS_VALUES] = None
+
+
 class BackboneFacts(_Part):
     """The backbone, and whether it was trained."""
 
@@ -117,6 +120,7 @@ class BackboneFacts(_Part):
     license: str
     sha256: str
     trained: bool
+    extractor: ExtractorFacts | None = None
 
 
 class Origin(_Part):
@@ -174,7 +178,7 @@ class Evidence(_Part):
 class EngineFacts(_Part):
     """The engine that computed features."""
 
-    name: Literal["keras", "openvino", "xla"]
+    name: Literal["keras", "onnxruntime", "openvino", "xla"]
     precision: str
     version: str
 
@@ -264,12 +268,6 @@ def heads_hash(tasks: Sequence[str], heads: Mapping[str, Sequence[str]]) -> str:
     """Returns the SHA-256 of the tasks and of the tasks of each head, both in their order."""
     ordered = [list(tasks), [[name, list(heads[name])] for name in sorted(heads)]]
     return hashlib.sha256(json.dumps(ordered).encode()).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of the packages that the model's outputs depend on."""
-    found = {name: installed_version(name) for name in _VERSIONED}
-    return {"python": platform.python_version(), **found}
 
 
 def _wrong_heads(heads: Mapping[str, Sequence[str]], tasks: Sequence[str]) -> Problems:

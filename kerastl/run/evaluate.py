@@ -30,6 +30,8 @@ from kerastl.run.scoring import (
 if TYPE_CHECKING:
     import keras
 
+    from kerastl.run.trained_model import TrainedModel
+
 
 def examples_to_score(record: RunRecord, table: str | Path | None, split: str) -> Examples:
     """Returns the examples of another table, or of a split as stored in the run.
@@ -53,7 +55,7 @@ def examples_to_score(record: RunRecord, table: str | Path | None, split: str) -
 
 def evaluate(
     record: RunRecord,
-    model: "keras.Model",
+    model: "keras.Model | TrainedModel",
     examples: Examples,
     *,
     part: str | None,

@@ -40,6 +40,13 @@ class RunFamily:
                 expected="the folder of a finished run",
                 fix=error.parts["fix"],
             ) from error
+        if bundle.backbone.extractor is not None:
+            raise UnknownBackboneError(
+                f"The backbone 'run:{name}' cannot be used. It is no Keras model and learned "
+                "nothing in that run.",
+                expected="a run whose backbone is a Keras model",
+                fix=f"Use {bundle.backbone.id} itself.",
+            )
         return _spec(name, folder, bundle, options)
 
 

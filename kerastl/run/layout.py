@@ -17,6 +17,7 @@ class RunLayout:
         self.config = folder / "config.yaml"  # resolved
         self.splits = folder / "splits.csv"
         self.model = folder / "model.keras"  # without calibration
+        self.extractor = folder / "backbone.onnx"  # of a backbone that is no Keras model
         self.bundle = folder / "bundle.json"  # written last
         self.metrics = folder / "metrics.json"
         self.missingness = folder / "missingness.json"
@@ -36,7 +37,7 @@ class RunLayout:
     @property
     def checked(self) -> tuple[Path, ...]:
         """The files whose hashes are stored: all but the pages that are written for people."""
-        return *self.documents, self.model
+        return *self.documents, self.model, self.extractor
 
     @property
     def is_started(self) -> bool:

@@ -59,6 +59,8 @@ def _broken_outputs(model: "keras.Model") -> Iterator[str]:
 
 
 def _different_input(model: "keras.Model", bundle: Bundle) -> Iterator[str]:
+    if bundle.backbone.extractor is not None:
+        return  # the heads take features
     shape, stated = tuple(model.input_shape[1:]), bundle.input.shape
     if len(shape) != len(stated) or any(
         own not in (None, other) for own, other in zip(shape, stated, strict=False)

@@ -13,11 +13,10 @@ from kerastl.data.tables.loading import FRAME
 from kerastl.data.tables.table_file import file_of, plain_frame, read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.features.cache.location import cache_folder
-from kerastl.features.engines.engine import REFERENCE, EngineName
+from kerastl.features.engines.engine import EngineName
+from kerastl.features.network import REFERENCE
 from kerastl.features.source import FeatureSource
 from kerastl.files import in_utf8
-from kerastl.heads.builder import find_layer
-from kerastl.heads.logits import HeadLogits
 from kerastl.media.addresses import is_url, media_file
 from kerastl.media.cuts import Cuts, cell_text, cut_of, read_cuts, refuse_bad_cuts
 from kerastl.media.decoder import WHOLE, Cut
@@ -25,6 +24,7 @@ from kerastl.media.media_file import FileInMemory, MediaFile
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.scoring import calibrate
+from kerastl.run.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +42,7 @@ class InputFile:
 
 
 def predict(
-    model: "keras.Model",
+    model: "keras.Model | TrainedModel",
     bundle: Bundle,
     files: Sequence[InputFile],
     *,
@@ -74,7 +74,7 @@ def predict(
 
 
 def file_logits(
-    model: "keras.Model",
+    model: "keras.Model | TrainedModel",
     bundle: Bundle,
     files: Sequence[MediaFile],
     *,
@@ -95,9 +95,10 @@ def file_logits(
     """
     inputs = FileInputs(files, bundle.input, cuts=cuts, on_error=on_error)
     source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
-    found = source.features_of(find_layer(model), inputs, progress=progress)
+    trained = TrainedModel.of(model)
+    found = source.features_of(trained.backbone, inputs, progress=progress)
     used = found.facts.scores.engine if found.facts.scores else REFERENCE
-    return HeadLogits(model, bundle.task_names)(found.values), inputs.errors, used
+    return trained.head_logits(bundle.task_names)(found.values), inputs.errors, used
 
 
 def find_files(bundle: Bundle, inputs: Any) -> list[InputFile]:

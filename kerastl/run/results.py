@@ -25,10 +25,10 @@ from kerastl.run.bundle import (
     DataFacts,
     EngineFacts,
     Evidence,
+    ExtractorFacts,
     StrengthPath,
     TableFile,
     heads_hash,
-    versions,
 )
 from kerastl.run.checksums import NAME, write_checksums
 from kerastl.run.layout import RunLayout
@@ -48,6 +48,7 @@ from kerastl.training.evidence import TrainingEvidence
 from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.plan import SearchPlan, TrainingPlan
 from kerastl.training.solving import TrainingResult
+from kerastl.versions import versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,7 @@ def make_bundle(
     contract: InputContract,
     backbone_sha256: str,
     folder: Path,
+    extractor: ExtractorFacts | None = None,
 ) -> Bundle:
     """Returns the bundle, with thresholds and calibration chosen on held-out predictions.
 
@@ -119,6 +121,7 @@ def make_bundle(
             license=spec.license,
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
+            extractor=extractor,
         ),
         fitted_on=fitted.fitted_on,
         data=_data_facts(config.data, num_rows=len(plan.examples.files)),

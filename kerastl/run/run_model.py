@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING
 
 from kerastl.config.head import columns
 from kerastl.features.network import FrozenBackbone, Network, Size
+from kerastl.files import write_with
 from kerastl.progress import Progress
+from kerastl.run.bundle import ExtractorFacts
 from kerastl.run.model_cache import Arrays, ModelFacts, ModelParts, find_stored
 from kerastl.training.exact_head.solver import ExactHead
 
 if TYPE_CHECKING:
     import keras
 
+    from kerastl.backbones.extractor import Extractor
+    from kerastl.run.trained_model import TrainedModel
+
 
 class RunModel:
     """The model of a run.
+
+    Its backbone is in it, unless it is an `ExtractorModel`.
 
     Args:
         parts: What the model is made of.
@@ -29,6 +36,11 @@ class RunModel:
         self._progress = progress
         self._stored = find_stored(parts, cache)
         self._solved: Arrays | None = None
+
+    @property
+    def extractor(self) -> "Extractor | None":
+        """The network of a backbone that is no Keras model."""
+        return None
 
     @cached_property
     def keras_model(self) -> "keras.Model":
@@ -56,6 +68,25 @@ class RunModel:
         for name, weights in (self._solved or {}).items():
             self.keras_model.get_layer(name).set_weights(weights)
         return self.keras_model
+
+    def save_extractor(self, path: Path) -> None:
+        """Writes the extractor, if there is one."""
+        if self.extractor is not None:
+            write_with(path, self.extractor.save)
+
+    @property
+    def extractor_facts(self) -> ExtractorFacts | None:
+        """What the bundle says of the extractor."""
+        return None if self.extractor is None else ExtractorFacts(views=self.facts.views)
+
+    @property
+    def trained_model(self) -> "TrainedModel":
+        """The same with the backbone, whatever that is."""
+        from kerastl.run.trained_model import TrainedModel
+
+        return TrainedModel(
+            keras=self.solved_model, extractor=self.extractor, views=self.facts.views
+        )
 
     @cached_property
     def facts(self) -> ModelFacts:

@@ -16,8 +16,6 @@ from kerastl.features.cache.location import cache_folder
 from kerastl.features.computation import FeatureComputation
 from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.source import FeatureSource
-from kerastl.heads.builder import feature_model
-from kerastl.heads.logits import HeadLogits
 from kerastl.media.image.opening import image_size
 from kerastl.media.media_file import FileInMemory
 from kerastl.progress import SILENT, Progress
@@ -42,10 +40,10 @@ class ServedRun:
         self.name = name
         self.bundle = run.bundle
         self.decoder = run.bundle.media.decoder(run.bundle.input)
-        self._heads = HeadLogits(run.model, run.tasks)
+        self._heads = run.trained.head_logits(run.tasks)
         source = FeatureSource(cache=cache_folder() if cache else None)
         self._engine = source.select_engine(
-            feature_model(run.model),
+            run.trained.feature_network,
             lambda: self.decoder.noise(NUM_EXAMPLES),
             dtype=self.decoder.dtype,
             rule=str(self.decoder.rule),

@@ -14,6 +14,7 @@ from kerastl.data.inputs.batches import ArrayInputs
 from kerastl.features.view_features import Features
 from kerastl.heads.builder import (
     apply_policy,
+    backbone_of,
     find_heads,
     find_layer,
     head_model,
@@ -59,7 +60,9 @@ def run_phases(
     `features` are what the context prepared, `start` the result of an earlier plan, if the model is
     trained further.
     """
-    apply_policy(find_layer(model), False)
+    layer = backbone_of(model)
+    if layer is not None:
+        apply_policy(layer, False)
     exact, solved_on = (None, None) if start is None else (start.exact, start.features)
     final: Features | None = None  # features that the heads were fitted on
     history = [] if start is None else list(start.history)

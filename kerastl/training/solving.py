@@ -10,6 +10,7 @@ from kerastl.config.head import Head
 from kerastl.config.training_sections import Part
 from kerastl.data.tables.examples import Examples
 from kerastl.features.engines.agreement import engines_above_limit
+from kerastl.features.network import REFERENCE
 from kerastl.features.view_features import Features
 from kerastl.progress import Progress
 from kerastl.training.context import TrainingContext
@@ -106,8 +107,8 @@ def fit_agreeing(
     differences = features.probability_differences(logits_of)
     if refused := engines_above_limit(differences):
         context.progress.note(
-            f"{_differences_text(differences)} This is too much: the heads are fitted on float32 "
-            "features instead."
+            f"{_differences_text(differences, features.reference)} This is too much: the heads are "
+            "fitted on float32 features instead."
         )
         features = features.extract_without(refused)
         fitted, _ = fit(context.in_folder("float32"), features)
@@ -118,7 +119,7 @@ def evidence_of(features: Features, logits_of: LogitsOf, progress: Progress) -> 
     """Returns where features come from, and notes how much engines differ from Keras."""
     differences = features.probability_differences(logits_of)
     if differences:
-        progress.note(_differences_text(differences))
+        progress.note(_differences_text(differences, features.reference))
     return TrainingEvidence(**vars(features.facts), largest_probability_difference=differences)
 
 
@@ -144,6 +145,7 @@ def solve_heads(
     )
 
 
-def _differences_text(differences: Mapping[str, float]) -> str:
+def _differences_text(differences: Mapping[str, float], reference: str) -> str:
+    expected = "Keras" if reference == REFERENCE else reference
     listed = ", ".join(f"{value:.2g} with {label}" for label, value in differences.items())
-    return f"Largest difference of a probability from Keras: {listed}."
+    return f"Largest difference of a probability from {expected}: {listed}."

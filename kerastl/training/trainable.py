@@ -13,7 +13,7 @@ import keras
 
 from kerastl.config.head import Head
 from kerastl.errors import ModelError
-from kerastl.heads.builder import apply_policy, find_heads, find_layer
+from kerastl.heads.builder import apply_policy, backbone_of, find_heads, find_layer
 from kerastl.training.solving import ModelPart
 
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
@@ -93,8 +93,10 @@ def model_parts(model: keras.Model) -> tuple[ModelPart, ...]:
 
 def _parts(model: keras.Model) -> Iterator[tuple[str, list[Any]]]:
     """Yields name and variables of the stages of the backbone, then of the heads."""
-    layer = find_layer(model)
-    if len(layer.stages) < 2:
+    layer = backbone_of(model)
+    if layer is None:
+        pass
+    elif len(layer.stages) < 2:
         yield "backbone", list(layer.model.variables)
     else:
         for stage in layer.stages:

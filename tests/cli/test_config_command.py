@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -50,9 +51,12 @@ def test_init_refuses_to_overwrite(config: Path) -> None:
 @pytest.fixture
 def known_backbone(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
     asked: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(
-        "kerastl.backbones.find_backbone", lambda name, options: asked.append((name, options))
-    )
+
+    def find(name: str, options: dict[str, object]) -> SimpleNamespace:
+        asked.append((name, options))
+        return SimpleNamespace(is_frozen_only=False)
+
+    monkeypatch.setattr("kerastl.backbones.find_backbone", find)
     return asked
 
 

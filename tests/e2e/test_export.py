@@ -139,8 +139,8 @@ def scaled(self: FitImages, inputs: object) -> object:
     return CALL(self, inputs) / 255.0
 
 
-def uncalibrated(model: object, logits_name: str, name: str, *_: object) -> object:
-    return model.get_layer(name).output
+def uncalibrated(model: object, head: object, _: object) -> object:
+    return model.get_layer(head.name).output
 
 
 CALL = FitImages.call

@@ -4,6 +4,7 @@ Convention: a check is a function named after the guarantee; it raises if the gu
 """
 
 import importlib
+import json
 import unittest
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def run_checks(
     for name in only or CHECKS:
         check = partial(_run, identifier, name, weights, options)
         known = spec.known_failures.get(name)
-        result, reason = _result(check, known, module=spec.build.__module__)
+        result, reason = _result(check, known, module=_module(spec))
         yield Outcome(backbone=identifier, check=name, result=result, reason=reason)
 
 
@@ -142,6 +143,12 @@ def _result(
     return ("unexpectedly passed", f"declared as failing: {known}") if known else ("passed", None)
 
 
+def _module(spec: BackboneSpec) -> str:
+    """Returns the name of the module of the plugin that makes the network."""
+    function = spec.build or spec.extract
+    return str(getattr(function, "func", function).__module__)
+
+
 def _find_spec(identifier: str, options: Mapping[str, Any] | None) -> BackboneSpec:
     spec = find_backbone(identifier, options=options)
     for name in sorted(set(spec.known_failures) - set(CHECKS)):
@@ -159,7 +166,9 @@ def _run(
     if name not in CHECKS:
         raise _unknown_check(f"There is no check '{name}'.", name)
     module = importlib.import_module(f"kerastl.backbones.testing.{CHECKS[name]}")
-    getattr(module, name)(find_subject(identifier, weights, tuple(sorted((options or {}).items()))))
+    getattr(module, name)(
+        find_subject(identifier, weights, json.dumps(options or {}, sort_keys=True))
+    )
 
 
 def _unknown_check(what: str, name: str) -> BackboneError:

@@ -23,7 +23,7 @@ sys.addaudithook(
 )
 from kerastl.backbones import find_backbone
 
-find_backbone(sys.argv[1])
+find_backbone(sys.argv[1], options=json.loads(sys.argv[3]))
 heavy = sorted(set(json.loads(sys.argv[2])) & set(sys.modules))
 print(json.dumps({"heavy": heavy, "connections": sorted(set(connections))}))
 """
@@ -31,13 +31,13 @@ print(json.dumps({"heavy": heavy, "connections": sorted(set(connections))}))
 
 def is_light(subject: Subject) -> None:
     """Reading the facts imports no framework."""
-    heavy = _read_in_a_new_process(subject.identifier)["heavy"]
+    heavy = _read_in_a_new_process(subject)["heavy"]
     assert not heavy, f"reading the facts imports {', '.join(heavy)}"
 
 
 def opens_no_connection_at_import(subject: Subject) -> None:
     """Reading the facts opens no connection."""
-    connections = _read_in_a_new_process(subject.identifier)["connections"]
+    connections = _read_in_a_new_process(subject)["connections"]
     assert not connections, f"reading the facts calls {', '.join(connections)}"
 
 
@@ -55,11 +55,14 @@ def builds_offline(subject: Subject) -> None:
         patch("socket.socket.connect_ex", side_effect=refusal),
         patch("socket.getaddrinfo", side_effect=refusal),
     ):
-        subject.build()
+        subject.check_build()
 
 
 def has_the_declared_size(subject: Subject) -> None:
     """The features are one vector, of the length and from as many weights as declared."""
+    if subject.is_frozen_only:
+        _assert_declared("feature_dim", subject.spec.feature_dim, subject.extractor.feature_dim)
+        return
     shape = subject.network.output_shape
     assert len(shape) == 2, f"the output has shape {shape}, expected (batch, feature_dim)"
     _assert_declared("feature_dim", subject.spec.feature_dim, shape[1])
@@ -71,9 +74,10 @@ def _assert_declared(name: str, declared: int | None, built: int) -> None:
 
 
 @cache
-def _read_in_a_new_process(identifier: str) -> dict[str, Any]:
+def _read_in_a_new_process(subject: Subject) -> dict[str, Any]:
+    facts = [subject.identifier, json.dumps(HEAVY), json.dumps(subject.options)]
     finished = subprocess.run(
-        [sys.executable, "-c", _PROBE, identifier, json.dumps(HEAVY)],
+        [sys.executable, "-c", _PROBE, *facts],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,

@@ -1,5 +1,7 @@
 """Checks of the features of raw input."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -41,7 +43,7 @@ def takes_raw_input(subject: Subject) -> None:
 
 def _assert_input_shape(subject: Subject) -> None:
     expected = subject.input.shape if subject.input else None
-    received = tuple(subject.network.input_shape[1:])
+    received = subject.input_shape
     fits = expected is None or all(
         side in (None, wanted) for side, wanted in zip(received, expected, strict=False)
     )
@@ -59,6 +61,7 @@ def preprocesses_exactly_once(subject: Subject) -> None:
     spread of raw pixels around zero.
     """
     raw = subject.examples()
+    network: Any = subject.extractor if subject.is_frozen_only else subject.network
     if subject.spec.reference_features:
         features = subject.features(raw)
         # A deep network with random weights magnifies the last bit of the input beyond the
@@ -67,7 +70,7 @@ def preprocesses_exactly_once(subject: Subject) -> None:
         rounding = float(np.abs(changed - features).max() / np.abs(features).max())
         assert_equal_features(
             features,
-            np.asarray(subject.spec.reference_features(subject.network)(raw)),
+            np.asarray(subject.spec.reference_features(network)(raw)),
             tolerance=max(_SAME_PROGRAM, _ROUNDINGS * rounding),
             what="the network's own project computes something else",
         )
@@ -75,7 +78,7 @@ def preprocesses_exactly_once(subject: Subject) -> None:
     if not subject.media.has_usual_scaling:
         name = subject.media.collective
         raise DoesNotApply(f"{name} has no usual scaling, and the spec has no reference_features")
-    seen = _before_first_kernel(subject.network, raw)
+    seen = _before_first_kernel(network, raw)
     low, high = float(seen.min()), float(seen.max())
     spread, center = high - low, (high + low) / 2
     standardized = 0.5 <= spread <= 8 and abs(center) <= 1.5

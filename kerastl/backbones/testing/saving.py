@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from kerastl.backbones.extractor import Extractor
 from kerastl.backbones.layer import Backbone, named_leaves
 from kerastl.backbones.testing.subject import DoesNotApply, Subject, assert_equal_features
 
@@ -13,8 +14,23 @@ _OTHER_PROGRAM = 1e-4
 
 
 def survives_saving(subject: Subject) -> None:
-    """A `.keras` file of the backbone loads in safe mode and returns the same features."""
+    """A `.keras` file of the backbone loads in safe mode and returns the same features.
+
+    An extractor is written as a run stores it.
+    """
     raw = subject.examples()
+    if subject.is_frozen_only:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "backbone.onnx")
+            subject.extractor.save(path)
+            loaded_features = Extractor.read(path).features(raw)
+        assert_equal_features(
+            loaded_features,
+            subject.features(raw),
+            tolerance=_SAME_WEIGHTS,
+            what="before saving and after loading",
+        )
+        return
     with subject.layer() as layer, tempfile.TemporaryDirectory() as folder:
         layer.unfreeze_stages(1)
         model = _model(layer)
@@ -36,6 +52,8 @@ def survives_saving(subject: Subject) -> None:
 
 def exports_the_same(subject: Subject) -> None:
     """A SavedModel of a model with the backbone returns the same features."""
+    if subject.is_frozen_only:
+        raise DoesNotApply("an extractor is exported as it is")
     if keras.backend.backend() != "tensorflow":
         raise DoesNotApply("only TensorFlow exports and reads a SavedModel here")
     raw = subject.examples()

@@ -1,5 +1,6 @@
 """The backbone under test, built once with its smallest input, and examples for it."""
 
+import json
 import unittest
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerastl.backbones.building import build_network
+from kerastl.backbones.building import build_extractor, build_network
+from kerastl.backbones.extractor import Extractor
 from kerastl.backbones.layer import Backbone, named_leaves
 from kerastl.backbones.registry import find_backbone
 from kerastl.backbones.spec import BackboneSpec, Input, Stage
@@ -30,8 +32,9 @@ class Subject:
 
     def __init__(self, identifier: str, weights: str | None, options: dict[str, Any]):
         self.identifier = identifier
-        self.weights = weights
         self.options = options
+        # An extractor has no random weights.
+        self.weights = weights or (self.spec.default_weights if self.is_frozen_only else None)
         self._failure: str | None = None
 
     @cached_property
@@ -39,15 +42,36 @@ class Subject:
         """The facts."""
         return find_backbone(self.identifier, options=self.options)
 
+    @property
+    def is_frozen_only(self) -> bool:
+        """Whether the backbone is no Keras model."""
+        return self.spec.is_frozen_only
+
     @cached_property
     def input(self) -> Input | None:
-        """The smallest input that the backbone takes."""
-        return None if self.spec.input is None else self.spec.input.smallest()
+        """The smallest input that the backbone takes; the usual one of an extractor."""
+        if self.spec.input is None or self.is_frozen_only:
+            return self.spec.input
+        return self.spec.input.smallest()
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The network of a backbone that is no Keras model."""
+        return build_extractor(
+            self.spec, weights=self.weights, input=self.input, options=self.options
+        )
 
     @property
     def media(self) -> MediaType:
         """The media type of the backbone."""
-        return media_type_of(self.spec.input, self.network.input_shape[1:])
+        return media_type_of(self.spec.input, self.input_shape)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of one raw input."""
+        if self.is_frozen_only:
+            return self.extractor.input_shape
+        return tuple(self.network.input_shape[1:])
 
     @cached_property
     def network(self) -> keras.Model:
@@ -78,22 +102,33 @@ class Subject:
             self._failure = repr(error)
             raise
 
+    def check_build(self) -> None:
+        """Builds whatever the backbone is."""
+        if self.is_frozen_only:
+            _ = self.extractor
+        else:
+            self.build()
+
     def examples(self, network: keras.Model | None = None) -> np.ndarray:
         """Returns raw inputs that differ widely, one example per row."""
-        shape = (network or self.network).input_shape[1:]
+        shape = self.input_shape if network is None else network.input_shape[1:]
         return media_type_of(self.spec.input, shape).varied_examples(shape)
 
     def features(self, raw: np.ndarray) -> np.ndarray:
         """Returns the features of `raw`, in inference."""
+        if self.is_frozen_only:
+            return self.extractor.features(raw)
         return keras.ops.convert_to_numpy(self.network(raw, training=False))
 
     def stages(self) -> tuple[Stage, ...]:
         """Returns the stages of the network."""
+        self._refuse_extractor()
         return tuple((self.spec.stages or stages_by_resolution)(self.network))
 
     @contextmanager
     def layer(self) -> Iterator[Backbone]:
         """Yields the network as a trainable layer, and restores its weights afterwards."""
+        self._refuse_extractor()
         before = [keras.ops.convert_to_numpy(variable) for variable in self.network.variables]
         layer = Backbone(self.network, stages=self.stages())
         try:
@@ -103,13 +138,18 @@ class Subject:
             for variable, value in zip(self.network.variables, before, strict=True):
                 variable.assign(value)
 
+    def _refuse_extractor(self) -> None:
+        if self.is_frozen_only:
+            raise DoesNotApply("the backbone can only be frozen")
+
 
 @lru_cache(maxsize=1)
-def find_subject(
-    identifier: str, weights: str | None, options: tuple[tuple[str, Any], ...]
-) -> Subject:
-    """Returns the subject, one for all checks of the same backbone; the last one is kept."""
-    return Subject(identifier, weights, dict(options))
+def find_subject(identifier: str, weights: str | None, options: str) -> Subject:
+    """Returns the subject, one for all checks of the same backbone; the last one is kept.
+
+    The options are JSON.
+    """
+    return Subject(identifier, weights, json.loads(options))
 
 
 def settle_statistics(network: keras.Model, raw: np.ndarray) -> None:

@@ -4,15 +4,17 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import keras
 import numpy as np
 
 from kerastl.errors import ExportError
+from kerastl.export.composed import ComposedModel
 from kerastl.export.serving import ServingModel, make_serving_model
 from kerastl.run.bundle import Bundle
+from kerastl.run.trained_model import TrainedModel
 
 Precision = Literal["float32", "float16", "dynamic", "int8"]
 
@@ -30,18 +32,43 @@ class Source:
         metadata: The text that the format stores in the model file.
     """
 
-    model: keras.Model
+    model: TrainedModel
     bundle: Bundle
     folder: Path
     samples: Sequence[np.ndarray] | np.ndarray
     metadata: str = ""
     _serving: dict[bool, ServingModel] = field(default_factory=dict, init=False)
 
+    def refuse(self, format: "Format") -> None:
+        """Checks that a format can hold the backbone.
+
+        Raises:
+            ExportError: The backbone is no Keras model, and the format holds nothing else.
+        """
+        if self.composed is not None and not format.takes_onnx:
+            raise ExportError(
+                f"The format {format.name} cannot hold the backbone of this run, which is an ONNX "
+                "network.",
+                fix="Choose onnx or openvino.",
+            )
+
+    @cached_property
+    def composed(self) -> ComposedModel | None:
+        """The model in ONNX if the backbone is no Keras model."""
+        if self.model.extractor is None:
+            return None
+        viewed = self.model.extractor.viewed(self.model.views)
+        return ComposedModel(extractor=viewed, heads=self.model.keras, bundle=self.bundle)
+
+    def interface(self, *, takes_any_extent: bool) -> ServingModel | ComposedModel:
+        """Returns what states the input of the exported model."""
+        return self.composed or self.serving(takes_any_extent=takes_any_extent)
+
     def serving(self, *, takes_any_extent: bool) -> ServingModel:
         """Returns the serving model."""
         if takes_any_extent not in self._serving:
             self._serving[takes_any_extent] = make_serving_model(
-                self.model, self.bundle, takes_any_extent=takes_any_extent
+                self.model.keras, self.bundle, takes_any_extent=takes_any_extent
             )
         return self._serving[takes_any_extent]
 
@@ -55,7 +82,7 @@ class Source:
 
     def batches(self) -> Iterator[dict[str, np.ndarray]]:
         """Yields each sample as a batch of one by the name of the input."""
-        name = self.serving(takes_any_extent=False).input_name
+        name = self.interface(takes_any_extent=False).input_name
         return ({name: sample[np.newaxis]} for sample in self.samples)
 
 
@@ -69,6 +96,7 @@ class Format(ABC):
     single_precisions: ClassVar[tuple[Precision, ...]] = ()  # that take one example at a time
     packages: ClassVar[Mapping[str, str]] = {}  # modules that are needed, to extras of kerastl
     quantizer: ClassVar[str | None] = None  # module that int8 needs too
+    takes_onnx: ClassVar[bool] = False  # whether it can hold a backbone that is an ONNX network
     settings: ClassVar[Mapping[str, str]] = {}  # of the runtime, without which results differ
 
     @abstractmethod

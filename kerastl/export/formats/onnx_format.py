@@ -1,5 +1,6 @@
 """ONNX: for ONNX Runtime and everything else that reads it."""
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,11 +30,16 @@ class OnnxFormat(Format):
         ("onnx", "onnxruntime", "tf2onnx"), "onnx"
     )
     quantizer = "nncf"
+    takes_onnx = True
 
     def write(self, source: Source, precision: Precision, path: Path) -> None:
         import onnx
 
-        model = _converted(source.saved_model(takes_any_extent=precision != "int8"))
+        model = (
+            _converted(source.saved_model(takes_any_extent=precision != "int8"))
+            if source.composed is None
+            else copy.deepcopy(source.composed.model)
+        )
         if precision == "int8":
             others = {node.op_type for node in model.graph.node} - {"Conv"}
             model = quantized(model, source, others)

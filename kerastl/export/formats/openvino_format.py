@@ -21,13 +21,18 @@ class OpenvinoFormat(Format):
     open_precisions = ()
     packages: ClassVar[Mapping[str, str]] = {"openvino": "fast"}
     quantizer = "nncf"
+    takes_onnx = True
     # Without, CPUs with bfloat16 compute in it, and probabilities differ by up to 0.15.
     settings: ClassVar[Mapping[str, str]] = {"INFERENCE_PRECISION_HINT": "f32"}
 
     def write(self, source: Source, precision: Precision, path: Path) -> None:
         import openvino
 
-        model = _converted(source.saved_model(takes_any_extent=False))
+        model = (
+            _converted(source.saved_model(takes_any_extent=False))
+            if source.composed is None
+            else openvino.Core().read_model(source.composed.model.SerializeToString())
+        )
         if precision == "int8":
             types = {operation.get_type_name() for operation in model.get_ops()}
             model = quantized(model, source, types - {"Convolution", "GroupConvolution"})

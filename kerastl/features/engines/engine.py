@@ -12,9 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-EngineName = Literal["auto", "keras", "openvino"]
-
-REFERENCE = "keras float32"
+EngineName = Literal["auto", "keras", "openvino", "onnxruntime"]
 XLA_NAME = "xla"
 EAGER_EXAMPLES = 48  # tracing a network takes about as long as running it on so many examples
 
@@ -23,7 +21,7 @@ class Engine(ABC):
     """Runs one frozen network in inference mode.
 
     Args:
-        name: `"keras"`, `"xla"` or `"openvino"`.
+        name: `"keras"`, `"xla"`, `"openvino"` or `"onnxruntime"`.
         precision: Precision of the arithmetic: `"float32"`, `"bfloat16"` or `"float16"`.
         output_shape: Shape of the output for one input.
     """

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerastl.features.engines import openvino_engine
-from kerastl.features.engines.engine import REFERENCE, XLA_NAME, Engine
+from kerastl.features.engines.engine import XLA_NAME, Engine
+from kerastl.features.engines.extractor_engine import ExtractorEngine
 from kerastl.features.network import Network
 from kerastl.progress import SILENT, Progress
 
@@ -43,30 +44,32 @@ class NetworkEngines:
     _outputs: dict[str, tuple[np.ndarray, float]] = field(default_factory=dict, init=False)
 
     def engine(self, label: str) -> Engine:
-        """Returns the engine with a label, or Keras if that engine cannot run the network."""
+        """Returns the engine with a label, or the reference if that cannot run the network."""
         if label not in self._engines:
             self._engines[label] = self._create(label)
         return self._engines[label]
 
     @cached_property
-    def reference(self) -> "KerasEngine":
-        """Keras in float32."""
-        from kerastl.features.engines.keras_engine import KerasEngine
-
-        return KerasEngine(self.network.model, self.dtype, num_examples=self.num_examples)
+    def reference(self) -> Engine:
+        """Keras in float32, or ONNX Runtime for a network that is no Keras model."""
+        if self.network.extractor is None:
+            return self._keras
+        return ExtractorEngine(self.network.extractor)
 
     @property
     def reference_output(self) -> np.ndarray:
-        """Output of Keras for the sample."""
+        """Output of the reference for the sample."""
         return self._reference_output.result()
 
     def sample_output(self, label: str) -> np.ndarray:
         """Returns the output of an engine for the sample."""
-        return self.reference_output if label == REFERENCE else self.timed_sample_output(label)[0]
+        if label == self.network.reference:
+            return self.reference_output
+        return self.timed_sample_output(label)[0]
 
     def computed_output(self, label: str) -> np.ndarray | None:
         """Returns the output of an engine for the sample if it has been computed, else None."""
-        if label == REFERENCE and "_reference_output" in vars(self):
+        if label == self.network.reference and "_reference_output" in vars(self):
             return self.reference_output
         return self._outputs[label][0] if label in self._outputs else None
 
@@ -78,7 +81,7 @@ class NetworkEngines:
 
     def _create(self, label: str) -> Engine:
         name, precision = label.split()
-        if label == REFERENCE or name in self._failed:
+        if label == self.network.reference or name in self._failed:
             return self.reference
         try:
             if name == XLA_NAME:
@@ -107,11 +110,24 @@ class NetworkEngines:
         return output
 
     @cached_property
+    def _keras(self) -> "KerasEngine":
+        from kerastl.features.engines.keras_engine import KerasEngine
+
+        return KerasEngine(self.network.model, self.dtype, num_examples=self.num_examples)
+
+    @cached_property
     def _converted(self) -> Any:
+        extractor = self.network.extractor
+        if extractor is not None:
+            return openvino_engine.converted(
+                lambda: openvino_engine.from_onnx(extractor.model, self.dtype), self.folder
+            )
         if not openvino_engine.is_stored(self.folder):
             # Traced before the thread starts, which would otherwise trace it a second time.
-            _ = self.reference.concrete_function, self._reference_output
-        return openvino_engine.converted(lambda: self.reference.concrete_function, self.folder)
+            _ = self._keras.concrete_function, self._reference_output
+        return openvino_engine.converted(
+            lambda: openvino_engine.from_tensorflow(self._keras.concrete_function), self.folder
+        )
 
 
 def _first_reason(error: Exception) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.engines import openvino_engine
-from kerastl.features.engines.engine import REFERENCE, XLA_NAME
+from kerastl.features.engines.engine import XLA_NAME
+from kerastl.features.network import REFERENCE
 from kerastl.files import write_json
 from kerastl.records import from_values, to_values
 from kerastl.versions import installed_version

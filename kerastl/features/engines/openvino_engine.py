@@ -106,35 +106,52 @@ def is_stored(folder: Path | None) -> bool:
 
 
 def precisions() -> tuple[str, ...]:
-    """Returns the precisions that this CPU supports in hardware, fastest first."""
+    """Returns the precisions that this CPU supports in hardware, fastest first; or none."""
+    if not is_installed():
+        return ()
     import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ("bfloat16", "float32") if "BF16" in able else ("float32",)
 
 
-def converted(trace: Callable[[], Any], folder: Path | None) -> Any:
+def converted(convert: Callable[[], Any], folder: Path | None) -> Any:
     """Returns a network as an OpenVINO model, from `folder` if it is stored there.
-
-    Otherwise it is the concrete function of TensorFlow that `trace` returns.
 
     Raises:
         Exception: OpenVINO cannot convert the network.
     """
     import openvino
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.tensorflow.utils import create_tf_graph_iterator
 
     if folder is not None and is_stored(folder):
         touch(folder / _MODEL)
         return openvino.Core().read_model(folder / _MODEL)
-    # openvino.convert_model takes twice as long and sends telemetry.
-    frontend = FrontEndManager().load_by_framework("tf")
-    graph = create_tf_graph_iterator(trace(), None, None, None, True)
-    model = frontend.convert(frontend.load(graph))
+    model = convert()
     if folder is not None:
         _store(model, folder)
     return model
+
+
+def from_tensorflow(function: Any) -> Any:
+    """Returns a concrete function of TensorFlow as an OpenVINO model."""
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.tensorflow.utils import create_tf_graph_iterator
+
+    # openvino.convert_model takes twice as long and sends telemetry.
+    frontend = FrontEndManager().load_by_framework("tf")
+    graph = create_tf_graph_iterator(function, None, None, None, True)
+    return frontend.convert(frontend.load(graph))
+
+
+def from_onnx(model: Any, dtype: np.dtype) -> Any:
+    """Returns an ONNX model as an OpenVINO model whose input has another type."""
+    import openvino
+    from openvino.preprocess import PrePostProcessor
+
+    read = openvino.Core().read_model(model.SerializeToString())
+    processor = PrePostProcessor(read)
+    processor.input().tensor().set_element_type(openvino.Type(dtype))
+    return processor.build()
 
 
 def _store(model: Any, folder: Path) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kerastl.features.cache.location import touch
+from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import Agreement, compare_features
-from kerastl.features.engines.engine import EAGER_EXAMPLES, REFERENCE, EngineName
+from kerastl.features.engines.engine import EAGER_EXAMPLES, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.offered import stored_offer
+from kerastl.features.network import REFERENCE
 from kerastl.files import write_text
 from kerastl.records import to_values
 
@@ -44,7 +46,9 @@ class EngineSelector:
         self.engines = engines
         self.agreements: dict[str, Agreement] = {}
         self._requested = requested
-        self._verdicts = {} if requested == "keras" else _read_verdicts(engines.folder)
+        self._reference = engines.network.reference
+        self._wants_reference = requested in ("keras", self._reference.split()[0])
+        self._verdicts = {} if self._wants_reference else _read_verdicts(engines.folder)
 
     def select(self, purpose: Purpose, num_examples: int) -> str:
         """Returns the label of the engine for a purpose, trying candidates if that pays off.
@@ -54,22 +58,24 @@ class EngineSelector:
             num_examples: Number of examples for this purpose, whether cached or not.
         """
         if not self._is_worth_trying(purpose, num_examples):
-            return REFERENCE
+            return self._reference
         suitable = _suitable(self._candidates, purpose)
-        return next((label for label in suitable if self._agrees(label)), REFERENCE)
+        return next((label for label in suitable if self._agrees(label)), self._reference)
 
     def likely(self, purpose: Purpose, num_examples: int) -> str:
         """Returns what `select` will return if engines that were not compared yet agree."""
         if not self._is_worth_trying(purpose, num_examples):
-            return REFERENCE
+            return self._reference
         refused = {label for label, verdict in self._verdicts.items() if not verdict["agrees"]}
         suitable = _suitable(self._candidates, purpose)
-        return next((label for label in suitable if label not in refused), REFERENCE)
+        return next((label for label in suitable if label not in refused), self._reference)
 
     @cached_property
     def _candidates(self) -> list[str]:
-        """The engines other than Keras that may be used, fastest first."""
+        """The engines other than the reference that may be used, fastest first."""
         folder = self.engines.folder
+        if self.engines.network.extractor is not None:
+            return [f"{openvino_engine.NAME} {one}" for one in openvino_engine.precisions()]
         offered = stored_offer(None if folder is None else folder.parent)
         if offered.lacks_openvino:
             self.engines.progress.note(f"Keras computes the features. {OPENVINO_HINT}")
@@ -77,7 +83,7 @@ class EngineSelector:
         return [label for label in others if self._requested in ("auto", label.split()[0])]
 
     def _is_worth_trying(self, purpose: Purpose, num_examples: int) -> bool:
-        if self._requested == "keras":
+        if self._wants_reference:
             return False
         if self._requested == "openvino":
             return num_examples > 0
@@ -96,14 +102,14 @@ class EngineSelector:
 
     def _verdict(self, label: str) -> dict[str, Any]:
         engine = self.engines.engine(label)
-        if engine.label == REFERENCE:
+        if engine.label == self._reference:
             return {"agrees": False}
         output, speed = self.engines.timed_sample_output(label)
         agreement = compare_features(
             self.engines.reference_output, output, engine.precision, per_second=speed
         )
         self.agreements[label] = agreement
-        self.engines.progress.note(_agreement_text(label, agreement))
+        self.engines.progress.note(_agreement_text(label, agreement, self._reference))
         return dict(to_values(agreement))
 
     def _write_verdicts(self) -> None:
@@ -130,14 +136,15 @@ def _read_verdicts(folder: Path | None) -> dict[str, Any]:
     return {label: verdict for label, verdict in found.items() if isinstance(verdict, dict)}
 
 
-def _agreement_text(label: str, agreement: Agreement) -> str:
+def _agreement_text(label: str, agreement: Agreement, reference: str) -> str:
+    expected = "Keras" if reference == REFERENCE else reference
     if not agreement.agrees:
         return (
-            f"{label} is not used: its features differ from those of Keras by "
+            f"{label} is not used: its features differ from those of {expected} by "
             f"{agreement.difference:.2%} of their variation, more than {agreement.limit:.1%}."
         )
     return (
         f"{label}: {agreement.per_second:,.0f}/s; on {agreement.num_examples} examples its "
-        f"features differ from those of Keras by {agreement.difference:.2g} of their variation "
-        f"(at most {agreement.limit:g})."
+        f"features differ from those of {expected} by {agreement.difference:.2g} of their "
+        f"variation (at most {agreement.limit:g})."
     )

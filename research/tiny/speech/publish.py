@@ -15,6 +15,7 @@ from kerastl_tiny.weights import save_weights
 def publish(run: Path, output: Path) -> None:
     """Writes the backbone of a finished run as float16 arrays."""
     spec = find_backbone(f"run:{run}")
+    assert spec.build is not None
     save_weights(spec.build(weights=spec.default_weights, input=spec.input), output)
 
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from kerastl.features.engines import offered
-from kerastl.features.engines.engine import REFERENCE
 from kerastl.features.engines.offered import OfferedEngines, stored_offer
+from kerastl.features.network import REFERENCE
 
 CPU = OfferedEngines(labels=("openvino float32", REFERENCE), lacks_openvino=False)
 GPU = OfferedEngines(labels=("xla float16", REFERENCE), lacks_openvino=False)

@@ -1,0 +1,56 @@
+"""The input size and the views that a config asks of a backbone."""
+
+import math
+
+from kerastl.backbones import BackboneError, BackboneSpec, Input
+from kerastl.backbones.views import Views
+from kerastl.config.features_section import FeaturesConfig
+from kerastl.media.base import MAX_VALUES
+from kerastl.media.media_types import MEDIA_TYPES, assumed_input, media_type_of
+
+
+def sized_input(
+    spec: BackboneSpec, size: int | tuple[int, int] | None, features: FeaturesConfig | None
+) -> Input | None:
+    """Returns the input of the largest of the views, or of a size; None if loading decides.
+
+    Raises:
+        BackboneError: The backbone cannot take this size, or it is too large.
+    """
+    size = _largest_size(features) or size
+    if size is None:
+        return spec.input
+    if spec.input is None:
+        taken = assumed_input(size)
+    else:
+        taken = spec.input.resized(size, backbone=spec.id)
+    if math.prod(taken.shape) > MAX_VALUES:
+        raise BackboneError(
+            "The input is too large.",
+            where="backbone.input_size",
+            expected=f"at most {MAX_VALUES:,} values",
+            received=f"{taken.summary}: {math.prod(taken.shape):,}",
+        )
+    return taken
+
+
+def chosen_views(
+    spec: BackboneSpec, shape: tuple[int, ...], features: FeaturesConfig | None
+) -> Views | None:
+    """Returns the views of inputs of a shape; None is one feature vector."""
+    if features is None:
+        return None
+    return Views(
+        views=media_type_of(spec.input, shape).views(features, shape),
+        stages=features.stages,
+        pooling=features.pooling,
+        transform=features.transform,
+    )
+
+
+def _largest_size(features: FeaturesConfig | None) -> int | tuple[int, int] | None:
+    """Returns the input size that the views of a media type ask for, or None."""
+    if features is None:
+        return None
+    asked = [media.largest_size(features) for media in MEDIA_TYPES.values()]
+    return next((size for size in asked if size is not None), None)
