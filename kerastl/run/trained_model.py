@@ -81,4 +81,6 @@ def read_trained_model(model: keras.Model, bundle: Bundle, layout: RunLayout) ->
             received=f"{extractor.input_shape} and {extractor.feature_dim}",
             fix="Restore both files, or train the run again.",
         )
-    return TrainedModel(keras=model, extractor=extractor, views=facts.views)
+    trained = TrainedModel(keras=model, extractor=extractor, views=facts.views)
+    _ = trained.backbone  # refuses views that it cannot have
+    return trained

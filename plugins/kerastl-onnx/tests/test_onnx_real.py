@@ -1,5 +1,7 @@
 """Real weights: an exported MobileNetV2, and a speech embedding as ONNX and as a SavedModel."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +36,23 @@ def test_an_exported_mobilenet_gives_the_features_of_keras(shared: Path, tmp_pat
     expected = own.predict(raw, verbose=0)
     assert np.abs(expected).max() > 0.1
     np.testing.assert_allclose(extractor.features(raw), expected, atol=1e-4)
+
+
+def test_a_speech_embedding_gives_the_features_of_its_saved_model(
+    shared: Path, tmp_path: Path
+) -> None:
+    tf = pytest.importorskip("tensorflow")
+    recipe = Path(__file__).parents[1] / "recipes" / "speech_embedding.py"
+    path, folder = tmp_path / "speech.onnx", shared / "weights" / "onnx_speech_embedding"
+    command = [sys.executable, str(recipe), str(folder), "16000", str(path)]
+    subprocess.run(command, check=True)
+    options = {"sample_rate_hz": 16000, "num_samples": 16000, "normalize": "none"}
+    extractor = extractor_of(f"onnx:{path}", {**options, "scale": 32767, "pooling": "mean"})
+    raw = np.random.default_rng(0).normal(0, 0.05, (3, 16000)).astype("float32")
+    raw *= np.geomspace(0.1, 1, 3)[:, np.newaxis].astype("float32")
+    module = tf.saved_model.load(str(shared / "weights" / "hub_speech_embedding"))
+    (expected,) = module.signatures["serving_default"](tf.constant(raw)).values()
+    assert np.abs(expected).max() > 1
+    np.testing.assert_allclose(
+        extractor.features(raw), expected.numpy().mean(axis=(1, 2)), atol=1e-4
+    )

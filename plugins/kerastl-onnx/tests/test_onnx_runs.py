@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pandas as pd
 import pytest
+import soundfile
 from PIL import Image
 
 import kerastl
@@ -16,9 +17,10 @@ from kerastl.backbones import BackboneError, find_backbone
 from kerastl.config import Config
 from kerastl.config.loader import parse_config
 from kerastl.errors import ConfigError, ExportError, KerastlError
+from kerastl.listening.window_scorer import WindowScorer
 from kerastl.run.trained_model import TrainedModel
 
-from .conftest import PIXELS, conv_net
+from .conftest import PIXELS, WAVEFORM, conv_net, sound_net
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +196,45 @@ def test_features_auto_skips_what_it_cannot_compute(folder: Path, tmp_path: Path
     config = config_of(folder, backbone=backbone, features={"cost": 2})
     run = kerastl.train(config, output=tmp_path / "run")
     assert run.trained.views.sizes == (None,)
+
+
+def test_a_run_on_audio_listens_and_is_exported(tmp_path: Path) -> None:
+    rows = []
+    for number in range(40):
+        pitch = 440 if number % 2 else 60
+        seconds = np.arange(400) / 8000
+        noise = np.random.default_rng(number).normal(0, 0.05, 400)
+        soundfile.write(
+            tmp_path / f"{number}.wav", 0.3 * np.sin(2 * np.pi * pitch * seconds) + noise, 8000
+        )
+        rows.append({"path": f"{number}.wav", "high": number % 2})
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    onnx.save(sound_net(), tmp_path / "net.onnx")
+    values = {
+        "data": {"table": "table.csv", "audio": "path", "tasks": ["high"]},
+        "backbone": {"name": "onnx:net.onnx", "options": {**WAVEFORM, "pooling": "both"}},
+        "features": {"shift": 0.1},
+        "evaluation": {"bootstrap": 20},
+    }
+    run = kerastl.train(parse_config(values, base=tmp_path), output=tmp_path / "run", cache=False)
+    assert run.bundle.input.sample_rate_hz == 8000
+    assert run.trained.backbone.views.views[1].shift == -40
+    row = run.record.rows("test").iloc[0]
+    window = soundfile.read(tmp_path / row["path"], dtype="float32")[0][np.newaxis]
+    found = WindowScorer(run.trained, run.bundle, cache=False).score(window)
+    np.testing.assert_allclose(found, [[row["high"]]], atol=1e-5)
+    (exported,) = run.export("onnx", tmp_path / "export")
+    assert exported.parity.largest_difference < 1e-5
+
+
+def test_a_stranger_cannot_ask_for_views_that_an_extractor_has_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "run", tmp_path / "run")
+    path = tmp_path / "run" / "bundle.json"
+    values = json.loads(path.read_text())
+    values["backbone"]["extractor"]["views"]["views"][0]["size"] = [8, 8]
+    path.write_text(json.dumps(values))
+    (tmp_path / "run" / "SHA256SUMS").unlink()
+    with pytest.raises(BackboneError, match="cannot look at several sizes"):
+        _ = kerastl.load_run(tmp_path / "run").trained
