@@ -32,7 +32,8 @@ def survives_saving(subject: Subject) -> None:
         )
         return
     with subject.layer() as layer, tempfile.TemporaryDirectory() as folder:
-        layer.unfreeze_stages(1)
+        if layer.stages:
+            layer.unfreeze_stages(1)
         model = _model(layer)
         path = Path(folder, "model.keras")
         model.save(path)

@@ -13,6 +13,8 @@ from kerastl.backbones.testing.subject import SAME_ROW, DoesNotApply, Subject, a
 
 def names_every_layer_in_one_stage(subject: Subject) -> None:
     """The stages name every layer of the model once, and nothing else."""
+    if not subject.stages():
+        raise DoesNotApply("the backbone has no stages")
     named = Counter(name for stage in subject.stages() for name in stage.layers)
     layers = {layer.name for layer in subject.network.layers if layer.weights}
     known = {operation.name for operation in subject.network.operations}
@@ -56,6 +58,8 @@ def unfreezes_exactly_its_stages(subject: Subject) -> None:
     with subject.layer() as layer:
         if not layer.trainable_variables:
             raise DoesNotApply("the network has no trainable weights")
+        if not layer.stages:
+            raise DoesNotApply("the backbone has no stages")
         learnable = {stage.name: _learnable(layer, stage) for stage in layer.stages}
         for number in range(1, len(layer.stages) + 1):
             layer.unfreeze_stages(number)

@@ -18,6 +18,10 @@ SIGNATURE_ONLY = (
     "The module offers only a serving signature, which was traced for inference, so it can be used "
     "but not trained."
 )
+NO_GRADIENT = (
+    "The module was exported from JAX as compiled code, which has no gradient, so it can be used "
+    "but not trained."
+)
 TF1_FORMAT = (
     "The module is in TF1's format, whose graph was fixed for inference, so it can be used but not "
     "trained."

@@ -13,6 +13,9 @@ from kerastl.backbones import BackboneError
 CONVERTED = "variables_of_tf1"
 """The list in the root object that marks a module made from TF1's format."""
 
+COMPILED = "XlaCallModule"
+"""The operation of which modules exported from JAX consist."""
+
 REFERENCES_OF_TF1 = ("Variable", "VariableV2")
 RESOURCES_OF_TF1 = ("VarHandleOp",)
 VARIABLES_OF_TF1 = (*REFERENCES_OF_TF1, *RESOURCES_OF_TF1)
@@ -51,6 +54,16 @@ class Graph:
             return any(node.op in VARIABLES_OF_TF1 for node in self.meta.graph_def.node)
         objects = self.meta.object_graph_def.nodes
         return any(one.WhichOneof("kind") == "variable" for one in objects)
+
+    @cached_property
+    def platforms(self) -> frozenset[str] | None:
+        """Kinds of devices for which JAX compiled it, such as CPU; None if it has no such code."""
+        found = [
+            {name.decode() for name in node.attr["platforms"].list.s}
+            for _, node in self.operations()
+            if node.op == COMPILED
+        ]
+        return frozenset(set.intersection(*found)) if found else None
 
     @property
     def asset_names(self) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ class SavedModelLayer(keras.layers.Layer):
         batch_norm: `"frozen"` always runs the module in inference mode: BatchNorm's statistics
             are frozen and dropout is off, also while its weights learn. `"update"` passes the
             caller's `training` on, as long as any variable learns.
-        output: Key or index of the output if the module returns a dictionary or a tuple.
+        output: Key or index of the output if the module returns a dictionary or a tuple; None
+            takes the only one, or the embedding of YAMNet and of modules that name theirs so.
         pooling: `"mean"` or `"max"` over all axes between batch and features, such as the
             frames of an audio clip; None keeps them.
         signature: Name of a serving signature to use instead of the module itself.
@@ -126,7 +127,7 @@ class SavedModelLayer(keras.layers.Layer):
             **super().get_config(),
             "graph": dict(self.module.staged.pack()),
             "batch_norm": self.batch_norm,
-            "output": self._options.output,
+            "output": self.module.output,
             "pooling": self._options.pooling,
             "signature": self._options.signature,
             "arguments": dict(self._options.arguments),

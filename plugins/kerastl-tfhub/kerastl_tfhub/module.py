@@ -3,15 +3,23 @@
 Convention: TensorFlow tracks the restored object, so its tables and assets go into every export.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow as tf
 
 from kerastl.backbones import BackboneError
-from kerastl_tfhub.calling import SIGNATURE_ONLY, TF1_FORMAT, Form, ReusableForm, SignatureForm
+from kerastl_tfhub.calling import (
+    NO_GRADIENT,
+    SIGNATURE_ONLY,
+    TF1_FORMAT,
+    Form,
+    ReusableForm,
+    SignatureForm,
+)
 from kerastl_tfhub.graph import CONVERTED
 from kerastl_tfhub.legacy import converted
 from kerastl_tfhub.saving import (
@@ -23,6 +31,8 @@ from kerastl_tfhub.saving import (
 )
 
 Pooling = Literal["mean", "max"]
+_EMBEDDINGS = ("embedding", "embeddings")
+_NUM_OF_YAMNET, _DIM_OF_YAMNET = 3, 1024  # scores, embedding and spectrogram of each frame
 _REDUCE = {"mean": tf.reduce_mean, "max": tf.reduce_max}
 
 
@@ -64,14 +74,16 @@ class Module:
         with refusing_damage(where):
             self.loaded = tf.saved_model.load(str(staged.folder), options=load_options)
         self.form = _form(self.loaded, options, reason, where)
-        self._options = options
-        self.output_spec = _selected_spec(self.form.output_spec, options, where)
+        self._reason = NO_GRADIENT if staged.graph.platforms else None
+        self.output = _chosen_output(self.form.output_spec, options.output, where)
+        self._options = replace(options, output=self.output)
+        self.output_spec = _selected_spec(self.form.output_spec, self._options, where)
         self.regularization_losses = tuple(getattr(self.loaded, "regularization_losses", ()))
 
     @property
     def frozen_reason(self) -> str | None:
         """Why the module cannot be trained, as a sentence, or None if it can."""
-        return self.form.frozen_reason
+        return self._reason or self.form.frozen_reason
 
     def variables(self) -> list[tuple[tf.Variable, bool]]:
         """Returns every variable once, and whether it may learn, in a stable order.
@@ -176,6 +188,24 @@ def _selected(outputs: Any, key: str | int | None) -> Any:
     if isinstance(outputs, Sequence):
         return outputs[0 if key is None else int(key)]
     return outputs
+
+
+def _chosen_output(outputs: Any, wanted: str | int | None, where: str) -> str | int | None:
+    """Returns the wanted output, or the embedding if there is one among several; warns of it."""
+    several: dict[Any, tf.TensorSpec] = {}
+    if wanted is None and isinstance(outputs, Mapping) and _default_key(outputs) is None:
+        several = {key: spec for key, spec in outputs.items() if key in _EMBEDDINGS}
+    elif wanted is None and isinstance(outputs, Sequence) and len(outputs) == _NUM_OF_YAMNET:
+        several = {key: s for key, s in enumerate(outputs) if s.shape[-1:] == [_DIM_OF_YAMNET]}
+    if len(several) != 1:
+        return wanted
+    ((chosen, spec),) = several.items()
+    warnings.warn(
+        f"{where}: of {len(outputs)} outputs, {chosen!r} is used, the embedding of shape "
+        f"{spec.shape}. The option 'output' chooses another.",
+        stacklevel=2,
+    )
+    return chosen
 
 
 def _default_key(outputs: Mapping[str, Any]) -> str | None:

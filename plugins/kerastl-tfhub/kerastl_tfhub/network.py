@@ -11,7 +11,6 @@ from kerastl.backbones import (
     BackboneError,
     ImageInput,
     Input,
-    Stage,
     WeightsError,
     load_weights_file,
 )
@@ -77,11 +76,6 @@ def _load_file(network: keras.Model, weights: str, handle: str) -> None:
             expected="a .weights.h5 or .keras file of the same network",
             received=str(error).partition("\n")[0],
         ) from error
-
-
-def module_stages(network: keras.Model) -> tuple[Stage, ...]:
-    """Returns the only stage: a module has no layers, only variables, selected by path patterns."""
-    return (Stage(name=LAYER_NAME, layers=(network.get_layer(LAYER_NAME).name,)),)
 
 
 def module_options(handle: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from kerastl.backbones import AudioInput, ImageInput, Input
 from kerastl_tfhub.handles import resolve
 from kerastl_tfhub.legacy import choose_signature
-from kerastl_tfhub.network import module_options, module_range, rescaling
+from kerastl_tfhub.network import LAYER_NAME, module_options, module_range, rescaling
 
 
 def reference_features(
@@ -31,7 +31,10 @@ def reference_features(
         options: As in `build_network`.
     """
     del num_samples
-    given = module_options(handle, options)
+    given = {
+        **module_options(handle, options),
+        "output": network.get_layer(LAYER_NAME).module.output,
+    }
     scale, offset = _scaling(handle, network, input_range)
     # Without functions of its own, `loaded` must outlive every call.
     loaded = tf.saved_model.load(str(resolve(handle)), tags=given.get("tags"))

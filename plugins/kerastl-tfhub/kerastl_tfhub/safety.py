@@ -103,6 +103,35 @@ def check_trust(graph: Graph, *, where: str) -> None:
         )
 
 
+def check_platform(graph: Graph, *, where: str) -> None:
+    """Checks that compiled code in a graph is for the devices of this machine.
+
+    Args:
+        graph: The graph to load.
+        where: The file or handle, for the message.
+
+    Raises:
+        BackboneError: It is for others.
+    """
+    if graph.platforms is None:
+        return
+    import tensorflow as tf
+
+    on_gpu = "ROCM" if tf.test.is_built_with_rocm() else "CUDA"
+    here = on_gpu if tf.config.list_physical_devices("GPU") else "CPU"
+    if here not in graph.platforms:
+        to_cpu = (
+            "set CUDA_VISIBLE_DEVICES=-1 to compute on the CPU" if "CPU" in graph.platforms else ""
+        )
+        raise BackboneError(
+            "The module consists of code that JAX compiled for other devices.",
+            where=where,
+            expected=f"{here}, which TensorFlow uses here",
+            received=", ".join(sorted(graph.platforms)) or "no device that all of it is for",
+            fix=f"Use a version of the module for {here}{', or ' if to_cpu else ''}{to_cpu}.",
+        )
+
+
 def check_links(folder: Path, *, where: str) -> None:
     """Checks that everything in the folder of a module is a file or a folder inside of it.
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from kerastl.backbones import WeightsError
 from kerastl_tfhub.files import stays_inside
 from kerastl_tfhub.graph import Graph, read_graph
-from kerastl_tfhub.safety import check_assets, check_links, check_trust
+from kerastl_tfhub.safety import check_assets, check_links, check_platform, check_trust
 
 _MAX_BYTES = 2**31  # a protocol buffer can't be larger
 
@@ -32,7 +32,7 @@ class StagedModule:
         where: Handle or file, for messages.
 
     Raises:
-        BackboneError: There is no such SavedModel or graph.
+        BackboneError: There is no such SavedModel or graph, or its code is for other devices.
         UntrustedModuleError: Safe mode refuses an operation, an asset is not the module's own, or
             a link leads out of the folder.
     """
@@ -41,6 +41,7 @@ class StagedModule:
         check_links(folder, where=where)
         self.graph = read_graph(folder, tags=tags)
         check_assets(self.graph, folder / "assets", where=where)
+        check_platform(self.graph, where=where)
         check_trust(self.graph, where=where)
         self._directory = tempfile.TemporaryDirectory(prefix="kerastl_tfhub_")
         self.folder = Path(self._directory.name)

@@ -2,6 +2,10 @@
 
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +22,8 @@ from kerastl.backbones import (
     find_backbone,
     list_backbones,
 )
+from kerastl.errors import ModelError
+from kerastl.heads.builder import build_model
 from kerastl_tfhub import family
 from kerastl_tfhub.catalogue import CATALOGUE
 
@@ -98,11 +104,23 @@ def test_audio_of_either_form_become_one_vector(unbatched: str, framewise: str) 
     assert spec.build(weights="module", input=AUDIO).output_shape == (None, 5)
 
 
-def test_a_module_is_one_stage(conv_net: str) -> None:
+def test_a_module_has_no_stages_so_its_last_ones_cannot_be_trained(conv_net: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        build_model(
+            f"tfhub:{conv_net}", ["a"], input_size=8, trainable={"stages": 1}, weights="module"
+        )
+    assert (
+        str(caught.value)
+        == """The backbone 'backbone' cannot unfreeze 1 stages.
+  expected: a backbone that has stages
+  received: 1
+  fix:      Set trainable to true to train the whole backbone."""
+    )
+
+
+def test_variables_have_paths_that_patterns_can_select(conv_net: str) -> None:
     spec = find_backbone(f"tfhub:{conv_net}")
     network = spec.build(weights="module", input=SMALL)
-    (stage,) = spec.stages(network)
-    assert stage.layers == ("module",)
     assert network.get_layer("module").weights[0].path == "module/conv/kernel"
 
 
@@ -143,6 +161,46 @@ def test_no_feature_vector_is_an_error_that_names_the_options(unbatched: str) ->
     spec = find_backbone(f"tfhub:{unbatched}")
     with pytest.raises(BackboneError, match=r"several outputs(.|\n)*option 'output'"):
         spec.build(weights="module", input=AUDIO)
+
+
+def several_outputs(make: Callable[..., str], *, names: tuple[str, ...] | None) -> str:
+    """Saves a module that takes one clip and returns scores, embedding and spectrogram."""
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def call(clip: tf.Tensor) -> Any:
+        frames = tf.signal.frame(clip, 100, 50)
+        rows = [frames[:, :7], tf.tile(frames, [1, 11])[:, :1024], frames[:, :64]]
+        return tuple(rows) if names is None else dict(zip(names, rows, strict=True))
+
+    module.__call__ = call
+    return make(module)
+
+
+@pytest.mark.parametrize("names", [None, ("label", "embedding", "spectrogram")])
+def test_a_module_like_yamnet_chooses_its_embedding_and_says_so(
+    names: tuple[str, ...] | None, make: Callable[..., str], tmp_path: Path
+) -> None:
+    spec = find_backbone(f"tfhub:{several_outputs(make, names=names)}")
+    chosen = 1 if names is None else "embedding"
+    with pytest.warns(UserWarning, match=f"of 3 outputs, {chosen!r} is used, the embedding of"):
+        network = spec.build(weights="module", input=AUDIO)
+    assert network.output_shape == (None, 1024)
+    raw = np.random.default_rng(0).uniform(-1, 1, (2, 400)).astype("float32")
+    reference = spec.reference_features(network)
+    np.testing.assert_allclose(network.predict(raw, verbose=0), reference(raw), atol=1e-6)
+    network.save(tmp_path / "network.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert keras.models.load_model(tmp_path / "network.keras").output_shape == (None, 1024)
+
+
+def test_a_chosen_output_of_a_module_like_yamnet_stays(make: Callable[..., str]) -> None:
+    folder = several_outputs(make, names=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        network = find_backbone(f"tfhub:{folder}").build(weights="module", input=AUDIO, output=0)
+    assert network.output_shape == (None, 7)
 
 
 def test_a_built_network_saves_and_loads_under_safe_mode(conv_net: str, tmp_path) -> None:

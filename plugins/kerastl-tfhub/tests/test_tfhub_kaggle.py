@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import io
 import json
 import logging
 import sys
@@ -63,8 +64,6 @@ def kaggle(plain: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Lets kagglehub talk to a server of the test; yields the paths of the requests."""
     pytest.importorskip("kagglehub", reason="kagglehub is not installed")
     from kagglesdk import kaggle_env
-
-    monkeypatch.setattr(logging.getLogger("kagglehub").handlers[0], "stream", sys.stdout)
 
     handler = type("Answers", (Kaggle,), {"module": Path(plain), "requests": []})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
@@ -169,14 +168,23 @@ def test_an_address_without_a_known_handle_is_refused_without_a_network(address:
 
 @pytest.mark.parametrize("address", ["yamnet", HANDLE, "https://tfhub.dev/google/yamnet/1"])
 def test_a_module_is_downloaded_once_into_kagglehub_s_cache(
-    address: str, kaggle: list[str], plain: str, caches: Path, capfd: pytest.CaptureFixture[str]
+    address: str,
+    kaggle: list[str],
+    plain: str,
+    caches: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    log = io.StringIO()
+    for handler in logging.getLogger("kagglehub").handlers:
+        monkeypatch.setattr(handler, "stream", log, raising=False)
     folder = resolve(address)
     assert content(folder) == content(Path(plain))
     assert folder == caches / "kagglehub" / "models" / HANDLE
     num_requests = len(kaggle)
     assert resolve(address) == folder
     assert len(kaggle) == num_requests
+    assert log.getvalue() == ""
     assert capfd.readouterr() == ("", "")
 
 
