@@ -7,6 +7,7 @@ from kerastl.backbones import find_backbone as find
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
 
 _OPEN = {
+    "keras_hub": "any preset: `keras_hub:hf://...`, `keras_hub:kaggle://...`, `keras_hub:./folder`",
     "onnx": "any file: `onnx:./model.onnx`, frozen",
     "run": "any finished run: `run:runs/driving`",
     "tfhub": "any module: `tfhub:https://...`, `tfhub:./folder`",

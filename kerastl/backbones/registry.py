@@ -31,6 +31,7 @@ from kerastl.errors import (
 
 OFFICIAL_FAMILIES: Mapping[str, str] = {
     "applications": "kerastl-applications",
+    "keras_hub": "kerastl-hub",
     "onnx": "kerastl-onnx",
     "tfhub": "kerastl-tfhub",
     "tiny": "kerastl-tiny",

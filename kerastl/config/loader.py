@@ -214,7 +214,7 @@ def _name(name: Any, base: Path) -> Any:
     if not isinstance(name, str):
         return name
     family, _, path = name.partition(":")
-    is_path = family in ("run", "onnx") or (family == "tfhub" and path.startswith((".", "/", "~")))
+    is_path = family in ("run", "onnx") or path.startswith((".", "/", "~"))
     return f"{family}:{_absolute(path, base)}" if is_path and path else name
 
 

@@ -38,8 +38,8 @@ class BackboneConfig(Section):
 
     name: Text = Field(
         description="family:name, such as applications:mobilenet_v2; `kerastl backbones list` "
-        "shows them. The path of run:PATH, onnx:PATH or tfhub:./PATH is relative to the config's "
-        "folder.",
+        "shows them. The path of run:PATH, onnx:PATH, tfhub:./PATH or keras_hub:./PATH is relative "
+        "to the config's folder.",
     )
     weights: Text | None = Field(
         default="default",

@@ -15,7 +15,20 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(
     path.name for path in (ROOT / "plugins").iterdir() if (path / "setup.cfg").is_file()
 )
-ENDINGS = (".py", ".npz", ".typed", ".txt", ".yaml", ".html", ".js", ".css", ".j2", ".csv", ".ogg")
+ENDINGS = (
+    ".py",
+    ".json",
+    ".npz",
+    ".typed",
+    ".txt",
+    ".yaml",
+    ".html",
+    ".js",
+    ".css",
+    ".j2",
+    ".csv",
+    ".ogg",
+)
 WEIGHTS_LIMIT_BYTES = 2 * 2**20
 
 
@@ -91,7 +104,8 @@ def test_entry_points_name_the_families_and_importers(wheels: dict[str, zipfile.
         if points.has_section("kerastl.importers"):
             importers[package] = tuple(points["kerastl.importers"])
     backbones = {name.removeprefix("kerastl-") for name in PLUGINS} - {"importers"}
-    assert families == {"kerastl": ["run"], **{f"kerastl_{name}": [name] for name in backbones}}
+    named = {f"kerastl_{name}": [{"hub": "keras_hub"}.get(name, name)] for name in backbones}
+    assert families == {"kerastl": ["run"], **named}
     assert importers == {"kerastl_importers": OURS}
 
 

@@ -33,7 +33,7 @@ MESSAGES = {
     "misspelt family and name": (
         lambda: find_backbone("aplications:mobilenet_v3_smal"),
         """No installed plugin provides the backbone family 'aplications'.
-  expected: one of applications, onnx, run, tfhub, tiny
+  expected: one of applications, keras_hub, onnx, run, tfhub, tiny
   fix:      Did you mean 'applications:mobilenet_v3_small'?""",
     ),
     "misspelt name": (

@@ -34,6 +34,8 @@ def test_a_table_is_a_path(table, expected) -> None:
     [
         ("run:runs/a", "run:/base/configs/runs/a"),
         ("run:../runs/a", "run:/base/runs/a"),
+        ("keras_hub:./preset", "keras_hub:/base/configs/preset"),
+        ("keras_hub:hf://owner/model", "keras_hub:hf://owner/model"),
         ("tfhub:./module", "tfhub:/base/configs/module"),
         ("tfhub:../module", "tfhub:/base/module"),
         ("tfhub:/module", "tfhub:/module"),

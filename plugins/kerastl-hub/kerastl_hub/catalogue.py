@@ -1,0 +1,52 @@
+"""The presets that KerasHub publishes, by name.
+
+Convention: `catalogue.json` is written by `tools/make_catalogue.py`, never by hand.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kerastl_hub.architectures import ARCHITECTURES, Architecture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Facts of one published preset.
+
+    Args:
+        name: Its name in KerasHub.
+        architecture: Key of `ARCHITECTURES`.
+        handle: Its handle on Kaggle, with a version.
+        size: Side in pixels of the images it was trained on.
+        feature_dim: Length of one vector of features.
+        num_params: Number of weights, at `size` and with the default pooling.
+        config: Arguments of the encoder's class; None if only the download has them.
+        description: KerasHub's own.
+        license: License of the weights, if it is not that of the architecture.
+    """
+
+    name: str
+    architecture: str
+    handle: str
+    size: int
+    feature_dim: int | None
+    num_params: int | None
+    config: Mapping[str, Any] | None
+    description: str
+    license: str | None = None
+
+    @property
+    def facts(self) -> Architecture:
+        """Facts of its architecture."""
+        return ARCHITECTURES[self.architecture]
+
+
+@cache
+def presets() -> Mapping[str, Preset]:
+    """Returns the published presets by name, sorted."""
+    entries = json.loads(Path(__file__).with_name("catalogue.json").read_text())
+    return {name: Preset(name=name, **facts) for name, facts in entries.items()}
