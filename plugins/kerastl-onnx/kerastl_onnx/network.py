@@ -116,6 +116,8 @@ class _File:
             external_data_helper.load_external_data_for_model(model, str(folder))
         except Exception as error:  # onnx raises errors of several classes
             raise self.refused("Its weights cannot be read.", received=_line(error)) from error
+        if next(external_tensors(model), None) is not None:
+            raise self.refused("A function or an inner graph has its weights in another file.")
 
     def _with_known_opset(self, model: onnx.ModelProto) -> onnx.ModelProto:
         opset = opset_of(model)

@@ -59,6 +59,14 @@ def fixed_batch() -> onnx.ModelProto:
     return model_of(nodes, [1, 8, 8, 3], ["vector"], arrays)
 
 
+def whole_numbers() -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats"], ["vector"], axes=[1, 2], keepdims=0),
+    ]
+    return model_of(nodes, ["n", 8, 8, 3], ["vector"], {}, kind=TensorProto.INT32)
+
+
 def unknown_operation() -> onnx.ModelProto:
     model = conv_net()
     model.graph.node[1].op_type, model.graph.node[1].domain = "Secret", "com.example"
@@ -159,6 +167,7 @@ REFUSED = {
         "cannot run it with a batch of two",
         "ONNXRuntimeError",
     ),
+    "a type of token ids": (whole_numbers, IMAGES, "a type that images", "INT32"),
     "an unknown operation": (
         unknown_operation,
         IMAGES,
@@ -227,6 +236,17 @@ def test_weights_of_inner_graphs_are_checked_too(save, tmp_path: Path) -> None:
     tensor.ClearField("raw_data")
     model = conv_net()
     model.graph.node.append(helper.make_node("Constant", [], ["unused"], value=tensor))
+    assert "outside of its folder" in refusal(save(model, "files/model.onnx"), PIXELS)
+
+
+def test_weights_of_functions_are_checked_too(save) -> None:
+    tensor = numpy_helper.from_array(weights(3), "value")
+    external_data_helper.set_external_data(tensor, "../secret")
+    tensor.ClearField("raw_data")
+    constant = helper.make_node("Constant", [], ["result"], value=tensor)
+    domain = [helper.make_opsetid("", 17)]
+    model = conv_net()
+    model.functions.append(helper.make_function("own", "Three", [], ["result"], [constant], domain))
     assert "outside of its folder" in refusal(save(model, "files/model.onnx"), PIXELS)
 
 

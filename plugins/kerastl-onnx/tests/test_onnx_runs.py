@@ -14,6 +14,7 @@ from PIL import Image
 
 import kerastl
 from kerastl.backbones import BackboneError, find_backbone
+from kerastl.compare.comparison import compare
 from kerastl.config import Config
 from kerastl.config.loader import parse_config
 from kerastl.errors import ConfigError, ExportError, KerastlError
@@ -168,6 +169,14 @@ def test_what_a_frozen_backbone_cannot_do_is_refused(changes, reason, folder, tm
     with pytest.raises(ConfigError, match=reason):
         kerastl.train(config_of(folder, backbone=backbone, **changes), output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_comparison_of_trainable_is_refused_before_it_trains(folder, tmp_path) -> None:
+    backbone = {"name": f"onnx:{folder / 'moved.onnx'}", "options": PIXELS}
+    config = config_of(folder, backbone=backbone, features=None)
+    with pytest.raises(ConfigError, match="no gradient passes through it"):
+        compare(config, axis="trainable", seeds=1, output=tmp_path / "compared")
+    assert not (tmp_path / "compared").exists()
 
 
 def test_a_keras_model_is_not_built_of_it(folder: Path) -> None:
