@@ -2,8 +2,9 @@
 
 import math
 
-from kerastl.backbones import BackboneError, BackboneSpec, Input
+from kerastl.backbones import BackboneError, BackboneSpec, Extractor, Input
 from kerastl.backbones.views import Views
+from kerastl.config import BackboneConfig
 from kerastl.config.features_section import FeaturesConfig
 from kerastl.media.base import MAX_VALUES
 from kerastl.media.media_types import MEDIA_TYPES, assumed_input, media_type_of
@@ -46,6 +47,21 @@ def chosen_views(
         pooling=features.pooling,
         transform=features.transform,
     )
+
+
+def chosen_extractor(
+    spec: BackboneSpec, settings: BackboneConfig, features: FeaturesConfig | None
+) -> tuple[Extractor, Views | None]:
+    """Returns the network of a backbone that is no Keras model, and its views."""
+    from kerastl.backbones.building import build_extractor
+
+    extractor = build_extractor(
+        spec,
+        weights=spec.chosen_weights(settings.weights),
+        input=sized_input(spec, settings.input_size, features),
+        options=settings.options,
+    )
+    return extractor, chosen_views(spec, extractor.input_shape, features)
 
 
 def _largest_size(features: FeaturesConfig | None) -> int | tuple[int, int] | None:

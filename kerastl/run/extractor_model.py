@@ -5,9 +5,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerastl.backbones import Extractor
 from kerastl.backbones.views import Views
 from kerastl.features.network import FrozenBackbone
-from kerastl.heads.backbone_settings import chosen_views, sized_input
+from kerastl.heads.backbone_settings import chosen_extractor
 from kerastl.progress import Progress
 from kerastl.run.model_cache import ModelFacts, ModelParts
 from kerastl.run.run_model import RunModel
@@ -15,8 +16,6 @@ from kerastl.training.solving import ModelPart
 
 if TYPE_CHECKING:
     import keras
-
-    from kerastl.backbones.extractor import Extractor
 
 
 def make_run_model(parts: ModelParts, *, cache: Path | None, progress: Progress) -> RunModel:
@@ -36,22 +35,13 @@ class ExtractorModel(RunModel):
         super().__init__(parts, cache=None, progress=progress)
 
     @cached_property
-    def extractor(self) -> "Extractor":
-        """The network of the backbone."""
-        from kerastl.backbones.building import build_extractor
-
-        spec, settings = self._parts.spec, self._parts.backbone
-        return build_extractor(
-            spec,
-            weights=spec.chosen_weights(settings.weights),
-            input=sized_input(spec, settings.input_size, self._parts.features),
-            options=settings.options,
-        )
+    def _chosen(self) -> tuple[Extractor, Views | None]:
+        return chosen_extractor(self._parts.spec, self._parts.backbone, self._parts.features)
 
     @property
-    def views(self) -> Views | None:
-        """What the backbone computes of each input."""
-        return chosen_views(self._parts.spec, self.extractor.input_shape, self._parts.features)
+    def extractor(self) -> Extractor:
+        """The network of the backbone."""
+        return self._chosen[0]
 
     @cached_property
     def keras_model(self) -> "keras.Model":
@@ -74,7 +64,7 @@ class ExtractorModel(RunModel):
         return ModelFacts(
             input_shape=self.extractor.input_shape,
             backbone_sha256=self.extractor.fingerprint,
-            views=self.views,
+            views=self._chosen[1],
             networks=tuple(network.facts for network in self.backbone.networks.values()),
             parts=tuple(parts),
             seed=None,
@@ -83,4 +73,4 @@ class ExtractorModel(RunModel):
     @cached_property
     def backbone(self) -> FrozenBackbone:
         """The network of the backbone."""
-        return FrozenBackbone.of_extractor(self.extractor, self.views)
+        return FrozenBackbone.of_extractor(*self._chosen)

@@ -22,7 +22,7 @@ from kerastl.evaluation.gains import calibrated_loss, measure_gain
 from kerastl.features.network import FrozenBackbone
 from kerastl.features.source import FeatureSource
 from kerastl.files import write_json
-from kerastl.heads.backbone_settings import chosen_views, sized_input
+from kerastl.heads.backbone_settings import chosen_extractor
 from kerastl.media.base import InputContract, MediaType
 from kerastl.progress import SILENT, Progress
 from kerastl.records import from_values, to_values
@@ -161,7 +161,9 @@ def _build(
 ) -> tuple["Backbone | FrozenBackbone", InputContract]:
     """Returns the backbone with these features, and what it takes."""
     if spec.is_frozen_only:
-        return _build_extractor(spec, backbone, data, settings)
+        extractor, views = chosen_extractor(spec, backbone, settings)
+        shape, frozen = extractor.input_shape, FrozenBackbone.of_extractor(extractor, views)
+        return frozen, data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
     from kerastl.heads.builder import build_backbone
 
     layer, raw = build_backbone(
@@ -173,23 +175,6 @@ def _build(
     )
     shape = tuple(raw.shape[1:])
     return layer, data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
-
-
-def _build_extractor(
-    spec: BackboneSpec, backbone: BackboneConfig, data: DataConfig, settings: FeaturesConfig
-) -> tuple[FrozenBackbone, InputContract]:
-    from kerastl.backbones.building import build_extractor
-
-    extractor = build_extractor(
-        spec,
-        weights=spec.chosen_weights(backbone.weights),
-        input=sized_input(spec, backbone.input_size, settings),
-        options=backbone.options,
-    )
-    shape = extractor.input_shape
-    views = chosen_views(spec, shape, settings)
-    contract = data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)
-    return FrozenBackbone.of_extractor(extractor, views), contract
 
 
 def _summary(settings: FeaturesConfig, media: MediaType) -> str:

@@ -234,8 +234,13 @@ def test_weights_of_inner_graphs_are_checked_too(save, tmp_path: Path) -> None:
     tensor = numpy_helper.from_array(weights(3), "value")
     external_data_helper.set_external_data(tensor, "../secret")
     tensor.ClearField("raw_data")
+    constant = helper.make_node("Constant", [], ["result"], value=tensor)
+    result = helper.make_tensor_value_info("result", TensorProto.FLOAT, [3])
+    inner = helper.make_graph([constant], "inner", [], [result])
+    branches = {"then_branch": inner, "else_branch": inner}
     model = conv_net()
-    model.graph.node.append(helper.make_node("Constant", [], ["unused"], value=tensor))
+    model.graph.node.append(helper.make_node("If", ["yes"], ["unused"], **branches))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
     assert "outside of its folder" in refusal(save(model, "files/model.onnx"), PIXELS)
 
 
