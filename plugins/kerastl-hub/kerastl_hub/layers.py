@@ -5,6 +5,7 @@ frozen on its own. The model is saved as the config of its encoder and built ane
 loaded, because KerasHub's inner layers do not restore themselves.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ class HubNetwork(keras.Model):
         if keras.backend.standardize_dtype(features.dtype) != "float32":
             features = keras.ops.cast(features, "float32")
         super().__init__(raw, features, **kwargs)
+        _name_layers(self, encoder.name)
         self.arguments: dict[str, Any] = {
             "architecture": architecture,
             "config": dict(config),
@@ -82,6 +84,20 @@ def config_of(encoder: keras.Model) -> dict[str, Any]:
     if isinstance(encoder, keras_hub.models.EfficientNetBackbone):
         config["num_features"] = encoder.get_layer("top_conv").filters
     return {key: _plain(value) for key, value in config.items()}
+
+
+def _name_layers(network: keras.Model, encoder_name: str) -> None:
+    """Gives layers names that are the same in each process; a saved model refers to them.
+
+    KerasHub begins names with that of an encoder that was loaded; Keras counts unnamed layers.
+    """
+    for position, operation in enumerate(network.operations):
+        name = operation.name.removeprefix(f"{encoder_name}_")
+        kind = re.sub(r"_\d+$", "", name)
+        if kind.replace("_", "") == type(operation).__name__.lower():
+            name = f"{kind}_{position}"
+        if not isinstance(operation, keras.layers.InputLayer):
+            operation.name = name
 
 
 def _plain(value: Any) -> Any:
