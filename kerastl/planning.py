@@ -27,7 +27,7 @@ def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
         progress.warn(sentence)
     refuse_other_modality(spec, config)
-    refuse_training_of_extractor(spec, config)
+    refuse_impossible_training(spec, config)
     if config.augment is not None and config.augment == usual_augment(config.data.media):
         progress.note(_augment_text(config.data.media))
     examples = load_table(config.data)
@@ -93,26 +93,26 @@ def _warning_of_random_weights(spec: BackboneSpec, config: Config) -> str | None
     )
 
 
-def refuse_training_of_extractor(spec: BackboneSpec, config: Config) -> None:
-    """Checks that nothing is asked of a backbone that is no Keras model but its features.
+def refuse_impossible_training(spec: BackboneSpec, config: Config) -> None:
+    """Checks that a backbone that can only be frozen is, and that Keras runs only Keras models.
 
     Raises:
-        ConfigError: The backbone would be trained, or run by Keras in every epoch.
+        ConfigError: It would be trained, or be run by Keras and is no Keras model.
     """
-    if not spec.is_frozen_only:
+    if spec.trainable:
         return
     problems = []
     if not TrainablePolicy.parse(config.trainable).is_frozen:
         problems.append(
-            f"trainable: '{spec.id}' is no Keras model, so no gradient passes through it. Set "
+            f"trainable: '{spec.id}' cannot be trained, because {spec.frozen_reason}. Set "
             "trainable: false."
         )
-    elif config.augment is not None and config.augment.active:
+    elif spec.is_extractor and config.augment is not None and config.augment.active:
         problems.append(
             f"augment: Keras would have to run '{spec.id}' in every epoch, and it is no Keras "
             "model. Set augment: null; features.flips looks at mirror images."
         )
-    if config.fit.engine == "keras":
+    if spec.is_extractor and config.fit.engine == "keras":
         problems.append("fit.engine: Keras cannot run the backbone. Set fit.engine: auto.")
     if problems:
         raise ConfigError("The backbone can only be frozen.", problems=problems)

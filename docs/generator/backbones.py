@@ -8,10 +8,11 @@ from kerastl.backbones.registry import OFFICIAL_FAMILIES
 
 _OPEN = {
     "keras_hub": "any preset: `keras_hub:hf://...`, `keras_hub:kaggle://...`, `keras_hub:./folder`",
-    "onnx": "any file: `onnx:./model.onnx`, frozen",
+    "onnx": "any file: `onnx:./model.onnx`",
     "run": "any finished run: `run:runs/driving`",
     "tfhub": "any module: `tfhub:https://...`, `tfhub:./folder`",
 }
+_UNLISTED = {"onnx": ("no", "the file's own"), "run": ("yes", "that of the run's backbone")}
 _HEAD = """\
 # Backbones
 
@@ -30,7 +31,8 @@ def page() -> str:
 def table() -> str:
     """Returns the table of families."""
     rows = [_row(plugin) for plugin in official()]
-    return "\n".join(["| family | package | backbones |", "|---|---|---|", *rows]) + "\n"
+    head = "| family | package | backbones | trainable | licenses | login |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows]) + "\n"
 
 
 def official() -> list[Plugin]:
@@ -40,10 +42,23 @@ def official() -> list[Plugin]:
 
 def _row(plugin: Plugin) -> str:
     names = list_backbones(family=plugin.family)
+    specs = [find(name) for name in names]
     shown = [f"`{name}`" for name in names[:3]]
     listed = f"{len(names)}: {', '.join(shown)}{', ...' if len(names) > 3 else ''}" if names else ""
     parts = [part for part in (listed, _OPEN.get(plugin.family)) if part]
-    return f"| `{plugin.family}` | `{plugin.distribution}` | {'; '.join(parts)} |"
+    trainable, licenses = _UNLISTED.get(plugin.family) or (
+        _count([spec.trainable for spec in specs]),
+        ", ".join(sorted({spec.license for spec in specs})),
+    )
+    login = _count([spec.needs_login for spec in specs])
+    cells = (f"`{plugin.family}`", f"`{plugin.distribution}`", "; ".join(parts))
+    return f"| {' | '.join([*cells, trainable, licenses, login])} |"
+
+
+def _count(answers: Sequence[bool]) -> str:
+    if all(answers) or not any(answers):
+        return "yes" if any(answers) else "no"
+    return f"{sum(answers)} of {len(answers)}"
 
 
 def _family(plugin: Plugin) -> str:
@@ -51,8 +66,8 @@ def _family(plugin: Plugin) -> str:
     if not specs:
         return ""
     head = f"\n## {plugin.family}\n\nFrom `{plugin.distribution}`.\n\n"
-    columns = "| name | input | features | parameters | published weights | license |\n"
-    return head + columns + "|---|---|---|---|---|---|\n" + "".join(map(_facts, specs))
+    columns = "| name | input | features | parameters | published weights | trainable | license |\n"
+    return head + columns + "|---|---|---|---|---|---|---|\n" + "".join(map(_facts, specs))
 
 
 def _facts(spec: BackboneSpec) -> str:
@@ -62,7 +77,8 @@ def _facts(spec: BackboneSpec) -> str:
         _number(spec.feature_dim),
         _number(spec.num_params),
         _listed(spec.weights),
-        spec.license,
+        "yes" if spec.trainable else f"no: {spec.frozen_reason}",
+        f"{spec.license}, login needed" if spec.needs_login else spec.license,
     )
     return f"| {' | '.join(cells)} |\n"
 

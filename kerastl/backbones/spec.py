@@ -65,6 +65,9 @@ class BackboneSpec:
             published name, or the content of a file) determine the network, so that a model with
             it can be taken from the cache.
         warning: What users of this backbone should know before training, or None.
+        frozen_reason: Why it can only be frozen, as a clause without a period; None: it can be
+            trained. A backbone with `extract` has one if none is given.
+        needs_login: Whether the download of the published weights needs a login.
     """
 
     id: str
@@ -84,15 +87,25 @@ class BackboneSpec:
     reference_features: "Callable[[keras.Model], Callable[[Any], Any]] | None" = None
     is_determined: bool = False
     warning: str | None = None
+    frozen_reason: str | None = None
+    needs_login: bool = False
 
     def __post_init__(self) -> None:
         if (self.build is None) == (self.extract is None):
             raise TypeError(f"the spec of '{self.id}' needs either build or extract")
+        if self.is_extractor and self.frozen_reason is None:
+            reason = "it is no Keras model, so no gradient passes through it"
+            object.__setattr__(self, "frozen_reason", reason)
 
     @property
-    def is_frozen_only(self) -> bool:
-        """Whether the backbone cannot be trained, because it is no Keras model."""
-        return self.build is None
+    def is_extractor(self) -> bool:
+        """Whether it is no Keras model, but an `Extractor`."""
+        return self.extract is not None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it can be trained."""
+        return self.frozen_reason is None
 
     @property
     def family(self) -> str:

@@ -156,13 +156,14 @@ def _no_backbone_for(modality: str, catalog: Catalog) -> BackboneError:
     )
 
 
-_HEADINGS = ("backbone", "input", "features", "weights in it", "published", "license")
+_HEADINGS = ("backbone", "input", "features", "weights in it", "published", "trainable", "license")
 
 
 def _row(spec: BackboneSpec) -> tuple[str, ...]:
     facts = _facts(spec)
-    keys = ("id", "input", "feature_dim", "num_params", "weights", "license")
-    return tuple(_text(facts[key]) for key in keys)
+    keys = ("id", "input", "feature_dim", "num_params", "weights", "trainable", "license")
+    *others, license = (_text(facts[key]) for key in keys)
+    return (*others, f"{license}, login needed" if spec.needs_login else license)
 
 
 def _facts(spec: BackboneSpec) -> dict[str, Any]:
@@ -175,7 +176,10 @@ def _facts(spec: BackboneSpec) -> dict[str, Any]:
         "num_params": spec.num_params,
         "weights": list(spec.weights),
         "options": dict(spec.options),
+        "trainable": spec.trainable,
+        "frozen_reason": spec.frozen_reason,
         "license": spec.license,
+        "needs_login": spec.needs_login,
         "reference": spec.reference,
         **spec.facts,
         "known_failures": dict(spec.known_failures),
@@ -187,6 +191,8 @@ def _text(value: Any) -> str:
         return ", ".join(f"{key}: {item}" for key, item in value.items()) or _NO_FACT
     if isinstance(value, list):
         return ", ".join(map(str, value)) or _NO_FACT
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     return _NO_FACT if value in (None, "") else str(value)

@@ -49,10 +49,10 @@ def validate(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     checked = load_config(config, overrides)
     spec = backbones.find_backbone(checked.backbone.name, options=checked.backbone.options)
-    if spec.is_frozen_only:
-        from kerastl.planning import refuse_training_of_extractor
+    if not spec.trainable:
+        from kerastl.planning import refuse_impossible_training
 
-        refuse_training_of_extractor(spec, checked)
+        refuse_impossible_training(spec, checked)
     click.echo(json.dumps(config_values(checked), indent=2) if as_json else _summary(checked))
 
 

@@ -148,7 +148,7 @@ def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
             backbone = trial.config.backbone
             spec = find_backbone(backbone.name, options=backbone.options)
             planning.refuse_other_modality(spec, trial.config)
-            planning.refuse_training_of_extractor(spec, trial.config)
+            planning.refuse_impossible_training(spec, trial.config)
 
 
 def _tables(study: Study, seeds: Sequence[int], plan: RunPlan) -> dict[str, pd.DataFrame]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def make_run_model(parts: ModelParts, *, cache: Path | None, progress: Progress) -> RunModel:
     """Returns the model of a run; arguments as of `RunModel`."""
-    if parts.spec.is_frozen_only:
+    if parts.spec.is_extractor:
         return ExtractorModel(parts, progress=progress)
     return RunModel(parts, cache=cache, progress=progress)
 

@@ -160,7 +160,7 @@ def _build(
     spec: BackboneSpec, backbone: BackboneConfig, data: DataConfig, settings: FeaturesConfig
 ) -> tuple["Backbone | FrozenBackbone", InputContract]:
     """Returns the backbone with these features, and what it takes."""
-    if spec.is_frozen_only:
+    if spec.is_extractor:
         extractor, views = chosen_extractor(spec, backbone, settings)
         shape, frozen = extractor.input_shape, FrozenBackbone.of_extractor(extractor, views)
         return frozen, data.media.contract(shape, data.media_settings, spec.input, backbone=spec.id)

@@ -14,16 +14,21 @@ BROKEN = "raise RuntimeError('no such luck')"
 @pytest.fixture
 def broken_plugin(tmp_path: Path) -> Path:
     """A folder with a distribution whose module raises."""
-    metadata = tmp_path / "kerastl_broken-0.3.dist-info"
+    return make_plugin(tmp_path, BROKEN, name="broken")
+
+
+def make_plugin(folder: Path, code: str, *, name: str = "made") -> Path:
+    """Returns the folder, with a distribution whose module has this code."""
+    metadata = folder / f"kerastl_{name}-0.3.dist-info"
     metadata.mkdir()
-    (tmp_path / "kerastl_broken.py").write_text(BROKEN)
+    (folder / f"kerastl_{name}.py").write_text(code)
     (metadata / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: kerastl-broken\nVersion: 0.3\n"
+        f"Metadata-Version: 2.1\nName: kerastl-{name}\nVersion: 0.3\n"
     )
     (metadata / "entry_points.txt").write_text(
-        "[kerastl.backbones]\nbroken = kerastl_broken:family\n"
+        f"[kerastl.backbones]\n{name} = kerastl_{name}:family\n"
     )
-    return tmp_path
+    return folder
 
 
 def run(
@@ -77,6 +82,28 @@ def test_show_prints_the_facts():
     assert facts["feature_dim"] == 576
     assert facts["options"] == {"alpha": 1.0, "minimalistic": False}
     assert "num_params:      939,120" in run("show", facts["id"]).stdout.splitlines()
+
+
+def test_list_says_which_backbones_cannot_be_trained_and_which_need_a_login(tmp_path):
+    folder = make_plugin(
+        tmp_path,
+        """
+from kerastl.backbones import BackboneSpec
+class family:
+    names = staticmethod(lambda: ["gated"])
+    spec = staticmethod(lambda name, *, options={}: BackboneSpec(
+        id="made:gated", input=None, feature_dim=None, num_params=None, weights=(), license="mine",
+        reference="-", build=print, needs_login=True, frozen_reason="it is an example",
+    ))
+""",
+    )
+    lines = {line.split()[0]: line for line in run("list", path=folder).stdout.splitlines() if line}
+    assert lines["made:gated"].split()[-4:] == ["no", "mine,", "login", "needed"]
+    assert lines["tiny:image"].split()[-2:] == ["yes", "Apache-2.0"]
+    shown = run("show", "made:gated", path=folder).stdout.splitlines()
+    assert "trainable:       no" in shown
+    assert "frozen_reason:   it is an example" in shown
+    assert "needs_login:     yes" in shown
 
 
 def test_show_suggests_for_a_typo():

@@ -54,7 +54,7 @@ def known_backbone(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str,
 
     def find(name: str, options: dict[str, object]) -> SimpleNamespace:
         asked.append((name, options))
-        return SimpleNamespace(is_frozen_only=False)
+        return SimpleNamespace(trainable=True)
 
     monkeypatch.setattr("kerastl.backbones.find_backbone", find)
     return asked
@@ -80,6 +80,20 @@ def test_validate_prints_the_complete_config_as_json(config: Path, known_backbon
 def test_validate_raises_what_is_wrong(config: Path) -> None:
     with pytest.raises(ConfigError):
         run("validate", config, "--set", "fit.sed=1")
+
+
+def test_validate_refuses_to_train_what_can_only_be_frozen(config: Path) -> None:
+    config.write_text(
+        "data: {table: t.csv, audio: file, tasks: [word]}\nbackbone: {name: tfhub:yamnet}\n"
+        "trainable: true\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        run("validate", config)
+    assert caught.value.problems == (
+        "trainable: 'tfhub:yamnet' cannot be trained, because its page says that it cannot be "
+        "fine-tuned. Set trainable: false.",
+    )
+    assert "Valid" in run("validate", config, "--set", "trainable=false")
 
 
 def test_schema_prints_json() -> None:

@@ -60,7 +60,7 @@ def builds_offline(subject: Subject) -> None:
 
 def has_the_declared_size(subject: Subject) -> None:
     """The features are one vector, of the length and from as many weights as declared."""
-    if subject.is_frozen_only:
+    if subject.is_extractor:
         _assert_declared("feature_dim", subject.spec.feature_dim, subject.extractor.feature_dim)
         return
     shape = subject.network.output_shape

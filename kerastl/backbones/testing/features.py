@@ -61,7 +61,7 @@ def preprocesses_exactly_once(subject: Subject) -> None:
     spread of raw pixels around zero.
     """
     raw = subject.examples()
-    network: Any = subject.extractor if subject.is_frozen_only else subject.network
+    network: Any = subject.extractor if subject.is_extractor else subject.network
     if subject.spec.reference_features:
         features = subject.features(raw)
         # A deep network with random weights magnifies the last bit of the input beyond the

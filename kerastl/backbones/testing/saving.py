@@ -19,7 +19,7 @@ def survives_saving(subject: Subject) -> None:
     An extractor is written as a run stores it.
     """
     raw = subject.examples()
-    if subject.is_frozen_only:
+    if subject.is_extractor:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "backbone.onnx")
             subject.extractor.save(path)
@@ -53,7 +53,7 @@ def survives_saving(subject: Subject) -> None:
 
 def exports_the_same(subject: Subject) -> None:
     """A SavedModel of a model with the backbone returns the same features."""
-    if subject.is_frozen_only:
+    if subject.is_extractor:
         raise DoesNotApply("an extractor is exported as it is")
     if keras.backend.backend() != "tensorflow":
         raise DoesNotApply("only TensorFlow exports and reads a SavedModel here")

@@ -34,7 +34,7 @@ class Subject:
         self.identifier = identifier
         self.options = options
         # An extractor has no random weights.
-        self.weights = weights or (self.spec.default_weights if self.is_frozen_only else None)
+        self.weights = weights or (self.spec.default_weights if self.is_extractor else None)
         self._failure: str | None = None
 
     @cached_property
@@ -43,14 +43,14 @@ class Subject:
         return find_backbone(self.identifier, options=self.options)
 
     @property
-    def is_frozen_only(self) -> bool:
+    def is_extractor(self) -> bool:
         """Whether the backbone is no Keras model."""
-        return self.spec.is_frozen_only
+        return self.spec.is_extractor
 
     @cached_property
     def input(self) -> Input | None:
         """The smallest input that the backbone takes; the usual one of an extractor."""
-        if self.spec.input is None or self.is_frozen_only:
+        if self.spec.input is None or self.is_extractor:
             return self.spec.input
         return self.spec.input.smallest()
 
@@ -69,7 +69,7 @@ class Subject:
     @property
     def input_shape(self) -> tuple[int | None, ...]:
         """Shape of one raw input."""
-        if self.is_frozen_only:
+        if self.is_extractor:
             return self.extractor.input_shape
         return tuple(self.network.input_shape[1:])
 
@@ -104,7 +104,7 @@ class Subject:
 
     def check_build(self) -> None:
         """Builds whatever the backbone is."""
-        if self.is_frozen_only:
+        if self.is_extractor:
             _ = self.extractor
         else:
             self.build()
@@ -116,7 +116,7 @@ class Subject:
 
     def features(self, raw: np.ndarray) -> np.ndarray:
         """Returns the features of `raw`, in inference."""
-        if self.is_frozen_only:
+        if self.is_extractor:
             return self.extractor.features(raw)
         return keras.ops.convert_to_numpy(self.network(raw, training=False))
 
@@ -139,7 +139,7 @@ class Subject:
                 variable.assign(value)
 
     def _refuse_extractor(self) -> None:
-        if self.is_frozen_only:
+        if self.is_extractor:
             raise DoesNotApply("the backbone can only be frozen")
 
 

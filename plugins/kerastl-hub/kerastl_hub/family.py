@@ -64,10 +64,8 @@ def _known(preset: Preset, options: Mapping[str, Any]) -> BackboneSpec:
         is_determined=True,
         known_failures=failures if facts.has_position_weights else {},
         reference_features=_reference_features,
-        facts={
-            "handle": preset.handle,
-            **_described(facts, needs_consent=facts.needs_consent or preset.license is not None),
-        },
+        needs_login=facts.needs_consent or preset.license is not None,
+        facts={"handle": preset.handle, **_described(facts)},
     )
 
 
@@ -97,14 +95,11 @@ def _other(name: str, options: Mapping[str, Any]) -> BackboneSpec:
     )
 
 
-def _described(facts: Architecture, *, needs_consent: bool = False) -> Mapping[str, str]:
+def _described(facts: Architecture) -> Mapping[str, str]:
     return {
         "preprocessing": _PIXELS,
         "pooling": f"{', '.join(facts.poolings)}"
         + (f"; cls is {facts.summary}" if facts.summary else ""),
-        "login": "needed: accept the license on the page of the model first"
-        if needs_consent
-        else "not needed",
     }
 
 

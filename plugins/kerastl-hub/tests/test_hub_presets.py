@@ -160,17 +160,15 @@ def test_the_scaling_of_timm_is_read(tmp_path):
     assert contents.scaling == (pytest.approx([4 / 255] * 3), pytest.approx([-2.0] * 3))
 
 
-def test_every_preset_states_license_paper_and_login():
+def test_every_preset_states_license_and_paper_and_gated_ones_the_login():
     names = list_backbones(family="keras_hub")
     assert len(names) > 100
     for name in names:
         spec = find_backbone(name)
         assert spec.license
         assert spec.reference
-        assert "login" in spec.facts
-    gated = find_backbone("keras_hub:dinov3_vit_small_lvd1689m")
-    assert gated.facts["login"].startswith("needed")
-    assert find_backbone("keras_hub:dinov2_small").facts["login"] == "not needed"
+    assert find_backbone("keras_hub:dinov3_vit_small_lvd1689m").needs_login
+    assert not find_backbone("keras_hub:dinov2_small").needs_login
 
 
 def test_listing_does_not_import_kerashub():

@@ -15,6 +15,7 @@ _MOBILENET_V1 = "https://arxiv.org/abs/1704.04861"
 _MOBILENET_V2 = "https://arxiv.org/abs/1801.04381"
 _MOBILENET_V3 = "https://arxiv.org/abs/1905.02244"
 _EFFICIENTNET_V2 = "https://arxiv.org/abs/2104.00298"
+_NOT_FINE_TUNABLE = "its page says that it cannot be fine-tuned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Entry:
         reference: Its paper.
         input_range: Range of its input values.
         options: Options of `SavedModelLayer` for calling it.
-        limits: Why it cannot be trained, or "".
+        frozen_reason: Why it cannot be trained, or None.
     """
 
     handle: str
@@ -44,7 +45,7 @@ class Entry:
     reference: str
     input_range: tuple[float, float]
     options: Mapping[str, Any] = field(default_factory=dict)
-    limits: str = ""
+    frozen_reason: str | None = None
 
 
 def _image(
@@ -131,7 +132,7 @@ CATALOGUE: Mapping[str, Entry] = {
         12400,
         weights="speech_commands",
         options={"pooling": "mean"},
-        limits="Published in TF1's format: inference only.",
+        frozen_reason="it is published in TF1's format, for inference only",
     ),
     "vggish": _audio(
         "vggish",
@@ -141,7 +142,7 @@ CATALOGUE: Mapping[str, Entry] = {
         15600,
         weights="youtube8m",
         options={"pooling": "mean"},
-        limits="Not fine-tunable, as its page says.",
+        frozen_reason=_NOT_FINE_TUNABLE,
     ),
     "yamnet": _audio(
         "yamnet",
@@ -151,7 +152,7 @@ CATALOGUE: Mapping[str, Entry] = {
         1,
         weights="audioset",
         options={"output": 1, "pooling": "mean"},
-        limits="Not fine-tunable, as its page says.",
+        frozen_reason=_NOT_FINE_TUNABLE,
     ),
 }
 """Short name to facts, sorted by name."""

@@ -68,7 +68,8 @@ def _known(name: str, entry: Entry, reference: Callable[..., Any]) -> BackboneSp
         stages=_stages,
         reference_features=reference,
         options={**OPTIONS, **entry.options},
-        description=f"TF Hub's {name}. {entry.limits}".strip(),
+        description=f"TF Hub's {name}.",
+        frozen_reason=entry.frozen_reason,
         facts={
             "handle": kaggle_handle(entry.handle) or entry.handle,
             "input range": f"[{low:g}, {high:g}], applied inside",
