@@ -105,6 +105,7 @@ def _alternative(schema: Schema) -> str:
     titles = {
         "FractionSplit": "by fractions",
         "ColumnSplit": "by column",
+        "TrainableAdapters": "with adapters",
         "TrainableStages": "by stages",
         "TrainableVariables": "by variables",
     }

@@ -70,6 +70,11 @@ def tensors_into(model: "keras.Model", names: Collection[str]) -> list["keras.Ke
     return list(crossing.values())
 
 
+def inner_layers(model: "keras.Model") -> list["keras.Layer"]:
+    """Returns every layer of a model and those inside of layers, each once."""
+    return list(model._flatten_layers(include_self=False))
+
+
 def input_of(model: "keras.Model", operation: Any) -> "keras.KerasTensor":
     """Returns the first input of an operation's first call in the graph of a model."""
     return next(call.inputs[0] for call in calls(model) if call.operation is operation)

@@ -21,6 +21,7 @@ from kerastl.config.training_sections import (
     HeadConfig,
     KerasFit,
     LossConfig,
+    TrainableAdapters,
     TrainableStages,
     TrainableVariables,
 )

@@ -18,7 +18,7 @@ FALSE_ACCEPTS = "false_accepts_per_hour"
 FIXED = "fixed"
 _OPTIMIZED = ("youden", "f1")
 _SHARES = ("sensitivity", "specificity", "precision")
-_PARTS: tuple[set[str], ...] = (set(), {"stages"}, {"variables"})
+_PARTS: tuple[set[str], ...] = (set(), {"stages"}, {"variables"}, {"lora"})
 _EXAMPLES = (*_OPTIMIZED, *(f"{goal}>=0.9" for goal in _SHARES))
 
 
@@ -150,6 +150,8 @@ def _are_valid(keys: Mapping[str, Any]) -> bool:
     return (
         keys.get("batch_norm", "frozen") in ("frozen", "update")
         and type(keys.get("stages", 1)) is int
+        and type(rank := keys.get("lora", 1)) is int
+        and rank > 0
         and isinstance(texts, Sequence)
         and all(isinstance(text, str) for text in texts)
     )
@@ -160,9 +162,10 @@ class TrainablePolicy:
     """Which part of the backbone is trained."""
 
     # "auto" is frozen or all, whichever is better on validation.
-    backbone: Literal["frozen", "all", "stages", "variables", "auto"]
+    backbone: Literal["frozen", "all", "stages", "variables", "lora", "auto"]
     stages: int = 0  # that are trained, counted from the output
     variables: tuple[str, ...] = ()  # patterns of the paths of those that are trained
+    lora: int = 0  # rank of the adapters that are trained instead of the weights
     batch_norm: Literal["frozen", "update"] = "frozen"  # whether statistics follow the new data
 
     @classmethod
@@ -182,8 +185,8 @@ class TrainablePolicy:
         if not (keys and chosen in _PARTS and _are_valid(keys)):
             raise ModelError(
                 "The trainable policy is not valid.",
-                expected="false, true, {stages: n} or {variables: pattern}, with batch_norm if "
-                "wanted",
+                expected="false, true, {stages: n}, {variables: pattern} or {lora: rank}, with "
+                "batch_norm if wanted",
                 received=repr(policy),
             )
         if "variables" in keys:

@@ -74,7 +74,8 @@ class Config(Section):
     trainable: Trainable = Field(
         default=False,
         description="Which part of the backbone is trained: false (none), true (all), auto "
-        "(whichever is better on validation), the last stages, or variables by name.",
+        "(whichever is better on validation), the last stages, variables by name, or "
+        "low-rank adapters.",
     )
     features: Features = Field(
         default_factory=dict,  # a validator chooses the features

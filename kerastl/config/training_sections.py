@@ -58,6 +58,12 @@ class TrainableVariables(Section):
     batch_norm: BatchNorm = "frozen"
 
 
+class TrainableAdapters(Section):
+    """Low-rank adapters (LoRA) of dense layers are trained, then merged into the layers."""
+
+    lora: Count = Field(description="Rank of the adapters, such as 8.")
+
+
 def _tag_of_rate(value: Any) -> str | None:
     return None if isinstance(value, str) and value != "auto" else shape(value)
 
@@ -204,13 +210,14 @@ Trainable = Annotated[
     Annotated[bool, Tag("<flag>")]
     | Annotated[Literal["auto"], Tag("<text>")]
     | Annotated[TrainableStages, Tag("<stages>")]
-    | Annotated[TrainableVariables, Tag("<variables>")],
+    | Annotated[TrainableVariables, Tag("<variables>")]
+    | Annotated[TrainableAdapters, Tag("<lora>")],
     choice(
-        "false, true, auto, {stages: 2} or {variables: pattern}",
+        "false, true, auto, {stages: 2}, {variables: pattern} or {lora: 8}",
         by=lambda value: (
             "<flag>"
             if is_flag_word(value)
-            else tag_by_key(value, variables="<variables>", otherwise="<stages>")
+            else tag_by_key(value, variables="<variables>", lora="<lora>", otherwise="<stages>")
         ),
     ),
 ]

@@ -205,11 +205,12 @@ def apply_policy(layer: Backbone, policy: Any) -> None:
         ModelError: The policy is not valid, or the backbone lacks what it names.
     """
     parsed = TrainablePolicy.parse(policy)
-    if parsed.backbone == "auto":
+    if parsed.backbone in ("auto", "lora"):
         raise ModelError(
-            "The trainable policy 'auto' needs a training.",
+            f"The trainable policy '{parsed.backbone}' needs a training.",
             expected="false, true, {stages: n} or {variables: pattern}",
-            fix="Call kerastl.train with trainable: auto.",
+            fix=f"Call kerastl.train with trainable: "
+            f"{'auto' if parsed.backbone == 'auto' else f'{{lora: {parsed.lora}}}'}.",
         )
     layer.batch_norm = parsed.batch_norm
     if parsed.backbone == "stages":

@@ -18,6 +18,7 @@ from kerastl.data.inputs.batches import Inputs
 from kerastl.data.tables.examples import Examples
 from kerastl.features.prefix import find_cut, run_prefix, suffix_model
 from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_model
+from kerastl.training.adapters import low_rank_adapters
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.context import TrainingContext
 from kerastl.training.exact_head.rotation import standardize
@@ -40,13 +41,18 @@ def fine_tune(
     Solved heads keep their L2, which needs the features that they were solved on, those of all
     examples.
     """
-    apply_policy(find_layer(model), phase.policy)
+    layer = find_layer(model)
+    if not phase.policy.lora:
+        apply_policy(layer, phase.policy)
     num_examples = len(context.examples.rows("train"))
     rates = {
         name: scheduled(getattr(phase, name), phase, num_examples=num_examples)
         for name in ("learning_rate", "backbone_learning_rate")
     }
     with ExitStack() as stack:
+        if phase.policy.lora:
+            adapters = low_rank_adapters(layer, phase.policy.lora, seed=phase.seed)
+            stack.enter_context(adapters)
         if exact is not None and solved_on is not None:
             weights = phase_weights(phase, find_heads(model), context.examples.num_known())
             stack.enter_context(

@@ -189,3 +189,39 @@ def test_a_model_with_heads_is_trained_and_loaded(folder_of, tmp_path):
     model.save(tmp_path / "model.keras")
     again = kerastl.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(features(again, images()), features(model, images()), atol=1e-6)
+
+
+def test_a_training_with_adapters_ends_with_an_ordinary_model_and_resumes(
+    folder_of, tmp_path, monkeypatch
+):
+    from kerastl.pipeline import resume
+    from kerastl.training.checkpoints import KeepBest
+
+    rows = ["image,a"]
+    for number, image in enumerate(images(40)):
+        keras.utils.save_img(tmp_path / f"{number}.png", image, scale=False)
+        rows.append(f"{number}.png,{number % 2}")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "config.yaml").write_text(
+        "data: {table: table.csv, image: image, tasks: [a]}\n"
+        f"backbone: {{name: 'keras_hub:{folder_of('vit')}'}}\n"
+        "trainable: {lora: 2}\naugment: null\n"
+        "fit: {solver: keras, epochs: 3, backbone_learning_rate: 0.01}\n"
+    )
+    whole = kerastl.train(tmp_path / "config.yaml", output=tmp_path / "whole")
+    plain = build(folder_of("vit"))
+    trained = whole.model.get_layer("backbone").model
+    assert trained.count_params() == plain.count_params()
+    ended = KeepBest.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        ended(self, epoch, logs)
+        if epoch == 1:  # the first epoch is in a checkpoint
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(KeepBest, "on_epoch_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        kerastl.train(tmp_path / "config.yaml", output=tmp_path / "stopped")
+    monkeypatch.setattr(KeepBest, "on_epoch_end", ended)
+    resumed = resume(tmp_path / "stopped")
+    np.testing.assert_allclose(resumed.predictions["a"], whole.predictions["a"], atol=1e-5)

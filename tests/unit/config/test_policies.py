@@ -72,6 +72,7 @@ def test_only_false_accepts_need_recordings() -> None:
         ({"stages": 2}, TrainablePolicy(backbone="stages", stages=2)),
         (TrainableStages(stages=2), TrainablePolicy(backbone="stages", stages=2)),
         ({"variables": "*/beta"}, TrainablePolicy(backbone="variables", variables=("*/beta",))),
+        ({"lora": 8}, TrainablePolicy(backbone="lora", lora=8)),
         ({"batch_norm": "update"}, TrainablePolicy(backbone="all", batch_norm="update")),
     ],
 )

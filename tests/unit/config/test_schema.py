@@ -13,6 +13,7 @@ from kerastl.config import (
     KerasFit,
     LabelPolicy,
     Soft,
+    TrainableAdapters,
     TrainableStages,
     TrainableVariables,
     config_values,
@@ -168,6 +169,7 @@ def test_a_key_of_exact_means_nothing_with_keras(problems, key) -> None:
 def test_every_shape_of_trainable_is_read(parse) -> None:
     assert parse(trainable=True).trainable is True
     assert parse(trainable="auto").trainable == "auto"
+    assert parse(trainable={"lora": 8}).trainable == TrainableAdapters(lora=8)
     assert parse(trainable={"stages": 2}).trainable == TrainableStages(stages=2)
     assert parse(
         trainable={"variables": "block_1/*", "batch_norm": "update"}
@@ -317,7 +319,7 @@ def test_a_head_is_linear_without_hidden_layers_and_dropout() -> None:
             ["trainable.stages: has no effect beside variables. Remove one of them."],
         ),
         ({"trainable": {}}, ["trainable.stages: missing. Number of stages"]),
-        ({"trainable": 2}, ["trainable: expected false, true, auto, {stages: 2} or"]),
+        ({"trainable": 2}, ["trainable: expected false, true, auto, {stages: 2},"]),
         ({"fit": {"solver": "exakt"}}, ["fit.solver: expected one of exact, keras, received"]),
         ({"fit": {**KERAS, "seed": 2**32}}, ["fit.seed: expected a number below 4294967296"]),
         ({"fit": {**KERAS, "epochs": True}}, ["fit.epochs: expected a whole number, received tr"]),
