@@ -34,7 +34,7 @@ from sklearn.preprocessing import StandardScaler
 
 from kerastl.backbones import Backbone, LogMel, find_backbone
 from kerastl.losses import MaskedBinaryCrossentropy
-from kerastl.media.audio.decoding import load_windows
+from kerastl_runtime.audio.decoding import load_windows
 
 Array = NDArray[Any]
 RATE_HZ = 16_000

@@ -29,8 +29,8 @@ from kerastl.data.importing.recording_windows import table_from_recordings
 from kerastl.data.tables.recordings import load_recordings
 from kerastl.evaluation.detection.rate_threshold import choose_for_rate
 from kerastl.listening.scored_recordings import score_recordings
-from kerastl.media.audio.decoding import read_audio
 from kerastl.media.audio.noise import colored_noise
+from kerastl_runtime.audio.decoding import read_audio
 
 RATE_HZ = 16_000
 NUM_TRAINED = 6

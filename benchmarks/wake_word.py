@@ -29,9 +29,9 @@ import kerastl
 from kerastl.config import parse_config
 from kerastl.data.importing.recording_windows import table_from_recordings
 from kerastl.media.audio.blocks import file_blocks
-from kerastl.media.audio.decoding import read_audio
 from kerastl.progress import Progress
 from kerastl.runs import Run
+from kerastl_runtime.audio.decoding import read_audio
 
 RATE_HZ = 8000
 GAP_SECONDS = (0.2, 3.0)

@@ -31,7 +31,7 @@ import yaml
 from PIL import Image
 
 import kerastl
-from kerastl.media import media_file
+from kerastl_runtime import media_file
 
 PACKAGE = Path(kerastl.__file__).parent
 ROWS, TEST_ROWS, SIDE = 72, 24, 32

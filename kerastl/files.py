@@ -5,23 +5,20 @@ leaves either the old or the new file. Temporary names start with `WRITING`.
 """
 
 import errno
-import hashlib
 import json
 import math
 import os
 import re
 import shutil
-import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kerastl_runtime.files import exists
+
 WRITING = ".writing-"
-MAX_JSON_BYTES = 2**28
-MAX_JSON_DEPTH = 50
-_TOO_DEEP = "lists and mappings nested too deeply"
 
 
 def is_own(path: Path, *others: int) -> bool:
@@ -37,21 +34,6 @@ def in_utf8(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def require_regular(path: Path) -> None:
-    """Raises an `OSError` if a path is a pipe or device, whose reading may never end."""
-    try:
-        mode = path.stat().st_mode
-    except ValueError as error:  # a null character
-        raise OSError(errno.EINVAL, str(error), str(path)) from None
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-
-
-def exists(path: Path) -> bool:
-    """Whether a file or folder exists; False for a text that cannot be a path."""
-    return os.path.exists(path)  # noqa: PTH110  # Path.exists fails if a name is too long
-
-
 def require_writable(path: Path) -> None:
     """Raises an `OSError` if a file cannot be written at a path; writes nothing."""
     if path.is_dir():
@@ -60,49 +42,6 @@ def require_writable(path: Path) -> None:
     probe = temporary_path(folder / path.name)
     probe.touch()
     probe.unlink()
-
-
-def read_json(
-    path: Path, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int | None = MAX_JSON_DEPTH
-) -> Any:
-    """Returns the value in a JSON file from any source, or raises a `ValueError`.
-
-    Args:
-        path: The file.
-        max_bytes: Largest size of the file.
-        max_depth: Most levels of nesting; None is what Python can read.
-    """
-    require_regular(path)
-    refuse_more(path.stat().st_size, max_bytes, "bytes")
-    return parse_json(path.read_bytes(), max_depth=max_depth)
-
-
-def refuse_more(count: int, most: int, noun: str) -> None:
-    """Raises a `ValueError` if a file contains more of something, in the plural, than is read."""
-    if count > most:
-        raise ValueError(f"{count:,} {noun}; at most {most:,} are read")
-
-
-def parse_json(data: bytes, *, max_depth: int | None) -> Any:
-    """Returns the value of JSON in UTF-8, or raises a `ValueError`; see `read_json`."""
-    try:
-        value = json.loads(data.decode("utf-8"))
-    except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
-    level = [] if max_depth is None else [value]
-    for _ in range(max_depth or 0):
-        nested = (item for item in level if isinstance(item, dict | list))
-        level = [x for item in nested for x in (item.values() if isinstance(item, dict) else item)]
-    if level:
-        raise ValueError(_TOO_DEEP)
-    return value
-
-
-def file_sha256(path: Path) -> bytes:
-    """Returns the SHA-256 of the bytes of a regular file, or raises an `OSError`."""
-    require_regular(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def temporary_path(path: Path) -> Path:

@@ -12,7 +12,9 @@ from kerastl.files import without_nan
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
 from kerastl.run.bundle import Bundle
+from kerastl.run.examples_to_predict import find_files
 from kerastl.run.notebook_summary import describe, scores_html
+from kerastl.run.predict import predict
 from kerastl.run.record import read_record
 
 if TYPE_CHECKING:
@@ -90,7 +92,12 @@ class Run:
         return self.record.predictions
 
     def predict(
-        self, inputs: Any, *, cache: bool = True, progress: Progress = SILENT
+        self,
+        inputs: Any,
+        *,
+        exported: bool = False,
+        cache: bool = True,
+        progress: Progress = SILENT,
     ) -> pd.DataFrame:
         """Predicts files, folders, tables, and what is in memory.
 
@@ -98,6 +105,7 @@ class Run:
             inputs: One of these or a list of them: a path of a file, folder or table; a URL; a
                 DataFrame; the bytes of a file; a PIL image; an RGB image, uint8
                 `(height, width, 3)`; audio, float `(samples,)` at the run's sample rate.
+            exported: Whether an export of the run in its folder may answer; see `kerastl predict`.
             cache: Whether to read features from the cache and write them to it.
             progress: Receives progress updates.
 
@@ -114,10 +122,7 @@ class Run:
         kerastl.load_run("runs/driving").predict(["a.jpg"])
         ```
         """
-        from kerastl.run.predict import find_files, predict
-
-        files = find_files(self.bundle, inputs)
-        return predict(self.trained, self.bundle, files, cache=cache, progress=progress)
+        return predict(self.record, inputs, lambda: self.trained, exported, cache, progress)
 
     def evaluate(
         self,
@@ -173,11 +178,8 @@ class Run:
         kerastl.load_run("runs/wake-word").listen("evening.wav")
         ```
         """
-        from kerastl.run.predict import find_files
-
-        files = find_files(self.bundle, inputs)
         detector = self.streaming_detector(cache=cache, progress=progress)
-        return detector.table_of_detections(files, progress=progress)
+        return detector.table_of_detections(find_files(self.bundle, inputs), progress=progress)
 
     def streaming_detector(
         self, *, cache: bool = True, progress: Progress = SILENT
@@ -276,7 +278,7 @@ class Run:
         from kerastl.export.exporting import Check, export_run, wanted_forms
 
         check = Check(table=table, most_auc_cost=max_auc_cost, num_examples=examples)
-        to, forms = output or self.path / "export", wanted_forms(format, precision)
+        to, forms = output or self.record.layout.exports, wanted_forms(format, precision)
         return export_run(self.record, lambda: self.trained, forms, to, check, progress=progress)
 
 
@@ -292,8 +294,7 @@ def load_run(path: str | Path) -> Run:
     Example:
 
     ```python
-    run = kerastl.load_run("runs/driving")
-    run.metrics["test"]["macro"]["auc"]
+    kerastl.load_run("runs/driving").metrics["test"]["macro"]["auc"]
     ```
     """
     return Run(path)

@@ -2,6 +2,7 @@
 
 import inspect
 
+from kerastl import errors
 from kerastl.errors import KerastlError
 
 _HEAD = """\
@@ -23,6 +24,8 @@ Error: No installed plugin provides the backbone 'applications:mobilnet_v2'.
 |---|---|
 """
 
+_MODULES = (KerastlError.__module__, errors.__name__)
+
 
 def page() -> str:
     """Returns the page."""
@@ -30,7 +33,7 @@ def page() -> str:
 
 
 def _rows(error: type[KerastlError], *, depth: int) -> list[str]:
-    below = [sub for sub in error.__subclasses__() if sub.__module__ == KerastlError.__module__]
+    below = [sub for sub in error.__subclasses__() if sub.__module__ in _MODULES]
     first_line = inspect.getdoc(error).partition("\n")[0]  # type: ignore[union-attr]
     row = f"| {'&emsp;' * depth}`{error.__name__}` | {first_line} |"
     return [row, *(line for sub in below for line in _rows(sub, depth=depth + 1))]

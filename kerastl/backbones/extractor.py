@@ -16,9 +16,9 @@ import numpy as np
 from kerastl.backbones.onnx_graph import BATCH, Nodes, external_tensors, float_value, shape_of
 from kerastl.backbones.views import TINY, Views
 from kerastl.errors import BackboneError
-from kerastl.files import require_regular
 from kerastl.media.view import View
-from kerastl.threads import num_processors
+from kerastl_runtime.files import require_regular
+from kerastl_runtime.threads import num_processors
 
 if TYPE_CHECKING:
     import onnx

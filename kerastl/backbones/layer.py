@@ -100,6 +100,15 @@ class Backbone(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], self.feature_dim)
 
+    def joined(self, inputs: Any) -> Any:
+        """Returns the features before the transform; see `Views.join`."""
+        views = self._view_networks
+        return self.model(inputs, training=False) if views is None else views.joined(inputs)
+
+    def transformed(self, features: Any) -> Any:
+        """Returns features of `joined` after the transform."""
+        return features if self.views is None else self.views.transformed(features, keras.ops)
+
     @property
     def feature_dim(self) -> int:
         """Number of features of one input."""

@@ -34,11 +34,15 @@ class ViewNetworks:
 
     def __call__(self, inputs: Any, training: bool | None) -> Any:
         """Returns the features of a batch of raw inputs."""
+        return self._views.transformed(self.joined(inputs, training), keras_ops)
+
+    def joined(self, inputs: Any, training: bool | None = None) -> Any:
+        """Returns the features before the transform; see `Views.join`."""
         blocks = [
             self.by_size[view.size](view.change(inputs, keras_ops), training=training)
             for view in self._views.views
         ]
-        return self._views.combine(blocks, keras_ops)
+        return self._views.join(blocks, keras_ops)
 
     def _build(self, size: tuple[int, int] | None) -> keras.Model:
         raw = keras.Input(self._network.input_shape[1:], dtype=self._network.input.dtype)

@@ -42,7 +42,11 @@ class Views:
         return tuple(dict.fromkeys(view.size for view in self.views))
 
     def combine(self, blocks: Sequence[Any], ops: Any) -> Any:
-        """Returns the features of a batch from the output of the network of each view.
+        """Returns the features of a batch; arguments as of `join`."""
+        return self.transformed(self.join(blocks, ops), ops)
+
+    def join(self, blocks: Sequence[Any], ops: Any) -> Any:
+        """Returns the features before the transform, of which those of windows are averaged.
 
         The blocks are `(batch, dim)`, in the order of `views`; `ops` is `numpy` or `keras.ops`.
         """
@@ -52,7 +56,10 @@ class Views:
                 block for view, block in zip(self.views, blocks, strict=True) if view.size == size
             ]
             means.append(sum(same[1:], start=same[0]) / len(same))
-        features = ops.concatenate(means, axis=1)
-        if self.transform == "sqrt":
-            features = features / ops.sqrt(ops.abs(features) + TINY)
-        return features
+        return ops.concatenate(means, axis=1)
+
+    def transformed(self, features: Any, ops: Any) -> Any:
+        """Returns joined features, `(batch, dim)`, after the transform."""
+        if self.transform == "none":
+            return features
+        return features / ops.sqrt(ops.abs(features) + TINY)

@@ -14,7 +14,7 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
-from kerastl.files import parse_json, refuse_more, require_regular
+from kerastl_runtime.files import parse_json, refuse_more, require_regular
 
 MAX_EXPANSION = 20  # of compressed weights; numbers that were learned halve at best
 MAX_CONFIG_BYTES = 2**26

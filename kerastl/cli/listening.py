@@ -131,7 +131,7 @@ def _updates(
     is_shown: bool,
     is_quiet: bool,
 ) -> Iterator["DetectionUpdate"]:
-    from kerastl.run.predict import find_files
+    from kerastl.run.examples_to_predict import find_files
 
     with TerminalProgress(is_quiet) as progress:
         files = [] if PIPE in inputs else find_files(run.bundle, inputs)

@@ -9,7 +9,8 @@ import click
 
 from kerastl.cli.columns import show_columns
 from kerastl.errors import TableError
-from kerastl.files import exists, require_writable, write_with
+from kerastl.files import require_writable, write_with
+from kerastl_runtime.files import exists
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,10 +23,11 @@ from kerastl.compare.trials import ComparisonPlan, Trial, open_folder, run_trial
 from kerastl.config import Config, config_values, load_config
 from kerastl.config.strict_yaml import write_yaml
 from kerastl.errors import ConfigError
-from kerastl.files import file_sha256, write_json, write_text
+from kerastl.files import write_json, write_text
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
 from kerastl.run.results import RunPlan
+from kerastl_runtime.files import file_sha256
 
 TABLES = "tables"
 DEFAULT_SEEDS = 3

@@ -10,9 +10,10 @@ from kerastl.compare.contrasts import ContrastResult, Multiplicity
 from kerastl.compare.cost import VariantCost
 from kerastl.compare.verdicts import ScoredPart
 from kerastl.errors import RunError, counted
-from kerastl.files import read_json, without_nan
+from kerastl.files import without_nan
 from kerastl.notebook import figure, html_table, interval, listed
 from kerastl.records import from_values, to_values
+from kerastl_runtime.files import read_json
 
 RESULT = "compare.json"
 

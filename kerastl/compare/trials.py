@@ -19,11 +19,12 @@ from kerastl.compare.cost import TrialCost, measure_cost
 from kerastl.compare.study import Study, TrainingVariant
 from kerastl.config import Config, dump_config
 from kerastl.errors import RunError, counted
-from kerastl.files import read_json, write_json
+from kerastl.files import write_json
 from kerastl.progress import Progress
 from kerastl.records import from_values, to_values
 from kerastl.run.layout import RunLayout, free_name
 from kerastl.runs import Run
+from kerastl_runtime.files import read_json
 
 PLAN = "plan.json"
 TRIALS = "arms"

@@ -13,9 +13,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from kerastl.config.schema import Config
 from kerastl.config.strict_yaml import LimitError, read_yaml, syntax_problem, write_yaml
 from kerastl.errors import ConfigError, suggestion
-from kerastl.files import require_regular
 from kerastl.settings.locations import key_types
 from kerastl.settings.problems import KeyPath, Problem, value_at
+from kerastl_runtime.files import require_regular
 
 _KEY = r'(?:"([^"]+)"|([^."]+))'  # part of a dotted key
 WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".pb", ".gz", ".tgz", ".zip", ".pt", ".pth")

@@ -17,10 +17,9 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import PARTS, Examples, refuse_missing_files
 from kerastl.data.tables.loading import FRAME, load_frame, load_table
 from kerastl.data.tables.splits import assign_splits
-from kerastl.media.audio.settings import Window
-from kerastl.media.image.settings import Resize
 from kerastl.notebook import html_table, listed
 from kerastl.settings import Count, Seed
+from kerastl_runtime.input_contract import Resize, Window
 
 if TYPE_CHECKING:
     import tensorflow as tf

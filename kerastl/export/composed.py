@@ -36,6 +36,7 @@ class ComposedModel:
     heads: keras.Model
     bundle: Bundle
     takes_any_extent = False
+    joins_windows = False
 
     @property
     def input_name(self) -> str:

@@ -11,6 +11,10 @@ from kerastl.export.serving import ServingModel
 from kerastl.run.bundle import Bundle
 from kerastl.versions import installed_version, versions
 
+_JOINING = (
+    "An example is all windows of an audio clip: the model takes those of one example at a time, "
+    "and answers with one row."
+)
 _SLIDING = (
     "Of each window, hop_seconds after the last one, take the probabilities of the model; average "
     "those of the smooth_windows most recent windows. A word is detected at the end of the window "
@@ -19,9 +23,12 @@ _SLIDING = (
 
 
 def export_contents(
-    bundle: Bundle, serving: ServingModel | ComposedModel, form: Form
+    bundle: Bundle, serving: ServingModel | ComposedModel, form: Form, sha256: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Returns the contents of `bundle.json`, without what the check finds."""
+    """Returns the contents of `bundle.json`, without what the check finds.
+
+    `sha256` are the hashes of the files of the run that determine its answers.
+    """
     backbone, packages = bundle.backbone, form.format.packages
     contents = {
         "version": 1,  # of this file
@@ -39,6 +46,7 @@ def export_contents(
         },
         "outputs": {head: list(tasks) for head, tasks in bundle.heads.items()},
         "calibration": "inside: the outputs are calibrated probabilities",
+        "windows": _JOINING if serving.joins_windows else None,
         "tasks": {
             name: task.model_dump(mode="json", exclude={"calibration"})
             for name, task in bundle.tasks.items()
@@ -50,7 +58,7 @@ def export_contents(
             "reference": _reference(bundle),
             "trained": backbone.trained,
         },
-        "run": {"created": bundle.created, "versions": bundle.versions},
+        "run": {"created": bundle.created, "versions": bundle.versions, "sha256": dict(sha256)},
         "versions": {**versions(), **{name: installed_version(name) for name in packages}},
     }
     return {**contents, **_listening(bundle)}

@@ -25,6 +25,7 @@ from kerastl.progress import Progress
 from kerastl.records import to_values
 from kerastl.run.checksums import write_checksums
 from kerastl.run.evaluate import examples_to_score
+from kerastl.run.exported_form import answering_files
 from kerastl.run.record import RunRecord
 from kerastl.run.scoring import make_bootstrap
 from kerastl.run.trained_model import TrainedModel
@@ -116,7 +117,13 @@ def export_run(
         )
         has_int8 = any(form.precision == "int8" for form in forms)
         samples = _samples(record, check.table) if has_int8 else np.empty(0)
-        source = Source(model=model, bundle=record.bundle, folder=Path(temporary), samples=samples)
+        source = Source(
+            model=model,
+            bundle=record.bundle,
+            sha256=answering_files(record.layout),
+            folder=Path(temporary),
+            samples=samples,
+        )
         results = []
         for number, form in enumerate(forms):
             progress.step(f"Exporting {form.label} ({number + 1} of {len(forms)})")
@@ -148,9 +155,9 @@ def _export(
 ) -> Exported:
     """Writes one form, with the model card, into a folder that is renamed if the check passes."""
     form.format.refuse_missing(form.precision)
-    source.refuse(form.format)
+    source.refuse(form)
     serving = source.interface(takes_any_extent=form.takes_any_extent)
-    contents = export_contents(source.bundle, serving, form)
+    contents = export_contents(source.bundle, serving, form, source.sha256)
     source.metadata = json.dumps(without_nan(contents))
     begun = temporary_path(target)
     path = begun / form.format.file
@@ -160,7 +167,12 @@ def _export(
         num_bytes = sum(file.stat().st_size for file in begun.rglob("*") if file.is_file())
         arrays = reference.write_inputs(source.folder, takes_any_extent=serving.takes_any_extent)
         found = run_exported(
-            form, path, arrays, input_name=serving.input_name, folder=source.folder
+            form,
+            path,
+            arrays,
+            input_name=serving.input_name,
+            joins_windows=serving.joins_windows,
+            folder=source.folder,
         )
         parity = reference.compare(found, limit=_LIMITS.get(form.precision))
         error = refusal(parity, form.label, most_auc_cost)

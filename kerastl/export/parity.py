@@ -75,6 +75,7 @@ class Reference:
         probabilities: Calibrated, `(examples, tasks)`.
         bootstrap: The groups of the examples.
         files: The files of the examples.
+        joins_windows: Whether the exported model gets all windows of an example.
     """
 
     bundle: Bundle
@@ -83,6 +84,7 @@ class Reference:
     probabilities: np.ndarray
     bootstrap: Bootstrap
     files: FileInputs
+    joins_windows: bool
 
     def write_inputs(self, folder: Path, *, takes_any_extent: bool) -> list[Path]:
         """Writes what the files hold, once: one array each, of its own extent or the contract's."""
@@ -93,11 +95,13 @@ class Reference:
             decoder = self.bundle.media.decoder(self.bundle.input)
             for row, path in enumerate(paths):
                 cut = cut_of(self.files.cuts, row)
-                values = (
-                    decoder.load_unfitted(self.files.files[row], cut)
-                    if takes_any_extent
-                    else self.files.take(np.array([row]))[0]
-                )
+                file = self.files.files[row]
+                if takes_any_extent:
+                    values = decoder.load_unfitted(file, cut)
+                elif self.joins_windows:
+                    values = decoder.load(file, cut).values
+                else:
+                    values = self.files.take(np.array([row]))[0]
                 np.save(path, values)
         return paths
 
@@ -151,8 +155,9 @@ def make_reference(
         MediaError: A file cannot be read.
     """
     files = FileInputs(examples.files, bundle.input, cuts=examples.cuts)
-    # Of several windows, the exported model gets one.
-    inputs: Inputs = ArrayInputs(files.take(np.arange(len(files)))) if files.has_windows else files
+    joins = files.has_windows and model.extractor is None
+    is_split = files.has_windows and not joins  # of several windows, the exported model gets one
+    inputs: Inputs = ArrayInputs(files.take(np.arange(len(files)))) if is_split else files
     stored = bundle.engines.get("scores")
     source = FeatureSource(
         cache=cache_folder(),
@@ -166,11 +171,18 @@ def make_reference(
         probabilities=calibrate(bundle, model.head_logits(bundle.task_names)(features)),
         bootstrap=bootstrap,
         files=files,
+        joins_windows=joins,
     )
 
 
 def run_exported(
-    form: Form, path: Path, arrays: Sequence[Path], *, input_name: str, folder: Path
+    form: Form,
+    path: Path,
+    arrays: Sequence[Path],
+    *,
+    input_name: str,
+    joins_windows: bool,
+    folder: Path,
 ) -> dict[str, np.ndarray]:
     """Runs an exported model in a process of its runtime; see `runtime_check` for the result.
 
@@ -185,6 +197,7 @@ def run_exported(
         "settings": dict(form.format.settings),
         "input": input_name,
         "batch": form.batch,
+        "joins_windows": joins_windows,
         "arrays": [str(array) for array in arrays],
         "output": str(output),
     }

@@ -4,9 +4,10 @@ Convention: nothing of kerastl is imported here, so that the model file alone is
 of Keras is the exception: its layers are those of kerastl.
 
 The only argument is a JSON file with `format`, `model`, `settings`, `input`, `batch` (the size of
-batches if it is fixed), `arrays` (files of NumPy, one example each) and `output`, the `.npz` file
-to write: the probabilities of each head as `head/NAME`, the `seconds` of each example, and the
-probabilities of the first example in a batch of several as `batch/NAME`.
+batches if it is fixed), `arrays` (files of NumPy, one example each), `joins_windows` (whether an
+example is a batch of windows that has one answer) and `output`, the `.npz` file to write: the
+probabilities of each head as `head/NAME`, the `seconds` of each example, and the probabilities of
+the first example in a batch of several as `batch/NAME`.
 """
 
 import json
@@ -88,12 +89,12 @@ def _check(job: Mapping[str, Any]) -> None:
     predict = _RUNTIMES[job["format"]](job)
     rows, seconds = [], []
     for path in job["arrays"]:
-        inputs = np.load(path)[np.newaxis]
+        inputs = np.load(path) if job["joins_windows"] else np.load(path)[np.newaxis]
         started = time.perf_counter()
         rows.append(predict(inputs))
         seconds.append(time.perf_counter() - started)
-    first = np.load(job["arrays"][0])
-    batch = predict(np.stack([first] * (job["batch"] or _BATCH)))
+    first = [np.load(job["arrays"][0])] * (job["batch"] or _BATCH)
+    batch = predict(np.concatenate(first) if job["joins_windows"] else np.stack(first))
     found = {f"head/{name}": np.concatenate([row[name] for row in rows]) for name in rows[0]}
     found |= {f"batch/{name}": values for name, values in batch.items()}
     if job["format"] != "keras" and "kerastl" in sys.modules:

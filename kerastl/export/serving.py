@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerastl.backbones.layer import Backbone
 from kerastl.config.head import Head
-from kerastl.heads.builder import find_heads
+from kerastl.heads.builder import find_heads, find_layer
 from kerastl.run.bundle import Bundle
 
 SIGNATURE = "serving_default"
@@ -27,10 +28,13 @@ class ServingModel:
     Args:
         network: Takes float32, `(batch, *shape)`.
         dtype: Type of the input of exported models, as files are decoded.
+        joins_windows: Whether the model takes all windows of one example, `(windows, *shape)`, and
+            answers with one row.
     """
 
     network: keras.Model
     dtype: np.dtype
+    joins_windows: bool
 
     @property
     def input_name(self) -> str:
@@ -90,13 +94,24 @@ def make_serving_model(
             brings them to the contract's shape.
     """
     outputs = {head.name: _calibrated(model, head, bundle) for head in find_heads(model)}
-    network = keras.Model(model.input, outputs)
+    backbone = find_layer(model)
+    heads = keras.Model(backbone.output, outputs)
     decoder = bundle.media.decoder(bundle.input)
     fitting = bundle.media.fitting(bundle.input) if takes_any_extent else None
     shape = bundle.input.shape if fitting is None else _open(bundle.input.shape)
     raw = keras.Input(shape, name=bundle.input.modality)
     fitted = raw if fitting is None else fitting(raw)
-    return ServingModel(network=keras.Model(raw, network(fitted)), dtype=decoder.dtype)
+    joins = bundle.input.has_windows
+    features = _features_of_windows(backbone, fitted) if joins else backbone(fitted)
+    return ServingModel(
+        network=keras.Model(raw, heads(features)), dtype=decoder.dtype, joins_windows=joins
+    )
+
+
+def _features_of_windows(backbone: Backbone, windows: Any) -> Any:
+    """Returns the features, `(1, dim)`, of an example of several windows."""
+    mean = keras.ops.mean(backbone.joined(windows), axis=0, keepdims=True)
+    return backbone.transformed(mean)
 
 
 def _calibrated(model: keras.Model, head: Head, bundle: Bundle) -> Any:

@@ -21,8 +21,8 @@ from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, size_limi
 from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.selection import Purpose
 from kerastl.features.network import Network
-from kerastl.media.media_file import ask_each
 from kerastl.progress import Progress
+from kerastl_runtime.media_file import ask_each
 
 
 @dataclass(frozen=True, kw_only=True)

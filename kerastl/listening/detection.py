@@ -11,10 +11,10 @@ from kerastl.errors import MediaError
 from kerastl.listening.stream_scorer import Detection, StreamScorer, WindowScores
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
-from kerastl.media.media_file import MediaFile
 from kerastl.progress import SILENT, Progress
 from kerastl.run.bundle import Bundle
-from kerastl.run.predict import InputFile
+from kerastl.run.examples_to_predict import InputFile
+from kerastl_runtime.media_file import MediaFile
 
 if TYPE_CHECKING:
     import keras

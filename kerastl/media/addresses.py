@@ -9,9 +9,9 @@ import os
 import re
 from pathlib import Path
 
-from kerastl.media.media_file import LocalFile, MediaFile
 from kerastl.media.parquet_cell import ParquetCell
 from kerastl.media.remote_file import RemoteFile
+from kerastl_runtime.media_file import LocalFile, MediaFile
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*", re.S)
 

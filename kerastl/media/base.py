@@ -17,16 +17,14 @@ from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.preview import Preview
 from kerastl.media.view import View
 from kerastl.settings import Count, Listed, Problems, Section
+from kerastl_runtime.input_contract import MAX_VALUES
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from kerastl.media.decoder import Cut, Decoder
-    from kerastl.media.media_file import MediaFile
-
-
-MAX_VALUES = 2**28  # of one input: 1 GiB as float32
+    from kerastl_runtime.decoder import Cut, Decoder
+    from kerastl_runtime.media_file import MediaFile
 
 
 class InputContract(BaseModel, ABC):

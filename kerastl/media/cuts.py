@@ -14,8 +14,8 @@ import pandas as pd
 
 from kerastl.errors import TableError, counted
 from kerastl.media.base import MediaType
-from kerastl.media.decoder import WHOLE, Cut
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.decoder import WHOLE, Cut
+from kerastl_runtime.media_file import MediaFile
 
 _MIN_FILES = 3  # fewer cannot be kept whole: there are three splits
 

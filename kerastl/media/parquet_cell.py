@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote
 
-from kerastl.files import require_regular
-from kerastl.media.media_file import LocalFile, MediaFile, Version, refuse_larger
+from kerastl_runtime.files import require_regular
+from kerastl_runtime.media_file import LocalFile, MediaFile, Version, refuse_larger
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from kerastl.errors import MediaError
-from kerastl.media.media_file import FileInMemory, MediaFile, Version, refuse_larger
+from kerastl_runtime.media_file import FileInMemory, MediaFile, Version, refuse_larger
 
 _PACKAGES = {  # scheme to what fsspec needs besides itself
     "s3": "s3fs",

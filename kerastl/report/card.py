@@ -12,10 +12,11 @@ from typing import Any
 
 import yaml
 
-from kerastl.files import refuse_more, require_regular, write_text
+from kerastl.files import write_text
 from kerastl.report.content import Content
 from kerastl.report.panels import DescribedScore
 from kerastl.report.render import render_text
+from kerastl_runtime.files import refuse_more, require_regular
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#&])")
 _BREAKS = re.compile(r"[\r\n\t\v\f\x85\u2028\u2029]+")

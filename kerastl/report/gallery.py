@@ -18,12 +18,12 @@ import pandas as pd
 from kerastl.errors import MediaError
 from kerastl.media.base import MediaType
 from kerastl.media.cuts import stored_cuts
-from kerastl.media.decoder import Cut
-from kerastl.media.media_file import MediaFile, num_readers
 from kerastl.media.preview import Preview, no_preview
 from kerastl.report.curves import logits
 from kerastl.run.origin import ReadableFiles
-from kerastl.threads import in_order
+from kerastl_runtime.decoder import Cut
+from kerastl_runtime.media_file import MediaFile, num_readers
+from kerastl_runtime.threads import in_order
 
 Place = tuple[str, Cut]  # of an example: the address of its file, and the part of it
 

@@ -26,16 +26,16 @@ from kerastl.config.head import SINGLE_HEAD
 from kerastl.config.training_sections import Part
 from kerastl.errors import RunError, counted
 from kerastl.evaluation.promises import Promise, ThresholdFacts
-from kerastl.files import read_json
 from kerastl.media.base import InputContract, MediaType
 from kerastl.media.media_types import media_type, read_contract
 from kerastl.records import from_values, to_values
-from kerastl.run.checksums import refuse_changed
 from kerastl.run.layout import RunLayout, no_finished_run
 from kerastl.settings import Listed, Problems, Text, refuse
 from kerastl.settings.explain import explain
 from kerastl.settings.problems import first_per_path
 from kerastl.training.evidence import TrainingEvidence
+from kerastl_runtime.checksums import refuse_changed
+from kerastl_runtime.files import read_json
 
 MAX_TASKS = 10_000
 

@@ -16,8 +16,8 @@ from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.location import HASHES, cache_folder
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
+from kerastl.run.file_logits import file_logits
 from kerastl.run.overlap import find_overlap
-from kerastl.run.predict import file_logits
 from kerastl.run.record import RunRecord
 from kerastl.run.scoring import (
     engine_facts,

@@ -25,6 +25,7 @@ class RunLayout:
         self.history = folder / "history.csv"  # one row per epoch
         self.report = folder / "report.html"
         self.card = folder / "MODEL_CARD.md"  # its author may edit it
+        self.exports = folder / "export"  # with a folder of each form
         self.state = folder / "state"  # of a training, until everything is written
         self.lock = self.state / "lock"  # held by the process that trains
 

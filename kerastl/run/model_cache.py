@@ -34,11 +34,12 @@ from kerastl.features.cache.location import HASHES, MODELS, size_limit, touch
 from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.offered import keras_settings
 from kerastl.features.network import NetworkFacts
-from kerastl.files import file_sha256, temporary_path, write_json
-from kerastl.media.media_file import LocalFile
+from kerastl.files import temporary_path, write_json
 from kerastl.records import from_values, to_values
 from kerastl.training.solving import ModelPart
 from kerastl.versions import installed_version
+from kerastl_runtime.files import file_sha256
+from kerastl_runtime.media_file import LocalFile
 
 Arrays = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Name of each layer of logits to its kernel and its bias, float32."""

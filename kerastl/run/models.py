@@ -19,8 +19,8 @@ from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.backbones.weights_file import read_model_config, refuse_unsafe_file
 from kerastl.errors import RunError
 from kerastl.run.bundle import read_bundle
-from kerastl.run.checksums import refuse_changed
 from kerastl.run.layout import RunLayout
+from kerastl_runtime.checksums import refuse_changed
 
 if TYPE_CHECKING:
     import keras

@@ -15,9 +15,9 @@ from kerastl.data.tables.loading import cell_text, read_frame
 from kerastl.errors import KerastlError, MediaError
 from kerastl.files import is_own
 from kerastl.media.addresses import media_file
-from kerastl.media.media_file import MediaFile
 from kerastl.run.bundle import Bundle, Origin
 from kerastl.run.record import RunRecord
+from kerastl_runtime.media_file import MediaFile
 
 _ROOT = 0
 _NOT_PLACES = ("proc", "dev", "sys")  # their paths depend on the process that follows them

@@ -16,9 +16,9 @@ from kerastl.errors import counted
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.media.addresses import is_url, media_file, without_links
 from kerastl.media.cuts import each_cut, stored_cuts
-from kerastl.media.decoder import Cut
-from kerastl.media.media_file import MediaFile
 from kerastl.media.media_types import media_type
+from kerastl_runtime.decoder import Cut
+from kerastl_runtime.media_file import MediaFile
 
 Identity = tuple[str | bytes, Cut]  # a file by address or hash, and the part of it
 

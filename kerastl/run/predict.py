@@ -1,188 +1,68 @@
-"""Predictions for files, folders, tables, and what is in memory."""
+"""Predictions of a run: by an export of it, or by its model."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from kerastl.data.inputs.streams import FileInputs
-from kerastl.data.tables.loading import FRAME
-from kerastl.data.tables.table_file import file_of, plain_frame, read_frame
-from kerastl.errors import RunError, TableError
-from kerastl.features.cache.location import cache_folder
-from kerastl.features.engines.engine import EngineName
-from kerastl.features.network import REFERENCE
-from kerastl.features.source import FeatureSource
-from kerastl.files import in_utf8
-from kerastl.media.addresses import is_url, media_file
-from kerastl.media.cuts import Cuts, cell_text, cut_of, read_cuts, refuse_bad_cuts
-from kerastl.media.decoder import WHOLE, Cut
-from kerastl.media.media_file import FileInMemory, MediaFile
+from kerastl.media.cuts import Cuts, cut_of
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
+from kerastl.run.examples_to_predict import InputFile, find_files
+from kerastl.run.exported_form import find_exported_form
+from kerastl.run.record import RunRecord
 from kerastl.run.scoring import calibrate
-from kerastl.run.trained_model import TrainedModel
 
 if TYPE_CHECKING:
-    import keras
-
-TABLES = (".csv", ".parquet", ".pq")
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """One example to predict."""
-
-    file: MediaFile
-    name: str  # as the user wrote it
-    cut: Cut = WHOLE
+    from kerastl.run.trained_model import TrainedModel
 
 
 def predict(
-    model: "keras.Model | TrainedModel",
-    bundle: Bundle,
-    files: Sequence[InputFile],
-    *,
+    record: RunRecord,
+    inputs: Any,
+    load: "Callable[[], TrainedModel]",
+    exported: bool,
     cache: bool,
     progress: Progress,
 ) -> pd.DataFrame:
-    """Returns one row per example; see `kerastl.runs.Run.predict`."""
+    """Returns one row per example; see `kerastl.runs.Run.predict`. `load` returns the model."""
+    bundle = record.bundle
+    files = find_files(bundle, inputs)
     cuts = Cuts.gather((file.cut for file in files), bundle.media.cut_columns)
-    logits, errors, _ = file_logits(
-        model,
-        bundle,
-        [file.file for file in files],
-        cuts=cuts,
-        on_error="collect",
-        cache=cache,
-        progress=progress,
-    )
+    media = [file.file for file in files]
+    form = find_exported_form(record.layout, progress=progress) if exported else None
+    if form is None:
+        from kerastl.run.file_logits import file_logits
+
+        logits, errors, _ = file_logits(
+            load(), bundle, media, cuts=cuts, on_error="collect", cache=cache, progress=progress
+        )
+        probabilities = calibrate(bundle, logits)
+    else:
+        progress.step("Predicting", len(files))
+        own = None if cuts is None else [cut_of(cuts, row) for row in range(len(files))]
+        probabilities, errors = form.probabilities(
+            media, own, on_error="collect", advance=progress.advance
+        )
+    return _table(bundle, files, cuts, probabilities, errors)
+
+
+def _table(
+    bundle: Bundle,
+    files: Sequence[InputFile],
+    cuts: Cuts | None,
+    probabilities: np.ndarray,
+    errors: Mapping[int, str],
+) -> pd.DataFrame:
     columns: dict[str, object] = {"path": [file.name for file in files]}
     if cuts is not None:
         columns |= cuts.table_columns()
     readable = np.array([row not in errors for row in range(len(files))])
-    for task, values in zip(bundle.task_names, calibrate(bundle, logits).T, strict=True):
+    for task, values in zip(bundle.task_names, probabilities.T, strict=True):
         columns[task] = np.where(readable, values, np.nan)
         decisions = pd.array(values >= bundle.thresholds[task]).astype("Int8")
         decisions[~readable] = pd.NA
         columns[f"{task}_decision"] = decisions
     columns["error"] = [errors.get(row) for row in range(len(files))]
     return pd.DataFrame(columns)
-
-
-def file_logits(
-    model: "keras.Model | TrainedModel",
-    bundle: Bundle,
-    files: Sequence[MediaFile],
-    *,
-    cuts: Cuts | None,
-    on_error: Literal["raise", "collect"],
-    engine: EngineName = "auto",
-    cache: bool,
-    progress: Progress,
-) -> tuple[np.ndarray, Mapping[int, str], str]:
-    """Returns uncalibrated logits in the precision of the shipped model, and unreadable files.
-
-    Returns:
-        `(files, tasks)`, with meaningless rows for unreadable files; the index of each unreadable
-        file to the reason; and the label of the engine that computed the features.
-
-    Raises:
-        MediaError: A file is unreadable, with `on_error="raise"`.
-    """
-    inputs = FileInputs(files, bundle.input, cuts=cuts, on_error=on_error)
-    source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
-    trained = TrainedModel.of(model)
-    found = source.features_of(trained.backbone, inputs, progress=progress)
-    used = found.facts.scores.engine if found.facts.scores else REFERENCE
-    return trained.head_logits(bundle.task_names)(found.values), inputs.errors, used
-
-
-def find_files(bundle: Bundle, inputs: Any) -> list[InputFile]:
-    """Returns the examples in files, folders, tables and values; see `kerastl.runs.Run.predict`.
-
-    Raises:
-        RunError: There are no examples, or something is no example of the run's media type.
-        TableError: A table lacks the column with the files.
-    """
-    given = list(inputs) if isinstance(inputs, list | tuple | Iterator) else [inputs]
-    names = [f"inputs[{place}]" for place in range(len(given))]
-    if given and given[0] is inputs:
-        names = ["inputs"]
-    found = [
-        file
-        for item, name in zip(given, names, strict=True)
-        for file in _examples(item, name, bundle)
-    ]
-    if not found:
-        raise RunError(
-            "There is nothing to predict.",
-            where=", ".join(str(item) for item in given if isinstance(item, str | Path)) or None,
-            expected=f"files, folders or a table of {bundle.media.nouns}",
-        )
-    return found
-
-
-def _examples(item: Any, name: str, bundle: Bundle) -> list[InputFile]:
-    if isinstance(item, pd.DataFrame):
-        return _in_frame(plain_frame(item, FRAME), FRAME, bundle, name=f"{name}, row ")
-    if not isinstance(item, str | Path):
-        return [InputFile(_in_memory(item, name, bundle), name)]
-    if is_url(str(item)):
-        return [InputFile(media_file(str(item)), str(item))]
-    path = Path(item)
-    if path.is_dir():
-        every = sorted(path.rglob("*"))
-        inside = [file for file in every if file.is_file() and bundle.media.matches(file)]
-        return [InputFile(media_file(str(file)), in_utf8(str(file))) for file in inside]
-    if path.suffix.lower() in TABLES:
-        return _in_frame(read_frame(path), path, bundle, name=f"{path}, row ")
-    return [InputFile(media_file(str(item)), in_utf8(str(item)))]
-
-
-def _in_frame(frame: pd.DataFrame, table: Path, bundle: Bundle, *, name: str) -> list[InputFile]:
-    """Returns the examples in a table; a DataFrame may have values in the place of paths."""
-    column = bundle.data.column
-    if column not in frame.columns:
-        raise TableError(
-            f"The table lacks the column '{column}'.",
-            where=str(table),
-            expected=f"the column with the files, named as in the run's config: {column}",
-            received=", ".join(str(name) for name in frame.columns[:12]),
-        )
-    cuts = read_cuts(frame, bundle.media, tasks=bundle.task_names)
-    refuse_bad_cuts(cuts, bundle.media, source=table.name)
-    examples = []
-    for row, cell in enumerate(frame[column]):
-        if isinstance(cell, Mapping) and "bytes" in cell:  # as `datasets` has images and audio
-            cell = cell.get("path") if cell["bytes"] is None else cell["bytes"]
-        is_blank = pd.api.types.is_scalar(cell) and pd.isna(cell)
-        if is_blank or isinstance(cell, str | Path):
-            shown = cell_text(cell)
-            where = f"{table.name}: column {column}"
-            file = file_of(shown, table.parent, where=where, row=row + 1)
-        else:
-            shown = f"{name}{row + 1}"
-            file = _in_memory(cell, shown, bundle)
-        examples.append(InputFile(file, shown, cut_of(cuts, row)))
-    return examples
-
-
-def _in_memory(value: Any, name: str, bundle: Bundle) -> MediaFile:
-    """Returns the bytes of a file, or a value such as an array, as a file in memory."""
-    is_bytes = isinstance(value, bytes | bytearray | memoryview)
-    data = bytes(value) if is_bytes else bundle.media.encoded(value, bundle.input)
-    if data is None:
-        shape, kind = getattr(value, "shape", None), getattr(value, "dtype", None)
-        raise RunError(
-            f"Something to predict is no {bundle.media.noun}.",
-            where=name,
-            expected=", ".join(
-                filter(None, ("a path, a table, the bytes of a file", bundle.media.values))
-            ),
-            received=type(value).__name__ + (f" of {kind}, shape {tuple(shape)}" if shape else ""),
-        )
-    return FileInMemory(name, data)

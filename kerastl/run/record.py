@@ -22,12 +22,12 @@ from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import RunError, TableError
 from kerastl.evaluation.missingness import MissingnessReport
 from kerastl.evaluation.score_types import SplitScores
-from kerastl.files import read_json, require_regular
 from kerastl.records import from_values
 from kerastl.run.bundle import Bundle, read_bundle
-from kerastl.run.checksums import refuse_changed
 from kerastl.run.layout import RunLayout, refuse_links
 from kerastl.run.split_table import with_stored_splits
+from kerastl_runtime.checksums import refuse_changed
+from kerastl_runtime.files import read_json, require_regular
 
 
 @dataclass(frozen=True)

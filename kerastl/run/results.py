@@ -15,7 +15,7 @@ from kerastl.data.tables.examples import Examples
 from kerastl.evaluation.held_out import HeldOutPredictions
 from kerastl.evaluation.missingness import MissingnessReport, examine_missingness
 from kerastl.evaluation.score_types import SplitScores
-from kerastl.files import file_sha256, without_nan, write_json, write_text, write_with
+from kerastl.files import without_nan, write_json, write_text, write_with
 from kerastl.media.base import InputContract
 from kerastl.media.media_types import media_type
 from kerastl.records import to_values
@@ -49,6 +49,7 @@ from kerastl.training.exact_head.solver import STRENGTHS
 from kerastl.training.plan import SearchPlan, TrainingPlan
 from kerastl.training.solving import TrainingResult
 from kerastl.versions import versions
+from kerastl_runtime.files import file_sha256
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 from kerastl.config.loader import read_config
 from kerastl.errors import KerastlError, RunError
-from kerastl.files import read_json
 from kerastl.run.layout import RunLayout, refuse_links
 from kerastl.run.lock import is_in_training
+from kerastl_runtime.files import read_json
 
 _UNREADABLE = (
     OSError,

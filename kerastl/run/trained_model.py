@@ -1,8 +1,10 @@
 """A trained model as its two parts: what computes features, and the heads on them."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 from kerastl.backbones.extractor import Extractor
 from kerastl.backbones.views import Views
@@ -11,8 +13,8 @@ from kerastl.features.network import ExtractorNetwork, FrozenBackbone
 from kerastl.heads.builder import feature_model, find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.run.bundle import Bundle
-from kerastl.run.checksums import refuse_changed
 from kerastl.run.layout import RunLayout
+from kerastl_runtime.checksums import refuse_changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,23 @@ class TrainedModel:
         if self.extractor is None:
             return FrozenBackbone.of(find_layer(self.keras))
         return FrozenBackbone.of_extractor(self.extractor, self.views)
+
+    @property
+    def joined_network(self) -> keras.Model | ExtractorNetwork:
+        """The network to the features before their transform; see `Views.join`."""
+        if self.extractor is None:
+            layer = find_layer(self.keras)
+            return keras.Model(self.keras.input, layer.joined(self.keras.input))
+        return ExtractorNetwork(self.extractor.viewed(self._plain_views))
+
+    def transformed(self, features: np.ndarray) -> np.ndarray:
+        """Returns the features of `joined_network`, averaged over windows, after the transform."""
+        views = self.backbone.views
+        return features if views is None else np.asarray(views.transformed(features, np))
+
+    @property
+    def _plain_views(self) -> Views | None:
+        return None if self.views is None else dataclasses.replace(self.views, transform="none")
 
     @property
     def feature_network(self) -> keras.Model | ExtractorNetwork:

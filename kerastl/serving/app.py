@@ -25,10 +25,10 @@ from kerastl.report.render import json_for_page, render_page
 from kerastl.serving import inference_protocol as protocol
 from kerastl.serving.batching import Batcher
 from kerastl.serving.limits import Admission, Limits, RefusedError
-from kerastl.serving.request_files import announced_bytes, read_body, read_files, refuse_many
+from kerastl.serving.request_files import read_body, read_files, refuse_many
 from kerastl.serving.served_run import ServedRun
-from kerastl.threads import num_processors
 from kerastl.versions import installed_version
+from kerastl_runtime.threads import num_processors
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -90,7 +90,7 @@ class Server:
     async def predict(self, run: ServedRun, request: Request, body: bytes) -> dict[str, Any]:
         """Answers a request with files as `kerastl predict` does."""
         files = await read_files(request.headers, body, self.limits)
-        with self.admission.admitted(len(files) - 1, 0):
+        with self.admission.admitted(len(files) - 1):
             decoded = await self._decode(run, [data for _, data in files])
             reasons = [one for one in decoded if isinstance(one, RefusedError)]
             if len(reasons) == len(files) == 1:
@@ -114,7 +114,7 @@ class Server:
         found, inputs = await read
         protocol.wanted_outputs(found, run)
         refuse_many(len(inputs), self.limits)
-        with self.admission.admitted(len(inputs) - 1, 0):
+        with self.admission.admitted(len(inputs) - 1):
             examples = [one[np.newaxis] for one in inputs if isinstance(one, np.ndarray)]
             decoded = [] if examples else await self._decode(run, list(inputs))
             for number, one in enumerate(decoded):
@@ -134,10 +134,11 @@ class Server:
         try:
             run = self.find(name)
             label = run.name
-            with self.admission.admitted(1, announced_bytes(request, self.limits)):
-                body = await read_body(request, self.limits)
-                async with asyncio.timeout(self.limits.max_seconds):
-                    response = JSONResponse(await reply(run, request, body))
+            with self.admission.body() as arrived:
+                body = await read_body(request, self.limits, arrived)
+                with self.admission.admitted(1):
+                    async with asyncio.timeout(self.limits.max_seconds):
+                        response = JSONResponse(await reply(run, request, body))
             code = 200
             return response
         except TimeoutError:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from kerastl.files import parse_json
 from kerastl.serving.limits import RefusedError
 from kerastl.serving.served_run import ServedRun
+from kerastl_runtime.files import parse_json
 
 FILE, DECISIONS = "file", "/decisions"
 _DTYPES = {"BOOL": "bool", "UINT8": "uint8", "FP32": "float32", "FP64": "float64"}

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,10 +16,12 @@ class Limits:
     Args:
         max_batch: Most examples that a model computes at once.
         max_wait_seconds: Longest time that an example waits for others to fill a batch.
-        max_bytes: Largest body of a request; all together may have eight times as many.
+        max_bytes: Largest body of a request; what has arrived of all together may be eight times
+            as many.
         max_files: Most examples of a request.
         max_values: Most pixels, or samples of all channels, that a file may decode to.
         max_seconds: Longest time for reading a body, and for answering it.
+        max_stall_seconds: Longest time without a byte of a body.
         max_pending: Most examples in progress, of all requests.
     """
 
@@ -29,6 +31,7 @@ class Limits:
     max_files: int = 32
     max_values: int = 50_000_000
     max_seconds: float = 30.0
+    max_stall_seconds: float = 5.0
     max_pending: int = 64
 
 
@@ -51,20 +54,40 @@ class Admission:
         self._seconds = 0.05  # per pending example, a moving average
 
     @contextmanager
-    def admitted(self, examples: int, num_bytes: int) -> Iterator[None]:
-        """Counts examples and bytes while they are in progress, or raises a `RefusedError`."""
-        has_room = self.pending + examples <= self._limits.max_pending
-        if not has_room or self._bytes + num_bytes > 8 * self._limits.max_bytes:
-            wait = max(1, math.ceil(self.pending * self._seconds))
-            busy = counted(self.pending, "example")
-            sentence = f"The server is busy with {busy}; try again in {wait} s."
-            raise RefusedError(429, sentence, retry_seconds=wait)
+    def body(self) -> Iterator[Callable[[int], None]]:
+        """Yields what counts bytes as they arrive, which are held until the request is answered.
+
+        Bytes that a request only announces take no room from others.
+        """
+        held = 0
+
+        def arrived(count: int) -> None:
+            nonlocal held
+            if self._bytes + count > 8 * self._limits.max_bytes:
+                raise self._busy()
+            held += count
+            self._bytes += count
+
+        try:
+            yield arrived
+        finally:
+            self._bytes -= held
+
+    @contextmanager
+    def admitted(self, examples: int) -> Iterator[None]:
+        """Counts examples while they are in progress, or raises a `RefusedError`."""
+        if self.pending + examples > self._limits.max_pending:
+            raise self._busy()
         self.pending += examples
-        self._bytes += num_bytes
         before, started = self.pending, time.monotonic()
         try:
             yield
             self._seconds += 0.1 * ((time.monotonic() - started) / before - self._seconds)
         finally:
             self.pending -= examples
-            self._bytes -= num_bytes
+
+    def _busy(self) -> RefusedError:
+        wait = max(1, math.ceil(self.pending * self._seconds))
+        busy = counted(self.pending, "example")
+        sentence = f"The server is busy with {busy}; try again in {wait} s."
+        return RefusedError(429, sentence, retry_seconds=wait)

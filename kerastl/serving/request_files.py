@@ -1,7 +1,7 @@
 """The body of a request and the files in it: a form, or JSON with base64."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -12,25 +12,28 @@ from kerastl.serving.inference_protocol import read_base64, read_json_object
 from kerastl.serving.limits import Limits, RefusedError
 
 
-def announced_bytes(request: Request, limits: Limits) -> int:
-    """Returns the length of the body, the largest one if the request does not state it."""
-    text = request.headers.get("content-length", "")
-    length = int(text) if text.isdecimal() else limits.max_bytes
-    _refuse_bytes(length, limits)
-    return length
+async def read_body(request: Request, limits: Limits, arrived: Callable[[int], None]) -> bytes:
+    """Returns the body, or raises a `RefusedError` if it is too large or too slow.
 
-
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """Returns the body, or raises a `RefusedError` if it is too large or too slow."""
+    `arrived` counts bytes, and refuses them if there are too many of all requests.
+    """
     chunks, size = [], 0
+    announced = request.headers.get("content-length", "")
+    _refuse_bytes(int(announced) if announced.isdecimal() else 0, limits)
     try:
         async with asyncio.timeout(limits.max_seconds):
-            async for chunk in request.stream():
-                size += len(chunk)
-                _refuse_bytes(size, limits)
-                chunks.append(chunk)
+            async with asyncio.timeout(limits.max_stall_seconds) as stall:
+                async for chunk in request.stream():
+                    stall.reschedule(asyncio.get_running_loop().time() + limits.max_stall_seconds)
+                    size += len(chunk)
+                    _refuse_bytes(size, limits)
+                    arrived(len(chunk))
+                    chunks.append(chunk)
     except TimeoutError:
-        sentence = f"The body did not arrive within {limits.max_seconds:g} s."
+        sentence = (
+            f"The body did not arrive within {limits.max_seconds:g} s, or nothing of it for "
+            f"{limits.max_stall_seconds:g} s."
+        )
         raise RefusedError(408, sentence) from None
     except ClientDisconnect:
         raise RefusedError(400, "The client has gone.") from None

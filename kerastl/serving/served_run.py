@@ -16,12 +16,12 @@ from kerastl.features.cache.location import cache_folder
 from kerastl.features.computation import FeatureComputation
 from kerastl.features.engines.agreement import NUM_EXAMPLES
 from kerastl.features.source import FeatureSource
-from kerastl.media.image.opening import image_size
-from kerastl.media.media_file import FileInMemory
 from kerastl.progress import SILENT, Progress
 from kerastl.run.scoring import calibrate
 from kerastl.runs import Run
 from kerastl.serving.limits import RefusedError
+from kerastl_runtime.image.opening import image_size
+from kerastl_runtime.media_file import FileInMemory
 
 _NUM_EXAMPLES = 36_000  # the engine is chosen for so many
 
@@ -41,9 +41,10 @@ class ServedRun:
         self.bundle = run.bundle
         self.decoder = run.bundle.media.decoder(run.bundle.input)
         self._heads = run.trained.head_logits(run.tasks)
+        self._transformed = run.trained.transformed
         source = FeatureSource(cache=cache_folder() if cache else None)
         self._engine = source.select_engine(
-            run.trained.feature_network,
+            run.trained.joined_network,
             lambda: self.decoder.noise(NUM_EXAMPLES),
             dtype=self.decoder.dtype,
             rule=str(self.decoder.rule),
@@ -74,7 +75,7 @@ class ServedRun:
         )
         computation = FeatureComputation(self._engine, iter([part]))
         ((_, features),) = computation.run(len(examples), title="Features", progress=SILENT)
-        return calibrate(self.bundle, self._heads(features))
+        return calibrate(self.bundle, self._heads(self._transformed(features)))
 
     def answers(self, probabilities: np.ndarray) -> dict[str, dict[str, Any]]:
         """Returns probability, threshold and decision of each task for one example."""

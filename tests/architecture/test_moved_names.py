@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def is_file(module: str) -> bool:
-    path = ROOT / module.replace(".", "/")
+    root = ROOT / "plugins/kerastl-runtime" if module.startswith("kerastl_runtime") else ROOT
+    path = root / module.replace(".", "/")
     return path.is_dir() or path.with_suffix(".py").is_file()
 
 

@@ -103,7 +103,7 @@ def test_entry_points_name_the_families_and_importers(wheels: dict[str, zipfile.
             families[package] = list(points["kerastl.backbones"])
         if points.has_section("kerastl.importers"):
             importers[package] = tuple(points["kerastl.importers"])
-    backbones = {name.removeprefix("kerastl-") for name in PLUGINS} - {"importers"}
+    backbones = {name.removeprefix("kerastl-") for name in PLUGINS} - {"importers", "runtime"}
     named = {f"kerastl_{name}": [{"hub": "keras_hub"}.get(name, name)] for name in backbones}
     assert families == {"kerastl": ["run"], **named}
     assert importers == {"kerastl_importers": OURS}
@@ -133,7 +133,7 @@ def test_links_of_a_description_work_on_a_package_index(
         assert "<!--" not in text
 
 
-def test_plugins_need_kerastl_and_kerastl_needs_no_plugin(
+def test_plugins_need_kerastl_which_needs_the_runtime_alone(
     wheels: dict[str, zipfile.ZipFile],
 ) -> None:
     for package, wheel in wheels.items():
@@ -142,8 +142,9 @@ def test_plugins_need_kerastl_and_kerastl_needs_no_plugin(
             for line in metadata(wheel, "METADATA").splitlines()
             if line.startswith("Requires-Dist") and "extra ==" not in line
         ]
-        needed = [r for r in requires if r.startswith("kerastl")]
-        assert len(needed) == (0 if package == "kerastl" else 1)
+        needed = [re.split(r"[\[>=]", r)[0] for r in requires if r.startswith("kerastl")]
+        expected = {"kerastl": ["kerastl-runtime"], "kerastl_runtime": []}
+        assert needed == expected.get(package, ["kerastl"])
 
 
 def test_embedded_weights_stay_small(wheels: dict[str, zipfile.ZipFile]) -> None:

@@ -14,9 +14,9 @@ import kerastl.cli as cli_module
 from kerastl.cli import system_refusal
 from kerastl.errors import RunError
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.media.media_file import as_file
 from kerastl.run.layout import RunLayout
 from kerastl.run.lock import is_in_training, training_lock
+from kerastl_runtime.media_file import as_file
 
 HOLD = """
 import sys, time

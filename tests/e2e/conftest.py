@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 import yaml
 
 import kerastl
@@ -23,3 +26,21 @@ def bright(bright_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
     }
     (folder / "bright.yaml").write_text(yaml.safe_dump(config))
     return kerastl.train(folder / "bright.yaml", output=folder / "bright")
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An audio run that averages the features of several windows."""
+    folder, draw, rows = tmp_path_factory.mktemp("tones"), np.random.default_rng(0), []
+    for number in range(40):
+        tone = 0.4 * np.sin(np.arange(6000) * draw.uniform(0.6, 0.9)) * (number % 2)
+        soundfile.write(folder / f"{number}.wav", tone + 0.1 * draw.standard_normal(6000), 8000)
+        rows.append({"path": f"{number}.wav", "tone": number % 2})
+    pd.DataFrame(rows).to_csv(folder / "tones.csv", index=False)
+    config = {
+        "data": {"table": "tones.csv", "audio": "path", "tasks": ["tone"], "window": "pool"},
+        "backbone": {"name": "tiny:speech", "weights": None, "input_size": 4000},
+        "evaluation": {"bootstrap": 50},
+    }
+    (folder / "tones.yaml").write_text(yaml.safe_dump(config))
+    return kerastl.train(folder / "tones.yaml", output=folder / "tones")

@@ -157,7 +157,7 @@ def test_waveforms_are_samples_at_the_rate_of_the_run(audio_run: Run) -> None:
     paths = [folder / f"{number}.wav" for number in range(4)]
     rate_hz = audio_run.bundle.input.recording_rate_hz
     expected = probabilities(audio_run.predict(paths), "loud")
-    from kerastl.media.audio.decoding import read_audio
+    from kerastl_runtime.audio.decoding import read_audio
 
     waveforms = [read_audio(path, rate_hz=int(rate_hz or 0)) for path in paths]
     found = probabilities(audio_run.predict(waveforms), "loud")

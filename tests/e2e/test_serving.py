@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-import yaml
 from PIL import Image
 
 import kerastl
@@ -42,24 +41,6 @@ CLOSE = 1e-4  # `predict` computes few files by Keras, and many by a faster engi
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("serving")
-
-
-@pytest.fixture(scope="module")
-def tones(folder: Path) -> Run:
-    """An audio run that averages the features of several windows."""
-    draw, rows = np.random.default_rng(0), []
-    for number in range(40):
-        tone = 0.4 * np.sin(np.arange(6000) * draw.uniform(0.6, 0.9)) * (number % 2)
-        soundfile.write(folder / f"{number}.wav", tone + 0.1 * draw.standard_normal(6000), 8000)
-        rows.append({"path": f"{number}.wav", "tone": number % 2})
-    pd.DataFrame(rows).to_csv(folder / "tones.csv", index=False)
-    config = {
-        "data": {"table": "tones.csv", "audio": "path", "tasks": ["tone"], "window": "pool"},
-        "backbone": {"name": "tiny:speech", "weights": None, "input_size": 4000},
-        "evaluation": {"bootstrap": 50},
-    }
-    (folder / "tones.yaml").write_text(yaml.safe_dump(config))
-    return kerastl.train(folder / "tones.yaml", output=folder / "tones")
 
 
 @pytest.fixture(scope="module")
@@ -440,6 +421,26 @@ def test_what_takes_too_long_is_given_up(bright: Run, files: dict[str, Path]) ->
             connection.sendall(head.encode())
             connection.settimeout(10)
             assert b"408" in connection.recv(4096).partition(b"\r\n")[0]
+
+
+def test_connections_that_announce_much_and_send_nothing_take_no_room(
+    bright: Run, files: dict[str, Path]
+) -> None:
+    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\nabc"
+    sent = [("plain.png", files["plain.png"].read_bytes())]
+    limits = {"max_bytes": 1_000_000, "max_pending": 4, "max_stall_seconds": 0.5}
+    with small_server(bright, **limits) as port, contextlib.ExitStack() as stack:
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(40)
+        ]
+        for connection in idle:
+            connection.sendall(head.encode())
+        time.sleep(0.1)
+        assert post_files(port, "/predict", sent).status == 200
+        idle[0].settimeout(10)
+        answer = idle[0].recv(4096)
+        assert b"408" in answer.partition(b"\r\n")[0]
+        assert b"or nothing of it for 0.5 s" in answer + idle[0].recv(4096)
 
 
 def test_a_defect_is_a_500_without_a_traceback(bright: Run, files: dict[str, Path]) -> None:

@@ -9,10 +9,10 @@ import soundfile
 
 from kerastl.config import NoiseConfig
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
-from kerastl.media.audio.decoding import load_windows, read_audio
 from kerastl.media.audio.kind import AUDIO
 from kerastl.media.audio.noise import NoiseSource
 from kerastl.media.cuts import read_cuts, refuse_bad_cuts
+from kerastl_runtime.audio.decoding import load_windows, read_audio
 
 
 def text(kind, call):

@@ -17,8 +17,8 @@ from kerastl.data.tables.loading import build_examples, load_table
 from kerastl.data.tables.splits import assign_splits
 from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import KerastlError
-from kerastl.media.media_file import LocalFile
 from kerastl.run.summary import list_runs
+from kerastl_runtime.media_file import LocalFile
 
 
 def table(**columns: list[object]) -> Examples:

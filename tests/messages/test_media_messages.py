@@ -22,12 +22,12 @@ from kerastl.data.tables.table_file import files_of
 from kerastl.errors import ConfigError, KerastlError, MediaError, TableError
 from kerastl.media import remote_file
 from kerastl.media.addresses import media_file
-from kerastl.media.audio.decoding import read_audio
 from kerastl.media.cuts import read_cuts, refuse_bad_cuts
-from kerastl.media.image import opening
-from kerastl.media.image.decoding import decode_image, read_image_file
 from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageContract
+from kerastl_runtime.audio.decoding import read_audio
+from kerastl_runtime.image import opening
+from kerastl_runtime.image.decoding import decode_image, read_image_file
 
 
 def png(side=8):

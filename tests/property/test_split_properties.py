@@ -14,7 +14,7 @@ from kerastl.data.tables.loading import build_examples
 from kerastl.data.tables.splits import assign_folds, assign_splits, divided_groups, split_gaps
 from kerastl.data.tables.stratification import stratify
 from kerastl.errors import SplitError, TableError
-from kerastl.media.media_file import LocalFile
+from kerastl_runtime.media_file import LocalFile
 
 
 def make_table(labels: np.ndarray, groups: np.ndarray | None = None, **more: object) -> Examples:

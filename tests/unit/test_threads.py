@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from kerastl.threads import in_order
+from kerastl_runtime.threads import in_order
 
 
 def test_results_come_in_the_order_of_the_tasks() -> None:

@@ -20,13 +20,14 @@ from kerastl.errors import MediaError
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
 from kerastl.media.cuts import each_cut
-from kerastl.media.decoder import Cut
-from kerastl.media.file_errors import not_opened
-from kerastl.media.media_file import MediaFile, ask_each, num_readers
 from kerastl.media.media_types import MEDIA_TYPES, media_type
 from kerastl.progress import SILENT, Progress
 from kerastl.settings import Section
-from kerastl.threads import num_processors, processor_slots
+from kerastl.threads import processor_slots
+from kerastl_runtime.decoder import Cut
+from kerastl_runtime.file_errors import not_opened
+from kerastl_runtime.media_file import MediaFile, ask_each, num_readers
+from kerastl_runtime.threads import num_processors
 
 _NUM_EXAMPLES_AT_A_TIME = 1024
 

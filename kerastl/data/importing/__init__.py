@@ -17,8 +17,8 @@ from kerastl.data.importing.made_table import (
 from kerastl.data.tables.labels import BLANKS, canonical_cell
 from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import TableError, counted
-from kerastl.files import read_json
 from kerastl.settings.explain import received
+from kerastl_runtime.files import read_json
 
 __all__ = [
     "BLANKS",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kerastl.errors import TableError
-from kerastl.files import read_json
 from kerastl.settings.explain import received
+from kerastl_runtime.files import read_json
 
 MAX_BYTES = 2**31  # twice the largest file of LVIS
 

@@ -19,8 +19,8 @@ from kerastl.data.importing.made_table import (
     relative_path,
 )
 from kerastl.errors import TableError, counted
-from kerastl.files import file_sha256
 from kerastl.media.media_types import MEDIA_TYPES
+from kerastl_runtime.files import file_sha256
 
 SameFile = Literal["name", "bytes"]
 

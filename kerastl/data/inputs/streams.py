@@ -22,14 +22,15 @@ from kerastl.data.inputs.stored_windows import Windows
 from kerastl.errors import MediaError
 from kerastl.media.base import InputContract
 from kerastl.media.cuts import Cuts, cut_of
-from kerastl.media.decoder import WHOLE, Cut, DecodedExample
-from kerastl.media.file_errors import not_opened
-from kerastl.media.media_file import MediaFile, as_file, num_readers
 from kerastl.media.media_types import media_type
 from kerastl.media.view import View
 from kerastl.progress import SILENT, Progress
 from kerastl.scratch import explaining_no_room, scratch_array
-from kerastl.threads import in_order, processor_slots
+from kerastl.threads import processor_slots
+from kerastl_runtime.decoder import WHOLE, Cut, DecodedExample
+from kerastl_runtime.file_errors import not_opened
+from kerastl_runtime.media_file import MediaFile, as_file, num_readers
+from kerastl_runtime.threads import in_order
 
 PART_SIZE = 16
 _PART_SIZE_OF_WINDOWS = 4  # examples of up to 64 windows each

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.media.cuts import Cuts, each_cut
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.media_file import MediaFile
 
 Rows = tuple[int, ...]
 

@@ -8,9 +8,9 @@ import pandas as pd
 
 from kerastl.errors import TableError, counted
 from kerastl.media.cuts import Cuts
-from kerastl.media.file_errors import not_opened
-from kerastl.media.media_file import MediaFile, ask_each
 from kerastl.notebook import listed
+from kerastl_runtime.file_errors import not_opened
+from kerastl_runtime.media_file import MediaFile, ask_each
 
 PARTS = ("train", "validation", "test")
 

@@ -19,8 +19,8 @@ from kerastl.data.tables.table_file import (
 )
 from kerastl.errors import TableError, counted, suggestion
 from kerastl.media.cuts import cell_text, files_as_groups, read_cuts, refuse_bad_cuts
-from kerastl.media.media_file import MediaFile
 from kerastl.media.media_types import media_type
+from kerastl_runtime.media_file import MediaFile
 
 _Frame = tuple[pd.DataFrame, list[MediaFile]]  # one row per example, and its file
 

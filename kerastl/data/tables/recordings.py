@@ -15,11 +15,11 @@ import pandas as pd
 
 from kerastl.data.tables.table_file import files_of, read_frame, require_columns
 from kerastl.errors import TableError, counted, suggestion
-from kerastl.files import file_sha256
 from kerastl.media.addresses import without_links
 from kerastl.media.audio.blocks import audio_seconds
 from kerastl.media.cuts import cell_text
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.files import file_sha256
+from kerastl_runtime.media_file import MediaFile
 
 COLUMNS = ("path", "word", "start_seconds", "end_seconds")
 SPEAKER = "speaker"  # an optional column

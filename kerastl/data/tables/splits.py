@@ -16,7 +16,7 @@ from kerastl.data.tables.duplicates import Rows, equal_files, equal_paths
 from kerastl.data.tables.examples import PARTS, Examples
 from kerastl.data.tables.stratification import stratify
 from kerastl.errors import SplitError, TableError, counted, suggestion
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.media_file import MediaFile
 
 _SYNONYMS = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation"}
 _SHOWN = 3

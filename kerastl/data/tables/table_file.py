@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from kerastl.errors import MediaError, TableError, counted, suggestion
-from kerastl.files import exists, refuse_more
 from kerastl.media.addresses import media_file
-from kerastl.media.media_file import MediaFile
 from kerastl.media.parquet_cell import cell_texts, holds_bytes, num_held_bytes
+from kerastl_runtime.files import exists, refuse_more
+from kerastl_runtime.media_file import MediaFile
 
 PARQUET = (".parquet", ".pq")
 MAX_BYTES = 2**32

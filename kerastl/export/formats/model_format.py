@@ -26,6 +26,7 @@ class Source:
     Args:
         model: The model of the run.
         bundle: Its bundle.
+        sha256: Hashes of the files of the run that determine its answers.
         folder: Folder for temporary files.
         samples: Inputs of the contract's shape, `(samples, *shape)`, on which ranges of activations
             are measured.
@@ -34,17 +35,26 @@ class Source:
 
     model: TrainedModel
     bundle: Bundle
+    sha256: Mapping[str, str]
     folder: Path
     samples: Sequence[np.ndarray] | np.ndarray
     metadata: str = ""
     _serving: dict[bool, ServingModel] = field(default_factory=dict, init=False)
 
-    def refuse(self, format: "Format") -> None:
-        """Checks that a format can hold the backbone.
+    def refuse(self, form: "Form") -> None:
+        """Checks that a form can hold the backbone and take the examples.
 
         Raises:
-            ExportError: The backbone is no Keras model, and the format holds nothing else.
+            ExportError: The backbone is no Keras model, and the format holds nothing else; or the
+                form takes one window at a time, and those of an example have one answer.
         """
+        format = form.format
+        if form.batch is not None and self.bundle.input.has_windows:
+            raise ExportError(
+                f"A model in {form.label} takes one window at a time, and this run averages those "
+                "of each audio clip.",
+                fix="Choose another precision, or train with data.window: center.",
+            )
         if self.composed is not None and not format.takes_onnx:
             raise ExportError(
                 f"The format {format.name} cannot hold the backbone of this run, which is an ONNX "

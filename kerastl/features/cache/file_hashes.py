@@ -15,8 +15,8 @@ from operator import methodcaller
 from pathlib import Path
 
 from kerastl.files import in_utf8
-from kerastl.media.media_file import MediaFile, Version, ask_each, num_readers
-from kerastl.threads import in_order, num_processors
+from kerastl_runtime.media_file import MediaFile, Version, ask_each, num_readers
+from kerastl_runtime.threads import in_order, num_processors
 
 _RACY_NS = 2 * 10**9
 _TIMEOUT_SECONDS = 5.0

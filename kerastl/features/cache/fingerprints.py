@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerastl.files import file_sha256
+from kerastl_runtime.files import file_sha256
 
 if TYPE_CHECKING:
     import keras

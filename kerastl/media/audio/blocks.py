@@ -16,8 +16,8 @@ import soundfile
 import soxr
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.reading import UNKNOWN_SIZES, open_audio, read_mono
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.audio.reading import UNKNOWN_SIZES, open_audio, read_mono
+from kerastl_runtime.media_file import MediaFile
 
 BLOCK_SECONDS = 10.0
 _PIPE_BYTES = 2**16  # capacity of a pipe: two seconds at 16 kHz in 16 bit

@@ -15,13 +15,13 @@ import numpy as np
 from scipy import ndimage
 
 from kerastl.errors import counted
-from kerastl.media.audio.decoding import segment_of
-from kerastl.media.audio.reading import open_audio, read_blocks
 from kerastl.media.audio.settings import AudioSettings
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary
-from kerastl.media.decoder import Cut
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.audio.decoding import segment_of
+from kerastl_runtime.audio.reading import open_audio, read_blocks
+from kerastl_runtime.decoder import Cut
+from kerastl_runtime.media_file import MediaFile
 
 SILENT_PEAK = 1e-3  # of full scale: 60 decibels below it
 CLIPPED_PART = 1e-3  # of the samples

@@ -9,7 +9,6 @@ from kerastl.media.audio.input import AudioInput
 from kerastl.media.audio.settings import (
     DEFAULT_RATE_HZ,
     EXTENSIONS,
-    FORMATS,
     AudioAugmentation,
     AudioContract,
     AudioSettings,
@@ -19,12 +18,14 @@ from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import MediaSummary, MediaType
 from kerastl.media.preview import Preview
 from kerastl.media.view import View
+from kerastl_runtime import input_contract
+from kerastl_runtime.input_contract import AUDIO_FORMATS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerastl.media.decoder import Cut, Decoder
-    from kerastl.media.media_file import MediaFile
+    from kerastl_runtime.decoder import Cut, Decoder
+    from kerastl_runtime.media_file import MediaFile
 
 
 _WINDOWS = {
@@ -44,7 +45,7 @@ class AudioType(MediaType):
     collective = "audio"
     extensions = EXTENSIONS
     values = "float arrays of shape (samples,) in [-1, 1] at the sample rate of the run"
-    formats = FORMATS
+    formats = AUDIO_FORMATS
     contract_class = AudioContract
     data_settings = AudioSettings
     augment_settings = AudioAugmentation
@@ -93,9 +94,9 @@ class AudioType(MediaType):
         return f"{cut[0] or 0:.2f} s" if cut else ""
 
     def decoder(self, contract: AudioContract) -> "Decoder":
-        from kerastl.media.audio.decoding import AudioDecoder
+        from kerastl_runtime.audio.decoding import AudioDecoder
 
-        return AudioDecoder(contract)
+        return AudioDecoder(input_contract.AudioContract.of(contract.model_dump(mode="json")))
 
     def reading(self, contract: AudioContract) -> str:
         return (
@@ -121,7 +122,7 @@ class AudioType(MediaType):
         return player(file, cut)
 
     def encoded(self, value: Any, contract: AudioContract) -> bytes | None:
-        from kerastl.media.audio.encoding import encode_audio
+        from kerastl_runtime.audio.encoding import encode_audio
 
         return encode_audio(value, contract.sample_rate_hz)
 

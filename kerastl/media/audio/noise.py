@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.decoding import audio_length, read_audio
-from kerastl.media.audio.reading import open_audio
-from kerastl.media.audio.settings import EXTENSIONS, FORMATS
+from kerastl.media.audio.settings import EXTENSIONS
+from kerastl_runtime.audio.decoding import audio_length, read_audio
+from kerastl_runtime.audio.reading import open_audio
+from kerastl_runtime.input_contract import AUDIO_FORMATS
 
 _EXPONENTS = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # of amplitude over frequency
 
@@ -54,7 +55,7 @@ def _audio_files(paths: Sequence[Path], setting: str) -> list[Path]:
         raise MediaError(
             "There are no audio files to take noise from.",
             where=", ".join(str(path) for path in paths),
-            expected=f"{FORMATS} files, or folders with such files",
+            expected=f"{AUDIO_FORMATS} files, or folders with such files",
             fix=f"Correct {setting}.",
         )
     return found

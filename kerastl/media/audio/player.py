@@ -7,11 +7,11 @@ import soundfile
 from PIL import Image
 
 from kerastl.errors import MediaError
-from kerastl.media.audio.decoding import read_audio, segment_of
-from kerastl.media.audio.reading import open_audio
-from kerastl.media.decoder import WHOLE, Cut
-from kerastl.media.media_file import MediaFile
 from kerastl.media.preview import Preview, data_uri, no_preview
+from kerastl_runtime.audio.decoding import read_audio, segment_of
+from kerastl_runtime.audio.reading import open_audio
+from kerastl_runtime.decoder import WHOLE, Cut
+from kerastl_runtime.media_file import MediaFile
 
 MAX_BYTES = 96 * 1024  # of a player
 _RATE_HZ = 16000

@@ -7,22 +7,23 @@ from pydantic import AfterValidator, Field
 from kerastl.media.audio.input import AudioInput
 from kerastl.media.base import InputContract
 from kerastl.settings import Count, FilePath, Fraction, FractionOrAll, Listed, Positive, Section
+from kerastl_runtime import input_contract
+from kerastl_runtime.input_contract import Window
 
-Window = Literal["start", "center", "loudest", "pool"]
 Decibels = Annotated[float, Field(ge=-60, le=100)]
 
 
 DEFAULT_RATE_HZ = 16000
 MAX_RATE_HZ = 1_000_000
 EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
-FORMATS = "WAV, FLAC, OGG or MP3"
 
 
 class AudioContract(InputContract):
     """The input contract for audio: files are resampled, `window` is the part of longer ones."""
 
     foreign_keys = frozenset({"resize"})
-    rank = 1
+    rank = input_contract.AudioContract.rank
+    newest_rule = input_contract.AudioContract.newest_rule
 
     modality: Literal["audio"] = "audio"
     sample_rate_hz: Annotated[int, Field(ge=1, le=MAX_RATE_HZ)] = DEFAULT_RATE_HZ

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerastl.media.image.geometry import geometry_of
+from kerastl_runtime.image.geometry import geometry_of
 
 _ONE = 2.0**22  # Pillow's weights are whole multiples of 1 / 2**22
 

@@ -10,12 +10,13 @@ from PIL import Image
 
 from kerastl.errors import MediaError, counted
 from kerastl.media.base import MediaSummary
-from kerastl.media.decoder import WHOLE, Cut
-from kerastl.media.file_errors import as_damage
-from kerastl.media.image.decoding import read_image_file
-from kerastl.media.image.dicom import is_dicom
-from kerastl.media.image.intensity import Scaling, is_deep, range_of, scaled
-from kerastl.media.image.opening import (
+from kerastl.media.image.settings import FULL
+from kerastl_runtime.decoder import WHOLE, Cut
+from kerastl_runtime.file_errors import as_damage
+from kerastl_runtime.image.decoding import read_image_file
+from kerastl_runtime.image.dicom import is_dicom
+from kerastl_runtime.image.intensity import Scaling, is_deep, range_of, scaled
+from kerastl_runtime.image.opening import (
     TIFF_SIGNATURES,
     load_image,
     open_dicom,
@@ -23,9 +24,8 @@ from kerastl.media.image.opening import (
     orientation,
     upright_size,
 )
-from kerastl.media.image.regions import box_of, frame_of, stored_box
-from kerastl.media.image.settings import FULL
-from kerastl.media.media_file import MediaFile, ask_each
+from kerastl_runtime.image.regions import box_of, frame_of, stored_box
+from kerastl_runtime.media_file import MediaFile, ask_each
 
 _MOST_HEADERS = 1000  # files of a table that are looked at for the range
 _MOST_DECODED = 50  # of those, ones that may be deep, whose values are looked at

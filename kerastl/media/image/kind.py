@@ -17,13 +17,14 @@ from kerastl.media.image.settings import (
 from kerastl.media.preview import Preview
 from kerastl.media.view import View
 from kerastl.settings import Problems
+from kerastl_runtime import input_contract
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from kerastl.media.decoder import Cut, Decoder
-    from kerastl.media.media_file import MediaFile
+    from kerastl_runtime.decoder import Cut, Decoder
+    from kerastl_runtime.media_file import MediaFile
 
 _DEFAULT_SIDE = 224  # pixels
 _LARGER = (1.4, 2.0)  # sides of larger views as multiples of the usual ones
@@ -103,19 +104,19 @@ class ImageType(MediaType):
         return used if len(set(used) - {"frame"}) == 4 else tuple({"frame"} & set(used))
 
     def bad_cuts(self, values: "np.ndarray") -> Iterable[tuple[int, int, str]]:
-        from kerastl.media.image.regions import bad_cuts
+        from kerastl_runtime.image.regions import bad_cuts
 
         return bad_cuts(values)
 
     def cut_text(self, cut: "Cut") -> str:
-        from kerastl.media.image.regions import cut_text
+        from kerastl_runtime.image.regions import cut_text
 
         return cut_text(cut)
 
     def decoder(self, contract: ImageContract) -> "Decoder":
-        from kerastl.media.image.decoding import ImageDecoder
+        from kerastl_runtime.image.decoding import ImageDecoder
 
-        return ImageDecoder(contract)
+        return ImageDecoder(input_contract.ImageContract.of(contract.model_dump(mode="json")))
 
     def fitting(self, contract: ImageContract) -> "keras.layers.Layer":
         from kerastl.media.image.fit_images import FitImages
@@ -150,7 +151,7 @@ class ImageType(MediaType):
         return thumbnail(file, cut)
 
     def encoded(self, value: Any, contract: ImageContract) -> bytes | None:
-        from kerastl.media.image.encoding import encode_image
+        from kerastl_runtime.image.encoding import encode_image
 
         return encode_image(value)
 

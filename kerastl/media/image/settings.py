@@ -7,8 +7,9 @@ from pydantic import AfterValidator, Field, Tag
 from kerastl.media.base import InputContract
 from kerastl.media.image.input import ImageInput
 from kerastl.settings import Count, Fraction, Listed, Section, Sides, choice
+from kerastl_runtime import input_contract
+from kerastl_runtime.input_contract import Resize
 
-Resize = Literal["stretch", "pad", "crop"]
 FULL = (0.0, 65535.0)
 
 
@@ -52,7 +53,8 @@ class ImageContract(InputContract):
     """
 
     foreign_keys = frozenset({"sample_rate_hz", "window"})
-    rank = 3
+    rank = input_contract.ImageContract.rank
+    newest_rule = input_contract.ImageContract.newest_rule
 
     modality: Literal["image"] = "image"
     resize: Resize = "stretch"

@@ -5,18 +5,18 @@ import io
 from PIL import Image, ImageDraw
 
 from kerastl.errors import MediaError
-from kerastl.media.decoder import WHOLE, Cut
-from kerastl.media.image.decoding import decode_image, read_image_file
-from kerastl.media.image.opening import image_size
-from kerastl.media.image.regions import box_of, frame_of
-from kerastl.media.image.settings import Percentiles
-from kerastl.media.media_file import MediaFile
 from kerastl.media.preview import Preview, data_uri, no_preview
+from kerastl_runtime.decoder import WHOLE, Cut
+from kerastl_runtime.image.decoding import decode_image, read_image_file
+from kerastl_runtime.image.opening import image_size
+from kerastl_runtime.image.regions import box_of, frame_of
+from kerastl_runtime.input_contract import Percentiles
+from kerastl_runtime.media_file import MediaFile
 
 THUMBNAIL = 320  # pixels of the longer side: the page shows it small, and enlarged on a click
 _QUALITY = 50  # of WebP, which needs a fifth fewer bytes than JPEG
 _METHOD = 2  # takes half as long as the default, for 5 % more bytes
-_VISIBLE = Percentiles(percentiles=(0.5, 99.5))  # black to white of more than 8 bits
+_VISIBLE = Percentiles(0.5, 99.5)  # black to white of more than 8 bits
 _OUTLINE = (255, 200, 0)
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 
-from kerastl.threads import num_processors, one_blas_thread
+from kerastl.threads import one_blas_thread
+from kerastl_runtime.threads import num_processors
 
 Precision = type[np.float32] | type[np.float64]
 

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerastl.demo.wake_word import WORDS, load_clips, pink_noise
-from kerastl.media.audio.decoding import load_windows
-from kerastl.media.audio.windows import read_windows
+from kerastl_runtime.audio.decoding import load_windows
+from kerastl_runtime.audio.windows import read_windows
 from kerastl_tiny import SPEECH
 
 RATE_HZ = 16_000

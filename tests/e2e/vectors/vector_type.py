@@ -10,10 +10,10 @@ from pydantic import Field
 from kerastl.errors import MediaError
 from kerastl.media.backbone_input import BackboneInput
 from kerastl.media.base import InputContract, MediaSummary, MediaType
-from kerastl.media.decoder import DecodedExample, Decoder
-from kerastl.media.media_file import MediaFile
 from kerastl.media.preview import Preview, no_preview
 from kerastl.settings import Section
+from kerastl_runtime.decoder import DecodedExample, Decoder
+from kerastl_runtime.media_file import MediaFile
 
 
 def read_vector(file: MediaFile) -> np.ndarray:

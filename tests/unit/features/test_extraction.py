@@ -20,10 +20,10 @@ from kerastl.features.engines.agreement import engines_above_limit
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.extraction import Extraction
 from kerastl.features.source import FeatureSource
-from kerastl.media.image import decoding as images
 from kerastl.media.image.settings import ImageContract
-from kerastl.media.media_file import MediaFile, as_file
 from kerastl.progress import Progress
+from kerastl_runtime.image import decoding as images
+from kerastl_runtime.media_file import MediaFile, as_file
 
 CONTRACT = ImageContract(shape=(32, 32, 3))
 NUM = 70

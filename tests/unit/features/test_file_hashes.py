@@ -9,7 +9,7 @@ import pytest
 
 from kerastl.features.cache import file_hashes
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.media.media_file import LocalFile
+from kerastl_runtime.media_file import LocalFile
 
 
 @pytest.fixture

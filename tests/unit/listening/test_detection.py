@@ -17,9 +17,9 @@ from kerastl.layers import Backbone
 from kerastl.listening.stream_scorer import Detection, SlidingWindow, StreamScorer
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.media.audio.blocks import file_blocks, pipe_blocks
-from kerastl.media.audio.decoding import read_audio
 from kerastl.media.audio.settings import AudioContract
 from kerastl.run.bundle import BackboneFacts, Bundle, Calibration, DataFacts, TaskBundle
+from kerastl_runtime.audio.decoding import read_audio
 
 RATE_HZ = 4000
 WINDOW = 2000

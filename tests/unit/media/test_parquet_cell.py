@@ -14,7 +14,7 @@ from kerastl.data.tables.table_file import read_frame
 from kerastl.errors import TableError
 from kerastl.media import parquet_cell
 from kerastl.media.addresses import media_file
-from kerastl.media.media_file import LocalFile
+from kerastl_runtime.media_file import LocalFile
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

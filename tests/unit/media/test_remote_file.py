@@ -13,7 +13,7 @@ import pytest
 from kerastl.errors import MediaError
 from kerastl.media import remote_file
 from kerastl.media.addresses import media_file
-from kerastl.media.media_file import ask_each
+from kerastl_runtime.media_file import ask_each
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,6 @@ from scipy.special import logit
 
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores
-from kerastl.media.decoder import WHOLE
 from kerastl.media.media_types import media_type
 from kerastl.progress import Progress
 from kerastl.records import from_values
@@ -28,6 +27,7 @@ from kerastl.report.gallery import BUDGET, examples_per_gallery
 from kerastl.run.origin import readable_files
 from kerastl.run.record import read_record
 from kerastl.runs import load_run
+from kerastl_runtime.decoder import WHOLE
 
 
 class Page(HTMLParser):

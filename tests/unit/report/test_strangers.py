@@ -17,11 +17,11 @@ import soundfile
 from finished_runs import write_run
 from PIL import Image
 
-from kerastl.media.decoder import WHOLE
 from kerastl.media.image.kind import ImageType
 from kerastl.media.media_types import media_type
 from kerastl.progress import Progress
 from kerastl.report import write_report
+from kerastl_runtime.decoder import WHOLE
 
 SECRET = "the password is melon; " * 40
 

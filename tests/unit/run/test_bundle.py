@@ -14,12 +14,12 @@ from mutations import mutated
 
 from kerastl.errors import KerastlError, RunError
 from kerastl.features.extraction_facts import Agreement, PassFacts
-from kerastl.files import read_json
 from kerastl.heads.layer import Probabilities
 from kerastl.run.bundle import Bundle, Evidence, heads_hash, read_bundle
 from kerastl.run.layout import RunLayout
 from kerastl.run.model_check import refuse_other_model
 from kerastl.training.evidence import AutoDecision, TrainingEvidence, ValidationLabels
+from kerastl_runtime.files import read_json
 
 TASKS = ("car", "bus", "tram")
 

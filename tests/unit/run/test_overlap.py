@@ -11,8 +11,8 @@ from kerastl.data.tables.examples import Examples
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.media.audio.kind import AUDIO
 from kerastl.media.cuts import Cuts
-from kerastl.media.media_file import as_file
 from kerastl.run.overlap import find_overlap
+from kerastl_runtime.media_file import as_file
 
 NO_HASHES = FileHashes(None)
 

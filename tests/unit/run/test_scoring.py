@@ -6,8 +6,8 @@ import pandas as pd
 
 from kerastl.config import DataConfig, EvaluationConfig
 from kerastl.data.tables.loading import build_examples
-from kerastl.media.media_file import LocalFile
 from kerastl.run.scoring import make_bootstrap
+from kerastl_runtime.media_file import LocalFile
 
 
 def test_the_unit_of_the_bootstrap_is_the_group_or_the_file() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kerastl.data.tables.examples import Examples
-from kerastl.media.media_file import LocalFile
+from kerastl_runtime.media_file import LocalFile
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ from PIL import Image
 from kerastl import scratch
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import KerastlError, MediaError
-from kerastl.media.image import decoding
-from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.settings import ImageContract
 from kerastl.progress import Progress
+from kerastl_runtime.image import decoding
+from kerastl_runtime.image.decoding import decode_image
 
 SIZE = {"height": 4, "width": 5}
 

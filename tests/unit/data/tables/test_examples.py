@@ -9,7 +9,7 @@ import pytest
 from kerastl.config import DataConfig
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import build_examples
-from kerastl.media.media_file import LocalFile
+from kerastl_runtime.media_file import LocalFile
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from kerastl.config import DataConfig
 from kerastl.data.tables.loading import build_examples
 from kerastl.data.tables.splits import leak_warning, leaks
-from kerastl.media.media_file import MediaFile, as_file
+from kerastl_runtime.media_file import MediaFile, as_file
 
 
 def files(folder: Path, **contents: bytes) -> list[MediaFile]:

@@ -11,7 +11,7 @@ from kerastl.data.tables.examples import refuse_missing_files
 from kerastl.data.tables.loading import load_frame, load_table
 from kerastl.data.tables.splits import assign_splits
 from kerastl.errors import KerastlError, LabelError, TableError
-from kerastl.media.media_file import LocalFile
+from kerastl_runtime.media_file import LocalFile
 
 
 def write(folder: Path, name: str = "t.csv", **columns: list[object]) -> Path:

@@ -11,7 +11,7 @@ import soundfile
 from kerastl.data.tables.recordings import Event, about_other_words, load_recordings
 from kerastl.errors import KerastlError, MediaError
 from kerastl.media.audio.blocks import audio_seconds, file_blocks, pipe_blocks
-from kerastl.media.audio.decoding import read_audio
+from kerastl_runtime.audio.decoding import read_audio
 
 SECONDS = 3
 

@@ -7,12 +7,12 @@ import pytest
 import soundfile
 
 from kerastl.errors import MediaError
-from kerastl.media.audio import reading
-from kerastl.media.audio.decoding import AudioDecoder, load_windows, read_audio
 from kerastl.media.audio.settings import AudioContract
-from kerastl.media.audio.windows import MAX_WINDOWS, read_windows
-from kerastl.media.decoder import WHOLE, Cut
-from kerastl.media.media_file import FileInMemory, LocalFile
+from kerastl_runtime.audio import reading
+from kerastl_runtime.audio.decoding import AudioDecoder, load_windows, read_audio
+from kerastl_runtime.audio.windows import MAX_WINDOWS, read_windows
+from kerastl_runtime.decoder import WHOLE, Cut
+from kerastl_runtime.media_file import FileInMemory, LocalFile
 
 FORMATS = [
     ("a.wav", 8000, 1),
@@ -148,7 +148,7 @@ def test_of_a_very_long_sound_a_limited_number_of_windows_is_pooled() -> None:
 def test_windows_from_a_file_are_those_of_the_sound_in_memory(
     folder: Path, monkeypatch: pytest.MonkeyPatch, rule: str, scanned: int
 ) -> None:
-    monkeypatch.setattr("kerastl.media.audio.windows.SCANNED", scanned)
+    monkeypatch.setattr("kerastl_runtime.audio.windows.SCANNED", scanned)
     whole = read_audio(folder / "b.wav", rate_hz=8000)
     found = load_windows(folder / "b.wav", rate_hz=8000, num_samples=5000, window=rule)
     np.testing.assert_allclose(found, cut_windows(whole, num_samples=5000, rule=rule), atol=1e-5)

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 from kerastl.errors import MediaError
-from kerastl.media.image.decoding import ImageDecoder, decode_image
 from kerastl.media.image.settings import ImageContract
+from kerastl_runtime.image.decoding import ImageDecoder, decode_image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 CORNERS = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8)

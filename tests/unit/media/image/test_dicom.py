@@ -12,11 +12,11 @@ from mutations import damaged
 from PIL import Image
 
 from kerastl.errors import MediaError
-from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.inspection import inspect_image, summarize_images, usual_range
 from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageSettings
-from kerastl.media.media_file import as_file
+from kerastl_runtime.image.decoding import decode_image
+from kerastl_runtime.media_file import as_file
 
 pydicom = pytest.importorskip("pydicom", reason="needs pydicom: pip install 'kerastl[dicom]'")
 from pydicom.data import get_testdata_file  # noqa: E402  # after the skip
@@ -183,7 +183,7 @@ def test_what_is_not_read_is_refused_with_the_reason(monkeypatch) -> None:
     garbage = refused(made(ramp())[:300])
     assert garbage.what in ("The image is truncated or damaged.", palette.what)
     large = made(ramp())
-    monkeypatch.setattr("kerastl.media.image.opening.MAX_PIXELS", 63)
+    monkeypatch.setattr("kerastl_runtime.image.opening.MAX_PIXELS", 63)
     assert refused(large).what == "The image is too large to be decoded safely."
 
 
@@ -204,7 +204,7 @@ def test_damaged_files_are_refused_and_nothing_else_happens(tmp_path: Path) -> N
 
 
 def test_a_deflated_file_that_becomes_too_large_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr("kerastl.media.image.dicom._MOST_INFLATED", 10_000)
+    monkeypatch.setattr("kerastl_runtime.image.dicom._MOST_INFLATED", 10_000)
     honest = file("image_dfl.dcm").read_bytes()
     assert "inflates to more than" in str(refused(honest))
     lying = honest[:140] + b"\0\0\0\0" + honest[144:]  # the length of the meta elements

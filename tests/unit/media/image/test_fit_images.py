@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerastl.media.image.decoding import ImageDecoder, decode_image
 from kerastl.media.image.fit_images import FitImages
 from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageContract
+from kerastl_runtime.image.decoding import ImageDecoder, decode_image
 
 SIZES = [(320, 240), (97, 301), (33, 40), (449, 448), (400, 30)]
 

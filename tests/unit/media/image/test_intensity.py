@@ -10,11 +10,12 @@ from PIL import Image
 import kerastl
 from kerastl.config import parse_config
 from kerastl.errors import ConfigError
-from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.inspection import usual_range
 from kerastl.media.image.kind import IMAGE
-from kerastl.media.image.settings import ImageSettings, Percentiles
-from kerastl.media.media_file import as_file
+from kerastl.media.image.settings import ImageSettings
+from kerastl_runtime.image.decoding import decode_image
+from kerastl_runtime.input_contract import Percentiles
+from kerastl_runtime.media_file import as_file
 
 TWELVE_BITS = (0.0, 4095.0)
 
@@ -57,7 +58,7 @@ def test_what_is_outside_of_the_range_is_black_or_white(tmp_path: Path) -> None:
 def test_percentiles_are_those_of_each_image(tmp_path: Path) -> None:
     ramp = np.arange(101, dtype=np.uint16) * 30 + 500
     path = saved(np.tile(ramp, (101, 1)), tmp_path / "a.png")
-    row = decoded(path, 101, intensity=Percentiles(percentiles=(10.0, 90.0)))[0, :, 0]
+    row = decoded(path, 101, intensity=Percentiles(10.0, 90.0))[0, :, 0]
     assert row[:11].max() == 0
     assert row[90:].min() == 255
     assert abs(row[50] - 127.5) <= 0.5
@@ -65,7 +66,7 @@ def test_percentiles_are_those_of_each_image(tmp_path: Path) -> None:
 
 def test_a_constant_image_is_no_division_by_zero(tmp_path: Path) -> None:
     path = saved(np.full((4, 4), 700, np.uint16), tmp_path / "a.png")
-    found = decoded(path, 4, intensity=Percentiles(percentiles=(1.0, 99.0)))
+    found = decoded(path, 4, intensity=Percentiles(1.0, 99.0))
     assert len(np.unique(found)) == 1
 
 

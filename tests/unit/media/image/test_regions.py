@@ -11,11 +11,11 @@ from PIL import Image
 
 from kerastl.errors import MediaError
 from kerastl.media.cuts import read_cuts
-from kerastl.media.decoder import Cut
-from kerastl.media.image.decoding import decode_image
 from kerastl.media.image.inspection import inspect_image
 from kerastl.media.image.kind import IMAGE
 from kerastl.media.image.settings import ImageContract
+from kerastl_runtime.decoder import Cut
+from kerastl_runtime.image.decoding import decode_image
 
 COLUMNS = ("x", "y", "width", "height")
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from kerastl.errors import MediaError
-from kerastl.media.image.decoding import decode_image
-from kerastl.media.image.encoding import encode_image
 from kerastl.media.image.inspection import inspect_image, summarize_images, usual_range
 from kerastl.media.image.settings import ImageSettings
-from kerastl.media.media_file import as_file
+from kerastl_runtime.image.decoding import decode_image
+from kerastl_runtime.image.encoding import encode_image
+from kerastl_runtime.media_file import as_file
 
 _BITS = b"\x02\x01\x03\0\x01\0\0\0"  # the tag BitsPerSample with one value
 

@@ -26,12 +26,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from kerastl.errors import MediaError
-from kerastl.media.audio.reading import open_audio, read_mono
-from kerastl.media.audio.settings import AudioContract
-from kerastl.media.audio.windows import loudest, read_windows
-from kerastl.media.decoder import WHOLE, Cut, DecodedExample, Decoder
-from kerastl.media.media_file import MediaFile, Version, as_file
+from kerastl_runtime.audio.reading import open_audio, read_mono
+from kerastl_runtime.audio.windows import loudest, read_windows
+from kerastl_runtime.decoder import WHOLE, Cut, DecodedExample, Decoder
+from kerastl_runtime.errors import MediaError
+from kerastl_runtime.input_contract import AudioContract
+from kerastl_runtime.media_file import MediaFile, Version, as_file
 
 RULE_VERSION = AudioContract.newest_rule
 _LATE_SECONDS = 0.1  # by which a segment may exceed the end: tables round

@@ -14,11 +14,11 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from kerastl.errors import MediaError
-from kerastl.media.file_errors import as_damage, damaged, wrong_format
-from kerastl.media.image.dicom import DicomImage, decode_dicom, is_dicom, read_header
-from kerastl.media.image.integrity import find_damage
-from kerastl.media.image.regions import SIDEWAYS, no_such_frame
+from kerastl_runtime.errors import MediaError
+from kerastl_runtime.file_errors import as_damage, damaged, wrong_format
+from kerastl_runtime.image.dicom import DicomImage, decode_dicom, is_dicom, read_header
+from kerastl_runtime.image.integrity import find_damage
+from kerastl_runtime.image.regions import SIDEWAYS, no_such_frame
 
 MAX_PIXELS = 178_956_970  # where Pillow refuses by default
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # a JPEG of several images opens as MPO

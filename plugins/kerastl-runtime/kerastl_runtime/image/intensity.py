@@ -5,10 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from kerastl.errors import MediaError
-from kerastl.media.image.settings import Percentiles
-
-Intensity = tuple[float, float] | Percentiles | None
+from kerastl_runtime.errors import MediaError
+from kerastl_runtime.input_contract import Intensity, Percentiles
 
 _BITS = (8, 10, 12, 14, 16)
 _PHOTOMETRIC_TAG = 262  # of a TIFF
@@ -35,9 +33,7 @@ def scaled(gray: np.ndarray, intensity: tuple[float, float] | Percentiles) -> np
         intensity: The values that become 0 and 255, or their percentiles in this image.
     """
     low, high = (
-        np.nanpercentile(gray, intensity.percentiles)
-        if isinstance(intensity, Percentiles)
-        else intensity
+        np.nanpercentile(gray, list(intensity)) if isinstance(intensity, Percentiles) else intensity
     )
     share = (gray.astype(np.float32) - low) / max(high - low, 1e-6)
     return np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)

@@ -1,6 +1,6 @@
 """Windows of audio: which part of an audio clip a backbone gets.
 
-Convention: the rule is documented in `kerastl.media.audio.decoding`, and is part of its version.
+Convention: the rule is documented in `decoding`, and is part of its version.
 """
 
 import math
@@ -9,8 +9,8 @@ from typing import get_args
 
 import numpy as np
 
-from kerastl.errors import ConfigError
-from kerastl.media.audio.settings import Window
+from kerastl_runtime.errors import ConfigError
+from kerastl_runtime.input_contract import Window
 
 MAX_WINDOWS = 64
 SCANNED = 2**20  # samples in memory during the search for the loudest window

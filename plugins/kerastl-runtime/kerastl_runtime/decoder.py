@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.media_file import MediaFile
 
 Cut = tuple[float | None, ...]
 """The part of its file that an example is: a number for each of `MediaType.cut_columns`."""
@@ -41,7 +41,10 @@ class Decoder(ABC):
         """Reads one example, or raises a `MediaError`."""
 
     def load_unfitted(self, file: MediaFile, cut: Cut = WHOLE) -> np.ndarray:
-        """Reads one input as a model with the layer of `MediaType.fitting` takes it."""
+        """Reads one input as a model with the layer of `MediaType.fitting` takes it.
+
+        Where no input of another extent gives exactly that of `load`, it is the same.
+        """
         inputs = self.load(file, cut).values
         return np.asarray(inputs[self.representative(inputs)])
 

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import BinaryIO, ClassVar, NamedTuple, TypeVar
 
-from kerastl.files import exists, file_sha256, require_regular
-from kerastl.threads import in_order
+from kerastl_runtime.files import exists, file_sha256, require_regular
+from kerastl_runtime.threads import in_order
 
 _REMOTE_READERS = 32  # threads
 

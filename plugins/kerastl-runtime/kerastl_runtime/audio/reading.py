@@ -14,10 +14,10 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from kerastl.errors import MediaError
-from kerastl.media.audio.settings import FORMATS
-from kerastl.media.file_errors import FIX_DAMAGE, damaged, not_opened, wrong_format
-from kerastl.media.media_file import MediaFile, as_file
+from kerastl_runtime.errors import MediaError
+from kerastl_runtime.file_errors import FIX_DAMAGE, damaged, not_opened, wrong_format
+from kerastl_runtime.input_contract import AUDIO_FORMATS
+from kerastl_runtime.media_file import MediaFile, as_file
 
 MAX_CHANNELS = 64
 
@@ -38,7 +38,7 @@ def open_audio(path: MediaFile | str | Path) -> Iterator[soundfile.SoundFile]:
         raise not_opened("audio file", opened, error) from None
     with stream, _read_header(stream, where) as file:
         if file.format == "RAW":  # a guess by the extension, such as .au, of any bytes
-            raise _not_audio(where, f"no header of {FORMATS}")
+            raise _not_audio(where, f"no header of {AUDIO_FORMATS}")
         if not file.frames:
             raise _empty(where, "0 samples")
         if file.channels > MAX_CHANNELS:
@@ -130,7 +130,7 @@ def _refuse_cut_wav(stream: BinaryIO, where: str) -> None:
 
 
 def _not_audio(where: str, reason: object) -> MediaError:
-    return wrong_format("audio", where, FORMATS, str(reason).rpartition(": ")[2].rstrip("."))
+    return wrong_format("audio", where, AUDIO_FORMATS, str(reason).rpartition(": ")[2].rstrip("."))
 
 
 def _empty(where: str, received: str) -> MediaError:

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from kerastl.errors import MediaError
-from kerastl.media.file_errors import as_damage, damaged, wrong_format
-from kerastl.media.image.intensity import Scaling, no_range, scaled
-from kerastl.media.image.regions import no_such_frame
+from kerastl_runtime.errors import MediaError
+from kerastl_runtime.file_errors import as_damage, damaged, wrong_format
+from kerastl_runtime.image.intensity import Scaling, no_range, scaled
+from kerastl_runtime.image.regions import no_such_frame
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kerastl.errors import MediaError
-from kerastl.media.media_file import MediaFile
+from kerastl_runtime.errors import MediaError
+from kerastl_runtime.media_file import MediaFile
 
 FIX_DAMAGE = (
     "Fetch the file again, or remove its row from the table; `kerastl data check` lists all such "

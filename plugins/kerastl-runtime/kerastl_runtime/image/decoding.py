@@ -36,12 +36,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from kerastl.media.decoder import WHOLE, Cut, DecodedExample, Decoder
-from kerastl.media.file_errors import as_damage, not_opened
-from kerastl.media.image.dicom import is_dicom
-from kerastl.media.image.geometry import Box, Geometry, Size, geometry_of, pad_to
-from kerastl.media.image.intensity import Intensity, Scaling, eight_bits, in_mode
-from kerastl.media.image.opening import (
+from kerastl_runtime.decoder import WHOLE, Cut, DecodedExample, Decoder
+from kerastl_runtime.file_errors import as_damage, not_opened
+from kerastl_runtime.image.dicom import is_dicom
+from kerastl_runtime.image.geometry import Box, Geometry, Size, geometry_of, pad_to
+from kerastl_runtime.image.intensity import Scaling, eight_bits, in_mode
+from kerastl_runtime.image.opening import (
     MAX_PIXELS,
     load_image,
     open_dicom,
@@ -50,9 +50,9 @@ from kerastl.media.image.opening import (
     too_large,
     upright_size,
 )
-from kerastl.media.image.regions import SIDEWAYS, box_of, frame_of, stored_box
-from kerastl.media.image.settings import ImageContract
-from kerastl.media.media_file import MediaFile, as_file
+from kerastl_runtime.image.regions import SIDEWAYS, box_of, frame_of, stored_box
+from kerastl_runtime.input_contract import ImageContract, Intensity, Percentiles
+from kerastl_runtime.media_file import MediaFile, as_file
 
 RULE_VERSION = ImageContract.newest_rule
 MAX_BYTES = 8 * MAX_PIXELS  # of a file: what its pixels take at most
@@ -79,7 +79,9 @@ class ImageDecoder(Decoder):
             "version": RULE_VERSION,
         }
         if contract.intensity is not None:
-            rule["intensity"] = contract.model_dump(mode="json")["intensity"]
+            ends = list(contract.intensity)
+            is_relative = isinstance(contract.intensity, Percentiles)
+            rule["intensity"] = {"percentiles": ends} if is_relative else ends
         if not contract.dicom_window:
             rule["dicom_window"] = False
         super().__init__(np.uint8, rule)
@@ -106,6 +108,8 @@ class ImageDecoder(Decoder):
         scaling = Scaling(contract.intensity, contract.dicom_window)
         with as_damage("image", str(file)):
             opened = _opened(data, cut, (width, height), geometry, scaling, str(file))
+            if opened.is_reduced:  # whole pixels of the file can no longer be told apart
+                return self.load(file, cut).values[0]
             return np.array(_upright(opened.image, opened.turn))
 
     def noise(self, count: int) -> np.ndarray:
@@ -157,6 +161,7 @@ class _Opened(NamedTuple):
     turn: int  # EXIF orientation
     inner: Size  # to which it is resized
     box: Box  # the part of it that is resized
+    is_reduced: bool = False  # decoded at a reduced scale
 
 
 def _opened(
@@ -177,7 +182,8 @@ def _opened(
     extent = _draft(image, inner, box)
     load_image(image, data, frame=frame, where=where)
     pixels = eight_bits(image, raw_mode, scaling.intensity, where=where)
-    opened = _Opened(pixels, turn, inner, _rescaled(box, stored_size, extent))
+    rescaled = _rescaled(box, stored_size, extent)
+    opened = _Opened(pixels, turn, inner, rescaled, is_reduced=extent != stored_size)
     return _cropped(opened, _rescaled(region, stored_size, extent)) if has_region else opened
 
 

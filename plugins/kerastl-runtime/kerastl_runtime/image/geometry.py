@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from kerastl.errors import ConfigError
+from kerastl_runtime.errors import ConfigError
 
 Size = tuple[int, int]  # width, height, as in Pillow
 Box = tuple[float, float, float, float]  # left, top, right, bottom

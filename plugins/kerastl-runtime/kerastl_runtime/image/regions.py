@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerastl.errors import MediaError
-from kerastl.media.decoder import Cut
+from kerastl_runtime.decoder import Cut
+from kerastl_runtime.errors import MediaError
 
 _BEYOND = 0.001  # of the image, or a pixel, by which a region may exceed it: tables round
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
