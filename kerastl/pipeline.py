@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kerastl.backbones import find_backbone
 from kerastl.config import Config, dump_config, load_config
 from kerastl.config.features_section import AutoFeatures, FeaturesConfig
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.splits import split_warnings
 from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
+from kerastl.features.combined_features import Features
 from kerastl.features.source import FeatureSource
-from kerastl.features.view_features import Features
+from kerastl.heads.backbone_settings import spec_of
 from kerastl.media.base import InputContract
 from kerastl.planning import make_plan, plan_with_warnings
 from kerastl.progress import SILENT, Progress
@@ -138,7 +138,7 @@ def resume_and_score(
         return Run(layout.folder), False
     record = RunRecord(layout)
     config = record.config
-    spec = find_backbone(config.backbone.name, options=config.backbone.options)
+    spec = spec_of(config.backbone)
     examples = record.examples()
     plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
     with training_lock(layout):

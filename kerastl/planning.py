@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kerastl.backbones import BackboneSpec, find_backbone, list_backbones
+from kerastl.backbones import BackboneSpec, list_backbones
 from kerastl.config import Config
 from kerastl.config.augment_section import usual_augment, usual_augment_text
 from kerastl.config.head import resolve_heads
@@ -13,6 +13,7 @@ from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.recordings import about_training, load_recordings
 from kerastl.data.tables.splits import assign_splits, split_warnings
 from kerastl.errors import BackboneError, ConfigError
+from kerastl.heads.backbone_settings import spec_of
 from kerastl.media.base import MediaType
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
@@ -23,7 +24,7 @@ from kerastl.training.task_weights import rare_task_warnings
 
 def make_plan(config: Config, *, progress: Progress = SILENT) -> RunPlan:
     """Finds the backbone, reads the table and draws the splits; loads no framework."""
-    spec = find_backbone(config.backbone.name, options=config.backbone.options)
+    spec = spec_of(config.backbone)
     for sentence in filter(None, (spec.warning, _warning_of_random_weights(spec, config))):
         progress.warn(sentence)
     refuse_other_modality(spec, config)

@@ -42,6 +42,8 @@ class Backbone(keras.layers.Layer):
         learns: Which weights are trainable: True for all, False for none, the number of last
             stages, or patterns of variable paths.
         views: What is computed of each input; None is the feature vector of `model`.
+        raw_size: Height and width of the raw images, which are resized to those of `model`; only
+            with `views`. None: those of `model`.
 
     Call arguments:
         inputs: Raw input, as specified by the backbone's spec.
@@ -71,6 +73,7 @@ class Backbone(keras.layers.Layer):
         batch_norm: BatchNormMode = "frozen",
         learns: bool | int | Sequence[str] = True,
         views: Views | Mapping[str, Any] | None = None,
+        raw_size: Sequence[int] | None = None,
         **kwargs: Any,
     ):
         kwargs.setdefault("name", "backbone")
@@ -85,8 +88,10 @@ class Backbone(keras.layers.Layer):
         )
         self.batch_norm = batch_norm
         self.views = Views.from_values(views) if isinstance(views, Mapping) else views
-        given = self.views
-        self._view_networks = None if given is None else ViewNetworks(model, self.stages, given)
+        self.raw_size = None if raw_size is None else (raw_size[0], raw_size[1])
+        self._view_networks = None
+        if self.views is not None:
+            self._view_networks = ViewNetworks(model, self.stages, self.views, self.raw_size)
         self.built = True
         self._learns: Learns = True
         learns = learns if isinstance(learns, int) else tuple(learns)
@@ -117,6 +122,11 @@ class Backbone(keras.layers.Layer):
     def network(self, size: tuple[int, int] | None) -> keras.Model:
         """Returns the network of the views of a size, which shares the weights."""
         return self._view_networks.by_size[size] if self._view_networks else self.model
+
+    @property
+    def members(self) -> tuple["Backbone", ...]:
+        """The backbones whose features are concatenated; none if there is only one."""
+        return tuple(layer for layer in self.model.layers if isinstance(layer, Backbone))
 
     @property
     def learns(self) -> Learns:
@@ -184,9 +194,11 @@ class Backbone(keras.layers.Layer):
         config = super().get_config()
         del config["trainable"]
         views = {} if self.views is None else {"views": dataclasses.asdict(self.views)}
+        raw_size = {} if self.raw_size is None else {"raw_size": list(self.raw_size)}
         return {
             **config,
             **views,
+            **raw_size,
             "model": keras.saving.serialize_keras_object(self.model),
             "stages": [{"name": stage.name, "layers": list(stage.layers)} for stage in self.stages],
             "batch_norm": self.batch_norm,

@@ -68,6 +68,7 @@ class BackboneSpec:
         frozen_reason: Why it can only be frozen, as a clause without a period; None: it can be
             trained. A backbone with `extract` has one if none is given.
         needs_login: Whether the download of the published weights needs a login.
+        members: Instead of `build`, the backbones whose features are concatenated.
     """
 
     id: str
@@ -89,9 +90,10 @@ class BackboneSpec:
     warning: str | None = None
     frozen_reason: str | None = None
     needs_login: bool = False
+    members: tuple["Member", ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.build is None) == (self.extract is None):
+        if [self.build is None, self.extract is None, not self.members].count(False) != 1:
             raise TypeError(f"the spec of '{self.id}' needs either build or extract")
         if self.is_extractor and self.frozen_reason is None:
             reason = "it is no Keras model, so no gradient passes through it"
@@ -130,6 +132,23 @@ class BackboneSpec:
     def chosen_weights(self, asked: str | None) -> str | None:
         """Returns a published name, a file, or None for random weights; resolves `"default"`."""
         return self.default_weights if asked == DEFAULT_WEIGHTS else asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One of several backbones whose features are concatenated.
+
+    Args:
+        spec: Its facts.
+        weights: A published name, a file, or None for random weights.
+        input_size: Its own input size; None is its default.
+        options: Its options.
+    """
+
+    spec: BackboneSpec
+    weights: str | None
+    input_size: int | tuple[int, int] | None
+    options: Mapping[str, Any]
 
 
 @runtime_checkable

@@ -18,10 +18,18 @@ NUM_MIDDLE_STAGES = 2
 class ViewNetworks:
     """The networks of the views of a backbone: from the raw input to the blocks of one view.
 
-    They share the weights of the network of the backbone, one for each size.
+    They share the weights of the network of the backbone, one for each size. `raw_size` is the
+    size of the raw images if it is not that of the network.
     """
 
-    def __init__(self, network: keras.Model, stages: Sequence[Stage], views: Views):
+    def __init__(
+        self,
+        network: keras.Model,
+        stages: Sequence[Stage],
+        views: Views,
+        raw_size: tuple[int, int] | None = None,
+    ):
+        self._raw_size = raw_size
         self._network = network
         self._stages = stages
         self._views = views
@@ -45,10 +53,13 @@ class ViewNetworks:
         return self._views.join(blocks, keras_ops)
 
     def _build(self, size: tuple[int, int] | None) -> keras.Model:
-        raw = keras.Input(self._network.input_shape[1:], dtype=self._network.input.dtype)
+        shape, own = self._network.input_shape[1:], size
+        if self._raw_size is not None:
+            shape, own = (*self._raw_size, *shape[2:]), size or shape[:2]
+        raw = keras.Input(shape, dtype=self._network.input.dtype)
         inner = self._network if size is None else _resized(self._network, size)
         blocks = keras.Model(inner.input, self._blocks(inner))
-        inputs = raw if size is None else ResizeImages(*size)(raw)
+        inputs = raw if own is None else ResizeImages(*own)(raw)
         return keras.Model(raw, blocks(inputs))
 
     def _blocks(self, network: keras.Model) -> Any:

@@ -46,14 +46,17 @@ def init(path: Path, table: Path | None) -> None:
 def validate(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check CONFIG and that a plugin provides its backbone, without reading its table."""
     from kerastl.config import config_values, load_config
+    from kerastl.heads.backbone_settings import spec_of
 
     checked = load_config(config, overrides)
-    spec = backbones.find_backbone(checked.backbone.name, options=checked.backbone.options)
+    spec = spec_of(checked.backbone)
     if not spec.trainable:
         from kerastl.planning import refuse_impossible_training
 
         refuse_impossible_training(spec, checked)
-    click.echo(json.dumps(config_values(checked), indent=2) if as_json else _summary(checked))
+    click.echo(
+        json.dumps(config_values(checked), indent=2) if as_json else _summary(checked, spec.id)
+    )
 
 
 @command.command()
@@ -86,8 +89,8 @@ def _shown(value: object) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def _summary(config: "Config") -> str:
+def _summary(config: "Config", backbone: str) -> str:
     return (
         f"Valid: {counted(len(config.data.tasks), 'task')}, {config.data.modality}, "
-        f"backbone {config.backbone.name}, solver {config.fit.solver}."
+        f"backbone {backbone}, solver {config.fit.solver}."
     )

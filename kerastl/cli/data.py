@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerastl.backbones import Input, find_backbone
+from kerastl.backbones import Input
 from kerastl.cli import completion, table_report
 from kerastl.cli.columns import show_columns
 from kerastl.cli.importer_plugins import ImportersGroup
@@ -16,6 +16,7 @@ from kerastl.cli.importing import COMMANDS
 from kerastl.cli.table_output import TABLE_ENDINGS, write_table, writes_table
 from kerastl.config import ColumnSplit, Config, DataConfig, load_config, parse_config
 from kerastl.errors import ConfigError, KerastlError, SplitError, TableError, counted
+from kerastl.heads.backbone_settings import spec_of
 from kerastl.media.media_types import MEDIA_TYPES
 
 if TYPE_CHECKING:
@@ -129,10 +130,11 @@ def _input_of(config: Config) -> Input | None:
     """Returns the input of the config's backbone, None if only loading it can tell."""
     size = config.backbone.input_size
     try:
-        taken = find_backbone(config.backbone.name, options=config.backbone.options).input
+        spec = spec_of(config.backbone)
+        taken = spec.input
         if taken is None or size is None:
             return taken
-        return taken.resized(size, backbone=config.backbone.name)
+        return taken.resized(size, backbone=spec.id)
     except KerastlError:
         return None
 

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from kerastl import planning
-from kerastl.backbones import find_backbone
 from kerastl.compare.axes import plan_study
 from kerastl.compare.grouping import with_groupings
 from kerastl.compare.page import FILE_NAME as REPORT
@@ -24,6 +23,7 @@ from kerastl.config import Config, config_values, load_config
 from kerastl.config.strict_yaml import write_yaml
 from kerastl.errors import ConfigError
 from kerastl.files import write_json, write_text
+from kerastl.heads.backbone_settings import spec_of
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
 from kerastl.run.results import RunPlan
@@ -146,8 +146,7 @@ def _refuse_missing_backbones(trials: Sequence[Trial]) -> None:
     """Raises before anything is written if the backbone of a variant cannot be used."""
     for trial in trials:
         if trial.variant.backbone_of is None and trial.seed == trials[0].seed:
-            backbone = trial.config.backbone
-            spec = find_backbone(backbone.name, options=backbone.options)
+            spec = spec_of(trial.config.backbone)
             planning.refuse_other_modality(spec, trial.config)
             planning.refuse_impossible_training(spec, trial.config)
 

@@ -95,7 +95,7 @@ def score_trials(
         answers,
         tasks=tuple(plan.examples.tasks),
         seeds=tuple(dict.fromkeys(trial.seed for trial in trials)),
-        backbone=plan.config.backbone.name,
+        backbone=plan.spec.id,
         rows={name: len(plan.examples.rows(name)) for name in PARTS},
         conditions=tuple(_conditions(study, answers, plan, by_variant)),
         sides=tuple(sides.values()),

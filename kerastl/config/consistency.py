@@ -114,7 +114,14 @@ def features_are_possible(
         "data" in earlier and earlier["data"].media.largest_size(features) is not None
     ):
         yield (), f"asks for input sizes, which needs trainable: false. {fix}"
-    if isinstance(features, FeaturesConfig) and {"data", "backbone"} <= set(earlier):
+    if not {"data", "backbone"} <= set(earlier):
+        return
+    if isinstance(earlier["backbone"].name, tuple):
+        if isinstance(features, AutoFeatures):
+            yield (), "cannot be auto with several backbones. Remove it, or name one backbone."
+        elif earlier["data"].media.largest_size(features) is not None:
+            yield (), "asks for input sizes, but each of several backbones has its own. Remove it."
+    elif isinstance(features, FeaturesConfig):
         own = earlier["backbone"].input_size
         yield from earlier["data"].media.view_problems(features, own)
 

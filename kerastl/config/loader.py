@@ -211,6 +211,11 @@ def _weights(weights: Any, base: Path) -> Any:
 
 
 def _name(name: Any, base: Path) -> Any:
+    if isinstance(name, list | tuple):
+        return [_name(one, base) for one in name]
+    if isinstance(name, Mapping):
+        named = _replaced(name, ("name",), partial(_name, base=base))
+        return _replaced(named, ("weights",), partial(_weights, base=base))
     if not isinstance(name, str):
         return name
     family, _, path = name.partition(":")

@@ -4,24 +4,19 @@ Convention: each default is stated in its section and nowhere else, except for k
 what several sections must agree on is checked by `consistency`, on the last of them.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, JsonValue, Tag, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from kerastl.config import consistency
 from kerastl.config.augment_section import AugmentConfig, usual_augment_text
+from kerastl.config.backbone_section import BackboneConfig
 from kerastl.config.data_sections import DataConfig
 from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.features_section import Features
 from kerastl.config.training_sections import Fit, Heads, LossConfig, Trainable
 from kerastl.media.media_types import MEDIA_TYPES
-from kerastl.settings import Count, Section, Sides, Text, choice, refuse, shape
-
-
-def _size_shape(value: Any) -> str | None:
-    """Returns the tag of an input size, or None for a list that is not a pair."""
-    is_pair = not isinstance(value, list | tuple) or len(value) == 2
-    return shape(value) if is_pair else None
+from kerastl.settings import Section, refuse
 
 
 def _usual_augments() -> str:
@@ -31,34 +26,6 @@ def _usual_augments() -> str:
         if media.usual_augment
     }
     return " and ".join(f"{text} for {inputs}" for inputs, text in usual.items())
-
-
-class BackboneConfig(Section):
-    """The pretrained network."""
-
-    name: Text = Field(
-        description="family:name, such as applications:mobilenet_v2; `kerastl backbones list` "
-        "shows them. The path of run:PATH, onnx:PATH, tfhub:./PATH or keras_hub:./PATH is relative "
-        "to the config's folder.",
-    )
-    weights: Text | None = Field(
-        default="default",
-        description="A published name, a file (relative to the config's folder), or null for "
-        "random weights; default is the first published name.",
-    )
-    input_size: Annotated[
-        Annotated[Count, Tag("<number>")]
-        | Annotated[Sides, Tag("<list>")]
-        | Annotated[None, Tag("<null>")],
-        choice("a whole number, or [height, width]", by=_size_shape),
-    ] = Field(
-        default=None,
-        description="Side of the square input in pixels, or [height, width]; null is the "
-        "backbone's own size.",
-    )
-    options: dict[str, JsonValue] = Field(
-        default={}, description="Options of the backbone, such as alpha; `kerastl backbones show`."
-    )
 
 
 class Config(Section):

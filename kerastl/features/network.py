@@ -114,17 +114,21 @@ class FrozenBackbone:
 
     Args:
         views: What is computed of each input; None is the output of the only network.
-        networks: The network for each size of the views.
+        networks: The network for each size of the views; none if there are members.
+        members: The backbones whose features are concatenated, if it is several.
     """
 
     views: Views | None
     networks: Mapping[Size, Network]
+    members: tuple["FrozenBackbone", ...] = ()
 
     @classmethod
     def of(cls, layer: "Backbone | FrozenBackbone") -> "FrozenBackbone":
         """Returns the networks of a layer."""
         if isinstance(layer, FrozenBackbone):
             return layer
+        if layer.members and layer.views is None:
+            return cls(views=None, networks={}, members=tuple(map(cls.of, layer.members)))
         sizes = (None,) if layer.views is None else layer.views.sizes
         networks = {size: Network(partial(layer.network, size)) for size in sizes}
         return cls(views=layer.views, networks=networks)

@@ -15,12 +15,12 @@ import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.features.cached_features import CachedFeatures, engine_folder
+from kerastl.features.combined_features import CombinedFeatures, Features
 from kerastl.features.engines.engine import Engine, EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector
 from kerastl.features.extraction import Extraction
 from kerastl.features.network import FrozenBackbone, Network
-from kerastl.features.view_features import Features, ViewFeatures
 from kerastl.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -95,10 +95,16 @@ class FeatureSource:
     ) -> Features:
         """Returns the features of all examples by a backbone; arguments as of `extract`."""
         frozen = FrozenBackbone.of(backbone)
+        if frozen.members:
+            parts = [
+                self.features_of(member, inputs, is_scored=is_scored, progress=progress)
+                for member in frozen.members
+            ]
+            return CombinedFeatures.of_backbones(parts)
         extract = partial(self.extract, is_scored=is_scored, progress=progress)
         if frozen.views is None:
             return extract(frozen.networks[None], inputs)
-        return ViewFeatures.extract(frozen.views, frozen.networks, inputs, extract)
+        return CombinedFeatures.of_views(frozen.views, frozen.networks, inputs, extract)
 
     def select_engine(
         self,

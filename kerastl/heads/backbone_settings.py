@@ -2,12 +2,37 @@
 
 import math
 
-from kerastl.backbones import BackboneError, BackboneSpec, Extractor, Input
+from kerastl.backbones import BackboneError, BackboneSpec, Extractor, Input, find_backbone
+from kerastl.backbones.joined import joined_spec
+from kerastl.backbones.spec import Member
 from kerastl.backbones.views import Views
 from kerastl.config import BackboneConfig
 from kerastl.config.features_section import FeaturesConfig
 from kerastl.media.base import MAX_VALUES
 from kerastl.media.media_types import MEDIA_TYPES, assumed_input, media_type_of
+
+
+def spec_of(settings: BackboneConfig) -> BackboneSpec:
+    """Returns the facts of the backbone of a config, or of several as one.
+
+    Raises:
+        UnknownBackboneError: No installed plugin provides it.
+        BackboneError: The backbones cannot be combined.
+    """
+    if isinstance(settings.name, str):
+        return find_backbone(settings.name, options=settings.options)
+    specs = [(one, find_backbone(one.name, options=one.options)) for one in settings.name]
+    return joined_spec(
+        [
+            Member(
+                spec=spec,
+                weights=spec.chosen_weights(one.weights),
+                input_size=one.input_size,
+                options=one.options,
+            )
+            for one, spec in specs
+        ]
+    )
 
 
 def sized_input(

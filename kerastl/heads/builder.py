@@ -23,6 +23,7 @@ from kerastl.config.head import Head, HeadsSpec, columns, resolve_heads, task_na
 from kerastl.config.policies import TrainablePolicy
 from kerastl.errors import ModelError
 from kerastl.heads.backbone_settings import chosen_views, sized_input
+from kerastl.heads.joined_layer import build_joined
 from kerastl.heads.layer import Probabilities
 from kerastl.media.media_types import media_type_of
 
@@ -106,6 +107,18 @@ def build_backbone(
     spec = find_backbone(backbone, options=options) if isinstance(backbone, str) else backbone
     if isinstance(features, Mapping):
         features = FeaturesConfig.parse(features, where="features")
+    if spec.members:
+        layers = [
+            build_backbone(
+                member.spec,
+                weights=member.weights,
+                input_size=member.input_size,
+                options=member.options,
+                features=features,
+            )[0]
+            for member in spec.members
+        ]
+        return build_joined(spec, layers)
     network = build_network(
         spec,
         weights=spec.chosen_weights(weights),

@@ -110,6 +110,10 @@ class RunModel:
     @property
     def backbone(self) -> FrozenBackbone:
         """The networks of the backbone, which is frozen."""
+        if self._parts.spec.members:
+            from kerastl.heads.builder import find_layer
+
+            return FrozenBackbone.of(find_layer(self.keras_model))
         views = self.facts.views
         sizes = (None,) if views is None else views.sizes
         known = zip(sizes, self.facts.networks, strict=True)

@@ -112,7 +112,10 @@ def calibrated_logits(bundle: Bundle, logits: np.ndarray) -> np.ndarray:
 
 
 def engine_facts(label: str) -> EngineFacts:
-    """Returns the facts of the engine with a label such as `"openvino float32"`."""
-    name, precision = label.split()
+    """Returns the facts of the engine with a label such as `"openvino float32"`.
+
+    Of several engines in a label, such as `"openvino float32, keras float32"`, the first one.
+    """
+    name, precision = label.partition(",")[0].split()
     version = installed_version(_ENGINE_PACKAGES.get(name, name))
     return EngineFacts.model_validate({"name": name, "precision": precision, "version": version})

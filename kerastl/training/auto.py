@@ -19,8 +19,8 @@ from kerastl.evaluation.gains import Gain, calibrated_loss, measure_gain
 from kerastl.evaluation.held_out import level_folds
 from kerastl.evaluation.means import mean_of_defined
 from kerastl.evaluation.scores import score_task
+from kerastl.features.combined_features import Features
 from kerastl.features.engines.keras_engine import KerasEngine
-from kerastl.features.view_features import Features
 from kerastl.heads.builder import apply_policy, feature_model, find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.training.context import TrainingContext

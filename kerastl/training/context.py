@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.examples import Examples
+from kerastl.features.combined_features import Features
 from kerastl.features.network import FrozenBackbone
 from kerastl.features.source import FeatureSource
-from kerastl.features.view_features import Features
 from kerastl.progress import Progress
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.plan import FitHeads, SearchPlan, TrainingPlan

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from kerastl.data.inputs.batches import ArrayInputs
-from kerastl.features.view_features import Features
+from kerastl.features.combined_features import Features
 from kerastl.heads.builder import (
     apply_policy,
     backbone_of,

@@ -9,9 +9,9 @@ import numpy as np
 from kerastl.config.head import Head
 from kerastl.config.training_sections import Part
 from kerastl.data.tables.examples import Examples
+from kerastl.features.combined_features import Features
 from kerastl.features.engines.agreement import engines_above_limit
 from kerastl.features.network import REFERENCE
-from kerastl.features.view_features import Features
 from kerastl.progress import Progress
 from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import TrainingEvidence

@@ -54,9 +54,9 @@ def known_backbone(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str,
 
     def find(name: str, options: dict[str, object]) -> SimpleNamespace:
         asked.append((name, options))
-        return SimpleNamespace(trainable=True)
+        return SimpleNamespace(id=name, trainable=True)
 
-    monkeypatch.setattr("kerastl.backbones.find_backbone", find)
+    monkeypatch.setattr("kerastl.heads.backbone_settings.find_backbone", find)
     return asked
 
 

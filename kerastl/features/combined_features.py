@@ -1,7 +1,8 @@
-"""The features of a backbone with several views, each computed and cached on its own."""
+"""The features of several views or backbones, each computed and cached on its own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,22 +16,25 @@ from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
 from kerastl.features.network import Network, Size
 
 Extract = Callable[..., Extraction]
+Combine = Callable[[Sequence[np.ndarray], Any], Any]
+"""From the features of each part, and `numpy`, to the features of all."""
 
 
-class ViewFeatures:
-    """The features of all examples by a backbone with views; see `Extraction`.
+class CombinedFeatures:
+    """The features of all examples by several views or backbones; see `Extraction`.
 
     Args:
-        views: The views of the backbone.
-        parts: The features of each view, in their order.
+        parts: The features of each.
+        combine: Makes one array of theirs.
     """
 
-    def __init__(self, views: Views, parts: Sequence[Extraction]):
-        self._views = views
+    def __init__(self, parts: "Sequence[Features]", combine: Combine):
         self._parts = parts
-        self.reference = parts[0].reference
-        self.values = self._combined([part.values for part in parts])
-        self.facts = ExtractionFacts(
+        self._combine = combine
+        self.reference: str = parts[0].reference
+        self.used: set[str] = set().union(*(part.used for part in parts))
+        self.values: np.ndarray = self._combined([part.values for part in parts])
+        self.facts: ExtractionFacts = ExtractionFacts(
             training=_merged([part.facts.training for part in parts]),
             scores=_merged([part.facts.scores for part in parts]),
             agreement={
@@ -39,13 +43,13 @@ class ViewFeatures:
         )
 
     @classmethod
-    def extract(
+    def of_views(
         cls,
         views: Views,
         networks: Mapping[Size, Network],
         inputs: Inputs,
         extract: Extract,
-    ) -> "ViewFeatures":
+    ) -> "CombinedFeatures":
         """Returns the features of all views; those of one size share the engines."""
         engines: dict[Size, NetworkEngines] = {}
         parts = []
@@ -54,7 +58,12 @@ class ViewFeatures:
             part = extract(networks[view.size], changed, engines=engines.get(view.size))
             engines[view.size] = part.engines
             parts.append(part)
-        return cls(views, parts)
+        return cls(parts, views.combine)
+
+    @classmethod
+    def of_backbones(cls, parts: "Sequence[Features]") -> "CombinedFeatures":
+        """Returns the features of several backbones side by side."""
+        return cls(parts, lambda blocks, ops: ops.concatenate(blocks, axis=1))
 
     def probability_differences(
         self, logits_of: Callable[[np.ndarray], np.ndarray]
@@ -64,30 +73,31 @@ class ViewFeatures:
         Args:
             logits_of: Returns the logits of the heads for features.
         """
-        others = sorted(set().union(*(part.used for part in self._parts)) - {self.reference})
+        others = sorted(self.used - {self.reference})
         if not others:
             return {}
-        reference = [part.sample_features(self.reference) for part in self._parts]
-        features = {
-            label: self._combined(
-                [
-                    part.sample_features(label) if label in part.used else values
-                    for part, values in zip(self._parts, reference, strict=True)
-                ]
-            )
-            for label in others
-        }
-        return probability_differences(logits_of, self._combined(reference), features)
+        features = {label: self.sample_features(label) for label in others}
+        return probability_differences(logits_of, self.sample_features(self.reference), features)
 
-    def extract_without(self, engines: Sequence[str]) -> "ViewFeatures":
+    def sample_features(self, label: str) -> np.ndarray:
+        """Returns the features of a sample by an engine, or by Keras where it is not used."""
+        return self._combined(
+            [
+                part.sample_features(label if label in part.used else part.reference)
+                for part in self._parts
+            ]
+        )
+
+    def extract_without(self, engines: Sequence[str]) -> "CombinedFeatures":
         """Extracts all features again without these engines, in the shipped model's precision."""
-        return ViewFeatures(self._views, [part.extract_without(engines) for part in self._parts])
+        parts = [part.extract_without(engines) for part in self._parts]
+        return CombinedFeatures(parts, self._combine)
 
     def _combined(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
-        return np.asarray(self._views.combine(blocks, np), np.float32)
+        return np.asarray(self._combine(blocks, np), np.float32)
 
 
-Features = Extraction | ViewFeatures
+Features = Extraction | CombinedFeatures
 
 
 def _merged(passes: Sequence[PassFacts | None]) -> PassFacts | None:
