@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -368,14 +369,17 @@ def test_a_cell_of_the_confusion_matrix_shows_its_examples_only(page: Any) -> No
 
 
 def test_galleries_are_those_of_the_chosen_split(page: Any, run: Path) -> None:
+    def panels() -> set[str]:
+        galleries = page.find_elements("css selector", ".task.on .gallery")
+        above = "ancestor::*[contains(@class, 'panel')][1]"
+        shown = [one for one in galleries if one.is_displayed()]
+        return {one.find_element("xpath", above).get_attribute("id") for one in shown}
+
     page.execute_script("document.querySelector('input[name=part][value=train]').click()")
-    galleries = page.find_elements("css selector", ".task.on .gallery")
-    (panel,) = {
-        one.find_element("xpath", "ancestor::*[contains(@class, 'panel')][1]").get_attribute("id")
-        for one in galleries
-        if one.is_displayed()
-    }
-    assert panel == "task0-train"
+    until = time.monotonic() + 10
+    while panels() != {"task0-train"} and time.monotonic() < until:
+        time.sleep(0.05)
+    assert panels() == {"task0-train"}
 
 
 def test_pictures_enlarge_on_a_click_and_with_the_keyboard(page: Any) -> None:

@@ -250,6 +250,7 @@ SHAPES = {
     "exact": EXACT,
     "by column": {**COMPLETE, "data": {**COMPLETE["data"], "split": {"column": "part"}}},
     "variables": {**COMPLETE, "trainable": {"variables": "*", "batch_norm": "update"}},
+    "adapters": {**COMPLETE, "trainable": {"lora": 4}},
 }
 LISTENING = {
     "hop_seconds": 0.2,
@@ -309,6 +310,7 @@ DECISIVE = {
     ("data", "labels", "car", "uncertain"): "data.labels.car.when_uncertain: has no effect",
     ("data", "labels", "car", "when_uncertain"): "data.labels.car.when_unknown: would make",
     ("trainable", "variables"): "trainable.stages: missing.",
+    ("trainable", "lora"): "trainable.stages: missing.",
     ("evaluation", "recordings"): "evaluation.recordings: missing.",
 }
 

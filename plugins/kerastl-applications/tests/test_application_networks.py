@@ -1,5 +1,7 @@
 """One network of each architecture: the same features as Keras, and it learns."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def test_the_same_picture_gives_the_features_of_keras_and_a_step_moves_every_sta
     identifier, options = f"applications:{name}", SMALLEST[name]
     if keras.backend.backend() == "torch" and name == "nasnet_mobile":
         pytest.skip("Keras's NASNet doesn't build on the PyTorch backend")
-    subject = find_subject(identifier, None, tuple(options.items()))
+    subject = find_subject(identifier, None, json.dumps(options))
     images = subject.examples()
     expected = subject.spec.reference_features(subject.network)(images)
     np.testing.assert_allclose(

@@ -27,6 +27,7 @@ def reference() -> Reference:
         probabilities=np.clip(LABELS * 0.3 + random.uniform(0.1, 0.6, LABELS.shape), 0, 1),
         bootstrap=Bootstrap(groups=[str(row) for row in range(len(LABELS))], replicates=100),
         files=FileInputs([], ImageContract(shape=(8, 8, 3))),
+        joins_windows=False,
     )
 
 
