@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kerastl.config import Config, dump_config, load_config
-from kerastl.config.features_section import AutoFeatures, FeaturesConfig
+from kerastl.config.features_section import AutoFeatures
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.splits import split_warnings
 from kerastl.errors import RunError
@@ -17,10 +17,9 @@ from kerastl.features.combined_features import Features
 from kerastl.features.source import FeatureSource
 from kerastl.heads.backbone_settings import spec_of
 from kerastl.media.base import InputContract
-from kerastl.planning import make_plan, plan_with_warnings
+from kerastl.planning import make_models, make_plan, plan_with_warnings
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
-from kerastl.run.extractor_model import make_run_model
 from kerastl.run.layout import (
     RunLayout,
     finish_run,
@@ -30,7 +29,6 @@ from kerastl.run.layout import (
     start_run,
 )
 from kerastl.run.lock import training_lock
-from kerastl.run.model_cache import ModelParts
 from kerastl.run.record import RunRecord
 from kerastl.run.results import (
     RunPlan,
@@ -51,7 +49,7 @@ from kerastl.training.feature_search import (
     with_trials,
     write_trials,
 )
-from kerastl.training.plan import SearchPlan, SolveHeads, TrainingPlan
+from kerastl.training.plan import SolveHeads, TrainingPlan
 from kerastl.training.solving import TrainingResult, train_solved
 
 
@@ -167,7 +165,7 @@ def _carry_out(
     plan, trials = _with_chosen_features(plan, cache=cache, progress=progress)
     trials = trials or read_trials(layout.state)
     config, examples, training = plan.config, plan.examples, plan.training
-    model, frozen_model = _models(plan, cache_folder() if cache else None, progress=progress)
+    model, frozen_model = make_models(plan, cache_folder() if cache else None, progress=progress)
     contract = input_contract(model.facts.input_shape, config.data, plan.spec)
     context = TrainingContext(
         examples=examples,
@@ -239,29 +237,6 @@ def _with_chosen_features(
     if config.data.media.largest_size(chosen) is not None:
         backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
     return replace(plan, config=config.changed(features=chosen, backbone=backbone)), trials
-
-
-def _models(
-    plan: RunPlan, cache: Path | None, *, progress: Progress
-) -> tuple[RunModel, RunModel | None]:
-    """Returns the model and, if its backbone may stay frozen with other features, that model."""
-    config, training = plan.config, plan.training
-    assert not isinstance(config.features, AutoFeatures)  # the search has replaced them
-
-    def model(features: FeaturesConfig | None) -> RunModel:
-        parts = ModelParts(
-            spec=plan.spec,
-            backbone=config.backbone,
-            features=features,
-            heads=config.heads,
-            tasks=plan.examples.tasks,
-            seed=config.fit.seed,
-        )
-        return make_run_model(parts, cache=cache, progress=progress)
-
-    if isinstance(training, SearchPlan) and training.frozen is not None:
-        return model(None), model(config.features)
-    return model(config.features), None
 
 
 def _conclude(

@@ -1,4 +1,4 @@
-"""From a config to the plan of a run: backbone, examples with their splits, phases, warnings."""
+"""From a config to the plan of a run: backbone, examples, splits, phases, warnings, models."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from kerastl.backbones import BackboneSpec, list_backbones
 from kerastl.config import Config
 from kerastl.config.augment_section import usual_augment, usual_augment_text
+from kerastl.config.features_section import AutoFeatures, FeaturesConfig
 from kerastl.config.head import resolve_heads
 from kerastl.config.policies import TrainablePolicy
 from kerastl.data.tables.examples import Examples, refuse_missing_files
@@ -17,8 +18,11 @@ from kerastl.heads.backbone_settings import spec_of
 from kerastl.media.base import MediaType
 from kerastl.media.media_types import media_type
 from kerastl.progress import SILENT, Progress
+from kerastl.run.extractor_model import make_run_model
+from kerastl.run.model_cache import ModelParts
 from kerastl.run.results import RunPlan
-from kerastl.training.plan import plan_training
+from kerastl.run.run_model import RunModel
+from kerastl.training.plan import SearchPlan, plan_training
 from kerastl.training.task_weights import rare_task_warnings
 
 
@@ -63,6 +67,29 @@ def plan_with_warnings(
         training=training,
         warnings=tuple(filter(None, found)),
     )
+
+
+def make_models(
+    plan: RunPlan, cache: Path | None, *, progress: Progress
+) -> tuple[RunModel, RunModel | None]:
+    """Returns the model and, if its backbone may stay frozen with other features, that model."""
+    config, training = plan.config, plan.training
+    assert not isinstance(config.features, AutoFeatures)  # the search has replaced them
+
+    def model(features: FeaturesConfig | None) -> RunModel:
+        parts = ModelParts(
+            spec=plan.spec,
+            backbone=config.backbone,
+            features=features,
+            heads=config.heads,
+            tasks=plan.examples.tasks,
+            seed=config.fit.seed,
+        )
+        return make_run_model(parts, cache=cache, progress=progress)
+
+    if isinstance(training, SearchPlan) and training.frozen is not None:
+        return model(None), model(config.features)
+    return model(config.features), None
 
 
 def _overlap_warning(table: Path | None, examples: Examples, parts: Sequence[str]) -> str | None:

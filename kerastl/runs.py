@@ -12,6 +12,7 @@ from kerastl.files import without_nan
 from kerastl.progress import SILENT, Progress
 from kerastl.records import to_values
 from kerastl.run.bundle import Bundle
+from kerastl.run.evaluate import evaluate, examples_to_score
 from kerastl.run.examples_to_predict import find_files
 from kerastl.run.notebook_summary import describe, scores_html
 from kerastl.run.predict import predict
@@ -148,8 +149,6 @@ class Run:
         Raises:
             RunError, TableError: The run has no such split, or the table lacks a column.
         """
-        from kerastl.run.evaluate import evaluate, examples_to_score
-
         part = split if table is None else None
         given = self.record, self.trained, examples_to_score(self.record, table, str(split))
         scores = evaluate(*given, part=part, cache=cache, progress=progress)

@@ -26,6 +26,8 @@ COMMANDS = {
     "train": "Train the model of a config.",
     "evaluate": "Score a run on a split or on another table.",
     "predict": "Predict files, folders or a table.",
+    "extract": "Compute the features of a table, on several machines too.",
+    "merge": "Join the parts that shards of a command have written.",
     "export": "Export a run for another runtime, and check it.",
     "serve": "Answer requests over HTTP.",
     "compare": "Train in several ways and compare the results.",

@@ -7,6 +7,7 @@ import click
 
 from kerastl.cli import completion, options
 from kerastl.cli.score_tables import show_scores
+from kerastl.cli.table_output import refuse_unwritable
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores, SplitScores
 from kerastl.files import without_nan
@@ -20,6 +21,13 @@ _REPLACES = "With --recordings: replaces the setting of the run."
 @click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option("--table", type=click.Path(path_type=Path), help="Another table, scored as a whole.")
 @click.option("--split", default="test", show_default=True, help="Split of the run's own table.")
+@options.shard
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="With --shard: folder of the parts, which `kerastl merge` scores.",
+)
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
@@ -50,6 +58,8 @@ def command(
     run: Path,
     table: Path | None,
     split: str,
+    shard: str | None,
+    output: Path | None,
     no_cache: bool,
     is_quiet: bool,
     as_json: bool,
@@ -64,11 +74,19 @@ def command(
     If RUN was trained on some rows of the other table, also under other file names, the remaining
     rows are scored apart.
 
+    With --shard, only a share of the examples passes through the model, and `kerastl merge` scores
+    the parts that the shards write.
+
     With --recordings, an audio run is scored on long recordings: false accepts per hour and missed
     events, latency, and the real-time factor on one core.
     """
     from kerastl.cli.console import TerminalProgress
 
+    part = options.parse_shard(shard, output, recordings=recordings, json=as_json)
+    if part is None and output is not None:
+        raise RunError(
+            "--output has no effect without --shard.", fix="`--json > FILE` writes the scores."
+        )
     settings = {name: value for name, value in listening.items() if value is not None}
     asked = {
         "set_thresholds": set_thresholds,
@@ -85,6 +103,15 @@ def command(
     from kerastl.runs import load_run
 
     finished = load_run(run)
+    if part is not None and output is not None:
+        from kerastl.run.evaluate import evaluate_shard
+
+        refuse_unwritable(output / part.file_name)
+        load = lambda: finished.trained  # noqa: E731  # loaded only if it is needed
+        given = finished.record, load, table, split, part, output
+        with TerminalProgress(is_quiet) as progress:
+            evaluate_shard(*given, cache=not no_cache, progress=progress)
+        return
     with TerminalProgress(is_quiet) as progress:
         if recordings is None:
             scores = finished.evaluate(table, split=split, cache=not no_cache, progress=progress)

@@ -7,7 +7,7 @@ import click
 
 from kerastl.cli import completion, options
 from kerastl.cli.table_output import TABLE_ENDINGS, refuse_unwritable, write_table
-from kerastl.cli.unreadable import no_readable_file
+from kerastl.cli.unreadable import no_readable_file, show_unreadable
 from kerastl.errors import RunError, counted
 
 if TYPE_CHECKING:
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 @click.command("predict")
 @click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path())
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="CSV or Parquet file.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="CSV or Parquet file; with --shard, folder of the parts.",
+)
+@options.shard
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @click.option("--no-export", is_flag=True, help="Do not let an export of RUN answer.")
 @options.quiet
@@ -31,6 +37,7 @@ def command(
     run: Path,
     inputs: tuple[str, ...],
     output: Path | None,
+    shard: str | None,
     no_cache: bool,
     no_export: bool,
     is_quiet: bool,
@@ -47,6 +54,9 @@ def command(
     If RUN has an export in float32 (`kerastl export RUN --format onnx`), it answers without loading
     TensorFlow; probabilities differ by at most 0.001.
 
+    With --shard, only a share of the examples is predicted, and `kerastl merge` joins the parts
+    that the shards write.
+
     With --listen, the window of an audio run slides over long recordings. Each detection is a row,
     written immediately: start and end of the window that detected the word, the word and its score.
     The input - is standard input: WAV, or raw samples with --rate (16 bit, little endian, mono).
@@ -54,13 +64,10 @@ def command(
     from kerastl.cli import listening
 
     listening.refuse_options(listen=listen, inputs=inputs, output=output, scores=scores, rate=rate)
-    if output is not None and output.suffix.lower() not in TABLE_ENDINGS:
-        raise RunError(
-            "Predictions are written as CSV or Parquet.",
-            where=f"--output {output}",
-            expected="a name that ends in .csv or .parquet",
-        )
-    refuse_unwritable(output)
+    part = options.parse_shard(shard, output, listen=listen, json=as_json)
+    if part is None:
+        refuse_other_ending(output)
+    refuse_unwritable(output if part is None or output is None else output / part.file_name)
     refuse_unwritable(scores, "--scores")
     from kerastl.cli.console import TerminalProgress
     from kerastl.runs import load_run
@@ -78,14 +85,48 @@ def command(
             is_quiet=is_quiet,
         )
         return
+    if part is not None and output is not None:
+        from kerastl.run.predict import predict_shard
+
+        load = lambda: finished.trained  # noqa: E731  # loaded only if it is needed
+        with TerminalProgress(is_quiet) as progress:
+            frame = predict_shard(
+                finished.record,
+                list(inputs),
+                load,
+                not no_export,
+                part,
+                output,
+                cache=not no_cache,
+                progress=progress,
+            )
+        show_unreadable(frame)
+        return
     with TerminalProgress(is_quiet) as progress:
         frame = finished.predict(
             list(inputs), exported=not no_export, cache=not no_cache, progress=progress
         )
-    _show(frame, output, as_json=as_json, is_quiet=is_quiet)
+    show_predictions(frame, output, as_json=as_json, is_quiet=is_quiet)
 
 
-def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool, is_quiet: bool) -> None:
+def refuse_other_ending(output: Path | None) -> None:
+    """Raises a `RunError` if a file of predictions is no table by its name."""
+    if output is not None and output.suffix.lower() not in TABLE_ENDINGS:
+        raise RunError(
+            "Predictions are written as CSV or Parquet.",
+            where=f"--output {output}",
+            expected="a name that ends in .csv or .parquet",
+        )
+
+
+def show_predictions(
+    frame: "pd.DataFrame", output: Path | None, *, as_json: bool, is_quiet: bool
+) -> None:
+    """Writes or prints predictions.
+
+    Raises:
+        MediaError: None of the files could be read.
+    """
     if output is not None:
         write_table(frame, output)
     if as_json:
@@ -94,9 +135,6 @@ def _show(frame: "pd.DataFrame", output: Path | None, *, as_json: bool, is_quiet
         click.echo(frame.to_csv(index=False, float_format="%.4f"), nl=False)
     if output is not None and not is_quiet:
         click.echo(f"{counted(len(frame), 'row')} in {output}", err=True)
-    unreadable = frame["error"].notna()
-    if unreadable.all():
+    if frame["error"].notna().all():
         raise no_readable_file(dict(zip(frame["path"], frame["error"], strict=True)))
-    if unreadable.any():
-        files = counted(len(frame), "file")
-        click.echo(f"{unreadable.sum()} of {files} cannot be read; see 'error'.", err=True)
+    show_unreadable(frame)

@@ -35,6 +35,16 @@ class Lookup:
     parts: Iterator[Part]  # inputs of the missing examples, which threads decode already
 
 
+@dataclass(frozen=True, kw_only=True)
+class CacheEntries:
+    """What the cache stores of some examples in one store."""
+
+    store: str  # name of its folder
+    rows: np.ndarray  # indices of the examples
+    keys: list[bytes | None]  # None if the file is unreadable
+    values: np.ndarray  # `(examples, dim)` float32
+
+
 class CachedFeatures:
     """Finds and stores the features of examples under the keys of their files' contents.
 
@@ -85,8 +95,7 @@ class CachedFeatures:
     def store(self, engine: str) -> FeatureStore:
         """Returns the store of the engine with a label such as `"openvino bfloat16"`."""
         if engine not in self._stores:
-            name = combined_fingerprint({**self._identity, "engine": engine})
-            folder = self._cache and self._cache / FEATURES / name
+            folder = self._cache and self._cache / FEATURES / self._store_name(engine)
             self._stores[engine] = FeatureStore(folder, self.dim, on_write_error=self._warn)
         return self._stores[engine]
 
@@ -142,6 +151,13 @@ class CachedFeatures:
         """Stores the features of examples that were hashed or decoded before."""
         self.store(engine).add([self._keys[row] for row in rows], features)
 
+    def entries(self, rows: np.ndarray, values: np.ndarray, *, engine: str) -> CacheEntries:
+        """Returns the entries of examples that were hashed or decoded; `values` are of all."""
+        keys = [self._keys[row] for row in rows]
+        return CacheEntries(
+            store=self._store_name(engine), rows=rows, keys=keys, values=values[rows]
+        )
+
     def close(self) -> None:
         """Writes what was added, and prunes the cache if it has grown."""
         if self._files is not None:
@@ -153,6 +169,9 @@ class CachedFeatures:
             store.close()
         if self._cache and any(store.has_written for store in self._stores.values()):
             prune(self._cache, size_limit())
+
+    def _store_name(self, engine: str) -> str:
+        return combined_fingerprint({**self._identity, "engine": engine})
 
     def _read(
         self, values: np.ndarray, places: np.ndarray, rows: np.ndarray, engine: str

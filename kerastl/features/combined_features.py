@@ -1,6 +1,6 @@
 """The features of several views or backbones, each computed and cached on its own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from kerastl.backbones.views import Views
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import viewed_inputs
+from kerastl.features.cached_features import CacheEntries
 from kerastl.features.engines.agreement import probability_differences
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.extraction import Extraction
@@ -64,6 +65,11 @@ class CombinedFeatures:
     def of_backbones(cls, parts: "Sequence[Features]") -> "CombinedFeatures":
         """Returns the features of several backbones side by side."""
         return cls(parts, lambda blocks, ops: ops.concatenate(blocks, axis=1))
+
+    def cache_entries(self) -> Iterator[CacheEntries]:
+        """Yields what the cache stores of the examples, for each view and engine."""
+        for part in self._parts:
+            yield from part.cache_entries()
 
     def probability_differences(
         self, logits_of: Callable[[np.ndarray], np.ndarray]

@@ -6,7 +6,7 @@ import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
-from kerastl.features.cached_features import CachedFeatures, Lookup
+from kerastl.features.cached_features import CachedFeatures, CacheEntries, Lookup
 from kerastl.features.computation import FeatureComputation
 from kerastl.features.engines.agreement import NUM_EXAMPLES, probability_differences
 from kerastl.features.engines.engine import EngineName
@@ -22,8 +22,9 @@ class Extraction:
 
     Args:
         network: From raw input to features.
-        inputs: Raw inputs of all examples.
-        is_scored: `(examples,)` bool: which examples need the precision of the shipped model.
+        inputs: Raw inputs of all examples, or of a part of them.
+        is_scored: `(examples,)` bool: which of all examples need the precision of the shipped
+            model.
         cached: What is cached of them, created before any file is read.
         engine: `"auto"`, or the engine to use.
         progress: Receives progress updates.
@@ -52,7 +53,7 @@ class Extraction:
         self.engines = engines or NetworkEngines(
             network=network,
             dtype=input_dtype(inputs),
-            sample=lambda: take_sample(inputs),
+            sample=lambda: take_sample(_whole(inputs)),
             folder=cached.engine_folder,
             progress=progress,
         )
@@ -61,9 +62,21 @@ class Extraction:
         self._selector = EngineSelector(self.engines, engine)
         self.used: set[str] = set()
         """Labels of the engines that the features come from."""
-        self.values = np.zeros((len(is_scored), cached.dim), np.float32)
+        self.values = np.zeros((len(inputs), cached.dim), np.float32)
         """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
-        self.facts = self._extract(is_scored)
+        self._totals: dict[Purpose, int] = {
+            "training": int((~is_scored).sum()),
+            "scores": int(is_scored.sum()),
+        }
+        """Number of all examples for each purpose, by which engines are chosen."""
+        self._completed: list[Lookup] = []
+        rows = inputs.rows if isinstance(inputs, FileInputs) else None
+        self.facts = self._extract(is_scored if rows is None else is_scored[rows])
+
+    def cache_entries(self) -> Iterator[CacheEntries]:
+        """Yields what the cache stores of the examples, for each engine that was used."""
+        for lookup in self._completed:
+            yield self._cached.entries(lookup.rows, self.values, engine=lookup.engine)
 
     def probability_differences(
         self, logits_of: Callable[[np.ndarray], np.ndarray]
@@ -103,15 +116,15 @@ class Extraction:
     def _extract(self, is_scored: np.ndarray) -> ExtractionFacts:
         purposes: dict[Purpose, np.ndarray] = {"training": ~is_scored, "scores": is_scored}
         wanted = {
-            purpose: (np.flatnonzero(rows), self._selector.likely(purpose, int(rows.sum())))
+            purpose: (np.flatnonzero(rows), self._selector.likely(purpose, self._totals[purpose]))
             for purpose, rows in purposes.items()
             if rows.any()
         }
         lookups = self._cached.look_up(self.values, wanted)  # decodes while engines are compared
-        self.engines.num_examples = (
-            max((len(found.missing) for found in lookups.values()), default=0)
-            or self.engines.num_examples
-        )
+        counts = [len(found.missing) for found in lookups.values()]
+        if _whole(self._inputs) is not self._inputs:
+            counts = list(self._totals.values())
+        self.engines.num_examples = max(counts, default=0) or self.engines.num_examples
         facts = {purpose: self._complete(purpose, lookups[purpose]) for purpose in wanted}
         self._cached.close()
         return ExtractionFacts(
@@ -122,12 +135,13 @@ class Extraction:
 
     def _complete(self, purpose: Purpose, lookup: Lookup) -> PassFacts:
         """Computes and stores what is missing for a purpose."""
-        engine = self._selector.select(purpose, len(lookup.rows))
+        engine = self._selector.select(purpose, self._totals[purpose])
         if len(lookup.missing):  # an engine that agreed in an earlier run may not run any more
             engine = self.engines.engine(engine).label
         if engine != lookup.engine:
             lookup = self._cached.look_up_rows(self.values, lookup.rows, engine)
         self.used.add(engine)
+        self._completed.append(lookup)
         num_missing = len(lookup.missing)
         facts = PassFacts(
             engine=engine,
@@ -171,6 +185,11 @@ class Extraction:
         """Whether the sample that engines are compared on is these examples, one input each."""
         has_windows = isinstance(self._inputs, FileInputs) and self._inputs.has_windows
         return self._has_own_engines and len(rows) == NUM_EXAMPLES and not has_windows
+
+
+def _whole(inputs: Inputs) -> Inputs:
+    """Returns the inputs that these are a part of, or themselves."""
+    return inputs.whole if isinstance(inputs, FileInputs) else inputs
 
 
 def sample_rows(num_examples: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
+from kerastl.data.inputs.streams import FileInputs
 from kerastl.features.cached_features import CachedFeatures, engine_folder
 from kerastl.features.combined_features import CombinedFeatures, Features
 from kerastl.features.engines.engine import Engine, EngineName
@@ -58,7 +59,7 @@ class FeatureSource:
             network: From raw input to features; it runs in inference mode.
             inputs: Raw inputs of all examples; the features of files are cached.
             is_scored: `(examples,)` bool: which examples need the precision of the shipped model;
-                None is all.
+                None is all. If the inputs are a part, of all examples of the whole.
             progress: Receives progress updates.
             engines: The engines of the network if they exist already.
 
@@ -66,7 +67,8 @@ class FeatureSource:
             MediaError: A file is unreadable, and `inputs` raises.
         """
         network = Network.of(network)
-        needed = np.ones(len(inputs), bool) if is_scored is None else is_scored
+        whole = inputs.whole if isinstance(inputs, FileInputs) else inputs
+        needed = np.ones(len(whole), bool) if is_scored is None else is_scored
         cached = CachedFeatures(
             network,
             inputs,

@@ -1,11 +1,12 @@
 """Scores of a finished run on one of its splits or on another table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
@@ -16,9 +17,9 @@ from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.location import HASHES, cache_folder
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
-from kerastl.run.file_logits import file_logits
+from kerastl.run.exported_form import answering_files
 from kerastl.run.overlap import find_overlap
-from kerastl.run.record import RunRecord
+from kerastl.run.record import RunRecord, read_record
 from kerastl.run.scoring import (
     engine_facts,
     make_bootstrap,
@@ -26,6 +27,7 @@ from kerastl.run.scoring import (
     score_rows,
     with_positive_shares,
 )
+from kerastl.run.shards import Job, Part, Shard, compute_part, engines_text, hash_of, merged
 
 if TYPE_CHECKING:
     import keras
@@ -68,28 +70,120 @@ def evaluate(
     The features are those of the engine on which the scores of the run rest. Rows of another table
     that the model was trained on are named, and the others are scored apart.
     """
+    logits, engine = _logits(
+        record, model, examples, None, part=part, cache=cache, progress=progress
+    )
+    return score_logits(record, examples, logits, part=part, engine=engine, cache=cache)
+
+
+def evaluate_shard(
+    record: RunRecord,
+    load: "Callable[[], TrainedModel]",
+    table: Path | None,
+    split: str,
+    shard: Shard,
+    folder: Path,
+    *,
+    cache: bool,
+    progress: Progress,
+) -> None:
+    """Writes the logits of a shard into a folder unless they are there."""
+    examples = examples_to_score(record, table, split)
+    part = split if table is None else None
+    job = Job(
+        command="evaluate",
+        num_shards=shard.count,
+        counts=(len(examples),),
+        inputs=_inputs_hash(examples),
+        model=hash_of(answering_files(record.layout)),
+        run=str(record.path.absolute()),
+        table=None if table is None else str(table.absolute()),
+        split=part,
+    )
+
+    def compute(rows: np.ndarray) -> tuple[pd.DataFrame, str]:
+        logits, engine = _logits(
+            record, load(), examples, rows, part=part, cache=cache, progress=progress
+        )
+        return pd.DataFrame(dict(zip(record.tasks, logits.T, strict=True))), engine
+
+    compute_part(folder, shard, job, compute, progress=progress)
+
+
+def merge_scores(parts: Sequence[Part], *, cache: bool) -> SplitScores:
+    """Returns the scores of all examples of the shards.
+
+    Raises:
+        RunError, TableError: The run or its examples are not found, or have changed.
+    """
+    job = parts[0].job
+    record = read_record(str(job.run))
+    examples = examples_to_score(record, job.table, str(job.split))
+    found = hash_of(answering_files(record.layout)), _inputs_hash(examples)
+    if found != (job.model, job.inputs):
+        raise RunError(
+            "The run or the table has changed since the shards were computed.",
+            where=f"{job.run}, {examples.source}",
+            fix="Restore the files, or run all shards again with another --output.",
+        )
+    logits = merged(parts)[list(record.tasks)].to_numpy()
+    engine = engines_text(parts)
+    return score_logits(record, examples, logits, part=job.split, engine=engine, cache=cache)
+
+
+def _inputs_hash(examples: Examples) -> str:
+    cuts = [] if examples.cuts is None else [examples.cuts.values]
+    return hash_of(list(map(str, examples.files)), examples.labels, *cuts)
+
+
+def _logits(
+    record: RunRecord,
+    model: "keras.Model | TrainedModel",
+    examples: Examples,
+    rows: np.ndarray | None,
+    *,
+    part: str | None,
+    cache: bool,
+    progress: Progress,
+) -> tuple[np.ndarray, str]:
+    """Returns the logits of all examples or of those at some indices, and what computed them."""
     stored = record.bundle.engines.get("scores")
     if part == VALIDATION and VALIDATION in record.bundle.fitted_on:
-        logits, engine = record.logits[record.predictions["split"] == part], stored
-    else:
-        logits, _, used = file_logits(
-            model,
-            record.bundle,
-            examples.files,
-            cuts=examples.cuts,
-            on_error="raise",
-            engine="auto" if stored is None or stored.name == "xla" else stored.name,
-            cache=cache,
-            progress=progress,
-        )
-        engine = engine_facts(used)
+        logits = record.logits[record.predictions["split"] == part]
+        return logits if rows is None else logits[rows], str(stored)
+    from kerastl.run.file_logits import file_logits
+
+    logits, _, used = file_logits(
+        model,
+        record.bundle,
+        examples.files,
+        cuts=examples.cuts,
+        rows=rows,
+        on_error="raise",
+        engine="auto" if stored is None or stored.name == "xla" else stored.name,
+        cache=cache,
+        progress=progress,
+    )
+    return logits, str(engine_facts(used))
+
+
+def score_logits(
+    record: RunRecord,
+    examples: Examples,
+    logits: np.ndarray,
+    *,
+    part: str | None,
+    engine: str,
+    cache: bool,
+) -> SplitScores:
+    """Returns the scores of examples with these logits; see `evaluate`."""
 
     def score(rows: np.ndarray) -> SplitScores:
         chosen = examples.take(rows)
         bootstrap = make_bootstrap(record.config.evaluation, chosen)
         return score_rows(chosen.labels, logits[rows], record.bundle, bootstrap, part)
 
-    scores = replace(score(np.arange(len(logits))), engine=str(engine))
+    scores = replace(score(np.arange(len(logits))), engine=engine)
     if part is not None:
         return scores
     hashes = FileHashes(cache_folder() / HASHES if cache else None)

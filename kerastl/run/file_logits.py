@@ -24,6 +24,7 @@ def file_logits(
     files: Sequence[MediaFile],
     *,
     cuts: Cuts | None,
+    rows: np.ndarray | None = None,
     on_error: Literal["raise", "collect"],
     engine: EngineName = "auto",
     cache: bool,
@@ -31,14 +32,20 @@ def file_logits(
 ) -> tuple[np.ndarray, Mapping[int, str], str]:
     """Returns uncalibrated logits in the precision of the shipped model, and unreadable files.
 
+    Args:
+        rows: Indices of the files that are passed through the model, None for all. The engine is
+            chosen for all files in any case.
+
     Returns:
-        `(files, tasks)`, with meaningless rows for unreadable files; the index of each unreadable
+        `(rows, tasks)`, with meaningless rows for unreadable files; the index of each unreadable
         file to the reason; and the label of the engine that computed the features.
 
     Raises:
         MediaError: A file is unreadable, with `on_error="raise"`.
     """
     inputs = FileInputs(files, bundle.input, cuts=cuts, on_error=on_error)
+    if rows is not None:
+        inputs = inputs.part(rows)
     source = FeatureSource(cache=cache_folder() if cache else None, engine=engine)
     trained = TrainedModel.of(model)
     found = source.features_of(trained.backbone, inputs, progress=progress)

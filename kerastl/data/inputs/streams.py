@@ -84,6 +84,8 @@ class FileInputs:
         self._view = View()
         self.has_windows = contract.has_windows
         self._decoded: ArrayInputs | Windows | None = None
+        self.rows: np.ndarray | None = None  # of these examples in `whole`, or None: all
+        self.whole = self  # what engines are chosen for and compared on
 
     def __len__(self) -> int:
         return len(self.files)
@@ -93,6 +95,15 @@ class FileInputs:
         other = copy.copy(self)
         other._view = view
         other.rule = {"decoding": self.rule, "view": dataclasses.asdict(view)}
+        other.whole = other if self.rows is None else self.whole.viewed(view)
+        return other
+
+    def part(self, rows: np.ndarray) -> "FileInputs":
+        """Returns some of the examples, whose features are computed as those of the whole."""
+        files = [self.files[row] for row in rows]
+        cuts = None if self.cuts is None else self.cuts.take(rows)
+        other = FileInputs(files, self.contract, cuts=cuts, on_error=self.on_error)
+        other.rows, other.whole = rows, self
         return other
 
     def keys_of(self, digests: Sequence[bytes | None]) -> list[bytes | None]:
