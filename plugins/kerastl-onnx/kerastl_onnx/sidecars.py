@@ -48,7 +48,13 @@ def _of_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
             own = json.loads(metadata[METADATA_KEY])
         except ValueError as error:
             raise ValueError(f"its metadata '{METADATA_KEY}' is not JSON ({error})") from None
-        return dict(own) if isinstance(own, dict) else {}
+        stated = own if isinstance(own, dict) else {}
+        if "tasks" in stated:
+            raise ValueError(
+                "it is a run that kerastl has exported, whose outputs are probabilities; as a "
+                "backbone, name the folder of the run: run:FOLDER"
+            )
+        return {key: value for key, value in stated.items() if not isinstance(value, dict)}
     found: dict[str, Any] = {}
     if (values := _RANGES.get(metadata.get("Image.NominalPixelRange", ""))) is not None:
         found |= dict(zip(("scale", "mean", "std"), values, strict=True))

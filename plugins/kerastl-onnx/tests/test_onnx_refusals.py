@@ -322,6 +322,15 @@ def test_the_metadata_of_the_file_states_the_normalization(save) -> None:
     assert extractor_of(save(model), {}).fingerprint == same
 
 
+def test_an_exported_run_is_no_backbone(save) -> None:
+    model = conv_net()
+    contents = {"tasks": {"car": {}}, "input": {"name": "image"}, "outputs": {"car": ["car"]}}
+    helper.set_model_props(model, {"kerastl": json.dumps(contents)})
+    assert "name the folder of the run: run:FOLDER" in refusal(save(model), {})
+    helper.set_model_props(model, {"kerastl": json.dumps({**PIXELS, "input": {}})})
+    assert extractor_of(save(model), {}).fingerprint == extractor_of(save(model), {}).fingerprint
+
+
 def test_a_broken_file_beside_it_is_named(save, tmp_path) -> None:
     (tmp_path / "preprocessor_config.json").write_text("{")
     assert "'preprocessor_config.json' beside it cannot be read" in refusal(save(conv_net()), {})
