@@ -28,7 +28,11 @@ def test_a_list_ends_quietly() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("streams", [("stdout",), ("stdout", "stderr")], ids="-".join)
+@pytest.mark.parametrize(
+    "streams",
+    [("stdout",), pytest.param(("stdout", "stderr"), marks=pytest.mark.slow)],
+    ids=["stdout", "both"],
+)
 def test_the_work_is_done_to_the_end(streams: tuple[str, ...], tmp_path: Path) -> None:
     result = run_without_reader("demo", "digits", "--folder", str(tmp_path), streams=streams)
     assert result.returncode == 0

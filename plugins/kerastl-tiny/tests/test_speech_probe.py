@@ -43,6 +43,7 @@ def shared(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_table_that_is_right_is_measured(
     benchmark: ModuleType, shared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
