@@ -1,5 +1,6 @@
 """The parts of shards: complete, each once, of one job; or nothing is merged."""
 
+import io
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from kerastl.errors import RunError
@@ -19,6 +21,17 @@ from kerastl.run.shards import Job, Shard, compute_part, merged, read_parts
 
 NUM_EXAMPLES, NUM_SHARDS = 100, 5
 JOB = Job(command="predict", num_shards=NUM_SHARDS, counts=(NUM_EXAMPLES,), inputs="a", model="b")
+
+
+def with_another_value(data: bytes) -> bytes:
+    """Returns a Parquet file in which a bit of the last column's values has changed."""
+    file = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0)
+    column = file.column(file.num_columns - 1)
+    offsets = [column.data_page_offset]
+    if column.has_dictionary_page:
+        offsets.append(column.dictionary_page_offset)
+    place = min(offsets) + column.total_compressed_size - 2
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
 def squares(rows: np.ndarray) -> tuple[pd.DataFrame, str]:
@@ -138,8 +151,9 @@ def test_a_part_of_another_job_is_refused(
         lambda data: b"",
         lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
         lambda data: b"PAR1" + b"\0" * 50 + b"PAR1",
+        lambda data: with_another_value(data),
     ],
-    ids=["truncated", "empty", "one bit", "no footer"],
+    ids=["truncated", "empty", "one bit of a header", "no footer", "one bit of a value"],
 )
 def test_a_damaged_part_is_refused_and_its_shard_computes_it_again(
     folder: Path, damage: Callable[[bytes], bytes]
