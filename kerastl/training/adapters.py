@@ -4,6 +4,7 @@ Convention: adapters exist only while they are trained. Then each is added to th
 layer, so the model that is saved, exported and trained further has none.
 """
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,8 +49,10 @@ def low_rank_adapters(layer: Backbone, rank: int, *, seed: int) -> Iterator[None
     try:
         yield
     finally:
+        gc.freeze()  # Keras collects garbage after each deletion, half a second if there is much
         for inner in dense:
             _merge(inner)
+        gc.unfreeze()
         layer.unfreeze()
 
 

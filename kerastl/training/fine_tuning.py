@@ -25,8 +25,9 @@ from kerastl.training.exact_head.rotation import standardize
 from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.fitting import fit_epochs
 from kerastl.training.plan import FineTune
+from kerastl.training.solving import ModelPart
 from kerastl.training.task_weights import phase_weights
-from kerastl.training.trainable import Rate, make_optimizer
+from kerastl.training.trainable import Rate, make_optimizer, model_parts
 
 
 def fine_tune(
@@ -35,8 +36,10 @@ def fine_tune(
     context: TrainingContext,
     exact: ExactHead | None,
     solved_on: np.ndarray | None,
-) -> list[dict[str, Any]]:
-    """Trains the heads and the unfrozen part of the backbone; returns one row per epoch.
+) -> tuple[list[dict[str, Any]], tuple[ModelPart, ...]]:
+    """Trains the heads and the unfrozen part of the backbone; returns a row per epoch, and parts.
+
+    The parts have the numbers of weights that were trained, those of adapters for LoRA.
 
     Solved heads keep their L2, which needs the features that they were solved on, those of all
     examples.
@@ -60,7 +63,8 @@ def fine_tune(
             )
         trained, inputs = _trained_part(phase, model, context)
         optimizer = make_optimizer(model, "adam", **rates)
-        return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
+        parts = model_parts(model)
+        return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer), parts
 
 
 def scheduled(rate: float, phase: FineTune, *, num_examples: int) -> Rate:

@@ -66,13 +66,14 @@ def run_phases(
     exact, solved_on = (None, None) if start is None else (start.exact, start.features)
     final: Features | None = None  # features that the heads were fitted on
     history = [] if start is None else list(start.history)
-    is_frozen = True
+    is_frozen, parts = True, model_parts(model)
     for phase in plan.phases:
         if isinstance(phase, FineTune):
-            rows = fine_tune(phase, model, context, exact, solved_on)
+            rows, parts = fine_tune(phase, model, context, exact, solved_on)
             history += rows
             if starts := [row for row in rows if row["kept"] and not row["epoch"]]:
                 apply_policy(find_layer(model), False)
+                parts = model_parts(model)
                 context.progress.note(
                     _start_text(rows, starts[0], "fitted" if exact is None else "solved")
                 )
@@ -96,7 +97,7 @@ def run_phases(
         is_frozen=is_frozen,
         history=history,
         exact=exact,
-        learned=learning_table(model_parts(model), plan.phases[-1], find_heads(model), known),
+        learned=learning_table(parts, plan.phases[-1], find_heads(model), known),
         evidence=evidence_of(final, logits_of, context.progress),
     )
 

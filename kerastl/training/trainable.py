@@ -80,12 +80,15 @@ def make_optimizer(
 
 
 def model_parts(model: keras.Model) -> tuple[ModelPart, ...]:
-    """Returns the stages of the backbone and the heads, with the present flags of the model."""
+    """Returns the stages of the backbone and the heads, with the present flags of the model.
+
+    Adapters count as trained weights, but not as weights, because they are merged.
+    """
     trainable = {id(variable) for variable in model.trainable_variables}
     parts = []
     for name, variables in _parts(model):
         weights = [v for v in variables if "seed_generator" not in v.path]
-        num = sum(math.prod(v.shape) for v in weights)
+        num = sum(math.prod(v.shape) for v in weights if "/lora_kernel_" not in v.path)
         num_trained = sum(math.prod(v.shape) for v in weights if id(v) in trainable)
         parts.append(ModelPart(name=name, weights=num, trained=num_trained))
     return tuple(parts)

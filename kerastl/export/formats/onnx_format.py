@@ -36,7 +36,7 @@ class OnnxFormat(Format):
         import onnx
 
         model = (
-            _converted(source.saved_model(takes_any_extent=precision != "int8"))
+            converted(source.saved_model(takes_any_extent=precision != "int8"))
             if source.composed is None
             else copy.deepcopy(source.composed.model)
         )
@@ -49,7 +49,7 @@ class OnnxFormat(Format):
         onnx.save(model, path)
 
 
-def _converted(folder: Path) -> Any:
+def converted(folder: Path) -> Any:
     """Returns a SavedModel as an ONNX model with the names of its signature."""
     import tensorflow as tf
     import tf2onnx
@@ -62,6 +62,7 @@ def _converted(folder: Path) -> Any:
     frozen = convert_variables_to_constants_v2(signature)
     graph = frozen.graph.as_graph_def()
     _replace_fourier_transforms(graph)
+    _replace_error_functions(graph)
     inputs = list(signature.structured_input_signature[1])
     outputs = sorted(signature.structured_outputs)
     names = {
@@ -105,6 +106,23 @@ def _replace_fourier_transforms(graph: Any) -> None:
         if transform.op == "RFFT":
             graph.node.remove(node)
             _add_product(graph, node, transform, nodes)
+
+
+def _replace_error_functions(graph: Any) -> None:
+    """Replaces erfc, as in the exact GELU of transformers, by 1 - erf, which ONNX has."""
+    import tensorflow as tf
+
+    for node in list(graph.node):
+        if node.op != "Erfc":
+            continue
+        kind = node.attr["T"]
+        erf = graph.node.add(name=f"{node.name}/erf", op="Erf", input=list(node.input))
+        erf.attr["T"].CopyFrom(kind)
+        one = graph.node.add(name=f"{node.name}/one", op="Const")
+        one.attr["dtype"].CopyFrom(kind)
+        one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1, tf.as_dtype(kind.type)))
+        node.op = "Sub"
+        node.input[:] = [one.name, erf.name]
 
 
 def _add_product(graph: Any, part: Any, transform: Any, nodes: Mapping[str, Any]) -> None:

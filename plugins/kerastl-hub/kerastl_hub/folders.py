@@ -93,6 +93,16 @@ def _of_transformers(folder: Path, config: Mapping[str, Any]) -> Contents:
     if architecture is None:
         received = f"model_type: {config['model_type']}"
         raise _no_encoder(folder, received, OF_TRANSFORMERS)
+    for bare in {"ViTModel", "DeiTModel"} & set(config.get("architectures") or ()):
+        whole = bare.replace("Model", "ForImageClassification")
+        raise BackboneError(
+            f"KerasHub finds no weights in a checkpoint of {bare}, because it has no classifier.",
+            where=str(folder / CONFIG),
+            expected=f"architectures: [{whole}]",
+            received=f"architectures: [{bare}]",
+            fix=f"Save it with transformers: {whole}.from_pretrained({str(folder)!r})"
+            ".save_pretrained(FOLDER). The classifier is not used.",
+        )
     given = _json(folder / "preprocessor_config.json")
     return Contents(
         origin="transformers",

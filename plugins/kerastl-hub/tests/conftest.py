@@ -108,9 +108,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "siglip": _VIT,
     "swin": {
-        "image_shape": (64, 64, 3),
+        "image_shape": _SHAPE,
         "embed_dim": 8,
-        "depths": [2, 2],
+        "depths": [2, 1],
         "num_heads": [2, 2],
         "window_size": 4,
         "drop_path": 0.0,

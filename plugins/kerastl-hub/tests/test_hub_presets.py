@@ -128,6 +128,17 @@ def test_a_folder_of_another_network_is_refused(config, part, tmp_path):
     assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(("kind", "prefix"), [("vit", "ViT"), ("deit", "DeiT")])
+def test_a_checkpoint_without_its_classifier_says_how_to_save_it(kind, prefix, tmp_path):
+    config = {"model_type": kind, "architectures": [f"{prefix}Model"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        BackboneError, match=f"no weights in a checkpoint of {prefix}Model"
+    ) as caught:
+        find_backbone(f"keras_hub:{tmp_path}")
+    assert f"{prefix}ForImageClassification.from_pretrained(" in str(caught.value)
+
+
 def test_a_folder_without_a_config_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(BackboneError, match="contains no preset") as caught:
