@@ -7,6 +7,7 @@ call, and `layer.trainable = True` overwrites the flags of all nested layers.
 
 import dataclasses
 import fnmatch
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -107,12 +108,22 @@ class Backbone(keras.layers.Layer):
 
     def joined(self, inputs: Any) -> Any:
         """Returns the features before the transform; see `Views.join`."""
-        views = self._view_networks
-        return self.model(inputs, training=False) if views is None else views.joined(inputs)
+        if self._view_networks is not None:
+            return self._view_networks.joined(inputs)
+        if self.members:
+            return keras.ops.concatenate([one.joined(inputs) for one in self.members], axis=1)
+        return self.model(inputs, training=False)
 
-    def transformed(self, features: Any) -> Any:
-        """Returns features of `joined` after the transform."""
-        return features if self.views is None else self.views.transformed(features, keras.ops)
+    def transformed(self, features: Any, ops: Any = keras.ops) -> Any:
+        """Returns features of `joined` after the transform; `ops` is `numpy` or `keras.ops`."""
+        if self.views is not None:
+            return self.views.transformed(features, ops)
+        if not self.members:
+            return features
+        widths = [one.feature_dim for one in self.members]
+        ends = list(itertools.accumulate(widths))[:-1]
+        parts = zip(self.members, ops.split(features, ends, axis=1), strict=True)
+        return ops.concatenate([one.transformed(part, ops) for one, part in parts], axis=1)
 
     @property
     def feature_dim(self) -> int:

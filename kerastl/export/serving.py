@@ -95,7 +95,7 @@ def make_serving_model(
     """
     outputs = {head.name: _calibrated(model, head, bundle) for head in find_heads(model)}
     backbone = find_layer(model)
-    heads = keras.Model(backbone.output, outputs)
+    heads = keras.Model(backbone.output, outputs, name="calibrated_heads")
     decoder = bundle.media.decoder(bundle.input)
     fitting = bundle.media.fitting(bundle.input) if takes_any_extent else None
     shape = bundle.input.shape if fitting is None else _open(bundle.input.shape)

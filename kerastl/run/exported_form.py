@@ -33,8 +33,9 @@ def find_exported_form(layout: RunLayout, *, progress: Progress) -> Predictor | 
             bundle = read_bundle(folder)
             is_exact = bundle.precision == "float32" and bundle.run.get("sha256") == current
             if is_exact and (bundle.joins_windows or not bundle.contract.has_windows):
+                form = Predictor(folder)
                 progress.note(f"{_shown(folder)} answers in the place of the run.")
-                return Predictor(folder)
+                return form
         except KerastlError as error:
             progress.note(f"{_shown(folder)} is not used: {error.what}")
     return None

@@ -53,8 +53,9 @@ class TrainedModel:
 
     def transformed(self, features: np.ndarray) -> np.ndarray:
         """Returns the features of `joined_network`, averaged over windows, after the transform."""
-        views = self.backbone.views
-        return features if views is None else np.asarray(views.transformed(features, np))
+        if self.extractor is None:
+            return np.asarray(find_layer(self.keras).transformed(features, np))
+        return features if self.views is None else self.views.transformed(features, np)
 
     @property
     def _plain_views(self) -> Views | None:

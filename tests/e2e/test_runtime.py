@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
+import kerastl
 from kerastl.cli import main
 from kerastl.errors import ExportError, RunError
 from kerastl.runs import Run
@@ -52,7 +54,9 @@ def exports(bright: Run) -> Path:
     return bright.path / "export"
 
 
-def assert_same(predictor: Predictor, run: Run, files: list[Path]) -> pd.DataFrame:
+def assert_same(
+    predictor: Predictor, run: Run, files: list[Path], close: float = CLOSE
+) -> pd.DataFrame:
     """Compares with `Run.predict`: probabilities, decisions, and errors word by word."""
     expected = run.predict(files, cache=False)
     found = predictor(files, on_error="collect")
@@ -64,8 +68,8 @@ def assert_same(predictor: Predictor, run: Run, files: list[Path]) -> pd.DataFra
         assert one.error is None
         assert list(one.probabilities) == list(run.tasks)
         for task, probability in one.probabilities.items():
-            assert probability == pytest.approx(row[task], abs=CLOSE), (one.name, task)
-            if abs(row[task] - run.bundle.thresholds[task]) > CLOSE:
+            assert probability == pytest.approx(row[task], abs=close), (one.name, task)
+            if abs(row[task] - run.bundle.thresholds[task]) > close:
                 assert one.decisions[task] == bool(row[f"{task}_decision"])
     return expected
 
@@ -104,6 +108,25 @@ def test_serve_joins_windows_as_the_run_does(tones: Run, tmp_path: Path) -> None
     expected = tones.predict(files, cache=False)["tone"].tolist()
     assert max(map(len, inputs)) > 10
     assert served.score(inputs)[:, 0].tolist() == pytest.approx(expected, abs=CLOSE)
+
+
+def test_several_backbones_join_windows_each_before_its_own_transform(
+    tones: Run, tmp_path: Path
+) -> None:
+    pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
+    one = {"name": "tiny:speech", "weights": None, "input_size": 4000}
+    config = yaml.safe_load((tones.path / "config.yaml").read_text())
+    config |= {"backbone": {"name": [one, one]}, "features": {"transform": "sqrt"}}
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(config))
+    run = kerastl.train(tmp_path / "both.yaml", output=tmp_path / "both")
+    (tmp_path / "odd").mkdir()
+    files = odd_audio(tmp_path / "odd")
+    expected = run.predict(files[:-3], cache=False)["tone"].tolist()
+    served = ServedRun("both", run, cache=False)
+    inputs = [served.decode(path.read_bytes(), 10**8) for path in files[:-3]]
+    assert served.score(inputs)[:, 0].tolist() == pytest.approx(expected, abs=CLOSE)
+    run.export("onnx", examples=12)
+    assert_same(Predictor(run.path / "export/onnx"), run, files, close=1e-4)
 
 
 def test_a_form_of_one_window_at_a_time_is_refused(tones: Run) -> None:
@@ -173,6 +196,12 @@ def audio_contract(text: str) -> str:
     return json.dumps(content)
 
 
+def changed_input(text: str, **values: Any) -> str:
+    content = json.loads(text)
+    content["input"] |= values
+    return json.dumps(content)
+
+
 def newer_rule(text: str) -> str:
     content = json.loads(text)
     content["input"]["contract"]["rule_version"] = 2
@@ -185,6 +214,12 @@ BUNDLES: dict[str, tuple[Callable[[str], str], str]] = {
     "no JSON": (lambda text: text[:100], "bundle of the exported model cannot be read"),
     "a list": (lambda text: "[]", "bundle of the exported model cannot be read"),
     "no tasks": (lambda text: changed(text, tasks=None), "cannot be read"),
+    "a batch of a word": (lambda text: changed_input(text, shape=["a", 8, 8, 3]), "cannot be read"),
+    "an input that is not there": (lambda text: changed_input(text, name="x"), "does not answer"),
+    "a head that is not there": (
+        lambda text: changed(text, outputs={"z": ["bright", "red"]}),
+        "does not answer as its bundle says",
+    ),
     "another media type": (audio_contract, "input that this version cannot read"),
     "a newer rule of reading": (newer_rule, "version 2 of the rule"),
 }
@@ -201,6 +236,16 @@ def test_a_bundle_that_cannot_be_used_is_one_clear_sentence(
     path.write_text(change(path.read_text()))
     with pytest.raises(RunError, match=message):
         Predictor(folder)
+
+
+def test_settings_in_a_bundle_reach_no_runtime(exports: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exports / "openvino", tmp_path / "openvino")
+    (folder / "SHA256SUMS").unlink()
+    path = folder / "bundle.json"
+    cache = {"CACHE_DIR": str(tmp_path / "cache")}
+    path.write_text(changed(path.read_text(), runtime_settings=cache))
+    Predictor(folder)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_file_that_has_changed_or_is_missing_is_named(

@@ -8,7 +8,7 @@ from typing import Any
 from kerastl_runtime.checksums import refuse_changed
 from kerastl_runtime.errors import RunError
 from kerastl_runtime.files import read_json
-from kerastl_runtime.input_contract import Contract, read_contract
+from kerastl_runtime.input_contract import Contract, count_of, read_contract
 
 NAME = "bundle.json"
 VERSION = 1  # of the file
@@ -28,7 +28,6 @@ class ExportedBundle:
         format: One of `MODEL_FILES`.
         precision: Such as `"float32"`.
         model: The file that the runtime opens.
-        settings: Settings of the runtime, without which results differ.
         input_name: Name of the model's input.
         batch: Number of examples that the model takes at a time, None for any.
         contract: What the model takes, and how a file becomes it.
@@ -41,7 +40,6 @@ class ExportedBundle:
     format: str
     precision: str
     model: Path
-    settings: Mapping[str, str]
     input_name: str
     batch: int | None
     contract: Contract
@@ -100,9 +98,8 @@ def _bundle(values: Mapping[str, Any], path: Path) -> ExportedBundle:
         format=values["format"],
         precision=str(values["precision"]),
         model=path.parent / MODEL_FILES[values["format"]][0],
-        settings=dict(values["runtime_settings"]),
         input_name=str(stated["name"]),
-        batch=stated["shape"][0],
+        batch=None if stated["shape"][0] is None else count_of(stated["shape"][0]),
         contract=read_contract(stated["contract"], where=str(path)),
         columns={task: heads[task] for task in tasks},
         joins_windows=values.get("windows") is not None,

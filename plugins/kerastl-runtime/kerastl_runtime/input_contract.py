@@ -76,7 +76,7 @@ class AudioContract:
         """Returns the contract of JSON values, or raises a `ValueError`."""
         return cls(
             shape=_shape(values, cls),
-            sample_rate_hz=_count(values.get("sample_rate_hz", 16000)),
+            sample_rate_hz=count_of(values.get("sample_rate_hz", 16000)),
             window=_one_of(Window, values.get("window", "center")),
         )
 
@@ -104,7 +104,7 @@ def read_contract(values: Any, *, where: str) -> Contract:
 
 
 def _shape(values: Mapping[str, Any], kind: type[Contract]) -> tuple[int, ...]:
-    shape = tuple(_count(side) for side in values["shape"])
+    shape = tuple(count_of(side) for side in values["shape"])
     if len(shape) != kind.rank or math.prod(shape) > MAX_VALUES:
         raise ValueError(f"an input of shape {shape}")
     if (version := values.get("rule_version", 1)) > kind.newest_rule:
@@ -119,7 +119,8 @@ def _intensity(value: Any) -> Intensity:
     return Percentiles(low, high) if isinstance(value, Mapping) else (low, high)
 
 
-def _count(value: Any) -> int:
+def count_of(value: Any) -> int:
+    """Returns a number above 0 from JSON, or raises a `ValueError`."""
     if type(value) is not int or value < 1:
         raise ValueError(f"{value!r} instead of a number above 0")
     return value

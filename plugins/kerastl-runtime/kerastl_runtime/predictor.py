@@ -61,6 +61,7 @@ class Predictor:
         self.bundle = read_bundle(folder)
         self._decoder = _decoder(self.bundle.contract)
         self._engine = load_engine(self.bundle, threads=threads)
+        self._answer([self._decoder.noise(1)])
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -152,7 +153,7 @@ class Predictor:
     def _answer(self, examples: Sequence[np.ndarray]) -> np.ndarray:
         """Returns probabilities, `(examples, tasks)`, of the inputs of each example."""
         if self.bundle.joins_windows:
-            return np.concatenate([self._columns(self._engine(inputs)) for inputs in examples])
+            return np.concatenate([self._run(inputs) for inputs in examples])
         if max(map(len, examples)) > 1:
             raise RunError(
                 "This model cannot join several windows of an audio clip.",
@@ -162,12 +163,23 @@ class Predictor:
             )
         inputs = np.concatenate(examples)
         size = self.bundle.batch or len(inputs)
-        parts = [self._engine(inputs[at : at + size]) for at in range(0, len(inputs), size)]
-        return np.concatenate([self._columns(part) for part in parts])
+        return np.concatenate(
+            [self._run(inputs[at : at + size]) for at in range(0, len(inputs), size)]
+        )
 
-    def _columns(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        columns = [outputs[head][:, place] for head, place in self.bundle.columns.values()]
-        return np.stack(columns, axis=1).astype(np.float64)
+    def _run(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns the probabilities of the tasks in their order, one row for each answer."""
+        try:
+            outputs = self._engine(inputs)
+            columns = [outputs[head][:, place] for head, place in self.bundle.columns.values()]
+            return np.stack(columns, axis=1).astype(np.float64)
+        except Exception as error:  # runtimes raise anything
+            raise RunError(
+                "The exported model does not answer as its bundle says.",
+                where=str(self.bundle.model),
+                received=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300],
+                fix="Export the run again.",
+            ) from error
 
 
 def find_files(inputs: Any, contract: Contract) -> list[MediaFile]:
