@@ -13,6 +13,7 @@ from typing import IO
 
 MAX_BYTES = 2**31 - 1  # of a message of protobuf
 _MAX_TEXT = 2**24
+_NEGATIVE = 2**63  # varints from here on are negative; -1 is written for an open length
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -131,8 +132,9 @@ def _value(message: _Message) -> Value:
         return Value(name=name, type=0, shape=None)
     shapes = tensors[0].messages(2)
     sides = [side for shape in shapes[:1] for side in shape.messages(1)]
+    lengths = [side.numbers.get(1, [0])[-1] for side in sides]
     return Value(
         name=name,
         type=tensors[0].numbers.get(1, [0])[-1],
-        shape=tuple(side.numbers.get(1, [0])[-1] or None for side in sides) if shapes else None,
+        shape=tuple(n if 0 < n < _NEGATIVE else None for n in lengths) if shapes else None,
     )

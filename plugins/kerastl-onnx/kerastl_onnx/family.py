@@ -55,7 +55,7 @@ class OnnxFamily:
 def _spec(name: str, path: Path, facts: FileFacts, options: Mapping[str, Any]) -> BackboneSpec:
     try:
         stated, source = stated_options(path, facts.metadata)
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise BackboneError(
             f"What the backbone 'onnx:{name}' takes cannot be read.",
             where=str(path),

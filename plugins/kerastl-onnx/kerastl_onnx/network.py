@@ -21,7 +21,7 @@ from kerastl.backbones.onnx_graph import (
     opset_of,
 )
 from kerastl_onnx.facts import MAX_BYTES
-from kerastl_onnx.pooling import pooled
+from kerastl_onnx.pooling import OPEN_BATCH, pooled
 from kerastl_onnx.preprocessing import audio_input, image_input
 from kerastl_onnx.settings import Settings
 
@@ -80,6 +80,8 @@ class _File:
         raw = noise * levels * (255 if len(extractor.input_shape) == 3 else 1)
         together = extractor.features(raw)
         alone = np.concatenate([extractor.features(row[None]) for row in raw])
+        if together.shape != alone.shape or len(together) != len(raw):
+            raise self.refused("Its features are not one row per example.", fix=OPEN_BATCH)
         if not np.isfinite(together).all():
             raise self.refused("Its features of noise are not finite.")
         if np.abs(together - alone).max() > _SAME_ROW * np.abs(together).max():
@@ -169,6 +171,13 @@ def _composed(
         raise file.refused(
             "Its input has a type that images and audio don't have.",
             received=TensorProto.DataType.Name(kind),
+        )
+    if kind == TensorProto.UINT8 and (settings.image is None or settings.image.changes_values):
+        raise file.refused(
+            "Its input has the type UINT8, which cannot hold normalized values.",
+            received=f"{settings.image or settings.audio}",
+            fix="Set scale: 1, mean: 0, std: 1 if the network normalizes pixels itself; otherwise "
+            "export it again with an input of floats.",
         )
     nodes = Nodes(model, "input")
     raw = "input/raw"

@@ -65,11 +65,11 @@ class Options:
 
     def whole(self, key: str, *, default: int | None = None, least: int = 1) -> int:
         value = self.values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if not is_whole(value, least):
             raise self.error(
                 f"cannot have {key} {value!r}", expected=f"a whole number, {least} or more"
             )
-        return value
+        return int(value)
 
     def number(self, key: str) -> float:
         """Returns a number; a text such as 1/255 is a fraction."""
@@ -79,6 +79,11 @@ class Options:
         value = self.values[key]
         several = value if isinstance(value, list | tuple) else [value]
         return tuple(_number(self, key, one) for one in several)
+
+
+def is_whole(value: Any, least: int = 1) -> bool:
+    """Whether a value is a whole number that is large enough."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _number(options: Options, key: str, value: Any) -> float:

@@ -8,6 +8,8 @@ from kerastl.backbones import BackboneError
 from kerastl.backbones.onnx_graph import Nodes
 from kerastl_onnx.settings import Settings
 
+OPEN_BATCH = "Export the network again with an open batch axis."
+
 
 def pooled(
     refused: Callable[..., BackboneError],
@@ -21,14 +23,19 @@ def pooled(
     The shape is that for a batch of two. `refused` makes the error for an output of another kind.
     """
     name = nodes.add("Cast", name, to=TensorProto.FLOAT)
-    if len(shape) == 2:
-        return name, shape[1]
-    if len(shape) not in (3, 4) or shape[0] != 2:
+    if len(shape) not in (2, 3, 4):
         raise refused(
             "An output has no feature vectors.",
             expected="(batch, features), (batch, tokens, features), or maps with two axes of space",
             received=f"{shape} for a batch of two",
         )
+    if shape[0] != 2:
+        raise refused(
+            f"An output has {shape[0]} rows for a batch of two.",
+            fix=OPEN_BATCH,
+        )
+    if len(shape) == 2:
+        return name, shape[1]
     is_map = len(shape) == 4
     pooling = settings.pooling or ("mean" if is_map else None)
     if pooling is None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from kerastl.backbones import AudioInput, ImageInput, Input, check_options
 from kerastl_onnx.facts import FileFacts, Value
-from kerastl_onnx.options import OPTIONS, Options
+from kerastl_onnx.options import OPTIONS, Options, is_whole
 
 AUDIO_ONLY = ("sample_rate_hz", "num_samples", "normalize")
 IMAGE_ONLY = ("color", "mean", "std", "size")
+_NORMALIZATION = ("scale", "mean", "std")  # in units of each other, so all from one source
 _CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
 
 
@@ -29,6 +30,11 @@ class ImageSettings:
     scale: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @property
+    def changes_values(self) -> bool:
+        """Whether normalized pixels differ from those of the image."""
+        return self.scale != 1 or any(self.mean) or set(self.std) != {1}
 
     def __str__(self) -> str:
         mean, std = (", ".join(f"{one:g}" for one in values) for values in (self.mean, self.std))
@@ -80,7 +86,9 @@ def resolve(
     """
     check_options(name, given, defaults=OPTIONS)
     chosen = {key: value for key, value in given.items() if value is not None}
-    options = Options(name, {**{k: v for k, v in stated.items() if k in OPTIONS}, **chosen})
+    own = () if chosen.keys().isdisjoint(_NORMALIZATION) else _NORMALIZATION
+    known = {key: value for key, value in stated.items() if key in OPTIONS and key not in own}
+    options = Options(name, {**known, **chosen})
     taken = _input(options, facts)
     is_audio = any(key in options.values for key in AUDIO_ONLY)
     wrong = [key for key in (IMAGE_ONLY if is_audio else ()) if key in chosen]
@@ -104,9 +112,9 @@ def resolve(
 def _input(options: Options, facts: FileFacts) -> Value:
     inputs = {one.name: one for one in facts.inputs}
     name = options.values.get("input") or next(iter(inputs), None)
-    if name not in inputs:
+    if not isinstance(name, str) or name not in inputs:
         raise options.error(
-            f"has no input '{name}'", expected=", ".join(map(str, facts.inputs)) or "an input"
+            f"has no input {name!r}", expected=", ".join(map(str, facts.inputs)) or "an input"
         )
     if len(inputs) > 1:
         raise options.error(
@@ -115,7 +123,7 @@ def _input(options: Options, facts: FileFacts) -> Value:
             received=", ".join(map(str, facts.inputs)),
             fix="Export the network again with the other inputs as constants.",
         )
-    return inputs[str(name)]
+    return inputs[name]
 
 
 def _outputs(options: Options, facts: FileFacts) -> tuple[str, ...]:
@@ -144,9 +152,9 @@ def _image(options: Options, taken: Value) -> ImageSettings:
             fix="Export the network with what computes this input from images or waveforms.",
         )
     options.require(
-        ("scale", "mean", "std"),
+        _NORMALIZATION,
         "how pixels from 0 to 255 are normalized: (pixel * scale - mean) / std; if the network "
-        "does it itself: scale: 1, mean: 0, std: 1",
+        "does it itself: scale: 1, mean: 0, std: 1; the three come from one place",
     )
     layout = options.choice("layout") or _known_layout(shape)
     if layout is None:
@@ -183,10 +191,13 @@ def _image_input(options: Options, taken: Value, image: ImageSettings | None) ->
     assert image is not None
     axes = (2, 3) if image.layout == "nchw" else (1, 2)
     fixed = [None if taken.shape is None else taken.shape[axis] for axis in axes]
-    asked = options.values.get("size") or [None, None]
-    sides = [asked, asked] if isinstance(asked, int) else list(asked)
-    if len(sides) != 2:
-        raise options.error(f"cannot have size {asked!r}", expected="pixels, or [height, width]")
+    asked = options.values.get("size")
+    sides: list[Any] = list(asked) if isinstance(asked, list | tuple) else [asked, asked]
+    if asked is not None and not (len(sides) == 2 and all(map(is_whole, sides))):
+        raise options.error(
+            f"cannot have size {asked!r}",
+            expected="a whole number of pixels, 1 or more, or [height, width]",
+        )
     found = [own or other for own, other in zip(fixed, sides, strict=True)]
     if None in found:
         return None

@@ -79,7 +79,8 @@ def _of_config(values: Mapping[str, Any]) -> dict[str, Any]:
     inner = values.get("pretrained_cfg", values)
     if isinstance(inner, Mapping) and {"mean", "std", "input_size"} <= set(inner):
         size = inner["input_size"]
-        return {"scale": 1 / 255, "mean": inner["mean"], "std": inner["std"], "size": size[1:]}
+        sides = size[1:] if isinstance(size, list) else size
+        return {"scale": 1 / 255, "mean": inner["mean"], "std": inner["std"], "size": sides}
     return {}
 
 
@@ -98,9 +99,9 @@ def _of_transformers(values: Mapping[str, Any]) -> dict[str, Any]:
         del found["mean"], found["std"]  # those of the class of the processor, which is not here
     if values.get("do_flip_channel_order"):
         found["color"] = "bgr"
-    size = values["crop_size"] if values.get("do_center_crop") else values.get("size")
+    size = (values.get("do_center_crop") and values.get("crop_size")) or values.get("size")
     if isinstance(size, Mapping) and "height" in size and "width" in size:
         found["size"] = [size["height"], size["width"]]
     elif isinstance(size, int):
-        found["size"] = [size, size]
+        found["size"] = size
     return found

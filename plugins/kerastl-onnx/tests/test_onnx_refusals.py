@@ -1,6 +1,7 @@
 """What is refused, and with which text; a stranger's file reads nothing outside of its folder."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 from kerastl.backbones import BackboneError, UnknownBackboneError, find_backbone
 
 from .conftest import PIXELS, WAVEFORM, conv_net, model_of, sound_net, token_net, weights
-from .test_onnx_features import extractor_of
+from .test_onnx_features import extractor_of, takes_bytes
 
 IMAGES = {"scale": 1, "mean": 0, "std": 1}
 
@@ -28,7 +29,7 @@ def test_a_normalization_that_nothing_states_is_refused(save) -> None:
         f"The backbone '{identifier}' does not state scale, std.",
         "  where:    backbone.options",
         "  expected: how pixels from 0 to 255 are normalized: (pixel * scale - mean) / std; if the "
-        "network does it itself: scale: 1, mean: 0, std: 1",
+        "network does it itself: scale: 1, mean: 0, std: 1; the three come from one place",
         "  received: nothing in the options, the metadata, or a preprocessor_config.json or "
         "config.json beside the file",
         "  fix:      Set scale, std to what the network was trained with.",
@@ -57,6 +58,31 @@ def fixed_batch() -> onnx.ModelProto:
     ]
     arrays = {"shape": np.array([1, 192]), "kernel": weights(192, 4)}
     return model_of(nodes, [1, 8, 8, 3], ["vector"], arrays)
+
+
+def one_row() -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("ReduceMean", ["pixels"], ["means"], axes=[1, 2], keepdims=0),
+        helper.make_node("Reshape", ["means", "shape"], ["vector"]),
+    ]
+    return model_of(nodes, [1, 8, 8, 3], ["vector"], {"shape": np.array([1, -1])})
+
+
+def two_rows() -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("ReduceMean", ["pixels"], ["means"], axes=[1, 2], keepdims=0),
+        helper.make_node("Slice", ["means", "begin", "end"], ["vector"]),
+    ]
+    arrays = {"begin": np.array([0, 0]), "end": np.array([2, 3])}
+    return model_of(nodes, ["n", 8, 8, 3], ["vector"], arrays)
+
+
+def bytes_of_sound() -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Abs", ["floats"], ["vector"]),
+    ]
+    return model_of(nodes, ["n", 400], ["vector"], {}, kind=TensorProto.UINT8)
 
 
 def whole_numbers() -> onnx.ModelProto:
@@ -168,6 +194,30 @@ REFUSED = {
         "ONNXRuntimeError",
     ),
     "a type of token ids": (whole_numbers, IMAGES, "a type that images", "INT32"),
+    "all rows in one": (
+        one_row,
+        IMAGES,
+        "An output has 1 rows for a batch of two",
+        "Export the network again with an open batch axis.",
+    ),
+    "two rows at most": (
+        two_rows,
+        IMAGES,
+        "Its features are not one row per example",
+        "Export the network again with an open batch axis.",
+    ),
+    "bytes that are scaled": (takes_bytes, PIXELS, "UINT8, which cannot hold", "of floats"),
+    "bytes of sound": (bytes_of_sound, WAVEFORM, "UINT8, which cannot hold", "of floats"),
+    "a list of inputs": (conv_net, {**IMAGES, "input": ["x"]}, "has no input ['x']", "pixels"),
+    **{
+        f"a size of {size}": (
+            lambda: conv_net(size="any"),
+            {**IMAGES, "size": size},
+            f"cannot have size {size!r}",
+            "a whole number of pixels, 1 or more, or [height, width]",
+        )
+        for size in (2.5, ["a", 3], -5, 0, True, [8])
+    },
     "an unknown operation": (
         unknown_operation,
         IMAGES,
@@ -307,7 +357,41 @@ def test_options_come_before_what_a_file_states(save, tmp_path) -> None:
     identifier = save(conv_net())
     raw = np.full((1, 16, 16, 3), 9.0)
     plain = extractor_of(identifier, {}).features(raw)
-    assert not np.allclose(extractor_of(identifier, {"scale": 1}).features(raw), plain)
+    assert not np.allclose(extractor_of(identifier, IMAGES).features(raw), plain)
+
+
+@pytest.mark.parametrize("key", IMAGES)
+def test_one_normalization_is_not_taken_from_two_places(key, save, tmp_path) -> None:
+    write(tmp_path / "preprocessor_config.json", TRANSFORMERS)
+    missing = ", ".join(other for other in IMAGES if other != key)
+    assert f"does not state {missing}" in refusal(save(conv_net()), {key: IMAGES[key]})
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("preprocessor_config.json", {**TRANSFORMERS, "do_center_crop": True}),
+        ("config.json", {"pretrained_cfg": {**TIMM["pretrained_cfg"], "input_size": 16}}),
+    ],
+)
+def test_a_size_that_is_stated_in_another_way_is_read(name, values, save, tmp_path) -> None:
+    write(tmp_path / name, values)
+    assert find_backbone(save(conv_net(size="any"))).input.shape == (16, 16, 3)
+
+
+def test_a_sidecar_of_an_unknown_form_is_refused(save, monkeypatch) -> None:
+    module = import_module("kerastl_onnx.family")
+    monkeypatch.setattr(module, "stated_options", lambda *_: {}["size"])
+    assert "What the backbone" in refusal(save(conv_net()), {})
+
+
+def test_negative_lengths_are_open(save) -> None:
+    model = conv_net()
+    for side in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        side.dim_value = -1
+    identifier = save(model)
+    assert "pixels (?, 3, ?, ?)" in find_backbone(identifier, options=PIXELS).facts["inputs"]
+    assert find_backbone(identifier, options={**PIXELS, "size": 20}).input.shape == (20, 20, 3)
 
 
 def test_the_metadata_of_the_file_states_the_normalization(save) -> None:
