@@ -10,7 +10,7 @@ from kerastl.backbones.views import Views
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import viewed_inputs
 from kerastl.features.cached_features import CacheEntries
-from kerastl.features.engines.agreement import probability_differences
+from kerastl.features.engines.agreement import ComparedFeatures
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.extraction import Extraction
 from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
@@ -21,7 +21,7 @@ Combine = Callable[[Sequence[np.ndarray], Any], Any]
 """From the features of each part, and `numpy`, to the features of all."""
 
 
-class CombinedFeatures:
+class CombinedFeatures(ComparedFeatures):
     """The features of all examples by several views or backbones; see `Extraction`.
 
     Args:
@@ -70,20 +70,6 @@ class CombinedFeatures:
         """Yields what the cache stores of the examples, for each view and engine."""
         for part in self._parts:
             yield from part.cache_entries()
-
-    def probability_differences(
-        self, logits_of: Callable[[np.ndarray], np.ndarray]
-    ) -> dict[str, float]:
-        """Returns the label of each engine to its largest difference of a probability from Keras.
-
-        Args:
-            logits_of: Returns the logits of the heads for features.
-        """
-        others = sorted(self.used - {self.reference})
-        if not others:
-            return {}
-        features = {label: self.sample_features(label) for label in others}
-        return probability_differences(logits_of, self.sample_features(self.reference), features)
 
     def sample_features(self, label: str) -> np.ndarray:
         """Returns the features of a sample by an engine, or by Keras where it is not used."""

@@ -1,6 +1,6 @@
 """Extraction of features: look up what is cached, compute what is missing, and store it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cached_features import CachedFeatures, CacheEntries, Lookup
 from kerastl.features.computation import FeatureComputation
-from kerastl.features.engines.agreement import NUM_EXAMPLES, probability_differences
+from kerastl.features.engines.agreement import NUM_EXAMPLES, ComparedFeatures
 from kerastl.features.engines.engine import EngineName
 from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.engines.selection import EngineSelector, Purpose
@@ -17,7 +17,7 @@ from kerastl.features.network import Network
 from kerastl.progress import SILENT, Progress
 
 
-class Extraction:
+class Extraction(ComparedFeatures):
     """The features of all examples by one network, extracted when the object is created.
 
     Args:
@@ -77,20 +77,6 @@ class Extraction:
         """Yields what the cache stores of the examples, for each engine that was used."""
         for lookup in self._completed:
             yield self._cached.entries(lookup.rows, self.values, engine=lookup.engine)
-
-    def probability_differences(
-        self, logits_of: Callable[[np.ndarray], np.ndarray]
-    ) -> dict[str, float]:
-        """Returns the label of each engine to its largest difference of a probability from Keras.
-
-        Args:
-            logits_of: Returns the logits of the heads for features.
-        """
-        others = sorted(self.used - {self.reference})
-        if not others:
-            return {}
-        features = {label: self.sample_features(label) for label in (self.reference, *others)}
-        return probability_differences(logits_of, features.pop(self.reference), features)
 
     def extract_without(self, engines: Sequence[str]) -> "Extraction":
         """Extracts all features again without these engines, in the shipped model's precision."""

@@ -5,6 +5,7 @@ deviation over examples, because only this variation matters to a head. The diff
 probabilities is the largest absolute difference.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -31,23 +32,32 @@ def compare_features(
     )
 
 
-def probability_differences(
-    logits_of: Callable[[np.ndarray], np.ndarray],
-    reference: np.ndarray,
-    features: Mapping[str, np.ndarray],
-) -> dict[str, float]:
-    """Returns the largest difference of a probability from Keras for each engine.
+class ComparedFeatures(ABC):
+    """Features of which a sample is computed by several engines."""
 
-    Args:
-        logits_of: Returns the logits of the heads for features.
-        reference: Features by Keras in float32, `(examples, feature_dim)`.
-        features: Label of each other engine to its features of the same examples.
-    """
-    expected = scipy.special.expit(logits_of(reference))
-    return {
-        label: float(np.abs(scipy.special.expit(logits_of(values)) - expected).max())
-        for label, values in features.items()
-    }
+    reference: str  # label of the engine that is right by definition
+    used: set[str]  # labels of the engines whose features are among the values
+
+    @abstractmethod
+    def sample_features(self, label: str) -> np.ndarray:
+        """Returns the features of the sample by an engine, `(examples, feature_dim)`."""
+
+    def probability_differences(
+        self, logits_of: Callable[[np.ndarray], np.ndarray]
+    ) -> dict[str, float]:
+        """Returns the label of each engine to its largest difference of a probability from Keras.
+
+        Args:
+            logits_of: Returns the logits of the heads for features.
+        """
+        others = sorted(self.used - {self.reference})
+        labels = (self.reference, *others) if others else ()
+        found = {
+            label: scipy.special.expit(logits_of(self.sample_features(label))) for label in labels
+        }
+        return {
+            label: float(np.abs(found[label] - found[self.reference]).max()) for label in others
+        }
 
 
 def engines_above_limit(differences: Mapping[str, float]) -> list[str]:
