@@ -11,9 +11,10 @@ from kerastl.config import Config
 from kerastl.config.features_section import AutoFeatures
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import CacheError, ConfigError
-from kerastl.features.cache.feature_store import FeatureStore
+from kerastl.features.cache.cache_layers import FolderLayer
 from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import FEATURES, LIMIT_VARIABLE, cache_folder, size_limit
+from kerastl.features.cache.row_store import RowStore
 from kerastl.features.combined_features import Features
 from kerastl.features.network import FrozenBackbone
 from kerastl.features.source import FeatureSource
@@ -91,7 +92,8 @@ def store_features(parts: Sequence[Part], cache: Path) -> tuple[pd.DataFrame, in
     Raises:
         CacheError: The cache may not hold so much, or cannot be written.
     """
-    stores: dict[str, FeatureStore] = {}
+    stores: dict[str, RowStore] = {}
+    layer = FolderLayer(cache)
     tables, num_bytes = [], 0
     for part in parts:
         frame = part.rows()
@@ -101,7 +103,8 @@ def store_features(parts: Sequence[Part], cache: Path) -> tuple[pd.DataFrame, in
             known = frame[frame[name].notna()]
             values = np.stack(known[name].to_list()).astype(np.float32)
             store = stores.setdefault(
-                name, FeatureStore(cache / FEATURES / name, values.shape[1], on_write_error=_refuse)
+                name,
+                RowStore(layer, f"{FEATURES}/{name}", values.shape[1], on_write_error=_refuse),
             )
             keys = known[_KEY].to_list()
             found = store.read_into(np.empty_like(values), np.arange(len(keys)), keys)

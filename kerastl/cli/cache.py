@@ -5,9 +5,16 @@ import time
 
 import click
 
-from kerastl.features.cache import location, pruning
+from kerastl.errors import counted
+from kerastl.features.cache import location, pruning, publishing
+from kerastl.features.cache.cache_layers import make_layer
 
-_KINDS = {"features": "features", "engines": "converted network", "models": "model"}
+_KINDS = {
+    "features": "features",
+    "hashes": "hashes of files",
+    "engines": "converted network",
+    "models": "model",
+}
 
 
 @click.group()
@@ -16,7 +23,8 @@ def command() -> None:
 
     The cache stores the features that frozen backbones compute, so that no file passes through
     the same backbone twice. KERASTL_CACHE sets its folder, KERASTL_CACHE_LIMIT its size, such as
-    5GB.
+    5GB. KERASTL_CACHE_LAYERS names caches of others, separated by commas, which are only read:
+    folders, or addresses of object storage such as s3://bucket/kerastl.
     """
 
 
@@ -64,6 +72,20 @@ def clear() -> None:
     """Delete everything in the cache."""
     freed = pruning.clear(location.cache_folder())
     click.echo(f"{size_text(freed)} freed")
+
+
+@command.command()
+@click.argument("target", metavar="LOCATION")
+def publish(target: str) -> None:
+    """Copy features to a folder or object storage, for others to read.
+
+    LOCATION is what they set KERASTL_CACHE_LAYERS to. Only what is not there yet is copied.
+    """
+    copied = publishing.publish(location.cache_folder(), make_layer(target))
+    click.echo(
+        f"{counted(copied.features, 'feature vector')} and "
+        f"{counted(copied.hashes, 'hash', 'hashes')} of files copied to {target}"
+    )
 
 
 def size_text(num_bytes: int) -> str:

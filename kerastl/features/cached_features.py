@@ -14,11 +14,12 @@ import numpy as np
 
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
-from kerastl.features.cache.feature_store import FeatureStore
+from kerastl.features.cache.cache_layers import FolderLayer, layers_below
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.fingerprints import combined_fingerprint
-from kerastl.features.cache.location import ENGINES, FEATURES, HASHES, size_limit
+from kerastl.features.cache.location import ENGINES, FEATURES, size_limit
 from kerastl.features.cache.pruning import prune
+from kerastl.features.cache.row_store import RowStore
 from kerastl.features.engines.selection import Purpose
 from kerastl.features.network import Network
 from kerastl.progress import Progress
@@ -85,18 +86,24 @@ class CachedFeatures:
         """Folder of the converted network, or None without a cache."""
         files = () if self._files is None else self._files.files
         self._versions = ask_each(files, methodcaller("version"))
-        self._hashes = FileHashes(self._cache and self._cache / HASHES)
+        self._hashes = FileHashes(self._cache)
+        self._below = () if self._cache is None else layers_below()
         self._keys: list[bytes | None] = [None] * num_examples
         self._file_hashes: list[bytes | None] = [None] * num_examples
         self._hashed_rows: list[int] = []
-        self._stores: dict[str, FeatureStore] = {}
+        self._stores: dict[str, RowStore] = {}
         self._progress = progress
 
-    def store(self, engine: str) -> FeatureStore:
+    def store(self, engine: str) -> RowStore:
         """Returns the store of the engine with a label such as `"openvino bfloat16"`."""
         if engine not in self._stores:
-            folder = self._cache and self._cache / FEATURES / self._store_name(engine)
-            self._stores[engine] = FeatureStore(folder, self.dim, on_write_error=self._warn)
+            self._stores[engine] = RowStore(
+                None if self._cache is None else FolderLayer(self._cache),
+                f"{FEATURES}/{self._store_name(engine)}",
+                self.dim,
+                below=self._below,
+                on_write_error=self._warn,
+            )
         return self._stores[engine]
 
     def look_up(

@@ -14,7 +14,7 @@ from kerastl.errors import RunError, suggestion
 from kerastl.evaluation.held_out import VALIDATION
 from kerastl.evaluation.score_types import SplitScores
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.features.cache.location import HASHES, cache_folder
+from kerastl.features.cache.location import cache_folder
 from kerastl.progress import Progress
 from kerastl.run.bundle import Bundle
 from kerastl.run.exported_form import answering_files
@@ -186,7 +186,7 @@ def score_logits(
     scores = replace(score(np.arange(len(logits))), engine=engine)
     if part is not None:
         return scores
-    hashes = FileHashes(cache_folder() / HASHES if cache else None)
+    hashes = FileHashes(cache_folder() if cache else None)
     overlap = find_overlap(examples, record.splits, record.bundle.fitted_on, hashes)
     others = np.flatnonzero(~overlap.trained_on)
     is_partly = 0 < len(others) < len(logits)

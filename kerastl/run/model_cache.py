@@ -30,7 +30,7 @@ from kerastl.config.head import Head, HeadsSpec, resolve_heads
 from kerastl.errors import CacheError
 from kerastl.features.cache.file_hashes import FileHashes
 from kerastl.features.cache.fingerprints import combined_fingerprint
-from kerastl.features.cache.location import HASHES, MODELS, size_limit, touch
+from kerastl.features.cache.location import MODELS, size_limit, touch
 from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.offered import keras_settings
 from kerastl.features.network import NetworkFacts
@@ -173,7 +173,7 @@ def _identity(parts: ModelParts, cache: Path) -> str | None:
     if not spec.is_determined or weights is None:
         return None
     if weights not in spec.weights:
-        (digest,) = FileHashes(cache / HASHES).hash_files([LocalFile(weights)])
+        (digest,) = FileHashes(cache).hash_files([LocalFile(weights)])
         if digest is None:
             return None
         weights = digest.hex()

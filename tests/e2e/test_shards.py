@@ -119,6 +119,15 @@ def test_a_training_after_merged_features_computes_none(
     notes = [note for note in listening.notes if note.startswith("Features for")]
     assert notes
     assert all(note.endswith("from the cache.") for note in notes)
+    team = tmp_path / "team"
+    assert kerastl_command("cache", "publish", team) == 0
+    assert kerastl_command("cache", "publish", team) == 0
+    assert "0 feature vectors and 0 hashes" in capsys.readouterr().out
+    monkeypatch.setenv("KERASTL_CACHE", str(tmp_path / "of-another-trainer"))
+    monkeypatch.setenv("KERASTL_CACHE_LAYERS", str(team))
+    listening.notes.clear()
+    kerastl.train(config, output=tmp_path / "with-the-team", progress=listening)
+    assert notes == [note for note in listening.notes if note.startswith("Features for")]
     expected = kerastl.train(config, output=tmp_path / "alone", cache=False)
     pd.testing.assert_frame_equal(trained.predictions, expected.predictions, check_exact=True)
 

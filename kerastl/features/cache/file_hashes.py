@@ -6,47 +6,50 @@ The hash of a file that changed less than two seconds ago is not stored, because
 within the resolution of the clock would go unnoticed.
 """
 
-import sqlite3
+import hashlib
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
 
-from kerastl.files import in_utf8
+import numpy as np
+
+from kerastl.features.cache.cache_layers import FolderLayer, layers_below
+from kerastl.features.cache.location import HASHES
+from kerastl.features.cache.row_file import KEY_BYTES
+from kerastl.features.cache.row_store import RowStore
 from kerastl_runtime.media_file import MediaFile, Version, ask_each, num_readers
 from kerastl_runtime.threads import in_order, num_processors
 
 _RACY_NS = 2 * 10**9
-_TIMEOUT_SECONDS = 5.0
-_CHUNK = 500
-_SCHEMA = """
-create table if not exists versions (
-    address text primary key, version text, sha256 blob
-) without rowid
-"""
 
 
 class FileHashes:
-    """Stores the hashes of files; any error of the database only means hashing again.
+    """Stores the hashes of files; whatever is damaged or cannot be written is hashed again.
 
     Args:
-        path: The SQLite file, or None to store nothing.
+        cache: Folder of the cache, or None to store nothing.
     """
 
-    def __init__(self, path: Path | None):
-        self.path = path
+    def __init__(self, cache: Path | None):
+        layer = None if cache is None else FolderLayer(cache)
+        below = () if cache is None else layers_below()
+        self._store = RowStore(layer, HASHES, KEY_BYTES, np.uint8, below=below)
 
     def recall(self, files: Sequence[MediaFile]) -> list[bytes | None]:
         """Returns the stored hash of each file, None if there is none or the file has changed."""
-        known = self._select(list(map(_key, files)))
-        asked = [file for file in dict.fromkeys(files) if _key(file) in known]
-        versions = dict(zip(asked, ask_each(asked, methodcaller("version")), strict=True))
-        unchanged = {
-            file for file, found in versions.items() if found and found.text == known[_key(file)][0]
-        }
-        return [known[_key(file)][1] if file in unchanged else None for file in files]
+        if self._store.is_empty:
+            return [None] * len(files)
+        asked = list(dict.fromkeys(files))  # cuts share files
+        versions = ask_each(asked, methodcaller("version"))
+        hashes = np.zeros((len(asked), KEY_BYTES), np.uint8)
+        keys = [
+            version and _key(file, version) for file, version in zip(asked, versions, strict=True)
+        ]
+        found = self._store.read_into(hashes, np.arange(len(asked)), keys)
+        known = {file: hashes[row].tobytes() for row, file in enumerate(asked) if found[row]}
+        return [known.get(file) for file in files]
 
     def hash_files(self, files: Sequence[MediaFile]) -> list[bytes | None]:
         """Returns the hash of each file, reading those without a stored one; None if unreadable."""
@@ -65,47 +68,22 @@ class FileHashes:
 
     def remember(self, found: Iterable[tuple[MediaFile, Version | None, bytes]]) -> None:
         """Stores hashes, each with the file and its version before it was read."""
-        if self.path is None:
-            return
         # Another change of a file that changed just now might leave its times as they are.
         newest = time.time_ns() - _RACY_NS
-        rows = [
-            (_key(file), version.text, digest)
+        rows = {
+            _key(file, version): digest
             for file, version, digest in found
-            if version is not None and version.changed_ns < newest
-        ]
-        with suppress(sqlite3.Error, OSError), closing(self._connect()) as database, database:
-            database.executemany("insert or replace into versions values (?, ?, ?)", rows)
-
-    def _select(self, names: Sequence[str]) -> dict[str, tuple[str, bytes]]:
-        found: dict[str, tuple[str, bytes]] = {}
-        if self.path is None or not self.path.is_file():
-            return found
-        try:
-            with closing(self._connect()) as database:
-                for begin in range(0, len(names), _CHUNK):
-                    chosen = names[begin : begin + _CHUNK]
-                    marks = ",".join("?" * len(chosen))
-                    query = f"select * from versions where address in ({marks})"
-                    for address, version, digest in database.execute(query, chosen):
-                        found[address] = (version, digest)
-        except (sqlite3.OperationalError, OSError):  # locked or unreadable
-            pass
-        except sqlite3.DatabaseError:  # damaged
-            self.path.unlink(missing_ok=True)
-        return found
-
-    def _connect(self) -> sqlite3.Connection:
-        assert self.path is not None
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(self.path, timeout=_TIMEOUT_SECONDS)
-        database.execute("drop table if exists files")  # of kerastl 0.1
-        database.execute(_SCHEMA)
-        return database
+            if version is not None and digest and version.changed_ns < newest
+        }
+        if rows:
+            digests = np.frombuffer(b"".join(rows.values()), np.uint8)
+            self._store.add(list(rows), digests.reshape(len(rows), KEY_BYTES))
+            self._store.close()
 
 
-def _key(file: MediaFile) -> str:
-    return in_utf8(str(file))
+def _key(file: MediaFile, version: Version) -> bytes:
+    address = str(file).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(b"%s\0%s" % (address, version.text.encode())).digest()
 
 
 def _version_and_hash(file: MediaFile) -> tuple[Version | None, bytes] | None:

@@ -20,7 +20,7 @@ DEFAULT_LIMIT = "10GB"
 FEATURES = "features"
 ENGINES = "engines"
 MODELS = "models"
-HASHES = "files.sqlite"
+HASHES = "hashes"
 SUFFIX = ".features"
 
 _UNITS = {"": 1, "B": 1} | {

@@ -22,13 +22,14 @@ from kerastl.files import WRITING
 
 _ABANDONED_SECONDS = 3600.0
 _WHOLE = (ENGINES, MODELS)  # kinds whose entries are deleted as a whole
+_OLD = "files.sqlite"  # the hashes of files until version 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheEntry:
     """The features that one network computes in one precision, a converted network, or a model."""
 
-    kind: str  # "features", "engines" or "models"
+    kind: str  # "features", "hashes", "engines" or "models"
     name: str  # of its folder
     num_files: int
     num_bytes: int
@@ -38,8 +39,9 @@ class CacheEntry:
 def list_entries(folder: Path) -> list[CacheEntry]:
     """Returns the entries of a cache, least recently used first."""
     found = []
-    for kind in (FEATURES, *_WHOLE):
-        for path in filter(Path.is_dir, children(folder / kind)):
+    for kind in (FEATURES, HASHES, *_WHOLE):
+        places = [folder / kind] if kind == HASHES else children(folder / kind)
+        for path in filter(Path.is_dir, places):
             used, num_bytes = _used_and_size(path)
             entry = CacheEntry(
                 kind=kind,
@@ -64,7 +66,9 @@ def prune(folder: Path, limit: int, *, now: float | None = None) -> int:
         The number of bytes that were freed.
     """
     stores = [path for path in children(folder / FEATURES) if path.is_dir()]
+    stores += filter(Path.is_dir, [folder / HASHES])
     freed = _remove_abandoned(folder, time.time() if now is None else now)
+    freed += sum(map(_remove, folder.glob(f"{_OLD}*")))
     units = [path for store in stores for path in feature_files(store)]
     units += [path for kind in _WHOLE for path in children(folder / kind)]
     sized = [(*_used_and_size(path), path) for path in units]
@@ -86,12 +90,12 @@ def clear(folder: Path) -> int:
     return sum(
         _remove(path)
         for path in children(folder)
-        if path.name in (FEATURES, *_WHOLE) or path.name.startswith(HASHES)
+        if path.name in (FEATURES, HASHES, *_WHOLE) or path.name.startswith(_OLD)
     )
 
 
 def _remove_abandoned(folder: Path, now: float) -> int:
-    kinds = [folder / kind for kind in (FEATURES, *_WHOLE)]
+    kinds = [folder / kind for kind in (FEATURES, HASHES, *_WHOLE)]
     folders = [*kinds, *(child for kind in kinds for child in children(kind))]
     return sum(
         _remove(path)

@@ -75,9 +75,10 @@ def test_what_a_crash_left_is_removed_after_an_hour_and_not_before(filled: Path)
 
 
 def test_clear_removes_all_that_is_ours_and_nothing_else(filled: Path) -> None:
-    make_file(filled / "files.sqlite", 10, used=HOUR)
+    make_file(filled / "hashes" / "a.features", 10, used=HOUR)
+    make_file(filled / "files.sqlite-journal", 5, used=HOUR)  # of version 0.1
     foreign = make_file(filled / "photo.jpg", 10, used=HOUR)
-    assert clear(filled) == 1010
+    assert clear(filled) == 1015
     assert list(filled.iterdir()) == [foreign]
 
 

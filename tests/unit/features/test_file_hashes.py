@@ -30,16 +30,16 @@ def digest(content: bytes) -> bytes:
 @pytest.mark.usefixtures("settled")
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
-    hashes = FileHashes(tmp_path / "files.sqlite")
+    hashes = FileHashes(tmp_path / "cache")
     assert hashes.recall([LocalFile(path)]) == [None]
     assert hashes.hash_files([LocalFile(path)]) == [digest(b"one")]
-    assert FileHashes(tmp_path / "files.sqlite").recall([LocalFile(path)]) == [digest(b"one")]
+    assert FileHashes(tmp_path / "cache").recall([LocalFile(path)]) == [digest(b"one")]
 
 
 @pytest.mark.usefixtures("settled")
 def test_a_changed_file_is_hashed_again_though_size_and_time_are_the_same(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
-    hashes = FileHashes(tmp_path / "files.sqlite")
+    hashes = FileHashes(tmp_path / "cache")
     hashes.hash_files([LocalFile(path)])
     before = path.stat()
     path.write_bytes(b"two")
@@ -52,7 +52,7 @@ def test_a_changed_file_is_hashed_again_though_size_and_time_are_the_same(tmp_pa
 @pytest.mark.usefixtures("settled")
 def test_another_file_under_the_same_name_is_hashed_again(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
-    hashes = FileHashes(tmp_path / "files.sqlite")
+    hashes = FileHashes(tmp_path / "cache")
     hashes.hash_files([LocalFile(path)])
     make_file(tmp_path / "b", b"two").replace(path)
     assert hashes.hash_files([LocalFile(path)]) == [digest(b"two")]
@@ -61,7 +61,7 @@ def test_another_file_under_the_same_name_is_hashed_again(tmp_path: Path) -> Non
 def test_a_file_that_changed_a_moment_ago_is_not_remembered(tmp_path: Path) -> None:
     """A second change within the clock's step would leave no trace."""
     path = make_file(tmp_path / "a")
-    hashes = FileHashes(tmp_path / "files.sqlite")
+    hashes = FileHashes(tmp_path / "cache")
     hashes.hash_files([LocalFile(path)])
     assert hashes.recall([LocalFile(path)]) == [None]
 
@@ -69,23 +69,24 @@ def test_a_file_that_changed_a_moment_ago_is_not_remembered(tmp_path: Path) -> N
 def test_a_file_that_has_rested_is_remembered(tmp_path: Path) -> None:
     path = make_file(tmp_path / "a")
     time.sleep(2.1)
-    hashes = FileHashes(tmp_path / "files.sqlite")
+    hashes = FileHashes(tmp_path / "cache")
     hashes.hash_files([LocalFile(path)])
     assert hashes.recall([LocalFile(path)]) == [digest(b"one")]
 
 
 def test_a_missing_file_has_no_hash(tmp_path: Path) -> None:
-    assert FileHashes(tmp_path / "files.sqlite").hash_files([LocalFile(tmp_path / "gone")]) == [
-        None
-    ]
+    assert FileHashes(tmp_path / "cache").hash_files([LocalFile(tmp_path / "gone")]) == [None]
     assert LocalFile(tmp_path / "gone").version() is None
 
 
 @pytest.mark.usefixtures("settled")
 def test_a_damaged_memory_is_dropped_and_begun_anew(tmp_path: Path) -> None:
-    path, memory = make_file(tmp_path / "a"), tmp_path / "files.sqlite"
+    path, memory = make_file(tmp_path / "a"), tmp_path / "cache"
     FileHashes(memory).hash_files([LocalFile(path)])
-    memory.write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    (stored,) = (memory / "hashes").iterdir()
+    stored.write_bytes(stored.read_bytes()[:-1])
+    assert FileHashes(memory).recall([LocalFile(path)]) == [None]
+    assert not stored.exists()
     hashes = FileHashes(memory)
     assert hashes.hash_files([LocalFile(path)]) == [digest(b"one")]
     assert hashes.hash_files([LocalFile(path)]) == [digest(b"one")]
