@@ -1,44 +1,49 @@
 """Features of a table that are computed before its training, by several machines too."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kerastl.backbones import Extractor
+from kerastl.backbones.views import Views
 from kerastl.config import Config
 from kerastl.config.features_section import AutoFeatures
-from kerastl.data.inputs.streams import FileInputs
+from kerastl.data.inputs.streams import Decoded, FileInputs
 from kerastl.errors import CacheError, ConfigError
 from kerastl.features.cache.cache_layers import FolderLayer
 from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import FEATURES, LIMIT_VARIABLE, cache_folder, size_limit
 from kerastl.features.cache.row_store import RowStore
 from kerastl.features.combined_features import Features
+from kerastl.features.engines.engine import EngineName
 from kerastl.features.network import FrozenBackbone
 from kerastl.features.source import FeatureSource
 from kerastl.planning import make_models, make_plan
 from kerastl.progress import Progress
+from kerastl.run.layout import RunLayout
 from kerastl.run.results import RunPlan, input_contract
-from kerastl.run.shards import ROW, Job, Part, Shard, compute_part, hash_of
+from kerastl.run.run_model import RunModel
+from kerastl.run.sent_files import SentFiles
+from kerastl.run.shards import ROW, Job, Part, Shard, hash_of
+from kerastl.run.work import Work
 
 _PATH, _KEY, _ERROR = "path", "key", "error"  # the other columns are stores of the cache
 
 
-def extract(
-    config: Config, shard: Shard | None, folder: Path | None, *, progress: Progress
-) -> pd.DataFrame:
-    """Computes the features that a training begins with, which stay in the cache.
+def extract(config: Config, *, progress: Progress) -> pd.DataFrame:
+    """Computes the features that a training begins with; returns `FeatureExtraction.compute`."""
+    work = extraction(config, progress=progress)
+    return work.compute(np.arange(sum(work.job.counts)), progress=progress)[0]
 
-    Args:
-        config: The config of the training.
-        shard: The share of the examples, or None for all.
-        folder: Folder for the part of a shard, or None to write none.
-        progress: Receives progress updates.
 
-    Returns:
-        A row per example: `path`, and `error` with the reason if the file cannot be read.
+def extraction(config: Config, *, progress: Progress) -> "FeatureExtraction":
+    """Returns the work of computing the features that a training begins with.
 
     Raises:
         ConfigError: The training does not begin with features of a frozen backbone.
@@ -51,36 +56,98 @@ def extract(
             where="trainable, augment",
             expected="a frozen backbone, and inputs that do not change",
         )
-    cache = cache_folder()
-    model, frozen_model = make_models(plan, cache, progress=progress)
+    model, frozen_model = make_models(plan, cache_folder(), progress=progress)
     chosen = frozen_model or model
     contract = input_contract(chosen.facts.input_shape, config.data, plan.spec)
-    examples = plan.examples
-    inputs = FileInputs(examples.files, contract, cuts=examples.cuts, on_error="collect")
-    source = FeatureSource(cache=cache, engine=plan.training.engine)
+    examples, engine = plan.examples, plan.training.engine
     is_scored = examples.splits != "train"
     order = np.argsort(is_scored, kind="stable")  # engines compute each kind apart from the other
-
-    def compute(places: np.ndarray) -> tuple[pd.DataFrame, str]:
-        part = inputs.part(order[places])
-        found = source.features_of(chosen.backbone, part, is_scored=is_scored, progress=progress)
-        return _table(part, found), _engines(found)
-
-    if shard is None or folder is None:
-        return compute(np.arange(len(inputs)))[0]
+    inputs = FileInputs(examples.files, contract, cuts=examples.cuts, on_error="collect")
     identity = {
         "backbone": _backbone_identity(chosen.backbone),
         "rule": inputs.rule,
-        "engine": plan.training.engine,
+        "engine": engine,
     }
     job = Job(
         command="extract",
-        num_shards=shard.count,
         counts=(int((~is_scored).sum()), int(is_scored.sum())),
         inputs=_inputs_hash(plan),
         model=combined_fingerprint(identity),
     )
-    return compute_part(folder, shard, job, compute, progress=progress)
+    return FeatureExtraction(
+        job=job, model=chosen, inputs=inputs, order=order, is_scored=is_scored, engine=engine
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureExtraction(Work):
+    """The work of computing features, which stay in the cache of the machine.
+
+    A row of the table has `path`, `error` with the reason if the file cannot be read, the key of
+    the example, and its features under the name of their store.
+    """
+
+    model: "RunModel | SentModel"
+    inputs: FileInputs
+    order: np.ndarray  # index of each example of the job in the table
+    is_scored: np.ndarray
+    engine: EngineName
+
+    def __getstate__(self) -> dict[str, Any]:
+        sent = SentModel.of(self.model) if isinstance(self.model, RunModel) else self.model
+        return {**super().__getstate__(), "model": sent}
+
+    @cached_property
+    def _source(self) -> FeatureSource:
+        return FeatureSource(cache=cache_folder(), engine=self.engine, kept={})
+
+    @cached_property
+    def _backbone(self) -> FrozenBackbone:
+        return self.model.backbone
+
+    def decode(self, shard: Shard) -> Decoded | None:
+        """Reads the files of a shard."""
+        return self.inputs.part(self.order[self.job.rows(shard)]).read()
+
+    def compute(
+        self, rows: np.ndarray, decoded: Decoded | None = None, *, progress: Progress
+    ) -> tuple[pd.DataFrame, str]:
+        """Returns the features of the examples at these indices."""
+        part = self.inputs.part(self.order[rows], decoded)
+        found = self._source.features_of(
+            self._backbone, part, is_scored=self.is_scored, progress=progress
+        )
+        return _table(part, found), _engines(found)
+
+
+@dataclass(frozen=True)
+class SentModel:
+    """The frozen part of a model that is sent with the work."""
+
+    files: SentFiles
+    views: Views | None
+
+    @classmethod
+    def of(cls, model: RunModel) -> "SentModel":
+        """Saves a model, to read its files."""
+        with TemporaryDirectory(prefix="kerastl-") as folder:
+            layout = RunLayout(Path(folder))
+            model.save(layout.model)
+            model.save_extractor(layout.extractor)
+            files = SentFiles.read(layout.folder.iterdir(), layout.folder)
+        return cls(files, model.facts.views)
+
+    @property
+    def backbone(self) -> FrozenBackbone:
+        """The networks of the backbone."""
+        from kerastl.run.models import load_model
+        from kerastl.run.trained_model import TrainedModel
+
+        layout = RunLayout(self.files.received())
+        keras_model, extractor = load_model(layout.model), None
+        if layout.extractor.is_file():
+            extractor = Extractor.read(layout.extractor)
+        return TrainedModel(keras=keras_model, extractor=extractor, views=self.views).backbone
 
 
 def store_features(parts: Sequence[Part], cache: Path) -> tuple[pd.DataFrame, int]:

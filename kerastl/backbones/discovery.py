@@ -7,12 +7,13 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from kerastl.backbones.spec import Family
+from kerastl.errors import BrokenPluginError, KerastlError, suggestion
 
 GROUP = "kerastl.backbones"
 ALLOW_VARIABLE = "KERASTL_PLUGINS"
@@ -70,7 +71,7 @@ def _found(path: tuple[str, ...]) -> tuple[Plugin, ...]:
     found = [
         Plugin(
             family=point.name,
-            distribution=point.dist.name if point.dist else "unknown",
+            distribution=_distribution(point),
             version=point.dist.version if point.dist else "0",
             target=point.value,
         )
@@ -103,6 +104,74 @@ def _load_problem(target: str) -> str | None:
 def load(target: str) -> Any:
     """Returns the object behind an entry point."""
     return importlib.metadata.EntryPoint(name="", value=target, group=GROUP).load()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What is behind an entry point of another group than that of backbones."""
+
+    value: Any
+    distribution: str
+    target: str
+
+
+def plugin_names(group: str) -> list[str]:
+    """Returns the names of a group of entry points that `KERASTL_PLUGINS` allows, sorted."""
+    return sorted(_points(group))
+
+
+def load_plugin(group: str, name: str, *, noun: str, ours: Mapping[str, str]) -> Loaded:
+    """Returns what an installed distribution registers in a group under a name.
+
+    Args:
+        group: The group of entry points.
+        name: The name of the entry point.
+        noun: What it is, for messages, such as "importer".
+        ours: The names that distributions of kerastl register, and what pip has to install.
+
+    Raises:
+        KerastlError: Nothing is registered under the name.
+        BrokenPluginError: It cannot be imported, or two distributions register it.
+    """
+    points = _points(group)
+    found = points.get(name, [])
+    owners = " and ".join(sorted(map(_distribution, found)))
+    if not found:
+        raise KerastlError(
+            f"There is no {noun} '{name}'.",
+            expected=", ".join(sorted(points)) or f"an installed {noun}",
+            fix=f"Install it: pip install {ours[name]}"
+            if name in ours
+            else suggestion(name, [*points, *ours]),
+        )
+    if len(found) > 1:
+        raise BrokenPluginError(
+            f"The {noun} '{name}' is registered twice.",
+            received=owners,
+            fix=f"Uninstall one of the two, or allow only one with {ALLOW_VARIABLE}.",
+        )
+    try:
+        value = found[0].load()
+    except Exception as error:
+        raise BrokenPluginError(
+            f"The {noun} '{name}' of {owners} cannot be imported.",
+            received=in_one_line(error, found[0].value),
+            fix=f"Repair or uninstall {owners}.",
+        ) from error
+    return Loaded(value=value, distribution=owners, target=found[0].value)
+
+
+def _points(group: str) -> dict[str, list[importlib.metadata.EntryPoint]]:
+    """Returns the entry points by name; several if distributions register the same one."""
+    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
+    for point in importlib.metadata.entry_points(group=group):
+        if is_allowed(point.name, _distribution(point)):
+            found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _distribution(point: importlib.metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"
 
 
 def import_layers(plugin: Plugin) -> None:

@@ -7,7 +7,6 @@ import click
 
 from kerastl.cli import completion, options
 from kerastl.cli.score_tables import show_scores
-from kerastl.cli.table_output import refuse_unwritable
 from kerastl.errors import RunError
 from kerastl.evaluation.score_types import RecordingScores, SplitScores
 from kerastl.files import without_nan
@@ -22,11 +21,12 @@ _REPLACES = "With --recordings: replaces the setting of the run."
 @click.option("--table", type=click.Path(path_type=Path), help="Another table, scored as a whole.")
 @click.option("--split", default="test", show_default=True, help="Split of the run's own table.")
 @options.shard
+@options.on
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="With --shard: folder of the parts, which `kerastl merge` scores.",
+    help="With --shard or --on: folder of the parts, which `kerastl merge` scores.",
 )
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @options.quiet
@@ -59,6 +59,7 @@ def command(
     table: Path | None,
     split: str,
     shard: str | None,
+    on: str | None,
     output: Path | None,
     no_cache: bool,
     is_quiet: bool,
@@ -74,18 +75,19 @@ def command(
     If RUN was trained on some rows of the other table, also under other file names, the remaining
     rows are scored apart.
 
-    With --shard, only a share of the examples passes through the model, and `kerastl merge` scores
-    the parts that the shards write.
+    With --shard, only a share of the examples passes through the model, with --on all shares by the
+    workers of an executor, and `kerastl merge` scores the parts.
 
     With --recordings, an audio run is scored on long recordings: false accepts per hour and missed
     events, latency, and the real-time factor on one core.
     """
     from kerastl.cli.console import TerminalProgress
 
-    part = options.parse_shard(shard, output, recordings=recordings, json=as_json)
-    if part is None and output is not None:
+    parts = options.parse_parts(shard, on, output, recordings=recordings, json=as_json)
+    if parts is None and output is not None:
         raise RunError(
-            "--output has no effect without --shard.", fix="`--json > FILE` writes the scores."
+            "--output has no effect without --shard or --on.",
+            fix="`--json > FILE` writes the scores.",
         )
     settings = {name: value for name, value in listening.items() if value is not None}
     asked = {
@@ -103,14 +105,12 @@ def command(
     from kerastl.runs import load_run
 
     finished = load_run(run)
-    if part is not None and output is not None:
-        from kerastl.run.evaluate import evaluate_shard
+    if parts is not None:
+        from kerastl.run.evaluate import Evaluation
 
-        refuse_unwritable(output / part.file_name)
-        load = lambda: finished.trained  # noqa: E731  # loaded only if it is needed
-        given = finished.record, load, table, split, part, output
         with TerminalProgress(is_quiet) as progress:
-            evaluate_shard(*given, cache=not no_cache, progress=progress)
+            work = Evaluation.of(finished.record, table, split, cache=not no_cache)
+            parts.compute(work, progress=progress)
         return
     with TerminalProgress(is_quiet) as progress:
         if recordings is None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from kerastl.cli import completion, options
-from kerastl.cli.table_output import refuse_unwritable
 from kerastl.cli.unreadable import show_unreadable
 from kerastl.errors import RunError
 
@@ -13,17 +12,19 @@ from kerastl.errors import RunError
 @click.command("extract")
 @click.argument("config", type=click.Path(path_type=Path))
 @options.shard
+@options.on
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="With --shard: folder of the parts, which `kerastl merge` puts into a cache.",
+    help="With --shard or --on: folder of the parts, which `kerastl merge` puts into a cache.",
 )
 @completion.set_option
 @options.quiet
 def command(
     config: Path,
     shard: str | None,
+    on: str | None,
     output: Path | None,
     overrides: tuple[str, ...],
     is_quiet: bool,
@@ -31,21 +32,26 @@ def command(
     """Compute the features of the frozen backbone that a training with CONFIG begins with.
 
     They stay in the feature cache of this machine. With --shard, only a share of the examples is
-    computed and written into a folder too, and `kerastl merge` puts the parts of all shards into
-    the cache of the machine that trains.
+    computed and written into a folder too, with --on all shares by the workers of an executor; and
+    `kerastl merge` puts the parts into the cache of the machine that trains.
     """
-    part = options.parse_shard(shard, output)
-    if part is None and output is not None:
+    parts = options.parse_parts(shard, on, output)
+    if parts is None and output is not None:
         raise RunError(
-            "--output has no effect without --shard.", fix="Add --shard 0/1 to write one part."
+            "--output has no effect without --shard or --on.",
+            fix="Add --shard 0/1 to write one part.",
         )
-    refuse_unwritable(None if part is None or output is None else output / part.file_name)
     from kerastl.config import load_config
 
     settings = load_config(config, overrides)  # shows its errors before what computes is imported
     from kerastl.cli.console import TerminalProgress
-    from kerastl.table_features import extract
+    from kerastl.run.shards import merged
+    from kerastl.table_features import extract, extraction
 
     with TerminalProgress(is_quiet) as progress:
-        frame = extract(settings, part, output, progress=progress)
+        if parts is None:
+            frame = extract(settings, progress=progress)
+        else:
+            work = extraction(settings, progress=progress)
+            frame = merged(parts.compute(work, progress=progress), ["error"])
     show_unreadable(frame)

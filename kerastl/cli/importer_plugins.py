@@ -6,15 +6,14 @@ it is a Click command whose function takes `output`, the path of the table, and 
 """
 
 import copy
-import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from kerastl.backbones.discovery import in_one_line, is_allowed
+from kerastl.backbones.discovery import load_plugin, plugin_names
 from kerastl.cli.table_output import writes_table
-from kerastl.errors import BrokenPluginError, KerastlError, suggestion
+from kerastl.errors import BrokenPluginError, KerastlError
 
 GROUP = "kerastl.importers"
 OURS = ("from-chexpert", "from-dicom", "from-label-studio", "from-megadetector", "from-nih")
@@ -24,7 +23,7 @@ class ImportersGroup(click.Group):
     """A group with its own commands and those of installed importers."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_installed()})
+        return sorted({*super().list_commands(ctx), *plugin_names(GROUP)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = super().get_command(ctx, cmd_name)
@@ -45,45 +44,14 @@ class ImportersGroup(click.Group):
         return command.get_short_help_str(limit=200) if command is not None else ""
 
 
-def _installed() -> dict[str, list[importlib.metadata.EntryPoint]]:
-    """Returns the entry points by name; several if distributions register the same one."""
-    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        if is_allowed(point.name, _distribution(point)):
-            found.setdefault(point.name, []).append(point)
-    return found
-
-
 def _load(name: str) -> click.Command:
-    installed = _installed()
-    points = installed.get(name, [])
-    owners = " and ".join(sorted(map(_distribution, points)))
-    if not points:
-        raise KerastlError(
-            f"There is no importer '{name}'.",
-            expected=", ".join(sorted(installed)) or "an installed importer",
-            fix="Install it: pip install kerastl-importers"
-            if name in OURS
-            else suggestion(name, [*installed, *OURS]),
-        )
-    if len(points) > 1:
-        raise BrokenPluginError(
-            f"The importer '{name}' is registered twice.",
-            received=owners,
-            fix="Uninstall one of the two, or allow only one with KERASTL_PLUGINS.",
-        )
-    try:
-        loaded: Any = points[0].load()
-    except Exception as error:
-        raise BrokenPluginError(
-            f"The importer '{name}' of {owners} cannot be imported.",
-            received=in_one_line(error, points[0].value),
-            fix=f"Repair or uninstall {owners}.",
-        ) from error
+    ours = dict.fromkeys(OURS, "kerastl-importers")
+    found = load_plugin(GROUP, name, noun="importer", ours=ours)
+    loaded = found.value
     if not isinstance(loaded, click.Command) or loaded.callback is None:
         raise BrokenPluginError(
-            f"The importer '{name}' of {owners} is not a command.",
-            where=points[0].value,
+            f"The importer '{name}' of {found.distribution} is not a command.",
+            where=found.target,
             expected="a Click command",
             received=type(loaded).__name__,
         )
@@ -97,7 +65,3 @@ def _with_output(command: click.Command, function: Callable[..., Any]) -> click.
     command.params = [*command.params, *writing.params]
     command.callback = writing.callback
     return command
-
-
-def _distribution(point: importlib.metadata.EntryPoint) -> str:
-    return point.dist.name if point.dist else "unknown"

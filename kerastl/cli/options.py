@@ -1,15 +1,21 @@
 """Options that several commands have."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kerastl.cli import completion
+from kerastl.cli.table_output import refuse_unwritable
 from kerastl.errors import RunError
+from kerastl.progress import Progress
 
 if TYPE_CHECKING:
-    from kerastl.run.shards import Shard
+    from collections.abc import Sequence
+
+    from kerastl.run.shards import Part, Shard
+    from kerastl.run.work import Executor, Work
 
 quiet = click.option(
     "--quiet", "-q", "is_quiet", is_flag=True, help="Print only results and warnings."
@@ -31,31 +37,65 @@ shard = click.option(
 )
 
 
-def parse_shard(text: str | None, output: Path | None, **others: object) -> "Shard | None":
-    """Returns the shard that is asked for, after checking that it has a folder for its part.
+on = click.option(
+    "--on",
+    metavar="NAME[://ADDRESS]",
+    help="Compute all shares on the workers of an executor, such as ray, into the folder --output.",
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where the parts of a command are computed and written."""
+
+    folder: Path
+    shard: "Shard | None"  # the only one to compute; or all
+    executor: "Executor | None"  # that computes all
+
+    def compute(self, work: "Work", *, progress: Progress) -> "Sequence[Part]":
+        """Computes the parts, or the only one; returns them."""
+        from kerastl.run.work import compute_part, compute_parts
+
+        if self.shard is not None:
+            return [compute_part(self.folder, self.shard, work, progress=progress)]
+        assert self.executor is not None
+        return compute_parts(self.folder, work, self.executor, progress=progress)
+
+
+def parse_parts(
+    shard: str | None, on: str | None, output: Path | None, **others: object
+) -> Parts | None:
+    """Returns what parts are asked for, after checking that there is a folder for them.
 
     Args:
-        text: The value of `--shard`.
+        shard: The value of `--shard`.
+        on: The value of `--on`.
         output: The value of `--output`.
-        others: Name and value of the options that cannot be combined with `--shard`.
+        others: Name and value of the options that cannot be combined with them.
 
     Raises:
         RunError: There is no folder, or an option that cannot be combined.
+        KerastlError: There is no such executor.
     """
-    if text is None:
+    if shard is None and on is None:
         return None
+    from kerastl.run.executors import find_executor
     from kerastl.run.shards import Shard
 
-    parsed = Shard.parse(text)
-    for name, value in others.items():
+    option = "--on" if shard is None else "--shard"
+    parsed = None if shard is None else Shard.parse(shard)
+    for name, value in (("on", shard and on), *others.items()):
         if value:
-            option = f"--{name.replace('_', '-')}"
-            raise RunError(f"--shard and {option} cannot be used together.", fix="Use one of them.")
+            other = f"--{name.replace('_', '-')}"
+            raise RunError(f"{option} and {other} cannot be used together.", fix="Use one of them.")
     if output is None or output.is_file():
         raise RunError(
-            "A shard writes its part into a folder.",
+            "A shard writes its part into a folder."
+            if shard
+            else "The workers compute parts, which are written into a folder.",
             where="--output",
-            expected="the folder that all shards of the job share",
+            expected="the folder that all shards of the job share" if shard else "a folder",
             received="nothing" if output is None else f"the file {output}",
         )
-    return parsed
+    refuse_unwritable(output / (parsed.file_name if parsed else "part"))
+    return Parts(output, parsed, None if on is None else find_executor(on))

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="CSV or Parquet file; with --shard, folder of the parts.",
+    help="CSV or Parquet file; with --shard or --on, folder of the parts.",
 )
 @options.shard
+@options.on
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @click.option("--no-export", is_flag=True, help="Do not let an export of RUN answer.")
 @options.quiet
@@ -38,6 +39,7 @@ def command(
     inputs: tuple[str, ...],
     output: Path | None,
     shard: str | None,
+    on: str | None,
     no_cache: bool,
     no_export: bool,
     is_quiet: bool,
@@ -54,8 +56,8 @@ def command(
     If RUN has an export in float32 (`kerastl export RUN --format onnx`), it answers without loading
     TensorFlow; probabilities differ by at most 0.001.
 
-    With --shard, only a share of the examples is predicted, and `kerastl merge` joins the parts
-    that the shards write.
+    With --shard, only a share of the examples is predicted, with --on all shares by the workers of
+    an executor, and `kerastl merge` joins the parts.
 
     With --listen, the window of an audio run slides over long recordings. Each detection is a row,
     written immediately: start and end of the window that detected the word, the word and its score.
@@ -64,10 +66,10 @@ def command(
     from kerastl.cli import listening
 
     listening.refuse_options(listen=listen, inputs=inputs, output=output, scores=scores, rate=rate)
-    part = options.parse_shard(shard, output, listen=listen, json=as_json)
-    if part is None:
+    parts = options.parse_parts(shard, on, output, listen=listen, json=as_json)
+    if parts is None:
         refuse_other_ending(output)
-    refuse_unwritable(output if part is None or output is None else output / part.file_name)
+        refuse_unwritable(output)
     refuse_unwritable(scores, "--scores")
     from kerastl.cli.console import TerminalProgress
     from kerastl.runs import load_run
@@ -85,22 +87,16 @@ def command(
             is_quiet=is_quiet,
         )
         return
-    if part is not None and output is not None:
-        from kerastl.run.predict import predict_shard
+    if parts is not None:
+        from kerastl.run.predict import Predictions
+        from kerastl.run.shards import merged
 
-        load = lambda: finished.trained  # noqa: E731  # loaded only if it is needed
         with TerminalProgress(is_quiet) as progress:
-            frame = predict_shard(
-                finished.record,
-                list(inputs),
-                load,
-                not no_export,
-                part,
-                output,
-                cache=not no_cache,
-                progress=progress,
+            work = Predictions.of(
+                finished.record, list(inputs), exported=not no_export, cache=not no_cache
             )
-        show_unreadable(frame)
+            computed = parts.compute(work, progress=progress)
+        show_unreadable(merged(computed, ["error"]))
         return
     with TerminalProgress(is_quiet) as progress:
         frame = finished.predict(

@@ -38,11 +38,13 @@ class FeatureSource:
         cache: Folder of the cache, or None to use none.
         engine: `"auto"`, or the engine to use.
         is_whole: Whether cached features are used for all of the wanted examples or for none.
+        kept: Receives the engines of each network, which are used again; None keeps none.
     """
 
     cache: Path | None = None
     engine: EngineName = "auto"
     is_whole: bool = False
+    kept: dict[Network, NetworkEngines] | None = None
 
     def extract(
         self,
@@ -77,15 +79,18 @@ class FeatureSource:
             progress=progress,
             is_whole=self.is_whole,
         )
-        return Extraction(
+        kept = {} if self.kept is None else self.kept
+        extraction = Extraction(
             network,
             inputs,
             needed,
             cached=cached,
             engine=self.engine,
             progress=progress,
-            engines=engines,
+            engines=engines or kept.get(network),
         )
+        kept[network] = extraction.engines
+        return extraction
 
     def features_of(
         self,

@@ -1,13 +1,15 @@
 """Scores of a finished run on one of its splits or on another table."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from kerastl.data.inputs.streams import Decoded, FileInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.data.tables.loading import load_table
 from kerastl.errors import RunError, suggestion
@@ -27,11 +29,14 @@ from kerastl.run.scoring import (
     score_rows,
     with_positive_shares,
 )
-from kerastl.run.shards import Job, Part, Shard, compute_part, engines_text, hash_of, merged
+from kerastl.run.sent_files import SentRun
+from kerastl.run.shards import Job, Part, Shard, engines_text, hash_of, merged
+from kerastl.run.work import Work
 
 if TYPE_CHECKING:
     import keras
 
+    from kerastl.run.file_logits import FileLogits
     from kerastl.run.trained_model import TrainedModel
 
 
@@ -70,44 +75,66 @@ def evaluate(
     The features are those of the engine on which the scores of the run rest. Rows of another table
     that the model was trained on are named, and the others are scored apart.
     """
-    logits, engine = _logits(
-        record, model, examples, None, part=part, cache=cache, progress=progress
-    )
+    stored = _stored_logits(record, part)
+    if stored is not None:
+        logits, engine = stored
+    else:
+        inputs = _inputs(record, examples)
+        found = _file_logits(record, model, inputs, cache=cache).of(None, progress=progress)
+        logits, engine = found[0], str(engine_facts(found[2]))
     return score_logits(record, examples, logits, part=part, engine=engine, cache=cache)
 
 
-def evaluate_shard(
-    record: RunRecord,
-    load: "Callable[[], TrainedModel]",
-    table: Path | None,
-    split: str,
-    shard: Shard,
-    folder: Path,
-    *,
-    cache: bool,
-    progress: Progress,
-) -> None:
-    """Writes the logits of a shard into a folder unless they are there."""
-    examples = examples_to_score(record, table, split)
-    part = split if table is None else None
-    job = Job(
-        command="evaluate",
-        num_shards=shard.count,
-        counts=(len(examples),),
-        inputs=_inputs_hash(examples),
-        model=hash_of(answering_files(record.layout)),
-        run=str(record.path.absolute()),
-        table=None if table is None else str(table.absolute()),
-        split=part,
-    )
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Work):
+    """The work of computing the logits that a run is scored on."""
 
-    def compute(rows: np.ndarray) -> tuple[pd.DataFrame, str]:
-        logits, engine = _logits(
-            record, load(), examples, rows, part=part, cache=cache, progress=progress
+    run: SentRun
+    inputs: FileInputs
+    stored: tuple[np.ndarray, str] | None  # logits that the run has, and what computed them
+    cache: bool
+
+    @classmethod
+    def of(cls, record: RunRecord, table: Path | None, split: str, *, cache: bool) -> "Evaluation":
+        """Returns the work for the examples of `examples_to_score`."""
+        examples = examples_to_score(record, table, split)
+        part = split if table is None else None
+        job = Job(
+            command="evaluate",
+            counts=(len(examples),),
+            inputs=_inputs_hash(examples),
+            model=hash_of(answering_files(record.layout)),
+            run=str(record.path.absolute()),
+            table=None if table is None else str(table.absolute()),
+            split=part,
         )
-        return pd.DataFrame(dict(zip(record.tasks, logits.T, strict=True))), engine
+        return cls(
+            job=job,
+            run=SentRun(record),
+            inputs=_inputs(record, examples),
+            stored=_stored_logits(record, part),
+            cache=cache,
+        )
 
-    compute_part(folder, shard, job, compute, progress=progress)
+    @cached_property
+    def _logits(self) -> "FileLogits":
+        return _file_logits(self.run.record, self.run.load(), self.inputs, cache=self.cache)
+
+    def decode(self, shard: Shard) -> Decoded | None:
+        """Reads the files of a shard, unless their logits are stored."""
+        return self.inputs.part(self.job.rows(shard)).read() if self.stored is None else None
+
+    def compute(
+        self, rows: np.ndarray, decoded: Decoded | None = None, *, progress: Progress
+    ) -> tuple[pd.DataFrame, str]:
+        """Returns the logits of the examples at these indices."""
+        if self.stored is not None:
+            logits, engine = self.stored[0][rows], self.stored[1]
+        else:
+            logits, _, used = self._logits.of(rows, decoded, progress=progress)
+            engine = str(engine_facts(used))
+        tasks = self.run.record.tasks
+        return pd.DataFrame(dict(zip(tasks, logits.T, strict=True))), engine
 
 
 def merge_scores(parts: Sequence[Part], *, cache: bool) -> SplitScores:
@@ -136,35 +163,28 @@ def _inputs_hash(examples: Examples) -> str:
     return hash_of(list(map(str, examples.files)), examples.labels, *cuts)
 
 
-def _logits(
-    record: RunRecord,
-    model: "keras.Model | TrainedModel",
-    examples: Examples,
-    rows: np.ndarray | None,
-    *,
-    part: str | None,
-    cache: bool,
-    progress: Progress,
-) -> tuple[np.ndarray, str]:
-    """Returns the logits of all examples or of those at some indices, and what computed them."""
-    stored = record.bundle.engines.get("scores")
-    if part == VALIDATION and VALIDATION in record.bundle.fitted_on:
-        logits = record.logits[record.predictions["split"] == part]
-        return logits if rows is None else logits[rows], str(stored)
-    from kerastl.run.file_logits import file_logits
+def _inputs(record: RunRecord, examples: Examples) -> FileInputs:
+    files, contract = examples.files, record.bundle.input
+    return FileInputs(files, contract, cuts=examples.cuts, on_error="raise")
 
-    logits, _, used = file_logits(
-        model,
-        record.bundle,
-        examples.files,
-        cuts=examples.cuts,
-        rows=rows,
-        on_error="raise",
-        engine="auto" if stored is None or stored.name == "xla" else stored.name,
-        cache=cache,
-        progress=progress,
-    )
-    return logits, str(engine_facts(used))
+
+def _stored_logits(record: RunRecord, part: str | None) -> tuple[np.ndarray, str] | None:
+    """Returns the out-of-fold logits of the run and their engine, if the part has them."""
+    if part != VALIDATION or VALIDATION not in record.bundle.fitted_on:
+        return None
+    engine = str(record.bundle.engines.get("scores"))
+    return record.logits[record.predictions["split"] == part], engine
+
+
+def _file_logits(
+    record: RunRecord, model: "keras.Model | TrainedModel", inputs: FileInputs, *, cache: bool
+) -> "FileLogits":
+    """Returns what computes logits by the engine on which the scores of the run rest."""
+    from kerastl.run.file_logits import FileLogits
+
+    stored = record.bundle.engines.get("scores")
+    engine = "auto" if stored is None or stored.name == "xla" else stored.name
+    return FileLogits(model, record.tasks, inputs, engine=engine, cache=cache)
 
 
 def score_logits(

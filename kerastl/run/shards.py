@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kerastl.errors import RunError, counted
-from kerastl.files import remove_abandoned, replacing
-from kerastl.progress import Progress
+from kerastl.errors import RunError
 from kerastl.versions import installed_version
 
 BLOCK = 16  # rows that are computed together, so that shards compute the batches of one process
@@ -89,7 +87,7 @@ class Job:
     """What all shards have in common; parts of different jobs cannot be merged."""
 
     command: str
-    num_shards: int
+    num_shards: int = 1
     counts: tuple[int, ...]  # of examples that engines compute apart from others
     inputs: str  # hash of what the examples are
     model: str  # hash of what computes
@@ -131,9 +129,13 @@ class Part:
         except (KeyError, TypeError):
             raise ValueError("no part of this version of kerastl") from None
 
-    def rows(self) -> pd.DataFrame:
-        """Returns the rows with the column `ROW`, or raises one of these errors if damaged."""
-        return pq.ParquetFile(self.path, page_checksum_verification=True).read().to_pandas()
+    def rows(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Returns the rows with the column `ROW`, or raises one of these errors if damaged.
+
+        If there are rows, only these columns of them can be read.
+        """
+        file = pq.ParquetFile(self.path, page_checksum_verification=True)
+        return file.read(columns if file.metadata.num_rows else None).to_pandas()
 
 
 def hash_of(*values: Any) -> str:
@@ -145,54 +147,24 @@ def hash_of(*values: Any) -> str:
     return digest.hexdigest()
 
 
-def compute_part(
-    folder: Path,
-    shard: Shard,
-    job: Job,
-    compute: Callable[[np.ndarray], tuple[pd.DataFrame, str]],
-    *,
-    progress: Progress,
-) -> pd.DataFrame:
-    """Writes the part of a shard unless it is finished; returns its rows.
+def part_content(job: Job, shard: Shard, frame: pd.DataFrame, engine: str) -> bytes:
+    """Returns the file of a part.
 
     Args:
-        folder: Folder of all parts, which is created.
+        job: What it is a part of.
         shard: The shard.
-        job: What it is a shard of.
-        compute: Returns the table with one row for each of the examples at some indices, and the
-            label of the engine.
-        progress: Receives a note if the part is finished already.
-
-    Raises:
-        RunError: The folder contains parts of another job.
+        frame: A row for each of the shard's examples.
+        engine: Label of what computed, empty if there was nothing to compute.
     """
-    path = folder / shard.file_name
-    _refuse_other_job(folder, path, job)
-    if path.exists():
-        try:
-            frame = Part.read(path).rows()
-        except (OSError, ValueError):
-            progress.note(f"{path} is damaged and computed again.")
-        else:
-            progress.note(f"Shard {shard} is finished already: {path}")
-            return frame
-    rows = job.rows(shard)
-    frame, engine = compute(rows) if len(rows) else (pd.DataFrame(), "")
-    frame[ROW] = rows
+    frame = frame.assign(**{ROW: job.rows(shard)})
     manifest = {**asdict(job), "shard": shard.index, "engine": engine}
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), _MANIFEST: json.dumps(manifest).encode()}
     )
-    try:
-        with replacing(path, sync=True) as temporary:
-            pq.write_table(table, temporary, write_page_checksum=True)
-    except FileNotFoundError:  # another process that ran this shard was faster and has cleaned up
-        if not path.exists():
-            raise
-    remove_abandoned(path)
-    progress.note(f"Shard {shard}: {counted(len(rows), 'example')} in {path}")
-    return frame
+    content = pa.BufferOutputStream()
+    pq.write_table(table, content, write_page_checksum=True)
+    return bytes(content.getvalue())
 
 
 def read_parts(folder: Path) -> list[Part]:
@@ -201,7 +173,7 @@ def read_parts(folder: Path) -> list[Part]:
     Raises:
         RunError: There are no parts; or a part is missing, damaged, doubled, or of another job.
     """
-    paths = _part_files(folder)
+    paths = part_files(folder)
     if not paths:
         raise RunError(
             "There are no parts to merge.",
@@ -234,10 +206,12 @@ def read_parts(folder: Path) -> list[Part]:
     return [found[index] for index in sorted(found)]
 
 
-def merged(parts: Sequence[Part]) -> pd.DataFrame:
+def merged(parts: Sequence[Part], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Returns the rows of all parts in the order of the examples, without their indices."""
-    frames = [frame for part in parts if len(frame := part.rows())]
-    return pd.concat(frames, ignore_index=True).drop(columns=ROW)
+    frames = [frame for part in parts if len(frame := part.rows(columns))]
+    return pd.concat(frames or [pd.DataFrame()], ignore_index=True).drop(
+        columns=ROW, errors="ignore"
+    )
 
 
 def engines_text(parts: Sequence[Part]) -> str:
@@ -245,24 +219,9 @@ def engines_text(parts: Sequence[Part]) -> str:
     return "; ".join(dict.fromkeys(part.engine for part in parts if part.engine))
 
 
-def _part_files(folder: Path) -> list[Path]:
+def part_files(folder: Path) -> list[Path]:
+    """Returns the files of parts in a folder, by name."""
     return sorted(folder.glob("part-*.parquet"))
-
-
-def _refuse_other_job(folder: Path, own: Path, job: Job) -> None:
-    """Compares the job with that of the shard's own part, or else of the first in the folder."""
-    for path in (own, *_part_files(folder)):
-        try:
-            difference = Part.read(path).job.difference(job)
-        except (OSError, ValueError):
-            continue  # missing or damaged: computed again, or named when the parts are merged
-        if difference is not None:
-            raise RunError(
-                f"The folder already contains parts {difference}.",
-                where=str(path),
-                fix="Choose another folder with --output, or delete the parts that are outdated.",
-            )
-        return
 
 
 def _incomplete(

@@ -14,6 +14,9 @@ from kerastl.heads.builder import feature_model, find_layer
 from kerastl.heads.logits import HeadLogits
 from kerastl.run.bundle import Bundle
 from kerastl.run.layout import RunLayout
+from kerastl.run.model_check import refuse_other_model
+from kerastl.run.models import load_model
+from kerastl.run.record import RunRecord
 from kerastl_runtime.checksums import refuse_changed
 
 
@@ -71,6 +74,13 @@ class TrainedModel:
     def head_logits(self, tasks: tuple[str, ...]) -> HeadLogits:
         """Returns the heads, whose logits are in the order of the tasks."""
         return HeadLogits(self.keras, tasks)
+
+
+def load_trained_model(record: RunRecord) -> TrainedModel:
+    """Returns the model of a run; raises a `RunError` or `BackboneError` if it cannot be used."""
+    model = load_model(record.layout.model)
+    refuse_other_model(model, record.bundle, where=record.path)
+    return read_trained_model(model, record.bundle, record.layout)
 
 
 def read_trained_model(model: keras.Model, bundle: Bundle, layout: RunLayout) -> TrainedModel:

@@ -182,7 +182,7 @@ def test_a_table_that_changed_is_refused_by_shards_and_merge(
         (["predict", "--shard", "2/2", "-o", "parts"], "expected: i/n with i counted from 0"),
         (["predict", "--shard", "0/2", "-o", "parts", "--json"], "--shard and --json cannot"),
         (["evaluate", "--shard", "0/2", "-o", "a/b", "--recordings", "x"], "--shard and --rec"),
-        (["evaluate", "-o", "parts"], "--output has no effect without --shard"),
+        (["evaluate", "-o", "parts"], "--output has no effect without --shard or --on"),
     ],
 )
 def test_options_that_make_no_shard_are_refused(

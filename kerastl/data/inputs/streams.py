@@ -4,12 +4,11 @@ Convention: each example is read once. The key of an example consists of the has
 that were decoded and of its cut, so nothing can be stored under the key of other content.
 """
 
-import copy
 import dataclasses
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,6 +59,14 @@ class Part:
         return self.values if self.chosen is None else self.values[self.chosen]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """Examples that were read in another process."""
+
+    examples: tuple[DecodedExample, ...]
+    errors: Mapping[int, str]  # index of each unreadable example to the reason
+
+
 class FileInputs:
     """Inputs that are decoded on demand; unreadable files are raised or collected in `errors`."""
 
@@ -84,27 +91,47 @@ class FileInputs:
         self._view = View()
         self.has_windows = contract.has_windows
         self._decoded: ArrayInputs | Windows | None = None
+        self._read: tuple[DecodedExample, ...] | None = None  # in another process
         self.rows: np.ndarray | None = None  # of these examples in `whole`, or None: all
         self.whole = self  # what engines are chosen for and compared on
 
     def __len__(self) -> int:
         return len(self.files)
 
+    def __reduce__(self) -> tuple[Callable[..., "FileInputs"], tuple[object, ...]]:
+        whole = partial(FileInputs, cuts=self.cuts, on_error=self.on_error)
+        return whole, (self.files, self.contract)
+
     def viewed(self, view: View) -> "FileInputs":
         """Returns the same examples, mirrored or shifted after they are decoded."""
-        other = copy.copy(self)
+        other = object.__new__(FileInputs)
+        vars(other).update(vars(self))
         other._view = view
         other.rule = {"decoding": self.rule, "view": dataclasses.asdict(view)}
         other.whole = other if self.rows is None else self.whole.viewed(view)
         return other
 
-    def part(self, rows: np.ndarray) -> "FileInputs":
-        """Returns some of the examples, whose features are computed as those of the whole."""
+    def part(self, rows: np.ndarray, decoded: Decoded | None = None) -> "FileInputs":
+        """Returns some of the examples, whose features are computed as those of the whole.
+
+        They are not read again if they are `decoded`.
+        """
         files = [self.files[row] for row in rows]
         cuts = None if self.cuts is None else self.cuts.take(rows)
         other = FileInputs(files, self.contract, cuts=cuts, on_error=self.on_error)
         other.rows, other.whole = rows, self
+        if decoded is not None:
+            other._read, other.errors = decoded.examples, dict(decoded.errors)
         return other
+
+    def read(self) -> Decoded:
+        """Reads every example now, for another process."""
+        examples = [
+            DecodedExample(values=values, digest=digest)
+            for part in self.stream(np.arange(len(self)))
+            for values, digest in zip(part.examples(), part.digests, strict=True)
+        ]
+        return Decoded(examples=tuple(examples), errors=self.errors)
 
     def keys_of(self, digests: Sequence[bytes | None]) -> list[bytes | None]:
         """Returns the key of each example, given the hash of each example's file."""
@@ -185,6 +212,8 @@ class FileInputs:
         )
 
     def _load_one(self, row: int, cut: Cut) -> DecodedExample:
+        if self._read is not None:
+            return self._read[row]
         if isinstance(self._decoded, Windows):
             return DecodedExample(values=self._decoded.of(row), digest=None)
         if self._decoded is not None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from kerastl.data.inputs.streams import Decoded
 from kerastl.errors import RunError
 from kerastl.progress import SILENT, Progress
-from kerastl.run.shards import Job, Shard, compute_part, merged, read_parts
+from kerastl.run.shards import Job, Shard, merged, read_parts
+from kerastl.run.work import Work, compute_part
 
 NUM_EXAMPLES, NUM_SHARDS = 100, 5
 JOB = Job(command="predict", num_shards=NUM_SHARDS, counts=(NUM_EXAMPLES,), inputs="a", model="b")
+EXPECTED = pd.DataFrame({"square": np.arange(NUM_EXAMPLES) ** 2})
 
 
 def with_another_value(data: bytes) -> bytes:
@@ -34,17 +37,28 @@ def with_another_value(data: bytes) -> bytes:
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
-def squares(rows: np.ndarray) -> tuple[pd.DataFrame, str]:
-    return pd.DataFrame({"square": rows**2}), "keras float32"
+@dataclass(frozen=True, kw_only=True)
+class Squares(Work):
+    """Computes the squares of the indices of the examples."""
+
+    def compute(
+        self, rows: np.ndarray, decoded: Decoded | None = None, *, progress: Progress
+    ) -> tuple[pd.DataFrame, str]:
+        return pd.DataFrame({"square": rows**2}), "keras float32"
 
 
-def refuses(rows: np.ndarray) -> tuple[pd.DataFrame, str]:
-    raise AssertionError("a finished shard was computed again")
+class Refuses(Squares):
+    """Must not be asked."""
+
+    def compute(
+        self, rows: np.ndarray, decoded: Decoded | None = None, *, progress: Progress
+    ) -> tuple[pd.DataFrame, str]:
+        raise AssertionError("a finished shard was computed again")
 
 
 def compute(folder: Path, *indices: int, job: Job = JOB) -> None:
     for index in indices:
-        compute_part(folder, Shard(index, job.num_shards), job, squares, progress=SILENT)
+        compute_part(folder, Shard(index, job.num_shards), Squares(job=job), progress=SILENT)
 
 
 @pytest.fixture
@@ -71,14 +85,13 @@ def test_shards_are_disjoint_and_complete_and_made_of_whole_blocks(
 
 
 def test_merged_parts_are_what_one_process_computes(folder: Path) -> None:
-    expected, _ = squares(np.arange(NUM_EXAMPLES))
-    pd.testing.assert_frame_equal(merged(read_parts(folder)), expected)
+    pd.testing.assert_frame_equal(merged(read_parts(folder)), EXPECTED)
 
 
 def test_more_shards_than_examples_leave_some_without_rows(tmp_path: Path) -> None:
     job = replace(JOB, num_shards=300)
     compute(tmp_path, *range(300), job=job)
-    pd.testing.assert_frame_equal(merged(read_parts(tmp_path)), squares(np.arange(NUM_EXAMPLES))[0])
+    pd.testing.assert_frame_equal(merged(read_parts(tmp_path)), EXPECTED)
 
 
 def test_a_finished_shard_is_not_computed_again(folder: Path) -> None:
@@ -88,7 +101,8 @@ def test_a_finished_shard_is_not_computed_again(folder: Path) -> None:
         def note(self, text: str) -> None:
             notes.append(text)
 
-    rows = compute_part(folder, Shard(3, NUM_SHARDS), JOB, refuses, progress=Listening())
+    part = compute_part(folder, Shard(3, NUM_SHARDS), Refuses(job=JOB), progress=Listening())
+    rows = part.rows()
     assert notes == [f"Shard 3/5 is finished already: {folder / 'part-00003-of-00005.parquet'}"]
     assert len(rows) == len(Shard(3, NUM_SHARDS).rows(NUM_EXAMPLES))
 
@@ -139,7 +153,7 @@ def test_a_part_of_another_job_is_refused(
     compute(other, 0, job=foreign)
     part = next(other.iterdir())
     with pytest.raises(RunError, match=f"already contains parts {words}"):
-        compute_part(other, Shard(1, NUM_SHARDS), JOB, squares, progress=SILENT)
+        compute_part(other, Shard(1, NUM_SHARDS), Squares(job=JOB), progress=SILENT)
     shutil.copy(part, folder)
     assert f"{part.name}: is {words}" in refusal(folder)
 
@@ -180,16 +194,13 @@ def test_a_folder_without_parts_is_refused(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import pyarrow.parquet as pq
 sys.path.insert(0, {tests!r})
 import test_shards as own
-write = pq.write_table
-def killed(table, path, **options):
-    write(table, path, **options)
-    if {share}:
-        os.truncate(path, int(os.path.getsize(path) * {share}))
+write = Path.write_bytes
+def killed(path, content):
+    write(path, content[:int(len(content) * ({share} or 1))])
     os.kill(os.getpid(), signal.SIGKILL)
-pq.write_table = killed
+Path.write_bytes = killed
 own.compute(Path({folder!r}), 2)
 """
 

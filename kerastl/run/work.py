@@ -1,0 +1,224 @@
+"""The work of a job, which shards or the workers of an executor compute part by part.
+
+Convention: a part is written by the process of the command alone. An executor only computes, so its
+workers may be anywhere, die at any time and compute a part twice.
+"""
+
+import contextlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from kerastl.data.inputs.streams import Decoded
+from kerastl.errors import RunError, counted
+from kerastl.files import remove_abandoned, replacing
+from kerastl.progress import SILENT, Progress
+from kerastl.run.shards import Job, Part, Shard, part_content, part_files
+from kerastl.versions import installed_version
+
+_PART_ROWS = 512  # enough that a part takes seconds, and few enough to be computed again
+_MOST_PARTS = 10_000
+
+_Work = TypeVar("_Work", bound="Work")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work(ABC):
+    """Computes the rows of a job, in this process or, pickled, in others.
+
+    Pickling leaves out what was computed from the fields, such as a model. An object computes many
+    parts, so it keeps what is expensive.
+    """
+
+    job: Job
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**kept, "_folder": os.getcwd()}  # noqa: PTH109  # relative paths start here
+
+    def begin(self) -> None:
+        """Prepares a worker process for the work.
+
+        Raises:
+            RunError: The worker has another version of kerastl.
+        """
+        installed = installed_version("kerastl")
+        if installed != self.job.version:
+            raise RunError(
+                "The workers have another version of kerastl.",
+                expected=self.job.version,
+                received=installed,
+                fix=f"pip install kerastl=={self.job.version} on the machines of the workers.",
+            )
+        with contextlib.suppress(OSError):  # then only absolute paths can be read
+            os.chdir(vars(self)["_folder"])
+
+    def decode(self, shard: Shard) -> Decoded | None:
+        """Reads the examples of a shard for `part` in another process; None if that does not help.
+
+        Raises:
+            MediaError: A file is unreadable, and the job has no rows for errors.
+        """
+        return None
+
+    def part(
+        self, shard: Shard, decoded: Decoded | None = None, *, progress: Progress = SILENT
+    ) -> bytes:
+        """Returns the file of the part of a shard.
+
+        Args:
+            shard: The shard.
+            decoded: What `decode` has returned, or None to read the files.
+            progress: Receives progress updates.
+
+        Raises:
+            MediaError: A file is unreadable, and the job has no rows for errors.
+        """
+        rows = self.job.rows(shard)
+        computed = self.compute(rows, decoded, progress=progress) if len(rows) else None
+        return part_content(self.job, shard, *(computed or (pd.DataFrame(), "")))
+
+    @abstractmethod
+    def compute(
+        self, rows: np.ndarray, decoded: Decoded | None = None, *, progress: Progress
+    ) -> tuple[pd.DataFrame, str]:
+        """Returns the table with a row per example at these indices, and the engine's label."""
+
+
+class Executor(ABC):
+    """Computes parts by the workers at an address.
+
+    Args:
+        address: What follows after the name in `--on`, without `://`; may be empty.
+
+    Raises:
+        RunError: This is no address.
+    """
+
+    @abstractmethod
+    def __init__(self, address: str):
+        """Connects to nothing yet."""
+
+    @abstractmethod
+    def parts(
+        self, work: Work, shards: Sequence[Shard], *, progress: Progress
+    ) -> Generator[tuple[Shard, bytes], None, None]:
+        """Yields the part of each shard once, in any order; closing the iterator ends the workers.
+
+        A worker unpickles the work, calls its `begin`, and then its `part` for each shard that it
+        receives. A worker without a use for its processors can call `decode` before. Neither the
+        number of parts that wait to be consumed nor that of decoded shards may grow with `shards`.
+
+        Raises:
+            KerastlError: What a worker raised; or the workers cannot be reached, or die each time.
+        """
+
+
+def in_shards(work: _Work, count: int) -> _Work:
+    """Returns the same work in a number of shards."""
+    return replace(work, job=replace(work.job, num_shards=count))
+
+
+def compute_part(folder: Path, shard: Shard, work: Work, *, progress: Progress) -> Part:
+    """Writes the part of a shard unless it is finished; returns it.
+
+    Args:
+        folder: Folder of all parts, which is created.
+        shard: The shard.
+        work: What computes it.
+        progress: Receives a note if the part is finished already.
+
+    Raises:
+        RunError: The folder contains parts of another job.
+    """
+    work = in_shards(work, shard.count)
+    path = folder / shard.file_name
+    _refuse_other_job([path, *part_files(folder)], work.job)
+    if path.exists():
+        try:
+            part = Part.read(path)
+            part.rows()
+        except (OSError, ValueError):
+            progress.note(f"{path} is damaged and computed again.")
+        else:
+            progress.note(f"Shard {shard} is finished already: {path}")
+            return part
+    _write_part(path, work.part(shard, progress=progress))
+    num_rows = len(work.job.rows(shard))
+    progress.note(f"Shard {shard}: {counted(num_rows, 'example')} in {path}")
+    return Part.read(path)
+
+
+def compute_parts(
+    folder: Path, work: Work, executor: Executor, *, progress: Progress
+) -> list[Part]:
+    """Writes the parts of all shards that are not finished; returns all.
+
+    The number of shards is that of the parts which are there, or depends on the number of examples.
+
+    Raises:
+        RunError: The folder contains parts of another job, or the executor fails.
+    """
+    files = part_files(folder)
+    begun = next(_jobs(files), None)
+    num_rows = sum(work.job.counts)
+    usual = min(max(1, -(-num_rows // _PART_ROWS)), _MOST_PARTS)
+    work = in_shards(work, usual if begun is None else begun.num_shards)
+    _refuse_other_job(files, work.job)
+    shards = [Shard(index, work.job.num_shards) for index in range(work.job.num_shards)]
+    finished = {path.name for path in files if next(_jobs([path]), None) == work.job}
+    missing = [shard for shard in shards if shard.file_name not in finished]
+    done = num_rows - sum(len(work.job.rows(shard)) for shard in missing)
+    if done:
+        progress.note(f"{len(finished)} of {counted(len(shards), 'part')} are finished already.")
+    progress.step("Computing", num_rows)
+    progress.advance(done)
+    if missing:
+        with closing(executor.parts(work, missing, progress=progress)) as parts:
+            for shard, content in parts:
+                _write_part(folder / shard.file_name, content)
+                done += len(work.job.rows(shard))
+                progress.advance(done)
+    progress.note(f"{counted(len(shards), 'part')} of {counted(num_rows, 'example')} in {folder}")
+    return [Part.read(folder / shard.file_name) for shard in shards]
+
+
+def _write_part(path: Path, content: bytes) -> None:
+    try:
+        with replacing(path, sync=True) as temporary:
+            temporary.write_bytes(content)
+    except FileNotFoundError:  # another process that wrote this part was faster and has cleaned up
+        if not path.exists():
+            raise
+    remove_abandoned(path)
+
+
+def _jobs(files: Iterable[Path]) -> Iterator[Job]:
+    """Yields the jobs of the parts that are there and can be read."""
+    for path in files:
+        with contextlib.suppress(OSError, ValueError):
+            yield Part.read(path).job
+
+
+def _refuse_other_job(files: Sequence[Path], job: Job) -> None:
+    """Compares the job with that of the first part; the others are compared when they are merged.
+
+    A damaged part is computed again, or named when the parts are merged.
+    """
+    for path in files:
+        for found in _jobs([path]):
+            if difference := found.difference(job):
+                raise RunError(
+                    f"The folder already contains parts {difference}.",
+                    where=str(path),
+                    fix="Choose another folder with --output, or delete the parts that are "
+                    "outdated.",
+                )
+            return
