@@ -3,14 +3,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PLUGINS := $(wildcard plugins/*)
+# Ray is large, and its tests start clusters: test-ray has it in an environment of its own.
+PLUGINS := $(filter-out plugins/kerastl-ray,$(wildcard plugins/*))
 BACKENDS_VENV := .venv-backends
 BACKENDS_STAMP := $(BACKENDS_VENV)/.installed
 ON_BACKENDS := $(BACKENDS_VENV)/bin/python -m pytest -n 2 -m "backends and not slow and not gpu" tests
+RAY_VENV := .venv-ray
+RAY_STAMP := $(RAY_VENV)/.installed
 STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test test-slow test-backends lint format docs clean
+.PHONY: help setup demo test test-slow test-backends test-ray lint format docs clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +45,16 @@ test-backends: $(BACKENDS_STAMP)  ## Run losses, metrics, heads and one training
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 OMP_NUM_THREADS=1 $(ON_BACKENDS)
 	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(ON_BACKENDS)
 
+$(RAY_STAMP): $(STAMP) plugins/kerastl-ray/setup.cfg
+	$(PYTHON) -m venv $(RAY_VENV)
+	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
+		> $$($(RAY_VENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/kerastl.pth
+	$(RAY_VENV)/bin/python -m pip install --quiet --editable ./plugins/kerastl-ray
+	touch $(RAY_STAMP)
+
+test-ray: $(RAY_STAMP)  ## Run the tests that start a Ray cluster.
+	$(RAY_VENV)/bin/python -m pytest plugins/kerastl-ray
+
 lint: setup  ## Check style, types and the layers of imports.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,4 +69,4 @@ docs: setup  ## Write docs/reference and the README's plugin table from the code
 	$(BIN)/python docs/generate.py
 
 clean:  ## Remove environments and what tools left behind.
-	rm -rf $(VENV) $(BACKENDS_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BACKENDS_VENV) $(RAY_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,14 +1,31 @@
 """Executors: programs of other distributions that compute the parts of a job, on many machines.
 
 Convention: an entry point of the group `kerastl.executors` has the name before `://` in `--on`, and
-behind it is an `Executor`. It may run a part anywhere, and again if a worker dies.
+behind it is an `Executor`. It may run a part anywhere, and again if a worker dies. It imports what
+it needs of kerastl from here.
 """
 
 import re
 
 from kerastl.backbones.discovery import load_plugin
-from kerastl.errors import BrokenPluginError, RunError
-from kerastl.run.work import Executor
+from kerastl.data.inputs.streams import Decoded
+from kerastl.errors import BrokenPluginError, KerastlError, RunError, counted, suggestion
+from kerastl.progress import Progress
+from kerastl.run.shards import Shard
+from kerastl.run.work import Executor, Work
+
+__all__ = [
+    "Decoded",
+    "Executor",
+    "KerastlError",
+    "Progress",
+    "RunError",
+    "Shard",
+    "Work",
+    "counted",
+    "find_executor",
+    "suggestion",
+]
 
 GROUP = "kerastl.executors"
 OURS = {"ray": "'kerastl[ray]'"}

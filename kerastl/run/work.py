@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,6 @@ from kerastl.versions import installed_version
 
 _PART_ROWS = 512  # enough that a part takes seconds, and few enough to be computed again
 _MOST_PARTS = 10_000
-
-_Work = TypeVar("_Work", bound="Work")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +57,10 @@ class Work(ABC):
             )
         with contextlib.suppress(OSError):  # then only absolute paths can be read
             os.chdir(vars(self)["_folder"])
+
+    def in_shards(self, count: int) -> Self:
+        """Returns the same work in a number of shards."""
+        return replace(self, job=replace(self.job, num_shards=count))
 
     def decode(self, shard: Shard) -> Decoded | None:
         """Reads the examples of a shard for `part` in another process; None if that does not help.
@@ -121,11 +123,6 @@ class Executor(ABC):
         """
 
 
-def in_shards(work: _Work, count: int) -> _Work:
-    """Returns the same work in a number of shards."""
-    return replace(work, job=replace(work.job, num_shards=count))
-
-
 def compute_part(folder: Path, shard: Shard, work: Work, *, progress: Progress) -> Part:
     """Writes the part of a shard unless it is finished; returns it.
 
@@ -138,7 +135,7 @@ def compute_part(folder: Path, shard: Shard, work: Work, *, progress: Progress) 
     Raises:
         RunError: The folder contains parts of another job.
     """
-    work = in_shards(work, shard.count)
+    work = work.in_shards(shard.count)
     path = folder / shard.file_name
     _refuse_other_job([path, *part_files(folder)], work.job)
     if path.exists():
@@ -170,7 +167,7 @@ def compute_parts(
     begun = next(_jobs(files), None)
     num_rows = sum(work.job.counts)
     usual = min(max(1, -(-num_rows // _PART_ROWS)), _MOST_PARTS)
-    work = in_shards(work, usual if begun is None else begun.num_shards)
+    work = work.in_shards(usual if begun is None else begun.num_shards)
     _refuse_other_job(files, work.job)
     shards = [Shard(index, work.job.num_shards) for index in range(work.job.num_shards)]
     finished = {path.name for path in files if next(_jobs([path]), None) == work.job}

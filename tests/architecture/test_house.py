@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_MODULE = 300
 PACKAGES = [ROOT / "kerastl", *sorted(ROOT.glob("plugins/*/kerastl_*"))]
-OPEN_TO_PLUGINS = ("kerastl.backbones", "kerastl.data.importing")
+OPEN_TO_PLUGINS = ("kerastl.backbones", "kerastl.data.importing", "kerastl.run.executors")
 RUNTIME = "kerastl_runtime"  # which kerastl is built on
 PLUGIN_PACKAGES = [path for path in PACKAGES[1:] if path.name != RUNTIME]
 

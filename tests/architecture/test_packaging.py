@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kerastl.cli.importer_plugins import OURS
+from kerastl.run.executors import OURS as EXECUTORS
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(
@@ -94,8 +95,8 @@ def test_wheels_say_that_they_are_typed(wheels: dict[str, zipfile.ZipFile]) -> N
         assert f"{package}/py.typed" in wheel.namelist()
 
 
-def test_entry_points_name_the_families_and_importers(wheels: dict[str, zipfile.ZipFile]) -> None:
-    families, importers = {}, {}
+def test_entry_points_name_what_each_plugin_provides(wheels: dict[str, zipfile.ZipFile]) -> None:
+    families, importers, executors = {}, {}, {}
     for package, wheel in wheels.items():
         points = configparser.ConfigParser()
         points.read_string(metadata(wheel, "entry_points.txt"))
@@ -103,10 +104,14 @@ def test_entry_points_name_the_families_and_importers(wheels: dict[str, zipfile.
             families[package] = list(points["kerastl.backbones"])
         if points.has_section("kerastl.importers"):
             importers[package] = tuple(points["kerastl.importers"])
-    backbones = {name.removeprefix("kerastl-") for name in PLUGINS} - {"importers", "runtime"}
+        if points.has_section("kerastl.executors"):
+            executors[package] = set(points["kerastl.executors"])
+    others = {"importers", "ray", "runtime"}
+    backbones = {name.removeprefix("kerastl-") for name in PLUGINS} - others
     named = {f"kerastl_{name}": [{"hub": "keras_hub"}.get(name, name)] for name in backbones}
     assert families == {"kerastl": ["run"], **named}
     assert importers == {"kerastl_importers": OURS}
+    assert executors == {"kerastl_ray": set(EXECUTORS)}
 
 
 def test_metadata_is_complete_and_the_same_everywhere(wheels: dict[str, zipfile.ZipFile]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -16,8 +17,13 @@ import yaml
 
 import kerastl
 from kerastl.cli import main
-from kerastl.progress import Progress
+from kerastl.progress import SILENT, Progress
+from kerastl.run.evaluate import Evaluation
+from kerastl.run.predict import Predictions
+from kerastl.run.shards import Shard
+from kerastl.run.work import Work, compute_part
 from kerastl.runs import Run
+from kerastl.table_features import extraction
 
 NUM_SHARDS = 3
 
@@ -191,6 +197,34 @@ def test_options_that_make_no_shard_are_refused(
     inputs = ["some.wav"] if args[0] == "predict" else []
     assert kerastl_command(args[0], tones.path, *inputs, *args[1:]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "extract"])
+def test_workers_compute_the_parts_of_shards_from_what_they_are_sent(
+    command: str, run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = shutil.copytree(run.path, tmp_path / "run")
+    (moved / "export").mkdir()
+    (moved / "export/notes.txt").write_text("of no matter")
+    record = Run(moved).record
+    monkeypatch.setenv("KERASTL_CACHE", str(tmp_path / "of-shards"))
+    if command == "predict":
+        frame = pd.read_csv(table)
+        files = [str(table.parent / name) for name in frame[frame.columns[0]]]
+        work: Work = Predictions.of(record, [*files, "missing.png"], exported=True, cache=True)
+    elif command == "evaluate":
+        work = Evaluation.of(record, table, "test", cache=True)
+    else:
+        work = extraction(record.config, progress=SILENT)
+    shard = Shard(1, 2)
+    expected = compute_part(tmp_path / "parts", shard, work, progress=SILENT).path.read_bytes()
+    monkeypatch.setenv("KERASTL_CACHE", str(tmp_path / "of-workers"))
+    sent = pickle.dumps(work.in_shards(2))
+    shutil.rmtree(moved)
+    received: Work = pickle.loads(sent)
+    received.begin()
+    assert received.part(shard) == expected
+    assert received.part(shard, received.decode(shard)) == expected
 
 
 def test_shards_killed_at_any_moment_and_run_again_lose_nothing(
