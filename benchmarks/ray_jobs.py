@@ -1,15 +1,15 @@
 """Predictions on Ray: workers and drivers that are killed, and the speed of two actors.
 
 Usage: python benchmarks/ray_jobs.py kills [--examples 20000] [--kills 20]
-       python benchmarks/ray_jobs.py speed [--examples 3000] [--rounds 3]
+       python benchmarks/ray_jobs.py speed [--examples 3072] [--rounds 3]
 """
 
 import argparse
 import json
 import os
 import random
+import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+
+from kerastl.run.shards import Part
 
 COMMAND = [sys.executable, "-c", "from kerastl.cli import main; main()"]
 TWO = "ray?actors=2&cpus=1"
@@ -144,37 +146,43 @@ def report(what: str, killed: int, code: int, parts: Path, merged: Path, whole: 
 
 
 def speed(folder: Path, num_examples: int, rounds: int) -> None:
-    """Compares one process with actors on the same processors, by turns."""
+    """Compares one process with actors on the same processors, by turns, without their start."""
     table = draw(folder / "images", num_examples, 160)
     backbone = {"name": "applications:mobilenet_v2", "weights": None, "input_size": 160}
     run = train(folder, table, backbone)
-    small = table.with_name("small.csv")
-    core = sorted(os.sched_getaffinity(0))
-    ways = {
-        "one process, 1 processor": (None, core[:1]),
-        "one process, 2 processors": (None, core),
-        "1 actor with 2 processors": (ONE, core),
-        "2 actors with 1 processor": (TWO, core),
-    }
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    ways = {"one process": None, "1 actor with 2 processors": ONE, "2 actors with 1": TWO}
+    found: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds):
-        for name, (executor, processors) in ways.items():
-            os.sched_setaffinity(0, processors)
-            seconds = []
-            for part in (small, table):  # the difference is without the start
-                output = folder / f"{number}-{name.replace(' ', '-')}-{part.stem}"
-                args = ["predict", run, part, "--no-cache", "--output"]
-                on = [output, "--on", executor] if executor else [f"{output}.csv"]
-                seconds.append(call(*args, *on))
-            found[name].append((seconds[0], seconds[1]))
-            print(f"{name}: {seconds[0]:.1f} s for 200, {seconds[1]:.1f} s for all", flush=True)
-    os.sched_setaffinity(0, core)
-    for name, times in found.items():
-        rates = [(num_examples - 200) / (whole - small) for small, whole in times]
-        print(
-            f"{name}: {statistics.median(rates):.0f} images/s, of 200 images "
-            f"{statistics.median(small for small, _ in times):.1f} s"
-        )
+        for name, executor in ways.items():
+            args = ["predict", run, table, "--no-cache", "--output"]
+            if executor is None:
+                command = [*COMMAND, *map(str, args), str(folder / f"{number}.csv")]
+                done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
+                rate = float(re.findall(r"\(([\d,]+)/s;", done.stderr)[-1].replace(",", ""))
+                print(f"{name}: {rate:.0f} images/s", flush=True)
+            else:
+                parts = folder / f"{number}-{executor.partition('?')[2]}"
+                started = time.time()
+                seconds = call(*args, parts, "--on", executor)
+                rate, first = rate_of(parts, 2 if executor == TWO else 1)
+                print(
+                    f"{name}: {rate:.0f} images/s, first part after {first - started:.1f} s of "
+                    f"{seconds:.1f}",
+                    flush=True,
+                )
+            found[name].append(rate)
+    for name, rates in found.items():
+        ratios = [rate / one for rate, one in zip(rates, found["one process"], strict=True)]
+        print(f"{name}: {', '.join(f'{ratio:.2f}' for ratio in ratios)} times one process")
+
+
+def rate_of(parts: Path, num_actors: int) -> tuple[float, float]:
+    """Returns examples per second after the first part of each actor, and when the first came."""
+    files = sorted(parts.glob("part-*"), key=lambda path: path.stat().st_mtime)
+    times = [(path.stat().st_mtime, Part.read(path)) for path in files]
+    begun = times[num_actors - 1][0]
+    rows = sum(len(part.job.rows(part.shard)) for _, part in times[num_actors:])
+    return rows / (times[-1][0] - begun), times[0][0]
 
 
 def main() -> None:
@@ -193,7 +201,7 @@ def main() -> None:
             if args.what == "kills":
                 kills(folder, args.examples or 20_000, args.kills)
             else:
-                speed(folder, args.examples or 3_000, args.rounds)
+                speed(folder, args.examples or 3_072, args.rounds)
         except SystemExit:
             print((folder / "log").read_text()[-3000:], file=sys.stderr)
             raise

@@ -1,9 +1,10 @@
 """The connection to Ray, and how many actors fit into it."""
 
+import io
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,8 @@ def connected(address: Address, *, progress: Progress) -> Iterator[Actors]:
     is_local = not address.place and not os.environ.get("RAY_ADDRESS")
     progress.note("Starting Ray on this machine." if is_local else "Connecting to Ray.")
     processors = num_processors()
-    try:
+    # Ray prints of each worker that dies, also if it is asked to be quiet.
+    with redirect_stdout(io.StringIO()), _stopping():
         if is_local:
             wanted = (address.actors or 1) * (address.cpus or 1)
             cpus = max(processors, wanted) + _SPARE_CPUS
@@ -63,6 +65,13 @@ def connected(address: Address, *, progress: Progress) -> Iterator[Actors]:
         device = "a GPU" if actors.has_gpu else counted(actors.cpus, "processor")
         progress.note(f"Ray: {counted(actors.count, 'actor')} with {device} each.")
         yield actors
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Disconnects from Ray at the end, or stops the one of this machine."""
+    try:
+        yield
     finally:
         ray.shutdown()
 
@@ -82,7 +91,7 @@ def _connect(place: str) -> None:
         raise RunError(
             f"Ray cannot be reached at {place}." if ":" in place else "No Ray runs here.",
             where="--on",
-            received=str(error).strip().splitlines()[0][:200],
+            received=" ".join(str(error).split())[:300],
             fix="Start it with `ray start --head`, whose Ray Client listens at port 10001, with "
             "the versions of Python and Ray that this machine has.",
         ) from None
