@@ -23,7 +23,7 @@ _NO_FACT = "-"
 _PACKAGES = {
     "kerastl-tiny": "small networks for demos, weights included",
     "kerastl-applications": "the image models of Keras, which loads their weights",
-    "kerastl-hub": "the image encoders of KerasHub, such as DINOv2 and SigLIP",
+    "kerastl-hub": "the encoders of KerasHub, such as DINOv2, SigLIP and Whisper",
     "kerastl-tfhub": "TF Hub modules, downloaded or in a folder",
     "kerastl-onnx": "any ONNX file, frozen",
 }

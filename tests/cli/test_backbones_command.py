@@ -134,8 +134,8 @@ def test_without_plugins_list_says_how_to_get_some():
         "No backbones are installed. They come in packages of their own:",
         "  pip install kerastl-tiny          small networks for demos, weights included",
         "  pip install kerastl-applications  the image models of Keras, which loads their weights",
-        "  pip install kerastl-hub           the image encoders of KerasHub, such as DINOv2 and "
-        "SigLIP",
+        "  pip install kerastl-hub           the encoders of KerasHub, such as DINOv2, SigLIP and "
+        "Whisper",
         "  pip install kerastl-tfhub         TF Hub modules, downloaded or in a folder",
         "  pip install kerastl-onnx          any ONNX file, frozen",
         "KERASTL_PLUGINS allows only: run",

@@ -1,4 +1,4 @@
-"""The family `keras_hub`: image encoders of KerasHub as kerastl backbones.
+"""The family `keras_hub`: encoders of images and audio of KerasHub as kerastl backbones.
 
 Convention: this module, `architectures`, `catalogue`, `folders` and `family` import no framework;
 the others do, when a backbone is built.

@@ -5,10 +5,33 @@ Convention: the names of classes are those of `keras_hub.models`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+
+
+SPEECH_HZ = 16_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audio:
+    """What an encoder of audio takes.
+
+    Args:
+        converter: Arguments of its audio converter that change what it computes, with their
+            defaults.
+        seconds: Length of the window if no file says so.
+        max_seconds: Longest window that KerasHub accepts.
+        window: What users should know of it.
+    """
+
+    converter: Mapping[str, Any]
+    seconds: float
+    max_seconds: float
+    window: str
+    min_seconds: float = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +52,7 @@ class Architecture:
         min_size: Smallest side in pixels; None is one patch.
         has_position_weights: Whether the number of weights depends on the input size.
         needs_consent: Whether the owner asks to accept the license before a download.
+        audio: What it takes if it is an encoder of audio, or None.
     """
 
     backbone: str
@@ -42,6 +66,7 @@ class Architecture:
     min_size: int | None = 32
     has_position_weights: bool = False
     needs_consent: bool = False
+    audio: Audio | None = None
 
     @property
     def poolings(self) -> tuple[str, ...]:
@@ -110,6 +135,17 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         paper="https://arxiv.org/abs/1905.02244",
         license="Apache-2.0",
     ),
+    "moonshine": Architecture(
+        backbone="MoonshineBackbone",
+        paper="https://arxiv.org/abs/2410.15608",
+        license="MIT",
+        audio=Audio(
+            converter={"do_normalize": False, "sampling_rate": SPEECH_HZ},
+            seconds=4,
+            max_seconds=64,
+            window="0.1 to 64 seconds; 4 unless backbone.input_size says otherwise",
+        ),
+    ),
     "resnet": Architecture(
         backbone="ResNetBackbone", paper="https://arxiv.org/abs/1512.03385", license="Apache-2.0"
     ),
@@ -133,6 +169,24 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     ),
     "vit": _transformer(
         "ViTBackbone", "https://arxiv.org/abs/2010.11929", "Apache-2.0", moments=HALF
+    ),
+    "whisper": Architecture(
+        backbone="WhisperBackbone",
+        paper="https://arxiv.org/abs/2212.04356",
+        license="MIT",
+        has_position_weights=True,
+        audio=Audio(
+            converter={
+                "num_mels": 80,
+                "num_fft_bins": 400,
+                "stride": 160,
+                "sampling_rate": SPEECH_HZ,
+            },
+            seconds=30,
+            max_seconds=30,
+            window="30 seconds, as it was trained; shorter ones (backbone.input_size) take the "
+            "first position embeddings, cost less and do not average over padded silence",
+        ),
     ),
     "xception": Architecture(
         backbone="XceptionBackbone",

@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kerastl.backbones import AudioInput, ImageInput
 from kerastl_hub.architectures import ARCHITECTURES, Architecture
+from kerastl_hub.folders import Contents, audio_input, scaling_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,7 @@ class Preset:
         name: Its name in KerasHub.
         architecture: Key of `ARCHITECTURES`.
         handle: Its handle on Kaggle, with a version.
-        size: Side in pixels of the images it was trained on.
+        size: Side in pixels of the images it was trained on, or None for audio.
         feature_dim: Length of one vector of features.
         num_params: Number of weights, at `size` and with the default pooling.
         config: Arguments of the encoder's class; None if only the download has them.
@@ -32,12 +34,35 @@ class Preset:
     name: str
     architecture: str
     handle: str
-    size: int
+    size: int | None
     feature_dim: int | None
     num_params: int | None
     config: Mapping[str, Any] | None
     description: str
     license: str | None = None
+
+    @property
+    def input(self) -> ImageInput | AudioInput:
+        """The images or audio that it was trained on."""
+        audio = self.facts.audio
+        if audio is not None:
+            return audio_input(audio, audio.converter, audio.seconds)
+        patch = (self.config or {}).get("patch_size", 16)
+        min_size = self.facts.min_size or 2 * int(patch)
+        assert self.size is not None  # of images
+        return ImageInput(height=self.size, width=self.size, min_size=min_size)
+
+    @property
+    def contents(self) -> Contents:
+        """What its files say, as far as it is known without a download."""
+        audio, config = self.facts.audio, self.config or {}
+        return Contents(
+            origin="KerasHub",
+            architecture=self.architecture,
+            input=self.input,
+            scaling=None if audio else scaling_of(*self.facts.moments),
+            converter={k: config.get(k, v) for k, v in audio.converter.items()} if audio else {},
+        )
 
     @property
     def facts(self) -> Architecture:

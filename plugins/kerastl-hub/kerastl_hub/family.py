@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerastl.backbones import BackboneSpec, ImageInput, Stage, check_options
+from kerastl.backbones import BackboneSpec, Input, Stage, check_options
 from kerastl_hub.architectures import ARCHITECTURES, Architecture
 from kerastl_hub.catalogue import Preset, presets
 from kerastl_hub.folders import read_folder
@@ -18,10 +18,11 @@ FAMILY = "keras_hub"
 OPTIONS: Mapping[str, Any] = {"pooling": None, "mean": None, "std": None}
 _WEIGHTS = ("preset",)
 _PIXELS = "the preset's own scale, mean and deviation, inside the network"
+_SAMPLES = "the preset's own audio converter, inside the network"
 
 
 class KerasHub:
-    """The image encoders of KerasHub."""
+    """The encoders of images and audio of KerasHub."""
 
     def names(self) -> Sequence[str]:
         """Returns the names of the published presets; handles and folders are accepted too."""
@@ -32,7 +33,7 @@ class KerasHub:
 
         Raises:
             UnknownBackboneError: It is not a preset, a handle or an existing folder.
-            BackboneError: The folder contains no image encoder, or there is no such option.
+            BackboneError: The folder contains no encoder, or there is no such option.
         """
         check_name(name)
         chosen = check_options(f"{FAMILY}:{name}", options, defaults=OPTIONS)
@@ -44,14 +45,12 @@ class KerasHub:
 def _known(preset: Preset, options: Mapping[str, Any]) -> BackboneSpec:
     facts = preset.facts
     pooling = options["pooling"] or facts.poolings[0]
-    patch = (preset.config or {}).get("patch_size", 16)
-    min_size = facts.min_size or 2 * int(patch)
     failures = {
         "has_the_declared_size": "the number of position embeddings depends on the input size"
     }
     return BackboneSpec(
         id=f"{FAMILY}:{preset.name}",
-        input=ImageInput(height=preset.size, width=preset.size, min_size=min_size),
+        input=preset.input,
         feature_dim=preset.feature_dim and preset.feature_dim * (2 if pooling == "both" else 1),
         num_params=preset.num_params if pooling == facts.poolings[0] else None,
         weights=_WEIGHTS,
@@ -72,12 +71,9 @@ def _known(preset: Preset, options: Mapping[str, Any]) -> BackboneSpec:
 def _other(name: str, options: Mapping[str, Any]) -> BackboneSpec:
     contents = read_folder(Path(name).expanduser()) if is_path(name) else None
     facts = None if contents is None else ARCHITECTURES[contents.architecture]
-    size = None if contents is None else contents.size
     return BackboneSpec(
         id=f"{FAMILY}:{name}",
-        input=None
-        if size is None
-        else ImageInput(height=size[0], width=size[1], min_size=min(size)),
+        input=contents.input if contents else None,
         feature_dim=None,
         num_params=None,
         weights=_WEIGHTS,
@@ -96,6 +92,12 @@ def _other(name: str, options: Mapping[str, Any]) -> BackboneSpec:
 
 
 def _described(facts: Architecture) -> Mapping[str, str]:
+    if facts.audio is not None:
+        return {
+            "preprocessing": _SAMPLES,
+            "pooling": "mean, over time",
+            "window": facts.audio.window,
+        }
     return {
         "preprocessing": _PIXELS,
         "pooling": f"{', '.join(facts.poolings)}"
@@ -104,7 +106,7 @@ def _described(facts: Architecture) -> Mapping[str, str]:
 
 
 def _build(
-    name: str, *, weights: str | None = None, input: ImageInput | None = None, **options: Any
+    name: str, *, weights: str | None = None, input: Input | None = None, **options: Any
 ) -> "keras.Model":
     from kerastl_hub.network import build_network
 

@@ -3,12 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerastl.backbones import BackboneError
-from kerastl_hub.architectures import BY_BACKBONE, OF_TIMM, OF_TRANSFORMERS
+from kerastl.backbones import AudioInput, BackboneError, ImageInput
+from kerastl_hub.architectures import ARCHITECTURES, BY_BACKBONE, OF_TIMM, OF_TRANSFORMERS, Audio
 
 CONFIG = "config.json"
 _FORMATS = "a preset of KerasHub, or a checkpoint of transformers or timm that KerasHub converts"
@@ -21,21 +21,23 @@ class Contents:
     Args:
         origin: The library that wrote it: `"KerasHub"`, `"transformers"` or `"timm"`.
         architecture: Key of `ARCHITECTURES`.
-        size: Height and width in pixels of the images, or None if it takes any.
+        input: The images or audio of the preset, or None if it takes images of any size.
         scaling: Factors and offsets of red, green and blue in [0, 255]; None if no file says so.
+        converter: Arguments of the converter of audio.
     """
 
     origin: str
     architecture: str
-    size: tuple[int, int] | None
-    scaling: tuple[Sequence[float], Sequence[float]] | None
+    input: ImageInput | AudioInput | None
+    scaling: tuple[Sequence[float], Sequence[float]] | None = None
+    converter: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_folder(folder: Path) -> Contents:
     """Reads the configs in a folder, no weights.
 
     Raises:
-        BackboneError: It is neither of the known formats, or of a network that is no image encoder.
+        BackboneError: It is neither of the known formats, or has no encoder that fits.
     """
     config = _json(folder / CONFIG)
     if config is None:
@@ -52,6 +54,16 @@ def read_folder(folder: Path) -> Contents:
     return _of_timm(folder, config)
 
 
+def audio_input(facts: Audio, converter: Mapping[str, Any], seconds: float) -> AudioInput:
+    """Returns the window of an encoder of audio."""
+    rate = converter["sampling_rate"]
+    return AudioInput(
+        sample_rate_hz=rate,
+        num_samples=round(seconds * rate),
+        min_samples=round(facts.min_seconds * rate),
+    )
+
+
 def scaling_of(mean: Any, std: Any) -> tuple[list[float], list[float]]:
     """Returns factors and offsets for images in [0, 255], from moments of images in [0, 1]."""
     means, deviations = _channels(mean), _channels(std)
@@ -66,14 +78,39 @@ def _of_keras_hub(folder: Path, config: Mapping[str, Any]) -> Contents:
     if architecture is None:
         raise _no_encoder(folder, f"a {config['class_name']}", BY_BACKBONE)
     inner = config["config"]
+    audio = ARCHITECTURES[architecture].audio
+    if audio is not None:
+        return _of_audio(folder, architecture, audio, inner)
     inner = inner.get("vision_encoder", {"config": inner})["config"]
     converter = (_json(folder / "image_converter.json") or {}).get("config")
     return Contents(
         origin="KerasHub",
         architecture=architecture,
-        size=_sides(inner.get("image_shape")) or _sides((converter or {}).get("image_size")),
+        input=_image(inner.get("image_shape")) or _image((converter or {}).get("image_size")),
         scaling=None if converter is None else _scaling_of_converter(converter),
     )
+
+
+def _of_audio(folder: Path, architecture: str, audio: Audio, config: Mapping[str, Any]) -> Contents:
+    given = (_json(folder / "audio_converter.json") or {}).get("config", {})
+    converter = {
+        key: given.get(key, config.get(key, value)) for key, value in audio.converter.items()
+    }
+    seconds = min(given.get("max_audio_length", audio.seconds), longest(audio, converter, config))
+    return Contents(
+        origin="KerasHub",
+        architecture=architecture,
+        input=audio_input(audio, converter, seconds),
+        converter=converter,
+    )
+
+
+def longest(audio: Audio, converter: Mapping[str, Any], config: Mapping[str, Any]) -> float:
+    """Returns the length in seconds of the longest window that an encoder takes."""
+    frames = config.get("max_encoder_sequence_length")
+    if frames is None:
+        return audio.max_seconds
+    return float(frames * converter["stride"] / converter["sampling_rate"])
 
 
 def _scaling_of_converter(config: Mapping[str, Any]) -> tuple[list[float], list[float]]:
@@ -107,7 +144,7 @@ def _of_transformers(folder: Path, config: Mapping[str, Any]) -> Contents:
     return Contents(
         origin="transformers",
         architecture=architecture,
-        size=_sides(config.get("image_size")),
+        input=_image(config.get("image_size")),
         scaling=None if given is None else _scaling_of_processor(given),
     )
 
@@ -130,14 +167,14 @@ def _of_timm(folder: Path, config: Mapping[str, Any]) -> Contents:
     return Contents(
         origin="timm",
         architecture=architecture,
-        size=_sides(size[1:] if size else None),
+        input=_image(size[1:] if size else None),
         scaling=scaling_of(given["mean"], given["std"]) if "mean" in given else None,
     )
 
 
 def _no_encoder(folder: Path, received: str, known: Any) -> BackboneError:
     return BackboneError(
-        "The folder contains no image encoder that KerasHub can load.",
+        "The folder contains no encoder of images or audio that KerasHub can load.",
         where=str(folder / CONFIG),
         expected=f"one of {', '.join(sorted(known))}",
         received=received,
@@ -157,11 +194,12 @@ def _json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else {}
 
 
-def _sides(value: Any) -> tuple[int, int] | None:
-    if isinstance(value, int):
-        return value, value
-    sides = list(value or ())[:2]
-    return (int(sides[0]), int(sides[1])) if len(sides) == 2 and all(sides) else None
+def _image(size: Any) -> ImageInput | None:
+    sides = [size, size] if isinstance(size, int) else list(size or ())[:2]
+    if len(sides) < 2 or not all(sides):
+        return None
+    height, width = map(int, sides)
+    return ImageInput(height=height, width=width, min_size=min(height, width))
 
 
 def _channels(value: Any) -> list[float]:

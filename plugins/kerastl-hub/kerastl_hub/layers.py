@@ -49,7 +49,7 @@ class HubNetwork(keras.Model):
         if keras.backend.standardize_dtype(features.dtype) != "float32":
             features = keras.ops.cast(features, "float32")
         super().__init__(raw, features, **kwargs)
-        _name_layers(self, encoder.name)
+        name_layers(self, encoder.name)
         self.arguments: dict[str, Any] = {
             "architecture": architecture,
             "config": dict(config),
@@ -86,7 +86,7 @@ def config_of(encoder: keras.Model) -> dict[str, Any]:
     return {key: _plain(value) for key, value in config.items()}
 
 
-def _name_layers(network: keras.Model, encoder_name: str) -> None:
+def name_layers(network: keras.Model, encoder_name: str) -> None:
     """Gives layers names that are the same in each process; a saved model refers to them.
 
     KerasHub begins names with that of an encoder that was loaded; Keras counts unnamed layers.

@@ -11,22 +11,23 @@ import keras_hub
 
 from kerastl.backbones import (
     BackboneError,
-    ImageInput,
+    Input,
     Stage,
     WeightsError,
     load_weights_file,
     stages_by_resolution,
 )
 from kerastl_hub.architectures import ARCHITECTURES
+from kerastl_hub.audio import HubAudioNetwork, audio_config_of
 from kerastl_hub.catalogue import presets
-from kerastl_hub.folders import read_folder, scaling_of
+from kerastl_hub.folders import Contents, longest, read_folder, scaling_of
 from kerastl_hub.handles import resolve
 from kerastl_hub.layers import HubNetwork, build_encoder, config_of
 
 PUBLISHED = "preset"
 DEFAULT_SIZE = 224  # of a preset that names none
 _BLOCK = re.compile(
-    r"(transformer_block|layers|(.+_)?encoder_block|stage_\d+_blocks|hierarchical_encoder_\d+"
+    r"(transformer_block|transformer_encoder_layer|layers|(.+_)?encoder_block|stage_\d+_blocks|hierarchical_encoder_\d+"
     r"|encoder_stage)_\d+"
 )
 
@@ -35,12 +36,12 @@ def build_network(
     name: str,
     *,
     weights: str | None,
-    input: ImageInput | None,
+    input: Input | None,
     pooling: str | None = None,
     mean: Any = None,
     std: Any = None,
-) -> HubNetwork:
-    """Returns the network from raw images to features.
+) -> HubNetwork | HubAudioNetwork:
+    """Returns the network from raw images or audio to features.
 
     Args:
         name: A preset, a handle or a folder.
@@ -57,39 +58,86 @@ def build_network(
         WeightsError: The weights cannot be downloaded or do not fit.
     """
     identifier = f"keras_hub:{name}"
-    loaded = None
-    scaling: tuple[Sequence[float], Sequence[float]] | None
     preset = presets().get(name)
     if preset is not None and preset.config is not None and weights != PUBLISHED:
-        architecture, config = preset.architecture, dict(preset.config)
-        size, scaling = (preset.size, preset.size), scaling_of(*preset.facts.moments)
+        loaded, config, contents = None, dict(preset.config), preset.contents
     else:
         folder = resolve(name)
         contents = read_folder(folder)
-        architecture = contents.architecture
-        loaded = _load(folder, architecture, with_weights=weights == PUBLISHED)
-        config, scaling = config_of(loaded), contents.scaling
-        size = contents.size or (DEFAULT_SIZE, DEFAULT_SIZE)
-    if mean is not None or std is not None:
-        scaling = _given_scaling(identifier, mean, std)
-    if scaling is None:
-        raise _unknown_scaling(identifier)
-    if input is not None and (input.height, input.width) != size:
-        size = (input.height, input.width)
-        _check_size(identifier, architecture, config, size)
-    encoder = _sized(identifier, architecture, {**config, "image_shape": [*size, 3]}, loaded)
-    network = HubNetwork(
+        loaded = _load(folder, contents.architecture, with_weights=weights == PUBLISHED)
+        config = {}
+    pooling = _checked_pooling(identifier, contents.architecture, pooling)
+    taken = input or contents.input
+    network: HubNetwork | HubAudioNetwork
+    if ARCHITECTURES[contents.architecture].audio is not None:
+        _refuse_moments(identifier, mean, std)
+        network = _audio_network(identifier, contents, config, loaded, taken)
+    else:
+        scaling = contents.scaling
+        if mean is not None or std is not None:
+            scaling = _given_scaling(identifier, mean, std)
+        if scaling is None:
+            raise _unknown_scaling(identifier)
+        network = _image_network(identifier, contents, config, loaded, taken, scaling, pooling)
+    if weights not in (None, PUBLISHED):
+        _load_file(network, str(weights), identifier)
+    return network
+
+
+def _image_network(
+    identifier: str,
+    contents: Contents,
+    config: Mapping[str, Any],
+    loaded: keras.Model | None,
+    taken: Any,
+    scaling: tuple[Sequence[float], Sequence[float]],
+    pooling: str,
+) -> HubNetwork:
+    architecture = contents.architecture
+    config = config if loaded is None else config_of(loaded)
+    shape = list(taken.shape) if taken else [DEFAULT_SIZE, DEFAULT_SIZE, 3]
+    if taken != contents.input:
+        _check_size(identifier, architecture, config, shape[:2])
+    encoder = _sized(identifier, architecture, {**config, "image_shape": shape}, loaded)
+    return HubNetwork(
         architecture=architecture,
         config=config_of(encoder),
         scale=scaling[0],
         offset=scaling[1],
-        pooling=_checked_pooling(identifier, architecture, pooling),
+        pooling=pooling,
         encoder=encoder,
         name="keras_hub",
     )
-    if weights not in (None, PUBLISHED):
-        _load_file(network, str(weights), identifier)
-    return network
+
+
+def _audio_network(
+    identifier: str,
+    contents: Contents,
+    config: Mapping[str, Any],
+    loaded: keras.Model | None,
+    taken: Any,
+) -> HubAudioNetwork:
+    audio = ARCHITECTURES[contents.architecture].audio
+    assert audio is not None
+    config = config if loaded is None else audio_config_of(loaded)
+    rate = contents.converter["sampling_rate"]
+    shortest = round(audio.min_seconds * rate)
+    limit = round(longest(audio, contents.converter, config) * rate)
+    if not shortest <= taken.num_samples <= limit:
+        raise BackboneError(
+            f"The backbone '{identifier}' cannot take a window of {taken.num_samples} samples.",
+            where="backbone.input_size",
+            expected=f"{shortest} to {limit} samples at {rate} per second",
+            fix=f"Set backbone.input_size to {min(max(taken.num_samples, shortest), limit)}.",
+        )
+    return HubAudioNetwork(
+        architecture=contents.architecture,
+        config=config,
+        converter=contents.converter,
+        num_samples=taken.num_samples,
+        encoder=loaded,
+        name="keras_hub",
+    )
 
 
 def stages_of(network: keras.Model) -> Sequence[Stage]:
@@ -197,6 +245,16 @@ def _wrong_size(
         if near
         else "Choose another backbone.input_size, such as a square.",
     )
+
+
+def _refuse_moments(identifier: str, mean: Any, std: Any) -> None:
+    if mean is not None or std is not None:
+        raise BackboneError(
+            f"The backbone '{identifier}' takes audio, so it has no options 'mean' and 'std'.",
+            where="backbone.options",
+            received=f"mean: {mean}, std: {std}",
+            fix="Remove them; the preset's own audio converter is inside the network.",
+        )
 
 
 def _given_scaling(identifier: str, mean: Any, std: Any) -> tuple[list[float], list[float]]:

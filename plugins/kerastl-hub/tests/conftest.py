@@ -129,6 +129,34 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 """Architecture to the arguments of a tiny encoder."""
 
+AUDIO_CONFIGS: dict[str, dict[str, Any]] = {
+    "moonshine": {
+        "vocabulary_size": 8,
+        "filter_dim": 16,
+        "encoder_num_layers": 2,
+        "decoder_num_layers": 1,
+        "hidden_dim": 16,
+        "intermediate_dim": 32,
+        "encoder_num_heads": 2,
+        "decoder_num_heads": 2,
+    },
+    "whisper": {
+        "vocabulary_size": 8,
+        "num_layers": 2,
+        "num_heads": 2,
+        "hidden_dim": 16,
+        "intermediate_dim": 32,
+        "max_encoder_sequence_length": 400,
+        "max_decoder_sequence_length": 8,
+    },
+}
+"""Architecture to the arguments of a tiny backbone for audio."""
+
+_CONVERTERS: dict[str, dict[str, Any]] = {
+    "moonshine": {"do_normalize": True},
+    "whisper": {"max_audio_length": 1},
+}
+
 _TEXT = {
     "vocabulary_size": 8,
     "embedding_dim": 8,
@@ -159,9 +187,7 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         if architecture not in made:
             keras.utils.set_random_seed(1)
             backbone = build_encoder(architecture, CONFIGS[architecture])
-            for variable in backbone.trainable_variables:  # biases and scales that are not 0 or 1
-                noise = keras.random.normal(variable.shape, stddev=0.1)
-                variable.assign(variable + noise)
+            _add_noise(backbone)
             facts = ARCHITECTURES[architecture]
             if facts.tower:
                 name = facts.backbone.removesuffix("Backbone")
@@ -180,3 +206,34 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         return made[architecture]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def audio_folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Returns the folder of a preset of an architecture for audio, with its converter."""
+    keras_hub = pytest.importorskip("keras_hub", reason="keras-hub is not installed")
+    import keras
+
+    made: dict[str, Path] = {}
+
+    def make(architecture: str) -> Path:
+        if architecture not in made:
+            keras.utils.set_random_seed(1)
+            name = architecture.capitalize()
+            backbone = getattr(keras_hub.models, f"{name}Backbone")(**AUDIO_CONFIGS[architecture])
+            _add_noise(backbone)
+            folder = made[architecture] = tmp_path_factory.mktemp(architecture)
+            backbone.save_to_preset(str(folder))
+            converter = getattr(keras_hub.layers, f"{name}AudioConverter")
+            converter(**_CONVERTERS[architecture]).save_to_preset(str(folder))
+        return made[architecture]
+
+    return make
+
+
+def _add_noise(backbone: Any) -> None:
+    """Gives biases and scales values that are not 0 or 1."""
+    import keras
+
+    for variable in backbone.trainable_variables:
+        variable.assign(variable + keras.random.normal(variable.shape, stddev=0.1))

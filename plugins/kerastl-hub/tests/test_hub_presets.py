@@ -123,7 +123,7 @@ def test_a_missing_folder_is_unknown():
 )
 def test_a_folder_of_another_network_is_refused(config, part, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(BackboneError, match="no image encoder that KerasHub can load") as caught:
+    with pytest.raises(BackboneError, match="no encoder of images or audio") as caught:
         find_backbone(f"keras_hub:{tmp_path}")
     assert part in str(caught.value)
 
@@ -158,7 +158,7 @@ def test_the_scaling_of_transformers_is_read(given, scale, offset, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit", "image_size": 48}))
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(given))
     contents = read_folder(tmp_path)
-    assert contents.size == (48, 48)
+    assert contents.input.shape == (48, 48, 3)
     assert contents.scaling == (pytest.approx([scale] * 3), pytest.approx([offset] * 3))
 
 
@@ -167,7 +167,7 @@ def test_the_scaling_of_timm_is_read(tmp_path):
     config = {"architecture": "resnet18", "pretrained_cfg": given}
     (tmp_path / "config.json").write_text(json.dumps(config))
     contents = read_folder(tmp_path)
-    assert (contents.architecture, contents.size) == ("resnet", (160, 160))
+    assert (contents.architecture, contents.input.shape) == ("resnet", (160, 160, 3))
     assert contents.scaling == (pytest.approx([4 / 255] * 3), pytest.approx([-2.0] * 3))
 
 

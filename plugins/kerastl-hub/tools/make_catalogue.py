@@ -16,6 +16,7 @@ import keras
 import keras_hub
 
 from kerastl_hub.architectures import ARCHITECTURES
+from kerastl_hub.audio import HubAudioNetwork, audio_config_of, build_audio_encoder
 from kerastl_hub.layers import HubNetwork, config_of
 
 OUTPUT = Path(__file__).parents[1] / "kerastl_hub" / "catalogue.json"
@@ -55,6 +56,10 @@ SWINS = {
     "base": (128, [2, 2, 18, 2], [4, 8, 16, 32]),
     "large": (192, [2, 2, 18, 2], [6, 12, 24, 48]),
 }
+WHISPERS = {
+    "tiny": (4, 6, 384), "base": (6, 8, 512), "small": (12, 12, 768),
+    "medium": (24, 16, 1024), "large": (32, 20, 1280),
+}  # fmt: skip
 RESNET_BLOCKS = {
     18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3],
     152: [3, 8, 36, 3], 200: [3, 12, 48, 3],
@@ -76,12 +81,12 @@ def main() -> None:
 def _entry(name: str, architecture: str, preset: Mapping[str, Any]) -> dict[str, Any]:
     size, stated = _config(name, architecture)
     facts, metadata = ARCHITECTURES[architecture], preset["metadata"]
-    config = {**stated, "image_shape": [size, size, 3]}
+    config = {**stated, "image_shape": [size, size, 3]} if size else stated
     num_params, dim = _counted(architecture, config)
     expected = metadata["params"]
     # KerasHub counts the text encoder or the classifier of some presets too.
     counts = (num_params, num_params + 1000 * (dim + 1))
-    is_known = facts.tower is not None or any(
+    is_known = (facts.tower or facts.audio) is not None or any(
         abs(count - expected) <= ROUNDING * expected for count in counts
     )
     if not is_known:
@@ -116,13 +121,24 @@ def _counted(architecture: str, config: Mapping[str, Any]) -> tuple[int, int]:
 def _built_from(architecture: str, config: str) -> tuple[int, int]:
     keras.utils.clear_session()
     arguments = json.loads(config)
-    network = HubNetwork(
-        architecture=architecture,
-        config=arguments,
-        scale=[1.0] * 3,
-        offset=[0.0] * 3,
-        pooling=ARCHITECTURES[architecture].poolings[0],
-    )
+    facts = ARCHITECTURES[architecture]
+    network: keras.Model
+    if facts.audio is not None:
+        converter = {k: arguments.get(k, v) for k, v in facts.audio.converter.items()}
+        network = HubAudioNetwork(
+            architecture=architecture,
+            config=arguments,
+            converter=converter,
+            num_samples=round(facts.audio.seconds * converter["sampling_rate"]),
+        )
+    else:
+        network = HubNetwork(
+            architecture=architecture,
+            config=arguments,
+            scale=[1.0] * 3,
+            offset=[0.0] * 3,
+            pooling=facts.poolings[0],
+        )
     return int(network.count_params()), int(network.output_shape[1])
 
 
@@ -130,8 +146,8 @@ def _built(architecture: str, config: Mapping[str, Any]) -> tuple[int, int]:
     return _built_from(architecture, json.dumps(config))
 
 
-def _config(name: str, architecture: str) -> tuple[int, dict[str, Any]]:
-    """Returns side and arguments of the encoder's class."""
+def _config(name: str, architecture: str) -> tuple[int | None, dict[str, Any]]:
+    """Returns side (None of audio) and arguments of the encoder's class."""
     if architecture in ("clip", "deit", "dinov2", "dinov3", "siglip", "vit"):
         return _transformer(name, architecture)
     return globals()[f"_{architecture}"](name)
@@ -218,6 +234,18 @@ def _mobilenet(name: str) -> tuple[int, dict[str, Any]]:
     return 224, _timm(f"mobilenetv3_{words[2]}_{words[3]}")
 
 
+def _moonshine(name: str) -> tuple[None, dict[str, Any]]:
+    layers, dim, factor = (6, 288, 0.9) if "tiny" in name else (8, 416, 0.62)
+    return None, {
+        "filter_dim": dim,
+        "encoder_num_layers": layers,
+        "hidden_dim": dim,
+        "intermediate_dim": 4 * dim,
+        "encoder_num_heads": 8,
+        "partial_rotary_factor": factor,
+    }
+
+
 def _resnet(name: str) -> tuple[int, dict[str, Any]]:
     depth = int(re.findall(r"_(\d+)_", name)[0])
     kind = "basic_block" if depth < 50 else "bottleneck_block"
@@ -246,6 +274,13 @@ def _swin(name: str) -> tuple[int, dict[str, Any]]:
 
 def _vgg(name: str) -> tuple[int, dict[str, Any]]:
     return 224, _timm("vgg" + name.split("_")[1])
+
+
+def _whisper(name: str) -> tuple[None, dict[str, Any]]:
+    layers, heads, dim = WHISPERS[name.split("_")[1]]
+    config = {"num_layers": layers, "num_heads": heads, "hidden_dim": dim}
+    full = {**config, "intermediate_dim": 4 * dim}
+    return None, audio_config_of(build_audio_encoder("whisper", full)) | full
 
 
 def _xception(name: str) -> tuple[int, dict[str, Any]]:
