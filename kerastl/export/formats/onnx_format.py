@@ -1,6 +1,7 @@
 """ONNX: for ONNX Runtime and everything else that reads it."""
 
 import copy
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from kerastl.export.serving import SIGNATURE
 
 _OPSET = 18
 _LARGE = 1024  # values
+_HEAVY = 2**16  # bytes
 
 
 class OnnxFormat(Format):
@@ -53,30 +55,68 @@ def converted(folder: Path) -> Any:
     """Returns a SavedModel as an ONNX model with the names of its signature."""
     import tensorflow as tf
     import tf2onnx
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
     loaded = tf.saved_model.load(str(folder))
     signature = loaded.signatures[SIGNATURE]
-    frozen = convert_variables_to_constants_v2(signature)
-    graph = frozen.graph.as_graph_def()
+    # The function of TensorFlow makes a second graph, which has all weights a few times more.
+    graph = tf2onnx.tf_loader.convert_variables_to_constants_large_model(signature)
     _replace_fourier_transforms(graph)
     _replace_error_functions(graph)
-    inputs = list(signature.structured_input_signature[1])
-    outputs = sorted(signature.structured_outputs)
-    names = {
-        **{tensor.name: name for tensor, name in zip(frozen.inputs, inputs, strict=True)},
-        **{tensor.name: name for tensor, name in zip(frozen.outputs, outputs, strict=True)},
-    }
+    names = list(signature.structured_input_signature[1])
+    inputs = [tensor.name for tensor in signature.inputs[: len(names)]]
+    outputs = [tensor.name for tensor in signature.outputs]
+    weights = _take_out_weights(graph)
     model, _ = tf2onnx.convert.from_graph_def(
         graph,
-        input_names=[tensor.name for tensor in frozen.inputs],
-        output_names=[tensor.name for tensor in frozen.outputs],
-        tensors_to_rename=names,
+        input_names=[*inputs, *weights],
+        output_names=outputs,
+        tensors_to_rename={
+            **dict(zip(inputs, names, strict=True)),
+            **dict(zip(outputs, sorted(signature.structured_outputs), strict=True)),
+        },
         opset=_OPSET,
     )
+    _put_in_weights(model.graph, weights)
     return model
+
+
+def _take_out_weights(graph: Any) -> dict[str, np.ndarray]:
+    """Makes large constants inputs; returns their values by the names of the inputs.
+
+    tf2onnx copies all constants after each optimization and never frees the copies: 17 GB of a
+    network of 344 MB.
+    """
+    import tensorflow as tf
+
+    weights = {}
+    for node in graph.node:
+        if node.op == "Const" and len(node.attr["value"].tensor.tensor_content) >= _HEAVY:
+            values = tf.make_ndarray(node.attr["value"].tensor)
+            weights[f"{node.name}:0"] = values
+            node.op = "Placeholder"
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape(values.shape).as_proto())
+            del node.attr["value"]
+    return weights
+
+
+def _put_in_weights(graph: Any, weights: dict[str, np.ndarray]) -> None:
+    """Makes inputs constants again; those that only a transposition takes are transposed."""
+    from onnx import numpy_helper
+
+    transposes = {}
+    users = Counter(name for node in graph.node for name in node.input)
+    for node in graph.node:
+        if node.op_type == "Transpose" and users[node.input[0]] == 1:
+            transposes[node.input[0]] = node
+    for one in list(graph.input):
+        if one.name in weights:
+            values, name = weights.pop(one.name), one.name
+            graph.input.remove(one)
+            if name in transposes:
+                node = transposes[name]
+                values, name = values.transpose(node.attribute[0].ints), node.output[0]
+                graph.node.remove(node)
+            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
 
 
 def _store_in_float16(graph: Any) -> None:
