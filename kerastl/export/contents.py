@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kerastl.backbones import find_backbone
-from kerastl.errors import KerastlError
 from kerastl.export.composed import ComposedModel
 from kerastl.export.formats import Form
 from kerastl.export.serving import ServingModel
@@ -55,21 +53,13 @@ def export_contents(
             "id": backbone.id,
             "weights": backbone.weights,
             "license": backbone.license,
-            "reference": _reference(bundle),
+            "reference": backbone.reference,
             "trained": backbone.trained,
         },
         "run": {"created": bundle.created, "versions": bundle.versions, "sha256": dict(sha256)},
         "versions": {**versions(), **{name: installed_version(name) for name in packages}},
     }
     return {**contents, **_listening(bundle)}
-
-
-def _reference(bundle: Bundle) -> str | None:
-    """Returns where the backbone was published, None if its plugin is not installed."""
-    try:
-        return find_backbone(bundle.backbone.id, options=bundle.backbone.options).reference
-    except KerastlError:
-        return None
 
 
 def _listening(bundle: Bundle) -> Mapping[str, Any]:

@@ -112,7 +112,7 @@ class ExtractorFacts(_Part):
 
 
 class BackboneFacts(_Part):
-    """The backbone, and whether it was trained."""
+    """The backbone, and whether it was trained; older runs lack the last three."""
 
     id: str
     weights: str | None
@@ -121,6 +121,9 @@ class BackboneFacts(_Part):
     sha256: str
     trained: bool
     extractor: ExtractorFacts | None = None
+    reference: str | None = None
+    frozen_reason: str | None = None
+    members: Annotated[tuple[dict[str, Any], ...], Listed] = ()  # if it is several
 
 
 class Origin(_Part):

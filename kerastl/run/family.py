@@ -66,6 +66,7 @@ def _spec(name: str, folder: Path, bundle: "Bundle", options: Mapping[str, Any])
         options=dict(options),
         description=f"{backbone.id}, trained on {', '.join(bundle.tasks)}",
         facts={"backbone": f"{backbone.id}, {learned}"},
+        frozen_reason=backbone.frozen_reason,
         warning=None
         if backbone.trained
         else f"The backbone of 'run:{name}' was frozen in that run, so it is {backbone.id} as "

@@ -123,6 +123,17 @@ def make_bundle(
             sha256=backbone_sha256,
             trained=not fitted.is_frozen,
             extractor=extractor,
+            reference=spec.reference,
+            frozen_reason=spec.frozen_reason,
+            members=tuple(
+                {
+                    "id": member.spec.id,
+                    "weights": member.weights,
+                    "input_size": member.input_size,
+                    "options": dict(member.options),
+                }
+                for member in spec.members
+            ),
         ),
         fitted_on=fitted.fitted_on,
         data=_data_facts(config.data, num_rows=len(plan.examples.files)),

@@ -1,5 +1,6 @@
 """Several backbones at once: from the config to predictions, exports and another run."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 import kerastl
-from kerastl.backbones import Backbone, BackboneError, BackboneSpec
+from kerastl.backbones import Backbone, BackboneError, BackboneSpec, find_backbone
 from kerastl.backbones.joined import joined_spec
 from kerastl.backbones.spec import Member
 from kerastl.config import Config, dump_config, load_config, parse_config
@@ -91,11 +92,25 @@ def test_predictions_and_exports_are_those_of_the_run(both: Run, tmp_path: Path)
     assert loaded.bundle.backbone.weights == "synthetic-scenes-v1 + random"
     (exported,) = both.export("saved_model", tmp_path / "export")
     assert exported.parity.largest_difference < 1e-5
+    stated = json.loads((tmp_path / "export" / "saved_model" / "bundle.json").read_text())
+    assert stated["backbone"]["reference"] == find_backbone("tiny:image").reference
+
+
+def test_a_run_states_the_settings_of_each_backbone(both: Run) -> None:
+    first, second = kerastl.load_run(both.path).bundle.backbone.members
+    assert first == {
+        "id": "tiny:image",
+        "weights": "synthetic-scenes-v1",
+        "input_size": 40,
+        "options": {},
+    }
+    assert (second["weights"], second["input_size"]) == (None, 32)
 
 
 def test_a_run_on_several_backbones_is_a_backbone(both: Run, tmp_path: Path) -> None:
     folder = Path(both.predictions["path"][0]).parent
     config = config_of(folder, {"name": f"run:{both.path}"})
+    assert "can only be frozen" in str(find_backbone(f"run:{both.path}").frozen_reason)
     run = kerastl.train(config, output=tmp_path / "run", cache=False)
     assert run.bundle.input.shape == (40, 40, 3)
 

@@ -12,7 +12,9 @@ import keras_hub
 import numpy as np
 from keras import ops
 
+from kerastl.backbones import BackboneError
 from kerastl_hub.architectures import ARCHITECTURES
+from kerastl_hub.folders import Contents, longest
 from kerastl_hub.layers import name_layers
 
 
@@ -135,6 +137,41 @@ class HubAudioNetwork(keras.Model):
         if config.get("architecture") not in _CHAINS:
             raise ValueError(f"There is no architecture {config.get('architecture')!r}.")
         return cls(**config)
+
+
+def make_audio_network(
+    identifier: str,
+    contents: Contents,
+    config: Mapping[str, Any],
+    loaded: keras.Model | None,
+    taken: Any,
+) -> HubAudioNetwork:
+    """Returns the network of a preset, whose backbone is loaded unless the weights are random.
+
+    Raises:
+        BackboneError: The encoder cannot take this window.
+    """
+    audio = ARCHITECTURES[contents.architecture].audio
+    assert audio is not None
+    config = config if loaded is None else audio_config_of(loaded)
+    rate = contents.converter["sampling_rate"]
+    shortest = round(audio.min_seconds * rate)
+    limit = round(longest(audio, contents.converter, config) * rate)
+    if not shortest <= taken.num_samples <= limit:
+        raise BackboneError(
+            f"The backbone '{identifier}' cannot take a window of {taken.num_samples} samples.",
+            where="backbone.input_size",
+            expected=f"{shortest} to {limit} samples at {rate} per second",
+            fix=f"Set backbone.input_size to {min(max(taken.num_samples, shortest), limit)}.",
+        )
+    return HubAudioNetwork(
+        architecture=contents.architecture,
+        config=config,
+        converter=contents.converter,
+        num_samples=taken.num_samples,
+        encoder=loaded,
+        name="keras_hub",
+    )
 
 
 def build_audio_encoder(architecture: str, config: Mapping[str, Any]) -> keras.Model:

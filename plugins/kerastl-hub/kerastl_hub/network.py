@@ -18,9 +18,9 @@ from kerastl.backbones import (
     stages_by_resolution,
 )
 from kerastl_hub.architectures import ARCHITECTURES
-from kerastl_hub.audio import HubAudioNetwork, audio_config_of
+from kerastl_hub.audio import HubAudioNetwork, make_audio_network
 from kerastl_hub.catalogue import presets
-from kerastl_hub.folders import Contents, longest, read_folder, scaling_of
+from kerastl_hub.folders import Contents, read_folder, scaling_of
 from kerastl_hub.handles import resolve
 from kerastl_hub.layers import HubNetwork, build_encoder, config_of
 
@@ -71,7 +71,7 @@ def build_network(
     network: HubNetwork | HubAudioNetwork
     if ARCHITECTURES[contents.architecture].audio is not None:
         _refuse_moments(identifier, mean, std)
-        network = _audio_network(identifier, contents, config, loaded, taken)
+        network = make_audio_network(identifier, contents, config, loaded, taken)
     else:
         scaling = contents.scaling
         if mean is not None or std is not None:
@@ -106,36 +106,6 @@ def _image_network(
         offset=scaling[1],
         pooling=pooling,
         encoder=encoder,
-        name="keras_hub",
-    )
-
-
-def _audio_network(
-    identifier: str,
-    contents: Contents,
-    config: Mapping[str, Any],
-    loaded: keras.Model | None,
-    taken: Any,
-) -> HubAudioNetwork:
-    audio = ARCHITECTURES[contents.architecture].audio
-    assert audio is not None
-    config = config if loaded is None else audio_config_of(loaded)
-    rate = contents.converter["sampling_rate"]
-    shortest = round(audio.min_seconds * rate)
-    limit = round(longest(audio, contents.converter, config) * rate)
-    if not shortest <= taken.num_samples <= limit:
-        raise BackboneError(
-            f"The backbone '{identifier}' cannot take a window of {taken.num_samples} samples.",
-            where="backbone.input_size",
-            expected=f"{shortest} to {limit} samples at {rate} per second",
-            fix=f"Set backbone.input_size to {min(max(taken.num_samples, shortest), limit)}.",
-        )
-    return HubAudioNetwork(
-        architecture=contents.architecture,
-        config=config,
-        converter=contents.converter,
-        num_samples=taken.num_samples,
-        encoder=loaded,
         name="keras_hub",
     )
 

@@ -50,9 +50,13 @@ class Options:
             raise self.error(
                 f"does not state {', '.join(missing)}",
                 expected=why,
-                received="nothing in the options, the metadata, or a preprocessor_config.json or "
-                "config.json beside the file",
-                fix=f"Set {', '.join(missing)} to what the network was trained with.",
+                received=", ".join(
+                    f"{key}: {self.values[key]}" for key in keys if key in self.values
+                )
+                or "none of them",
+                fix=f"Set {', '.join(missing)} to what the network was trained with: in the "
+                "options, the metadata, or a preprocessor_config.json or config.json beside the "
+                "file.",
             )
 
     def choice(self, key: str) -> str | None:

@@ -98,6 +98,49 @@ def test_a_file_keeps_the_promises_of_a_backbone(make, options, save) -> None:
     assert outcomes["stays_frozen_in_fit"].reason == "the backbone can only be frozen"
 
 
+def with_classifier(shape: list[int | str], classes: int) -> onnx.ModelProto:
+    """Returns a network whose embedding is its input, with logits as the second output."""
+    nodes = [
+        helper.make_node("Flatten", ["pixels"], ["embedding"]),
+        helper.make_node("ReduceMean", ["embedding"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("MatMul", ["mean", "classes"], ["logits"]),
+    ]
+    outputs = ["embedding", "logits"] if shape[-1] == 160_000 else ["logits"]
+    return model_of(nodes, shape, outputs, {"classes": weights(1, classes)})
+
+
+def test_the_options_for_torchxrayvision_give_its_own_range(save) -> None:
+    options = {"scale": "2048/255", "mean": 1024, "std": 1, "output": "embedding"}
+    extractor = extractor_of(save(with_classifier(["batch", 1, 8, 8], 18)), options)
+    gray = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype("float32")
+    expected = (2 * (gray / 255) - 1) * 1024  # as in torchxrayvision.datasets.normalize
+    found = extractor.features(np.repeat(gray, 3, axis=3))
+    np.testing.assert_allclose(found, expected.reshape(2, 64), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "num_samples", "normalize", "scale"),
+    [(32_000, 160_000, "peak", 0.25), (48_000, 144_000, "none", 1)],
+    ids=["Perch v2", "BirdNET"],
+)
+def test_the_options_for_bird_sounds_give_their_own_waveform(
+    rate_hz, num_samples, normalize, scale, save
+) -> None:
+    options = {
+        "sample_rate_hz": rate_hz,
+        "num_samples": num_samples,
+        "normalize": normalize,
+        "scale": scale,
+        "output": "embedding",
+    }
+    extractor = extractor_of(save(with_classifier(["batch", num_samples], 5)), options)
+    raw = np.random.default_rng(0).uniform(-0.5, 0.5, (2, num_samples)).astype("float32")
+    found = extractor.features(raw)
+    peaks = np.abs(raw).max(axis=1, keepdims=True) if normalize == "peak" else 1
+    np.testing.assert_allclose(found, scale * raw / peaks, atol=1e-6)
+    assert extractor.feature_dim == num_samples
+
+
 def test_views_in_one_graph_equal_views_one_by_one(save) -> None:
     extractor = extractor_of(save(conv_net()), PIXELS)
     raw = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype("float32")

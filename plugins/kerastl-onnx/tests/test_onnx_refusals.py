@@ -30,9 +30,9 @@ def test_a_normalization_that_nothing_states_is_refused(save) -> None:
         "  where:    backbone.options",
         "  expected: how pixels from 0 to 255 are normalized: (pixel * scale - mean) / std; if the "
         "network does it itself: scale: 1, mean: 0, std: 1; the three come from one place",
-        "  received: nothing in the options, the metadata, or a preprocessor_config.json or "
-        "config.json beside the file",
-        "  fix:      Set scale, std to what the network was trained with.",
+        "  received: mean: 0",
+        "  fix:      Set scale, std to what the network was trained with: in the options, the "
+        "metadata, or a preprocessor_config.json or config.json beside the file.",
     ]
 
 
