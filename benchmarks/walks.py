@@ -195,6 +195,9 @@ def has_row(row: np.ndarray) -> Callable[[np.ndarray], Any]:
     )
 
 
+VALUES = ("table", "trainable", "image", "label")
+
+
 def walk_of(value: str) -> tuple[Walk, Any]:
     """Returns the walk of a value, and the `trainable` of the training in which it happens."""
     config = text("walk.yaml")
@@ -211,12 +214,9 @@ def walk_of(value: str) -> tuple[Walk, Any]:
     return Walk([cells("Y", "N"), numbers(has_answers)]), False
 
 
-def main() -> None:
+def print_walk(value: str) -> None:
     """Runs the training and prints the functions in order, and how many files they are in."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("value", choices=["table", "trainable", "image", "label"])
-    walk, trainable = walk_of(parser.parse_args().value)
-    tf.config.run_functions_eagerly(True)
+    walk, trainable = walk_of(value)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["KERASTL_CACHE"] = f"{folder}/cache"
         config = write_data(Path(folder), trainable=trainable)
@@ -230,6 +230,16 @@ def main() -> None:
     returns = Counter(files) - Counter(set(files))
     most = max(returns.values(), default=0)
     print(f"{len(set(files))} files, {sum(returns.values())} returns, at most {most} to one file")
+
+
+def main() -> None:
+    """Prints the walks of some values."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("values", choices=VALUES, nargs="+")
+    tf.config.run_functions_eagerly(True)
+    for value in parser.parse_args().values:
+        print(f"{value}:")
+        print_walk(value)
 
 
 if __name__ == "__main__":
