@@ -1,5 +1,6 @@
 """Runs that several files of tests use."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,26 @@ import kerastl
 from kerastl.runs import Run
 
 
+def copied(run: Run, folder: Path) -> Run:
+    """Returns a copy of a run, which a module of tests may change."""
+    return kerastl.load_run(shutil.copytree(run.path, folder / run.path.name))
+
+
 @pytest.fixture(scope="module")
-def bright(bright_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def bright(trained_bright: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with several views and heads, whose images are larger than its input."""
+    return copied(trained_bright, tmp_path_factory.mktemp("many-views"))
+
+
+@pytest.fixture(scope="module")
+def tones(trained_tones: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An audio run that averages the features of several windows."""
+    return copied(trained_tones, tmp_path_factory.mktemp("tones"))
+
+
+@pytest.fixture(scope="session")
+def trained_bright(bright_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """What `bright` is a copy of."""
     folder = tmp_path_factory.mktemp("many-views")
     data = {"table": str(bright_images / "table.csv"), "image": "path", "tasks": ["bright", "red"]}
     config = {
@@ -28,9 +46,9 @@ def bright(bright_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
     return kerastl.train(folder / "bright.yaml", output=folder / "bright")
 
 
-@pytest.fixture(scope="module")
-def tones(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """An audio run that averages the features of several windows."""
+@pytest.fixture(scope="session")
+def trained_tones(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """What `tones` is a copy of."""
     folder, draw, rows = tmp_path_factory.mktemp("tones"), np.random.default_rng(0), []
     for number in range(40):
         tone = 0.4 * np.sin(np.arange(6000) * draw.uniform(0.6, 0.9)) * (number % 2)

@@ -102,7 +102,9 @@ def train(folder: Path, *tables: Path) -> tuple[Run, list[str]]:
 
 def entries_of(cache: Path) -> list[tuple[str, int]]:
     """Returns each file of features with its size."""
-    return sorted((str(path), path.stat().st_size) for path in cache.rglob("*.features"))
+    return sorted(
+        (str(path), path.stat().st_size) for path in (cache / "features").rglob("*.features")
+    )
 
 
 @pytest.mark.parametrize("place", ["parquet", "server"])

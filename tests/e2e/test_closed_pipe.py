@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kerastl.runs import Run
+
 COMMAND = "import sys; from kerastl.cli import main; sys.argv[0] = 'kerastl'; main()"
 
 
@@ -33,10 +35,11 @@ def test_a_list_ends_quietly() -> None:
     [("stdout",), pytest.param(("stdout", "stderr"), marks=pytest.mark.slow)],
     ids=["stdout", "both"],
 )
-def test_the_work_is_done_to_the_end(streams: tuple[str, ...], tmp_path: Path) -> None:
-    result = run_without_reader("demo", "digits", "--folder", str(tmp_path), streams=streams)
+def test_the_work_is_done_to_the_end(streams: tuple[str, ...], bright: Run, tmp_path: Path) -> None:
+    config = str(bright.path / "config.yaml")
+    result = run_without_reader("train", config, "--output", str(tmp_path / "run"), streams=streams)
     assert result.returncode == 0
-    assert (tmp_path / "digits" / "run" / "report.html").exists()
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_closed_standard_output_is_no_error() -> None:
