@@ -197,6 +197,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["RAY_JOBS_LOG"] = str(folder / "log")
         os.environ["KERASTL_CACHE"] = str(folder / "cache")
+        os.environ["RAY_worker_niceness"] = "0"  # as the process that workers are compared with
         try:
             if args.what == "kills":
                 kills(folder, args.examples or 20_000, args.kills)

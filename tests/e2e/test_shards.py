@@ -188,6 +188,10 @@ def test_a_table_that_changed_is_refused_by_shards_and_merge(
         (["predict", "--shard", "2/2", "-o", "parts"], "expected: i/n with i counted from 0"),
         (["predict", "--shard", "0/2", "-o", "parts", "--json"], "--shard and --json cannot"),
         (["evaluate", "--shard", "0/2", "-o", "a/b", "--recordings", "x"], "--shard and --rec"),
+        (["predict", "--on", "rai"], "The workers compute parts, which are written into a folder."),
+        (["predict", "--on", "ray", "--shard", "0/2", "-o", "parts"], "--shard and --on cannot"),
+        (["predict", "--on", "ray", "-o", "parts", "--json"], "--on and --json cannot"),
+        (["predict", "--on", "rai", "-o", "parts"], "There is no executor 'rai'."),
         (["evaluate", "-o", "parts"], "--output has no effect without --shard or --on"),
     ],
 )
