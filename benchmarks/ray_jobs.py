@@ -146,43 +146,70 @@ def report(what: str, killed: int, code: int, parts: Path, merged: Path, whole: 
 
 
 def speed(folder: Path, num_examples: int, rounds: int) -> None:
-    """Compares one process with actors on the same processors, by turns, without their start."""
+    """Compares one process with actors on the same processors, by turns, without their start.
+
+    Processor seconds depend less on other programs than the time on a clock does.
+    """
     table = draw(folder / "images", num_examples, 160)
     backbone = {"name": "applications:mobilenet_v2", "weights": None, "input_size": 160}
     run = train(folder, table, backbone)
-    ways = {"one process": None, "1 actor with 2 processors": ONE, "2 actors with 1": TWO}
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    args = ["predict", run, table, "--no-cache", "--output"]
     for number in range(rounds):
-        for name, executor in ways.items():
-            args = ["predict", run, table, "--no-cache", "--output"]
-            if executor is None:
-                command = [*COMMAND, *map(str, args), str(folder / f"{number}.csv")]
-                done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
-                rate = float(re.findall(r"\(([\d,]+)/s;", done.stderr)[-1].replace(",", ""))
-                print(f"{name}: {rate:.0f} images/s", flush=True)
-            else:
-                parts = folder / f"{number}-{executor.partition('?')[2]}"
-                started = time.time()
-                seconds = call(*args, parts, "--on", executor)
-                rate, first = rate_of(parts, 2 if executor == TWO else 1)
-                print(
-                    f"{name}: {rate:.0f} images/s, first part after {first - started:.1f} s of "
-                    f"{seconds:.1f}",
-                    flush=True,
-                )
-            found[name].append(rate)
-    for name, rates in found.items():
-        ratios = [rate / one for rate, one in zip(rates, found["one process"], strict=True)]
-        print(f"{name}: {', '.join(f'{ratio:.2f}' for ratio in ratios)} times one process")
+        found = {"one process": alone(*args, folder / f"{number}.csv", rows=num_examples)}
+        for name, on in {"1 actor with 2 processors": ONE, "2 actors with 1": TWO}.items():
+            found[name] = by_actors(folder / f"{number}-{name}", on, *args)
+        for name, (rate, cost) in found.items():
+            others = found["one process"]
+            print(
+                f"{name}: {rate:.0f} images/s, {1000 * cost:.1f} ms of a processor per image; "
+                f"{rate / others[0]:.2f} and {others[1] / cost:.2f} times one process",
+                flush=True,
+            )
 
 
-def rate_of(parts: Path, num_actors: int) -> tuple[float, float]:
-    """Returns examples per second after the first part of each actor, and when the first came."""
-    files = sorted(parts.glob("part-*"), key=lambda path: path.stat().st_mtime)
-    times = [(path.stat().st_mtime, Part.read(path)) for path in files]
-    begun = times[num_actors - 1][0]
-    rows = sum(len(part.job.rows(part.shard)) for _, part in times[num_actors:])
-    return rows / (times[-1][0] - begun), times[0][0]
+def alone(*args: object, rows: int) -> tuple[float, float]:
+    """Runs a command in one process; returns images per second, and seconds of processors each.
+
+    The latter is of the rows that a run on the first 200 has less.
+    """
+    spent: list[float] = []
+    shown = ""
+    for table in (args[2], Path(str(args[2])).with_name("small.csv")):
+        command = [*COMMAND, *map(str, args[:2]), str(table), *map(str, args[3:])]
+        before = os.times()
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
+        after = os.times()
+        spent.append(sum(after[2:4]) - sum(before[2:4]))
+        shown = shown or done.stderr
+    rate = float(re.findall(r"\(([\d,]+)/s;", shown)[-1].replace(",", ""))
+    return rate, (spent[0] - spent[1]) / (rows - 200)
+
+
+def by_actors(parts: Path, on: str, *args: object) -> tuple[float, float]:
+    """Runs a command on Ray; returns the same between the first part of each actor and the last."""
+    process, started = start(*args, parts, "--on", on), time.time()
+    num_actors = 2 if on == TWO else 1
+    seen: list[tuple[int, float, float]] = []  # parts, time, seconds of processors
+    while process.poll() is None:
+        count = len(list(parts.glob("part-*"))) if parts.is_dir() else 0
+        if count >= num_actors and (not seen or count > seen[-1][0]):
+            seen.append((count, time.time(), sum(map(processor_seconds, workers(process.pid)))))
+        time.sleep(0.05)
+    rows = sum(
+        len(part.job.rows(part.shard))
+        for part in map(Part.read, sorted(parts.glob("part-*"))[seen[0][0] :])
+    )
+    print(f"first part after {seen[0][1] - started:.1f} s of {time.time() - started:.1f}")
+    return rows / (seen[-1][1] - seen[0][1]), (seen[-1][2] - seen[0][2]) / rows
+
+
+def processor_seconds(pid: int) -> float:
+    """Returns the time that a process has spent on processors, 0 if it has ended."""
+    try:
+        values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -197,7 +224,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["RAY_JOBS_LOG"] = str(folder / "log")
         os.environ["KERASTL_CACHE"] = str(folder / "cache")
-        os.environ["RAY_worker_niceness"] = "0"  # as the process that workers are compared with
+        os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # its name in Ray
         try:
             if args.what == "kills":
                 kills(folder, args.examples or 20_000, args.kills)
