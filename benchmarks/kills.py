@@ -43,7 +43,7 @@ from kerastl.progress import Progress
 
 NOT_KILLED = "not killed, because it had ended"
 _TEXTS = ("history.csv", "splits.csv", "metrics.json", "missingness.json")
-_OWN = {"created", "origin", "seconds", "training", "scores"}  # of a bundle: times, folder, cache
+_OWN = {"created", "origin", "seconds", "training", "scores", "agreement"}  # times, folder, cache
 
 
 class Steps(Progress):

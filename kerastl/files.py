@@ -50,12 +50,15 @@ def temporary_path(path: Path) -> Path:
 
 
 def remove_abandoned(path: Path) -> None:
-    """Removes what interrupted processes left under the temporary names of a file or folder."""
-    named = re.compile(rf"{re.escape(WRITING)}\d+-[0-9a-f]{{32}}-{re.escape(path.name)}")
+    """Removes what ended processes left under the temporary names of a file or folder."""
+    named = re.compile(rf"{re.escape(WRITING)}(\d+)-[0-9a-f]{{32}}-{re.escape(path.name)}")
     for other in path.parent.glob(f"{WRITING}*"):
-        if named.fullmatch(other.name) and other.is_dir():
+        match = named.fullmatch(other.name)
+        if match is None or (int(match[1]) != os.getpid() and Path("/proc", match[1]).exists()):
+            continue
+        if other.is_dir():
             shutil.rmtree(other, ignore_errors=True)
-        elif named.fullmatch(other.name):
+        else:
             other.unlink(missing_ok=True)
 
 
@@ -63,9 +66,11 @@ def remove_abandoned(path: Path) -> None:
 def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """Yields a temporary path with the same suffix; renames it to `path` on success.
 
-    The folder is created; with `sync`, the content is forced to disk first.
+    The folder is created, and what killed processes left of the file is removed. With `sync`, the
+    content is forced to disk first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(path)
     temporary = temporary_path(path)
     try:
         yield temporary

@@ -20,7 +20,7 @@ from kerastl.evaluation.held_out import VALIDATION
 from kerastl.export.contents import export_contents
 from kerastl.export.formats import FORMATS, Form, Source, find_form
 from kerastl.export.parity import Parity, Reference, make_reference, run_exported
-from kerastl.files import temporary_path, without_nan, write_json
+from kerastl.files import remove_abandoned, temporary_path, without_nan, write_json
 from kerastl.progress import Progress
 from kerastl.records import to_values
 from kerastl.run.checksums import write_checksums
@@ -159,6 +159,7 @@ def _export(
     serving = source.interface(takes_any_extent=form.takes_any_extent)
     contents = export_contents(source.bundle, serving, form, source.sha256)
     source.metadata = json.dumps(without_nan(contents))
+    remove_abandoned(target)
     begun = temporary_path(target)
     path = begun / form.format.file
     try:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from kerastl.data.inputs.streams import Decoded
 from kerastl.errors import RunError, counted
-from kerastl.files import remove_abandoned, replacing
+from kerastl.files import replacing
 from kerastl.progress import SILENT, Progress
 from kerastl.run.shards import Job, Part, Shard, part_content, part_files
 from kerastl.versions import installed_version
@@ -194,7 +194,6 @@ def _write_part(path: Path, content: bytes) -> None:
     except FileNotFoundError:  # another process that wrote this part was faster and has cleaned up
         if not path.exists():
             raise
-    remove_abandoned(path)
 
 
 def _jobs(files: Iterable[Path]) -> Iterator[Job]:

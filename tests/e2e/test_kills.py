@@ -68,5 +68,19 @@ def test_a_training_killed_at_any_change_of_a_file_resumes_to_the_same_bits(
 
 
 @pytest.mark.slow
+def test_after_a_fault_the_result_is_the_undisturbed_one(repository: Path) -> None:
+    job = ["--job", "train (exact)", "extract --shard, merge"]
+    done = subprocess.run(
+        [sys.executable, "benchmarks/faults.py", *job],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert "0 of them not as promised" in done.stdout
+
+
+@pytest.mark.slow
 def test_trainings_killed_at_random_moments_resume_to_the_same_bits(repository: Path) -> None:
     kills(repository, "--kills", "25")

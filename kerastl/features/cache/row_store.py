@@ -175,15 +175,20 @@ class RowStore:
         """Returns rows, and which of them can be used."""
         try:
             values, intact = file.read(places)
+            if file.layer is self._layer and not intact.all():
+                self._save_intact(file)
         except (OSError, ValueError):  # deleted or truncated since its keys were read
             empty = np.zeros((len(places), file.row_bytes), np.uint8)
             return empty.view(self._dtype), np.zeros(len(places), bool)
-        if file.layer is self._layer:
-            if intact.all():
-                file.layer.mark_used(file.path)
-            else:  # or the damaged row would hide the one that is computed now
-                file.layer.remove(file.path)
+        if file.layer is self._layer and intact.all():
+            file.layer.mark_used(file.path)
         return values.view(self._dtype), intact
+
+    def _save_intact(self, file: RowFile) -> None:
+        """Removes a damaged file, or its rows would hide those that are computed; adds the rest."""
+        values, intact = file.read(np.arange(len(file.keys)))
+        file.layer.remove(file.path)
+        self.add([key.tobytes() for key in file.keys[intact]], values.view(self._dtype)[intact])
 
     def _merge_small_files(self) -> None:
         self._load()

@@ -5,6 +5,7 @@ than large ones because the activations between two layers stay in the caches of
 """
 
 import importlib.util
+import json
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,12 +16,13 @@ import numpy as np
 
 from kerastl.features.cache.location import touch
 from kerastl.features.engines.engine import Engine
-from kerastl.files import temporary_path
+from kerastl.files import temporary_path, write_json
+from kerastl_runtime.files import file_sha256
 
 NAME = "openvino"
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 
-_MODEL = "model.xml"
+_MODEL, _WEIGHTS, _HASHES = "model.xml", "model.bin", "hashes.json"
 _BATCH_VALUES = 40_000  # input values per batch: a batch of 1 from about 115 px on, 8 at 40 px
 _MAX_BATCH = 8
 
@@ -124,8 +126,10 @@ def converted(convert: Callable[[], Any], folder: Path | None) -> Any:
     import openvino
 
     if folder is not None and is_stored(folder):
-        touch(folder / _MODEL)
-        return openvino.Core().read_model(folder / _MODEL)
+        if _is_intact(folder):
+            touch(folder / _MODEL)
+            return openvino.Core().read_model(folder / _MODEL)
+        shutil.rmtree(folder, ignore_errors=True)  # with what was measured of it
     model = convert()
     if folder is not None:
         _store(model, folder)
@@ -154,6 +158,18 @@ def from_onnx(model: Any, dtype: np.dtype) -> Any:
     return processor.build()
 
 
+def _is_intact(folder: Path) -> bool:
+    """Returns whether the files of a stored network are as they were written."""
+    try:
+        return bool(json.loads((folder / _HASHES).read_text()) == _hashes(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {name: file_sha256(folder / name).hex() for name in (_MODEL, _WEIGHTS)}
+
+
 def _store(model: Any, folder: Path) -> None:
     """Writes the model into a temporary folder that is then renamed."""
     import openvino
@@ -162,6 +178,7 @@ def _store(model: Any, folder: Path) -> None:
     try:
         temporary.mkdir(parents=True)
         openvino.save_model(model, temporary / _MODEL, compress_to_fp16=False)
+        write_json(temporary / _HASHES, _hashes(temporary))
         temporary.rename(folder)
     except (OSError, RuntimeError):  # disk full, no permission, or another process was faster
         shutil.rmtree(temporary, ignore_errors=True)

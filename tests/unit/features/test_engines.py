@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -119,6 +120,24 @@ def test_what_was_found_is_known_to_the_next(network: keras.Model, tmp_path: Pat
         output_of(KerasEngine(network, UINT8, num_examples=1), values),
         atol=1e-4,
     )
+
+
+@needs_openvino
+@pytest.mark.parametrize("name", ["model.xml", "model.bin"])
+def test_a_stored_network_with_a_flipped_bit_is_converted_again(
+    name: str, network: keras.Model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "engines" / "x"
+    function = KerasEngine(network, UINT8, num_examples=100).concrete_function
+    convert = partial(openvino_engine.from_tensorflow, function)
+    openvino_engine.converted(convert, folder)
+    whole = (folder / "model.bin").read_bytes()
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    openvino_engine.converted(convert, folder)
+    assert (folder / "model.bin").read_bytes() == whole
+    openvino_engine.converted(lambda: pytest.fail("is stored"), folder)
 
 
 @needs_openvino

@@ -1,0 +1,1 @@
+"""Faults that are injected into real commands, for `benchmarks/faults.py`."""
