@@ -21,6 +21,7 @@ from kerastl.cli.output import keep_working_without_reader
 from kerastl.cli.silence import silence_tensorflow
 from kerastl.cli.startup import save_startup_time
 from kerastl.errors import KerastlError, suggestion
+from kerastl.files import in_utf8
 
 COMMANDS = {
     "train": "Train the model of a config.",
@@ -137,7 +138,7 @@ def provide_home() -> None:
 
 
 def system_refusal(error: Exception) -> KerastlError | None:
-    """Returns an error of memory or of files as a `KerastlError`, or None for any other error.
+    """Returns an error of memory or files as a `KerastlError`, or None for any other error.
 
     HDF5 and TensorFlow report a full disk with errors of their own that keep only its message.
     """
@@ -147,6 +148,12 @@ def system_refusal(error: Exception) -> KerastlError | None:
             "There is not enough memory.",
             received=lines[0][:200],
             fix="Choose a smaller backbone.input_size or fit.batch_size, or fewer heads and units.",
+        )
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+        return KerastlError(
+            "The name of a file or folder is not UTF-8.",
+            received=f"'{in_utf8(error.object)[:200]}'",
+            fix="Rename it, and run again.",
         )
     if _DISK_FULL in str(error):
         reason, place = _DISK_FULL.lower(), getattr(error, "filename", None)

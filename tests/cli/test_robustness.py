@@ -84,6 +84,16 @@ def test_a_lack_of_memory_is_one_sentence(error: MemoryError) -> None:
     assert "backbone.input_size" in str(refusal)
 
 
+def test_a_folder_whose_name_is_not_utf8_is_one_sentence() -> None:
+    with pytest.raises(UnicodeEncodeError) as error:
+        os.fsdecode(b"/data/l\xe4tin/a.png").encode()
+    assert str(system_refusal(error.value)).splitlines() == [
+        "The name of a file or folder is not UTF-8.",
+        "  received: '/data/l\ufffdtin/a.png'",
+        "  fix:      Rename it, and run again.",
+    ]
+
+
 def test_ctrl_c_claims_nothing_that_is_not_known(monkeypatch, capsys) -> None:
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt

@@ -59,7 +59,9 @@ def ask(port: int, method: str, path: str, body: bytes | None = None, **headers:
         reply = connection.getresponse()
         data = reply.read()
         is_json = (reply.getheader("content-type") or "").startswith("application/json")
-        return Reply(reply.status, json.loads(data) if is_json else data.decode(), reply.headers)
+        return Reply(
+            reply.status, json.loads(data) if is_json and data else data.decode(), reply.headers
+        )
     finally:
         connection.close()
 

@@ -214,6 +214,10 @@ BUNDLES: dict[str, tuple[Callable[[str], str], str]] = {
     "no JSON": (lambda text: text[:100], "bundle of the exported model cannot be read"),
     "a list": (lambda text: "[]", "bundle of the exported model cannot be read"),
     "no tasks": (lambda text: changed(text, tasks=None), "cannot be read"),
+    "a threshold that no float holds": (
+        lambda text: text.replace('"threshold": 0.', f'"threshold": 1{"0" * 400}'),
+        "bundle of the exported model cannot be read",
+    ),
     "a batch of a word": (lambda text: changed_input(text, shape=["a", 8, 8, 3]), "cannot be read"),
     "an input that is not there": (lambda text: changed_input(text, name="x"), "does not answer"),
     "a head that is not there": (

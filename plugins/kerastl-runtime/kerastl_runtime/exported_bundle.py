@@ -68,7 +68,7 @@ def read_bundle(folder: str | Path) -> ExportedBundle:
         kind = values["format"]
         _refuse_other(kind, values.get("version"), path)
         bundle = _bundle(values, path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise RunError(
             "The bundle of the exported model cannot be read.",
             where=str(path),

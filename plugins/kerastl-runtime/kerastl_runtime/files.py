@@ -53,6 +53,8 @@ def parse_json(data: bytes, *, max_depth: int | None) -> Any:
     """Returns the value of JSON in UTF-8, or raises a `ValueError`; see `read_json`."""
     try:
         value = json.loads(data.decode("utf-8"))
+        if max_depth is not None and (b"\\ud" in data or b"\\uD" in data):
+            json.dumps(value, ensure_ascii=False).encode()  # refuses text that cannot be written
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     level = [] if max_depth is None else [value]

@@ -116,6 +116,11 @@ def test_what_cannot_be_is_refused_with_its_key(
     assert refused.value.problems[0].startswith(f"{key}: ")
 
 
+def test_text_that_cannot_be_written_is_refused(read: Callable[[Any], Bundle]) -> None:
+    with pytest.raises(RunError, match="surrogates not allowed"):
+        read(put("backbone", "id", "\ud800"))
+
+
 def test_deep_and_large_json_is_refused(
     read: Callable[[Any], Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
