@@ -13,7 +13,7 @@ RAY_STAMP := $(RAY_VENV)/.installed
 STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test test-slow test-backends test-ray lint format docs clean
+.PHONY: help setup demo test test-slow test-backends test-ray fuzz faults lint format docs clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,12 @@ $(RAY_STAMP): $(STAMP) plugins/kerastl-ray/setup.cfg
 
 test-ray: $(RAY_STAMP)  ## Run the tests that start a Ray cluster.
 	$(RAY_VENV)/bin/python -m pytest plugins/kerastl-ray
+
+fuzz: setup  ## Give thousands of broken files and requests to what reads them; takes minutes.
+	$(BIN)/python tests/fuzz $(ARGS)
+
+faults: setup  ## Kill every long command and break its disk, cache, inputs and clock; takes an hour.
+	$(BIN)/python benchmarks/faults.py $(ARGS)
 
 lint: setup  ## Check style, types and the layers of imports.
 	$(BIN)/ruff check .
