@@ -12,6 +12,7 @@ The time is that of all work after the imports.
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -33,6 +34,7 @@ import kerastl
 import kerastl.pipeline
 import kerastl.report
 from kerastl.cli.startup import save_startup_time
+from kerastl.data.tables.splits import assign_folds
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.keras_engine import KerasEngine
@@ -42,7 +44,9 @@ from kerastl.progress import Progress
 from kerastl.records import to_values
 from kerastl.training.exact_head import solver
 from kerastl.training.exact_head.logistic import mean_loss
-from kerastl.training.exact_head.rotation import rotate, standardize
+from kerastl.training.exact_head.minimization import minimize
+from kerastl.training.exact_head.partitions import LocalPartitions, Partition
+from kerastl.training.exact_head.rotation import rotate
 
 
 class Steps(Progress):
@@ -196,18 +200,19 @@ def sweep_strengths(
     features: np.ndarray, labels: np.ndarray, *, strengths: list[float], seeds: tuple[int, ...]
 ) -> np.ndarray:
     """Returns the out-of-fold loss, `(seeds, strengths, tasks)`; rotates the features once."""
-    problem = rotate(standardize(features)[0])[0]
+    problem = rotate(LocalPartitions(Partition(features)))
     targets = solver.make_targets(labels, label_smoothing=0.0, positive_weight=None)
     losses = np.empty((len(seeds), len(strengths), labels.shape[1]))
     for number, seed in enumerate(seeds):
-        folds = solver._folds(labels, None, 5, seed)
-        columns = solver._without_each_fold(targets, folds, 5)
+        folds = assign_folds(labels, None, num_folds=5, seed=seed)
+        columns = replace(targets, folds=folds, num_folds=5)
+        problem.partitions.set_targets(columns)
         weights = None
         for step, strength in enumerate(strengths):
-            repeated = np.full(columns.positive.shape[1], strength)
+            repeated = np.full(5 * labels.shape[1], strength)
             tolerance = solver._PATH_TOLERANCE
-            weights = solver.minimize(problem, columns, repeated, weights, tolerance=tolerance)
-            held_out = solver._held_out_logits(problem, weights, folds, labels.shape[1])
+            weights = minimize(problem, columns, repeated, weights, tolerance=tolerance)
+            held_out = problem.partitions.each("logits", weights)[0]
             losses[number, step] = mean_loss(held_out, targets)
     return losses
 

@@ -1,6 +1,6 @@
 """Features of a table that are computed before its training, by several machines too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from kerastl.features.cache.cache_layers import FolderLayer
 from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import FEATURES, LIMIT_VARIABLE, cache_folder, size_limit
 from kerastl.features.cache.row_store import RowStore
+from kerastl.features.cached_features import CacheEntries
 from kerastl.features.combined_features import Features
 from kerastl.features.engines.engine import EngineName
 from kerastl.features.network import FrozenBackbone
@@ -37,9 +38,10 @@ _PATH, _KEY, _ERROR = "path", "key", "error"  # the other columns are stores of 
 
 
 def extract(config: Config, *, progress: Progress) -> pd.DataFrame:
-    """Computes the features that a training begins with; returns `FeatureExtraction.compute`."""
+    """Computes the features that a training begins with; returns `path` and `error` of each row."""
     work = extraction(config, progress=progress)
-    return work.compute(np.arange(sum(work.job.counts)), progress=progress)[0]
+    part, _ = work.extracted(np.arange(sum(work.job.counts)), progress=progress)
+    return _table(part, ())
 
 
 def extraction(config: Config, *, progress: Progress) -> "FeatureExtraction":
@@ -113,11 +115,18 @@ class FeatureExtraction(Work):
         self, rows: np.ndarray, decoded: Decoded | None = None, *, progress: Progress
     ) -> tuple[pd.DataFrame, str]:
         """Returns the features of the examples at these indices."""
+        part, found = self.extracted(rows, decoded, progress=progress)
+        return _table(part, found.cache_entries()), _engines(found)
+
+    def extracted(
+        self, rows: np.ndarray, decoded: Decoded | None = None, *, progress: Progress
+    ) -> tuple[FileInputs, Features]:
+        """Returns the examples at these indices and their features."""
         part = self.inputs.part(self.order[rows], decoded)
         found = self._source.features_of(
             self._backbone, part, is_scored=self.is_scored, progress=progress
         )
-        return _table(part, found), _engines(found)
+        return part, found
 
 
 @dataclass(frozen=True)
@@ -205,12 +214,12 @@ def _refuse_features_that_are_not_known(config: Config) -> None:
         )
 
 
-def _table(part: FileInputs, found: Features) -> pd.DataFrame:
+def _table(part: FileInputs, cached: Iterable[CacheEntries]) -> pd.DataFrame:
     """Returns the path, the key and the error of each example, and a column for each store."""
     count = len(part)
     keys: list[bytes | None] = [None] * count
     stores: dict[str, list[Any]] = {}
-    for entries in found.cache_entries():
+    for entries in cached:
         for row, key, values in zip(entries.rows, entries.keys, entries.values, strict=True):
             if key is not None:
                 keys[row] = key

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerastl.heads.builder import build_model, feature_model, find_layer, logits_model
 from kerastl.losses import MaskedBinaryCrossentropy
-from kerastl.training.exact_head.rotation import standardize
+from kerastl.training.exact_head.rotation import mean_and_deviation
 from kerastl.training.exact_head.solver import solve_head
 from map_bench.cases import Case
 
@@ -92,7 +92,7 @@ class Networks:
 
     def _train_hidden(self, rows: np.ndarray, labels: np.ndarray, *, seed: int) -> Trained:
         raw = self.initial_features(FROZEN, seed, rows)
-        _, mean, scale = standardize(raw[rows])
+        mean, scale = mean_and_deviation(raw, rows)
         inputs = ((raw - mean) / scale).astype(np.float32)
         key = ("hidden", labels.shape[1])
         keras.utils.set_random_seed(seed)

@@ -15,6 +15,9 @@ from kerastl.features.engines.network_engines import NetworkEngines
 from kerastl.features.extraction import Extraction
 from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
 from kerastl.features.network import Network, Size
+from kerastl.scratch import float_array
+
+_ROWS = 4096  # that are combined together
 
 Extract = Callable[..., Extraction]
 Combine = Callable[[Sequence[np.ndarray], Any], Any]
@@ -86,7 +89,13 @@ class CombinedFeatures(ComparedFeatures):
         return CombinedFeatures(parts, self._combine)
 
     def _combined(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
-        return np.asarray(self._combine(blocks, np), np.float32)
+        """Combines chunks of rows, because blocks and result may be memory-mapped."""
+        num_rows, dim = len(blocks[0]), self._combine([block[:1] for block in blocks], np).shape[1]
+        values = float_array((num_rows, dim), "features")
+        for begin in range(0, num_rows, _ROWS):
+            rows = slice(begin, begin + _ROWS)
+            values[rows] = self._combine([block[rows] for block in blocks], np)
+        return values
 
 
 Features = Extraction | CombinedFeatures

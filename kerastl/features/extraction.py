@@ -15,6 +15,7 @@ from kerastl.features.engines.selection import EngineSelector, Purpose
 from kerastl.features.extraction_facts import ExtractionFacts, PassFacts
 from kerastl.features.network import Network
 from kerastl.progress import SILENT, Progress
+from kerastl.scratch import float_array
 
 
 class Extraction(ComparedFeatures):
@@ -62,7 +63,7 @@ class Extraction(ComparedFeatures):
         self._selector = EngineSelector(self.engines, engine)
         self.used: set[str] = set()
         """Labels of the engines that the features come from."""
-        self.values = np.zeros((len(inputs), cached.dim), np.float32)
+        self.values = float_array((len(inputs), cached.dim), "features")
         """`(examples, feature_dim)` float32; meaningless if a file is unreadable."""
         self._totals: dict[Purpose, int] = {
             "training": int((~is_scored).sum()),

@@ -226,7 +226,8 @@ def _validation_logits(result: ModelResult, examples: Examples) -> np.ndarray:
     if exact is not None and "validation" in result.fitted_on:
         leveled = level_folds(exact.out_of_fold_logits, exact.folds)
         return leveled[examples.splits[examples.rows(*result.fitted_on)] == "validation"]
-    return HeadLogits(result.model, examples.tasks)(result.features[examples.rows("validation")])
+    logits = HeadLogits(result.model, examples.tasks)(result.features)
+    return logits[examples.rows("validation")]
 
 
 def _held_out_logits(model: keras.Model, context: TrainingContext) -> np.ndarray:
@@ -235,8 +236,8 @@ def _held_out_logits(model: keras.Model, context: TrainingContext) -> np.ndarray
     dtype = inputs.take(rows[:1]).dtype
     engine = KerasEngine(feature_model(model), dtype, num_examples=len(rows))
     batches = (inputs.take(rows[begin : begin + _ROWS]) for begin in range(0, len(rows), _ROWS))
-    features = np.concatenate(list(engine.run(batches)))
-    return HeadLogits(model, context.examples.tasks)(features)
+    logits_of = HeadLogits(model, context.examples.tasks)
+    return np.concatenate([logits_of(features) for features in engine.run(batches)])
 
 
 def _macro_auc(logits: np.ndarray, labels: np.ndarray) -> float:

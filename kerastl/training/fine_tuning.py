@@ -21,7 +21,7 @@ from kerastl.heads.builder import apply_policy, find_heads, find_layer, logits_m
 from kerastl.training.adapters import low_rank_adapters
 from kerastl.training.augmented_inputs import augmented_inputs
 from kerastl.training.context import TrainingContext
-from kerastl.training.exact_head.rotation import standardize
+from kerastl.training.exact_head.rotation import mean_and_deviation
 from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.fitting import fit_epochs
 from kerastl.training.plan import FineTune
@@ -105,7 +105,7 @@ def keeping_regularization(
     same. `features`, `(examples, feature_dim)`, are those of all examples.
     """
     rows = examples.rows("train")
-    scale = standardize(features[rows])[2]
+    _, scale = mean_and_deviation(features, rows)
     counted = ~np.isnan(examples.training_labels[rows])
     counted |= np.array([task in examples.unknown_weight for task in examples.tasks])
     weights = [task_weights[task] for task in examples.tasks]

@@ -133,8 +133,9 @@ def solve_heads(
     weights = positive_weights(phase.loss.positive_weight, labels, examples.tasks, unknown)
     progress.step("Solving the head", None)
     return solve_head(
-        features[rows],
+        features,
         labels,
+        rows=rows,
         groups=None if examples.groups is None else examples.groups[rows],
         regularization=phase.regularization,
         num_folds=phase.num_folds,

@@ -65,9 +65,8 @@ class _Assignment:
             if not holders.any():
                 break
             kind = int(np.argmin(np.where(holders > 0, holders, np.inf)))
-            for unit in self.order[free[self.order]]:
-                if self.counts[unit, kind] > 0:
-                    self._give(unit, self._neediest(self.wanted[:, kind]))
+            for unit in self.order[free[self.order] & (self.counts[self.order, kind] > 0)]:
+                self._give(unit, self._neediest(self.wanted[:, kind]))
         for unit in self.order[self.part[self.order] < 0]:
             self._give(unit, self._neediest(self.wanted_rows))
 

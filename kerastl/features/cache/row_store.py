@@ -100,7 +100,10 @@ class RowStore:
         if self._layer is None or not keys or self._has_failed:
             return
         try:
-            write_row_file(self._layer, self.folder, keys, np.concatenate(values))
+            rows = np.concatenate(values)
+            for begin in range(0, len(keys), _ROWS_PER_FILE):  # as files are read whole
+                part = slice(begin, begin + _ROWS_PER_FILE)
+                write_row_file(self._layer, self.folder, keys[part], rows[part])
             self.has_written = True
         except OSError as error:
             self._has_failed = True

@@ -4,66 +4,67 @@ Convention: a rotation changes neither the L2 norm of the weights nor the logits
 the same. The curvature of the loss becomes nearly diagonal and is known in advance.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.linalg
 
-from kerastl.threads import one_blas_thread
-from kerastl.training.exact_head.logistic import Problem
+from kerastl.training.exact_head.partitions import LocalPartitions, Partition, Partitions
 
-_CHUNK = 4096
 _NEGLIGIBLE = 1e-9  # share of the largest variance below which an axis is rounding error
 
 
-def standardize(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns features with mean 0 and variance 1, the means and the standard deviations.
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Features along their principal axes."""
 
-    A constant feature becomes 0, and its deviation counts as 1.
-    """
-    mean, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
-    for begin in range(0, len(features), _CHUNK):
-        mean += features[begin : begin + _CHUNK].sum(axis=0, dtype=np.float64)
-    mean /= len(features)
-    for begin in range(0, len(features), _CHUNK):
-        square += np.square(features[begin : begin + _CHUNK] - mean).sum(axis=0)
-    scale = np.sqrt(square / len(features))
-    constant = scale < 1e-6 * np.maximum(np.abs(mean), 1e-6)
-    scale[constant] = 1.0
-    standardized = np.empty(features.shape, np.float32)
-    for begin in range(0, len(features), _CHUNK):
-        chunk = features[begin : begin + _CHUNK]
-        standardized[begin : begin + _CHUNK] = (chunk - mean) / scale
-    standardized[:, constant] = 0.0
-    return standardized, mean, scale
+    partitions: Partitions
+    mean: np.ndarray  # of each feature
+    scale: np.ndarray  # standard deviation of each feature, 1 if it is constant
+    axes: np.ndarray  # orthonormal columns, `(feature_dim, axes)`
+    variances: np.ndarray  # mean square along each axis
+
+    @property
+    def dim(self) -> int:
+        """Number of axes."""
+        return self.axes.shape[1]
 
 
-def rotate(features: np.ndarray) -> tuple[Problem, np.ndarray]:
-    """Rotates standardized float32 features to their principal axes; may overwrite them.
-
-    Returns the rotated features, and the axes as orthonormal columns, `(feature_dim, axes)`.
-    """
-    with one_blas_thread():
-        is_wide = 2 * len(features) < features.shape[1]
-        return _rotate_wide(features) if is_wide else _rotate(features)
-
-
-def _rotate(features: np.ndarray) -> tuple[Problem, np.ndarray]:
-    covariance = np.zeros((features.shape[1], features.shape[1]), np.float32)
-    for begin in range(0, len(features), _CHUNK):
-        chunk = features[begin : begin + _CHUNK]
-        covariance += chunk.T @ chunk / len(features)
-    variances, axes = _principal(covariance)
-    for begin in range(0, len(features), _CHUNK):
-        chunk = features[begin : begin + _CHUNK]
-        features[begin : begin + _CHUNK, : axes.shape[1]] = chunk @ axes
-    return Problem(features=features[:, : axes.shape[1]], variances=variances), axes
+def rotate(partitions: Partitions) -> Problem:
+    """Standardizes features and rotates them to their principal axes; a constant one becomes 0."""
+    mean, scale = _moments(partitions)
+    partitions.each("standardize", mean, scale)
+    num_examples = sum(partitions.sizes)
+    if len(partitions.sizes) == 1 and 2 * num_examples < len(mean):
+        variances, shares = _principal(partitions.each("products")[0] / num_examples)
+        lengths = np.sqrt(num_examples * variances)
+        axes = np.linalg.qr(partitions.each("combinations", shares)[0] / lengths)[0]
+    else:
+        covariance = np.sum(partitions.each("covariance", num_examples), axis=0)
+        variances, axes = _principal(covariance.astype(np.float32))
+    partitions.each("rotate", axes)
+    return Problem(
+        partitions=partitions, mean=mean, scale=_finite(scale), axes=axes, variances=variances
+    )
 
 
-def _rotate_wide(features: np.ndarray) -> tuple[Problem, np.ndarray]:
-    """Returns the same from the products of examples, if there are fewer examples than features."""
-    variances, shares = _principal(features @ features.T / len(features))
-    lengths = np.sqrt(len(features) * variances)
-    axes = np.linalg.qr((features.T @ shares) / lengths)[0]
-    return Problem(features=features @ axes, variances=variances), axes
+def mean_and_deviation(features: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean and the standard deviation of each feature over rows; 1 if constant."""
+    mean, scale = _moments(LocalPartitions(Partition(features, rows)))
+    return mean, _finite(scale)
+
+
+def _moments(partitions: Partitions) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean and the standard deviation of each feature; inf if it is constant."""
+    num_examples = sum(partitions.sizes)
+    mean = sum(partitions.each("sums")) / num_examples
+    scale = np.sqrt(sum(partitions.each("squares", mean)) / num_examples)
+    scale[scale < 1e-6 * np.maximum(np.abs(mean), 1e-6)] = np.inf
+    return mean, scale
+
+
+def _finite(scale: np.ndarray) -> np.ndarray:
+    return np.where(np.isinf(scale), 1.0, scale)
 
 
 def _principal(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,22 +1,28 @@
 """The exact head: a linear head on constant features, solved to its optimum.
 
-Convention: a column is one logistic regression. All columns (tasks, folds) share each pass over the
-features, because the passes dominate the cost.
+Convention: `TASKS_TOGETHER` tasks are solved together, with one column for each fold and task, and
+those of other tasks on their own. So the solution of a task does not depend on which others are
+solved by the same process, and memory not on how many there are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kerastl.data.tables.splits import assign_folds
 from kerastl.threads import one_blas_thread
-from kerastl.training.exact_head.logistic import Problem, Targets, mean_loss, minimize
-from kerastl.training.exact_head.rotation import rotate, standardize
+from kerastl.training.exact_head.logistic import chunks, mean_loss
+from kerastl.training.exact_head.minimization import minimize
+from kerastl.training.exact_head.partitions import LocalPartitions, Partition, Partitions
+from kerastl.training.exact_head.rotation import Problem, rotate
+from kerastl.training.exact_head.targets import Targets
 
+TASKS_TOGETHER = 32
 STRENGTHS = tuple(float(x) for x in np.logspace(1, -4, 11))
 _PATH_TOLERANCE = 5e-4
 _FINAL_TOLERANCE = 1e-7
+_ROWS = 2**16  # whose labels are converted together
 _HOPELESS = 1.05  # the path ends if every task is this much worse than at its best
 
 
@@ -34,6 +40,19 @@ class ExactHead:
     # None if strengths were given.
     path: np.ndarray | None
 
+    @classmethod
+    def join(cls, heads: Sequence["ExactHead"]) -> "ExactHead":
+        """Returns the head of the tasks of several heads, in their order."""
+        paths = [head.path for head in heads if head.path is not None]
+        return cls(
+            kernel=np.concatenate([head.kernel for head in heads], axis=1),
+            bias=np.concatenate([head.bias for head in heads]),
+            strengths=np.concatenate([head.strengths for head in heads]),
+            out_of_fold_logits=np.concatenate([head.out_of_fold_logits for head in heads], axis=1),
+            folds=heads[0].folds,
+            path=np.concatenate(paths, axis=1) if paths else None,
+        )
+
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Returns logits, `(examples, tasks)` float32, of features `(examples, feature_dim)`."""
         with one_blas_thread():
@@ -44,24 +63,27 @@ def make_targets(
     labels: np.ndarray,
     *,
     label_smoothing: float,
-    positive_weight: Sequence[float] | None,
-    unknown_weight: Sequence[float] | float = 0.0,
+    positive_weight: Sequence[float] | np.ndarray | None,
+    unknown_weight: Sequence[float] | np.ndarray | float = 0.0,
 ) -> Targets:
     """Returns the weights of both classes; arguments as of `solve_head`."""
-    known = ~np.isnan(labels)
-    y = np.where(known, labels, 0.0) * (1 - label_smoothing) + 0.5 * label_smoothing
-    counts = np.where(known, 1.0, unknown_weight)
     weight = np.ones(labels.shape[1]) if positive_weight is None else np.asarray(positive_weight)
-    return Targets(
-        positive=(y * weight * counts).astype(np.float32),
-        negative=((1 - y) * counts).astype(np.float32),
-    )
+    positive, negative = (np.empty(labels.shape, np.float32) for _ in range(2))
+    for rows in chunks(len(labels), _ROWS):
+        known = ~np.isnan(labels[rows])
+        y = np.where(known, labels[rows], 0.0) * (1 - label_smoothing) + 0.5 * label_smoothing
+        counts = np.where(known, 1.0, unknown_weight)
+        positive[rows] = y * weight * counts
+        negative[rows] = (1 - y) * counts
+    return Targets(positive=positive, negative=negative)
 
 
 def solve_head(
-    features: np.ndarray,
+    features: np.ndarray | Partitions,
     labels: np.ndarray,
     *,
+    rows: np.ndarray | None = None,
+    tasks: Sequence[int] | None = None,
     groups: np.ndarray | None,
     regularization: float | str = "auto",
     num_folds: int = 5,
@@ -75,43 +97,70 @@ def solve_head(
     The strength of L2 is chosen per task by the out-of-fold loss; folds keep groups whole. The path
     goes from strong to weak, and each solution starts from the previous one.
 
-    Memory: a standardized copy of the features, and a few arrays of
-    `(examples, tasks * (num_folds + 1))`.
+    Memory: a standardized float32 copy of the fitted features, which is memory-mapped if memory is
+    scarce; a few numbers per example and task; and a few chunks of features.
 
     Args:
-        features: `(examples, feature_dim)` float32.
+        features: `(examples, feature_dim)` of any type of floating-point numbers, or the examples
+            in partitions.
         labels: `(examples, tasks)` in [0, 1], NaN where unknown.
+        rows: Indices of the rows of `features` that are fitted, None for all. All else is of these.
+        tasks: Indices of the tasks that are solved, None for all: whole blocks of `TASKS_TOGETHER`.
+            Folds are balanced by the labels of all.
+        groups: Group of each example, None if each is its own.
         regularization: A strength for all tasks, or `"auto"`, with so many folds.
+        num_folds: Number of folds.
         label_smoothing: Share by which labels are moved towards 0.5.
         positive_weight: Weight of the positive class of each task.
         unknown_weight: Weight with which an unknown label counts as "no", of each task or of all.
+        seed: Seed of the folds.
     """
-    standardized, mean, scale = standardize(features)
-    problem, axes = rotate(standardized)
-    targets = make_targets(
-        labels,
-        label_smoothing=label_smoothing,
-        positive_weight=positive_weight,
-        unknown_weight=unknown_weight,
-    )
-    start, out_of_fold, path, folds = None, np.full(labels.shape, np.nan), None, None
+    if isinstance(features, np.ndarray):
+        features = LocalPartitions(Partition(features, rows))
+    folds = None
     if regularization == "auto":
-        hard = np.where(labels >= 0.5, 1.0, np.where(labels < 0.5, 0.0, np.nan))
+        hard = np.where(np.isnan(labels), np.float32("nan"), labels >= 0.5)
         folds = assign_folds(hard, groups, num_folds=num_folds, seed=seed)
+    every = np.arange(labels.shape[1]) if tasks is None else np.asarray(tasks)
+    weight = None if positive_weight is None else np.asarray(positive_weight)
+    unknown = np.broadcast_to(unknown_weight, labels.shape[1])
+    solved = []
+    with one_blas_thread():
+        problem = rotate(features)
+        for begin in range(0, len(every), TASKS_TOGETHER):
+            block = every[begin : begin + TASKS_TOGETHER]
+            targets = make_targets(
+                labels[:, block],
+                label_smoothing=label_smoothing,
+                positive_weight=None if weight is None else weight[block],
+                unknown_weight=unknown[block],
+            )
+            solved.append(_solve(problem, targets, folds, regularization))
+    return ExactHead.join(solved)
+
+
+def _solve(
+    problem: Problem, targets: Targets, folds: np.ndarray | None, regularization: float | str
+) -> ExactHead:
+    """Solves some tasks together."""
+    shape = targets.positive.shape
+    start, out_of_fold, path = None, np.full(shape, np.nan, np.float32), None
+    if folds is not None:
         strengths, start, out_of_fold, path = _cross_validate(problem, targets, folds)
     else:
-        strengths = np.full(labels.shape[1], float(regularization))
+        strengths = np.full(shape[1], float(regularization))
+    problem.partitions.set_targets(targets)
     # The approach in single precision, the last digits in double.
     near = minimize(problem, targets, strengths, start, tolerance=_PATH_TOLERANCE)
     weights = minimize(
         problem, targets, strengths, near, tolerance=_FINAL_TOLERANCE, precision=np.float64
     )
-    kernel = (axes.astype(np.float64) @ weights[:-1]) / scale[:, None]
+    kernel = (problem.axes.astype(np.float64) @ weights[:-1]) / problem.scale[:, None]
     return ExactHead(
         kernel=kernel.astype(np.float32),
-        bias=(weights[-1] - mean @ kernel).astype(np.float32),
+        bias=(weights[-1] - problem.mean @ kernel).astype(np.float32),
         strengths=strengths,
-        out_of_fold_logits=out_of_fold.astype(np.float32),
+        out_of_fold_logits=out_of_fold,
         folds=folds,
         path=path,
     )
@@ -126,13 +175,13 @@ def _cross_validate(
     logits = np.zeros(targets.positive.shape, np.float32)
     strengths = np.full(num_tasks, STRENGTHS[0])
     path = np.full((len(STRENGTHS), num_tasks), np.nan)
-    columns = _without_each_fold(targets, folds, num_folds)
+    divided = replace(targets, folds=folds, num_folds=num_folds)
+    problem.partitions.set_targets(divided)
     weights: np.ndarray | None = None
     for step, strength in enumerate(STRENGTHS):
         repeated = np.full(num_folds * num_tasks, strength)
-        weights = minimize(problem, columns, repeated, weights, tolerance=_PATH_TOLERANCE)
-        every = problem.logits(weights).reshape(len(folds), num_folds, num_tasks)
-        held_out = every[np.arange(len(folds)), folds]
+        weights = minimize(problem, divided, repeated, weights, tolerance=_PATH_TOLERANCE)
+        held_out = np.concatenate(problem.partitions.each("logits", weights))
         path[step] = mean_loss(held_out, targets)
         better = path[step] <= np.nanmin(path[: step + 1], axis=0)
         strengths = np.where(better, strength, strengths)
@@ -142,12 +191,3 @@ def _cross_validate(
         if np.all(path[step] > _HOPELESS * np.nanmin(path, axis=0)):
             break
     return strengths, start, logits, path
-
-
-def _without_each_fold(targets: Targets, folds: np.ndarray, num_folds: int) -> Targets:
-    """Returns one column per fold and task, in this order, without the labels of the fold."""
-    seen = [(folds != fold)[:, None] for fold in range(num_folds)]
-    return Targets(
-        positive=np.concatenate([targets.positive * rows for rows in seen], axis=1),
-        negative=np.concatenate([targets.negative * rows for rows in seen], axis=1),
-    )

@@ -84,7 +84,7 @@ def test_the_outputs_of_the_frozen_stages_may_be_stored_on_disk(
     cut = find_cut(find_layer(model))
     assert cut is not None
     in_memory = run_prefix(cut, ArrayInputs(values), rows, engine="keras", progress=SILENT)
-    monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
+    monkeypatch.setattr(scratch, "MEMORY_SHARE", 0)
     on_disk = run_prefix(cut, ArrayInputs(values), rows, engine="keras", progress=SILENT)
     assert isinstance(on_disk.values, np.memmap)
     np.testing.assert_array_equal(on_disk.take(rows), in_memory.take(rows))

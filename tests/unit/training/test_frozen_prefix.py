@@ -106,7 +106,7 @@ def test_frozen_stages_run_once(
 def test_without_room_the_frozen_stages_run_in_every_epoch(
     small_backbone, examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
+    monkeypatch.setattr(scratch, "MEMORY_SHARE", 0)
     monkeypatch.setattr(prefix, "_MAX_DISK_BYTES", 0)
     model = build_model(small_backbone, ["a", "b"], seed=0)
     _, history = fitted_weights(model, tmp_path, examples, config_of())

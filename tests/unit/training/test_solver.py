@@ -1,5 +1,7 @@
 """The exact head."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.special
@@ -7,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_info
 
-from kerastl.training.exact_head.logistic import Problem, minimize
-from kerastl.training.exact_head.rotation import rotate, standardize
+from kerastl.training.exact_head.minimization import minimize
+from kerastl.training.exact_head.partitions import LocalPartitions, Partition
+from kerastl.training.exact_head.rotation import Problem, rotate
 from kerastl.training.exact_head.solver import make_targets, solve_head
 
 
@@ -105,20 +108,22 @@ def test_the_gradient_of_the_loss_vanishes_at_the_solution() -> None:
 def test_an_unknown_label_changes_nothing() -> None:
     """The labels that are known alone give the same head, turned and scaled by the same rows."""
     features, labels = make_problem()
-    standardized, mean, scale = standardize(features)
-    del mean, scale
-    problem = rotate(standardized)[0]
-    targets = make_targets(labels, label_smoothing=0, positive_weight=None)
-    together = minimize(problem, targets, np.full(3, 0.1), tolerance=1e-7, precision=np.float64)
+    problem = rotate(LocalPartitions(Partition(features)))
+    settings = {"label_smoothing": 0, "positive_weight": None}
+
+    def weights(problem: Problem, labels: np.ndarray) -> np.ndarray:
+        targets = make_targets(labels, **settings)
+        problem.partitions.set_targets(targets)
+        strengths = np.full(labels.shape[1], 0.1)
+        return minimize(problem, targets, strengths, tolerance=1e-7, precision=np.float64)
+
+    together = weights(problem, labels)
     for task in range(3):
-        known = ~np.isnan(labels[:, task])
-        alone = minimize(
-            Problem(features=problem.features[known], variances=problem.variances),
-            make_targets(labels[known, task : task + 1], label_smoothing=0, positive_weight=None),
-            np.array([0.1]),
-            tolerance=1e-7,
-            precision=np.float64,
-        )
+        known = np.flatnonzero(~np.isnan(labels[:, task]))
+        some = LocalPartitions(Partition(features, known))
+        some.each("standardize", problem.mean, problem.scale)
+        some.each("rotate", problem.axes)
+        alone = weights(replace(problem, partitions=some), labels[known, task : task + 1])
         np.testing.assert_allclose(together[:, task], alone[:, 0], atol=1e-5)
 
 
