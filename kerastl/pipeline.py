@@ -24,7 +24,6 @@ from kerastl.run.layout import (
     RunLayout,
     finish_run,
     free_name,
-    refuse_taken,
     remove_leftovers,
     start_run,
 )
@@ -40,6 +39,7 @@ from kerastl.run.results import (
 from kerastl.run.run_model import RunModel
 from kerastl.run.split_table import splits_frame
 from kerastl.run.tuning import find_held_out
+from kerastl.run.worker import Workplace, start_workers, workplace
 from kerastl.runs import Run
 from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import FeatureTrial
@@ -74,6 +74,9 @@ def train(
             it.
         progress: Receives progress updates.
 
+    Returns:
+        The run. On several machines, the first worker writes it; the others may return before.
+
     Raises:
         KerastlError: Something that the user can fix; the subclasses say what.
 
@@ -87,6 +90,8 @@ def train(
     run = train_and_score(
         config, output=output, overrides=overrides, cache=cache, progress=progress
     )
+    if run is None:
+        return Run(Path(output or ""))
     return add_report(run, trust=True, progress=progress)
 
 
@@ -97,14 +102,15 @@ def train_and_score(
     overrides: Sequence[str] = (),
     cache: bool = True,
     progress: Progress = SILENT,
-) -> Run:
-    """Does the same without the report."""
+) -> Run | None:
+    """Does the same without the report; returns None on other workers than the first."""
     stem = "run" if isinstance(config, Config) else Path(config).stem
     path = Path(output) if output is not None else free_name(Path("runs") / stem)
     settings = config if isinstance(config, Config) else load_config(config, overrides)
-    refuse_taken(path)
-    plan = make_plan(settings, progress=progress)
-    return _carry_out(plan, RunLayout(path), cache=cache, progress=progress, is_new=True)
+    is_first = start_workers(settings, path, is_named=output is not None)
+    plan = make_plan(settings, progress=progress if is_first else SILENT)
+    with workplace(settings, RunLayout(path), progress, is_new=True) as place:
+        return _carry_out(plan, place, cache=cache, is_new=True)
 
 
 def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
@@ -113,13 +119,18 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
     On a CPU, the results are equal to those of an uninterrupted training bit by bit.
     """
     run, is_trained = resume_and_score(path, cache=cache, progress=progress)
+    if run is None:
+        return Run(Path(path))
     return add_report(run, trust=is_trained, progress=progress)
 
 
 def resume_and_score(
     path: str | Path, *, cache: bool = True, progress: Progress = SILENT
-) -> tuple[Run, bool]:
-    """Does the same without the report; returns the run, and whether it was trained now."""
+) -> tuple[Run | None, bool]:
+    """Does the same without the report; returns the run, and whether it was trained now.
+
+    On other workers than the first there is no run.
+    """
     layout = RunLayout(Path(path))
     if not layout.is_started:
         raise RunError(
@@ -139,9 +150,12 @@ def resume_and_score(
     spec = spec_of(config.backbone)
     examples = record.examples()
     plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
-    with training_lock(layout):
-        remove_leftovers(layout)
-        return _carry_out(plan, layout, cache=cache, progress=progress, is_new=False), True
+    with (
+        workplace(config, layout, progress, is_new=False) as place,
+        training_lock(place.layout),
+    ):
+        remove_leftovers(place.layout)
+        return _carry_out(plan, place, cache=cache, is_new=False), True
 
 
 def add_report(run: Run, *, trust: bool, progress: Progress = SILENT) -> Run:
@@ -159,13 +173,15 @@ def add_report(run: Run, *, trust: bool, progress: Progress = SILENT) -> Run:
     return run
 
 
-def _carry_out(
-    plan: RunPlan, layout: RunLayout, *, cache: bool, progress: Progress, is_new: bool
-) -> Run:
+def _carry_out(plan: RunPlan, place: Workplace, *, cache: bool, is_new: bool) -> Run | None:
+    layout, progress, distribution = place.layout, place.progress, place.distribution
     plan, trials = _with_chosen_features(plan, cache=cache, progress=progress)
     trials = trials or read_trials(layout.state)
     config, examples, training = plan.config, plan.examples, plan.training
     model, frozen_model = make_models(plan, cache_folder() if cache else None, progress=progress)
+    if distribution is not None:
+        with distribution.scope():
+            _built = [one.keras_model for one in (model, frozen_model) if one is not None]
     contract = input_contract(model.facts.input_shape, config.data, plan.spec)
     context = TrainingContext(
         examples=examples,
@@ -175,6 +191,7 @@ def _carry_out(
         ),
         state=layout.state,
         progress=progress,
+        distribution=distribution,
     )
     features = context.prepare(training, (frozen_model or model).backbone)
     if is_new:
@@ -184,6 +201,8 @@ def _carry_out(
     try:
         with training_lock(layout) if is_new else contextlib.nullcontext():
             model, fitted, logits = _train(plan, model, frozen_model, context, features)
+            if not place.is_first:
+                return None
             fitted = with_trials(fitted, trials)
             progress.note("\n".join(fitted.learned))
             _conclude(plan, layout, model, fitted, logits, contract, progress=progress)

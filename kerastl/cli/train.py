@@ -21,6 +21,14 @@ from kerastl.errors import ConfigError
     shell_complete=completion.runs,
     help="Resume an interrupted run.",
 )
+@click.option(
+    "--workers",
+    metavar="HOST:PORT,...",
+    help="Addresses of all workers of a training on several machines.",
+)
+@click.option(
+    "--worker", type=int, metavar="I", help="Which of them this is, from 0; the first one writes."
+)
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
@@ -30,6 +38,8 @@ def command(
     overrides: tuple[str, ...],
     seed: int | None,
     resume: Path | None,
+    workers: str | None,
+    worker: int | None,
     no_cache: bool,
     is_quiet: bool,
     as_json: bool,
@@ -51,6 +61,10 @@ def command(
         )
     from kerastl.config import load_config
 
+    if workers is not None or worker is not None:
+        from kerastl.training.cluster import set_cluster
+
+        set_cluster(workers or "", worker)
     if config is not None:
         load_config(config, overrides)  # shows its errors before what trains is imported
     from kerastl import pipeline
@@ -71,6 +85,8 @@ def command(
                 progress=progress,
             )
             is_trained = True
+    if run is None:  # the first worker writes it
+        return
     try:
         show_run(run, as_json=as_json, is_quiet=is_quiet)
         sys.stdout.flush()

@@ -79,6 +79,10 @@ def compare(
     else:
         settings, fit = load_compared(config, overrides)
         stem = Path(config).stem
+    if settings.distribute is not None:
+        raise ConfigError(
+            "A comparison trains on one device.", where="distribute", fix="Remove distribute."
+        )
     name = f"{stem}-compare-{axis.partition('=')[0].strip()}"
     folder = Path(output) if output is not None else Path("runs") / name
     plan = planning.make_plan(settings, progress=progress)

@@ -154,6 +154,15 @@ def exact_is_possible(earlier: Mapping[str, Any]) -> Problems:
     return [(("solver",), text)] if _obstacles(earlier) else []
 
 
+def distribute_has_effect(fit: ExactFit | KerasFit) -> Problems:
+    """Checks that Keras trains something."""
+    text = (
+        "has no effect with solver: exact, which solves heads on one processor in seconds. Remove "
+        "it; `kerastl extract --shard` computes features on several machines."
+    )
+    return [((), text)] if fit.solver == "exact" else []
+
+
 def _obstacles(settings: Mapping[str, Any]) -> list[str]:
     """Returns the settings that rule out the exact solver; a missing one rules out nothing."""
     found: list[str] = []

@@ -14,7 +14,7 @@ from kerastl.config.backbone_section import BackboneConfig
 from kerastl.config.data_sections import DataConfig
 from kerastl.config.evaluation_section import EvaluationConfig
 from kerastl.config.features_section import Features
-from kerastl.config.training_sections import Fit, Heads, LossConfig, Trainable
+from kerastl.config.training_sections import DistributeConfig, Fit, Heads, LossConfig, Trainable
 from kerastl.media.media_types import MEDIA_TYPES
 from kerastl.settings import Section, refuse
 
@@ -65,6 +65,11 @@ class Config(Section):
         description="How the weights are fitted. Without solver: exact if the backbone is frozen, "
         "heads are linear and nothing is augmented; keras otherwise.",
     )
+    distribute: DistributeConfig | None = Field(
+        default=None,
+        description="Devices and machines that Keras trains on, as one device would; null: one "
+        "device of this machine.",
+    )
     evaluation: EvaluationConfig = Field(
         default=EvaluationConfig(), description="Thresholds, calibration and intervals."
     )
@@ -109,3 +114,10 @@ class Config(Section):
         if fit.solver == "exact":
             refuse(consistency.exact_is_possible(info.data))
         return fit
+
+    @field_validator("distribute")
+    @classmethod
+    def _distribute_has_effect(cls, distribute: Any, info: ValidationInfo) -> Any:
+        if distribute is not None and "fit" in info.data:
+            refuse(consistency.distribute_has_effect(info.data["fit"]))
+        return distribute

@@ -194,6 +194,23 @@ class KerasFit(Section):
         )
 
 
+class DistributeConfig(Section):
+    """Training on several devices and machines, which share each batch."""
+
+    devices: Annotated[
+        Annotated[Literal["all"], Tag("<text>")] | Annotated[Count, Tag("<number>")],
+        choice("all or a number"),
+    ] = Field(
+        default="all",
+        description="Number of devices of each machine: GPUs, or its processor if it has none.",
+    )
+    workers: Count = Field(
+        default=1,
+        description="Number of processes, one on each machine; each is started with --workers and "
+        "--worker, or has TF_CONFIG.",
+    )
+
+
 def _tag_by_solver(value: Any) -> str | None:
     if shape(value) != "<keys>":
         return None

@@ -73,8 +73,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the penalties of the weights with which the batch is predicted."""
-        if self.model.losses:
-            self._penalties.append(self._penalty())
+        self._penalties.append(self._penalty())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the figures of the epoch, and its weights if they are the best so far."""
@@ -121,7 +120,8 @@ class KeepBest(keras.callbacks.Callback):
         return {name: value - penalties.get(name, 0.0) for name, value in figures.items()}
 
     def _penalty(self) -> float:
-        return sum(float(keras.ops.convert_to_numpy(loss)) for loss in self.model.losses)
+        penalized = [v for v in self.model.trainable_variables if v.regularizer is not None]
+        return sum(float(keras.ops.convert_to_numpy(v.regularizer(v))) for v in penalized)
 
 
 class Backup(keras.callbacks.Callback):
@@ -200,6 +200,7 @@ def _unstored_randomness(model: keras.Model) -> list[str]:
     definition = graph.as_graph_def()
     bodies = [definition.node, *(function.node_def for function in definition.library.function)]
     operations = {node.op for body in bodies for node in body} & _STATEFUL
-    stored = {id(variable.value) for variable in model.variables}
+    replicas = tf.distribute.get_strategy().experimental_local_results
+    stored = {id(one) for variable in model.variables for one in replicas(variable.value)}
     others = [variable.name for variable in graph.variables if id(variable) not in stored]
     return [*sorted(operations), *(name for name in others if "seed_generator_state" in name)]

@@ -1,5 +1,6 @@
 """What all phases of a training share."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from kerastl.training.plan import FitHeads, SearchPlan, TrainingPlan
 
 if TYPE_CHECKING:
     from kerastl.backbones import Backbone
+    from kerastl.training.distribution import Distribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +29,16 @@ class TrainingContext:
     source: FeatureSource  # of features: the cache and the engine
     state: Path  # folder with the state from which an interrupted training continues
     progress: Progress
+    distribution: "Distribution | None" = None  # over several devices
     part: Path = Path()  # subfolder of the state and of the logs, for phases with the same name
 
     def in_folder(self, name: str) -> "TrainingContext":
         """Returns the context with state and logs in a subfolder."""
         return replace(self, part=self.part / name)
+
+    def scope(self) -> AbstractContextManager[None]:
+        """Returns a context in which variables that are trained have to be created."""
+        return nullcontext() if self.distribution is None else self.distribution.scope()
 
     def prepare(
         self, plan: TrainingPlan | SearchPlan, backbone: "Backbone | FrozenBackbone"

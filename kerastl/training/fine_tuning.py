@@ -55,14 +55,16 @@ def fine_tune(
     with ExitStack() as stack:
         if phase.policy.lora:
             adapters = low_rank_adapters(layer, phase.policy.lora, seed=phase.seed)
-            stack.enter_context(adapters)
+            with context.scope():
+                stack.enter_context(adapters)
         if exact is not None and solved_on is not None:
             weights = phase_weights(phase, find_heads(model), context.examples.num_known())
             stack.enter_context(
                 keeping_regularization(model, exact, solved_on, context.examples, weights)
             )
         trained, inputs = _trained_part(phase, model, context)
-        optimizer = make_optimizer(model, "adam", **rates)
+        with context.scope():
+            optimizer = make_optimizer(model, "adam", **rates)
         parts = model_parts(model)
         return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer), parts
 

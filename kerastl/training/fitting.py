@@ -19,6 +19,7 @@ from kerastl.training.checkpoint_files import CheckpointFolder
 from kerastl.training.checkpoints import START, Backup, KeepBest
 from kerastl.training.compilation import compile_heads
 from kerastl.training.context import TrainingContext
+from kerastl.training.distributed_model import DistributedModel
 from kerastl.training.evidence import CALIBRATED_LOSS
 from kerastl.training.plan import FineTune, FitHeads
 from kerastl.training.task_weights import phase_weights, positive_weights
@@ -57,18 +58,23 @@ def fit_epochs(
         unknown_weight=examples.unknown_weight,
         task_weight=phase_weights(phase, heads, examples.num_known()),
     )
-    validation = Validation(phase, trained, inputs, examples, heads)
+    runner = _runner(trained, heads, context)
+    validation = Validation(phase, runner, inputs, examples, heads)
     keeps_start = phase.keeps_start and validation.batches is not None
     evaluate = validation.evaluate if keeps_start else None
     keep_best = KeepBest(patience=phase.patience, progress=context.progress, evaluate=evaluate)
-    folder, settings = context.part / phase.name, _settings_hash(phase, trained, examples)
+    folder, settings = context.part / phase.name, _settings_hash(phase, trained, context)
     checkpoints = CheckpointFolder(
         context.state / folder, settings=settings, progress=context.progress
     )
     backup = Backup(keep_best, checkpoints)
-    first_epoch = backup.restore(trained)
+    with context.scope():
+        first_epoch = backup.restore(trained)
+    if context.distribution is not None:
+        context.distribution.check_agreement(f"{settings} {first_epoch}")
+        context.distribution.copy_first(trained)
     context.progress.step(f"Epochs of {phase.name.replace('_', '-')}", phase.epochs)
-    trained.fit(
+    runner.fit(
         make_batches(
             inputs,
             by_head(examples.training_labels, heads, examples.tasks),
@@ -107,14 +113,14 @@ class Validation(keras.callbacks.Callback):
     def __init__(
         self,
         phase: FitHeads | FineTune,
-        trained: keras.Model,
+        runner: keras.Model | DistributedModel,
         inputs: Inputs,
         examples: Examples,
         heads: Sequence[Head],
     ):
         super().__init__()
         rows = examples.rows("validation")
-        self._phase, self._trained = phase, trained
+        self._phase, self._runner = phase, runner
         self._columns = {head.name: columns(head, examples.tasks) for head in heads}
         self._labels = examples.labels[rows]
         self.batches: Any = None  # if any label is known
@@ -124,7 +130,7 @@ class Validation(keras.callbacks.Callback):
 
     def evaluate(self) -> dict[str, float]:
         """Returns the figures of the current weights; their names lack `val_`."""
-        figures = self._trained.evaluate(self.batches, verbose=0, return_dict=True)
+        figures = self._runner.evaluate(self.batches, verbose=0, return_dict=True)
         return {**figures, **self._calibrated()}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -135,7 +141,7 @@ class Validation(keras.callbacks.Callback):
     def _calibrated(self) -> dict[str, float]:
         if not self._phase.is_calibrated:
             return {}
-        outputs = self._trained.predict(self.batches, verbose=0)
+        outputs = self._runner.predict(self.batches, verbose=0)
         logits = np.empty(self._labels.shape, np.float32)
         for name, own in self._columns.items():
             logits[:, own] = outputs[name] if isinstance(outputs, Mapping) else outputs
@@ -190,12 +196,27 @@ def _losses_text(figures: Mapping[str, float]) -> str:
     return ", ".join(found)
 
 
-def _settings_hash(phase: FitHeads | FineTune, trained: keras.Model, examples: Examples) -> str:
-    """Returns a hash of the settings, shapes, splits and labels of a phase."""
+def _runner(
+    trained: keras.Model, heads: Sequence[Head], context: TrainingContext
+) -> keras.Model | DistributedModel:
+    """Returns what fits and evaluates the compiled model: itself, or its replicas."""
+    if context.distribution is None:
+        return trained
+    weights = {head.name: head.weight for head in heads}
+    return DistributedModel(trained, context.distribution, weights)
+
+
+def _settings_hash(
+    phase: FitHeads | FineTune, trained: keras.Model, context: TrainingContext
+) -> str:
+    """Returns a hash of the settings, shapes, splits, labels and replicas of a phase."""
+    examples = context.examples
     shapes = [(tuple(variable.shape), variable.dtype) for variable in trained.variables]
     settings = (phase, shapes, examples.tasks, examples.splits.tolist())
     digest = hashlib.sha256(repr(settings).encode())
     digest.update(repr(dict(examples.unknown_weight) or "").encode())
+    if context.distribution is not None:
+        digest.update(f"{context.distribution.num_replicas} replicas".encode())
     for labels in (examples.training_labels, examples.labels):
         digest.update(np.ascontiguousarray(labels).tobytes())
     return digest.hexdigest()

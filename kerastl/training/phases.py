@@ -125,9 +125,10 @@ def _fit_on_features(
 def _fit_heads(
     phase: FitHeads, model: keras.Model, trained: keras.Model, inputs: Any, context: TrainingContext
 ) -> list[dict[str, Any]]:
-    optimizer = make_optimizer(
-        model, "adam", learning_rate=phase.learning_rate, backbone_learning_rate=None
-    )
+    with context.scope():
+        optimizer = make_optimizer(
+            model, "adam", learning_rate=phase.learning_rate, backbone_learning_rate=None
+        )
     return fit_epochs(phase, model, trained, inputs, context, optimizer=optimizer)
 
 

@@ -82,6 +82,15 @@ def test_the_weights_of_the_epoch_with_the_lowest_validation_loss_are_restored(
     assert weight == 2.0
 
 
+def test_a_layer_that_adds_a_loss_of_its_own_can_be_trained() -> None:
+    layers = [keras.layers.ActivityRegularization(l2=0.1), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((1,)), *layers])
+    model.compile("sgd", "mse")
+    keep_best = KeepBest(patience=None, progress=SILENT)
+    model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, verbose=0, callbacks=[keep_best])
+    assert sorted(keep_best.epochs) == [0, 1]
+
+
 def test_the_calibrated_loss_ranks_epochs_if_there_is_one(tmp_path: Path) -> None:
     calibrated = [3.0, 2.0, 1.0, 2.0, 0.0]
     fit(tmp_path, [0.0, 1.0, 2.0, 3.0, 4.0], calibrated=calibrated, patience=1, interrupt_at=2)
