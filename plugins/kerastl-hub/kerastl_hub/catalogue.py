@@ -47,8 +47,10 @@ class Preset:
         audio = self.facts.audio
         if audio is not None:
             return audio_input(audio, audio.converter, audio.seconds)
-        patch = (self.config or {}).get("patch_size", 16)
-        min_size = self.facts.min_size or 2 * int(patch)
+        config = self.config or {}
+        min_size = self.facts.min_size or 2 * int(config.get("patch_size", 16))
+        if "window_size" in config:  # the last stage has to contain a window
+            min_size = self.facts.multiple * int(config["window_size"])
         assert self.size is not None  # of images
         return ImageInput(height=self.size, width=self.size, min_size=min_size)
 

@@ -61,7 +61,7 @@ def _known(preset: Preset, options: Mapping[str, Any]) -> BackboneSpec:
         options=options,
         description=preset.description,
         is_determined=True,
-        known_failures=failures if facts.has_position_weights else {},
+        known_failures=failures if facts.has_position_weights and facts.audio is None else {},
         reference_features=_reference_features,
         needs_login=facts.needs_consent or preset.license is not None,
         facts={"handle": preset.handle, **_described(facts)},
