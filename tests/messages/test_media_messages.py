@@ -266,6 +266,7 @@ def test_no_room_for_decoded_images(monkeypatch, tmp_path):
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("kerastl.scratch.available_memory", lambda: 0)
     inputs = FileInputs([Path("a.png")] * 1000, ImageContract(shape=(1000, 500, 3)))
     assert text(KerastlError, inputs.decode_all) == (
         "There is no room for the decoded images.\n"

@@ -284,6 +284,7 @@ SHAPES["shifts"] = {
     "features": {**POOLED, "shift": 0.1},
 }
 SHAPES["auto features"] = {**EXACT, "features": {"cost": 2.0}}
+SHAPES["distributed"] = {**COMPLETE, "distribute": {"devices": 2, "workers": 2}}
 OF_USERS = {
     ("data", "labels"),
     ("heads",),
