@@ -45,7 +45,7 @@ def file_inputs(paths, *, on_error="raise", **options):
 
 @pytest.mark.parametrize("max_memory_bytes", [0, 2**20])
 def test_decoded_inputs_keep_the_order_of_the_paths(paths, monkeypatch, max_memory_bytes):
-    monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", max_memory_bytes)
+    monkeypatch.setattr(scratch, "available_memory", lambda: 4 * max_memory_bytes)
     inputs = file_inputs(paths)
     inputs.decode_all()
     np.testing.assert_array_equal(inputs.take(np.arange(50)), expected(paths))
@@ -149,7 +149,7 @@ def open_files(folder):
 def test_the_temporary_file_has_no_name_and_goes_with_the_inputs(
     paths, temporary_folder, monkeypatch
 ):
-    monkeypatch.setattr(scratch, "MAX_MEMORY_BYTES", 0)
+    monkeypatch.setattr(scratch, "available_memory", lambda: 0)
     inputs = file_inputs(paths)
     inputs.decode_all()
     assert len(open_files(temporary_folder)) == 1
