@@ -172,6 +172,7 @@ class CachedFeatures:
                 (self._files.files[row], self._versions[row], self._file_hashes[row] or b"")
                 for row in self._hashed_rows
             )
+            self._hashed_rows = []
         for store in self._stores.values():
             store.close()
         if self._cache and any(store.has_written for store in self._stores.values()):

@@ -140,6 +140,7 @@ class RowStore:
                 _, first = np.unique(keys, axis=0, return_index=True)
                 write_row_file(layer, self.folder, keys[first], values[first])
                 count += len(first)
+                there._load()
                 pending = []
         return count
 

@@ -107,6 +107,12 @@ def test_what_is_published_is_found_below_and_copied_once(address: str, tmp_path
     assert found_in(other, range(NUM + 30)) == list(range(NUM + 20))
 
 
+def test_a_row_that_several_files_contain_is_copied_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        fill(FolderLayer(tmp_path / "own"), range(NUM))
+    assert publish(tmp_path / "own", FolderLayer(tmp_path / "team")).features == NUM
+
+
 def test_hashes_of_files_are_found_below(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,10 @@ from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
 from kerastl.features import extraction
 from kerastl.features.cache import file_hashes
+from kerastl.features.cache.cache_layers import FolderLayer
 from kerastl.features.cache.fingerprints import network_fingerprint
 from kerastl.features.cache.pruning import clear, list_entries
+from kerastl.features.cache.row_file import read_row_file
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.agreement import engines_above_limit
 from kerastl.features.engines.network_engines import NetworkEngines
@@ -336,6 +338,14 @@ def test_the_cache_is_listed_and_cleared(
     decoded.clear()
     extract(network, paths, cache)
     assert len(decoded) == NUM
+
+
+def test_the_hash_of_a_file_is_stored_once(
+    network: keras.Model, paths: list[Path], cache: Path
+) -> None:
+    extract(network, paths, cache).sample_features("openvino float32")
+    files = FolderLayer(cache).files("hashes").items()
+    assert sum(len(read_row_file(FolderLayer(cache), *file, None).keys) for file in files) == NUM
 
 
 def test_the_limit_is_kept(
