@@ -22,12 +22,7 @@ _REPLACES = "With --recordings: replaces the setting of the run."
 @click.option("--split", default="test", show_default=True, help="Split of the run's own table.")
 @options.shard
 @options.on
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    help="With --shard or --on: folder of the parts, which `kerastl merge` scores.",
-)
+@options.parts_folder("scores")
 @click.option("--no-cache", is_flag=True, help="Do not use the feature cache.")
 @options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
@@ -83,12 +78,14 @@ def command(
     """
     from kerastl.cli.console import TerminalProgress
 
-    parts = options.parse_parts(shard, on, output, recordings=recordings, json=as_json)
-    if parts is None and output is not None:
-        raise RunError(
-            "--output has no effect without --shard or --on.",
-            fix="`--json > FILE` writes the scores.",
-        )
+    parts = options.parse_parts(
+        shard,
+        on,
+        output,
+        instead="`--json > FILE` writes the scores.",
+        recordings=recordings,
+        json=as_json,
+    )
     settings = {name: value for name, value in listening.items() if value is not None}
     asked = {
         "set_thresholds": set_thresholds,

@@ -6,19 +6,13 @@ import click
 
 from kerastl.cli import completion, options
 from kerastl.cli.unreadable import show_unreadable
-from kerastl.errors import RunError
 
 
 @click.command("extract")
 @click.argument("config", type=click.Path(path_type=Path))
 @options.shard
 @options.on
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    help="With --shard or --on: folder of the parts, which `kerastl merge` puts into a cache.",
-)
+@options.parts_folder("puts into a cache")
 @completion.set_option
 @options.quiet
 def command(
@@ -35,12 +29,7 @@ def command(
     computed and written into a folder too, with --on all shares by the workers of an executor; and
     `kerastl merge` puts the parts into the cache of the machine that trains.
     """
-    parts = options.parse_parts(shard, on, output)
-    if parts is None and output is not None:
-        raise RunError(
-            "--output has no effect without --shard or --on.",
-            fix="Add --shard 0/1 to write one part.",
-        )
+    parts = options.parse_parts(shard, on, output, instead="Add --shard 0/1 to write one part.")
     from kerastl.config import load_config
 
     settings = load_config(config, overrides)  # shows its errors before what computes is imported

@@ -1,8 +1,9 @@
 """Options that several commands have."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,10 +13,10 @@ from kerastl.errors import RunError
 from kerastl.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kerastl.run.shards import Part, Shard
     from kerastl.run.work import Executor, Work
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 quiet = click.option(
     "--quiet", "-q", "is_quiet", is_flag=True, help="Print only results and warnings."
@@ -44,6 +45,20 @@ on = click.option(
 )
 
 
+def parts_folder(use: str) -> Callable[[F], F]:
+    """Returns the option `--output` of a command that writes nothing else than parts.
+
+    Args:
+        use: What `kerastl merge` does with them, such as "scores".
+    """
+    return click.option(
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path),
+        help=f"With --shard or --on: folder of the parts, which `kerastl merge` {use}.",
+    )
+
+
 @dataclass(frozen=True)
 class Parts:
     """Where the parts of a command are computed and written."""
@@ -52,7 +67,7 @@ class Parts:
     shard: "Shard | None"  # the only one to compute; or all
     executor: "Executor | None"  # that computes all
 
-    def compute(self, work: "Work", *, progress: Progress) -> "Sequence[Part]":
+    def compute(self, work: "Work", *, progress: Progress) -> Sequence["Part"]:
         """Computes the parts, or the only one; returns them."""
         from kerastl.run.work import compute_part, compute_parts
 
@@ -63,7 +78,12 @@ class Parts:
 
 
 def parse_parts(
-    shard: str | None, on: str | None, output: Path | None, **others: object
+    shard: str | None,
+    on: str | None,
+    output: Path | None,
+    *,
+    instead: str | None = None,
+    **others: object,
 ) -> Parts | None:
     """Returns what parts are asked for, after checking that there is a folder for them.
 
@@ -71,13 +91,16 @@ def parse_parts(
         shard: The value of `--shard`.
         on: The value of `--on`.
         output: The value of `--output`.
+        instead: What to do without parts if `--output` has no effect then; None if it has one.
         others: Name and value of the options that cannot be combined with them.
 
     Raises:
-        RunError: There is no folder, or an option that cannot be combined.
+        RunError: There is no folder, or one without parts, or an option that cannot be combined.
         KerastlError: There is no such executor.
     """
     if shard is None and on is None:
+        if output is not None and instead is not None:
+            raise RunError("--output has no effect without --shard or --on.", fix=instead)
         return None
     from kerastl.run.executors import find_executor
     from kerastl.run.shards import Shard
