@@ -123,6 +123,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         paper="https://github.com/PaddlePaddle/PaddleClas",
         license="Apache-2.0",
     ),
+    "metaclip_2": _transformer(
+        "MetaCLIP2Backbone",
+        "https://arxiv.org/abs/2507.22062",
+        "CC-BY-NC-4.0 (not for commercial use)",
+        tower="MetaCLIP2VisionEncoder",
+        moments=CLIP,
+    ),
     "mit": Architecture(
         backbone="MiTBackbone",
         paper="https://arxiv.org/abs/2105.15203",
@@ -134,6 +141,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         backbone="MobileNetBackbone",
         paper="https://arxiv.org/abs/1905.02244",
         license="Apache-2.0",
+    ),
+    "mobilenetv5": Architecture(
+        backbone="MobileNetV5Backbone",
+        paper="https://ai.google.dev/gemma/docs/gemma-3n",
+        license="Gemma terms of use (Google)",
+        moments=((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        needs_consent=True,
     ),
     "moonshine": Architecture(
         backbone="MoonshineBackbone",
@@ -165,7 +179,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         multiple=32,
     ),
     "vgg": Architecture(
-        backbone="VGGBackbone", paper="https://arxiv.org/abs/1409.1556", license="Apache-2.0"
+        backbone="VGGBackbone", paper="https://arxiv.org/abs/1409.1556", license="BSD-3-Clause"
     ),
     "vit": _transformer(
         "ViTBackbone", "https://arxiv.org/abs/2010.11929", "Apache-2.0", moments=HALF
@@ -204,6 +218,7 @@ OF_TRANSFORMERS: Mapping[str, str] = {
     "dinov2": "dinov2",
     "dinov2_with_registers": "dinov2",
     "dinov3_vit": "dinov3",
+    "metaclip_2": "metaclip_2",
     "swin": "swin",
     "vit": "vit",
 }
@@ -216,6 +231,7 @@ OF_TIMM: Mapping[str, str] = {
     "efficientnet": "efficientnet",
     "hgnetv2": "hgnetv2",
     "mobilenetv3": "mobilenet",
+    "mobilenetv5": "mobilenetv5",
     "resnet": "resnet",
     "vgg": "vgg",
 }

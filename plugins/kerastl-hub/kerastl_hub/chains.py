@@ -119,11 +119,22 @@ CHAINS: Mapping[str, Callable[[Any, Any, Any], Encoded]] = {
     "dinov2": _dinov2,
     "dinov3": _dinov3,
     "hgnetv2": _hgnetv2,
+    "metaclip_2": _clip,
     "siglip": _siglip,
     "swin": _swin,
     "vit": _vit,
     **dict.fromkeys(
-        ("cspnet", "densenet", "efficientnet", "mit", "mobilenet", "resnet", "vgg", "xception"),
+        (
+            "cspnet",
+            "densenet",
+            "efficientnet",
+            "mit",
+            "mobilenet",
+            "mobilenetv5",
+            "resnet",
+            "vgg",
+            "xception",
+        ),
         _flat,
     ),
 }

@@ -71,7 +71,22 @@ class HubNetwork(keras.Model):
 def build_encoder(architecture: str, config: Mapping[str, Any]) -> keras.Model:
     """Returns an encoder of KerasHub with random weights."""
     facts = ARCHITECTURES[architecture]
-    return getattr(keras_hub.models, facts.tower or facts.backbone)(**config)
+    encoder = getattr(keras_hub.models, facts.tower or facts.backbone)(**config)
+    if architecture == "metaclip_2":
+        norm = keras.layers.LayerNormalization(epsilon=1e-5, name="vision_post_layer_norm")
+        norm.build(encoder.output.shape)
+        encoder.layer_norm = norm
+    return encoder
+
+
+def encoder_of(backbone: keras.Model, architecture: str) -> keras.Model:
+    """Returns the encoder of images in a backbone of KerasHub."""
+    if not ARCHITECTURES[architecture].tower:
+        return backbone
+    encoder = backbone.vision_encoder
+    if architecture == "metaclip_2":  # its last layer is not part of KerasHub's encoder
+        encoder.layer_norm = backbone.vision_post_layer_norm
+    return encoder
 
 
 def config_of(encoder: keras.Model) -> dict[str, Any]:

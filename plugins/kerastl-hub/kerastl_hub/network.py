@@ -22,7 +22,7 @@ from kerastl_hub.audio import HubAudioNetwork, make_audio_network
 from kerastl_hub.catalogue import presets
 from kerastl_hub.folders import Contents, read_folder, scaling_of
 from kerastl_hub.handles import resolve
-from kerastl_hub.layers import HubNetwork, build_encoder, config_of
+from kerastl_hub.layers import HubNetwork, build_encoder, config_of, encoder_of
 
 PUBLISHED = "preset"
 DEFAULT_SIZE = 224  # of a preset that names none
@@ -128,8 +128,7 @@ def stages_of(network: keras.Model) -> Sequence[Stage]:
 
 def _load(folder: Path, architecture: str, *, with_weights: bool) -> keras.Model:
     """Returns the encoder in a folder, for images of the preset's size."""
-    facts = ARCHITECTURES[architecture]
-    loader = getattr(keras_hub.models, facts.backbone)
+    loader = getattr(keras_hub.models, ARCHITECTURES[architecture].backbone)
     try:
         backbone = loader.from_preset(str(folder), load_weights=with_weights)
     except Exception as error:  # readers of HDF5 and safetensors raise nearly anything
@@ -139,7 +138,7 @@ def _load(folder: Path, architecture: str, *, with_weights: bool) -> keras.Model
             expected="a complete folder, as `save_to_preset` or `save_pretrained` writes it",
             received=_first_line(error),
         ) from error
-    return backbone.vision_encoder if facts.tower else backbone
+    return encoder_of(backbone, architecture)
 
 
 def _sized(

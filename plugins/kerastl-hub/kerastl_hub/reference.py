@@ -46,6 +46,8 @@ def keras_hub_features(
         output = encoder(images if names is None else {names[0]: images}, training=False)
         if isinstance(output, dict):
             output = list(output.values())[-1]
+        if architecture == "metaclip_2":
+            output = encoder.layer_norm(output)
         return _pooled(
             np.asarray(keras.ops.convert_to_numpy(output)), architecture, pooling, encoder
         )
@@ -93,7 +95,7 @@ def _pooled(output: np.ndarray, architecture: str, pooling: str, encoder: Any) -
     if architecture == "siglip":  # the encoder returns its attention pooling, not the patches
         assert pooling == "cls", "KerasHub returns no patches"
         return output
-    before = {"deit": 2, "clip": 1}.get(architecture) or 1 + getattr(
+    before = {"deit": 2, "clip": 1, "metaclip_2": 1}.get(architecture) or 1 + getattr(
         encoder, "num_register_tokens", 0
     )
     blocks = {"cls": output[:, 0], "mean": output[:, before:].mean(axis=1)}

@@ -66,6 +66,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "apply_downsample": [False, True],
         "use_lightweight_conv_block": [False, True],
     },
+    "metaclip_2": _VIT,
     "mit": {
         "image_shape": (64, 64, 3),
         "layerwise_depths": [1, 1],
@@ -96,6 +97,28 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "depthwise_stride": 2,
         "depthwise_residual": False,
         "last_layer_filter": 24,
+    },
+    "mobilenetv5": {
+        "image_shape": _SHAPE,
+        "stackwise_block_types": [["er"], ["uir", "mqa"]],
+        "stackwise_num_blocks": [1, 2],
+        "stackwise_num_filters": [[24], [48, 48]],
+        "stackwise_strides": [[2], [2, 1]],
+        "stackwise_act_layers": [["relu"], ["relu", "relu"]],
+        "stackwise_exp_ratios": [[4.0], [6.0, 6.0]],
+        "stackwise_se_ratios": [[0.0], [0.0, 0.0]],
+        "stackwise_dw_kernel_sizes": [[0], [5, 3]],
+        "stackwise_dw_start_kernel_sizes": [[0], [0, 0]],
+        "stackwise_dw_end_kernel_sizes": [[0], [0, 0]],
+        "stackwise_exp_kernel_sizes": [[3], [0, 0]],
+        "stackwise_pw_kernel_sizes": [[1], [0, 0]],
+        "stackwise_num_heads": [[0], [0, 2]],
+        "stackwise_key_dims": [[0], [0, 8]],
+        "stackwise_value_dims": [[0], [0, 8]],
+        "stackwise_kv_strides": [[0], [0, 1]],
+        "stackwise_use_cpe": [[False], [False, False]],
+        "num_features": 32,
+        "msfa_output_resolution": 4,
     },
     "resnet": {
         "image_shape": _SHAPE,
@@ -194,7 +217,7 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
                 text = getattr(keras_hub.models, f"{name}TextEncoder")(
                     max_sequence_length=4, **_TEXT
                 )
-                own = {"projection_dim": 8} if architecture == "clip" else {}
+                own = {"projection_dim": 8} if architecture in ("clip", "metaclip_2") else {}
                 full = getattr(keras_hub.models, facts.backbone)
                 backbone = full(vision_encoder=backbone, text_encoder=text, **own)
             folder = tmp_path_factory.mktemp(architecture)

@@ -27,7 +27,7 @@ class Notes(Progress):
         self.texts.append(text)
 
 
-TRANSFORMERS = ("clip", "deit", "dinov2", "dinov3", "siglip", "vit")
+TRANSFORMERS = ("clip", "deit", "dinov2", "dinov3", "metaclip_2", "siglip", "vit")
 FORMS = ("onnx", "openvino", "litert")
 
 
@@ -56,6 +56,8 @@ def own_output(folder, raw, **arguments):
     given = {next(iter(encoder.input)): scaled} if isinstance(encoder.input, dict) else scaled
     output = encoder(given, training=False)
     output = list(output.values())[-1] if isinstance(output, dict) else output
+    if hasattr(backbone, "vision_post_layer_norm"):
+        output = backbone.vision_post_layer_norm(output)
     return keras.ops.convert_to_numpy(output)
 
 

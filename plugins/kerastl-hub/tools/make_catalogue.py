@@ -148,7 +148,7 @@ def _built(architecture: str, config: Mapping[str, Any]) -> tuple[int, int]:
 
 def _config(name: str, architecture: str) -> tuple[int | None, dict[str, Any]]:
     """Returns side (None of audio) and arguments of the encoder's class."""
-    if architecture in ("clip", "deit", "dinov2", "dinov3", "siglip", "vit"):
+    if architecture in ("clip", "deit", "dinov2", "dinov3", "metaclip_2", "siglip", "vit"):
         return _transformer(name, architecture)
     return globals()[f"_{architecture}"](name)
 
@@ -156,6 +156,8 @@ def _config(name: str, architecture: str) -> tuple[int | None, dict[str, Any]]:
 def _transformer(name: str, architecture: str) -> tuple[int, dict[str, Any]]:
     words = name.split("_")
     size_name = next(word for word in words[1:] if word in SIZES or word == "7b")
+    if architecture == "metaclip_2" and size_name == "giant":
+        size_name = "bigg"
     layers, heads, dim, inner = SIZES.get(size_name, (40, 32, 4096, 8192))
     if architecture == "dinov3" and size_name == "huge":
         heads = 20
@@ -167,7 +169,7 @@ def _transformer(name: str, architecture: str) -> tuple[int, dict[str, Any]]:
     clip_patch = re.search(r"_(14|32)_laion", name)
     found = patch or clip_patch
     config["patch_size"] = int(found[1]) if found else 14
-    sides = [int(side) for side in re.findall(r"(?<=_)(224|256|336|384|448|512)(?=_|$)", name)]
+    sides = [int(side) for side in re.findall(r"(?<=_)(224|256|336|378|384|448|512)(?=_|$)", name)]
     size = sides[0] if sides else 224
     if architecture == "dinov2":
         size = 518
@@ -181,7 +183,8 @@ def _transformer(name: str, architecture: str) -> tuple[int, dict[str, Any]]:
             config |= {"use_gated_mlp": True, "hidden_activation": "silu"}
         if size_name == "7b":
             config |= {"use_query_bias": False, "use_value_bias": False}
-    if architecture == "clip" and "laion" in name:
+    is_quick = architecture != "metaclip_2" or name.endswith("huge_patch14_224")
+    if not is_quick or (architecture == "clip" and "laion" in name):
         config["intermediate_activation"] = "gelu"
     return size, config
 
@@ -232,6 +235,10 @@ def _mit(name: str) -> tuple[int, dict[str, Any]]:
 def _mobilenet(name: str) -> tuple[int, dict[str, Any]]:
     words = name.split("_")
     return 224, _timm(f"mobilenetv3_{words[2]}_{words[3]}")
+
+
+def _mobilenetv5(name: str) -> tuple[int, dict[str, Any]]:
+    return 768, _timm("mobilenetv5_300m")
 
 
 def _moonshine(name: str) -> tuple[None, dict[str, Any]]:
