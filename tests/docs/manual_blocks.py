@@ -7,9 +7,10 @@ import contextlib
 import io
 import re
 import shlex
+import shutil
 import subprocess
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ _LEAST_CONFIG = {
     "data": {"table": "table.csv", "image": "path", "tasks": ["first_task", "second_task"]},
     "backbone": {"name": "tiny:image"},
 }
+Printed = tuple[str, str | None]  # what a command printed, and its error
+Run = Callable[[str], Printed]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ def has_code(page: str) -> bool:
     return any(block.language in _RUN for block in blocks_of(page))
 
 
-def run_page(page: str, *, where: str) -> None:
+def run_page(page: str, *, where: str, demos: "Demos") -> None:
     """Runs the blocks of a page in order, in the current folder and in one namespace."""
     namespace: dict[str, Any] = {"__name__": "page"}
     printed = ""
@@ -86,7 +89,7 @@ def run_page(page: str, *, where: str) -> None:
         if block.language == "python":
             printed = _run_python(block, namespace, place)
         elif block.language == "console":
-            _run_console(block, place)
+            _run_console(block, place, demos)
         elif block.language == "yaml":
             _read_yaml(block, place)
         elif block.language == "text" and block.follows and block.follows.language == "python":
@@ -100,9 +103,10 @@ def _run_python(block: Block, namespace: dict[str, Any], place: str) -> str:
     return output.getvalue()
 
 
-def _run_console(block: Block, place: str) -> None:
+def _run_console(block: Block, place: str, demos: "Demos") -> None:
+    runners = {"kerastl demo ": demos.run, "kerastl ": _run_kerastl, "": _run_shell}
     for command, expected in _commands(block.text):
-        run = _run_kerastl if command.startswith("kerastl ") else _run_shell
+        run = next(run for start, run in runners.items() if command.startswith(start))
         received, error = run(command)
         is_meant = "Error: " in expected
         assert is_meant or error is None, f"{place}: {command}\n{error}"
@@ -117,7 +121,7 @@ def _commands(text: str) -> Iterator[tuple[str, str]]:
         yield command, expected
 
 
-def _run_kerastl(command: str) -> tuple[str, str | None]:
+def _run_kerastl(command: str) -> Printed:
     """Runs a command of kerastl in this process; returns what it printed, and its error."""
     output, errors = io.StringIO(), io.StringIO()
     code: Any = 0
@@ -130,9 +134,34 @@ def _run_kerastl(command: str) -> tuple[str, str | None]:
     return output.getvalue(), (begin + message or progress) if code else None
 
 
-def _run_shell(command: str) -> tuple[str, str | None]:
+def _run_shell(command: str) -> Printed:
     result = subprocess.run(command, shell=True, capture_output=True, text=True)
     return result.stdout, result.stderr if result.returncode else None
+
+
+class Demos:
+    """Runs each command `kerastl demo ...` once; other pages get a copy of what it made.
+
+    Args:
+        folder: Empty folder for what the commands make.
+        make: Runs a command; returns what it printed, and its error.
+    """
+
+    def __init__(self, folder: Path, make: Run = _run_kerastl):
+        self._folder, self._make = folder, make
+        self._printed: dict[str, Printed] = {}
+
+    def run(self, command: str) -> Printed:
+        """Makes a demo in the current folder; returns what the command printed, and its error."""
+        made, demo = self._folder / re.sub(r"\W+", "-", command), Path("demo")
+        if command in self._printed:
+            shutil.copytree(made, demo, dirs_exist_ok=True)
+            return self._printed[command]
+        printed = self._make(command)
+        if demo.is_dir() and printed[1] is None:
+            shutil.copytree(demo, made)
+            self._printed[command] = printed
+        return printed
 
 
 def _read_yaml(block: Block, place: str) -> None:

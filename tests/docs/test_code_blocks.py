@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from manual_blocks import blocks_of, expect, has_code, run_page
+from manual_blocks import Demos, blocks_of, expect, has_code, run_page
 from manual_pages import ROOT, all_pages, is_generated, text_of
 
 SLOW_MARK = "<!-- slow -->"
@@ -21,12 +21,17 @@ def pages_with_code() -> Iterator[object]:
             yield pytest.param(page, id=page.as_posix(), marks=marks)
 
 
+@pytest.fixture(scope="session")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> Demos:
+    return Demos(tmp_path_factory.mktemp("demos"))
+
+
 @pytest.mark.parametrize("page", list(pages_with_code()))
 def test_the_code_of_a_page_runs(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, demos: Demos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run_page(text_of(page), where=str(page))
+    run_page(text_of(page), where=str(page), demos=demos)
 
 
 @pytest.mark.parametrize("page", all_pages(), ids=str)
@@ -71,18 +76,39 @@ def test_output_that_is_not_as_shown_fails(shown: str, printed: str) -> None:
         expect(shown, printed, "page")
 
 
-def test_a_part_of_a_config_that_is_wrong_fails(tmp_path: Path) -> None:
+def test_a_part_of_a_config_that_is_wrong_fails(demos: Demos) -> None:
     from kerastl.errors import ConfigError
 
     with pytest.raises(ConfigError, match="stags"):
-        run_page("```yaml\ntrainable: {stags: 1}\n```\n", where="page")
+        run_page("```yaml\ntrainable: {stags: 1}\n```\n", where="page", demos=demos)
 
 
-def test_code_that_raises_fails() -> None:
+def test_code_that_raises_fails(demos: Demos) -> None:
     with pytest.raises(ZeroDivisionError):
-        run_page("```python\n1 / 0\n```\n", where="page")
+        run_page("```python\n1 / 0\n```\n", where="page", demos=demos)
 
 
-def test_a_command_whose_output_differs_fails() -> None:
+def test_a_command_whose_output_differs_fails(demos: Demos) -> None:
     with pytest.raises(AssertionError, match="backbones"):
-        run_page("```console\n$ echo backbones\nfamilies\n```\n", where="page")
+        run_page("```console\n$ echo backbones\nfamilies\n```\n", where="page", demos=demos)
+
+
+def test_a_demo_is_made_once_and_each_page_has_its_own_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def make(command: str) -> tuple[str, None]:
+        made.append(command)
+        Path("demo").mkdir()
+        Path("demo/table.csv").write_text("drawn", encoding="utf-8")
+        return "Next: ...", None
+
+    demos = Demos(tmp_path / "made", make)
+    for page in ("first", "second", "third"):
+        (tmp_path / page).mkdir()
+        monkeypatch.chdir(tmp_path / page)
+        run_page("```console\n$ kerastl demo x\nNext: ...\n```\n", where=page, demos=demos)
+        assert Path("demo/table.csv").read_text(encoding="utf-8") == "drawn"
+        Path("demo/table.csv").write_text(f"changed by {page}", encoding="utf-8")
+    assert made == ["kerastl demo x"]
