@@ -23,13 +23,16 @@ def mean_loss(logits: np.ndarray, targets: Targets) -> np.ndarray:
     """Returns the loss of each task, mean over its known labels, for `(examples, tasks)`."""
     tasks = replace(targets, folds=None, num_folds=1)
     parts = chunks(len(logits), _ROWS)
-    found = (losses_and_slopes(logits[rows], tasks.rows(rows))[0] for rows in parts)
+    every = np.arange(logits.shape[1])
+    found = (losses_and_slopes(logits[rows], tasks.rows(rows), every)[0] for rows in parts)
     return np.asarray(sum(found) / tasks.num_known)
 
 
-def losses_and_slopes(logits: np.ndarray, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the summed loss of each column, and the slope of each logit."""
-    positive, negative = targets.columns()
+def losses_and_slopes(
+    logits: np.ndarray, targets: Targets, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the summed loss of some columns, and the slope of each of their logits."""
+    positive, negative = targets.columns(columns)
     decay = np.exp(-np.abs(logits))
     softplus = np.log1p(decay)
     losses = positive * (softplus + np.maximum(-logits, 0))

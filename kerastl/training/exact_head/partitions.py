@@ -100,12 +100,13 @@ class Partition:
         self._targets = targets
 
     def losses_and_gradient(
-        self, weights: np.ndarray, scale: np.ndarray, precision: Precision
+        self, weights: np.ndarray, columns: np.ndarray, scale: np.ndarray, precision: Precision
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the summed loss of each column, and the gradient of the scaled ones, in float64.
+        """Returns the summed loss of some columns, and the gradient of the scaled ones, in float64.
 
         Args:
             weights: `(axes + 1, columns)`; the last row is the bias.
+            columns: Indices of the columns.
             scale: Factor of each column's gradient.
             precision: Precision of the products.
         """
@@ -116,7 +117,8 @@ class Partition:
 
         def work(rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             features: np.ndarray = self._features[rows].astype(precision, copy=False)
-            losses, slopes = losses_and_slopes(features @ kernel + bias, targets.rows(rows))
+            logits = features @ kernel + bias
+            losses, slopes = losses_and_slopes(logits, targets.rows(rows), columns)
             slopes *= scale
             return losses, np.asarray(features.T @ slopes), slopes.sum(axis=0, dtype=np.float64)
 

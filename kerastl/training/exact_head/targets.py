@@ -26,16 +26,13 @@ class Targets:
             self, positive=self.positive[rows], negative=self.negative[rows], folds=folds
         )
 
-    def columns(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the weights of both classes, `(examples, columns)`."""
+    def columns(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the weights of both classes, `(examples, columns)`, of some columns."""
         if self.folds is None:
-            return self.positive, self.negative
-        seen = self.folds[:, None] != np.arange(self.num_folds)
-        positive, negative = (
-            (values[:, None, :] * seen[:, :, None]).reshape(len(values), -1)
-            for values in (self.positive, self.negative)
-        )
-        return positive, negative
+            return self.positive[:, columns], self.negative[:, columns]
+        folds, tasks = np.divmod(columns, self.positive.shape[1])
+        seen = self.folds[:, None] != folds
+        return self.positive[:, tasks] * seen, self.negative[:, tasks] * seen
 
     @cached_property
     def num_known(self) -> np.ndarray:

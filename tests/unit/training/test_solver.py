@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_info
 
+from kerastl.training.exact_head import solver
 from kerastl.training.exact_head.minimization import minimize
 from kerastl.training.exact_head.partitions import LocalPartitions, Partition
 from kerastl.training.exact_head.rotation import Problem, rotate
@@ -221,3 +222,27 @@ def test_a_task_whose_known_labels_are_equal_gives_a_finite_head() -> None:
     head = solve_head(features, labels, groups=None, regularization=0.1)
     assert np.isfinite(head.kernel).all()
     assert 5 < head.bias[1] < 50
+
+
+@pytest.mark.parametrize("regularization", ["auto", 1e-4])
+def test_a_task_beside_tasks_of_one_class_is_the_task_alone(
+    regularization: float | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, labels = make_problem(num_rows=600, dim=30, tasks=6)
+    known = ~np.isnan(labels)
+    labels[known[:, 1], 1] = 1
+    labels[known[:, 2], 2] = 0
+    labels[np.flatnonzero(known[:, 2])[:2], 2] = 1
+    labels[:, 3] = np.nan
+    together = solve_head(features, labels, groups=None, regularization=regularization)
+    monkeypatch.setattr(solver, "TASKS_TOGETHER", 1)
+    alone = solve_head(features, labels, groups=None, regularization=regularization)
+    np.testing.assert_array_equal(together.strengths, alone.strengths)
+    largest = np.abs(alone.kernel).max(axis=0) + np.abs(alone.bias) + 1e-30
+    assert (np.abs(together.kernel - alone.kernel) / largest).max() < 1e-6
+    assert (np.abs(together.bias - alone.bias) / largest).max() < 1e-6
+    if regularization == "auto":
+        np.testing.assert_allclose(
+            together.out_of_fold_logits, alone.out_of_fold_logits, rtol=0, atol=1e-3
+        )
+        assert np.isnan(together.path[-1, 0])  # the end of its path, though not of task 1
