@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
 
 from kerastl.backbones import distributions
 from kerastl.backbones.registry import OFFICIAL_FAMILIES
 from kerastl.config.policies import ThresholdPolicy
 from kerastl.evaluation.score_types import SplitScores
+from kerastl.media.cuts import stored_cuts
 from kerastl.report.charts import interval_row, interval_scale
 from kerastl.report.conclusion import Conclusion, conclude, too_few_labels
 from kerastl.report.curves import LogitScale
@@ -104,16 +104,13 @@ class Content:
 def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
     """Returns the content of the report of a run, which reads only these files of examples."""
     path, bundle, tasks = record.path.resolve(), record.bundle, record.bundle.task_names
-    splits = [
-        Split(name=name, rows=record.rows(name), scores=record.metrics.get(name))
-        for name in record.parts
-    ]
+    splits = [_split(record, name) for name in record.parts]
     missingness, doubt = record.missingness, files.doubt
     about_doubt = [] if doubt is None else [doubt_warning(record, doubt)]
     learning = gather_learning(record.history, bundle)
     config, commands = record.config_text, _commands(bundle, path, record.layout.config.resolve())
     store = PreviewStore(bundle.media, files)
-    usual = store.usual_characters(pd.concat([split.rows for split in splits]))
+    usual = store.usual_characters([place for split in splits for place in split.places])
     limits = examples_per_gallery(len(tasks), len(splits), usual)
     sections = tuple(_task(bundle, i, splits, store, limits) for i in range(len(tasks)))
     macro = None if splits[0].scores is None else splits[0].scores.macro
@@ -143,6 +140,13 @@ def gather_content(record: RunRecord, files: ReadableFiles) -> Content:
     )
 
 
+def _split(record: RunRecord, name: str) -> Split:
+    rows = record.rows(name)
+    cuts = stored_cuts(rows, record.bundle.media)
+    places = list(zip(rows["path"].map(str), cuts, strict=True))
+    return Split(name=name, rows=rows, places=places, scores=record.metrics.get(name))
+
+
 def doubt_warning(record: RunRecord, doubt: str) -> str:
     """Returns why the report shows no images or audio, and how to change that."""
     return (
@@ -168,7 +172,7 @@ def _task(
         chosen=_how_chosen(bundle, name),
         panels=tuple(make_panel(name, index, facts, split, scale) for split in splits),
         galleries={
-            split.name: gather_galleries(split.rows, name, threshold, limit=limit, store=store)
+            split.name: gather_galleries(split, name, threshold, limit=limit, store=store)
             for split, limit in zip(splits, limits, strict=True)
         },
     )

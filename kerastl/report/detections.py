@@ -60,7 +60,7 @@ def write_recordings_report(
 
 def _preview(mistake: Mistake, store: PreviewStore) -> Preview:
     bounds = max(0.0, mistake.start_seconds - _AROUND), mistake.end_seconds + _AROUND
-    return store.preview(mistake.recording, bounds)[1]
+    return store.preview((mistake.recording, bounds))[1]
 
 
 def _about_new_data(scores: RecordingScores, word: str) -> Iterator[str]:

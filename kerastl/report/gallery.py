@@ -6,26 +6,22 @@ only hides those that the chosen threshold decides otherwise. An example that ca
 sentence in its place; a report never fails because of a file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
 
 import numpy as np
-import pandas as pd
 
 from kerastl.errors import MediaError
 from kerastl.media.base import MediaType
-from kerastl.media.cuts import stored_cuts
 from kerastl.media.preview import Preview, no_preview
 from kerastl.report.curves import logits
+from kerastl.report.panels import Place, Split
 from kerastl.run.origin import ReadableFiles
-from kerastl_runtime.decoder import Cut
 from kerastl_runtime.media_file import MediaFile, num_readers
 from kerastl_runtime.threads import in_order
-
-Place = tuple[str, Cut]  # of an example: the address of its file, and the part of it
 
 BUDGET = 2_400_000  # characters of data URIs in a report
 _MOST_EXAMPLES = 8  # of a gallery
@@ -91,32 +87,31 @@ class PreviewStore:
         self._ahead.update(zip(wanted, made, strict=True))
         return made
 
-    def preview(self, address: str, cut: Cut) -> tuple[str, Preview, bool]:
+    def preview(self, place: Place) -> tuple[str, Preview, bool]:
         """Returns the id of a preview, the preview, and whether it is the first of its file.
 
         A file that may not be read, and one that does not fit anymore, has a text.
         """
-        key = address, cut
-        is_first = key not in self._made
+        is_first = place not in self._made
         if is_first:
-            self._made[key] = f"preview-{len(self._made)}", self._make(address, cut)
-        return *self._made[key], is_first
+            self._made[place] = f"preview-{len(self._made)}", self._make(place)
+        return *self._made[place], is_first
 
-    def usual_characters(self, rows: pd.DataFrame) -> float:
-        """Returns the mean size of a preview, measured on a few of the rows; at least 1."""
-        chosen = rows.iloc[:: max(1, len(rows) // _SAMPLE)]
-        made = self.make_ahead(_place(row, self.media) for _, row in chosen.iterrows())
+    def usual_characters(self, places: Sequence[Place]) -> float:
+        """Returns the mean size of a preview, measured on a few of the places; at least 1."""
+        made = self.make_ahead(places[:: max(1, len(places) // _SAMPLE)])
         sizes = [size for one in made if (size := _size(one))]
         return sum(sizes) / len(sizes) if sizes else 1.0
 
-    def _make(self, address: str, cut: Cut) -> Preview:
+    def _make(self, place: Place) -> Preview:
+        address, cut = place
         try:
             file = self.files.file(address)
         except MediaError as error:
             return no_preview(error.what)
         if self.left <= 0:
             return no_preview("left out to keep the report small")
-        made = self._ahead.pop((address, cut), None) or self.media.preview(file, cut)
+        made = self._ahead.pop(place, None) or self.media.preview(file, cut)
         size = _size(made)
         if size > self.left:
             return no_preview("left out to keep the report small")
@@ -130,19 +125,18 @@ def _size(preview: Preview) -> int:
 
 
 def gather_galleries(
-    rows: pd.DataFrame, task: str, threshold: float, *, limit: int, store: PreviewStore
+    split: Split, task: str, threshold: float, *, limit: int, store: PreviewStore
 ) -> tuple[Gallery, ...]:
     """Returns the mistakes, the uncertain examples and the correct decisions of one task.
 
     Args:
-        rows: Predictions of one split.
+        split: Predictions of one split.
         task: Name of the task.
         threshold: A probability at or above it counts as yes.
         limit: Number of examples of a gallery.
         store: Makes the previews.
     """
-    y = rows[f"{task}_label"].to_numpy(np.float64)
-    p = rows[task].to_numpy(np.float64)
+    y, p = split.labels([task])[:, 0], split.probabilities(task)
     called, valid = p >= threshold, np.isfinite(p)
     distance = np.abs(logits(p) - logits(np.array(threshold)))
     sure, near = (
@@ -164,14 +158,14 @@ def gather_galleries(
         if cell == "near":
             shown |= {i: False for i in _spread(p, valid, limit) if i not in shown}
         chosen.append(shown)
-    store.make_ahead(_place(rows.iloc[i], store.media) for shown in chosen for i in shown)
+    store.make_ahead(split.places[i] for shown in chosen for i in shown)
     return tuple(
         Gallery(
             cell=cell,
             title=title,
             hint=hint,
             total=int((of_class & decided).sum()),
-            examples=tuple(_example(rows.iloc[i], y[i], p[i], shown[i], store) for i in shown),
+            examples=tuple(_example(split.places[i], y[i], p[i], shown[i], store) for i in shown),
         )
         for (cell, title, hint, of_class, decided, _), shown in zip(found, chosen, strict=True)
     )
@@ -200,15 +194,11 @@ def examples_per_gallery(num_tasks: int, num_parts: int, characters: float) -> l
     return [first, *[max(1, first // 2)] * (num_parts - 1)]
 
 
-def _place(row: pd.Series, media: MediaType) -> Place:
-    return str(row["path"]), stored_cuts(row.to_frame().T, media)[0]
-
-
 def _example(
-    row: pd.Series, label: float, probability: float, is_shown: bool, store: PreviewStore
+    place: Place, label: float, probability: float, is_shown: bool, store: PreviewStore
 ) -> Example:
-    address, cut = _place(row, store.media)
-    preview_id, preview, is_first = store.preview(address, cut)
+    address, cut = place
+    preview_id, preview, is_first = store.preview(place)
     name = PurePath(address).name or address
     return Example(
         name=", ".join(filter(None, (name, store.media.cut_text(cut)))),

@@ -15,6 +15,9 @@ from kerastl.evaluation.calibration import NO_SKILL
 from kerastl.evaluation.score_types import MacroScores, Scores, SplitScores, TaskScores
 from kerastl.report import curves, plots
 from kerastl.run.bundle import TaskBundle
+from kerastl_runtime.decoder import Cut
+
+Place = tuple[str, Cut]  # of an example: the address of its file, and the part of it
 
 _DESCRIPTIONS = {
     "auc": ("AUC", "probability that a yes ranks above a no; 1 is best, 0.5 is chance"),
@@ -57,6 +60,7 @@ class Split:
 
     name: str
     rows: pd.DataFrame  # as in `RunRecord.predictions`
+    places: Sequence[Place]  # of each row
     scores: SplitScores | None  # None if there are none
 
     def probabilities(self, task: str) -> np.ndarray:
