@@ -1,14 +1,12 @@
 """From a config to a finished run: plan, fit, compute results, write them, report."""
 
-import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from kerastl.config import Config, dump_config, load_config
-from kerastl.config.features_section import AutoFeatures
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.data.tables.splits import split_warnings
 from kerastl.errors import RunError
@@ -17,7 +15,13 @@ from kerastl.features.combined_features import Features
 from kerastl.features.source import FeatureSource
 from kerastl.heads.backbone_settings import spec_of
 from kerastl.media.base import InputContract
-from kerastl.planning import make_models, make_plan, plan_with_warnings
+from kerastl.planning import (
+    make_models,
+    make_plan,
+    plan_with_warnings,
+    refuse_unsolved_heads,
+    with_chosen_features,
+)
 from kerastl.progress import SILENT, Progress
 from kerastl.report import write_report_or_warn
 from kerastl.run.layout import (
@@ -42,15 +46,19 @@ from kerastl.run.tuning import find_held_out
 from kerastl.run.worker import Workplace, start_workers, workplace
 from kerastl.runs import Run
 from kerastl.training.context import TrainingContext
-from kerastl.training.evidence import FeatureTrial
 from kerastl.training.feature_search import (
     read_trials,
-    search_features,
     with_trials,
     write_trials,
 )
 from kerastl.training.plan import SolveHeads, TrainingPlan
-from kerastl.training.solving import TrainingResult, train_solved
+from kerastl.training.solving import (
+    Solve,
+    Solving,
+    TrainingResult,
+    solve_heads,
+    train_solved,
+)
 
 
 def train(
@@ -101,16 +109,22 @@ def train_and_score(
     output: str | Path | None = None,
     overrides: Sequence[str] = (),
     cache: bool = True,
+    solving: Solving | None = None,
     progress: Progress = SILENT,
 ) -> Run | None:
-    """Does the same without the report; returns None on other workers than the first."""
+    """Does the same without the report; returns None on other workers than the first.
+
+    `solving` is what solves the heads, if it is not this process.
+    """
     stem = "run" if isinstance(config, Config) else Path(config).stem
     path = Path(output) if output is not None else free_name(Path("runs") / stem)
     settings = config if isinstance(config, Config) else load_config(config, overrides)
+    if solving is not None:
+        refuse_unsolved_heads(settings)
     is_first = start_workers(settings, path, is_named=output is not None)
     plan = make_plan(settings, progress=progress if is_first else SILENT)
     with workplace(settings, RunLayout(path), progress, is_new=True) as place:
-        return _carry_out(plan, place, cache=cache, is_new=True)
+        return _carry_out(plan, place, solving, cache=cache, is_new=True)
 
 
 def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT) -> Run:
@@ -125,7 +139,11 @@ def resume(path: str | Path, *, cache: bool = True, progress: Progress = SILENT)
 
 
 def resume_and_score(
-    path: str | Path, *, cache: bool = True, progress: Progress = SILENT
+    path: str | Path,
+    *,
+    cache: bool = True,
+    solving: Solving | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[Run | None, bool]:
     """Does the same without the report; returns the run, and whether it was trained now.
 
@@ -147,6 +165,8 @@ def resume_and_score(
         return Run(layout.folder), False
     record = RunRecord(layout)
     config = record.config
+    if solving is not None:
+        refuse_unsolved_heads(config)
     spec = spec_of(config.backbone)
     examples = record.examples()
     plan = plan_with_warnings(config, spec, examples, split_warnings(examples))
@@ -155,7 +175,7 @@ def resume_and_score(
         training_lock(place.layout),
     ):
         remove_leftovers(place.layout)
-        return _carry_out(plan, place, cache=cache, is_new=False), True
+        return _carry_out(plan, place, solving, cache=cache, is_new=False), True
 
 
 def add_report(run: Run, *, trust: bool, progress: Progress = SILENT) -> Run:
@@ -173,12 +193,15 @@ def add_report(run: Run, *, trust: bool, progress: Progress = SILENT) -> Run:
     return run
 
 
-def _carry_out(plan: RunPlan, place: Workplace, *, cache: bool, is_new: bool) -> Run | None:
+def _carry_out(
+    plan: RunPlan, place: Workplace, solving: Solving | None, *, cache: bool, is_new: bool
+) -> Run | None:
     layout, progress, distribution = place.layout, place.progress, place.distribution
-    plan, trials = _with_chosen_features(plan, cache=cache, progress=progress)
+    plan, trials = with_chosen_features(plan, cache=cache, progress=progress)
     trials = trials or read_trials(layout.state)
     config, examples, training = plan.config, plan.examples, plan.training
-    model, frozen_model = make_models(plan, cache_folder() if cache else None, progress=progress)
+    folder = cache_folder() if cache else None
+    model, frozen_model = make_models(plan, folder, progress=progress)
     if distribution is not None:
         with distribution.scope():
             _built = [one.keras_model for one in (model, frozen_model) if one is not None]
@@ -186,30 +209,35 @@ def _carry_out(plan: RunPlan, place: Workplace, *, cache: bool, is_new: bool) ->
     context = TrainingContext(
         examples=examples,
         inputs=FileInputs(examples.files, contract, cuts=examples.cuts),
-        source=FeatureSource(
-            cache=cache_folder() if cache else None, engine=training.engine, is_whole=not is_new
-        ),
+        source=FeatureSource(cache=folder, engine=training.engine, is_whole=not is_new),
         state=layout.state,
         progress=progress,
         distribution=distribution,
     )
     features = context.prepare(training, (frozen_model or model).backbone)
-    if is_new:
-        splits = splits_frame(examples).to_csv(index=False)
-        start_run(layout, config=dump_config(config), splits=splits)
-        write_trials(layout.state, trials)
-    try:
-        with training_lock(layout) if is_new else contextlib.nullcontext():
-            model, fitted, logits = _train(plan, model, frozen_model, context, features)
-            if not place.is_first:
-                return None
-            fitted = with_trials(fitted, trials)
-            progress.note("\n".join(fitted.learned))
-            _conclude(plan, layout, model, fitted, logits, contract, progress=progress)
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            f"The progress so far is saved; continue with `kerastl train --resume {layout.folder}`."
-        ) from stop
+    begun: AbstractContextManager[Solve] = nullcontext(solve_heads)
+    if solving is not None:
+        assert isinstance(training.phases[0], SolveHeads)
+        assert features is not None
+        begun = solving(training.phases[0], features.values, examples, progress)
+    with begun as solve:
+        if is_new:
+            splits = splits_frame(examples).to_csv(index=False)
+            start_run(layout, config=dump_config(config), splits=splits)
+            write_trials(layout.state, trials)
+        try:
+            with training_lock(layout) if is_new else nullcontext():
+                model, fitted, logits = _train(plan, model, frozen_model, context, features, solve)
+                if not place.is_first:
+                    return None
+                fitted = with_trials(fitted, trials)
+                progress.note("\n".join(fitted.learned))
+                _conclude(plan, layout, model, fitted, logits, contract, progress=progress)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(
+                "The progress so far is saved; continue with `kerastl train --resume "
+                f"{layout.folder}`."
+            ) from stop
     return Run(layout.folder)
 
 
@@ -219,11 +247,13 @@ def _train(
     frozen_model: RunModel | None,
     context: TrainingContext,
     features: Features | None,
+    solve: Solve,
 ) -> tuple[RunModel, TrainingResult, np.ndarray]:
     """Trains as planned; returns the trained model, the outcome and the logits of all examples."""
     match plan.training:
         case TrainingPlan(phases=(SolveHeads() as phase,)) if features is not None:
-            fitted, exact = train_solved(phase, model.heads, context, features, model.facts.parts)
+            parts = model.facts.parts
+            fitted, exact = train_solved(phase, model.heads, context, features, parts, solve)
             model.solve(exact)
             return model, fitted, exact.logits(fitted.features)
     from kerastl.heads.logits import HeadLogits
@@ -233,29 +263,6 @@ def _train(
     found = train_model(plan.training, model.keras_model, context, features, frozen_model=other)
     chosen = model if frozen_model is None or found.model is not other else frozen_model
     return chosen, found, HeadLogits(found.model, plan.examples.tasks)(found.features)
-
-
-def _with_chosen_features(
-    plan: RunPlan, *, cache: bool, progress: Progress
-) -> tuple[RunPlan, tuple[FeatureTrial, ...]]:
-    """Returns the plan with the features that `features: auto` chooses, and what it tried."""
-    config = plan.config
-    if not isinstance(config.features, AutoFeatures):
-        return plan, ()
-    chosen, trials = search_features(
-        plan.spec,
-        config.backbone,
-        config.data,
-        plan.examples,
-        FeatureSource(cache=cache_folder() if cache else None, engine=plan.training.engine),
-        budget=config.features.cost,
-        seed=config.fit.seed,
-        progress=progress,
-    )
-    backbone = config.backbone
-    if config.data.media.largest_size(chosen) is not None:
-        backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
-    return replace(plan, config=config.changed(features=chosen, backbone=backbone)), trials
 
 
 def _conclude(

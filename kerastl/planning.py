@@ -1,6 +1,7 @@
 """From a config to the plan of a run: backbone, examples, splits, phases, warnings, models."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kerastl.backbones import BackboneSpec, list_backbones
@@ -14,6 +15,8 @@ from kerastl.data.tables.loading import load_table
 from kerastl.data.tables.recordings import about_training, load_recordings
 from kerastl.data.tables.splits import assign_splits, split_warnings
 from kerastl.errors import BackboneError, ConfigError
+from kerastl.features.cache.location import cache_folder
+from kerastl.features.source import FeatureSource
 from kerastl.heads.backbone_settings import spec_of
 from kerastl.media.base import MediaType
 from kerastl.media.media_types import media_type
@@ -22,6 +25,8 @@ from kerastl.run.extractor_model import make_run_model
 from kerastl.run.model_cache import ModelParts
 from kerastl.run.results import RunPlan
 from kerastl.run.run_model import RunModel
+from kerastl.training.evidence import FeatureTrial
+from kerastl.training.feature_search import search_features
 from kerastl.training.plan import SearchPlan, plan_training
 from kerastl.training.task_weights import rare_task_warnings
 
@@ -90,6 +95,52 @@ def make_models(
     if isinstance(training, SearchPlan) and training.frozen is not None:
         return model(None), model(config.features)
     return model(config.features), None
+
+
+def with_chosen_features(
+    plan: RunPlan, *, cache: bool, progress: Progress
+) -> tuple[RunPlan, tuple[FeatureTrial, ...]]:
+    """Returns the plan with the features that `features: auto` chooses, and what it tried."""
+    config = plan.config
+    if not isinstance(config.features, AutoFeatures):
+        return plan, ()
+    chosen, trials = search_features(
+        plan.spec,
+        config.backbone,
+        config.data,
+        plan.examples,
+        FeatureSource(cache=cache_folder() if cache else None, engine=plan.training.engine),
+        budget=config.features.cost,
+        seed=config.fit.seed,
+        progress=progress,
+    )
+    backbone = config.backbone
+    if config.data.media.largest_size(chosen) is not None:
+        backbone = backbone.changed(input_size=None)  # the largest of the chosen sizes
+    return replace(plan, config=config.changed(features=chosen, backbone=backbone)), trials
+
+
+def refuse_undecided_features(config: Config) -> None:
+    """Raises a `ConfigError` if the training itself chooses its features."""
+    if isinstance(config.features, AutoFeatures):
+        raise ConfigError(
+            "`features: auto` finds out while it trains which features there are.",
+            where="features",
+            fix="Set them, as the config.yaml of a run that chose them states them.",
+        )
+
+
+def refuse_unsolved_heads(config: Config) -> None:
+    """Raises a `ConfigError` if heads are not solved, so that nothing else can solve them."""
+    if config.fit.solver != "exact":
+        raise ConfigError(
+            "The heads of this training are not solved, so neither shards nor workers can solve "
+            "them.",
+            where="fit.solver",
+            expected="exact, which takes linear heads, a frozen backbone and no augmentation",
+            received=config.fit.solver,
+            fix="Leave out --shard and --on. `distribute` divides what Keras trains.",
+        )
 
 
 def _overlap_warning(table: Path | None, examples: Examples, parts: Sequence[str]) -> str | None:

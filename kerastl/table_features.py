@@ -13,7 +13,6 @@ import pandas as pd
 from kerastl.backbones import Extractor
 from kerastl.backbones.views import Views
 from kerastl.config import Config
-from kerastl.config.features_section import AutoFeatures
 from kerastl.data.inputs.streams import Decoded, FileInputs
 from kerastl.errors import CacheError, ConfigError
 from kerastl.features.cache.cache_layers import FolderLayer
@@ -25,7 +24,7 @@ from kerastl.features.combined_features import Features
 from kerastl.features.engines.engine import EngineName
 from kerastl.features.network import FrozenBackbone
 from kerastl.features.source import FeatureSource
-from kerastl.planning import make_models, make_plan
+from kerastl.planning import make_models, make_plan, refuse_undecided_features
 from kerastl.progress import Progress
 from kerastl.run.layout import RunLayout
 from kerastl.run.results import RunPlan, input_contract
@@ -50,7 +49,7 @@ def extraction(config: Config, *, progress: Progress) -> "FeatureExtraction":
     Raises:
         ConfigError: The training does not begin with features of a frozen backbone.
     """
-    _refuse_features_that_are_not_known(config)
+    refuse_undecided_features(config)
     plan = make_plan(config, progress=progress)
     if not plan.training.phases[0].uses_features:
         raise ConfigError(
@@ -203,15 +202,6 @@ def store_features(parts: Sequence[Part], cache: Path) -> tuple[pd.DataFrame, in
 def _backbone_identity(backbone: FrozenBackbone) -> list[Any]:
     networks = [network.fingerprint for network in backbone.networks.values()]
     return [networks, backbone.views, *map(_backbone_identity, backbone.members)]
-
-
-def _refuse_features_that_are_not_known(config: Config) -> None:
-    if isinstance(config.features, AutoFeatures):
-        raise ConfigError(
-            "`features: auto` finds out while it trains which features there are.",
-            where="features",
-            fix="Set them, as the config.yaml of a run that chose them states them.",
-        )
 
 
 def _table(part: FileInputs, cached: Iterable[CacheEntries]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from kerastl.cli.cache import size_text
 from kerastl.cli.predict import refuse_other_ending, show_predictions
 from kerastl.cli.score_tables import show_scores
 from kerastl.cli.table_output import refuse_unwritable
+from kerastl.cli.train import conclude
 from kerastl.cli.unreadable import show_unreadable
 from kerastl.errors import RunError, counted
 from kerastl.features.cache.location import cache_folder
@@ -28,18 +29,17 @@ if TYPE_CHECKING:
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="Parts of `predict`: CSV or Parquet file to write.",
+    help="Parts of `predict`: CSV or Parquet file to write; of `train`: folder of the run.",
 )
 @options.quiet
 @click.option("--json", "as_json", is_flag=True, help="Print predictions or scores as JSON.")
 def command(folder: Path, output: Path | None, is_quiet: bool, as_json: bool) -> None:
     """Join the parts in FOLDER, after checking that none is missing, damaged, doubled or foreign.
 
-    Parts of `kerastl predict` become one table, those of `kerastl evaluate` are scored, and the
-    features of `kerastl extract` are put into the cache of this machine.
+    Parts of `kerastl predict` become one table, those of `kerastl evaluate` are scored, the
+    features of `kerastl extract` are put into the cache of this machine, and the heads of `kerastl
+    train` become a run.
     """
-    refuse_other_ending(output)
-    refuse_unwritable(output)
     from kerastl.run.shards import engines_text, merged, read_parts
 
     parts = read_parts(folder)
@@ -48,7 +48,12 @@ def command(folder: Path, output: Path | None, is_quiet: bool, as_json: bool) ->
             f"The shards were computed by different engines: {', '.join(engines)}.", err=True
         )
     name = parts[0].job.command
+    if name == "train":
+        _train(parts, output, as_json=as_json, is_quiet=is_quiet)
+        return
     if name == "predict":
+        refuse_other_ending(output)
+        refuse_unwritable(output)
         show_predictions(merged(parts), output, as_json=as_json, is_quiet=is_quiet)
         return
     if output is not None:
@@ -57,6 +62,18 @@ def command(folder: Path, output: Path | None, is_quiet: bool, as_json: bool) ->
         _score(parts, as_json=as_json)
     else:
         _store(parts)
+
+
+def _train(parts: "Sequence[Part]", output: Path | None, *, as_json: bool, is_quiet: bool) -> None:
+    from kerastl.cli.console import TerminalProgress
+    from kerastl.head_solving import config_of, solved_by
+    from kerastl.pipeline import train_and_score
+
+    config, solving = config_of(parts), solved_by(parts)
+    with TerminalProgress(is_quiet) as progress:
+        run = train_and_score(config, output=output, solving=solving, progress=progress)
+    assert run is not None
+    conclude(run, is_trained=True, as_json=as_json, is_quiet=is_quiet)
 
 
 def _score(parts: "Sequence[Part]", *, as_json: bool) -> None:

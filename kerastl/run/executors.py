@@ -1,4 +1,4 @@
-"""Executors: programs of other distributions that compute the parts of a job, on many machines.
+"""Executors: programs of other distributions that compute or hold parts of it on many machines.
 
 Convention: an entry point of the group `kerastl.executors` has the name before `://` in `--on`, and
 behind it is an `Executor`. It may run a part anywhere, and again if a worker dies. It imports what
@@ -12,18 +12,25 @@ from kerastl.data.inputs.streams import Decoded
 from kerastl.errors import BrokenPluginError, KerastlError, RunError, counted, suggestion
 from kerastl.progress import Progress
 from kerastl.run.shards import Shard
-from kerastl.run.work import Executor, Work
+from kerastl.run.work import Divide, Executor, Work, refuse_other_version
+from kerastl.training.exact_head.partitions import Partition, Partitions
+from kerastl.versions import installed_version
 
 __all__ = [
     "Decoded",
+    "Divide",
     "Executor",
     "KerastlError",
+    "Partition",
+    "Partitions",
     "Progress",
     "RunError",
     "Shard",
     "Work",
     "counted",
     "find_executor",
+    "installed_version",
+    "refuse_other_version",
     "suggestion",
 ]
 

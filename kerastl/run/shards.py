@@ -34,6 +34,7 @@ _DIFFERENCES = {
     "model": "of another run or config, or one that has changed",
     "counts": "of other examples",
     "inputs": "of other examples",
+    "features": "of other features of the same examples",
     "num_shards": "of another number of shards",
 }
 
@@ -72,13 +73,13 @@ class Shard:
         """Name of the part."""
         return f"part-{self.index:05}-of-{self.count:05}.parquet"
 
-    def rows(self, num_examples: int) -> np.ndarray:
+    def rows(self, num_examples: int, block: int = BLOCK) -> np.ndarray:
         """Returns the indices of the shard's examples, which are whole blocks next to each other.
 
         There are none if there are more shards than blocks.
         """
-        num_blocks = -(-num_examples // BLOCK)
-        first, end = (BLOCK * (num_blocks * i // self.count) for i in (self.index, self.index + 1))
+        num_blocks = -(-num_examples // block)
+        first, end = (block * (num_blocks * i // self.count) for i in (self.index, self.index + 1))
         return np.arange(first, min(end, num_examples))
 
 
@@ -94,12 +95,17 @@ class Job:
     run: str | None = None  # path; only to score
     table: str | None = None  # path, or None: the run's own
     split: str | None = None
+    block: int = BLOCK  # number of examples that are computed together
+    noun: str = "example"  # what the rows of the job are called
+    features: str = ""  # hash of the features of the examples, if heads are solved on them
+    config: str = ""  # as JSON, if the parts become a run
     version: str = field(default_factory=partial(installed_version, "kerastl"))
 
     def rows(self, shard: Shard) -> np.ndarray:
         """Returns the indices of a shard's examples, which are in the order of the counts."""
         firsts = np.cumsum((0, *self.counts[:-1]))
-        blocks = [first + shard.rows(n) for first, n in zip(firsts, self.counts, strict=True)]
+        pairs = zip(firsts, self.counts, strict=True)
+        blocks = [first + shard.rows(count, self.block) for first, count in pairs]
         return np.concatenate(blocks)
 
     def difference(self, other: "Job") -> str | None:

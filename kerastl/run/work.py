@@ -7,8 +7,8 @@ workers may be anywhere, die at any time and compute a part twice.
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from kerastl.errors import RunError, counted
 from kerastl.files import replacing
 from kerastl.progress import SILENT, Progress
 from kerastl.run.shards import Job, Part, Shard, part_content, part_files
+from kerastl.training.exact_head.partitions import Partitions
 from kerastl.versions import installed_version
 
 _PART_ROWS = 512  # enough that a part takes seconds, and few enough to be computed again
@@ -47,14 +48,7 @@ class Work(ABC):
         Raises:
             RunError: The worker has another version of kerastl.
         """
-        installed = installed_version("kerastl")
-        if installed != self.job.version:
-            raise RunError(
-                "The workers have another version of kerastl.",
-                expected=self.job.version,
-                received=installed,
-                fix=f"pip install kerastl=={self.job.version} on the machines of the workers.",
-            )
+        refuse_other_version(self.job.version)
         with contextlib.suppress(OSError):  # then only absolute paths can be read
             os.chdir(vars(self)["_folder"])
 
@@ -94,6 +88,10 @@ class Work(ABC):
         """Returns the table with a row per example at these indices, and the engine's label."""
 
 
+Divide = Callable[[np.ndarray, np.ndarray], Partitions]
+"""From features of all examples and the rows that are fitted to partitions of these rows."""
+
+
 class Executor(ABC):
     """Computes parts by the workers at an address.
 
@@ -122,6 +120,34 @@ class Executor(ABC):
             KerastlError: What a worker raised; or the workers cannot be reached, or die each time.
         """
 
+    def holding(self, *, progress: Progress) -> AbstractContextManager[Divide]:
+        """Connects to workers that can hold features; yields what divides features among them.
+
+        `kerastl train --on` needs it. A worker applies the methods of a `Partition` to its rows.
+        What one holds that dies has to be made again: from its features by the methods in
+        `Partition.CHANGES`, each as it was called last, in the order of the first calls.
+
+        Raises:
+            KerastlError: The workers cannot be reached, or die each time; or they hold nothing.
+        """
+        raise RunError(
+            "The executor cannot solve heads.",
+            where="--on",
+            fix="Solve them by `kerastl train --shard`.",
+        )
+
+
+def refuse_other_version(expected: str) -> None:
+    """Raises a `RunError` if this process of a worker has another version of kerastl."""
+    installed = installed_version("kerastl")
+    if installed != expected:
+        raise RunError(
+            "The workers have another version of kerastl.",
+            expected=expected,
+            received=installed,
+            fix=f"pip install kerastl=={expected} on the machines of the workers.",
+        )
+
 
 def compute_part(folder: Path, shard: Shard, work: Work, *, progress: Progress) -> Part:
     """Writes the part of a shard unless it is finished; returns it.
@@ -148,8 +174,13 @@ def compute_part(folder: Path, shard: Shard, work: Work, *, progress: Progress) 
             progress.note(f"Shard {shard} is finished already: {path}")
             return part
     _write_part(path, work.part(shard, progress=progress))
-    num_rows = len(work.job.rows(shard))
-    progress.note(f"Shard {shard}: {counted(num_rows, 'example')} in {path}")
+    if num_rows := len(work.job.rows(shard)):
+        progress.note(f"Shard {shard}: {counted(num_rows, work.job.noun)} in {path}")
+    else:
+        progress.note(
+            f"Shard {shard} has nothing to do, because there are fewer blocks of {work.job.block} "
+            f"{work.job.noun}s than shards. Its part is empty: {path}"
+        )
     return Part.read(path)
 
 

@@ -1,6 +1,7 @@
 """Training of linear heads on the features of a frozen backbone, which needs no Keras."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,13 +16,18 @@ from kerastl.features.network import REFERENCE
 from kerastl.progress import Progress
 from kerastl.training.context import TrainingContext
 from kerastl.training.evidence import TrainingEvidence
-from kerastl.training.exact_head.solver import ExactHead, solve_head
+from kerastl.training.exact_head.partitions import Partitions
+from kerastl.training.exact_head.solver import ExactHead, draw_folds, solve_head
 from kerastl.training.plan import FineTune, Phase, SolveHeads
 from kerastl.training.task_weights import phase_weights, positive_weights, weights_text
 
 T = TypeVar("T")
 LogitsOf = Callable[[np.ndarray], np.ndarray]
 """From features of examples to the logits of all tasks."""
+Solve = Callable[[SolveHeads, np.ndarray, Examples, Progress], ExactHead]
+"""Solves the heads of a phase on features of all examples, such as `solve_heads`."""
+Solving = Callable[[SolveHeads, np.ndarray, Examples, Progress], AbstractContextManager[Solve]]
+"""Prepares a `Solve` for the same arguments, before anything is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +80,15 @@ def train_solved(
     context: TrainingContext,
     features: Features,
     parts: Sequence[ModelPart],
+    solve: Solve,
 ) -> tuple[TrainingResult, ExactHead]:
     """Returns the outcome of a training whose only phase solves the heads, and the heads."""
 
-    def solve(_: TrainingContext, found: Features) -> tuple[ExactHead, LogitsOf]:
-        exact = solve_heads(phase, found.values, context.examples, context.progress)
+    def fit(_: TrainingContext, found: Features) -> tuple[ExactHead, LogitsOf]:
+        exact = solve(phase, found.values, context.examples, context.progress)
         return exact, exact.logits
 
-    features, exact = fit_agreeing(solve, context, features)
+    features, exact = fit_agreeing(fit, context, features)
     result = TrainingResult(
         features=features.values,
         fitted_on=phase.parts,
@@ -124,9 +131,22 @@ def evidence_of(features: Features, logits_of: LogitsOf, progress: Progress) -> 
 
 
 def solve_heads(
-    phase: SolveHeads, features: np.ndarray, examples: Examples, progress: Progress
+    phase: SolveHeads,
+    features: np.ndarray | Partitions,
+    examples: Examples,
+    progress: Progress,
+    *,
+    tasks: Sequence[int] | None = None,
 ) -> ExactHead:
-    """Solves linear heads on features of all examples."""
+    """Solves linear heads.
+
+    Args:
+        phase: The settings.
+        features: Features of all examples, or partitions of those that are fitted.
+        examples: The examples.
+        progress: Receives progress updates.
+        tasks: Indices of the tasks that are solved, None for all: whole blocks, as of `solve_head`.
+    """
     rows = examples.rows(*phase.parts)
     labels = examples.training_labels[rows]
     unknown = examples.unknown_weight
@@ -136,6 +156,7 @@ def solve_heads(
         features,
         labels,
         rows=rows,
+        tasks=tasks,
         groups=None if examples.groups is None else examples.groups[rows],
         regularization=phase.regularization,
         num_folds=phase.num_folds,
@@ -144,6 +165,16 @@ def solve_heads(
         unknown_weight=[unknown.get(task, 0.0) for task in examples.tasks],
         seed=phase.seed,
     )
+
+
+def folds_of(phase: SolveHeads, examples: Examples) -> np.ndarray | None:
+    """Returns the folds of `solve_heads`; None if a strength is given."""
+    if phase.regularization != "auto":
+        return None
+    rows = examples.rows(*phase.parts)
+    groups = None if examples.groups is None else examples.groups[rows]
+    labels = examples.training_labels[rows]
+    return draw_folds(labels, groups, num_folds=phase.num_folds, seed=phase.seed)
 
 
 def _differences_text(differences: Mapping[str, float], reference: str) -> str:

@@ -37,6 +37,9 @@ class Partition:
         rows: Indices of the examples that the partition consists of, or None for all.
     """
 
+    CHANGES = ("standardize", "rotate", "set_targets")
+    """Methods that change what a partition holds."""
+
     def __init__(self, features: np.ndarray, rows: np.ndarray | None = None):
         self._given = features
         self._rows = rows

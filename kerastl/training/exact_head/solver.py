@@ -85,6 +85,14 @@ def make_targets(
     return Targets(positive=positive, negative=negative)
 
 
+def draw_folds(
+    labels: np.ndarray, groups: np.ndarray | None, *, num_folds: int, seed: int
+) -> np.ndarray:
+    """Returns the fold of each example; arguments as of `solve_head`."""
+    hard = np.where(np.isnan(labels), np.float32("nan"), labels >= 0.5)
+    return assign_folds(hard, groups, num_folds=num_folds, seed=seed)
+
+
 def solve_head(
     features: np.ndarray | Partitions,
     labels: np.ndarray,
@@ -126,8 +134,7 @@ def solve_head(
         features = LocalPartitions(Partition(features, rows))
     folds = None
     if regularization == "auto":
-        hard = np.where(np.isnan(labels), np.float32("nan"), labels >= 0.5)
-        folds = assign_folds(hard, groups, num_folds=num_folds, seed=seed)
+        folds = draw_folds(labels, groups, num_folds=num_folds, seed=seed)
     every = np.arange(labels.shape[1]) if tasks is None else np.asarray(tasks)
     weight = None if positive_weight is None else np.asarray(positive_weight)
     unknown = np.broadcast_to(unknown_weight, labels.shape[1])
