@@ -58,7 +58,7 @@ def runners(name: str, raw: np.ndarray, wanted: Sequence[str]) -> dict[str, Call
 def _session(model: Any) -> Any:
     import onnxruntime
 
-    from kerastl.export.formats.onnx_format import converted
+    from kerastl.backbones.onnx_conversion import converted
 
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, verbose=False)

@@ -34,13 +34,16 @@ class Extractor:
     Args:
         model: From one raw input, float32 `(batch, *input_shape)`, to `(batch, feature_dim)`, for
             batches of any size; its weights are inside.
+        fingerprint: The hash of everything that determines the features, if it is known.
 
     Raises:
         BackboneError: The network has other inputs or outputs.
     """
 
-    def __init__(self, model: "onnx.ModelProto"):
+    def __init__(self, model: "onnx.ModelProto", *, fingerprint: str | None = None):
         self.model = model
+        if fingerprint is not None:
+            self.fingerprint = fingerprint
         shapes = [shape_of(value) for value in (*model.graph.input, *model.graph.output)]
         if len(model.graph.input) != 1 or len(shapes) != 2 or len(shapes[-1]) != 2:
             raise _unusable("It is not a network from raw input to a feature vector.", str(shapes))
@@ -96,6 +99,7 @@ class Extractor:
         if views is None:
             return self
         model = copy.deepcopy(self.model)
+        del model.metadata_props[:]
         raw, output = f"views/{model.graph.input[0].name}", model.graph.output[0].name
         before, after = Nodes(model, "views/inputs"), Nodes(model, "views/outputs")
         changed = [_change(before, raw, view, len(self.input_shape)) for view in views.views]

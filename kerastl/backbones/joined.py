@@ -16,15 +16,6 @@ def joined_spec(members: Sequence[Member]) -> BackboneSpec:
         BackboneError: They cannot be combined.
     """
     specs = [member.spec for member in members]
-    for spec in specs:
-        if spec.is_extractor:
-            raise BackboneError(
-                f"The backbone '{spec.id}' cannot be combined with others, because it is no Keras "
-                "model.",
-                where="backbone.name",
-                expected="backbones that Keras builds",
-                fix=f"Set backbone.name to '{spec.id}' alone, or remove it from the list.",
-            )
     inputs = [_sized(member) for member in members]
     known = [taken for taken in inputs if taken is not None]
     kinds = {taken.modality if len(taken.shape) == 3 else taken.summary for taken in known}
@@ -49,12 +40,14 @@ def joined_spec(members: Sequence[Member]) -> BackboneSpec:
     )
 
 
-def other_inputs(received: Sequence[str]) -> BackboneError:
+def other_inputs(
+    received: Sequence[str], *, expected: str = "images, or audio of one length and sample rate"
+) -> BackboneError:
     """Returns the error for backbones whose inputs cannot be made of one input."""
     return BackboneError(
         "The backbones take different inputs.",
         where="backbone.name",
-        expected="images, or audio of one length and sample rate",
+        expected=expected,
         received="; ".join(received),
         fix="Set input_size of one of them, or choose others.",
     )

@@ -101,8 +101,8 @@ class BackboneSpec:
 
     @property
     def is_extractor(self) -> bool:
-        """Whether it is no Keras model, but an `Extractor`."""
-        return self.extract is not None
+        """Whether it, or one of its members, is no Keras model, but an `Extractor`."""
+        return self.extract is not None or any(one.spec.is_extractor for one in self.members)
 
     @property
     def trainable(self) -> bool:

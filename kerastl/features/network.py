@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerastl.backbones.joined_extractor import members_of
 from kerastl.backbones.views import Views
 from kerastl.backbones.wiring import Call, calls
 from kerastl.errors import BackboneError
@@ -135,7 +136,7 @@ class FrozenBackbone:
 
     @classmethod
     def of_extractor(cls, extractor: "Extractor", views: Views | None) -> "FrozenBackbone":
-        """Returns the only network of an extractor.
+        """Returns the only network of an extractor, or that of each that were joined to it.
 
         Raises:
             BackboneError: A view has another size, or only middle stages are wanted.
@@ -144,6 +145,10 @@ class FrozenBackbone:
             raise _cannot("look at several sizes", "sizes", "Remove features.sizes.")
         if views is not None and "top" not in views.stages:
             raise _cannot("give middle stages", "stages", "Set features.stages to [top].")
+        joined = members_of(extractor)
+        if joined:
+            members = tuple(cls.of_extractor(one, views) for one in joined)
+            return cls(views=None, networks={}, members=members)
         return cls(views=views, networks={None: ExtractorNetwork(extractor)})
 
 

@@ -1,9 +1,10 @@
 """The input size and the views that a config asks of a backbone."""
 
 import math
+from collections.abc import Sequence
 
 from kerastl.backbones import BackboneError, BackboneSpec, Extractor, Input, find_backbone
-from kerastl.backbones.joined import joined_spec
+from kerastl.backbones.joined import joined_spec, other_inputs
 from kerastl.backbones.spec import Member
 from kerastl.backbones.views import Views
 from kerastl.config import BackboneConfig
@@ -78,15 +79,44 @@ def chosen_extractor(
     spec: BackboneSpec, settings: BackboneConfig, features: FeaturesConfig | None
 ) -> tuple[Extractor, Views | None]:
     """Returns the network of a backbone that is no Keras model, and its views."""
-    from kerastl.backbones.building import build_extractor
-
-    extractor = build_extractor(
-        spec,
-        weights=spec.chosen_weights(settings.weights),
-        input=sized_input(spec, settings.input_size, features),
-        options=settings.options,
-    )
+    if spec.members:
+        extractor = _joined_extractor(spec.members)
+    else:
+        alone = Member(
+            spec=spec,
+            weights=spec.chosen_weights(settings.weights),
+            input_size=settings.input_size,
+            options=settings.options,
+        )
+        extractor = _extractor(alone, features)
     return extractor, chosen_views(spec, extractor.input_shape, features)
+
+
+def _joined_extractor(members: Sequence[Member]) -> Extractor:
+    from kerastl.backbones.joined_extractor import joined_extractor
+
+    extractors = [_extractor(member, None) for member in members]
+    if len({one.input_shape for one in extractors}) > 1:
+        pairs = zip(members, extractors, strict=True)
+        raise other_inputs(
+            [f"{member.spec.id}: {one.input_shape}" for member, one in pairs],
+            expected="inputs of one shape, because one of the backbones is an ONNX file",
+        )
+    return joined_extractor(extractors)
+
+
+def _extractor(member: Member, features: FeaturesConfig | None) -> Extractor:
+    """Returns a backbone as an extractor; a Keras model is converted."""
+    from kerastl.backbones.building import build_extractor, build_network
+    from kerastl.backbones.joined_extractor import converted_extractor
+
+    spec, options = member.spec, member.options
+    taken = sized_input(spec, member.input_size, features)
+    if spec.is_extractor:
+        return build_extractor(spec, weights=member.weights, input=taken, options=options)
+    return converted_extractor(
+        build_network(spec, weights=member.weights, input=taken, options=options)
+    )
 
 
 def _largest_size(features: FeaturesConfig | None) -> int | tuple[int, int] | None:

@@ -36,6 +36,10 @@ class ExtractorModel(RunModel):
 
     @cached_property
     def _chosen(self) -> tuple[Extractor, Views | None]:
+        if self._parts.spec.members:
+            import keras
+
+            keras.utils.set_random_seed(self._parts.seed)
         return chosen_extractor(self._parts.spec, self._parts.backbone, self._parts.features)
 
     @property

@@ -10,14 +10,11 @@ import pytest
 from PIL import Image
 
 import kerastl
-from kerastl.backbones import Backbone, BackboneError, BackboneSpec, find_backbone
-from kerastl.backbones.joined import joined_spec
-from kerastl.backbones.spec import Member
+from kerastl.backbones import Backbone, BackboneError, find_backbone
 from kerastl.config import Config, dump_config, load_config, parse_config
 from kerastl.errors import ConfigError
 from kerastl.heads.backbone_settings import spec_of
 from kerastl.heads.builder import build_backbone
-from kerastl.media.image.input import ImageInput
 from kerastl.pipeline import resume
 from kerastl.progress import Progress
 from kerastl.runs import Run
@@ -219,19 +216,3 @@ def test_images_and_audio_are_not_combined(tmp_path: Path) -> None:
         "  received: tiny:image: image 64 x 64; tiny:speech: audio 1 s at 16 kHz\n"
         "  fix:      Set input_size of one of them, or choose others."
     )
-
-
-def test_what_is_no_keras_model_is_not_combined() -> None:
-    spec = BackboneSpec(
-        id="made:net",
-        input=ImageInput(height=8, width=8),
-        feature_dim=2,
-        num_params=None,
-        weights=(),
-        license="mine",
-        reference="-",
-        extract=print,
-    )
-    member = Member(spec=spec, weights=None, input_size=None, options={})
-    with pytest.raises(BackboneError, match="'made:net' cannot be combined with others"):
-        joined_spec([member, member])

@@ -1,0 +1,148 @@
+"""Several backbones of which some are ONNX files: features, cache, run, exports and refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from PIL import Image
+
+import kerastl
+from kerastl.backbones import BackboneError
+from kerastl.backbones.extractor import Extractor
+from kerastl.backbones.joined_extractor import joined_extractor, members_of
+from kerastl.config import Config
+from kerastl.config.loader import parse_config
+from kerastl.heads.backbone_settings import chosen_extractor, spec_of
+from kerastl.progress import Progress
+from kerastl.runs import Run
+
+from .conftest import PIXELS, conv_net
+
+NET = {"name": "onnx:net.onnx", "options": PIXELS}
+OTHER = {"name": "onnx:other.onnx", "options": PIXELS}
+TINY = {"name": "tiny:image", "input_size": 32}
+
+
+class Notes(Progress):
+    """Keeps what is said about features."""
+
+    def __init__(self) -> None:
+        self.features: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keeps the note."""
+        if text.startswith("Features for"):
+            self.features.append(text)
+
+
+def config_of(folder: Path, *names: object, **changes: object) -> Config:
+    values = {
+        "data": {"table": "table.csv", "image": "path", "tasks": ["red", "bright"]},
+        "backbone": {"name": list(names)},
+        "evaluation": {"bootstrap": 20},
+    }
+    return parse_config({**values, **changes}, base=folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder with a table of 60 images and two networks."""
+    folder = tmp_path_factory.mktemp("joined")
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(60):
+        red, bright = number % 2, number // 2 % 2
+        pixels = random.uniform(0, 120, (20, 20, 3)) + 100 * bright
+        pixels[..., 0] += 35 * red
+        Image.fromarray(pixels.astype("uint8")).save(folder / f"{number}.png")
+        rows.append({"path": f"{number}.png", "red": red, "bright": bright})
+    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+    onnx.save(conv_net(size=32), folder / "net.onnx")
+    onnx.save(conv_net(size=32, outputs=["logits"], opset=18), folder / "other.onnx")
+    onnx.save(conv_net(size=24), folder / "large.onnx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    """Returns a run on an ONNX file and a Keras model."""
+    config = config_of(folder, NET, TINY, features={"flips": True})
+    return kerastl.train(config, output=folder / "run", cache=folder / "cache")
+
+
+def extractor_of(config: Config) -> Extractor:
+    return chosen_extractor(spec_of(config.backbone), config.backbone, config.features)[0]
+
+
+def images() -> np.ndarray:
+    return np.random.default_rng(1).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
+
+
+def test_the_features_are_those_of_each_backbone_side_by_side(folder: Path) -> None:
+    found = extractor_of(config_of(folder, NET, OTHER, TINY)).features(images())
+    alone = [extractor_of(config_of(folder, one, one)).features(images()) for one in (NET, OTHER)]
+    layer = kerastl.build_model("tiny:image", ["red"], input_size=32).get_layer("backbone")
+    blocks = [*(both[:, : both.shape[1] // 2] for both in alone), np.asarray(layer(images()))]
+    expected = np.concatenate(blocks, axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_the_networks_in_a_stored_file_are_the_ones_that_were_joined(tmp_path: Path) -> None:
+    parts = [Extractor(_with_features(conv_net(size=32, opset=opset))) for opset in (17, 18)]
+    joined_extractor(parts).save(tmp_path / "joined.onnx")
+    found = members_of(Extractor.read(tmp_path / "joined.onnx"))
+    raw = images().transpose(0, 3, 1, 2)
+    assert [one.fingerprint for one in found] == [part.fingerprint for part in parts]
+    for one, part in zip(found, parts, strict=True):
+        np.testing.assert_allclose(one.features(raw), part.features(raw), atol=1e-6)
+    assert members_of(parts[0]) == ()
+
+
+def _with_features(model: onnx.ModelProto) -> onnx.ModelProto:
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    return model
+
+
+def test_each_backbone_has_its_own_entries_in_the_cache(folder: Path, run: Run) -> None:
+    notes = Notes()
+    alone = parse_config(
+        {
+            "data": {"table": "table.csv", "image": "path", "tasks": ["red", "bright"]},
+            "backbone": NET,
+            "features": {"flips": True},
+            "evaluation": {"bootstrap": 20},
+        },
+        base=folder,
+    )
+    kerastl.train(alone, output=folder / "alone", cache=folder / "cache", progress=notes)
+    assert notes.features, "nothing was said"
+    assert all("from the cache" in text for text in notes.features)
+
+
+def test_a_run_predicts_and_evaluates_as_it_was_trained(run: Run) -> None:
+    rows = run.record.rows("test")
+    found = kerastl.load_run(run.path).predict(list(rows["path"]), cache=False)
+    np.testing.assert_allclose(found["red"], rows["red"], atol=1e-5)
+    assert run.metrics["test"]["macro"]["auc"] > 0.8
+    assert (run.path / "backbone.onnx").is_file()
+    names = [one["id"].rpartition("/")[2] for one in run.bundle.backbone.members]
+    assert names == ["net.onnx", "tiny:image"]
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_both_backbones_and_the_heads_are_exported_in_one_file(format, run, tmp_path) -> None:
+    pytest.importorskip({"onnx": "tf2onnx"}.get(format, format))
+    (exported,) = kerastl.load_run(run.path).export(format, tmp_path / "export")
+    assert exported.parity.largest_difference < 1e-5
+
+
+def test_backbones_of_other_shapes_are_refused(folder: Path, tmp_path: Path) -> None:
+    config = config_of(folder, NET, {"name": "onnx:large.onnx", "options": PIXELS})
+    with pytest.raises(BackboneError) as caught:
+        kerastl.train(config, output=tmp_path / "run", cache=False)
+    assert "one of the backbones is an ONNX file" in str(caught.value)
+    assert "large.onnx: (24, 24, 3)" in str(caught.value)
+    assert "Set input_size of one of them" in str(caught.value)
+    assert not (tmp_path / "run").exists()
