@@ -4,7 +4,6 @@ Convention: importing this module is cheap; each name below imports its module o
 """
 
 import importlib
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 from kerastl import _moved
@@ -58,7 +57,9 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return importlib.import_module(f"kerastl.{name}")
     if name == "__version__":
-        return importlib.metadata.version("kerastl")
+        from importlib.metadata import version  # takes longer than all else here
+
+        return version("kerastl")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

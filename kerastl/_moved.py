@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -31,14 +30,15 @@ def new_path(module: str) -> str | None:
     return None
 
 
-class MovedModules(MetaPathFinder):
+class MovedModules:
     """Finds the modules that have moved, and the names that have moved out of a module."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if new := new_path(fullname):
-            return ModuleSpec(fullname, _MovedModule(new), is_package=True)
+            loader: Any = _MovedModule(new)  # importlib.abc would take as long as all else here
+            return ModuleSpec(fullname, loader, is_package=True)
         if fullname in _WITH_MOVED_NAMES:
             spec = PathFinder.find_spec(fullname, path)
             if spec and spec.origin:
@@ -47,11 +47,14 @@ class MovedModules(MetaPathFinder):
         return None
 
 
-class _MovedModule(Loader):
+class _MovedModule:
     """Gives an old path the contents of the module at the new one."""
 
     def __init__(self, new: str) -> None:
         self._new = new
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Lets Python make the module."""
 
     def exec_module(self, module: ModuleType) -> None:
         _warn(module.__name__, self._new)

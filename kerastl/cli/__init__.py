@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from kerastl.cli import completion
+from kerastl.cli.interrupts import keep_interrupts
 from kerastl.cli.output import keep_working_without_reader
 from kerastl.cli.silence import silence_tensorflow
 from kerastl.cli.startup import save_startup_time
@@ -98,7 +100,9 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line; exits with 0, 2 for errors of the user, 130 after Ctrl-C."""
+    interrupted = threading.Event()
     if args is None:
+        interrupted = keep_interrupts()
         keep_working_without_reader()
         save_startup_time()
         silence_tensorflow()
@@ -118,6 +122,8 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except Exception as error:
+        if interrupted.is_set():  # an extension raises an error of its own instead
+            _fail("Stopped.", code=130)
         refusal = system_refusal(error)
         if refusal is None:
             raise
