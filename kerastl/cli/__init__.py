@@ -7,9 +7,11 @@ import atexit
 import importlib
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,8 @@ COMMANDS = {
 
 
 _DISK_FULL = "No space left on device"
+_NO_YEAR = "ZIP does not support timestamps"
+_FIRST_YEAR, _LAST_YEAR = 1980, 2107  # of ZIP files
 _REFUSAL_FIXES = {
     _DISK_FULL.lower(): "Free some space or choose another folder with --output, and run again.",
     "permission denied": "Choose another folder with --output, or correct the permissions.",
@@ -146,7 +150,8 @@ def provide_home() -> None:
 def system_refusal(error: Exception) -> KerastlError | None:
     """Returns an error of memory or files as a `KerastlError`, or None for any other error.
 
-    HDF5 and TensorFlow report a full disk with errors of their own that keep only its message.
+    HDF5 and TensorFlow report a full disk with errors of their own that keep only its message, and
+    zipfile reports years that it cannot write.
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         lines = str(error).strip().splitlines() or ["out of memory"]
@@ -154,6 +159,14 @@ def system_refusal(error: Exception) -> KerastlError | None:
             "There is not enough memory.",
             received=lines[0][:200],
             fix="Choose a smaller backbone.input_size or fit.batch_size, or fewer heads and units.",
+        )
+    year = time.localtime().tm_year
+    if _NO_YEAR in str(error) or (isinstance(error, struct.error) and year > _LAST_YEAR):
+        return KerastlError(
+            "The clock of this machine is at a year for which no model can be saved.",
+            received=str(year),
+            expected=f"{_FIRST_YEAR} to {_LAST_YEAR}, as in all ZIP files",
+            fix="Set the clock, and run again.",
         )
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
         return KerastlError(

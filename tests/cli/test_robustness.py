@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import struct
 import subprocess
 import sys
 import threading
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,22 @@ def test_a_folder_whose_name_is_not_utf8_is_one_sentence() -> None:
         "The name of a file or folder is not UTF-8.",
         "  received: '/data/l\ufffdtin/a.png'",
         "  fix:      Rename it, and run again.",
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 4.5e9])
+def test_a_clock_at_a_year_that_keras_files_cannot_have_is_one_sentence(
+    seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    localtime = time.localtime
+    monkeypatch.setattr(time, "localtime", lambda *_: localtime(seconds))
+    with pytest.raises((ValueError, struct.error)) as error:
+        zipfile.ZipFile(tmp_path / "model.keras", "w").writestr("config.json", "{}")
+    assert str(system_refusal(error.value)).splitlines() == [
+        "The clock of this machine is at a year for which no model can be saved.",
+        "  expected: 1980 to 2107, as in all ZIP files",
+        f"  received: {1970 if seconds == 0 else 2112}",
+        "  fix:      Set the clock, and run again.",
     ]
 
 
