@@ -22,7 +22,8 @@ from kerastl_hub.layers import name_layers
 class WhisperSpectrogram(keras.layers.Layer):
     """The log-mel spectrogram that Whisper was trained on, scaled by the loudest of each window.
 
-    Computed in float32 whatever the dtype policy says.
+    Computed in float32 whatever the dtype policy says. The Fourier transform is a convolution,
+    because LiteRT transforms only frames of a power of two.
 
     Args:
         num_mels: Mel bands.
@@ -57,11 +58,14 @@ class WhisperSpectrogram(keras.layers.Layer):
             "sampling_rate": sampling_rate,
         }
         self._filters = keras_hub.layers.WhisperAudioConverter(**self.arguments).mel_filters
+        self._waves = _windowed_waves(num_fft_bins)
 
     def call(self, inputs: Any) -> Any:
         length, stride = self.arguments["num_fft_bins"], self.arguments["stride"]
-        real, imaginary = ops.stft(inputs, length, stride, length)
-        power = ops.square(real[:, :-1]) + ops.square(imaginary[:, :-1])
+        padded = ops.pad(inputs, [[0, 0], [length // 2, length // 2]], mode="reflect")
+        parts = ops.conv(padded[..., None], self._waves, strides=stride, data_format="channels_last")
+        real, imaginary = ops.split(ops.square(parts[:, :-1]), 2, axis=-1)
+        power = real + imaginary
         decades = ops.log10(ops.maximum(ops.matmul(power, self._filters), 1e-10))
         loudest = ops.max(decades, axis=(1, 2), keepdims=True)
         return (ops.maximum(decades, loudest - 8) + 4) / 4
@@ -74,6 +78,15 @@ class WhisperSpectrogram(keras.layers.Layer):
         config = super().get_config()
         del config["dtype"]
         return {**config, **self.arguments}
+
+
+def _windowed_waves(length: int) -> np.ndarray:
+    """Returns cosines and sines in a Hann window, `(length, 1, 2 * (length // 2 + 1))`."""
+    times = np.arange(length)
+    angles = 2 * np.pi * (np.outer(times, np.arange(length // 2 + 1)) % length) / length
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * times / length)
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * window[:, None]
+    return np.asarray(waves[:, None], np.float32)
 
 
 @keras.saving.register_keras_serializable(package="kerastl_hub")

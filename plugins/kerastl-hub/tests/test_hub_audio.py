@@ -183,7 +183,10 @@ def test_a_run_with_adapters_tells_tones_apart(trained):
 
 @pytest.mark.parametrize(
     "form",
-    ["openvino", *(pytest.param(one, marks=pytest.mark.slow) for one in ("onnx", "saved_model"))],
+    [
+        "openvino",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("litert", "onnx", "saved_model")),
+    ],
 )
 def test_an_export_answers_as_the_run(form, trained, tmp_path):
     (exported,) = trained.export(form, tmp_path)
