@@ -63,7 +63,9 @@ class WhisperSpectrogram(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         length, stride = self.arguments["num_fft_bins"], self.arguments["stride"]
         padded = ops.pad(inputs, [[0, 0], [length // 2, length // 2]], mode="reflect")
-        parts = ops.conv(padded[..., None], self._waves, strides=stride, data_format="channels_last")
+        parts = ops.conv(
+            padded[..., None], self._waves, strides=stride, data_format="channels_last"
+        )
         real, imaginary = ops.split(ops.square(parts[:, :-1]), 2, axis=-1)
         power = real + imaginary
         decades = ops.log10(ops.maximum(ops.matmul(power, self._filters), 1e-10))
