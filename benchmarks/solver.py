@@ -2,6 +2,7 @@
 
     python benchmarks/solver.py [--examples 100000] [--path]
     python benchmarks/solver.py --examples 1000000 --tasks 4 --path --on-disk float16 --folder /data
+    python benchmarks/solver.py --features 512 --on 'ray?actors=2&cpus=1' --compare
 
 Synthetic features with the spectrum of a network's (a few strong axes, many weak ones), labels by a
 logistic model, half of them unknown on average, spread unevenly over the tasks. Prints the time of
@@ -9,8 +10,10 @@ one fit at one regularization, with `--path` also that of choosing it by cross-v
 folds, and the memory that cannot be given back to the system.
 
 With `--on-disk`, features are in a memory-mapped file of this type, and so is what the solver keeps
-of them, however much memory there is. `--compare` solves the same features in memory too and prints
-the ratio of the times and the largest difference of a logit.
+of them, however much memory there is. With `--on`, the workers of an executor hold the features;
+sending them counts. `--compare` solves the same features in memory of this process too and prints
+the ratio of the times (on the clock with `--on`, else of processors) and the largest difference of
+a logit.
 """
 
 import argparse
@@ -24,6 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from kerastl import scratch
+from kerastl.progress import SILENT
+from kerastl.run.executors import Divide, find_executor
 from kerastl.training.exact_head.solver import ExactHead, solve_head
 
 
@@ -67,13 +72,28 @@ def peak_anonymous_megabytes() -> Iterator[list[float]]:
         thread.join()
 
 
+@contextmanager
+def holding(on: str | None) -> Iterator[Divide | None]:
+    """Yields what divides features among the workers of an executor, or None."""
+    if on is None:
+        yield None
+        return
+    with find_executor(on).holding(progress=SILENT) as divide:
+        yield divide
+
+
 def solve(
-    name: str, features: np.ndarray, labels: np.ndarray, strength: float | str
-) -> tuple[ExactHead, float]:
-    """Solves heads, prints what it cost, and returns them with the seconds."""
+    name: str,
+    features: np.ndarray,
+    labels: np.ndarray,
+    strength: float | str,
+    divide: Divide | None = None,
+) -> tuple[ExactHead, float, float]:
+    """Solves heads, prints what it cost, and returns them, the seconds, and those of processors."""
     started, used = time.perf_counter(), time.process_time()
     with peak_anonymous_megabytes() as peak:
-        head = solve_head(features, labels, groups=None, regularization=strength)
+        held = features if divide is None else divide(features, np.arange(len(features)))
+        head = solve_head(held, labels, groups=None, regularization=strength)
     seconds = time.perf_counter() - started
     used = time.process_time() - used
     print(
@@ -81,7 +101,7 @@ def solve(
         f"{head.strengths[:4]}",
         flush=True,
     )
-    return head, used
+    return head, seconds, used
 
 
 def main() -> None:
@@ -93,6 +113,7 @@ def main() -> None:
     parser.add_argument("--path", action="store_true", help="also choose by cross-validation")
     parser.add_argument("--on-disk", choices=["float16", "float32"])
     parser.add_argument("--folder", type=Path, default=Path("/tmp"), help="for files on disk")
+    parser.add_argument("--on", help="executor whose workers hold the features")
     parser.add_argument("--compare", action="store_true", help="solve in memory too")
     arguments = parser.parse_args()
     os.environ["TMPDIR"] = str(arguments.folder)
@@ -116,17 +137,19 @@ def main() -> None:
         if strength == "auto" and not arguments.path:
             continue
         scratch.MEMORY_SHARE = 0 if arguments.on_disk else share
-        head, seconds = solve(name, features, labels, strength)
+        with holding(arguments.on) as divide:
+            head, *costs = solve(name, features, labels, strength, divide)
         if arguments.compare:
             scratch.MEMORY_SHARE = share
             held = np.array(features)
-            expected, base = solve(f"{name}, in memory", held, labels, strength)
+            expected, *bases = solve(f"{name}, in memory", held, labels, strength)
             pairs = [(head.logits(held), expected.logits(held))]
             if strength == "auto":
                 pairs.append((head.out_of_fold_logits, expected.out_of_fold_logits))
             largest = max(float(np.abs(one - other).max()) for one, other in pairs)
             del held, pairs
-            print(f"ratio {seconds / base:.3f}, logits differ by at most {largest:.2g}", flush=True)
+            ratio = (costs[0] / bases[0]) if arguments.on else (costs[1] / bases[1])
+            print(f"ratio {ratio:.3f}, logits differ by at most {largest:.2g}", flush=True)
 
 
 if __name__ == "__main__":

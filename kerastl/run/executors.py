@@ -13,6 +13,7 @@ from kerastl.errors import BrokenPluginError, KerastlError, RunError, counted, s
 from kerastl.progress import Progress
 from kerastl.run.shards import Shard
 from kerastl.run.work import Divide, Executor, Work, refuse_other_version
+from kerastl.scratch import float_array
 from kerastl.training.exact_head.partitions import Partition, Partitions
 from kerastl.versions import installed_version
 
@@ -29,6 +30,7 @@ __all__ = [
     "Work",
     "counted",
     "find_executor",
+    "float_array",
     "installed_version",
     "refuse_other_version",
     "suggestion",

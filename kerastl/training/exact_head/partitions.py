@@ -81,11 +81,13 @@ class Partition:
 
     def products(self) -> np.ndarray:
         """Returns the products of each two examples."""
-        return np.asarray(self._features @ self._features.T)
+        with one_blas_thread():
+            return np.asarray(self._features @ self._features.T)
 
     def combinations(self, shares: np.ndarray) -> np.ndarray:
         """Returns sums of the examples with these shares, `(feature_dim, combinations)`."""
-        return np.asarray(self._features.T @ shares)
+        with one_blas_thread():
+            return np.asarray(self._features.T @ shares)
 
     def rotate(self, axes: np.ndarray) -> None:
         """Rotates the copy to these axes, `(feature_dim, axes)`."""

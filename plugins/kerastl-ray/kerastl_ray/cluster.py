@@ -41,8 +41,13 @@ _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
 
 
 @contextmanager
-def connected(address: Address, *, progress: Progress) -> Iterator[Actors]:
+def connected(address: Address, *, all_at_once: bool, progress: Progress) -> Iterator[Actors]:
     """Connects to Ray, or starts one on this machine; disconnects or stops it at the end.
+
+    Args:
+        address: Where Ray is.
+        all_at_once: Whether the job needs all actors at the same time, and no GPU.
+        progress: Receives notes.
 
     Raises:
         RunError: Ray cannot be reached within about half a minute, or has too few processors.
@@ -58,10 +63,11 @@ def connected(address: Address, *, progress: Progress) -> Iterator[Actors]:
             wanted = (address.actors or 1) * (address.cpus or 1)
             cpus = max(processors, wanted) + _SPARE_CPUS
             ray.init("local", num_cpus=cpus, include_dashboard=False, **_QUIET)
-            actors = _that_fit(address, [max(processors, address.cpus or 1)])
+            node_cpus = [max(processors, wanted)]
         else:
             _connect(address.place)
-            actors = _that_fit(address, [int(node.get("CPU", 0)) for node in _nodes()])
+            node_cpus = [int(node.get("CPU", 0)) for node in _nodes()]
+        actors = _that_fit(address, node_cpus, all_at_once=all_at_once)
         device = "a GPU" if actors.has_gpu else counted(actors.cpus, "processor")
         progress.note(f"Ray: {counted(actors.count, 'actor')} with {device} each.")
         yield actors
@@ -97,13 +103,13 @@ def _connect(place: str) -> None:
         ) from None
 
 
-def _that_fit(address: Address, node_cpus: Sequence[int]) -> Actors:
+def _that_fit(address: Address, node_cpus: Sequence[int], *, all_at_once: bool) -> Actors:
     """Returns the actors for machines with these numbers of processors.
 
     Raises:
         RunError: Not even one actor fits.
     """
-    num_gpus = int(sum(node.get("GPU", 0) for node in _nodes()))
+    num_gpus = 0 if all_at_once else int(sum(node.get("GPU", 0) for node in _nodes()))
     if num_gpus:
         count = min(address.actors or num_gpus, num_gpus)
         ahead = max(2, sum(node_cpus) // count)
@@ -117,7 +123,9 @@ def _that_fit(address: Address, node_cpus: Sequence[int]) -> Actors:
             expected=f"a machine with {counted(max(cpus, 1), 'processor')}",
             received=f"machines with {', '.join(map(str, node_cpus)) or 'no'} processors",
         )
-    return Actors(count=address.actors or most, cpus=cpus, has_gpu=False, ahead=_AHEAD)
+    count = address.actors or most
+    count = min(count, most) if all_at_once else count
+    return Actors(count=count, cpus=cpus, has_gpu=False, ahead=_AHEAD)
 
 
 def _nodes() -> list[dict[str, float]]:

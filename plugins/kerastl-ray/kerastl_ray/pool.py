@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError
 
-from kerastl.run.executors import KerastlError, Progress, RunError, Shard, Work, counted
+from kerastl.run.executors import Progress, Shard, Work
 from kerastl_ray.cluster import Actors
+from kerastl_ray.deaths import Deaths, reason
 from kerastl_ray.worker import Worker, decode
 
 _WAITING_SECONDS = 60.0  # without news from any actor, until the user is told
@@ -47,8 +48,7 @@ class Pool:
         self._work = [ray.put(work)]  # in a list, so that it is received as a reference
         self._pool: list[_Actor] = []
         self._waiting: deque[Shard] = deque()
-        self._failures = 0  # since the last part
-        self._most_failures = 10 + 5 * actors.count
+        self._deaths = Deaths(10 + 5 * actors.count, "part")
 
     def parts(self, shards: Sequence[Shard]) -> Generator[tuple[Shard, bytes], None, None]:
         """Yields the part of each shard once, in any order.
@@ -106,29 +106,15 @@ class Pool:
         content, warnings = answer
         for text in warnings:
             self._progress.warn(text)
-        self._failures = 0
+        self._deaths.forget()
         return actor.asked.pop(ref), content
 
     def _fail(self, actor: _Actor, ref: Any, error: RayError) -> None:
         """Hands out again what has failed, if it is not the work that fails."""
-        cause = error.cause if isinstance(error, RayTaskError) else error
-        if isinstance(cause, KerastlError):
-            raise cause from None
-        if not isinstance(cause, RayError):
-            raise error
-        self._failures += 1
-        reason = str(cause).strip().splitlines()[0][:200]
-        if self._failures > self._most_failures:
-            raise RunError(
-                f"{counted(self._failures, 'worker')} of Ray died one after the other, and none "
-                "has finished a part.",
-                where="--on",
-                received=reason,
-                fix="Read the logs of Ray; if memory is short, use fewer actors on each machine: "
-                "?cpus=8.",
-            ) from None
-        self._progress.note(f"A worker died, and its shards are computed again ({reason}).")
-        if actor.is_ready and not isinstance(cause, RayActorError):  # what it needed was lost
+        death = self._deaths.add(error)
+        text = f"A worker died, and its shards are computed again ({reason(death)})."
+        self._progress.note(text)
+        if actor.is_ready and not isinstance(death, RayActorError):  # what it needed was lost
             self._waiting.appendleft(actor.asked.pop(ref))
             return
         self._waiting.extendleft(reversed(actor.asked.values()))

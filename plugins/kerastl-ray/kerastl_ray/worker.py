@@ -7,9 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 
-from kerastl.run.executors import Decoded, Progress, Shard, Work
+from kerastl.run.executors import (
+    Decoded,
+    Partition,
+    Progress,
+    Shard,
+    Work,
+    float_array,
+    refuse_other_version,
+)
 
 
 class Worker:
@@ -25,6 +34,25 @@ class Worker:
         """Returns the part of a shard, and warnings."""
         progress = _Warnings()
         return self.work.part(shard, decoded, progress=progress), progress.texts
+
+
+class Holder:
+    """An actor: holds features of examples that are next to each other."""
+
+    def begin(self, cpus: int, version: str, shape: tuple[int, int]) -> None:
+        """Makes room for features, for a number of processors."""
+        refuse_other_version(version)
+        self.processors = _Processors(cpus)
+        self.features = float_array(shape, "features")
+        self.partition = Partition(self.features)
+
+    def take(self, begin: int, features: np.ndarray) -> None:
+        """Receives the features of examples from the one at `begin`."""
+        self.features[begin : begin + len(features)] = features
+
+    def call(self, method: str, arguments: tuple[Any, ...]) -> Any:
+        """Calls a method of the partition."""
+        return getattr(self.partition, method)(*arguments)
 
 
 def decode(shard: Shard, work: Sequence[Any]) -> Decoded | None:

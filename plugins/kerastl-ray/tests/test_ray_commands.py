@@ -110,6 +110,28 @@ def test_other_parts_of_a_cluster_are_those_of_shards(
     assert part.read_bytes() == (alone / part.name).read_bytes()
 
 
+def test_a_training_on_a_cluster_is_that_of_one_process(
+    run: Run,
+    cluster: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = ["train", run.path / "config.yaml", "--on", f"ray://{cluster[0]}"]
+    assert kerastl_command(*args, "--output", tmp_path / "run") == 0
+    assert "Ray: 1 actor with 2 processors each." in capsys.readouterr().err
+    pd.testing.assert_frame_equal(Run(tmp_path / "run").predictions, run.predictions)
+    (tmp_path / "run/bundle.json").unlink()
+    (tmp_path / "run/state").mkdir()
+    monkeypatch.setenv("RAY_ADDRESS", cluster[1])
+    assert kerastl_command("train", "--resume", tmp_path / "run", "--on", "ray", "-q") == 0
+    pd.testing.assert_frame_equal(Run(tmp_path / "run").predictions, run.predictions)
+    lost = ["train", run.path / "config.yaml", "--on", "ray://127.0.0.1:9"]
+    assert kerastl_command(*lost, "--output", tmp_path / "lost") == 2
+    assert "Ray cannot be reached at 127.0.0.1:9." in capsys.readouterr().err
+    assert not (tmp_path / "lost").exists()
+
+
 def processes_of(group: int) -> list[str]:
     """Returns what runs in a session but the agents of Ray, which look for their parent rarely."""
     listed = subprocess.run(["ps", "-eo", "sid,args"], capture_output=True, text=True, check=True)
