@@ -87,15 +87,14 @@ def solve(
     features: np.ndarray,
     labels: np.ndarray,
     strength: float | str,
-    divide: Divide | None = None,
+    on: str | None = None,
 ) -> tuple[ExactHead, float, float]:
     """Solves heads, prints what it cost, and returns them, the seconds, and those of processors."""
-    started, used = time.perf_counter(), time.process_time()
-    with peak_anonymous_megabytes() as peak:
+    with peak_anonymous_megabytes() as peak, holding(on) as divide:
+        started, used = time.perf_counter(), time.process_time()
         held = features if divide is None else divide(features, np.arange(len(features)))
         head = solve_head(held, labels, groups=None, regularization=strength)
-    seconds = time.perf_counter() - started
-    used = time.process_time() - used
+        seconds, used = time.perf_counter() - started, time.process_time() - used
     print(
         f"{name}: {seconds:.1f} s ({used:.1f} s of processors), at most {peak[0]:.0f} MB, "
         f"{head.strengths[:4]}",
@@ -137,8 +136,7 @@ def main() -> None:
         if strength == "auto" and not arguments.path:
             continue
         scratch.MEMORY_SHARE = 0 if arguments.on_disk else share
-        with holding(arguments.on) as divide:
-            head, *costs = solve(name, features, labels, strength, divide)
+        head, *costs = solve(name, features, labels, strength, arguments.on)
         if arguments.compare:
             scratch.MEMORY_SHARE = share
             held = np.array(features)
