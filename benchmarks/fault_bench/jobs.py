@@ -179,6 +179,12 @@ JOBS = (
         differences=_features,
     ),
     Job(
+        name="train --shard, merge",
+        lines=(*_shards("train exact.yaml"), "merge OUT/parts --output OUT/run --quiet"),
+        differences=_run,
+        stays_finished="run/bundle.json",
+    ),
+    Job(
         name="predict --shard, merge",
         lines=(*_shards("predict done table.csv"), "merge OUT/parts --output OUT/merged.csv"),
         differences=_table("merged.csv"),
