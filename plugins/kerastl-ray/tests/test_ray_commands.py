@@ -68,7 +68,10 @@ def cluster() -> Iterator[tuple[str, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     head = {"num_cpus": 2, "num_gpus": 1, "ray_client_server_port": port}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    with pytest.MonkeyPatch.context() as patch:
+        # The server of a client may take longer than the usual 30 s to start on a busy machine.
+        patch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "180")
+        cluster = Cluster(initialize_head=True, head_node_args=head)
     yield f"127.0.0.1:{port}", cluster.address
     cluster.shutdown()
 
