@@ -8,10 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile
-import yaml
 
 import kerastl
 from kerastl.cli import main
@@ -168,25 +165,13 @@ def test_a_model_that_answers_otherwise_is_refused_and_leaves_nothing(
     assert not list(tmp_path.rglob("*"))
 
 
-def test_an_audio_run_is_exported_with_the_rule_of_its_window(tmp_path: Path) -> None:
-    pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
-    random = np.random.default_rng(0)
-    rows = []
-    for number in range(40):
-        tone = 0.4 * np.sin(np.arange(6000) * random.uniform(0.6, 0.9)) * (number % 2)
-        soundfile.write(tmp_path / f"{number}.wav", tone + 0.1 * random.standard_normal(6000), 8000)
-        rows.append({"path": f"{number}.wav", "tone": number % 2})
-    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
-    config = {
-        "data": {"table": "table.csv", "audio": "path", "tasks": ["tone"], "window": "start"},
-        "backbone": {"name": "tiny:speech", "weights": None, "input_size": 4000},
-        "evaluation": {"bootstrap": 0},
-    }
-    (tmp_path / "tones.yaml").write_text(yaml.safe_dump(config))
-    run = kerastl.train(tmp_path / "tones.yaml", output=tmp_path / "run")
-    (result,) = run.export("onnx", examples=10)
+def test_an_audio_run_is_exported_with_the_rule_of_its_window(tones: Run, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra fast is not installed")
+    config = tones.path / "config.yaml"
+    run = kerastl.train(config, output=tmp_path / "run", overrides=["data.window=start"])
+    (result,) = run.export("openvino", examples=10)
     assert result.parity.largest_difference < 1e-4
-    contents = json.loads((run.path / "export/onnx/bundle.json").read_text())
+    contents = json.loads((run.path / "export/openvino/bundle.json").read_text())
     assert contents["input"]["name"] == "audio"
     assert contents["listening"]["window_samples"] == 4000
     assert contents["listening"]["hop_seconds"] == run.bundle.listening_config.hop_seconds

@@ -113,7 +113,7 @@ def test_serve_joins_windows_as_the_run_does(tones: Run, tmp_path: Path) -> None
 def test_several_backbones_join_windows_each_before_its_own_transform(
     tones: Run, tmp_path: Path
 ) -> None:
-    pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
+    pytest.importorskip("openvino", reason="the extra fast is not installed")
     one = {"name": "tiny:speech", "weights": None, "input_size": 4000}
     config = yaml.safe_load((tones.path / "config.yaml").read_text())
     config |= {"backbone": {"name": [one, one]}, "features": {"transform": "sqrt"}}
@@ -125,8 +125,8 @@ def test_several_backbones_join_windows_each_before_its_own_transform(
     served = ServedRun("both", run, cache=False)
     inputs = [served.decode(path.read_bytes(), 10**8) for path in files[:-3]]
     assert served.score(inputs)[:, 0].tolist() == pytest.approx(expected, abs=CLOSE)
-    run.export("onnx", examples=12)
-    assert_same(Predictor(run.path / "export/onnx"), run, files, close=1e-4)
+    run.export("openvino", examples=12)
+    assert_same(Predictor(run.path / "export/openvino"), run, files, close=1e-4)
 
 
 def test_a_form_of_one_window_at_a_time_is_refused(tones: Run) -> None:

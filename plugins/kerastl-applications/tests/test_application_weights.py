@@ -1,5 +1,6 @@
 """Weights in every form that Keras wrote, and what is no weights of the network."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def randomized(network: keras.Model) -> keras.Model:
     return network
 
 
+@functools.cache
 def mobilenet(*, include_top: bool) -> keras.Model:
     return randomized(
         keras.applications.MobileNet(
@@ -83,8 +85,13 @@ def write_other_network(path: Path) -> None:
     save_weights(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]), path)
 
 
+@functools.cache
+def wider() -> keras.Model:
+    return keras.applications.MobileNet(weights=None, include_top=False, alpha=0.5)
+
+
 def write_other_width(path: Path) -> None:
-    save_weights(keras.applications.MobileNet(weights=None, include_top=False, alpha=0.5), path)
+    save_weights(wider(), path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
