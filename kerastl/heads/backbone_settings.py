@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from kerastl.backbones import BackboneError, BackboneSpec, Extractor, Input, find_backbone
 from kerastl.backbones.joined import joined_spec, other_inputs
+from kerastl.backbones.joined_extractor import converted_extractor, joined_extractor
 from kerastl.backbones.spec import Member
 from kerastl.backbones.views import Views
 from kerastl.config import BackboneConfig
@@ -93,8 +94,6 @@ def chosen_extractor(
 
 
 def _joined_extractor(members: Sequence[Member]) -> Extractor:
-    from kerastl.backbones.joined_extractor import joined_extractor
-
     extractors = [_extractor(member, None) for member in members]
     if len({one.input_shape for one in extractors}) > 1:
         pairs = zip(members, extractors, strict=True)
@@ -108,7 +107,6 @@ def _joined_extractor(members: Sequence[Member]) -> Extractor:
 def _extractor(member: Member, features: FeaturesConfig | None) -> Extractor:
     """Returns a backbone as an extractor; a Keras model is converted."""
     from kerastl.backbones.building import build_extractor, build_network
-    from kerastl.backbones.joined_extractor import converted_extractor
 
     spec, options = member.spec, member.options
     taken = sized_input(spec, member.input_size, features)
