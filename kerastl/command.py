@@ -1,7 +1,7 @@
 """The command `kerastl`, which Ctrl-C ends with a sentence from its first import on."""
 
-import os
 import signal
+from os import _exit, write
 from types import FrameType
 
 
@@ -18,5 +18,5 @@ def main() -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """Ends the process, because an exception might get lost in the import of an extension."""
-    os.write(2, b"Stopped.\n")
-    os._exit(130)
+    write(2, b"Stopped.\n")
+    _exit(130)
