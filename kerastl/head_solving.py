@@ -9,18 +9,20 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kerastl.config import Config
+from kerastl.config import Config, dump_config
 from kerastl.config.loader import config_values
 from kerastl.data.inputs.streams import Decoded, FileInputs
 from kerastl.data.tables.examples import Examples
 from kerastl.errors import RunError
 from kerastl.features.cache.location import cache_folder
 from kerastl.features.source import FeatureSource
+from kerastl.pipeline import resume_and_score, train_and_score
 from kerastl.planning import (
     make_models,
     make_plan,
@@ -28,9 +30,11 @@ from kerastl.planning import (
     refuse_unsolved_heads,
 )
 from kerastl.progress import Progress
+from kerastl.run.layout import RunLayout
 from kerastl.run.results import input_contract
 from kerastl.run.shards import Job, Part, hash_of, merged
 from kerastl.run.work import Executor, Work
+from kerastl.runs import Run
 from kerastl.training.exact_head import solver
 from kerastl.training.exact_head.solver import ExactHead
 from kerastl.training.plan import SolveHeads
@@ -84,6 +88,25 @@ def head_work(config: Config, *, cache: bool, progress: Progress) -> HeadWork:
 def config_of(parts: Sequence[Part]) -> Config:
     """Returns the config of the training whose heads the shards have solved."""
     return Config.parse(json.loads(parts[0].job.config), where=str(parts[0].path))
+
+
+def merge_heads(
+    parts: Sequence[Part], *, output: Path | None, progress: Progress
+) -> tuple[Run, bool]:
+    """Returns the run of solved heads, and whether it was made now; an interrupted one goes on."""
+    config, solving = config_of(parts), solved_by(parts)
+    if output is not None and _is_interrupted(RunLayout(output), config):
+        run, is_trained = resume_and_score(output, solving=solving, progress=progress)
+    else:
+        run = train_and_score(config, output=output, solving=solving, progress=progress)
+        is_trained = True
+    assert run is not None  # there are no other workers
+    return run, is_trained
+
+
+def _is_interrupted(layout: RunLayout, config: Config) -> bool:
+    is_left = layout.is_started and not layout.is_complete
+    return is_left and layout.config.read_text(encoding="utf-8") == dump_config(config)
 
 
 def solved_by(parts: Sequence[Part]) -> Solving:

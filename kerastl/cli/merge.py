@@ -66,14 +66,11 @@ def command(folder: Path, output: Path | None, is_quiet: bool, as_json: bool) ->
 
 def _train(parts: "Sequence[Part]", output: Path | None, *, as_json: bool, is_quiet: bool) -> None:
     from kerastl.cli.console import TerminalProgress
-    from kerastl.head_solving import config_of, solved_by
-    from kerastl.pipeline import train_and_score
+    from kerastl.head_solving import merge_heads
 
-    config, solving = config_of(parts), solved_by(parts)
     with TerminalProgress(is_quiet) as progress:
-        run = train_and_score(config, output=output, solving=solving, progress=progress)
-    assert run is not None
-    conclude(run, is_trained=True, as_json=as_json, is_quiet=is_quiet)
+        run, is_trained = merge_heads(parts, output=output, progress=progress)
+    conclude(run, is_trained=is_trained, as_json=as_json, is_quiet=is_quiet)
 
 
 def _score(parts: "Sequence[Part]", *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import kerastl
+from kerastl import pipeline
 from kerastl.cli import main
 from kerastl.errors import ConfigError, RunError
 from kerastl.head_solving import head_work, solved_by, solved_on
@@ -84,6 +85,30 @@ def test_the_run_of_merged_heads_is_that_of_one_process(
         np.testing.assert_array_equal(mine, others)
     assert merged.report.is_file()
     assert not merged.state.exists()
+
+
+def test_an_interrupted_merge_goes_on_when_it_is_given_again(
+    bright: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = in_shards(tmp_path / "parts", bright.path / "config.yaml")
+    merge = ("merge", parts, "--output", tmp_path / "merged", "-q")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_conclude", interrupted)
+        assert kerastl_command(*merge) == 130
+    assert RunLayout(tmp_path / "merged").is_started
+    with monkeypatch.context() as patch:
+        patch.delattr(solving, "solve_head")
+        assert kerastl_command(*merge) == 0
+    merged = RunLayout(tmp_path / "merged")
+    assert merged.is_complete
+    assert merged.predictions.read_bytes() == RunLayout(bright.path).predictions.read_bytes()
+    capsys.readouterr()
+    assert kerastl_command(*merge) == 2
+    assert "already exists" in capsys.readouterr().err
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_heads_on_features_of_another_engine_are_solved_again(bright: Run, tmp_path: Path) -> None:
