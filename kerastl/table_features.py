@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from kerastl.backbones import Extractor
+from kerastl.backbones.fingerprints import combined_fingerprint
 from kerastl.backbones.views import Views
 from kerastl.config import Config
 from kerastl.data.inputs.streams import Decoded, FileInputs
 from kerastl.errors import CacheError, ConfigError
 from kerastl.features.cache.cache_layers import FolderLayer
-from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import FEATURES, LIMIT_VARIABLE, cache_folder, size_limit
 from kerastl.features.cache.row_store import RowStore
 from kerastl.features.cached_features import CacheEntries

@@ -66,12 +66,24 @@ class Extractor:
 
     def save(self, path: Path) -> None:
         """Writes the network into one file."""
-        path.write_bytes(self._bytes)
+        path.write_bytes(self.content)
+
+    @cached_property
+    def content(self) -> bytes:
+        """The file that `save` writes.
+
+        Raises:
+            BackboneError: The network is too large for a file.
+        """
+        try:
+            return bytes(self.model.SerializeToString(deterministic=True))
+        except Exception as error:  # protobuf has a class of its own
+            raise _unusable("It has more than 2 GB, so no file can hold it.") from error
 
     @cached_property
     def fingerprint(self) -> str:
         """The hash of everything that determines the features."""
-        return hashlib.sha256(self._bytes).hexdigest()
+        return hashlib.sha256(self.content).hexdigest()
 
     @cached_property
     def num_params(self) -> int:
@@ -114,17 +126,13 @@ class Extractor:
         return Extractor(model)
 
     @cached_property
-    def _bytes(self) -> bytes:
-        return bytes(self.model.SerializeToString(deterministic=True))
-
-    @cached_property
     def _session(self) -> Any:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_processors()
         options.log_severity_level = 4  # what fails is raised
-        return onnxruntime.InferenceSession(self._bytes, options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(self.content, options, ["CPUExecutionProvider"])
 
 
 def read_onnx(path: Path) -> "onnx.ModelProto":

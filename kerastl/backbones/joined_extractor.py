@@ -10,19 +10,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kerastl.backbones.extractor import FEATURES, Extractor
+from kerastl.backbones.fingerprints import combined_fingerprint, network_fingerprint
 from kerastl.backbones.onnx_conversion import converted
-from kerastl.backbones.onnx_graph import BATCH, Nodes, float_value, opset_of
+from kerastl.backbones.onnx_graph import BATCH, Nodes, float_value, opset_of, prefixed
+from kerastl.errors import BackboneError
 
 if TYPE_CHECKING:
     import keras
+    import onnx
 
+_SAME = 1e-3  # largest difference of features after a conversion, relative
 _KEY = "kerastl_backbones"  # of the fingerprints in the metadata
 
 
 def joined_extractor(members: Sequence[Extractor]) -> Extractor:
-    """Returns the extractor whose features are those of others side by side, for the same input."""
-    from onnx import compose, helper, version_converter
+    """Returns the extractor whose features are those of others side by side, for the same input.
+
+    Raises:
+        BackboneError: They have different opsets and cannot be converted, or are too large.
+    """
+    from onnx import helper
 
     opset = max(opset_of(member.model) for member in members)
     raw, names = "input", []
@@ -30,16 +40,15 @@ def joined_extractor(members: Sequence[Extractor]) -> Extractor:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     opsets = {"": opset}
     for number, member in enumerate(members):
-        part = member.model
-        if opset_of(part) != opset:
-            part = version_converter.convert_version(part, opset)
-        part = compose.add_prefix(part, _prefix(number))
+        part = prefixed(_with_opset(member, opset), _prefix(number))
         link = helper.make_node("Identity", [raw], [part.graph.input[0].name])
         model.graph.node.extend([link, *part.graph.node])
         model.graph.initializer.extend(part.graph.initializer)
         model.graph.sparse_initializer.extend(part.graph.sparse_initializer)
         model.functions.extend(part.functions)
-        opsets |= {one.domain: one.version for one in part.opset_import if one.domain}
+        standard = ("", "ai.onnx")
+        others = [one for one in part.opset_import if one.domain not in standard]
+        opsets |= {one.domain: one.version for one in others}
         names.append(part.graph.output[0].name)
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(*one) for one in opsets.items())
@@ -52,7 +61,9 @@ def joined_extractor(members: Sequence[Extractor]) -> Extractor:
     model.graph.output.append(float_value(FEATURES, [BATCH, dim]))
     facts = [[member.fingerprint, member.feature_dim] for member in members]
     helper.set_model_props(model, {_KEY: json.dumps(facts)})
-    return Extractor(model)
+    joined = Extractor(model, fingerprint=combined_fingerprint({"backbones": facts}))
+    _ = joined.content  # raises if it is too large, before anything is trained
+    return joined
 
 
 def members_of(extractor: Extractor) -> tuple[Extractor, ...]:
@@ -88,7 +99,10 @@ def members_of(extractor: Extractor) -> tuple[Extractor, ...]:
 
 
 def converted_extractor(network: "keras.Model") -> Extractor:
-    """Returns a Keras network from raw input to a feature vector as an extractor."""
+    """Returns a Keras network from raw input to a feature vector as an extractor.
+
+    It has the fingerprint of the Keras network, because tf2onnx gives other names each time.
+    """
     with TemporaryDirectory(prefix="kerastl-") as folder:
         network.export(folder, verbose=False)
         model = converted(Path(folder))
@@ -96,7 +110,37 @@ def converted_extractor(network: "keras.Model") -> Extractor:
     values = model.graph.input[0], model.graph.output[0]
     for value, (_, *shape) in zip(values, shapes, strict=True):
         value.CopyFrom(float_value(value.name, [BATCH, *shape]))
-    return Extractor(model)
+    facts = {"converted": network_fingerprint(network)}
+    return Extractor(model, fingerprint=combined_fingerprint(facts))
+
+
+def _with_opset(member: Extractor, opset: int) -> "onnx.ModelProto":
+    """Returns the model of an extractor with another opset, if it computes the same features."""
+    from onnx import inliner, version_converter
+
+    own = opset_of(member.model)
+    if own == opset:
+        return member.model
+    raw = np.random.default_rng(0).random((2, *member.input_shape), np.float32)
+    try:
+        # The converter loses functions.
+        model = version_converter.convert_version(
+            inliner.inline_local_functions(member.model), opset
+        )
+        expected, found = member.features(raw), Extractor(model).features(raw)
+        difference = np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12)
+        problem = None if difference <= _SAME else f"features that differ by {difference:.1%}"
+    except Exception as error:  # written in C++, raises what it likes
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if problem is None:
+        return model
+    raise BackboneError(
+        f"One of the backbones has opset {own}, and cannot be converted to the opset {opset} of "
+        "another one.",
+        where="backbone.name",
+        received=problem,
+        fix=f"Export the ONNX file again with opset {opset}.",
+    )
 
 
 def _prefix(number: int) -> str:

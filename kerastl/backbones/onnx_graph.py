@@ -3,6 +3,7 @@
 Convention: a network has one opset, 13 or newer, and new nodes are written for it.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -106,22 +107,52 @@ def float_value(name: str, shape: Sequence[int | str]) -> "onnx.ValueInfoProto":
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
+def prefixed(model: "onnx.ModelProto", prefix: str) -> "onnx.ModelProto":
+    """Returns a model in which the names of all values, nodes and functions begin with a prefix.
+
+    `onnx.compose.add_prefix` forgets inner graphs that use weights of the outer one, and confuses
+    functions with operations of the same name.
+    """
+    model = copy.deepcopy(model)
+    functions = {(one.domain, one.name) for one in model.functions}
+    graphs = [model.graph, *_inner_graphs(model.graph)]
+    for graph in graphs:
+        named = [*graph.input, *graph.output, *graph.value_info, *graph.initializer, *graph.node]
+        for one in (*named, *(one.values for one in graph.sparse_initializer)):
+            one.name = one.name and prefix + one.name
+        for node in graph.node:
+            node.input[:] = [name and prefix + name for name in node.input]
+            node.output[:] = [name and prefix + name for name in node.output]
+    bodies = [body for one in model.functions for body in (one, *_inner_graphs(one))]
+    for node in [node for body in (*graphs, *bodies) for node in body.node]:
+        if (node.domain, node.op_type) in functions:
+            node.op_type = prefix + node.op_type
+    for one in model.functions:
+        one.name = prefix + one.name
+    return model
+
+
 def tensors(model: "onnx.ModelProto") -> Iterator["onnx.TensorProto"]:
     """Yields every tensor of a model, those in attributes and inner graphs included."""
-    graphs, nodes = [model.graph], [node for one in model.functions for node in one.node]
-    while graphs or nodes:
-        if graphs:
-            graph = graphs.pop()
-            yield from graph.initializer
-            for sparse in graph.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
-            nodes.extend(graph.node)
-            continue
-        for attribute in nodes.pop().attribute:
+    bodies = (model.graph, *model.functions)
+    graphs = [model.graph, *(graph for body in bodies for graph in _inner_graphs(body))]
+    for graph in graphs:
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for node in [node for body in (*graphs, *model.functions) for node in body.node]:
+        for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
             for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
                 yield from (sparse.values, sparse.indices)
-            graphs.extend([*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs])
+
+
+def _inner_graphs(body: "onnx.GraphProto | onnx.FunctionProto") -> Iterator["onnx.GraphProto"]:
+    for node in body.node:
+        for attribute in node.attribute:
+            for graph in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield graph
+                yield from _inner_graphs(graph)
 
 
 def external_tensors(model: "onnx.ModelProto") -> Iterator["onnx.TensorProto"]:

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from kerastl.backbones.fingerprints import combined_fingerprint
 from kerastl.data.inputs.batches import Inputs
 from kerastl.data.inputs.streams import FileInputs, Part, stream_inputs
 from kerastl.features.cache.cache_layers import FolderLayer, layers_below
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import ENGINES, FEATURES, size_limit
 from kerastl.features.cache.pruning import prune
 from kerastl.features.cache.row_store import RowStore

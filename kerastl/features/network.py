@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerastl.backbones.fingerprints import network_fingerprint
 from kerastl.backbones.joined_extractor import members_of
 from kerastl.backbones.views import Views
 from kerastl.backbones.wiring import Call, calls
 from kerastl.errors import BackboneError
-from kerastl.features.cache.fingerprints import network_fingerprint
 
 if TYPE_CHECKING:
     import keras

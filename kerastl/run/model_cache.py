@@ -23,13 +23,13 @@ import numpy as np
 
 from kerastl.backbones import BackboneSpec
 from kerastl.backbones.discovery import allowed
+from kerastl.backbones.fingerprints import combined_fingerprint
 from kerastl.backbones.views import Views
 from kerastl.config import BackboneConfig
 from kerastl.config.features_section import FeaturesConfig
 from kerastl.config.head import Head, HeadsSpec, resolve_heads
 from kerastl.errors import CacheError
 from kerastl.features.cache.file_hashes import FileHashes
-from kerastl.features.cache.fingerprints import combined_fingerprint
 from kerastl.features.cache.location import MODELS, size_limit, touch
 from kerastl.features.cache.pruning import prune
 from kerastl.features.engines.offered import keras_settings

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kerastl.features.cache.fingerprints import combined_fingerprint
+from kerastl.backbones.fingerprints import combined_fingerprint
 from kerastl.features.engines import openvino_engine
 from kerastl.features.engines.engine import XLA_NAME
 from kerastl.features.network import REFERENCE

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, compose, external_data_helper, helper, version_converter
+from onnx import TensorProto, external_data_helper, helper, version_converter
 
 from kerastl.backbones import BackboneError, Extractor, Input
 from kerastl.backbones.extractor import FEATURES, read_onnx
@@ -19,6 +19,7 @@ from kerastl.backbones.onnx_graph import (
     external_tensors,
     float_value,
     opset_of,
+    prefixed,
 )
 from kerastl_onnx.facts import MAX_BYTES
 from kerastl_onnx.pooling import OPEN_BATCH, pooled
@@ -71,7 +72,7 @@ class _File:
         for value in [one for one in model.graph.input if one.name in weights]:
             model.graph.input.remove(value)
         self._cut(model, settings.outputs)
-        return compose.add_prefix(model, _PREFIX)
+        return prefixed(model, _PREFIX)
 
     def checked(self, extractor: Extractor) -> Extractor:
         """Runs the network on noise: examples must not depend on others in their batch."""

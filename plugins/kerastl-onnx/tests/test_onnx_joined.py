@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from onnx import helper, numpy_helper
 from PIL import Image
 
 import kerastl
@@ -98,6 +100,63 @@ def test_the_networks_in_a_stored_file_are_the_ones_that_were_joined(tmp_path: P
     for one, part in zip(found, parts, strict=True):
         np.testing.assert_allclose(one.features(raw), part.features(raw), atol=1e-6)
     assert members_of(parts[0]) == ()
+
+
+def linear(*, opset: int, how: str) -> Extractor:
+    """Returns a linear network in an inner graph, a function, or with sparse weights."""
+    weights = numpy_helper.from_array(np.arange(12, dtype="float32").reshape(4, 3), "w")
+    product = helper.make_node("MatMul", ["x", "w"], ["y"])
+    sides = [
+        helper.make_tensor_value_info(name, 1, ["batch", n]) for name, n in (("x", 4), ("y", 3))
+    ]
+    graph = helper.make_graph([product], "graph", sides[:1], sides[1:], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    if how == "inner":
+        product.output[0] = "inner"
+        inner = helper.make_graph(
+            [product], "i", [], [helper.make_tensor_value_info("inner", 1, None)]
+        )
+        choice = helper.make_node("If", ["is"], ["y"], then_branch=inner, else_branch=inner)
+        model.graph.node[0].CopyFrom(choice)
+        model.graph.initializer.append(numpy_helper.from_array(np.array(True), "is"))
+    if how == "function":  # with the name of an operation that the network uses too
+        model.graph.node[0].CopyFrom(helper.make_node("Relu", ["x", "w"], ["z"], domain="own"))
+        model.graph.node.append(helper.make_node("Relu", ["z"], ["y"]))
+        opsets = list(model.opset_import)
+        function = helper.make_function("own", "Relu", ["x", "w"], ["y"], [product], opsets)
+        model.functions.append(function)
+        model.opset_import.append(helper.make_opsetid("own", 1))
+    if how == "sparse":
+        del model.graph.initializer[:]
+        places = numpy_helper.from_array(np.arange(12), "places")
+        values = numpy_helper.from_array(np.arange(12, dtype="float32"), "w")
+        model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [4, 3]))
+    return Extractor(model)
+
+
+@pytest.mark.parametrize("how", ["inner", "function", "sparse"])
+@pytest.mark.parametrize("opset", [15, 18, 21])
+def test_networks_of_any_structure_and_opset_are_joined(how: str, opset: int) -> None:
+    parts = [linear(opset=18, how=how), linear(opset=opset, how="plain")]
+    raw = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    if how == "sparse" and opset == 21:
+        with pytest.raises(BackboneError, match="One of the backbones has opset 18, and cannot be"):
+            joined_extractor(parts)
+        return
+    joined = joined_extractor(parts)
+    expected = np.concatenate([part.features(raw) for part in parts], axis=1)
+    np.testing.assert_array_equal(joined.features(raw), expected)
+    alone = [one.features(raw) for one in members_of(joined)]
+    np.testing.assert_array_equal(np.concatenate(alone, axis=1), expected)
+
+
+def test_a_keras_network_has_the_same_fingerprint_each_time_it_is_converted(folder: Path) -> None:
+    def fingerprints() -> list[str]:
+        keras.utils.set_random_seed(0)
+        joined = extractor_of(config_of(folder, NET, TINY))
+        return [joined.fingerprint, *(one.fingerprint for one in members_of(joined))]
+
+    assert fingerprints() == fingerprints()
 
 
 def _with_features(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerastl.backbones.fingerprints import network_fingerprint
 from kerastl.data.inputs.streams import FileInputs
 from kerastl.errors import MediaError
 from kerastl.features import extraction
 from kerastl.features.cache import file_hashes
 from kerastl.features.cache.cache_layers import FolderLayer
-from kerastl.features.cache.fingerprints import network_fingerprint
 from kerastl.features.cache.pruning import clear, list_entries
 from kerastl.features.cache.row_file import read_row_file
 from kerastl.features.engines import openvino_engine
