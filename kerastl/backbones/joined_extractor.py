@@ -30,7 +30,8 @@ def joined_extractor(members: Sequence[Extractor]) -> Extractor:
     """Returns the extractor whose features are those of others side by side, for the same input.
 
     Raises:
-        BackboneError: They have different opsets and cannot be converted, or are too large.
+        BackboneError: They have different opsets and cannot be converted, need other versions of
+            the same operations, or are too large.
     """
     from onnx import helper
 
@@ -46,9 +47,11 @@ def joined_extractor(members: Sequence[Extractor]) -> Extractor:
         model.graph.initializer.extend(part.graph.initializer)
         model.graph.sparse_initializer.extend(part.graph.sparse_initializer)
         model.functions.extend(part.functions)
-        standard = ("", "ai.onnx")
-        others = [one for one in part.opset_import if one.domain not in standard]
-        opsets |= {one.domain: one.version for one in others}
+        for one in part.opset_import:
+            if one.domain in ("", "ai.onnx"):
+                continue
+            if opsets.setdefault(one.domain, one.version) != one.version:
+                raise _other_versions(one.domain, opsets[one.domain], one.version)
         names.append(part.graph.output[0].name)
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(*one) for one in opsets.items())
@@ -140,6 +143,15 @@ def _with_opset(member: Extractor, opset: int) -> "onnx.ModelProto":
         where="backbone.name",
         received=problem,
         fix=f"Export the ONNX file again with opset {opset}.",
+    )
+
+
+def _other_versions(domain: str, *versions: int) -> BackboneError:
+    return BackboneError(
+        f"The backbones need other versions of the operations '{domain}'.",
+        where="backbone.name",
+        received=" and ".join(map(str, versions)),
+        fix="Export the ONNX files again with the same versions of all packages.",
     )
 
 

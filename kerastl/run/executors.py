@@ -1,4 +1,4 @@
-"""Executors: programs of other distributions that compute or hold parts of it on many machines.
+"""Executors: programs of other distributions that compute a job, or hold features, on machines.
 
 Convention: an entry point of the group `kerastl.executors` has the name before `://` in `--on`, and
 behind it is an `Executor`. It may run a part anywhere, and again if a worker dies. It imports what

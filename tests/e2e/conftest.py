@@ -1,6 +1,7 @@
 """Runs that several files of tests use."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import yaml
 
 import kerastl
 from kerastl.runs import Run
+
+sys.path.insert(0, str(Path(__file__).parent))  # of helpers that the tests import
 
 
 def copied(run: Run, folder: Path) -> Run:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from in_process import kerastl_command
 
 import kerastl
 from kerastl import pipeline
-from kerastl.cli import main
 from kerastl.errors import ConfigError, RunError
 from kerastl.head_solving import head_work, solved_by, solved_on
 from kerastl.pipeline import train_and_score
@@ -27,14 +27,6 @@ from kerastl.training.exact_head import solver
 from kerastl.training.exact_head.partitions import LocalPartitions, Partition
 
 NUM_SHARDS = 3
-
-
-def kerastl_command(*args: object) -> int:
-    try:
-        main([str(arg) for arg in args])
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import soundfile
 import yaml
+from in_process import kerastl_command
 
 import kerastl
-from kerastl.cli import main
 from kerastl.errors import ConfigError, KerastlError
 from kerastl.runs import Run
 
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows += write_recording(folder / f"{seed}.wav", seed)
         pd.DataFrame(rows).to_csv(folder / f"{part}.csv", index=False)
         windows = folder / f"{part}-windows.csv"
-        main_quietly("data", "from-recordings", folder / f"{part}.csv", "-o", windows)
+        kerastl_command("data", "from-recordings", folder / f"{part}.csv", "-o", windows)
         frames.append(pd.read_csv(windows).assign(part=part))
     pd.concat(frames).to_csv(folder / "windows.csv", index=False)
     return folder
@@ -77,14 +77,6 @@ def run(folder: Path) -> Run:
     }
     (folder / "words.yaml").write_text(yaml.safe_dump(config))
     return kerastl.train(folder / "words.yaml", output=folder / "run")
-
-
-def main_quietly(*args: object) -> int:
-    try:
-        main([str(arg) for arg in args])
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
 
 
 def test_thresholds_by_rate_come_from_recordings_and_others_do_not(run: Run, folder: Path) -> None:
@@ -143,7 +135,7 @@ def test_the_command_writes_the_detections_of_a_file_and_prints_those_of_a_pipe(
 ) -> None:
     output, scores = folder / "found.csv", folder / "scores.csv"
     listening = ("predict", run.path, folder / "3.wav", "--listen")
-    assert main_quietly(*listening, "-o", output, "--scores", scores) == 0
+    assert kerastl_command(*listening, "-o", output, "--scores", scores) == 0
     of_file = pd.read_csv(output)
     expected = run.listen(folder / "3.wav").assign(error=np.nan)
     pd.testing.assert_frame_equal(of_file, expected, check_dtype=False, rtol=1e-4)
@@ -152,7 +144,7 @@ def test_the_command_writes_the_detections_of_a_file_and_prints_those_of_a_pipe(
     data = (folder / "3.wav").read_bytes()
     for bare, rate in ((data, ()), (data[44:], ("--rate", RATE_HZ))):
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(bare)))
-        assert main_quietly("predict", run.path, "-", "--listen", *rate) == 0
+        assert kerastl_command("predict", run.path, "-", "--listen", *rate) == 0
         of_pipe = pd.read_csv(io.StringIO(capsys.readouterr().out))
         assert set(of_pipe["path"]) == {"-"}
         pd.testing.assert_frame_equal(
@@ -179,7 +171,7 @@ def test_a_stream_that_is_stopped_has_its_detections_written(
     stream = Stopped((folder / "3.wav").read_bytes())
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
     output = folder / "live.csv"
-    assert main_quietly("predict", run.path, "-", "--listen", "-o", output) == 130
+    assert kerastl_command("predict", run.path, "-", "--listen", "-o", output) == 130
     assert len(pd.read_csv(output)) >= 3
     assert "Stopped. The detections so far are saved." in capsys.readouterr().err
 
@@ -189,7 +181,7 @@ def test_thresholds_can_be_chosen_again_and_the_scores_follow(
 ) -> None:
     before = run.metrics["test"]["tasks"]["high"]["threshold"]
     report = folder / "recordings.html"
-    code = main_quietly(
+    code = kerastl_command(
         "evaluate",
         run.path,
         "--recordings",
@@ -230,9 +222,9 @@ def test_negatives_can_raise_the_thresholds_of_named_voices(
     ).to_csv(folder / "negatives.csv", index=False)
     choose = ("evaluate", run.path, "--recordings", folder / "named.csv", "--set-thresholds")
     policy = "false_accepts_per_hour<=1"
-    assert main_quietly(*choose, policy) == 0
+    assert kerastl_command(*choose, policy) == 0
     before = Run(run.path).bundle
-    assert main_quietly(*choose, policy, "--negatives", folder / "negatives.csv") == 0
+    assert kerastl_command(*choose, policy, "--negatives", folder / "negatives.csv") == 0
     after = Run(run.path).bundle
     assert after.evidence.recordings.voices == 1
     assert after.evidence.recordings.negatives == str(folder / "negatives.csv")
@@ -289,5 +281,5 @@ def test_impossible_listening_settings_are_refused_with_their_keys(run: Run, fol
 def test_options_that_do_not_fit_are_refused(
     args: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main_quietly(*args) == 2
+    assert kerastl_command(*args) == 2
     assert message in capsys.readouterr().err

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from odd_files import odd_audio, odd_images
 from PIL import Image
 
 import kerastl
@@ -25,9 +26,6 @@ from kerastl_runtime import engines as runtimes
 from kerastl_runtime.errors import MediaError
 
 CLOSE = 1e-5
-sys.path.insert(0, str(Path(__file__).parent))
-from odd_files import odd_audio, odd_images  # noqa: E402
-
 FORMATS = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
 
 # A client in whose process nothing of kerastl but the runtime, and no large package, can be loaded.

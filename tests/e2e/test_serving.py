@@ -24,14 +24,11 @@ import pandas as pd
 import pytest
 import soundfile
 from PIL import Image
+from serving_client import Reply, ServerProcess, ask, patiently, post_files, post_json
 
 import kerastl
 from kerastl.cli import main
 from kerastl.runs import Run
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from serving_client import Reply, ServerProcess, ask, patiently, post_files, post_json
 
 pytest.importorskip("fastapi", reason="the extra serve isn't installed")
 

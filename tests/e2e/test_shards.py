@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from in_process import kerastl_command
 
 import kerastl
-from kerastl.cli import main
 from kerastl.progress import SILENT, Progress
 from kerastl.run.evaluate import Evaluation
 from kerastl.run.predict import Predictions
@@ -26,14 +26,6 @@ from kerastl.runs import Run
 from kerastl.table_features import extraction
 
 NUM_SHARDS = 3
-
-
-def kerastl_command(*args: object) -> int:
-    try:
-        main([str(arg) for arg in args])
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
 
 
 def in_shards(folder: Path, *args: object, count: int = NUM_SHARDS) -> Path:

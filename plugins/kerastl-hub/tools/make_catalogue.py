@@ -150,6 +150,8 @@ def _config(name: str, architecture: str) -> tuple[int | None, dict[str, Any]]:
     """Returns side (None of audio) and arguments of the encoder's class."""
     if architecture in ("clip", "deit", "dinov2", "dinov3", "metaclip_2", "siglip", "vit"):
         return _transformer(name, architecture)
+    if architecture in ("densenet", "vgg"):
+        return 224, _timm(architecture + name.split("_")[1])
     return globals()[f"_{architecture}"](name)
 
 
@@ -200,10 +202,6 @@ def _timm(architecture: str, **facts: Any) -> dict[str, Any]:
 def _cspnet(name: str) -> tuple[int, dict[str, Any]]:
     words = name.replace("_ra", "").removesuffix("_imagenet").replace("_", "")
     return 256, _timm(words)
-
-
-def _densenet(name: str) -> tuple[int, dict[str, Any]]:
-    return 224, _timm("densenet" + name.split("_")[1])
 
 
 def _efficientnet(name: str) -> tuple[int, dict[str, Any]]:
@@ -277,10 +275,6 @@ def _swin(name: str) -> tuple[int, dict[str, Any]]:
         "num_heads": heads,
         "window_size": int(words[3].removeprefix("window")),
     }
-
-
-def _vgg(name: str) -> tuple[int, dict[str, Any]]:
-    return 224, _timm("vgg" + name.split("_")[1])
 
 
 def _whisper(name: str) -> tuple[None, dict[str, Any]]:

@@ -6,8 +6,13 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from kerastl.config import Config
+from kerastl.config.loader import parse_config
 
 SHARED = Path(__file__).parents[4] / "shared"
 PIXELS = {"scale": "1/255", "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.25]}
@@ -19,6 +24,31 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real weights and data for measurement aren't here")
     return SHARED
+
+
+def draw_images(folder: Path) -> None:
+    """Writes 60 images that are red or not and bright or not, and their table with some blanks."""
+    random, rows = np.random.default_rng(0), []
+    for number in range(60):
+        red, bright = number % 2, number // 2 % 2
+        pixels = random.uniform(0, 120, (20, 20, 3)) + 100 * bright
+        pixels[..., 0] += 35 * red
+        Image.fromarray(pixels.astype("uint8")).save(folder / f"{number}.png")
+        rows.append(
+            {"path": f"{number}.png", "red": red, "bright": "" if number % 7 == 0 else bright}
+        )
+    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+
+
+def config_of(folder: Path, **changes: object) -> Config:
+    """Returns a config of the images of `draw_images`."""
+    values = {
+        "data": {"table": "table.csv", "image": "path", "tasks": ["red", "bright"]},
+        "backbone": {"name": "onnx:net.onnx", "options": PIXELS},
+        "features": {"flips": True},
+        "evaluation": {"bootstrap": 20},
+    }
+    return parse_config({**values, **changes}, base=folder)
 
 
 def weights(*shape: int, seed: int = 0) -> np.ndarray:

@@ -5,22 +5,19 @@ from pathlib import Path
 import keras
 import numpy as np
 import onnx
-import pandas as pd
 import pytest
 from onnx import helper, numpy_helper
-from PIL import Image
 
 import kerastl
 from kerastl.backbones import BackboneError
 from kerastl.backbones.extractor import Extractor
 from kerastl.backbones.joined_extractor import joined_extractor, members_of
 from kerastl.config import Config
-from kerastl.config.loader import parse_config
 from kerastl.heads.backbone_settings import chosen_extractor, spec_of
 from kerastl.progress import Progress
 from kerastl.runs import Run
 
-from .conftest import PIXELS, conv_net
+from .conftest import PIXELS, config_of, conv_net, draw_images
 
 NET = {"name": "onnx:net.onnx", "options": PIXELS}
 OTHER = {"name": "onnx:other.onnx", "options": PIXELS}
@@ -39,28 +36,15 @@ class Notes(Progress):
             self.features.append(text)
 
 
-def config_of(folder: Path, *names: object, **changes: object) -> Config:
-    values = {
-        "data": {"table": "table.csv", "image": "path", "tasks": ["red", "bright"]},
-        "backbone": {"name": list(names)},
-        "evaluation": {"bootstrap": 20},
-    }
-    return parse_config({**values, **changes}, base=folder)
+def joined_config(folder: Path, *names: object, **changes: object) -> Config:
+    return config_of(folder, **{"backbone": {"name": list(names)}, "features": None, **changes})
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder with a table of 60 images and two networks."""
     folder = tmp_path_factory.mktemp("joined")
-    random = np.random.default_rng(0)
-    rows = []
-    for number in range(60):
-        red, bright = number % 2, number // 2 % 2
-        pixels = random.uniform(0, 120, (20, 20, 3)) + 100 * bright
-        pixels[..., 0] += 35 * red
-        Image.fromarray(pixels.astype("uint8")).save(folder / f"{number}.png")
-        rows.append({"path": f"{number}.png", "red": red, "bright": bright})
-    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+    draw_images(folder)
     onnx.save(conv_net(size=32), folder / "net.onnx")
     onnx.save(conv_net(size=32, outputs=["logits"], opset=18), folder / "other.onnx")
     onnx.save(conv_net(size=24), folder / "large.onnx")
@@ -70,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
     """Returns a run on an ONNX file and a Keras model."""
-    config = config_of(folder, NET, TINY, features={"flips": True})
+    config = joined_config(folder, NET, TINY, features={"flips": True})
     return kerastl.train(config, output=folder / "run", cache=folder / "cache")
 
 
@@ -83,8 +67,10 @@ def images() -> np.ndarray:
 
 
 def test_the_features_are_those_of_each_backbone_side_by_side(folder: Path) -> None:
-    found = extractor_of(config_of(folder, NET, OTHER, TINY)).features(images())
-    alone = [extractor_of(config_of(folder, one, one)).features(images()) for one in (NET, OTHER)]
+    found = extractor_of(joined_config(folder, NET, OTHER, TINY)).features(images())
+    alone = [
+        extractor_of(joined_config(folder, one, one)).features(images()) for one in (NET, OTHER)
+    ]
     layer = kerastl.build_model("tiny:image", ["red"], input_size=32).get_layer("backbone")
     blocks = [*(both[:, : both.shape[1] // 2] for both in alone), np.asarray(layer(images()))]
     expected = np.concatenate(blocks, axis=1)
@@ -153,7 +139,7 @@ def test_networks_of_any_structure_and_opset_are_joined(how: str, opset: int) ->
 def test_a_keras_network_has_the_same_fingerprint_each_time_it_is_converted(folder: Path) -> None:
     def fingerprints() -> list[str]:
         keras.utils.set_random_seed(0)
-        joined = extractor_of(config_of(folder, NET, TINY))
+        joined = extractor_of(joined_config(folder, NET, TINY))
         return [joined.fingerprint, *(one.fingerprint for one in members_of(joined))]
 
     assert fingerprints() == fingerprints()
@@ -166,15 +152,7 @@ def _with_features(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def test_each_backbone_has_its_own_entries_in_the_cache(folder: Path, run: Run) -> None:
     notes = Notes()
-    alone = parse_config(
-        {
-            "data": {"table": "table.csv", "image": "path", "tasks": ["red", "bright"]},
-            "backbone": NET,
-            "features": {"flips": True},
-            "evaluation": {"bootstrap": 20},
-        },
-        base=folder,
-    )
+    alone = config_of(folder, backbone=NET)
     kerastl.train(alone, output=folder / "alone", cache=folder / "cache", progress=notes)
     assert notes.features, "nothing was said"
     assert all("from the cache" in text for text in notes.features)
@@ -198,10 +176,18 @@ def test_both_backbones_and_the_heads_are_exported_in_one_file(format, run, tmp_
 
 
 def test_backbones_of_other_shapes_are_refused(folder: Path, tmp_path: Path) -> None:
-    config = config_of(folder, NET, {"name": "onnx:large.onnx", "options": PIXELS})
+    config = joined_config(folder, NET, {"name": "onnx:large.onnx", "options": PIXELS})
     with pytest.raises(BackboneError) as caught:
         kerastl.train(config, output=tmp_path / "run", cache=False)
     assert "one of the backbones is an ONNX file" in str(caught.value)
     assert "large.onnx: (24, 24, 3)" in str(caught.value)
     assert "Set input_size of one of them" in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_other_versions_of_the_operations_of_others_are_refused() -> None:
+    parts = [linear(opset=18, how="plain") for _ in range(2)]
+    for version, part in enumerate(parts, start=1):
+        part.model.opset_import.append(helper.make_opsetid("ai.onnx.ml", version))
+    with pytest.raises(BackboneError, match=r"other versions of the operations 'ai\.onnx\.ml'"):
+        joined_extractor(parts)

@@ -15,44 +15,23 @@ from PIL import Image
 import kerastl
 from kerastl.backbones import BackboneError, find_backbone
 from kerastl.compare.comparison import compare
-from kerastl.config import Config
 from kerastl.config.loader import parse_config
 from kerastl.errors import ConfigError, ExportError, KerastlError
 from kerastl.listening.window_scorer import WindowScorer
 from kerastl.run.trained_model import TrainedModel
 
-from .conftest import PIXELS, WAVEFORM, conv_net, sound_net
+from .conftest import PIXELS, WAVEFORM, config_of, conv_net, draw_images, sound_net
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder with a table of 60 images, a network, and a run that solved its heads."""
     folder = tmp_path_factory.mktemp("runs")
-    random = np.random.default_rng(0)
-    rows = []
-    for number in range(60):
-        red, bright = number % 2, number // 2 % 2
-        pixels = random.uniform(0, 120, (20, 20, 3)) + 100 * bright
-        pixels[..., 0] += 35 * red
-        Image.fromarray(pixels.astype("uint8")).save(folder / f"{number}.png")
-        rows.append(
-            {"path": f"{number}.png", "red": red, "bright": "" if number % 7 == 0 else bright}
-        )
-    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+    draw_images(folder)
     onnx.save(conv_net(), folder / "net.onnx")
     kerastl.train(config_of(folder), output=folder / "run")
     (folder / "net.onnx").rename(folder / "moved.onnx")
     return folder
-
-
-def config_of(folder: Path, **changes: object) -> Config:
-    values = {
-        "data": {"table": "table.csv", "image": "path", "tasks": ["red", "bright"]},
-        "backbone": {"name": "onnx:net.onnx", "options": PIXELS},
-        "features": {"flips": True},
-        "evaluation": {"bootstrap": 20},
-    }
-    return parse_config({**values, **changes}, base=folder)
 
 
 def test_a_run_needs_only_its_own_folder(folder: Path, tmp_path: Path) -> None:

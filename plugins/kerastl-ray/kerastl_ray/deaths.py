@@ -48,4 +48,4 @@ class Deaths:
 
 def reason(death: RayError) -> str:
     """Returns the reason of a death in one line."""
-    return str(death).strip().splitlines()[0][:200]
+    return (str(death).strip() or type(death).__name__).splitlines()[0][:200]
